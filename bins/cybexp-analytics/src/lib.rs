@@ -1,0 +1,1 @@
+//! Runs the filters over raws and writes the TAHOE graph.

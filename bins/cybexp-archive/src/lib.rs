@@ -1,0 +1,1 @@
+//! Opens sealed submissions and writes raws.

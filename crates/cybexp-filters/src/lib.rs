@@ -1,0 +1,80 @@
+//! Filters: pure functions from one raw to TAHOE instances.
+//!
+//! A filter touches no database, clock or network: the same raw gives the same instances, always. To add
+//! one: its file here, its line in [`FILTERS`], a case in `tests/fixtures/filters/<name>/`.
+
+mod cowrie;
+mod sighting;
+mod time;
+pub mod url;
+mod vocab;
+
+use tahoe_core::{Event, OrgId, Session, Timestamp, Value};
+
+/// Every filter of the suite. No two share a name or a typetag.
+pub const FILTERS: &[&dyn Filter] = &[&cowrie::Cowrie, &sighting::Sighting];
+
+/// What a filter may look at.
+#[derive(Debug, Clone, Copy)]
+pub struct RawInput<'a> {
+    /// The submission, as the archive stored it.
+    pub data: &'a Value,
+    /// Whose events these are.
+    pub orgid: &'a OrgId,
+    /// IANA name of the time zone that times without an offset are in.
+    pub timezone: &'a str,
+    /// When the API took the submission in.
+    pub timestamp: Timestamp,
+}
+
+/// What a filter makes of one raw.
+#[derive(Debug, Clone, Default)]
+pub struct Yield {
+    /// Events with all that they refer to.
+    pub events: Vec<Event>,
+    /// Sessions as this one raw knows them, to be merged into what is stored of them.
+    pub sessions: Vec<Session>,
+    /// The event ID of a record that makes no event, for counting. One of a bounded set: an ID that the
+    /// filter has never heard of is `other`, so this may be a metric's label.
+    pub unknown: Option<&'static str>,
+}
+
+/// Why a filter refused a raw: names the field at fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(String);
+
+impl Refusal {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// One way of reading raws.
+pub trait Filter: Sync {
+    /// An ASCII identifier in lower case, the same in source, fixtures and metrics.
+    fn name(&self) -> &'static str;
+
+    /// Raising it makes the worker process all old raws again.
+    fn version(&self) -> u32;
+
+    /// The raw sub_types it reads. A typetag belongs to exactly one filter: the worker finds pending raws by
+    /// their typetag and this filter's id alone.
+    fn typetags(&self) -> &'static [&'static str];
+
+    /// Makes what there is to make of one raw, or says why it cannot.
+    fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal>;
+
+    /// What a raw's `filters` holds once this filter has processed it: `cowrie@1`.
+    fn id(&self) -> String {
+        format!("{}@{}", self.name(), self.version())
+    }
+}
+
+/// A text from a raw, short and printable, for a refusal's reason.
+fn excerpt(text: &str) -> String {
+    const CHARS: usize = 60;
+    let more = if text.chars().nth(CHARS).is_some() { "…" } else { "" };
+    let start: String = text.chars().take(CHARS).collect();
+    format!("`{}{more}`", start.escape_debug())
+}

@@ -1,0 +1,71 @@
+//! The identity of an instance.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of an instance's unique string; written as 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hash([u8; 32]);
+
+/// A text that is not 64 lower-case hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a hash of 64 lower-case hex digits", crate::excerpt(.0))]
+pub struct InvalidHash(pub String);
+
+impl Hash {
+    /// The hash of the concatenated UTF-8 bytes of `parts`.
+    pub fn of(parts: &[&str]) -> Self {
+        let mut sha = Sha256::new();
+        for part in parts {
+            sha.update(part.as_bytes());
+        }
+        Self(sha.finalize().into())
+    }
+
+    fn write_hex<'b>(&self, buffer: &'b mut [u8; 64]) -> &'b str {
+        hex::encode_to_slice(self.0, buffer).expect("64 bytes hold 32 in hex");
+        std::str::from_utf8(buffer).expect("hex digits are ASCII")
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.write_hex(&mut [0; 64]))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Hash {
+    type Err = InvalidHash;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHash> {
+        let mut bytes = [0; 32];
+        let lower = !text.bytes().any(|b| b.is_ascii_uppercase());
+        match hex::decode_to_slice(text, &mut bytes) {
+            Ok(()) if lower => Ok(Self(bytes)),
+            _ => Err(InvalidHash(text.to_owned())),
+        }
+    }
+}
+
+impl Serialize for Hash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.write_hex(&mut [0; 64]))
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}

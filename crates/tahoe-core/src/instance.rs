@@ -1,0 +1,79 @@
+//! Any instance, as it is stored.
+
+use serde::{Serialize, Serializer};
+
+use crate::hash::Hash;
+use crate::node::{Attribute, Node, Object};
+use crate::sub_type::SubType;
+use crate::{Event, Raw, Session};
+
+/// One document of the archive.
+#[derive(Debug, Clone)]
+pub enum Instance {
+    /// A typed value.
+    Attribute(Attribute),
+    /// Attributes that belong together.
+    Object(Object),
+    /// What happened.
+    Event(Event),
+    /// Events that belong together.
+    Session(Session),
+    /// A submission.
+    Raw(Raw),
+}
+
+impl Instance {
+    /// The kind, as it stands in documents.
+    pub fn itype(&self) -> &'static str {
+        match self {
+            Self::Attribute(_) => "attribute",
+            Self::Object(_) => "object",
+            Self::Event(_) => "event",
+            Self::Session(_) => "session",
+            Self::Raw(_) => "raw",
+        }
+    }
+
+    /// The type within the kind.
+    pub fn sub_type(&self) -> &SubType {
+        match self {
+            Self::Attribute(attribute) => attribute.sub_type(),
+            Self::Object(object) => object.sub_type(),
+            Self::Event(event) => event.sub_type(),
+            Self::Session(session) => session.sub_type(),
+            Self::Raw(raw) => raw.sub_type(),
+        }
+    }
+
+    /// The identity.
+    pub fn hash(&self) -> Hash {
+        match self {
+            Self::Attribute(attribute) => attribute.hash(),
+            Self::Object(object) => object.hash(),
+            Self::Event(event) => event.hash(),
+            Self::Session(session) => session.hash(),
+            Self::Raw(raw) => raw.hash(),
+        }
+    }
+}
+
+impl From<Node> for Instance {
+    fn from(node: Node) -> Self {
+        match node {
+            Node::Attribute(attribute) => Self::Attribute(attribute),
+            Node::Object(object) => Self::Object(object),
+        }
+    }
+}
+
+impl Serialize for Instance {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Attribute(attribute) => attribute.serialize(serializer),
+            Self::Object(object) => object.serialize(serializer),
+            Self::Event(event) => event.serialize(serializer),
+            Self::Session(session) => session.serialize(serializer),
+            Self::Raw(raw) => raw.serialize(serializer),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! JSON text read as Python reads it, where that matters to hashes.
+//!
+//! serde_json alone would read `-0` as a float, integers beyond 64 bits as floats, and refuse escapes of lone
+//! surrogates, which old Cowrie logs have. So a first pass over the text puts these right, and notes what
+//! Python reads but BSON cannot hold.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+/// The deepest nesting that is read: MongoDB stores documents of at most 100 levels.
+pub const DEPTH_LIMIT: usize = 90;
+
+/// Why a text gave no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// Not JSON at all.
+    #[error("not JSON: {0}")]
+    Syntax(String),
+    /// JSON as Python reads it, with something that BSON cannot hold.
+    #[error("{0}")]
+    Unstorable(String),
+}
+
+/// Reads one JSON value. Floats are exact, `-0` is the int 0, a lone surrogate escape is U+FFFD.
+pub fn parse(text: &str) -> Result<Value, ParseError> {
+    let mut scan = Scan::new(text);
+    scan.run();
+    if scan.too_deep {
+        return Err(ParseError::Unstorable(format!(
+            "nested deeper than {DEPTH_LIMIT} levels"
+        )));
+    }
+    let value: Value = serde_json::from_str(&scan.finish())
+        .map_err(|error| ParseError::Syntax(error.to_string()))?;
+    match scan.unstorable {
+        Some(reason) => Err(ParseError::Unstorable(reason)),
+        None if has_nul_key(&value) => Err(ParseError::Unstorable(
+            "a key holds a NUL character, which BSON cannot hold".to_owned(),
+        )),
+        None => Ok(value),
+    }
+}
+
+fn has_nul_key(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_nul_key),
+        Value::Object(map) => map
+            .iter()
+            .any(|(key, value)| key.contains('\0') || has_nul_key(value)),
+        _ => false,
+    }
+}
+
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+    too_deep: bool,
+    unstorable: Option<String>,
+    /// What was rewritten so far, and how much of `text` it covers.
+    out: String,
+    done: usize,
+}
+
+impl<'a> Scan<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            depth: 0,
+            too_deep: false,
+            unstorable: None,
+            out: String::new(),
+            done: 0,
+        }
+    }
+
+    fn run(&mut self) {
+        let bytes = self.text.as_bytes();
+        while let Some(&byte) = bytes.get(self.at) {
+            match byte {
+                b'"' => self.string(),
+                b'-' | b'0'..=b'9' | b'N' | b'I' => self.number(),
+                b'{' | b'[' => {
+                    self.depth += 1;
+                    self.at += 1;
+                    if self.depth > DEPTH_LIMIT {
+                        self.too_deep = true;
+                        return;
+                    }
+                }
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    self.at += 1;
+                }
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    fn replace(&mut self, from: usize, to: usize, with: &str) {
+        self.out.push_str(&self.text[self.done..from]);
+        self.out.push_str(with);
+        self.done = to;
+    }
+
+    fn finish(&mut self) -> Cow<'a, str> {
+        if self.done == 0 {
+            return Cow::Borrowed(self.text);
+        }
+        self.out.push_str(&self.text[self.done..]);
+        Cow::Owned(std::mem::take(&mut self.out))
+    }
+
+    fn string(&mut self) {
+        let bytes = self.text.as_bytes();
+        self.at += 1;
+        while let Some(&byte) = bytes.get(self.at) {
+            match byte {
+                b'"' => {
+                    self.at += 1;
+                    return;
+                }
+                b'\\' if bytes.get(self.at + 1) == Some(&b'u') => self.escape(),
+                b'\\' => self.at += 2,
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    fn escape(&mut self) {
+        let start = self.at;
+        let unit = |at: usize| -> Option<u16> {
+            let escape = self.text.as_bytes().get(at..at + 6)?;
+            let digits = escape.strip_prefix(b"\\u")?;
+            let all_hex = digits.iter().all(u8::is_ascii_hexdigit);
+            let text = std::str::from_utf8(digits).ok().filter(|_| all_hex)?;
+            u16::from_str_radix(text, 16).ok()
+        };
+        match (unit(start), unit(start + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => self.at += 12,
+            (Some(0xd800..=0xdfff), _) => {
+                self.replace(start, start + 6, "\\ufffd");
+                self.at += 6;
+            }
+            _ => self.at += 2,
+        }
+    }
+
+    fn number(&mut self) {
+        let start = self.at;
+        let length = self.text[start..]
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.')))
+            .unwrap_or(self.text.len() - start);
+        let token = &self.text[start..start + length];
+        self.at = start + length;
+        if matches!(token, "NaN" | "Infinity" | "-Infinity") {
+            self.note(start, "null", format!("holds {token}, which is no number of JSON"));
+            return;
+        }
+        let digits = token.strip_prefix('-').unwrap_or(token);
+        if digits.is_empty() || !digits.starts_with(|c: char| c.is_ascii_digit()) {
+            return;
+        }
+        if digits.bytes().all(|b| b.is_ascii_digit()) {
+            if token == "-0" {
+                self.replace(start, self.at, "0");
+            } else if token.parse::<i64>().is_err() && !digits.starts_with('0') {
+                let reason = format!(
+                    "the integer {} is larger than BSON can hold",
+                    crate::excerpt(token)
+                );
+                self.note(start, "0", reason);
+            }
+        } else if token.parse::<f64>().is_ok_and(f64::is_infinite) {
+            let reason = format!("the number {} is out of range", crate::excerpt(token));
+            self.note(start, "0", reason);
+        }
+    }
+
+    fn note(&mut self, start: usize, stand_in: &str, reason: String) {
+        self.replace(start, self.at, stand_in);
+        self.unstorable.get_or_insert(reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reads_as_python_does() {
+        for (text, value) in [
+            (r#"{"a": -0, "b": -0.0}"#, json!({"a": 0, "b": -0.0})),
+            (r#"["\ud800", "\ud83d\ude00", "\\ud800"]"#, json!(["\u{fffd}", "😀", "\\ud800"])),
+            (r#""\ude00\ud83d""#, json!("\u{fffd}\u{fffd}")),
+            ("[9223372036854775807, -9223372036854775808]", json!([i64::MAX, i64::MIN])),
+            ("0.1", json!(0.1)),
+            (r#"{"NaN": "1e400 Infinity"}"#, json!({"NaN": "1e400 Infinity"})),
+        ] {
+            assert_eq!(parse(text).unwrap(), value, "{text}");
+        }
+        assert!(parse("-0").unwrap().is_i64() || parse("-0").unwrap().is_u64());
+    }
+
+    #[test]
+    fn tells_what_cannot_be_stored_from_what_is_no_json() {
+        for text in [
+            "9223372036854775808",
+            "[1, NaN]",
+            r#"{"a": -Infinity}"#,
+            "1e400",
+            r#"{"a\u0000b": 1}"#,
+            &"[".repeat(200),
+        ] {
+            assert!(matches!(parse(text), Err(ParseError::Unstorable(_))), "{text}");
+        }
+        for text in ["Infinity war", "", "12 34", "http://a.example/", "{'a': 1}", "00012", "-"] {
+            assert!(matches!(parse(text), Err(ParseError::Syntax(_))), "{text}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Attributes and the objects made of them: the tree below every event and session.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::canonical::{self, TooLarge};
+use crate::hash::Hash;
+use crate::scalar::Scalar;
+use crate::sub_type::SubType;
+
+/// One typed value, such as ipv4 `192.0.2.1`. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Attribute(Arc<AttributeParts>);
+
+#[derive(Debug)]
+struct AttributeParts {
+    sub_type: SubType,
+    data: Scalar,
+    canonical: String,
+    hash: Hash,
+}
+
+/// Several attributes and objects that belong together, such as a file's name and its digest. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Object(Arc<ObjectParts>);
+
+#[derive(Debug)]
+struct ObjectParts {
+    sub_type: SubType,
+    children: Children,
+    hash: Hash,
+}
+
+/// What objects, events and sessions are made of.
+#[derive(Debug, Clone)]
+pub enum Node {
+    /// A leaf.
+    Attribute(Attribute),
+    /// A branch.
+    Object(Object),
+}
+
+/// Why children make no object, event or session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidObject {
+    /// Nothing in it.
+    #[error("{0} has no children")]
+    Empty(SubType),
+    /// Its unique string is made of a child that is not there.
+    #[error("{sub_type} has no attribute {missing}")]
+    Lacks {
+        /// Of the object.
+        sub_type: SubType,
+        /// The child's sub_type.
+        missing: &'static str,
+    },
+    /// Nested too deeply.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+}
+
+impl Attribute {
+    /// The attribute, with its hash.
+    pub fn new(sub_type: SubType, data: impl Into<Scalar>) -> Self {
+        let data = data.into();
+        let canonical = canonical::canonical_scalar(&data);
+        let hash = Hash::of(&["attribute", sub_type.as_str(), &canonical]);
+        Self(Arc::new(AttributeParts {
+            sub_type,
+            data,
+            canonical,
+            hash,
+        }))
+    }
+
+    /// The type of the value.
+    pub fn sub_type(&self) -> &SubType {
+        &self.0.sub_type
+    }
+
+    /// The value.
+    pub fn data(&self) -> &Scalar {
+        &self.0.data
+    }
+
+    /// Its identity.
+    pub fn hash(&self) -> Hash {
+        self.0.hash
+    }
+}
+
+impl Object {
+    /// The object of these children; of equal ones the first is kept.
+    ///
+    /// A `query`, `cybexp_user` or `cybexp_org` is known by some of its children, as TAHOE defines it.
+    pub fn new(sub_type: SubType, children: Vec<Node>) -> Result<Self, InvalidObject> {
+        let children = Children::new(&sub_type, children)?;
+        let hash = children.object_hash(&sub_type)?;
+        Ok(Self(Arc::new(ObjectParts {
+            sub_type,
+            children,
+            hash,
+        })))
+    }
+
+    /// What kind of thing it is.
+    pub fn sub_type(&self) -> &SubType {
+        &self.0.sub_type
+    }
+
+    /// Its identity.
+    pub fn hash(&self) -> Hash {
+        self.0.hash
+    }
+
+    /// What it is made of.
+    pub fn children(&self) -> &Children {
+        &self.0.children
+    }
+}
+
+impl Node {
+    /// The type of the value or thing.
+    pub fn sub_type(&self) -> &SubType {
+        match self {
+            Self::Attribute(attribute) => attribute.sub_type(),
+            Self::Object(object) => object.sub_type(),
+        }
+    }
+
+    /// Its identity.
+    pub fn hash(&self) -> Hash {
+        match self {
+            Self::Attribute(attribute) => attribute.hash(),
+            Self::Object(object) => object.hash(),
+        }
+    }
+
+    fn canonical(&self) -> &str {
+        match self {
+            Self::Attribute(attribute) => &attribute.0.canonical,
+            Self::Object(object) => &object.0.children.canonical,
+        }
+    }
+}
+
+impl From<Attribute> for Node {
+    fn from(attribute: Attribute) -> Self {
+        Self::Attribute(attribute)
+    }
+}
+
+impl From<Object> for Node {
+    fn from(object: Object) -> Self {
+        Self::Object(object)
+    }
+}
+
+/// The children of an object, event or session, by sub_type, and what follows from them.
+#[derive(Debug, Clone)]
+pub struct Children {
+    by_type: BTreeMap<SubType, Vec<Node>>,
+    cref: Vec<Hash>,
+    refs: Vec<Hash>,
+    canonical: String,
+}
+
+impl Children {
+    pub(crate) fn new(owner: &SubType, nodes: Vec<Node>) -> Result<Self, InvalidObject> {
+        if nodes.is_empty() {
+            return Err(InvalidObject::Empty(owner.clone()));
+        }
+        let mut cref = BTreeSet::new();
+        let mut refs = BTreeSet::new();
+        let mut by_type: BTreeMap<SubType, Vec<Node>> = BTreeMap::new();
+        for node in nodes {
+            if cref.insert(node.hash()) {
+                refs.insert(node.hash());
+                if let Node::Object(object) = &node {
+                    refs.extend(object.children().refs());
+                }
+                by_type
+                    .entry(node.sub_type().clone())
+                    .or_default()
+                    .push(node);
+            }
+        }
+        let forms: Vec<String> = by_type
+            .values()
+            .map(|nodes| {
+                canonical::list(nodes.iter().map(|n| n.canonical().to_owned()).collect())
+            })
+            .collect::<Result<_, _>>()?;
+        let canonical = canonical::object(
+            by_type
+                .keys()
+                .map(SubType::as_str)
+                .zip(forms.iter().map(String::as_str)),
+        )?;
+        Ok(Self {
+            by_type,
+            cref: cref.into_iter().collect(),
+            refs: refs.into_iter().collect(),
+            canonical,
+        })
+    }
+
+    /// Hashes of the children, sorted: `_cref`.
+    pub fn cref(&self) -> &[Hash] {
+        &self.cref
+    }
+
+    /// Hashes of all descendants, sorted: `_ref`.
+    pub fn refs(&self) -> &[Hash] {
+        &self.refs
+    }
+
+    /// The canonical form of `data`.
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+
+    /// The children, by sub_type.
+    pub fn iter(&self) -> impl Iterator<Item = &Node> {
+        self.by_type.values().flatten()
+    }
+
+    /// The data of the first child attribute of this sub_type.
+    pub fn attribute(&self, sub_type: &str) -> Option<&Scalar> {
+        self.iter().find_map(|node| match node {
+            Node::Attribute(attribute) if attribute.sub_type().as_str() == sub_type => {
+                Some(attribute.data())
+            }
+            _ => None,
+        })
+    }
+
+    /// The first child object of this sub_type.
+    pub fn object(&self, sub_type: &str) -> Option<&Object> {
+        self.iter().find_map(|node| match node {
+            Node::Object(object) if object.sub_type().as_str() == sub_type => Some(object),
+            _ => None,
+        })
+    }
+
+    /// The unique string's hash of an object of these children.
+    fn object_hash(&self, sub_type: &SubType) -> Result<Hash, InvalidObject> {
+        let text = |missing: &'static str| {
+            let scalar = self.attribute(missing).ok_or(InvalidObject::Lacks {
+                sub_type: sub_type.clone(),
+                missing,
+            })?;
+            Ok::<_, InvalidObject>(scalar.to_string())
+        };
+        let name = sub_type.as_str();
+        let unique = match name {
+            "query" => {
+                let hour = match self.attribute("timestamp") {
+                    Some(Scalar::Float(seconds)) => (seconds.get() as i64).div_euclid(3600),
+                    Some(Scalar::Int(seconds)) => seconds.div_euclid(3600),
+                    _ => text("timestamp").map(|_| 0)?,
+                };
+                text("qtype")? + &text("qhash")? + &text("userid")? + &hour.to_string()
+            }
+            "cybexp_user" => text("email_addr")?,
+            "cybexp_org" => text("orgname")?,
+            _ => return Ok(Hash::of(&["object", name, &self.canonical])),
+        };
+        Ok(Hash::of(&["object", name, &unique]))
+    }
+}
+
+impl Serialize for Children {
+    /// `data`: {child sub_type: [child data, …]}.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.by_type.len()))?;
+        for (sub_type, nodes) in &self.by_type {
+            map.serialize_entry(sub_type, nodes)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Node {
+    /// As it stands in the `data` of its parent.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Attribute(attribute) => attribute.data().serialize(serializer),
+            Self::Object(object) => object.children().serialize(serializer),
+        }
+    }
+}
+
+/// The document of an attribute.
+impl Serialize for Attribute {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("itype", "attribute")?;
+        map.serialize_entry("sub_type", self.sub_type())?;
+        map.serialize_entry("data", self.data())?;
+        map.serialize_entry("_hash", &self.hash())?;
+        map.end()
+    }
+}
+
+/// The document of an object.
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(6))?;
+        map.serialize_entry("itype", "object")?;
+        map.serialize_entry("sub_type", self.sub_type())?;
+        map.serialize_entry("data", self.children())?;
+        map.serialize_entry("_cref", self.children().cref())?;
+        map.serialize_entry("_ref", self.children().refs())?;
+        map.serialize_entry("_hash", &self.hash())?;
+        map.end()
+    }
+}

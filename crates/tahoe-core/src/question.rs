@@ -1,0 +1,344 @@
+//! What a query asks: the fields of its `qdata`, checked.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+use crate::canonical::{canonical, decanonical};
+use crate::event::Category;
+use crate::hash::Hash;
+use crate::node::Attribute;
+use crate::scalar::Scalar;
+use crate::sub_type::SubType;
+use crate::time::{TimeError, TimeRange};
+
+/// The kinds of report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum QueryType {
+    /// In how many events is it?
+    Count,
+    /// What was seen together with it?
+    Related,
+}
+
+impl QueryType {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Count, Self::Related];
+
+    /// As it stands in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Related => "related",
+        }
+    }
+}
+
+impl fmt::Display for QueryType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for QueryType {
+    type Err = QuestionError;
+
+    fn from_str(text: &str) -> Result<Self, QuestionError> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|qtype| qtype.as_str() == text)
+            .ok_or_else(|| bad("type", one_of(text, Self::ALL.iter().map(|t| t.as_str()))))
+    }
+}
+
+/// In what context an event saw something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// In any: `_ref`.
+    All,
+    /// As part of the attack: `_mal_ref`.
+    Malicious,
+    /// As harmless: `_ben_ref`.
+    Benign,
+    /// In `_ref`, and neither of the others.
+    Unknown,
+}
+
+/// Which events a query is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conditions {
+    /// The instance that the events refer to.
+    pub subject: Hash,
+    /// That instance, where the query gave sub_type and data rather than a hash.
+    pub attribute: Option<(SubType, Scalar)>,
+    /// When they happened, both ends included.
+    pub range: TimeRange,
+    /// Their category; none: any.
+    pub category: Option<Category>,
+    /// How they refer to the subject.
+    pub context: Context,
+}
+
+/// A kind of instance that a related query can be narrowed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReturnType {
+    /// Attributes.
+    Attribute,
+    /// Objects.
+    Object,
+    /// Events.
+    Event,
+    /// Sessions.
+    Session,
+}
+
+impl ReturnType {
+    const ALL: [Self; 4] = [Self::Attribute, Self::Object, Self::Event, Self::Session];
+
+    /// As `itype` stands in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Attribute => "attribute",
+            Self::Object => "object",
+            Self::Event => "event",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// The shape of a related report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// {sub_type: [values]} of the attributes.
+    Summary,
+    /// {sub_type: [[value, path to the subject], …]}.
+    SummaryGraph,
+    /// The documents.
+    Documents,
+}
+
+/// What a related query asks beyond the events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Related {
+    /// Which events.
+    pub conditions: Conditions,
+    /// 1: the events and what they refer to; each more adds sessions and their other events.
+    pub level: u8,
+    /// Which ten of the events, newest first, from 1.
+    pub page: u32,
+    /// Only this kind; none: all.
+    pub return_type: Option<ReturnType>,
+    /// How to answer.
+    pub shape: Shape,
+}
+
+/// A checked question.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Question {
+    /// In how many events?
+    Count(Conditions),
+    /// Together with what?
+    Related(Related),
+}
+
+/// What is wrong with a question, and in which field.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("field {field}: {reason}")]
+pub struct QuestionError {
+    /// The field, as the query names it.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl From<TimeError> for QuestionError {
+    fn from(error: TimeError) -> Self {
+        let reason = format!("`{}` {}", error.text, error.reason);
+        bad(error.field, reason)
+    }
+}
+
+impl Question {
+    /// The canonical text of a question's fields, which is what is sealed, and its `qhash`.
+    pub fn encode(fields: &Value) -> Result<(String, String), QuestionError> {
+        let text = canonical(fields).map_err(|error| bad("data", error))?;
+        let qhash = Hash::of(&[&text]).to_string();
+        Ok((text, qhash))
+    }
+
+    /// Reads the canonical text. `now` is what `last` counts back from, in Unix seconds.
+    pub fn decode(qtype: &str, text: &str, now: f64) -> Result<Self, QuestionError> {
+        let qtype: QueryType = qtype.parse()?;
+        match decanonical(text) {
+            Ok(Value::Object(fields)) => Self::read(qtype, fields, now),
+            Ok(_) => Err(bad("data", "is not an object of query fields")),
+            Err(error) => Err(bad("data", format!("is not in canonical form: {error}"))),
+        }
+    }
+
+    fn read(qtype: QueryType, fields: Map<String, Value>, now: f64) -> Result<Self, QuestionError> {
+        let mut fields = Fields(fields);
+        let conditions = fields.conditions(now)?;
+        let related = Related {
+            conditions,
+            level: fields.int("level", 1..=3)?.unwrap_or(1) as u8,
+            page: fields.int("page", 1..=i64::from(u32::MAX))?.unwrap_or(1) as u32,
+            return_type: fields.choice(
+                "return_type",
+                &ReturnType::ALL.map(|itype| (itype.as_str(), itype)),
+            )?,
+            shape: match (fields.bool("summary")?, fields.bool("summary_graph")?) {
+                (_, Some(true)) => Shape::SummaryGraph,
+                (None | Some(true), _) => Shape::Summary,
+                (Some(false), _) => Shape::Documents,
+            },
+        };
+        if let Some(field) = fields.0.keys().next() {
+            return Err(bad(crate::excerpt(field), "is not a field of a query"));
+        }
+        Ok(match qtype {
+            QueryType::Count => Self::Count(related.conditions),
+            QueryType::Related => Self::Related(related),
+        })
+    }
+}
+
+/// The fields not read yet; `null` stands for a field that is not there.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn take(&mut self, field: &str) -> Option<Value> {
+        self.0.shift_remove(field).filter(|value| !value.is_null())
+    }
+
+    fn text(&mut self, field: &str) -> Result<Option<String>, QuestionError> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(bad(field, "is not text")),
+        }
+    }
+
+    fn bool(&mut self, field: &str) -> Result<Option<bool>, QuestionError> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(value)),
+            Some(_) => Err(bad(field, "is neither true nor false")),
+        }
+    }
+
+    fn int(
+        &mut self,
+        field: &str,
+        range: std::ops::RangeInclusive<i64>,
+    ) -> Result<Option<i64>, QuestionError> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(value) => match value.as_i64() {
+                Some(int) if range.contains(&int) => Ok(Some(int)),
+                _ => Err(bad(
+                    field,
+                    format!("is not an integer from {} to {}", range.start(), range.end()),
+                )),
+            },
+        }
+    }
+
+    /// One of the named choices; `all` is none of them.
+    fn choice<T: Copy>(
+        &mut self,
+        field: &str,
+        choices: &[(&str, T)],
+    ) -> Result<Option<T>, QuestionError> {
+        let Some(text) = self.text(field)?.filter(|text| text != "all") else {
+            return Ok(None);
+        };
+        match choices.iter().find(|(name, _)| *name == text) {
+            Some((_, choice)) => Ok(Some(*choice)),
+            None => {
+                let names = choices.iter().map(|(name, _)| *name);
+                Err(bad(field, one_of(&text, ["all"].into_iter().chain(names))))
+            }
+        }
+    }
+
+    fn conditions(&mut self, now: f64) -> Result<Conditions, QuestionError> {
+        let (subject, attribute) = self.subject()?;
+        let from = self.take("from");
+        let to = self.take("to");
+        let last = self.text("last")?;
+        let tzname = self.text("tzname")?;
+        Ok(Conditions {
+            subject,
+            attribute,
+            range: TimeRange::new(
+                from.as_ref(),
+                to.as_ref(),
+                last.as_deref(),
+                tzname.as_deref(),
+                now,
+            )?,
+            category: self.choice(
+                "category",
+                &[Category::Unknown, Category::Benign, Category::Malicious]
+                    .map(|category| (category.as_str(), category)),
+            )?,
+            context: self
+                .choice(
+                    "context",
+                    &[
+                        ("malicious", Context::Malicious),
+                        ("benign", Context::Benign),
+                        ("unknown", Context::Unknown),
+                    ],
+                )?
+                .unwrap_or(Context::All),
+        })
+    }
+
+    fn subject(&mut self) -> Result<(Hash, Option<(SubType, Scalar)>), QuestionError> {
+        let hash = self.text("_hash")?;
+        let sub_type = self.text("sub_type")?;
+        let data = self.0.shift_remove("data");
+        match (hash, sub_type, data) {
+            (Some(hash), None, None) => {
+                Ok((hash.parse().map_err(|error| bad("_hash", error))?, None))
+            }
+            (None, Some(sub_type), Some(data)) => {
+                let data = Scalar::try_from(&data).map_err(|error| bad("data", error))?;
+                let sub_type = match sub_type.as_str() {
+                    "ip" => ip_sub_type(&data)?,
+                    other => SubType::new(other).map_err(|error| bad("sub_type", error))?,
+                };
+                let attribute = Attribute::new(sub_type.clone(), data.clone());
+                Ok((attribute.hash(), Some((sub_type, data))))
+            }
+            (None, None, _) => Err(bad("sub_type", "is missing")),
+            (None, Some(_), None) => Err(bad("data", "is missing")),
+            (Some(_), ..) => Err(bad("_hash", "stands in place of sub_type and data")),
+        }
+    }
+}
+
+fn ip_sub_type(data: &Scalar) -> Result<SubType, QuestionError> {
+    match data.as_str().map(|text| text.trim().parse()) {
+        Some(Ok(IpAddr::V4(_))) => Ok(SubType::from_static("ipv4")),
+        Some(Ok(IpAddr::V6(_))) => Ok(SubType::from_static("ipv6")),
+        _ => Err(bad("data", "is not an IP address")),
+    }
+}
+
+fn bad(field: impl fmt::Display, reason: impl fmt::Display) -> QuestionError {
+    QuestionError {
+        field: field.to_string(),
+        reason: reason.to_string(),
+    }
+}
+
+fn one_of<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    format!("`{}` is not one of {}", crate::excerpt(text), names.join(", "))
+}

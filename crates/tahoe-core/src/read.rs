@@ -1,0 +1,239 @@
+//! Instances from documents. An instance is built anew from its `data`, and must then have the hashes that
+//! the document claims: so nothing that was read is less sure than what was made here.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::event::InvalidCategory;
+use crate::hash::{Hash, InvalidHash};
+use crate::node::{Attribute, InvalidObject, Node, Object};
+use crate::scalar::{Finite, InvalidScalar, Scalar};
+use crate::sub_type::{InvalidSubType, SubType};
+use crate::{Event, Instance, NotReferenced, OrgId, Raw, Session, Timestamp, TooLarge};
+
+/// Why a document is no instance.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum DocumentError {
+    /// A field that the kind has is not there.
+    #[error("field {0} is missing")]
+    Missing(&'static str),
+    /// A field holds something else.
+    #[error("field {field} is not {expected}")]
+    Type {
+        /// The field.
+        field: &'static str,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// No kind of instance.
+    #[error("itype `{}` is not known", crate::excerpt(.0))]
+    Itype(String),
+    /// The hash is not that of the content.
+    #[error("_hash is {claimed}, but the content has {actual}")]
+    HashMismatch {
+        /// In the document.
+        claimed: Hash,
+        /// Computed.
+        actual: Hash,
+    },
+    /// `_cref` or `_ref` do not hold the hashes of the content.
+    #[error("{0} does not hold the hashes of the data")]
+    References(&'static str),
+    /// A value that no attribute can hold.
+    #[error(transparent)]
+    Scalar(#[from] InvalidScalar),
+    /// Not an identifier.
+    #[error(transparent)]
+    SubType(#[from] InvalidSubType),
+    /// Not a hash.
+    #[error(transparent)]
+    Hash(#[from] InvalidHash),
+    /// No category.
+    #[error(transparent)]
+    Category(#[from] InvalidCategory),
+    /// No object, event or session.
+    #[error(transparent)]
+    Object(#[from] InvalidObject),
+    /// A context for something the event does not hold.
+    #[error(transparent)]
+    NotReferenced(#[from] NotReferenced),
+    /// An empty organisation id.
+    #[error(transparent)]
+    OrgId(#[from] crate::EmptyOrgId),
+    /// Nested too deeply.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+}
+
+type Read<T> = Result<T, DocumentError>;
+
+/// Looks up and checks the fields of one document.
+pub(crate) struct Fields<'a>(pub &'a Map<String, Value>);
+
+impl<'a> Fields<'a> {
+    pub(crate) fn of(document: &'a Value) -> Read<Self> {
+        let map = document.as_object().ok_or(DocumentError::Type {
+            field: "(document)",
+            expected: "an object",
+        })?;
+        Ok(Self(map))
+    }
+
+    pub(crate) fn get(&self, field: &'static str) -> Read<&'a Value> {
+        self.0.get(field).ok_or(DocumentError::Missing(field))
+    }
+
+    pub(crate) fn text(&self, field: &'static str) -> Read<&'a str> {
+        self.get(field)?.as_str().ok_or(DocumentError::Type {
+            field,
+            expected: "text",
+        })
+    }
+
+    fn timestamp(&self, field: &'static str) -> Read<Option<Timestamp>> {
+        match self.0.get(field) {
+            None => Ok(None),
+            Some(value) => {
+                let seconds = value.as_f64().ok_or(DocumentError::Type {
+                    field,
+                    expected: "a number",
+                })?;
+                Ok(Some(Finite::new(seconds)?))
+            }
+        }
+    }
+
+    pub(crate) fn hashes(&self, field: &'static str) -> Read<BTreeSet<Hash>> {
+        let wrong = DocumentError::Type {
+            field,
+            expected: "an array of hashes",
+        };
+        let items = self.get(field)?.as_array().ok_or(wrong.clone())?;
+        items
+            .iter()
+            .map(|item| Ok(item.as_str().ok_or(wrong.clone())?.parse()?))
+            .collect()
+    }
+
+    fn children(&self) -> Read<Vec<Node>> {
+        nodes(self.get("data")?)
+    }
+
+    /// The document's `_cref` and `_ref` against those computed; gives what `_ref` holds besides.
+    fn check_refs(&self, children: &crate::node::Children) -> Read<BTreeSet<Hash>> {
+        if !self.hashes("_cref")?.iter().eq(children.cref()) {
+            return Err(DocumentError::References("_cref"));
+        }
+        let mut refs = self.hashes("_ref")?;
+        if !children.refs().iter().all(|hash| refs.remove(hash)) {
+            return Err(DocumentError::References("_ref"));
+        }
+        Ok(refs)
+    }
+
+    fn check_hash(&self, actual: Hash) -> Read<()> {
+        let claimed: Hash = self.text("_hash")?.parse()?;
+        if claimed == actual {
+            Ok(())
+        } else {
+            Err(DocumentError::HashMismatch { claimed, actual })
+        }
+    }
+}
+
+/// The children that an object's `data` was made of: a scalar is an attribute, an object an object.
+pub(crate) fn nodes(data: &Value) -> Read<Vec<Node>> {
+    let wrong = DocumentError::Type {
+        field: "data",
+        expected: "an object of arrays",
+    };
+    let mut nodes = Vec::new();
+    for (sub_type, items) in data.as_object().ok_or(wrong.clone())? {
+        let sub_type = SubType::new(sub_type)?;
+        for item in items.as_array().ok_or(wrong.clone())? {
+            nodes.push(match item {
+                Value::Object(_) => Object::new(sub_type.clone(), self::nodes(item)?)?.into(),
+                scalar => Attribute::new(sub_type.clone(), Scalar::try_from(scalar)?).into(),
+            });
+        }
+    }
+    Ok(nodes)
+}
+
+impl Object {
+    /// Reads an object's document.
+    pub fn from_document(document: &Value) -> Read<Self> {
+        let fields = Fields::of(document)?;
+        let object = Self::new(SubType::new(fields.text("sub_type")?)?, fields.children()?)?;
+        fields.check_hash(object.hash())?;
+        if fields.check_refs(object.children())?.is_empty() {
+            Ok(object)
+        } else {
+            Err(DocumentError::References("_ref"))
+        }
+    }
+}
+
+impl Instance {
+    /// Reads any instance's document; fields that the kind does not have are passed over.
+    pub fn from_document(document: &Value) -> Read<Self> {
+        let fields = Fields::of(document)?;
+        let itype = fields.text("itype")?;
+        if itype == "object" {
+            return Object::from_document(document).map(Self::Object);
+        }
+        let sub_type = SubType::new(fields.text("sub_type")?)?;
+        let instance = match itype {
+            "attribute" => {
+                let data = Scalar::try_from(fields.get("data")?)?;
+                Self::Attribute(Attribute::new(sub_type, data))
+            }
+            "event" => Self::Event(event(&fields, sub_type)?),
+            "session" => Self::Session(session(&fields, sub_type)?),
+            "raw" => Self::Raw(Raw::new(
+                sub_type,
+                fields.get("data")?.clone(),
+                OrgId::new(fields.text("orgid")?)?,
+                fields.text("timezone")?.to_owned(),
+                fields.timestamp("timestamp")?,
+            )?),
+            other => return Err(DocumentError::Itype(other.to_owned())),
+        };
+        fields.check_hash(instance.hash())?;
+        Ok(instance)
+    }
+}
+
+fn event(fields: &Fields<'_>, sub_type: SubType) -> Read<Event> {
+    let timestamp = fields.timestamp("timestamp")?;
+    let event = Event::new(
+        sub_type,
+        OrgId::new(fields.text("orgid")?)?,
+        timestamp.ok_or(DocumentError::Missing("timestamp"))?,
+        fields.children()?,
+    )?;
+    if !fields.check_refs(event.children())?.is_empty() {
+        return Err(DocumentError::References("_ref"));
+    }
+    Ok(event
+        .with_category(fields.text("category")?.parse()?)
+        .with_malicious(fields.hashes("_mal_ref")?)?
+        .with_benign(fields.hashes("_ben_ref")?)?)
+}
+
+fn session(fields: &Fields<'_>, sub_type: SubType) -> Read<Session> {
+    let mut session = Session::new(sub_type, fields.children()?)?;
+    let events = fields.check_refs(session.children())?;
+    session = session.with_events(events);
+    if let Some(at) = fields.timestamp("start_time")? {
+        session = session.with_start_time(at);
+    }
+    if let Some(at) = fields.timestamp("end_time")? {
+        session = session.with_end_time(at);
+    }
+    if let Some(seconds) = fields.timestamp("duration")? {
+        session = session.with_duration(seconds);
+    }
+    Ok(session)
+}
