@@ -74,7 +74,11 @@ pub trait Filter: Sync {
 /// A text from a raw, short and printable, for a refusal's reason.
 fn excerpt(text: &str) -> String {
     const CHARS: usize = 60;
-    let more = if text.chars().nth(CHARS).is_some() { "…" } else { "" };
+    let more = if text.chars().nth(CHARS).is_some() {
+        "…"
+    } else {
+        ""
+    };
     let start: String = text.chars().take(CHARS).collect();
     format!("`{}{more}`", start.escape_debug())
 }

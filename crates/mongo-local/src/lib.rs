@@ -7,6 +7,7 @@
 
 mod error;
 mod find;
+mod log;
 mod mongod;
 mod replica;
 mod watcher;

@@ -156,7 +156,11 @@ impl<'a> Scan<'a> {
         let token = &self.text[start..start + length];
         self.at = start + length;
         if matches!(token, "NaN" | "Infinity" | "-Infinity") {
-            self.note(start, "null", format!("holds {token}, which is no number of JSON"));
+            self.note(
+                start,
+                "null",
+                format!("holds {token}, which is no number of JSON"),
+            );
             return;
         }
         let digits = token.strip_prefix('-').unwrap_or(token);
@@ -194,11 +198,20 @@ mod tests {
     fn reads_as_python_does() {
         for (text, value) in [
             (r#"{"a": -0, "b": -0.0}"#, json!({"a": 0, "b": -0.0})),
-            (r#"["\ud800", "\ud83d\ude00", "\\ud800"]"#, json!(["\u{fffd}", "😀", "\\ud800"])),
+            (
+                r#"["\ud800", "\ud83d\ude00", "\\ud800"]"#,
+                json!(["\u{fffd}", "😀", "\\ud800"]),
+            ),
             (r#""\ude00\ud83d""#, json!("\u{fffd}\u{fffd}")),
-            ("[9223372036854775807, -9223372036854775808]", json!([i64::MAX, i64::MIN])),
+            (
+                "[9223372036854775807, -9223372036854775808]",
+                json!([i64::MAX, i64::MIN]),
+            ),
             ("0.1", json!(0.1)),
-            (r#"{"NaN": "1e400 Infinity"}"#, json!({"NaN": "1e400 Infinity"})),
+            (
+                r#"{"NaN": "1e400 Infinity"}"#,
+                json!({"NaN": "1e400 Infinity"}),
+            ),
         ] {
             assert_eq!(parse(text).unwrap(), value, "{text}");
         }
@@ -215,9 +228,20 @@ mod tests {
             r#"{"a\u0000b": 1}"#,
             &"[".repeat(200),
         ] {
-            assert!(matches!(parse(text), Err(ParseError::Unstorable(_))), "{text}");
+            assert!(
+                matches!(parse(text), Err(ParseError::Unstorable(_))),
+                "{text}"
+            );
         }
-        for text in ["Infinity war", "", "12 34", "http://a.example/", "{'a': 1}", "00012", "-"] {
+        for text in [
+            "Infinity war",
+            "",
+            "12 34",
+            "http://a.example/",
+            "{'a': 1}",
+            "00012",
+            "-",
+        ] {
             assert!(matches!(parse(text), Err(ParseError::Syntax(_))), "{text}");
         }
     }

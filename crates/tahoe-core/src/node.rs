@@ -189,9 +189,7 @@ impl Children {
         }
         let forms: Vec<String> = by_type
             .values()
-            .map(|nodes| {
-                canonical::list(nodes.iter().map(|n| n.canonical().to_owned()).collect())
-            })
+            .map(|nodes| canonical::list(nodes.iter().map(|n| n.canonical().to_owned()).collect()))
             .collect::<Result<_, _>>()?;
         let canonical = canonical::object(
             by_type

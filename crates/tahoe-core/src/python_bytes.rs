@@ -74,9 +74,7 @@ fn escape(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         }
         b'0'..=b'7' => {
             let digits = bytes[1..].iter().take(3);
-            let digits: Vec<u32> = digits
-                .map_while(|b| char::from(*b).to_digit(8))
-                .collect();
+            let digits: Vec<u32> = digits.map_while(|b| char::from(*b).to_digit(8)).collect();
             let value = digits.iter().fold(0, |value, digit| value * 8 + digit);
             Some((vec![u8::try_from(value).ok()?], 1 + digits.len()))
         }
@@ -104,7 +102,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_literal() {
-        for text in ["", "b'", "b\"'", "'a'", "b'a'b'", "b'\\x1'", "b'\\", "b'é'", "b'\\777'"] {
+        for text in [
+            "", "b'", "b\"'", "'a'", "b'a'b'", "b'\\x1'", "b'\\", "b'é'", "b'\\777'",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(parse("b'\\'").is_err());

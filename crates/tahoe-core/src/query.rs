@@ -37,9 +37,15 @@ impl Status {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Invalid, Self::Wait, Self::Processing, Self::Ready, Self::Failed]
-            .into_iter()
-            .find(|status| status.as_str() == text)
+        [
+            Self::Invalid,
+            Self::Wait,
+            Self::Processing,
+            Self::Ready,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == text)
     }
 
     /// The attribute that a query in this status refers to: queries are found by its hash.
@@ -131,7 +137,9 @@ impl Query {
 
     fn from_object(object: &Object) -> Result<Self, DocumentError> {
         let of = object.children();
-        let socket = of.object("socket").ok_or(DocumentError::Missing("socket"))?;
+        let socket = of
+            .object("socket")
+            .ok_or(DocumentError::Missing("socket"))?;
         let report_id = text(of.attribute("report_id"), "report_id")?;
         let wrong = |field, expected| DocumentError::Type { field, expected };
         Ok(Self {
@@ -148,8 +156,10 @@ impl Query {
                 Some(Scalar::Bool(encrypted)) => *encrypted,
                 _ => return Err(wrong("encrypted", "true or false")),
             },
-            status: Status::parse(&text(of.attribute("status"), "status")?)
-                .ok_or(wrong("status", "invalid, wait, processing, ready or failed"))?,
+            status: Status::parse(&text(of.attribute("status"), "status")?).ok_or(wrong(
+                "status",
+                "invalid, wait, processing, ready or failed",
+            ))?,
             report_id: match report_id.as_str() {
                 "" => None,
                 hash => Some(hash.parse()?),
@@ -178,7 +188,12 @@ impl Query {
 
 impl std::fmt::Display for Query {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} query of {}", excerpt(&self.qtype), excerpt(&self.userid))
+        write!(
+            f,
+            "{} query of {}",
+            excerpt(&self.qtype),
+            excerpt(&self.userid)
+        )
     }
 }
 

@@ -241,7 +241,11 @@ impl Fields {
                 Some(int) if range.contains(&int) => Ok(Some(int)),
                 _ => Err(bad(
                     field,
-                    format!("is not an integer from {} to {}", range.start(), range.end()),
+                    format!(
+                        "is not an integer from {} to {}",
+                        range.start(),
+                        range.end()
+                    ),
                 )),
             },
         }
@@ -340,5 +344,9 @@ fn bad(field: impl fmt::Display, reason: impl fmt::Display) -> QuestionError {
 
 fn one_of<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
-    format!("`{}` is not one of {}", crate::excerpt(text), names.join(", "))
+    format!(
+        "`{}` is not one of {}",
+        crate::excerpt(text),
+        names.join(", ")
+    )
 }

@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used, missing_docs)]
 //! Vectors made by the Python TAHOE library. `$TAHOE_GOLDEN` names another folder of them.
 
 use std::path::PathBuf;
@@ -10,12 +11,20 @@ use tahoe_core::{
 
 fn vectors(file: &str) -> Vec<Value> {
     let folder = std::env::var_os("TAHOE_GOLDEN").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/golden")),
+        || {
+            PathBuf::from(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../tests/fixtures/golden"
+            ))
+        },
         PathBuf::from,
     );
     let path = folder.join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let vectors: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let vectors: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert!(!vectors.is_empty());
     println!("{}: {} vectors", path.display(), vectors.len());
     vectors
@@ -32,7 +41,9 @@ fn unordered(value: &Value) -> Value {
         Value::Object(map) => {
             let sorted: std::collections::BTreeMap<_, _> = map.iter().collect();
             let entries = sorted.into_iter();
-            entries.map(|(key, value)| (key.clone(), unordered(value))).collect()
+            entries
+                .map(|(key, value)| (key.clone(), unordered(value)))
+                .collect()
         }
         other => other.clone(),
     }
@@ -58,12 +69,19 @@ fn sub_type(spec: &Value) -> SubType {
 }
 
 fn children(spec: &Value) -> Vec<Node> {
-    spec["children"].as_array().unwrap().iter().map(node).collect()
+    spec["children"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(node)
+        .collect()
 }
 
 fn node(spec: &Value) -> Node {
     match text(spec, "itype") {
-        "attribute" => Attribute::new(sub_type(spec), Scalar::try_from(&spec["data"]).unwrap()).into(),
+        "attribute" => {
+            Attribute::new(sub_type(spec), Scalar::try_from(&spec["data"]).unwrap()).into()
+        }
         "object" => Object::new(sub_type(spec), children(spec)).unwrap().into(),
         other => panic!("{other} is no child"),
     }
@@ -98,7 +116,12 @@ fn instance(spec: &Value) -> Instance {
 #[test]
 fn golden_canonical() {
     for vector in vectors("canonical.jsonl") {
-        assert_eq!(canonical(&vector["value"]).unwrap(), vector["canonical"], "{}", vector["value"]);
+        assert_eq!(
+            canonical(&vector["value"]).unwrap(),
+            vector["canonical"],
+            "{}",
+            vector["value"]
+        );
     }
 }
 
@@ -131,7 +154,10 @@ fn golden_queries_identity() {
                     socket: Socket::default(),
                 };
                 assert_eq!(Query::from_document(expected).unwrap(), query);
-                (serde_json::to_value(query.to_object().unwrap()).unwrap(), &[])
+                (
+                    serde_json::to_value(query.to_object().unwrap()).unwrap(),
+                    &[],
+                )
             }
             "cybexp_user" => {
                 let password = User::python_password_hash(text(spec, "password"));

@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used, missing_docs)]
 //! What holds for every value.
 
 use proptest::prelude::*;
@@ -12,7 +13,9 @@ fn scalar() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_filter("JSON has no NaN", |f| f.is_finite()).prop_map(Value::from),
+        any::<f64>()
+            .prop_filter("JSON has no NaN", |f| f.is_finite())
+            .prop_map(Value::from),
         any::<i32>().prop_map(|i| json!(f64::from(i))),
         ".{0,12}".prop_map(Value::from),
     ]
@@ -51,7 +54,13 @@ fn instance() -> impl Strategy<Value = Instance> {
             let hashes = [children[0].hash()];
             let event = Event::new(sub_type(), OrgId::new("org").unwrap(), at, children).unwrap();
             let event = event.with_category(Category::Benign);
-            Instance::Event(event.with_malicious(hashes).unwrap().with_benign(hashes).unwrap())
+            Instance::Event(
+                event
+                    .with_malicious(hashes)
+                    .unwrap()
+                    .with_benign(hashes)
+                    .unwrap(),
+            )
         }),
         (nodes(), nodes(), finite()).prop_map(move |(children, events, at)| {
             let session = Session::new(sub_type(), children).unwrap();
@@ -70,7 +79,9 @@ fn reordered(value: &Value) -> Value {
         Value::Array(items) => items.iter().rev().map(reordered).collect(),
         Value::Object(map) => {
             let entries = map.iter().rev();
-            entries.map(|(key, value)| (key.clone(), reordered(value))).collect()
+            entries
+                .map(|(key, value)| (key.clone(), reordered(value)))
+                .collect()
         }
         other => other.clone(),
     }

@@ -2,7 +2,10 @@
 
 use chrono::NaiveTime;
 
-pub(super) const BAD_CLOCK: &str = "the time of day does not exist";
+use super::lex::{Token, Tokens, small};
+
+const BAD_CLOCK: &str = "the time of day does not exist";
+const BAD_OFFSET: &str = "the offset is not one like +02:00, +0200 or +2";
 
 /// Half of the day.
 #[derive(Debug, Clone, Copy)]
@@ -11,16 +14,79 @@ pub(super) enum Meridiem {
     Pm,
 }
 
+impl Meridiem {
+    /// Whether the next word is one of them.
+    pub(super) fn follows(tokens: &Tokens<'_>) -> bool {
+        let ahead = usize::from(tokens.peek(0) == Some(Token::Space));
+        let Some(Token::Word(word)) = tokens.peek(ahead) else {
+            return false;
+        };
+        match word.to_ascii_lowercase().as_str() {
+            "am" | "pm" => true,
+            "a" | "p" => tokens.peek(ahead + 1) == Some(Token::Mark('.')),
+            _ => false,
+        }
+    }
+
+    /// The rest of `am`, `pm`, `a.m.` or `p.m.`, of which `word` is the beginning, in lower case.
+    pub(super) fn read(word: &str, tokens: &mut Tokens<'_>) -> Option<Self> {
+        if word.len() == 1 {
+            let m = tokens.skip_mark('.').then(|| tokens.next())??;
+            if !matches!(m, Token::Word("m" | "M")) {
+                return None;
+            }
+            tokens.skip_mark('.');
+        }
+        Some(if word.starts_with('a') {
+            Self::Am
+        } else {
+            Self::Pm
+        })
+    }
+}
+
 /// What a clock shows, unchecked.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Clock {
-    pub(super) hour: u32,
-    pub(super) minute: u32,
-    pub(super) second: u32,
-    pub(super) micros: u32,
+    hour: u32,
+    minute: u32,
+    second: u32,
+    micros: u32,
 }
 
 impl Clock {
+    /// The rest of `2:00`, `02:00:00`, `02:00:00.5` or `02:00:00,5`.
+    pub(super) fn read(hour: &str, tokens: &mut Tokens<'_>) -> Result<Self, &'static str> {
+        let mut clock = Self {
+            hour: small(hour),
+            ..Self::default()
+        };
+        if tokens.skip_mark(':') {
+            clock.minute = sixtieth(tokens)?;
+        }
+        if tokens.skip_mark(':') {
+            clock.second = sixtieth(tokens)?;
+            clock.micros = fraction(tokens);
+        }
+        Ok(clock)
+    }
+
+    /// `02`, `0200` or `020000`, the last perhaps with a fraction.
+    pub(super) fn read_compact(digits: &str, tokens: &mut Tokens<'_>) -> Self {
+        let pair = |at: usize| digits.get(at..at + 2).map_or(0, small);
+        let hour = digits.get(..2).unwrap_or(digits);
+        let mut clock = Self {
+            hour: small(hour),
+            minute: pair(2),
+            second: pair(4),
+            micros: 0,
+        };
+        if digits.len() == 6 {
+            clock.micros = fraction(tokens);
+        }
+        clock
+    }
+
     /// The time of day, if there is such a one; with a.m. or p.m. the hour is 0 to 12, as dateutil has it.
     pub(super) fn time(self, meridiem: Option<Meridiem>) -> Result<NaiveTime, &'static str> {
         let hour = match (meridiem, self.hour) {
@@ -33,10 +99,52 @@ impl Clock {
     }
 }
 
+fn sixtieth(tokens: &mut Tokens<'_>) -> Result<u32, &'static str> {
+    tokens
+        .take_number()
+        .filter(|digits| digits.len() <= 2)
+        .map(small)
+        .ok_or(BAD_CLOCK)
+}
+
+/// The microseconds of a fraction, if one follows.
+fn fraction(tokens: &mut Tokens<'_>) -> u32 {
+    match (tokens.peek(0), tokens.peek(1)) {
+        (Some(Token::Mark('.' | ',')), Some(Token::Number(digits))) => {
+            tokens.next();
+            tokens.next();
+            fraction_micros(digits.as_bytes())
+        }
+        _ => 0,
+    }
+}
+
 /// The microseconds of the digits behind a decimal point; those after the sixth are cut off.
 pub(super) fn fraction_micros(digits: &[u8]) -> u32 {
-    let six = digits.iter().copied().chain(std::iter::repeat(b'0')).take(6);
+    let six = digits
+        .iter()
+        .copied()
+        .chain(std::iter::repeat(b'0'))
+        .take(6);
     six.fold(0, |micros, digit| micros * 10 + u32::from(digit - b'0'))
+}
+
+/// What follows the sign of `+02:00`, `+0200`, `+02` or `+2`.
+pub(super) fn read_offset(west: bool, tokens: &mut Tokens<'_>) -> Result<i32, &'static str> {
+    let digits = tokens.take_number().ok_or(BAD_OFFSET)?;
+    let (hours, minutes) = match digits.len() {
+        1 | 2 if tokens.skip_mark(':') => (
+            digits,
+            tokens
+                .take_number()
+                .filter(|m| m.len() == 2)
+                .ok_or(BAD_OFFSET)?,
+        ),
+        1 | 2 => (digits, "0"),
+        4 => digits.split_at(2),
+        _ => return Err(BAD_OFFSET),
+    };
+    offset_seconds(west, small(hours), small(minutes)).ok_or(BAD_OFFSET)
 }
 
 /// An offset in seconds east of UTC; less than a day, as Python has it.

@@ -14,7 +14,9 @@ pub(super) enum Part {
 /// Which part is what, as dateutil decides with `dayfirst=False, yearfirst=False`.
 pub(super) fn resolve(parts: &[Part]) -> Result<NaiveDate, &'static str> {
     use Part::{Month, Number, Year};
-    let &[first, second, third] = parts else { return Err("needs a day, a month and a year") };
+    let &[first, second, third] = parts else {
+        return Err("needs a day, a month and a year");
+    };
     let (year, month, day) = match (first, second, third) {
         (Year(year), Number(month), Number(day)) => (year, month, day),
         (Number(day @ 13..), Number(month), Year(year)) => (year, month, day),
@@ -33,6 +35,8 @@ pub(super) fn resolve(parts: &[Part]) -> Result<NaiveDate, &'static str> {
 
 /// A day in the years 1 to 9999, if the calendar has it.
 pub(super) fn calendar_day(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
-    let year = i32::try_from(year).ok().filter(|year| (1..=9999).contains(year))?;
+    let year = i32::try_from(year)
+        .ok()
+        .filter(|year| (1..=9999).contains(year))?;
     NaiveDate::from_ymd_opt(year, month, day)
 }

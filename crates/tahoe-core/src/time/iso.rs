@@ -22,7 +22,11 @@ pub fn parse_iso8601(text: &str, default_tz: Tz) -> Option<f64> {
     rest.expect(b"Tt ")?;
     let time = rest.time()?;
     let offset_s = rest.offset()?;
-    to_epoch(NaiveDateTime::new(calendar_day(year, month, day)?, time), offset_s, default_tz)
+    to_epoch(
+        NaiveDateTime::new(calendar_day(year, month, day)?, time),
+        offset_s,
+        default_tz,
+    )
 }
 
 /// What is left to read.
@@ -33,13 +37,20 @@ impl Rest<'_> {
     fn digits(&mut self, count: usize) -> Option<u32> {
         let (digits, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
-        digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0')))
+        digits.iter().try_fold(0, |number, digit| {
+            digit
+                .is_ascii_digit()
+                .then(|| number * 10 + u32::from(digit - b'0'))
+        })
     }
 
     /// One byte, if it is among `allowed`.
     fn expect(&mut self, allowed: &[u8]) -> Option<u8> {
         let (&first, rest) = self.0.split_first()?;
-        allowed.contains(&first).then(|| self.0 = rest).map(|()| first)
+        allowed
+            .contains(&first)
+            .then(|| self.0 = rest)
+            .map(|()| first)
     }
 
     fn time(&mut self) -> Option<NaiveTime> {
@@ -50,7 +61,11 @@ impl Rest<'_> {
         if self.expect(b":").is_some() {
             second = self.digits(2)?;
             if self.expect(b".,").is_some() {
-                let len = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let len = self
+                    .0
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_digit())
+                    .count();
                 let (digits, rest) = self.0.split_at(len);
                 micros = (len > 0).then(|| fraction_micros(digits))?;
                 self.0 = rest;
@@ -68,8 +83,12 @@ impl Rest<'_> {
             b'Z' | b'z' => 0,
             sign => {
                 let hours = self.digits(2)?;
-                self.expect(b":");
-                let minutes = if self.0.is_empty() { 0 } else { self.digits(2)? };
+                let colon = self.expect(b":").is_some();
+                let minutes = if self.0.is_empty() && !colon {
+                    0
+                } else {
+                    self.digits(2)?
+                };
                 offset_seconds(sign == b'-', hours, minutes)?
             }
         };

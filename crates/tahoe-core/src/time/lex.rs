@@ -13,30 +13,74 @@ pub(super) enum Token<'a> {
     Space,
 }
 
-/// The tokens of `text`, in order.
-pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let len = match first {
-            '0'..='9' => run(rest, |c| c.is_ascii_digit()),
-            'a'..='z' | 'A'..='Z' => run(rest, |c| c.is_ascii_alphabetic()),
-            _ if first.is_whitespace() => run(rest, char::is_whitespace),
-            _ => first.len_utf8(),
-        };
-        let (piece, after) = rest.split_at(len);
-        found.push(match first {
-            '0'..='9' => Token::Number(piece),
-            'a'..='z' | 'A'..='Z' => Token::Word(piece),
-            _ if first.is_whitespace() => Token::Space,
-            _ => Token::Mark(first),
-        });
-        rest = after;
-    }
-    found
+/// The tokens of a text, and how far they are read.
+#[derive(Default)]
+pub(super) struct Tokens<'a> {
+    found: Vec<Token<'a>>,
+    at: usize,
 }
 
-/// The length in bytes of the longest prefix of `text` whose characters all `belong`.
-fn run(text: &str, belong: impl Fn(char) -> bool) -> usize {
-    text.find(|c| !belong(c)).unwrap_or(text.len())
+impl<'a> Tokens<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        let mut found = Vec::new();
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let (token, len) = match first {
+                '0'..='9' => {
+                    let digits = prefix(rest, |c| c.is_ascii_digit());
+                    (Token::Number(digits), digits.len())
+                }
+                'a'..='z' | 'A'..='Z' => {
+                    let letters = prefix(rest, |c| c.is_ascii_alphabetic());
+                    (Token::Word(letters), letters.len())
+                }
+                _ if first.is_whitespace() => {
+                    (Token::Space, prefix(rest, char::is_whitespace).len())
+                }
+                _ => (Token::Mark(first), first.len_utf8()),
+            };
+            found.push(token);
+            rest = &rest[len..];
+        }
+        Self { found, at: 0 }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Token<'a>> {
+        let token = self.peek(0);
+        self.at += 1;
+        token
+    }
+
+    /// The token that comes after `ahead` others.
+    pub(super) fn peek(&self, ahead: usize) -> Option<Token<'a>> {
+        self.found.get(self.at + ahead).copied()
+    }
+
+    /// Steps over the next token if it is this mark.
+    pub(super) fn skip_mark(&mut self, mark: char) -> bool {
+        let found = self.peek(0) == Some(Token::Mark(mark));
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Takes the next token if it is a number.
+    pub(super) fn take_number(&mut self) -> Option<&'a str> {
+        let Some(Token::Number(digits)) = self.peek(0) else {
+            return None;
+        };
+        self.at += 1;
+        Some(digits)
+    }
+}
+
+/// The longest prefix of `text` whose characters all `belong`.
+fn prefix(text: &str, belong: impl Fn(char) -> bool) -> &str {
+    text.find(|c| !belong(c)).map_or(text, |end| &text[..end])
+}
+
+/// The number of at most four digits.
+pub(super) fn small(digits: &str) -> u32 {
+    digits
+        .bytes()
+        .fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
 }

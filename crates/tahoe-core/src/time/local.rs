@@ -1,7 +1,7 @@
 //! From a date on a wall clock to Unix seconds.
 
 use chrono::{MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
-use chrono_tz::Tz;
+use chrono_tz::{OffsetComponents, Tz};
 
 /// 0001-01-01T00:00:00Z and 10000-01-01T00:00:00Z: the years that Python's datetime and ours have.
 const FIRST_EPOCH: f64 = -62_135_596_800.0;
@@ -30,15 +30,22 @@ pub(super) fn to_epoch(local: NaiveDateTime, offset_s: Option<i32>, tz: Tz) -> O
 
 /// The offset in seconds that `tz` has at a local time, chosen as pytz's `localize(local, is_dst=False)` does.
 ///
-/// A time that the clock shows twice is the later one, which is standard time. A time that it skips has the offset from
-/// before the change: pytz looks six hours back, again and again (Samoa skipped a whole day).
+/// A time that the clock shows twice is in standard time (Ireland's is that of its summer), or else the later one. A time
+/// that it skips has the offset from before the change: pytz looks six hours back, again and again (Samoa skipped a whole day).
 fn offset_in(local: NaiveDateTime, tz: Tz) -> Option<i32> {
     let mut at = local;
     for _ in 0..=8 {
         match tz.offset_from_local_datetime(&at) {
             MappedLocalTime::Single(offset) => return Some(offset.fix().local_minus_utc()),
             MappedLocalTime::Ambiguous(one, other) => {
-                return Some(one.fix().local_minus_utc().min(other.fix().local_minus_utc()));
+                let offset_s = [one, other].map(|offset| {
+                    (
+                        !offset.dst_offset().is_zero(),
+                        offset.fix().local_minus_utc(),
+                    )
+                });
+                // false, for standard time, is the least; and the smaller offset is the later instant.
+                return offset_s.into_iter().min().map(|(_, offset_s)| offset_s);
             }
             MappedLocalTime::None => at = at.checked_sub_signed(TimeDelta::hours(6))?,
         }
@@ -53,7 +60,12 @@ fn micros_to_seconds(micros: i64) -> f64 {
         return micros as f64 / 1e6;
     }
     // Beyond 285 years from 1970 the numerator would be rounded, and then the quotient again.
-    let (seconds, fraction) = (micros.unsigned_abs() / 1_000_000, micros.unsigned_abs() % 1_000_000);
-    let size: f64 = format!("{seconds}.{fraction:06}").parse().expect("digits and a point are a number");
+    let (seconds, fraction) = (
+        micros.unsigned_abs() / 1_000_000,
+        micros.unsigned_abs() % 1_000_000,
+    );
+    let size: f64 = format!("{seconds}.{fraction:06}")
+        .parse()
+        .expect("digits and a point are a number");
     if micros < 0 { -size } else { size }
 }

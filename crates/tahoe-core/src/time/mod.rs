@@ -39,7 +39,11 @@ pub struct TimeError {
 
 impl TimeError {
     fn new(field: &'static str, text: &str, reason: &'static str) -> Self {
-        Self { field, text: text.chars().take(SHOWN_CHARS).collect(), reason }
+        Self {
+            field,
+            text: text.chars().take(SHOWN_CHARS).collect(),
+            reason,
+        }
     }
 }
 
@@ -57,7 +61,13 @@ pub fn parse_tzname(name: &str) -> Result<Tz, TimeError> {
         .iter()
         .find(|tz| tz.name().eq_ignore_ascii_case(name))
         .copied()
-        .ok_or_else(|| TimeError::new("tzname", name, "no time zone of the IANA database has this name"))
+        .ok_or_else(|| {
+            TimeError::new(
+                "tzname",
+                name,
+                "no time zone of the IANA database has this name",
+            )
+        })
 }
 
 fn instant(text: &str, tz: Tz) -> Result<f64, &'static str> {
@@ -73,5 +83,6 @@ fn instant(text: &str, tz: Tz) -> Result<f64, &'static str> {
 
 /// `f64::from_str` alone would also take `inf` and `nan`.
 fn is_numeric(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'))
+    text.bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'))
 }

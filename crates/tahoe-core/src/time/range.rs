@@ -32,9 +32,16 @@ impl TimeRange {
         let end = bound("to", to, tz)?;
         if let Some(last) = last {
             if start.is_some() || end.is_some() {
-                return Err(TimeError::new("last", last, "cannot stand beside from or to"));
+                return Err(TimeError::new(
+                    "last",
+                    last,
+                    "cannot stand beside from or to",
+                ));
             }
-            return Ok(Self { start: Some(now - parse_last(last)?), end: Some(now) });
+            return Ok(Self {
+                start: Some(now - parse_last(last)?),
+                end: Some(now),
+            });
         }
         if let (Some(start), Some(end), Some(from)) = (start, end, from)
             && start > end
@@ -49,15 +56,21 @@ fn bound(field: &'static str, value: Option<&Value>, tz: Tz) -> Result<Option<f6
     let Some(value) = value else { return Ok(None) };
     let read = match value {
         Value::Null => return Ok(None),
-        Value::Number(number) => number.as_f64().ok_or("is no number").and_then(local::checked_epoch),
+        Value::Number(number) => number
+            .as_f64()
+            .ok_or("is no number")
+            .and_then(local::checked_epoch),
         Value::String(text) => instant(text, tz),
         _ => Err("is neither a number nor a text"),
     };
-    read.map(Some).map_err(|reason| TimeError::new(field, &shown(value), reason))
+    read.map(Some)
+        .map_err(|reason| TimeError::new(field, &shown(value), reason))
 }
 
 fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 const MINUTE_S: f64 = 60.0;
@@ -77,11 +90,18 @@ fn last_seconds(text: &str) -> Result<f64, &'static str> {
     if text.starts_with('-') {
         return Err("must not be negative");
     }
-    let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let unit_at = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (count, unit) = text.split_at(unit_at);
     let count: f64 = count.parse().map_err(|_| "does not begin with a count")?;
-    let seconds = count * unit_seconds(unit.trim_start()).ok_or("has no unit such as s, m, h, d, w, M or Y")?;
-    if seconds.is_finite() { Ok(seconds) } else { Err("is too long") }
+    let seconds = count
+        * unit_seconds(unit.trim_start()).ok_or("has no unit such as s, m, h, d, w, M or Y")?;
+    if seconds.is_finite() {
+        Ok(seconds)
+    } else {
+        Err("is too long")
+    }
 }
 
 fn unit_seconds(unit: &str) -> Option<f64> {

@@ -1,0 +1,55 @@
+//! The algorithms an SSH client offers, and their digest: what tells one client program from another.
+
+use tahoe_core::{Attribute, SubType};
+
+use super::draft::{Draft, object};
+use super::record::Record;
+use crate::vocab;
+
+/// Field of the record, sub_type of what is in it.
+const LISTS: [(&str, SubType); 5] = [
+    ("encCS", vocab::ENCR_ALGO),
+    ("compCS", vocab::COMP_ALGO),
+    ("kexAlgs", vocab::KEX_ALGO),
+    ("keyAlgs", vocab::PUB_KEY_ALGO),
+    ("macCS", vocab::MAC_ALGO),
+];
+
+/// What hassh was called when it came, for a few weeks of 2018.
+const OLD_HASSH: &str = "client_fingerprint";
+
+/// An algorithm's longest name by RFC 4251, section 6, is 64; longer is no algorithm.
+const NAME_BYTES: usize = 64;
+
+/// Whether a client.version record also tells of the key exchange, as it did before Cowrie 2.0.
+pub(super) fn is_in(record: &Record<'_>) -> bool {
+    LISTS.iter().any(|(field, _)| record.has(field)) || record.has("hassh") || record.has(OLD_HASSH)
+}
+
+pub(super) fn client_kex(record: &Record<'_>) -> Draft {
+    let hassh = record
+        .attribute(vocab::HASSH, "hassh")
+        .or_else(|| record.attribute(vocab::HASSH, OLD_HASSH));
+    let algorithms = LISTS.into_iter().flat_map(|list| algorithms(record, list));
+    let exchange = object(
+        vocab::SSH_KEY_EXCHANGE,
+        algorithms.map(Some).chain([hassh.clone()]),
+    );
+    Draft::new(vocab::SSH).with(exchange).marking(&hassh)
+}
+
+fn algorithms(record: &Record<'_>, (field, sub_type): (&str, SubType)) -> Vec<Attribute> {
+    let Some(mut names) = record.list(field) else {
+        return Vec::new();
+    };
+    // A client that offers no compression sends an empty name, or none at all.
+    if names.is_empty() && sub_type == vocab::COMP_ALGO {
+        names.push("none");
+    }
+    names
+        .into_iter()
+        .map(|name| name.split_once('@').map_or(name, |(bare, _)| bare))
+        .filter(|name| (1..=NAME_BYTES).contains(&name.len()))
+        .map(|name| Attribute::new(sub_type.clone(), name))
+        .collect()
+}

@@ -1,0 +1,189 @@
+//! Raws come from attackers: whatever is in them, a filter neither panics nor changes its mind.
+
+use cybexp_filters::{FILTERS, Filter, RawInput, Refusal, Yield};
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use tahoe_core::{OrgId, Timestamp};
+
+/// Fields that some filter reads.
+const FIELDS: &[&str] = &[
+    "eventid",
+    "session",
+    "timestamp",
+    "src_ip",
+    "sensor",
+    "message",
+    "data",
+    "version",
+    "kexAlgs",
+    "compCS",
+    "encCS",
+    "hassh",
+    "width",
+    "height",
+    "name",
+    "value",
+    "msg",
+    "username",
+    "password",
+    "fingerprint",
+    "key",
+    "type",
+    "input",
+    "dst_ip",
+    "dst_port",
+    "orig_ip",
+    "orig_port",
+    "url",
+    "shasum",
+    "destfile",
+    "filename",
+    "outfile",
+    "duration",
+    "duration_ms",
+    "isError",
+    "system",
+    "protocol",
+    "category",
+    "context",
+];
+
+const EVENT_IDS: &[&str] = &[
+    "client.fingerprint",
+    "client.kex",
+    "client.size",
+    "client.var",
+    "client.version",
+    "command.failed",
+    "command.input",
+    "command.success",
+    "direct-tcpip.data",
+    "direct-tcpip.request",
+    "login.failed",
+    "login.success",
+    "session.closed",
+    "session.connect",
+    "session.file_download",
+    "session.file_download.failed",
+    "session.file_upload",
+    "log.open",
+    "no.such.event",
+];
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+        "[b'\"]{0,3}.{0,5}['\"]{0,2}".prop_map(Value::from),
+        "(hxxp://)?[a-z0-9.:\\[\\]/@]{0,30}".prop_map(Value::from),
+        "[0-9:.TZ+ -]{0,30}".prop_map(Value::from),
+        Just(json!("\0")),
+    ];
+    leaf.prop_recursive(4, 24, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::vec(
+                (
+                    prop_oneof![
+                        prop::sample::select(FIELDS).prop_map(str::to_owned),
+                        ".{0,8}"
+                    ],
+                    inner
+                ),
+                0..6
+            )
+            .prop_map(|fields| Value::Object(Map::from_iter(fields))),
+        ]
+    })
+}
+
+/// A record that gets past the checks, its other fields anything at all.
+fn record() -> impl Strategy<Value = Value> {
+    let fields = prop::collection::vec((prop::sample::select(FIELDS), any_json()), 0..12);
+    (prop::sample::select(EVENT_IDS), fields).prop_map(|(id, fields)| {
+        let mut record = Map::from_iter(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
+        record.insert("eventid".into(), format!("cowrie.{id}").into());
+        record.insert("session".into(), "806c6ef9".into());
+        record.insert("timestamp".into(), "2020-04-28T00:00:05.834291Z".into());
+        Value::Object(record)
+    })
+}
+
+fn run(filter: &dyn Filter, data: &Value) -> Result<Yield, Refusal> {
+    let orgid = OrgId::new("org").expect("orgid");
+    filter.run(&RawInput {
+        data,
+        orgid: &orgid,
+        timezone: "UTC",
+        timestamp: Timestamp::new(1.5).expect("finite"),
+    })
+}
+
+/// What all filters say to this data, refusals included.
+fn outcome(data: &Value) -> Vec<String> {
+    let outcomes = FILTERS.iter().map(|filter| match run(*filter, data) {
+        Ok(found) => {
+            serde_json::to_string(&(found.events, found.sessions, found.unknown)).expect("JSON")
+        }
+        Err(refusal) => refusal.to_string(),
+    });
+    outcomes.collect()
+}
+
+fn cowrie_accepts(data: &Value) -> bool {
+    let mut filters = FILTERS.iter();
+    let cowrie = filters.find(|filter| filter.name() == "cowrie");
+    run(*cowrie.expect("cowrie is a filter"), data).is_ok()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_value_is_read_or_refused_and_always_the_same(data in any_json()) {
+        prop_assert_eq!(outcome(&data), outcome(&data));
+    }
+
+    #[test]
+    fn a_cowrie_record_is_not_refused_for_its_other_fields(data in record()) {
+        prop_assert!(cowrie_accepts(&data));
+        prop_assert_eq!(outcome(&data), outcome(&data));
+        // As text it may also hold what the archive would not have stored, such as too large an integer.
+        let line = data.to_string();
+        let storable = tahoe_core::json::parse(&line).is_ok();
+        prop_assert_eq!(cowrie_accepts(&json!({"message": line})), storable);
+    }
+}
+
+#[test]
+fn huge_text_is_left_out() {
+    for huge in [
+        "\"".repeat(8 << 20),
+        "\u{1}".repeat(8 << 20),
+        "a".repeat(8 << 20),
+    ] {
+        for (id, field) in [
+            ("command.input", "input"),
+            ("login.failed", "password"),
+            ("session.file_download", "url"),
+            ("client.version", "version"),
+            ("direct-tcpip.request", "dst_ip"),
+            ("login.failed", "src_ip"),
+        ] {
+            let data = json!({"eventid": id, "session": "s", "timestamp": 1, field: huge});
+            assert!(cowrie_accepts(&data), "{id} {field}");
+        }
+    }
+    let algorithms: Vec<String> = (0..100_000).map(|n| format!("algorithm-{n}")).collect();
+    let data =
+        json!({"eventid": "client.kex", "session": "s", "timestamp": 1, "encCS": algorithms});
+    assert!(cowrie_accepts(&data));
+}

@@ -1,0 +1,52 @@
+//! The Python system's format: wrapped session key ‖ nonce ‖ tag ‖ ciphertext.
+//!
+//! The `eax` crate keeps a copy of the session key on the stack that it does not wipe; the key serves one submission only.
+
+use aes::Aes256;
+use aws_lc_rs::rsa::OAEP_SHA1_MGF1SHA1;
+use eax::aead::AeadInOut;
+use eax::{Eax, KeyInit};
+
+use crate::session::nonce;
+use crate::{OpenError, PrivateKey, PublicKey, SealError};
+
+const NONCE: usize = 16;
+const TAG: usize = 16;
+
+pub(crate) fn seal(key: &PublicKey, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
+    let (session, wrapped) = key.wrap_new(&OAEP_SHA1_MGF1SHA1)?;
+    let nonce = nonce::<NONCE>()?;
+    let body = wrapped.len() + NONCE + TAG;
+
+    let mut out = Vec::with_capacity(body + plaintext.len());
+    out.extend(wrapped);
+    out.extend(nonce);
+    out.extend([0; TAG]);
+    out.extend(plaintext);
+    let tag = Eax::<Aes256>::new((&*session).into())
+        .encrypt_inout_detached((&nonce).into(), b"", out[body..].as_mut().into())
+        .map_err(|_| SealError)?;
+    out[body - TAG..body].copy_from_slice(&tag);
+    Ok(out)
+}
+
+pub(crate) fn open(key: &PrivateKey, sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
+    let cut_off = OpenError::CutOff {
+        len: sealed.len(),
+        least: key.wrapped_len() + NONCE + TAG,
+    };
+    let split = || {
+        let (wrapped, rest) = sealed.split_at_checked(key.wrapped_len())?;
+        let (nonce, rest) = rest.split_first_chunk::<NONCE>()?;
+        let (tag, ciphertext) = rest.split_first_chunk::<TAG>()?;
+        Some((wrapped, nonce, tag, ciphertext))
+    };
+    let (wrapped, nonce, tag, ciphertext) = split().ok_or(cut_off)?;
+
+    let session = key.unwrap(&OAEP_SHA1_MGF1SHA1, wrapped)?;
+    let mut data = ciphertext.to_vec();
+    Eax::<Aes256>::new((&*session).into())
+        .decrypt_inout_detached(nonce.into(), b"", data.as_mut_slice().into(), tag.into())
+        .map_err(|_| OpenError::Broken)?;
+    Ok(data)
+}

@@ -1,0 +1,311 @@
+//! The configuration file: one JSON file for the whole suite, every key optional.
+//!
+//! Paths in the file are relative to its folder and absolute once loaded. Secrets may be given in the file, in an environment
+//! variable or in a file of their own; they are read when they are used, for not every daemon may see every secret.
+
+mod database;
+mod secret;
+mod sections;
+mod validate;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::Error as _;
+use serde_json::{Map, Value};
+
+pub use database::{Db, MongoUrl};
+pub use secret::Secret;
+pub use sections::{
+    Analytics, Api, Archive, Cache, Format, Identity, Input, InputSpec, Level, Log, Metrics,
+    Report, Seal, Settings, Tahoe,
+};
+
+const PLACES: [&str; 2] = ["config/config.json", "/etc/cybexp/config.json"];
+
+/// Why a configuration cannot be used. The text names the file and the key.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file is not JSON, or has an unknown key, or a value of the wrong type.
+    #[error("{}: {key}: {source}", file.display())]
+    Parse {
+        /// The file.
+        file: PathBuf,
+        /// Where in the file: `report.lease_s`.
+        key: String,
+        /// What is wrong there, with line and column.
+        source: serde_json::Error,
+    },
+    /// A value makes no sense, or a secret cannot be read.
+    #[error("{origin}: {key}: {reason}")]
+    Invalid {
+        /// The file, or that there is none.
+        origin: String,
+        /// The key: `report.lease_s`.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl ConfigError {
+    /// Whether `error` comes from the configuration.
+    pub(crate) fn caused(error: &anyhow::Error) -> bool {
+        error.chain().any(|cause| cause.is::<Self>())
+    }
+}
+
+/// The configuration of the whole suite.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The API, and how others reach it.
+    pub api: Api,
+    /// Where submissions wait.
+    pub cache: Cache,
+    /// Where raws and the graph are kept, unless `archive` or `analytics` say otherwise.
+    pub tahoe: Tahoe,
+    /// The archive daemon.
+    pub archive: Archive,
+    /// The analytics daemon.
+    pub analytics: Analytics,
+    /// The report daemon, and where queries and reports are kept.
+    pub report: Report,
+    /// Where users and organisations are kept.
+    pub identity: Identity,
+    /// The input daemon and its inputs.
+    pub input: Input,
+    /// Log lines.
+    pub log: Log,
+    /// Where each daemon gives health and metrics.
+    pub metrics: Metrics,
+    #[serde(skip)]
+    file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Loads the file `given`, else the first of the usual places that exists, else the defaults.
+    ///
+    /// A given file that does not exist is an error. `$CYBEXP_CONFIG` comes in as `given`: the command line reads it.
+    pub fn load(given: Option<&Path>) -> Result<Self, ConfigError> {
+        match given.or_else(|| PLACES.iter().map(Path::new).find(|place| place.exists())) {
+            Some(file) => Self::from_file(file),
+            None => Self::without_file(),
+        }
+    }
+
+    /// Loads, checks and resolves one file.
+    pub fn from_file(file: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |source| ConfigError::Read {
+            file: file.to_owned(),
+            source,
+        };
+        let text = std::fs::read_to_string(file).map_err(unreadable)?;
+        let parse = |key: String, source| ConfigError::Parse {
+            file: file.to_owned(),
+            key,
+            source,
+        };
+        let mut json = serde_json::Deserializer::from_str(&text);
+        let mut config: Self = serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| parse(error.path().to_string(), error.into_inner()))?;
+        json.end().map_err(|source| parse(".".to_owned(), source))?;
+        // serde would also take a struct as an array of its values
+        let sections: Map<String, Value> =
+            serde_json::from_str(&text).map_err(|source| parse(".".to_owned(), source))?;
+        if let Some((key, _)) = sections.iter().find(|(_, section)| !section.is_object()) {
+            return Err(parse(
+                key.clone(),
+                serde_json::Error::custom("must be an object"),
+            ));
+        }
+
+        let file = std::path::absolute(file).map_err(unreadable)?;
+        config.resolve(file.parent().unwrap_or(Path::new("/")));
+        config.file = Some(file);
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// The defaults, with paths relative to the current folder.
+    pub fn without_file() -> Result<Self, ConfigError> {
+        let here = std::env::current_dir().map_err(|source| ConfigError::Read {
+            file: ".".into(),
+            source,
+        })?;
+        let mut config = Self::default();
+        config.resolve(&here);
+        Ok(config)
+    }
+
+    /// The file it came from; `None` when there is none and the defaults hold.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The file it came from, for people.
+    pub fn origin(&self) -> String {
+        self.file.as_ref().map_or_else(
+            || "no configuration file".to_owned(),
+            |file| file.display().to_string(),
+        )
+    }
+
+    /// Where submissions wait.
+    pub fn cache_db(&self) -> Result<Db, ConfigError> {
+        self.db(
+            "cache",
+            &self.cache.mongo_url,
+            &self.cache.db,
+            &self.cache.coll,
+        )
+    }
+
+    /// Where the TAHOE graph is kept.
+    pub fn tahoe_db(&self) -> Result<Db, ConfigError> {
+        self.db(
+            "tahoe",
+            &self.tahoe.mongo_url,
+            &self.tahoe.db,
+            &self.tahoe.coll,
+        )
+    }
+
+    /// Where the archive daemon writes raws; what it lacks it takes from `tahoe`.
+    pub fn archive_db(&self) -> Result<Db, ConfigError> {
+        let Archive {
+            mongo_url,
+            db,
+            coll,
+            ..
+        } = &self.archive;
+        self.tahoe_or(
+            "archive",
+            mongo_url.as_ref(),
+            db.as_deref(),
+            coll.as_deref(),
+        )
+    }
+
+    /// Where the analytics daemon reads raws and writes the graph; what it lacks it takes from `tahoe`.
+    pub fn analytics_db(&self) -> Result<Db, ConfigError> {
+        let Analytics {
+            mongo_url,
+            db,
+            coll,
+            ..
+        } = &self.analytics;
+        self.tahoe_or(
+            "analytics",
+            mongo_url.as_ref(),
+            db.as_deref(),
+            coll.as_deref(),
+        )
+    }
+
+    /// Where queries and reports are kept.
+    pub fn report_db(&self) -> Result<Db, ConfigError> {
+        self.db(
+            "report",
+            &self.report.mongo_url,
+            &self.report.db,
+            &self.report.coll,
+        )
+    }
+
+    /// Where users and organisations are kept.
+    pub fn identity_db(&self) -> Result<Db, ConfigError> {
+        self.db(
+            "identity",
+            &self.identity.mongo_url,
+            &self.identity.db,
+            &self.identity.coll,
+        )
+    }
+
+    /// The token that inputs post with.
+    pub fn api_token(&self) -> Result<SecretString, ConfigError> {
+        self.secret("api.token", &self.api.token)
+    }
+
+    /// The key that tokens are signed with.
+    pub fn identity_secret(&self) -> Result<SecretString, ConfigError> {
+        self.secret("identity.secret", &self.identity.secret)
+    }
+
+    fn tahoe_or(
+        &self,
+        section: &str,
+        url: Option<&Secret>,
+        db: Option<&str>,
+        coll: Option<&str>,
+    ) -> Result<Db, ConfigError> {
+        let tahoe = &self.tahoe;
+        let (section, url) = url.map_or(("tahoe", &tahoe.mongo_url), |url| (section, url));
+        self.db(
+            section,
+            url,
+            db.unwrap_or(&tahoe.db),
+            coll.unwrap_or(&tahoe.coll),
+        )
+    }
+
+    fn db(&self, section: &str, url: &Secret, db: &str, coll: &str) -> Result<Db, ConfigError> {
+        let key = format!("{section}.mongo_url");
+        let url =
+            MongoUrl::new(self.secret(&key, url)?).map_err(|reason| self.invalid(key, reason))?;
+        Ok(Db {
+            url,
+            db: db.to_owned(),
+            coll: coll.to_owned(),
+        })
+    }
+
+    fn secret(&self, key: &str, secret: &Secret) -> Result<SecretString, ConfigError> {
+        secret.read().map_err(|reason| self.invalid(key, reason))
+    }
+
+    fn invalid(&self, key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
+        ConfigError::Invalid {
+            origin: self.origin(),
+            key: key.into(),
+            reason: reason.into(),
+        }
+    }
+
+    fn resolve(&mut self, folder: &Path) {
+        for path in [
+            &mut self.api.public_key,
+            &mut self.archive.private_key,
+            &mut self.report.private_key,
+            &mut self.input.run_dir,
+            &mut self.input.spool_dir,
+        ] {
+            *path = folder.join(&*path);
+        }
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let own = [&mut self.archive.mongo_url, &mut self.analytics.mongo_url]
+            .into_iter()
+            .flatten();
+        for secret in own.chain([
+            &mut self.api.token,
+            &mut self.cache.mongo_url,
+            &mut self.tahoe.mongo_url,
+            &mut self.report.mongo_url,
+            &mut self.identity.mongo_url,
+            &mut self.identity.secret,
+        ]) {
+            secret.resolve(folder, credentials.as_deref());
+        }
+    }
+}

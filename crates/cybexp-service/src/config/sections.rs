@@ -1,0 +1,344 @@
+//! The sections of the configuration file, with their defaults.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::Secret;
+
+const LOCAL: &str = "mongodb://localhost:27017/";
+
+/// `api`: the API, and how others reach it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Api {
+    /// Where inputs and people find the API.
+    pub url: Url,
+    /// The host that call-backs to `0.0.0.0`, `127.0.0.1` and `localhost` go to.
+    pub host: String,
+    /// The bearer token that inputs post with.
+    pub token: Secret,
+    /// The address that the API listens on.
+    pub listen: SocketAddr,
+    /// The PEM file of the key that submissions are sealed with.
+    pub public_key: PathBuf,
+    /// How submissions are sealed.
+    pub seal: Seal,
+    /// How long a query waits for its report before the answer is "check back later".
+    pub wait_s: u64,
+    /// The largest body that the API takes.
+    pub max_body_bytes: u64,
+}
+
+/// How submissions are sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Seal {
+    /// JWE, RSA-OAEP-256 and A256GCM.
+    Jwe,
+    /// As the Python system seals: RSA-OAEP with SHA-1, AES-256-EAX.
+    Legacy,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            url: Url::parse("http://localhost:5000/").expect("a constant url is valid"),
+            host: "localhost".to_owned(),
+            token: "".into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 5000)),
+            public_key: "pub.pem".into(),
+            seal: Seal::Jwe,
+            wait_s: 5,
+            max_body_bytes: 64 << 20,
+        }
+    }
+}
+
+/// `cache`: where submissions wait.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cache {
+    /// The URL of MongoDB.
+    pub mongo_url: Secret,
+    /// The database.
+    pub db: String,
+    /// The collection of the entries; the bytes are in GridFS.
+    pub coll: String,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            mongo_url: LOCAL.into(),
+            db: "cache_db".to_owned(),
+            coll: "file_entries".to_owned(),
+        }
+    }
+}
+
+/// `tahoe`: where raws and the graph are kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tahoe {
+    /// The URL of MongoDB.
+    pub mongo_url: Secret,
+    /// The database.
+    pub db: String,
+    /// The collection.
+    pub coll: String,
+}
+
+impl Default for Tahoe {
+    fn default() -> Self {
+        Self {
+            mongo_url: LOCAL.into(),
+            db: "tahoe_db".to_owned(),
+            coll: "instance".to_owned(),
+        }
+    }
+}
+
+/// `archive`: the archive daemon.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Archive {
+    /// Goes before that of `tahoe`; see [`Config::archive_db`](super::Config::archive_db).
+    pub mongo_url: Option<Secret>,
+    /// Goes before that of `tahoe`.
+    pub db: Option<String>,
+    /// Goes before that of `tahoe`.
+    pub coll: Option<String>,
+    /// The PEM file of the key that opens submissions.
+    pub private_key: PathBuf,
+}
+
+impl Default for Archive {
+    fn default() -> Self {
+        Self {
+            mongo_url: None,
+            db: None,
+            coll: None,
+            private_key: "priv.pem".into(),
+        }
+    }
+}
+
+/// `analytics`: the analytics daemon.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Analytics {
+    /// Goes before that of `tahoe`; see [`Config::analytics_db`](super::Config::analytics_db).
+    pub mongo_url: Option<Secret>,
+    /// Goes before that of `tahoe`.
+    pub db: Option<String>,
+    /// Goes before that of `tahoe`.
+    pub coll: Option<String>,
+    /// The longest wait after failures.
+    pub max_backoff_s: u64,
+}
+
+impl Default for Analytics {
+    fn default() -> Self {
+        Self {
+            mongo_url: None,
+            db: None,
+            coll: None,
+            max_backoff_s: 3600,
+        }
+    }
+}
+
+/// `report`: the report daemon, and where queries and reports are kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Report {
+    /// The URL of MongoDB.
+    pub mongo_url: Secret,
+    /// The database.
+    pub db: String,
+    /// The collection.
+    pub coll: String,
+    /// The PEM file of the key that opens queries.
+    pub private_key: PathBuf,
+    /// Hosts that a query may have the daemon call back, besides `api.host`.
+    pub callback_hosts: Vec<String>,
+    /// When a query that a crashed daemon left in `processing` is taken up again.
+    pub lease_s: u64,
+    /// How many queries are answered at the same time.
+    pub max_concurrent: u32,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            mongo_url: LOCAL.into(),
+            db: "report_db".to_owned(),
+            coll: "instance".to_owned(),
+            private_key: "priv.pem".into(),
+            callback_hosts: Vec::new(),
+            lease_s: 60,
+            max_concurrent: 64,
+        }
+    }
+}
+
+/// `identity`: where users and organisations are kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Identity {
+    /// The URL of MongoDB.
+    pub mongo_url: Secret,
+    /// The database.
+    pub db: String,
+    /// The collection.
+    pub coll: String,
+    /// The key that tokens are signed with.
+    pub secret: Secret,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            mongo_url: LOCAL.into(),
+            db: "identity_db".to_owned(),
+            coll: "instance".to_owned(),
+            secret: "secret".into(),
+        }
+    }
+}
+
+/// `input`: the input daemon and its inputs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Input {
+    /// The folder of the file `runningconfig`.
+    pub run_dir: PathBuf,
+    /// The folder of what was fetched and is not posted yet.
+    pub spool_dir: PathBuf,
+    /// How large the spool may grow.
+    pub spool_max_bytes: u64,
+    /// The inputs.
+    pub inputs: Vec<InputSpec>,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self {
+            run_dir: "run".into(),
+            spool_dir: "spool".into(),
+            spool_max_bytes: 1 << 30,
+            inputs: Vec::new(),
+        }
+    }
+}
+
+/// One of `input.inputs`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// Its name, unlike that of any other input.
+    pub name: String,
+    /// Which plugin fetches.
+    pub plugin: String,
+    /// What the data is; the raw's `sub_type`.
+    pub typetag: String,
+    /// The organisation that the data belongs to.
+    pub orgid: String,
+    /// The IANA time zone of times in the data that name none.
+    #[serde(default = "utc")]
+    pub timezone: String,
+    /// Whether it is started with the others.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// The time between two fetches; 0 leaves it to the plugin.
+    #[serde(default)]
+    pub period_s: u64,
+    /// What the plugin wants to know; the plugin checks it.
+    #[serde(default)]
+    pub settings: Settings,
+}
+
+/// The settings of a plugin as they stand in the file. `Debug` shows the names alone, for they may hold keys.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Settings(pub Map<String, Value>);
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `log`: log lines.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// The least severe lines to write.
+    pub level: Level,
+    /// How lines are written.
+    pub format: Format,
+}
+
+/// How severe a log line is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Level {
+    Off,
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// `metrics`: the address on which each daemon gives health and metrics, where it gives them.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Metrics {
+    pub api: Option<SocketAddr>,
+    pub archive: Option<SocketAddr>,
+    pub analytics: Option<SocketAddr>,
+    pub report: Option<SocketAddr>,
+    pub input: Option<SocketAddr>,
+}
+
+impl Metrics {
+    /// The address of the daemon with this name.
+    pub fn of(&self, daemon: &str) -> Option<SocketAddr> {
+        match daemon {
+            "api" => self.api,
+            "archive" => self.archive,
+            "analytics" => self.analytics,
+            "report" => self.report,
+            "input" => self.input,
+            _ => None,
+        }
+    }
+}

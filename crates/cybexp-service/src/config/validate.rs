@@ -1,0 +1,144 @@
+//! What the types of the sections cannot say.
+
+use std::collections::BTreeSet;
+
+use super::{Config, ConfigError, MongoUrl, Secret};
+use crate::backoff::MAX_BACKOFF;
+
+type Wrong = (String, &'static str);
+
+impl Config {
+    /// Checks the values, and names the first wrong one. Secrets from elsewhere are checked when they are used.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        self.databases()?;
+        self.check()
+            .map_err(|(key, reason)| self.invalid(key, reason))
+    }
+
+    fn databases(&self) -> Result<(), ConfigError> {
+        let Self {
+            cache,
+            tahoe,
+            archive,
+            analytics,
+            report,
+            identity,
+            ..
+        } = self;
+        for (section, url, db, coll) in [
+            (
+                "cache",
+                Some(&cache.mongo_url),
+                Some(&cache.db),
+                Some(&cache.coll),
+            ),
+            (
+                "tahoe",
+                Some(&tahoe.mongo_url),
+                Some(&tahoe.db),
+                Some(&tahoe.coll),
+            ),
+            (
+                "archive",
+                archive.mongo_url.as_ref(),
+                archive.db.as_ref(),
+                archive.coll.as_ref(),
+            ),
+            (
+                "analytics",
+                analytics.mongo_url.as_ref(),
+                analytics.db.as_ref(),
+                analytics.coll.as_ref(),
+            ),
+            (
+                "report",
+                Some(&report.mongo_url),
+                Some(&report.db),
+                Some(&report.coll),
+            ),
+            (
+                "identity",
+                Some(&identity.mongo_url),
+                Some(&identity.db),
+                Some(&identity.coll),
+            ),
+        ] {
+            let wrong =
+                |key: &str, reason: String| self.invalid(format!("{section}.{key}"), reason);
+            if let Some(Secret::Value(url)) = url {
+                MongoUrl::new(url.clone()).map_err(|reason| wrong("mongo_url", reason))?;
+            }
+            // https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
+            if db.is_some_and(|db| {
+                db.is_empty() || db.len() > 63 || db.contains(['/', '\\', '.', ' ', '"', '$', '\0'])
+            }) {
+                return Err(wrong("db", "is no name for a database".to_owned()));
+            }
+            if coll.is_some_and(|coll| {
+                coll.is_empty() || coll.contains(['$', '\0']) || coll.starts_with("system.")
+            }) {
+                return Err(wrong("coll", "is no name for a collection".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Wrong> {
+        let ensure = |holds: bool, key: &str, reason| {
+            if holds {
+                Ok(())
+            } else {
+                Err((key.to_owned(), reason))
+            }
+        };
+        let Self {
+            api,
+            analytics,
+            report,
+            input,
+            ..
+        } = self;
+
+        let http = matches!(api.url.scheme(), "http" | "https") && api.url.has_host();
+        ensure(http, "api.url", "must be an http:// or https:// url")?;
+        ensure(!api.host.is_empty(), "api.host", "is empty")?;
+        for (key, number) in [
+            ("api.max_body_bytes", api.max_body_bytes),
+            ("report.lease_s", report.lease_s),
+            ("report.max_concurrent", u64::from(report.max_concurrent)),
+            ("input.spool_max_bytes", input.spool_max_bytes),
+            ("analytics.max_backoff_s", analytics.max_backoff_s),
+        ] {
+            ensure(number > 0, key, "must be more than 0")?;
+        }
+        let longest = analytics.max_backoff_s <= MAX_BACKOFF.as_secs();
+        ensure(longest, "analytics.max_backoff_s", "must be at most 3600")?;
+        let named = !report.callback_hosts.iter().any(String::is_empty);
+        ensure(named, "report.callback_hosts", "holds an empty name")?;
+        self.check_inputs()
+    }
+
+    fn check_inputs(&self) -> Result<(), Wrong> {
+        let mut names = BTreeSet::new();
+        for (i, input) in self.input.inputs.iter().enumerate() {
+            let wrong = |key: &str, reason| Err((format!("input.inputs[{i}].{key}"), reason));
+            for (key, text) in [
+                ("name", &input.name),
+                ("plugin", &input.plugin),
+                ("typetag", &input.typetag),
+                ("orgid", &input.orgid),
+            ] {
+                if text.is_empty() {
+                    return wrong(key, "is empty");
+                }
+            }
+            if input.timezone.parse::<chrono_tz::Tz>().is_err() {
+                return wrong("timezone", "is no time zone of the IANA database");
+            }
+            if !names.insert(&input.name) {
+                return wrong("name", "is the name of another input too");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! The wish to stop, as every part of a daemon sees it.
+
+use std::io;
+use std::process;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::cli::EXIT_FAILED;
+
+/// Tells everyone who holds a clone of it that the daemon is to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown(CancellationToken);
+
+impl Shutdown {
+    /// One that only [`Shutdown::begin`] sets off.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One that SIGTERM and SIGINT set off too. A second signal ends the process at once, with status 1.
+    pub fn on_signals() -> io::Result<Self> {
+        let mut term = signal(SignalKind::terminate())?;
+        let mut int = signal(SignalKind::interrupt())?;
+        let shutdown = Self::new();
+        let token = shutdown.clone();
+        tokio::spawn(async move {
+            let name = either(&mut term, &mut int).await;
+            info!("{name}: finishing the work in hand");
+            token.begin();
+            let name = either(&mut term, &mut int).await;
+            warn!("a second signal ({name}): exiting at once");
+            process::exit(EXIT_FAILED.into());
+        });
+        Ok(shutdown)
+    }
+
+    /// Asks everyone to stop.
+    pub fn begin(&self) {
+        self.0.cancel();
+    }
+
+    /// Whether it is time to stop.
+    pub fn is_begun(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    /// Waits until it is time to stop. Cancel safe.
+    pub async fn begun(&self) {
+        self.0.cancelled().await;
+    }
+}
+
+async fn either(term: &mut Signal, int: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    }
+}

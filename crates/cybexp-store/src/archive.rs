@@ -1,0 +1,284 @@
+//! Raws and the TAHOE graph: writing.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use bson::{RawDocumentBuf, doc};
+use serde::Deserialize;
+use tahoe_core::{Event, Hash, Instance, Node, Raw, Session};
+
+use crate::bulk::{self, Update};
+use crate::collection::{Raws, to_document};
+use crate::error::StoreError;
+use crate::find::Find;
+use crate::indexes::{self, IDENTITY};
+use crate::server::Server;
+
+/// Hashes asked for at once.
+pub(crate) const ASK: usize = 1000;
+
+/// The archive: `tahoe_db.instance`.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    pub(crate) server: Server,
+    pub(crate) db: String,
+    pub(crate) coll: Raws,
+}
+
+/// All that a batch of raws yielded, each instance once.
+#[derive(Debug, Default)]
+pub struct GraphBatch {
+    nodes: HashMap<Hash, Node>,
+    events: HashMap<Hash, Event>,
+    sessions: HashMap<Hash, Session>,
+}
+
+/// An instance that the archive cannot hold.
+#[derive(Debug, Clone)]
+pub struct Rejected {
+    /// The instance.
+    pub hash: Hash,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a batch came to.
+#[derive(Debug, Default, Clone)]
+pub struct Written {
+    /// Instances that were not there before.
+    pub inserted: u64,
+    /// Instances that were.
+    pub existing: u64,
+    /// Instances that the archive cannot hold, whoever asks.
+    pub rejected: Vec<Rejected>,
+}
+
+impl GraphBatch {
+    /// Adds an event and all that it refers to; gives their hashes.
+    pub fn add_event(&mut self, event: Event) -> BTreeSet<Hash> {
+        let mut hashes: BTreeSet<Hash> = event.children().refs().iter().copied().collect();
+        self.add_nodes(event.children().iter());
+        hashes.insert(event.hash());
+        self.events.entry(event.hash()).or_insert(event);
+        hashes
+    }
+
+    /// Adds what is told of a session, and what it is known by; gives their hashes.
+    pub fn add_session(&mut self, session: Session) -> BTreeSet<Hash> {
+        let mut hashes = session.refs();
+        self.add_nodes(session.children().iter());
+        hashes.insert(session.hash());
+        self.sessions
+            .entry(session.hash())
+            .and_modify(|known| known.merge(&session))
+            .or_insert(session);
+        hashes
+    }
+
+    fn add_nodes<'a>(&mut self, nodes: impl Iterator<Item = &'a Node>) {
+        for node in nodes {
+            if let Node::Object(object) = node
+                && !self.nodes.contains_key(&node.hash())
+            {
+                self.add_nodes(object.children().iter());
+            }
+            self.nodes
+                .entry(node.hash())
+                .or_insert_with(|| node.clone());
+        }
+    }
+
+    /// All instances as they would be stored if none existed: what a bare insert of the same data writes.
+    pub fn instances(self) -> impl Iterator<Item = Instance> {
+        let nodes = self.nodes.into_values().map(Instance::from);
+        let events = self.events.into_values().map(Instance::Event);
+        nodes
+            .chain(events)
+            .chain(self.sessions.into_values().map(Instance::Session))
+    }
+}
+
+/// What identifies an instance in the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+struct Identity {
+    _hash: String,
+    #[serde(default)]
+    orgid: Option<String>,
+}
+
+impl Archive {
+    /// Opens the collection and makes its indexes.
+    pub async fn open(server: &Server, db: &str, coll: &str) -> Result<Self, StoreError> {
+        let archive = Self {
+            server: server.clone(),
+            db: db.to_owned(),
+            coll: server.collection(db, coll),
+        };
+        indexes::ensure(&archive.coll, &indexes::archive()).await?;
+        Ok(archive)
+    }
+
+    /// Inserts the raws that are not there yet.
+    pub async fn write_raws(&self, raws: &[Raw]) -> Result<Written, StoreError> {
+        let raws = raws
+            .iter()
+            .map(|raw| (raw.hash(), Some(raw.orgid().as_str()), raw));
+        self.insert_missing(raws, "writing raws").await
+    }
+
+    /// Writes a batch: what is referred to before what refers to it, so that whoever finds an event finds
+    /// its attributes. What exists is never overwritten, for an analyst may have set its category; sessions
+    /// are merged.
+    pub async fn write_graph(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
+        let nodes = batch
+            .nodes
+            .values()
+            .map(|node| (node.hash(), None, StoredNode(node)));
+        let mut written = self
+            .insert_missing(nodes, "writing attributes and objects")
+            .await?;
+        let events = batch.events.values();
+        let events = events.map(|event| (event.hash(), Some(event.orgid().as_str()), event));
+        written.add(self.insert_missing(events, "writing events").await?);
+        written
+            .rejected
+            .extend(self.merge_sessions(batch.sessions.values()).await?);
+        Ok(written)
+    }
+
+    async fn insert_missing<'a, T: serde::Serialize>(
+        &self,
+        instances: impl Iterator<Item = (Hash, Option<&'a str>, T)>,
+        doing: &'static str,
+    ) -> Result<Written, StoreError> {
+        let mut instances: Vec<_> = instances.collect();
+        // neighbours in the index are written together, and every worker writes in the same order
+        instances.sort_unstable_by_key(|(hash, orgid, _)| (*hash, *orgid));
+        instances.dedup_by_key(|(hash, orgid, _)| (*hash, *orgid));
+        let existing = self
+            .existing(instances.iter().map(|(hash, ..)| *hash))
+            .await?;
+        let mut written = Written::default();
+        let mut hashes = Vec::new();
+        let mut documents: Vec<RawDocumentBuf> = Vec::new();
+        for (hash, orgid, instance) in &instances {
+            let identity = Identity {
+                _hash: hash.to_string(),
+                orgid: orgid.map(str::to_owned),
+            };
+            if existing.contains(&identity) {
+                continue;
+            }
+            match to_document(instance) {
+                Ok(document) => {
+                    hashes.push(*hash);
+                    documents.push(document);
+                }
+                Err(reason) => written.rejected.push(Rejected {
+                    hash: *hash,
+                    reason,
+                }),
+            }
+        }
+        let (inserted, failures) = bulk::insert(&self.coll, &documents, doing).await?;
+        written.inserted = inserted;
+        written.existing = instances.len() as u64 - inserted - written.rejected.len() as u64;
+        written
+            .rejected
+            .extend(failures.into_iter().map(|failure| Rejected {
+                hash: hashes[failure.index],
+                reason: failure.message,
+            }));
+        Ok(written)
+    }
+
+    /// Which of these are there. Asking first is four times as fast as letting the unique index refuse, at
+    /// the share of known instances that real logs have.
+    async fn existing(
+        &self,
+        hashes: impl Iterator<Item = Hash>,
+    ) -> Result<HashSet<Identity>, StoreError> {
+        let hashes: Vec<String> = hashes.map(|hash| hash.to_string()).collect();
+        let parts = hashes
+            .chunks(ASK)
+            .map(|part| existing(part).read(&self.coll));
+        let found: Vec<Vec<Identity>> = futures::future::try_join_all(parts).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn merge_sessions(
+        &self,
+        sessions: impl Iterator<Item = &Session>,
+    ) -> Result<Vec<Rejected>, StoreError> {
+        let mut sessions: Vec<&Session> = sessions.collect();
+        sessions.sort_unstable_by_key(|session| session.hash());
+        let updates: Vec<Update> = sessions
+            .iter()
+            .map(|session| merge(session))
+            .collect::<Result<_, StoreError>>()?;
+        let failures = bulk::update(&self.coll, &updates, "merging sessions").await?;
+        let rejected = failures.into_iter().map(|failure| Rejected {
+            hash: sessions[failure.index].hash(),
+            reason: failure.message,
+        });
+        Ok(rejected.collect())
+    }
+}
+
+impl Written {
+    fn add(&mut self, other: Self) {
+        self.inserted += other.inserted;
+        self.existing += other.existing;
+        self.rejected.extend(other.rejected);
+    }
+}
+
+/// A node as a document of its own.
+struct StoredNode<'a>(&'a Node);
+
+impl serde::Serialize for StoredNode<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Node::Attribute(attribute) => attribute.serialize(serializer),
+            Node::Object(object) => object.serialize(serializer),
+        }
+    }
+}
+
+pub(crate) fn existing(hashes: &[String]) -> Find {
+    let filter = doc! {"_hash": {"$in": hashes}};
+    Find::new("asking which instances exist", IDENTITY, filter)
+        .project(doc! {"_id": 0, "_hash": 1, "orgid": 1})
+}
+
+/// The update that gives the same session in whatever order its parts arrive.
+fn merge(session: &Session) -> Result<Update, StoreError> {
+    use crate::error::Doing;
+    let doing = "merging sessions";
+    let data = bson::serialize_to_bson(session.children()).doing(doing)?;
+    let refs = bson::serialize_to_bson(&session.refs()).doing(doing)?;
+    let cref = bson::serialize_to_bson(session.children().cref()).doing(doing)?;
+    let mut update = doc! {
+        "$setOnInsert": {
+            "itype": "session", "sub_type": session.sub_type().as_str(), "data": data, "_cref": cref,
+        },
+        "$addToSet": {"_ref": {"$each": refs}},
+    };
+    if let Some(start) = session.start_time() {
+        update.insert("$min", doc! {"start_time": start.get()});
+    }
+    let mut latest = bson::Document::new();
+    if let Some(end) = session.end_time() {
+        latest.insert("end_time", end.get());
+    }
+    if let Some(duration) = session.duration() {
+        latest.insert("duration", duration.get());
+    }
+    if !latest.is_empty() {
+        update.insert("$max", latest);
+    }
+    Ok(Update {
+        filter: doc! {"_hash": session.hash().to_string()},
+        update: update.into(),
+        upsert: true,
+    })
+}

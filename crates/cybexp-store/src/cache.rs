@@ -1,0 +1,341 @@
+//! Sealed submissions: entries and their files in GridFS.
+
+use std::collections::HashMap;
+
+use bson::oid::ObjectId;
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson, RawDocumentBuf, doc};
+use futures::TryStreamExt;
+use serde::Deserialize;
+use tahoe_core::Hash;
+
+use crate::bulk::{self, Update};
+use crate::collection::Raws;
+use crate::error::{Doing, StoreError};
+use crate::find::Find;
+use crate::indexes::{self, CHUNK_FILE, ENTRY_PROCESSED, ID};
+use crate::lease::{Lease, Taken};
+use crate::server::Server;
+use crate::watch::Watch;
+
+/// The most entries of a batch.
+const BATCH: i64 = 500;
+/// A batch ends before the entry whose file would take it over this, unless that is its first.
+const BATCH_BYTES: u64 = 64 << 20;
+/// No submission that fits a document is longer when sealed; longer files are not read.
+const FILE_LIMIT_BYTES: u64 = 128 << 20;
+/// GridFS's own chunk size.
+const CHUNK_BYTES: usize = 255 << 10;
+
+/// The cache: `cache_db.file_entries` and the GridFS bucket `fs` beside it.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    server: Server,
+    db: String,
+    pub(crate) entries: Raws,
+    files: Raws,
+    chunks: Raws,
+}
+
+/// A submission to be stored: what the API makes of a request.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// File name, as it was sent.
+    pub name: String,
+    /// What the data is; the raw's sub_type.
+    pub typetag: String,
+    /// Whose it is.
+    pub orgid: String,
+    /// IANA name.
+    pub timezone: String,
+    /// Unix seconds when it was taken in.
+    pub timestamp: f64,
+    /// The sealed bytes.
+    pub sealed: Vec<u8>,
+}
+
+/// What is known of a submission.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Entry {
+    /// What the data is.
+    pub typetag: String,
+    /// Whose it is.
+    pub orgid: String,
+    /// IANA name.
+    pub timezone: String,
+    /// Unix seconds when it was taken in.
+    pub timestamp: f64,
+    fid: ObjectId,
+}
+
+/// An entry that the archive has to open, or why it cannot even be read.
+#[derive(Debug)]
+pub struct SealedEntry {
+    /// MongoDB's id.
+    pub id: ObjectId,
+    /// The entry and its sealed bytes.
+    pub read: Result<(Entry, Vec<u8>), String>,
+}
+
+/// What became of an entry: the raw made of it, or why there is none.
+#[derive(Debug)]
+pub struct Opened {
+    /// MongoDB's id.
+    pub id: ObjectId,
+    /// The raw's hash, or the reason.
+    pub raw: Result<Hash, String>,
+}
+
+#[derive(Deserialize)]
+struct FileRow {
+    _id: ObjectId,
+    length: i64,
+}
+
+impl Cache {
+    /// Opens the collections and makes their indexes.
+    pub async fn open(server: &Server, db: &str, coll: &str) -> Result<Self, StoreError> {
+        let cache = Self {
+            server: server.clone(),
+            db: db.to_owned(),
+            entries: server.collection(db, coll),
+            files: server.collection(db, "fs.files"),
+            chunks: server.collection(db, "fs.chunks"),
+        };
+        indexes::ensure(&cache.entries, &indexes::entries()).await?;
+        indexes::ensure(&cache.files, &indexes::grid_files()).await?;
+        indexes::ensure(&cache.chunks, &indexes::grid_chunks()).await?;
+        Ok(cache)
+    }
+
+    /// Stores submissions: each file before its entry, so that no entry is without its file.
+    pub async fn submit(&self, submissions: &[Submission]) -> Result<(), StoreError> {
+        let doing = "storing submissions";
+        let now = bson::DateTime::now();
+        let (mut chunks, mut files, mut entries) = (vec![], vec![], vec![]);
+        for submission in submissions {
+            let fid = ObjectId::new();
+            for (n, part) in submission.sealed.chunks(CHUNK_BYTES).enumerate() {
+                let data = Binary {
+                    subtype: BinarySubtype::Generic,
+                    bytes: part.to_vec(),
+                };
+                chunks.push(raw(&doc! {
+                    "_id": ObjectId::new(), "files_id": fid, "n": n as i32, "data": data,
+                })?);
+            }
+            files.push(raw(&doc! {
+                "_id": fid, "length": submission.sealed.len() as i64,
+                "chunkSize": CHUNK_BYTES as i32, "uploadDate": now, "filename": &submission.name,
+            })?);
+            entries.push(raw(&doc! {
+                "_id": ObjectId::new(), "name": &submission.name, "typetag": &submission.typetag,
+                "orgid": &submission.orgid, "timezone": &submission.timezone,
+                "timestamp": submission.timestamp, "processed": false, "fid": fid,
+            })?);
+        }
+        let parts = [
+            (&self.chunks, chunks),
+            (&self.files, files),
+            (&self.entries, entries),
+        ];
+        for (coll, documents) in parts {
+            let (_, failures) = bulk::insert(coll, &documents, doing).await?;
+            if let Some(failure) = failures.into_iter().next() {
+                return Err(failure.into_error(doing));
+            }
+        }
+        Ok(())
+    }
+
+    /// The queue of the entries that no archive has seen.
+    pub async fn pending(&self) -> Result<EntryQueue, StoreError> {
+        Ok(EntryQueue {
+            cache: self.clone(),
+            lease: Lease::open(&self.server, &self.db, "archive").await?,
+        })
+    }
+
+    /// Wakes when an entry comes in.
+    pub fn watch(&self) -> Watch {
+        Watch::start(
+            self.entries.clone(),
+            doc! {"operationType": {"$in": ["insert", "update"]},
+            "$or": [{"operationType": "insert"}, {"updateDescription.updatedFields.processed": false}]},
+        )
+    }
+
+    /// Reads the files of a batch in two round trips; one that is not whole is an error of its entry.
+    async fn read_files(
+        &self,
+        fids: &[ObjectId],
+    ) -> Result<HashMap<ObjectId, Result<Vec<u8>, String>>, StoreError> {
+        let doing = "reading sealed submissions";
+        let rows: Vec<FileRow> = file_lengths(fids).read(&self.files).await?;
+        let lengths: HashMap<ObjectId, u64> = rows
+            .into_iter()
+            .map(|row| (row._id, row.length.try_into().unwrap_or(0)))
+            .collect();
+        let mut files: HashMap<ObjectId, Result<Vec<u8>, String>> = HashMap::new();
+        let mut wanted = Vec::new();
+        let mut bytes = 0;
+        for fid in fids {
+            match lengths.get(fid) {
+                None => {
+                    files.insert(*fid, Err(format!("its file {fid} is missing")));
+                }
+                Some(length) if *length > FILE_LIMIT_BYTES => {
+                    files.insert(
+                        *fid,
+                        Err(format!("its file {fid} has {length} bytes: too large")),
+                    );
+                }
+                Some(length) if bytes + length > BATCH_BYTES && bytes > 0 => break,
+                Some(length) => {
+                    bytes += length;
+                    wanted.push(*fid);
+                    files.insert(*fid, Ok(Vec::with_capacity(*length as usize)));
+                }
+            }
+        }
+        let mut cursor = file_chunks(&wanted).cursor(&self.chunks).await?;
+        let mut next: HashMap<ObjectId, i64> = HashMap::new();
+        while let Some(chunk) = cursor.try_next().await.doing(doing)? {
+            let Ok(fid) = chunk.get_object_id("files_id") else {
+                continue;
+            };
+            let n = next.entry(fid).or_default();
+            let number = chunk.get("n").ok().flatten();
+            let number = number.and_then(|n| n.as_i32().map(i64::from).or(n.as_i64()));
+            if let (Ok(data), Some(Ok(file))) = (chunk.get_binary("data"), files.get_mut(&fid))
+                && number == Some(*n)
+            {
+                file.extend_from_slice(data.bytes);
+                *n += 1;
+            }
+        }
+        for fid in wanted {
+            let length = lengths[&fid];
+            if let Some(Ok(file)) = files.get(&fid)
+                && file.len() as u64 != length
+            {
+                let have = file.len();
+                let reason = format!("its file {fid} is cut off: {have} of {length} bytes");
+                files.insert(fid, Err(reason));
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// The entries that the archive has to open, shared with other archives.
+#[derive(Debug)]
+pub struct EntryQueue {
+    cache: Cache,
+    lease: Lease,
+}
+
+impl EntryQueue {
+    /// Takes a batch, oldest first.
+    pub async fn take(&mut self) -> Result<Taken<SealedEntry>, StoreError> {
+        let others = self.lease.others().await?;
+        let find = pending(&others.items);
+        let documents = find.all(&self.cache.entries).await?;
+        if documents.is_empty() {
+            self.lease.release().await?;
+            if others.items.is_empty() {
+                return Ok(Taken::Nothing);
+            }
+            let any = pending(&[]).limit(1).all(&self.cache.entries).await?;
+            return Ok(match any.is_empty() {
+                true => Taken::Nothing,
+                false => Taken::Leased(others.ends),
+            });
+        }
+        let ids = documents
+            .iter()
+            .filter_map(|document| document.get_object_id("_id").ok());
+        let ours = self.lease.take(ids.map(Bson::from).collect()).await?;
+        let entries: Vec<(ObjectId, Result<Entry, String>)> = documents
+            .iter()
+            .filter_map(|document| Some((document.get_object_id("_id").ok()?, document)))
+            .filter(|(id, _)| ours.contains(id))
+            .map(|(id, document)| {
+                let entry = bson::deserialize_from_slice(document.as_bytes());
+                (id, entry.map_err(|error| format!("not an entry: {error}")))
+            })
+            .collect();
+        let fids = entries
+            .iter()
+            .filter_map(|(_, entry)| Some(entry.as_ref().ok()?.fid));
+        let mut files = self.cache.read_files(&fids.collect::<Vec<_>>()).await?;
+        let mut taken = Vec::with_capacity(entries.len());
+        for (id, entry) in entries {
+            let read = match entry {
+                Err(reason) => Err(reason),
+                // past the bytes of a batch: left for the next one
+                Ok(entry) => match files.get_mut(&entry.fid) {
+                    None => continue,
+                    Some(file) => std::mem::replace(file, Ok(vec![])).map(|file| (entry, file)),
+                },
+            };
+            taken.push(SealedEntry { id, read });
+        }
+        Ok(Taken::Work(taken))
+    }
+
+    /// Marks entries as seen, once their raws are written. The sealed bytes stay where they are.
+    pub async fn mark(&self, opened: &[Opened]) -> Result<(), StoreError> {
+        let doing = "marking entries";
+        let updates: Vec<Update> = opened.iter().map(marked).collect();
+        let failures = bulk::update(&self.cache.entries, &updates, doing).await?;
+        match failures.into_iter().next() {
+            Some(failure) => Err(failure.into_error(doing)),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives up what is leased, so that another worker need not wait.
+    pub async fn release(&mut self) -> Result<(), StoreError> {
+        self.lease.release().await
+    }
+}
+
+fn marked(opened: &Opened) -> Update {
+    let update = match &opened.raw {
+        Ok(hash) => doc! {
+            "$set": {"processed": true, "_ref": [hash.to_string()]},
+            "$unset": {"bad_data": "", "error": ""},
+        },
+        Err(reason) => doc! {"$set": {"processed": true, "bad_data": true, "error": reason}},
+    };
+    Update {
+        filter: doc! {"_id": opened.id},
+        update: update.into(),
+        upsert: false,
+    }
+}
+
+fn raw(document: &bson::Document) -> Result<RawDocumentBuf, StoreError> {
+    RawDocumentBuf::try_from(document).doing("storing submissions")
+}
+
+pub(crate) fn pending(leased: &[Bson]) -> Find {
+    let mut filter = doc! {"processed": false};
+    if !leased.is_empty() {
+        filter.insert("_id", doc! {"$nin": leased});
+    }
+    Find::new("reading pending entries", ENTRY_PROCESSED, filter)
+        .sort(doc! {"processed": 1, "_id": 1})
+        .limit(BATCH)
+}
+
+pub(crate) fn file_lengths(fids: &[ObjectId]) -> Find {
+    let filter = doc! {"_id": {"$in": fids}};
+    Find::new("reading the lengths of files", ID, filter).project(doc! {"length": 1})
+}
+
+pub(crate) fn file_chunks(fids: &[ObjectId]) -> Find {
+    let filter = doc! {"files_id": {"$in": fids}};
+    Find::new("reading sealed submissions", CHUNK_FILE, filter).sort(doc! {"files_id": 1, "n": 1})
+}

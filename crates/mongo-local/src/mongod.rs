@@ -1,0 +1,231 @@
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::replica::{self, SET, State};
+use crate::watcher::Watcher;
+use crate::{Error, find_mongod, log};
+
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+const POLL: Duration = Duration::from_millis(30);
+/// How mongod exits when its port is taken (MongoDB manual, "Exit Codes and Statuses": EXIT_NET_ERROR).
+const EXIT_PORT_TAKEN: i32 = 48;
+const PORT_TRIES: u32 = 8;
+/// How long a server whose owner was killed may take to let go of the data folder (`watch.sh` kills it after 15 s).
+const FOLDER_TIMEOUT: Duration = Duration::from_secs(16);
+
+/// How to run a mongod.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where its data and its log `mongod.log` are; made if missing.
+    pub data_dir: PathBuf,
+    /// Delete `data_dir` when the server ends. It must then be empty or missing now.
+    pub remove_data: bool,
+    /// The port on 127.0.0.1; `None` takes a free one. Another port than last time is fine.
+    pub port: Option<u16>,
+    /// `--wiredTigerCacheSizeGB`, at least 0.25.
+    pub cache_gb: f32,
+    /// The binary, if [`find_mongod`] was asked already; `None` asks it.
+    pub mongod: Option<PathBuf>,
+}
+
+impl Options {
+    /// Data that is kept in `data_dir`, a free port, a cache of 0.5 GB.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            remove_data: false,
+            port: None,
+            cache_gb: 0.5,
+            mongod: None,
+        }
+    }
+}
+
+/// A running one-node replica set. It is stopped when this is dropped and when the process ends in any way.
+pub struct Mongod {
+    watcher: Watcher,
+    url: String,
+    port: u16,
+    data_dir: PathBuf,
+}
+
+/// Starts a server and waits until it takes writes. Blocks: from async code, call it in `spawn_blocking`.
+pub fn start(options: &Options) -> Result<Mongod, Error> {
+    let binary = match &options.mongod {
+        Some(path) => path.clone(),
+        None => find_mongod(&mut |_| {})?,
+    };
+    let began = Instant::now();
+    let mut tries = 1;
+    loop {
+        let port = match options.port {
+            Some(port) => port,
+            None => free_port().map_err(Error::Port)?,
+        };
+        match start_on(port, &binary, options) {
+            // another process was faster to take the port that was free
+            Err(Error::Died {
+                status: EXIT_PORT_TAKEN,
+                ..
+            }) if options.port.is_none() && tries < PORT_TRIES => {
+                tries += 1;
+            }
+            Err(Error::Died { log, .. })
+                if log.contains("DBPathInUse") && began.elapsed() < FOLDER_TIMEOUT =>
+            {
+                thread::sleep(POLL);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Starts a server in a new folder under the system's temporary one, which is removed when the server ends.
+pub fn start_temporary() -> Result<Mongod, Error> {
+    let folder = tempfile::Builder::new()
+        .prefix("cybexp-mongo-")
+        .tempdir()
+        .map_err(|source| Error::DataDir {
+            path: std::env::temp_dir(),
+            source,
+        })?;
+    let options = Options {
+        remove_data: true,
+        cache_gb: 0.25,
+        ..Options::new(folder.path())
+    };
+    let mongod = start(&options)?;
+    // from here on the watcher removes it
+    let _ = folder.keep();
+    Ok(mongod)
+}
+
+impl Mongod {
+    /// What to connect to, for transactions and change streams too.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process id of the server.
+    pub fn pid(&self) -> u32 {
+        self.watcher.pid()
+    }
+
+    /// Where the data is.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// Stops the server and waits for it: cleanly with SIGTERM, or killed at once if its data is removed anyway.
+    pub fn stop(mut self) -> Result<(), Error> {
+        let status = self.watcher.end().map_err(Error::Watcher)?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Error::Unclean {
+            path: self.data_dir.clone(),
+            status: status.to_string(),
+        })
+    }
+}
+
+fn start_on(port: u16, binary: &Path, options: &Options) -> Result<Mongod, Error> {
+    let data_dir = &options.data_dir;
+    let log = data_dir.join("mongod.log");
+    let log_start = prepare(data_dir, &log, options.remove_data)?;
+    let watcher = Watcher::spawn(
+        binary,
+        arguments(port, options),
+        data_dir,
+        options.remove_data,
+    )
+    .map_err(Error::Watcher)?;
+
+    let began = Instant::now();
+    loop {
+        let state = replica::step(port, watcher.pid());
+        if let Some(status) = watcher.exited() {
+            return Err(Error::Died {
+                port,
+                status,
+                log: log::last_lines(&log, log_start),
+            });
+        }
+        let last = match state {
+            Ok(State::Primary) => break,
+            Ok(State::Wait(what)) => what,
+            Err(e) => e.to_string(),
+        };
+        if began.elapsed() > START_TIMEOUT {
+            return Err(Error::NotReady {
+                port,
+                after_s: START_TIMEOUT.as_secs(),
+                last,
+            });
+        }
+        thread::sleep(POLL);
+    }
+    let url = format!("mongodb://127.0.0.1:{port}/?replicaSet={SET}");
+    Ok(Mongod {
+        watcher,
+        url,
+        port,
+        data_dir: data_dir.clone(),
+    })
+}
+
+fn arguments(port: u16, options: &Options) -> Vec<OsString> {
+    let mut arguments = vec!["--dbpath".into(), options.data_dir.clone().into_os_string()];
+    let fixed = [
+        "--bind_ip=127.0.0.1",
+        "--nounixsocket",
+        "--oplogSize=256",
+        "--quiet",
+        "--setParameter=diagnosticDataCollectionEnabled=false",
+    ];
+    arguments.extend(fixed.map(Into::into));
+    arguments.push(format!("--port={port}").into());
+    arguments.push(format!("--replSet={SET}").into());
+    arguments.push(format!("--wiredTigerCacheSizeGB={}", options.cache_gb).into());
+    arguments
+}
+
+/// Makes the data folder and gives the size of the log of earlier runs.
+fn prepare(data_dir: &Path, log: &Path, remove_data: bool) -> Result<u64, Error> {
+    let failed = |source| Error::DataDir {
+        path: data_dir.to_owned(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
+        .map_err(failed)?;
+    if remove_data && fs::read_dir(data_dir).map_err(failed)?.next().is_some() {
+        return Err(Error::NotEmpty {
+            path: data_dir.to_owned(),
+        });
+    }
+    match fs::metadata(log) {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(e) => Err(failed(e)),
+    }
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}

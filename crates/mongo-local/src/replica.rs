@@ -1,0 +1,75 @@
+//! Makes the started mongod the primary of its one-node replica set.
+
+use bson::{Document, doc};
+
+use crate::wire::{self, Connection};
+
+/// The name of the set, as mongod is started with it.
+pub(crate) const SET: &str = "rs0";
+
+/// The server's answer when there is no configuration yet.
+const NOT_YET_INITIALIZED: i32 = 94;
+
+/// Where the server is on the way to taking writes.
+pub(crate) enum State {
+    Primary,
+    /// Ask again soon; the text says what is missing.
+    Wait(String),
+}
+
+/// One step towards the primary: starts the set, or gives it its new port when the folder was served on another
+/// one before. Touches nothing unless the server on `port` is the process `pid`: another mongod can have won the
+/// port.
+pub(crate) fn step(port: u16, pid: u32) -> Result<State, wire::Error> {
+    let mut server = Connection::open(port)?;
+    let status =
+        server.run(doc! { "serverStatus": 1, "metrics": 0, "wiredTiger": 0, "locks": 0 })?;
+    if status.get_i64("pid").ok() != Some(i64::from(pid)) {
+        return Ok(State::Wait(format!(
+            "another mongod listens on port {port}"
+        )));
+    }
+    let hello = server.run(doc! { "hello": 1 })?;
+    if hello.get_bool("isWritablePrimary").unwrap_or_default() {
+        return Ok(State::Primary);
+    }
+    let host = format!("127.0.0.1:{port}");
+    match server.run(doc! { "replSetGetConfig": 1 }) {
+        Ok(reply) => {
+            let config = reply.get_document("config").cloned().unwrap_or_default();
+            if host_of(&config) != Some(&host) {
+                let version = config.get_i32("version").unwrap_or_default() + 1;
+                server.run(
+                    doc! { "replSetReconfig": with_host(config, version, host), "force": true },
+                )?;
+            }
+        }
+        Err(wire::Error::Command {
+            code: NOT_YET_INITIALIZED,
+            ..
+        }) => {
+            let members = [doc! { "_id": 0, "host": host }];
+            server.run(doc! { "replSetInitiate": { "_id": SET, "members": members.to_vec() } })?;
+        }
+        Err(other) => return Err(other),
+    }
+    Ok(State::Wait("not primary yet".to_owned()))
+}
+
+fn host_of(config: &Document) -> Option<&str> {
+    config
+        .get_array("members")
+        .ok()?
+        .first()?
+        .as_document()?
+        .get_str("host")
+        .ok()
+}
+
+fn with_host(mut config: Document, version: i32, host: String) -> Document {
+    config.insert("version", version);
+    config.insert("members", vec![doc! { "_id": 0, "host": host }]);
+    // of the old configuration; a reconfiguration by force takes none
+    config.remove("term");
+    config
+}

@@ -1,0 +1,81 @@
+//! The process between the owner and its mongod, which outlives the owner just long enough to clear up.
+
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+/// A mongod being run by `watch.sh`; ends with this value.
+pub(crate) struct Watcher {
+    sh: Child,
+    pid: u32,
+    exited: Arc<OnceLock<i32>>,
+}
+
+impl Watcher {
+    /// Runs `mongod` with its output going to `mongod.log` in `data_dir`, which must exist.
+    pub(crate) fn spawn<A: AsRef<OsStr>>(
+        mongod: &Path,
+        arguments: impl IntoIterator<Item = A>,
+        data_dir: &Path,
+        remove_data: bool,
+    ) -> io::Result<Self> {
+        let mut sh = Command::new("sh")
+            .args(["-c", include_str!("watch.sh"), "mongo-local"])
+            .arg(data_dir)
+            .arg(if remove_data { "remove" } else { "keep" })
+            .arg(mongod)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            // Ctrl-C is for the owner, which stops its daemons first and mongod last
+            .process_group(0)
+            .spawn()?;
+        let mut lines = BufReader::new(sh.stdout.take().expect("stdout was piped above"));
+        let mut first = String::new();
+        lines.read_line(&mut first)?;
+        let Ok(pid) = first.trim().parse() else {
+            let status = sh.wait()?;
+            return Err(io::Error::other(format!(
+                "it said `{}` in place of a pid, {status}",
+                first.trim()
+            )));
+        };
+        let exited = Arc::new(OnceLock::new());
+        let tell = Arc::clone(&exited);
+        thread::spawn(move || {
+            let mut lines = lines.lines().map_while(Result::ok);
+            if let Some(status) = lines.find_map(|line| line.strip_prefix("exited ")?.parse().ok())
+            {
+                tell.get_or_init(|| status);
+            }
+        });
+        Ok(Self { sh, pid, exited })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The exit status of mongod if it has ended.
+    pub(crate) fn exited(&self) -> Option<i32> {
+        self.exited.get().copied()
+    }
+
+    /// Ends mongod and removes the folder if that was wanted; takes about 15 s at most. A second call does nothing.
+    pub(crate) fn end(&mut self) -> io::Result<ExitStatus> {
+        // closes the pipe, which is the sign to end
+        self.sh.wait()
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        // an owner that wants to know calls `end` itself
+        let _ = self.end();
+    }
+}
