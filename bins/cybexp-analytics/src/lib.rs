@@ -1,1 +1,116 @@
-//! Runs the filters over raws and writes the TAHOE graph.
+//! The analytics daemon: takes raws from the archive, runs their filter, and writes the TAHOE graph.
+//!
+//! A raw is marked only when all that was made of it is stored, so a crash repeats a step and loses nothing;
+//! what is repeated is found to exist. A raw that its filter refuses is marked with the reason.
+
+mod batch;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cybexp_filters::{FILTERS, Filter};
+use cybexp_service::{
+    Context, Step, WakeSignal, WorkOptions, Worker, connect, open, work_loop,
+};
+use cybexp_store::{Archive, PendingRaw, RawOutcome, RawQueue, Taken, Written};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
+
+pub use batch::{Batch, run_filter};
+
+/// The daemon's name in the configuration, in logs and in metrics.
+pub const NAME: &str = "analytics";
+
+/// Runs until asked to stop, or with `--once` until nothing is pending.
+pub async fn run(ctx: Context) -> anyhow::Result<()> {
+    describe();
+    let opened = open(&ctx, || async {
+        let db = ctx.config.analytics_db()?;
+        let archive = Archive::open(&connect(&ctx, &db).await?, &db.db, &db.coll).await?;
+        let mut queues = Vec::new();
+        for &filter in FILTERS {
+            let queue = archive.raws(&filter.id(), filter.typetags()).await?;
+            queues.push((filter, queue));
+        }
+        Ok((archive, queues))
+    });
+    let Some((archive, queues)) = opened.await? else {
+        return Ok(());
+    };
+    let watch = archive.watch_raws();
+    let analyst = Analyst { archive, queues };
+    let options = WorkOptions {
+        max_backoff: Duration::from_secs(ctx.config.analytics.max_backoff_s),
+        ..WorkOptions::new(NAME)
+    };
+    work_loop(&ctx, analyst, WakeSignal::follow(watch), options).await
+}
+
+fn describe() {
+    describe_counter!("cybexp_analytics_raws_total", "raws by filter and outcome: done or refused");
+    describe_counter!("cybexp_analytics_instances_total", "instances by outcome: new or known");
+    describe_counter!("cybexp_analytics_unknown_total", "records that make no event, by event ID");
+    describe_gauge!("cybexp_analytics_lag_seconds", "age of the oldest raw of the batch in hand");
+}
+
+struct Analyst {
+    archive: Archive,
+    queues: Vec<(&'static dyn Filter, RawQueue)>,
+}
+
+impl Worker for Analyst {
+    /// One batch of each filter, so that no backlog holds up the others.
+    async fn step(&mut self) -> anyhow::Result<Step> {
+        let mut worked = 0;
+        let mut leased: Option<Duration> = None;
+        for (filter, queue) in &mut self.queues {
+            match queue.take().await? {
+                Taken::Work(raws) => worked += process(*filter, &self.archive, queue, raws).await?,
+                Taken::Leased(wait) => leased = Some(leased.map_or(wait, |least| least.min(wait))),
+                Taken::Nothing => gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(0.0),
+            }
+        }
+        Ok(match (worked, leased) {
+            (0, None) => Step::Idle,
+            (0, Some(wait)) => Step::Wait(wait),
+            (worked, _) => Step::Worked(worked),
+        })
+    }
+}
+
+async fn process(
+    filter: &'static dyn Filter,
+    archive: &Archive,
+    queue: &RawQueue,
+    raws: Vec<Result<PendingRaw, RawOutcome>>,
+) -> anyhow::Result<u64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let oldest = raws.iter().flatten().map(PendingRaw::timestamp).fold(now, f64::min);
+    gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(now - oldest);
+
+    let (graph, mut batch) = tokio::task::spawn_blocking(move || run_filter(filter, raws)).await?;
+    let written = archive.write_graph(&graph).await?;
+    batch.reject(&written.rejected);
+    queue.mark(&batch.outcomes, now).await?;
+    record(filter, &batch, &written);
+    Ok(batch.outcomes.len() as u64)
+}
+
+fn record(filter: &'static dyn Filter, batch: &Batch, written: &Written) {
+    let name = filter.name();
+    let mut refused = 0;
+    for outcome in &batch.outcomes {
+        if let Err(reason) = &outcome.made {
+            refused += 1;
+            tracing::warn!(raw = %outcome.id, filter = name, reason, "set aside");
+        }
+    }
+    let done = batch.outcomes.len() as u64 - refused;
+    counter!("cybexp_analytics_raws_total", "filter" => name, "outcome" => "done").increment(done);
+    counter!("cybexp_analytics_raws_total", "filter" => name, "outcome" => "refused")
+        .increment(refused);
+    for (event, count) in &batch.unknown {
+        counter!("cybexp_analytics_unknown_total", "filter" => name, "event" => *event)
+            .increment(*count);
+    }
+    counter!("cybexp_analytics_instances_total", "outcome" => "new").increment(written.inserted);
+    counter!("cybexp_analytics_instances_total", "outcome" => "known").increment(written.existing);
+}

@@ -1,15 +1,17 @@
 //! What every daemon has: config, logs, metrics, health, shutdown, back-off, work loop.
 //!
 //! A daemon is a library function `async fn run(ctx: Context) -> anyhow::Result<()>`; [`run_daemon`] gives it everything
-//! else, so that its `main.rs` is a few lines (see `examples/sleeper.rs`). Nothing here knows the database: what a daemon
-//! does with it comes in as a [`Worker`], and the news that there is work as a [`Wake`].
+//! else, so that its `main.rs` is a few lines (see `examples/sleeper.rs`). What it does comes in as a [`Worker`], and the
+//! news that there is work as a [`Wake`].
 
 mod backoff;
 mod cli;
 pub mod config;
 mod daemon;
+mod database;
 mod health;
 mod http;
+mod keys;
 mod logging;
 mod metrics;
 mod retry;
@@ -22,8 +24,10 @@ pub use backoff::{Backoff, MAX_BACKOFF, delay};
 pub use cli::{CommonArgs, DaemonArgs, EXIT_FAILED, EXIT_USAGE};
 pub use config::{Config, ConfigError};
 pub use daemon::{Context, GRACE, run_daemon};
+pub use database::{connect, open};
 pub use health::{BEAT_EVERY, BEAT_LIMIT, Health};
 pub use http::{router, serve};
+pub use keys::{read_private_key, read_public_key};
 pub use logging::init as init_logging;
 pub use retry::{Fatal, retry};
 pub use shutdown::Shutdown;

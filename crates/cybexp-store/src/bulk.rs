@@ -45,36 +45,42 @@ pub(crate) async fn insert(
     documents: &[RawDocumentBuf],
     doing: &'static str,
 ) -> Result<(u64, Vec<Failure>), StoreError> {
-    let parts = stream::iter(chunks(documents)).map(|(start, part)| async move {
-        let error = match coll.insert_many(part).ordered(false).await {
-            Ok(_) => return Ok((part.len() as u64, vec![])),
-            Err(error) => error,
-        };
-        match *error.kind {
-            ErrorKind::InsertMany(ref refused) if refused.write_concern_error.is_none() => {
-                let refused = refused.write_errors.as_deref().unwrap_or_default();
-                let inserted = part.len().saturating_sub(refused.len()) as u64;
-                let failures = refused.iter().filter(|e| e.code != DUPLICATE_KEY);
-                let failures = failures.map(|e| Failure {
-                    index: start + e.index,
-                    code: e.code,
-                    message: e.message.clone(),
-                });
-                Ok((inserted, failures.collect()))
-            }
-            _ => Err(error).doing(doing),
+    let commands = chunks(documents)
+        .into_iter()
+        .map(|(start, part)| insert_command(coll, start, part, doing))
+        .collect::<Vec<_>>();
+    let mut replies = stream::iter(commands).buffer_unordered(CONCURRENT);
+    let (mut inserted, mut failures) = (0, Vec::new());
+    while let Some((count, failed)) = replies.try_next().await? {
+        inserted += count;
+        failures.extend(failed);
+    }
+    Ok((inserted, failures))
+}
+
+async fn insert_command(
+    coll: &Raws,
+    start: usize,
+    part: &[RawDocumentBuf],
+    doing: &'static str,
+) -> Result<(u64, Vec<Failure>), StoreError> {
+    let Err(error) = coll.insert_many(part).ordered(false).await else {
+        return Ok((part.len() as u64, vec![]));
+    };
+    match *error.kind {
+        ErrorKind::InsertMany(ref refused) if refused.write_concern_error.is_none() => {
+            let refused = refused.write_errors.as_deref().unwrap_or_default();
+            let inserted = part.len().saturating_sub(refused.len()) as u64;
+            let failures = refused.iter().filter(|e| e.code != DUPLICATE_KEY);
+            let failures = failures.map(|e| Failure {
+                index: start + e.index,
+                code: e.code,
+                message: e.message.clone(),
+            });
+            Ok((inserted, failures.collect()))
         }
-    });
-    parts
-        .buffer_unordered(CONCURRENT)
-        .try_fold(
-            (0, vec![]),
-            |(n, mut all), (inserted, failures)| async move {
-                all.extend(failures);
-                Ok((n + inserted, all))
-            },
-        )
-        .await
+        _ => Err(error).doing(doing),
+    }
 }
 
 /// Cuts documents into commands by number and size.

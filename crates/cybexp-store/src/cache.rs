@@ -54,6 +54,9 @@ pub struct Submission {
     pub sealed: Vec<u8>,
 }
 
+/// What MongoDB knows an entry by.
+pub type EntryId = ObjectId;
+
 /// What is known of a submission.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Entry {
@@ -158,7 +161,7 @@ impl Cache {
 
     /// Wakes when an entry comes in.
     pub fn watch(&self) -> Watch {
-        Watch::start(
+        Watch::new(
             self.entries.clone(),
             doc! {"operationType": {"$in": ["insert", "update"]},
             "$or": [{"operationType": "insert"}, {"updateDescription.updatedFields.processed": false}]},

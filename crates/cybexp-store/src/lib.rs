@@ -28,13 +28,13 @@ mod watch;
 mod tests;
 
 pub use archive::{Archive, GraphBatch, Rejected, Written};
-pub use cache::{Cache, Entry, Opened, SealedEntry, Submission};
+pub use cache::{Cache, Entry, EntryId, EntryQueue, Opened, SealedEntry, Submission};
 pub use error::StoreError;
 pub use graph::{EventPage, EventRow, InstanceRow, SessionRow, Visible};
 pub use identity::{Access, Identity};
 pub use lease::Taken;
 pub use queries::{Answer, Claimed, Queries};
-pub use raws::{PendingRaw, RawOutcome};
+pub use raws::{PendingRaw, RawOutcome, RawQueue};
 pub use server::Server;
 pub use tally::{Refused, Tally};
 pub use watch::Watch;

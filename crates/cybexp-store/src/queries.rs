@@ -64,7 +64,7 @@ impl Queries {
     /// Wakes when a query may be waiting.
     pub fn watch(&self) -> Watch {
         let of = doc! {"operationType": {"$in": ["insert", "update", "replace"]}};
-        Watch::start(self.coll.clone(), of)
+        Watch::new(self.coll.clone(), of)
     }
 
     /// Stores queries in the status that they have, in place of the same questions of the same hour.

@@ -12,6 +12,7 @@ use crate::error::{Doing, StoreError};
 use crate::find::Find;
 use crate::indexes::RAW_PENDING;
 use crate::lease::{Lease, Taken};
+use crate::watch::Watch;
 
 /// The most raws of a batch, and where it ends before that: what a batch holds in memory.
 const BATCH: i64 = 1000;
@@ -91,6 +92,12 @@ impl Archive {
             filter: filter.to_owned(),
             typetags: typetags.iter().map(|&tag| tag.to_owned()).collect(),
         })
+    }
+
+    /// Wakes when a raw comes in.
+    pub fn watch_raws(&self) -> Watch {
+        let of = doc! {"operationType": "insert", "fullDocument.itype": "raw"};
+        Watch::new(self.coll.clone(), of)
     }
 }
 

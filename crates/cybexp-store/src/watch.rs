@@ -1,78 +1,56 @@
-//! Waking up when there may be work.
+//! News that there may be work: a change stream.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bson::{Document, doc};
+use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::ChangeStreamEvent;
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use crate::collection::Raws;
+use crate::error::{Doing, StoreError};
 
-/// How often a server without change streams is looked at.
-const POLL: Duration = Duration::from_secs(1);
 /// How long a server waits before it says that nothing happened: idle, this is all the traffic there is.
 const AWAIT: Duration = Duration::from_secs(10);
 
-/// A change stream that notifies; it ends when this is dropped.
-#[derive(Debug)]
+type Stream = ChangeStream<ChangeStreamEvent<Document>>;
+
+/// Tells when something came into a collection.
 pub struct Watch {
-    notify: Arc<Notify>,
-    task: JoinHandle<()>,
+    coll: Raws,
+    of: Document,
+    stream: Option<Stream>,
 }
 
 impl Watch {
-    /// Notified whenever something that matches came in, and whenever something may have been missed.
-    pub fn notify(&self) -> Arc<Notify> {
-        Arc::clone(&self.notify)
-    }
-
-    pub(crate) fn start(coll: Raws, of: Document) -> Self {
-        let notify = Arc::new(Notify::new());
-        let task = tokio::spawn(watch(coll, of, Arc::clone(&notify)));
-        Self { notify, task }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn watch(coll: Raws, of: Document, notify: Arc<Notify>) {
-    let pipeline = [
-        doc! {"$match": of},
-        doc! {"$project": {"_id": 1, "operationType": 1, "ns": 1}},
-    ];
-    let mut told = false;
-    loop {
-        let stream = coll
-            .watch()
-            .pipeline(pipeline.clone())
-            .max_await_time(AWAIT);
-        match stream.await {
-            Ok(stream) => {
-                let mut stream = stream.with_type::<ChangeStreamEvent<Document>>();
-                told = false;
-                // whatever came before the stream was open is found by looking
-                notify.notify_one();
-                while let Ok(event) = stream.next_if_any().await {
-                    if event.is_some() {
-                        notify.notify_one();
-                    } else if !stream.is_alive() {
-                        break;
-                    }
-                }
-            }
-            Err(error) if !told => {
-                told = true;
-                tracing::debug!(%error, "no change stream: polling");
-            }
-            Err(_) => {}
+    pub(crate) fn new(coll: Raws, of: Document) -> Self {
+        Self {
+            coll,
+            of,
+            stream: None,
         }
-        tokio::time::sleep(POLL).await;
-        notify.notify_one();
+    }
+
+    /// Returns when something that matches came in, or may have come in before the stream was open. After an
+    /// error the next call connects anew; a server without change streams gives an error each time.
+    ///
+    /// Not cancel safe: a dropped call may lose news.
+    pub async fn changed(&mut self) -> Result<(), StoreError> {
+        let doing = "watching a collection";
+        let Some(mut stream) = self.stream.take() else {
+            // the matching event's id, type and place are all that is sent; the driver needs these
+            let fields = doc! {"$project": {"_id": 1, "operationType": 1, "ns": 1}};
+            let pipeline = [doc! {"$match": &self.of}, fields];
+            let stream = self.coll.watch().pipeline(pipeline).max_await_time(AWAIT);
+            let stream = stream.await.doing(doing)?;
+            self.stream = Some(stream.with_type());
+            return Ok(());
+        };
+        while stream.is_alive() {
+            if stream.next_if_any().await.doing(doing)?.is_some() {
+                self.stream = Some(stream);
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 }

@@ -1,0 +1,81 @@
+//! A batch of raws through a filter: no input, no output.
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cybexp_filters::{Filter, RawInput, Yield};
+use cybexp_store::{GraphBatch, PendingRaw, RawOutcome, Rejected};
+use tahoe_core::{Hash, OrgId, Timestamp};
+
+/// What became of the raws of a batch.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// One for each raw.
+    pub outcomes: Vec<RawOutcome>,
+    /// How many records of which event ID make no event.
+    pub unknown: HashMap<&'static str, u64>,
+}
+
+impl Batch {
+    /// Sets aside the raws that made something which the archive cannot hold.
+    pub fn reject(&mut self, rejected: &[Rejected]) {
+        let reasons: HashMap<Hash, &str> =
+            rejected.iter().map(|r| (r.hash, r.reason.as_str())).collect();
+        if reasons.is_empty() {
+            return;
+        }
+        for outcome in &mut self.outcomes {
+            let made = outcome.made.as_ref().map_or(&[][..], Vec::as_slice);
+            if let Some((hash, reason)) = made.iter().find_map(|h| Some((h, reasons.get(h)?))) {
+                outcome.made = Err(format!("{hash} cannot be stored: {reason}"));
+            }
+        }
+    }
+}
+
+/// Runs the filter over raws. One that it refuses or trips over is set aside; the rest goes on.
+pub fn run_filter(
+    filter: &dyn Filter,
+    raws: Vec<Result<PendingRaw, RawOutcome>>,
+) -> (GraphBatch, Batch) {
+    let mut graph = GraphBatch::default();
+    let mut batch = Batch::default();
+    for raw in raws {
+        let raw = match raw {
+            Ok(raw) => raw,
+            Err(outcome) => {
+                batch.outcomes.push(outcome);
+                continue;
+            }
+        };
+        let made = catch_unwind(AssertUnwindSafe(|| run_one(filter, &raw)))
+            .unwrap_or_else(|_| Err("the filter panicked: please report this".to_owned()));
+        let made = made.map(|made| {
+            if let Some(event) = made.unknown {
+                *batch.unknown.entry(event).or_default() += 1;
+            }
+            let mut hashes = BTreeSet::new();
+            for event in made.events {
+                hashes.append(&mut graph.add_event(event));
+            }
+            for session in made.sessions {
+                hashes.append(&mut graph.add_session(session));
+            }
+            hashes.into_iter().collect()
+        });
+        batch.outcomes.push(RawOutcome::new(&raw, made));
+    }
+    (graph, batch)
+}
+
+fn run_one(filter: &dyn Filter, raw: &PendingRaw) -> Result<Yield, String> {
+    let orgid = OrgId::new(&raw.orgid).map_err(|error| error.to_string())?;
+    let timestamp = Timestamp::new(raw.timestamp()).map_err(|e| format!("timestamp: {e}"))?;
+    let input = RawInput {
+        data: &raw.data,
+        orgid: &orgid,
+        timezone: &raw.timezone,
+        timestamp,
+    };
+    filter.run(&input).map_err(|refusal| refusal.to_string())
+}

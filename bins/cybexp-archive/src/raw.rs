@@ -1,0 +1,37 @@
+//! From sealed bytes to a raw: no input, no output.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cybexp_seal::PrivateKey;
+use cybexp_store::Entry;
+use serde_json::{Value, json};
+use tahoe_core::json::{ParseError, parse};
+use tahoe_core::{OrgId, Raw, SubType, Timestamp};
+
+/// The raw of a submission, or why there is none, naming the field at fault.
+pub fn raw_of(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, String> {
+    // one submission that trips over a fault in a library must not stop those behind it
+    catch_unwind(AssertUnwindSafe(|| open(key, entry, sealed)))
+        .unwrap_or_else(|_| Err("opening it panicked: please report this".to_owned()))
+}
+
+fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, String> {
+    let bytes = key.open(sealed).map_err(|error| format!("seal: {error}"))?;
+    let text = String::from_utf8(bytes).map_err(|error| format!("data: {}", error.utf8_error()))?;
+    let field = |name: &'static str| move |error: &dyn std::fmt::Display| format!("{name}: {error}");
+    let sub_type = SubType::new(&entry.typetag).map_err(|error| field("typetag")(&error))?;
+    let orgid = OrgId::new(&entry.orgid).map_err(|error| field("orgid")(&error))?;
+    let at = Timestamp::new(entry.timestamp).map_err(|error| field("timestamp")(&error))?;
+    let data = data_of(text).map_err(|error| field("data")(&error))?;
+    Raw::new(sub_type, data, orgid, entry.timezone.clone(), Some(at))
+        .map_err(|error| field("data")(&error))
+}
+
+/// Text that is JSON becomes the data as it is, other text its field `data`.
+fn data_of(text: String) -> Result<Value, String> {
+    match parse(&text) {
+        Ok(value) => Ok(value),
+        Err(ParseError::Syntax(_)) => Ok(json!({"data": text})),
+        Err(ParseError::Unstorable(reason)) => Err(reason),
+    }
+}
