@@ -1,1 +1,160 @@
-//! Answers queries.
+//! The report daemon: takes waiting queries, answers them, and tells the API.
+//!
+//! A query is claimed with one atomic update, so several daemons share the queue; a claim is kept up while the
+//! answer is made, and a daemon that dies leaves its queries to the others when their lease ends.
+
+mod answer;
+mod callback;
+mod graph;
+mod question;
+mod related;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cybexp_seal::PrivateKey;
+use cybexp_service::{
+    Context, Step, WakeSignal, WorkOptions, Worker, connect, open, read_private_key, work_loop,
+};
+use cybexp_store::{Answer, Archive, Claimed, Identity, Queries};
+use metrics::{counter, describe_counter, describe_histogram, histogram};
+use tokio::sync::Semaphore;
+
+use crate::callback::Callback;
+
+/// The daemon's name in the configuration, in logs and in metrics.
+pub const NAME: &str = "report";
+
+/// Runs until asked to stop, or with `--once` until nothing is waiting.
+pub async fn run(ctx: Context) -> anyhow::Result<()> {
+    describe_counter!("cybexp_report_queries_total", "queries by outcome: ready, failed or lost");
+    describe_histogram!("cybexp_report_query_seconds", "from the claim of a query to its answer");
+    let config = &ctx.config.report;
+    let key = Arc::new(read_private_key(&config.private_key)?);
+    let opened = open(&ctx, || async {
+        let (at, graph, who) =
+            (ctx.config.report_db()?, ctx.config.tahoe_db()?, ctx.config.identity_db()?);
+        let queries = Queries::open(&connect(&ctx, &at).await?, &at.db, &at.coll).await?;
+        let archive = Archive::open(&connect(&ctx, &graph).await?, &graph.db, &graph.coll).await?;
+        let identity = Identity::open(&connect(&ctx, &who).await?, &who.db, &who.coll).await?;
+        Ok((queries, archive, identity))
+    });
+    let Some((queries, archive, identity)) = opened.await? else {
+        return Ok(());
+    };
+    let wake = WakeSignal::follow(queries.watch());
+    let room = Arc::new(Semaphore::new(config.max_concurrent as usize));
+    let reporter = Reporter {
+        desk: Arc::new(Desk {
+            queries,
+            archive,
+            identity,
+            key,
+            callback: Callback::new(&ctx.config.api.host, &config.callback_hosts),
+            lease: Duration::from_secs(config.lease_s),
+        }),
+        room: Arc::clone(&room),
+        at_once: config.max_concurrent as usize,
+        once: ctx.once,
+        wake: wake.clone(),
+    };
+    work_loop(&ctx, reporter, wake, WorkOptions::new(NAME)).await?;
+    // what is being answered is finished
+    room.acquire_many(config.max_concurrent).await?.forget();
+    Ok(())
+}
+
+/// What it takes to answer a query.
+pub(crate) struct Desk {
+    pub(crate) queries: Queries,
+    pub(crate) archive: Archive,
+    pub(crate) identity: Identity,
+    pub(crate) key: Arc<PrivateKey>,
+    callback: Callback,
+    lease: Duration,
+}
+
+struct Reporter {
+    desk: Arc<Desk>,
+    /// One permit for each query that may be answered at the same time.
+    room: Arc<Semaphore>,
+    at_once: usize,
+    once: bool,
+    wake: WakeSignal,
+}
+
+impl Worker for Reporter {
+    /// Claims what is waiting, as far as there is room for it.
+    async fn step(&mut self) -> anyhow::Result<Step> {
+        let mut claimed = 0;
+        while let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
+            let Some(claim) = self.desk.queries.claim(self.desk.lease).await? else {
+                break;
+            };
+            claimed += 1;
+            let desk = Arc::clone(&self.desk);
+            let wake = self.wake.clone();
+            tokio::spawn(async move {
+                desk.serve(claim).await;
+                drop(permit);
+                wake.wake();
+            });
+        }
+        if claimed > 0 {
+            return Ok(Step::Worked(claimed));
+        }
+        if self.once && self.room.available_permits() < self.at_once {
+            // not idle before what is being answered is done
+            self.wake.woken().await;
+            return Ok(Step::Worked(1));
+        }
+        Ok(Step::Idle)
+    }
+}
+
+impl Desk {
+    async fn serve(self: Arc<Self>, claim: Claimed) {
+        let since = Instant::now();
+        let desk = Arc::clone(&self);
+        let work = claim.clone();
+        // a task of its own: it is not stopped halfway, and a panic ends only it
+        let mut answering = tokio::spawn(async move { desk.answer(&work).await });
+        let mut renewal = tokio::time::interval(self.lease / 3);
+        renewal.tick().await;
+        let answer = loop {
+            tokio::select! {
+                answer = &mut answering => break answer,
+                _ = renewal.tick() => {
+                    if let Err(error) = self.queries.renew(&[claim.clone()], self.lease).await {
+                        tracing::warn!(%error, "a claim could not be renewed");
+                    }
+                }
+            }
+        };
+        let answer = match answer {
+            Ok(Ok(answer)) => answer,
+            // the database is away: the lease ends, and the query is taken up again
+            Ok(Err(error)) => return tracing::warn!(error = %error, "a query was not answered"),
+            Err(panic) => {
+                tracing::error!(%panic, "answering a query panicked");
+                Answer::Failed("answering it panicked: please report this".to_owned())
+            }
+        };
+        let outcome = match self.queries.finish(&claim, &answer).await {
+            Ok(true) => match answer {
+                Answer::Ready(_) => "ready",
+                Answer::Failed(reason) => {
+                    tracing::info!(reason, "a query failed");
+                    "failed"
+                }
+            },
+            Ok(false) => "lost",
+            Err(error) => return tracing::warn!(%error, "an answer could not be written"),
+        };
+        counter!("cybexp_report_queries_total", "outcome" => outcome).increment(1);
+        histogram!("cybexp_report_query_seconds").record(since.elapsed().as_secs_f64());
+        if let (Ok(query), true) = (&claim.query, outcome != "lost") {
+            self.callback.send(&query.socket).await;
+        }
+    }
+}
