@@ -139,9 +139,7 @@ impl Archive {
         let events = batch.events.values();
         let events = events.map(|event| (event.hash(), Some(event.orgid().as_str()), event));
         written.add(self.insert_missing(events, "writing events").await?);
-        written
-            .rejected
-            .extend(self.merge_sessions(batch.sessions.values()).await?);
+        written.add(self.merge_sessions(batch.sessions.values()).await?);
         Ok(written)
     }
 
@@ -181,13 +179,13 @@ impl Archive {
         }
         let (inserted, failures) = bulk::insert(&self.coll, &documents, doing).await?;
         written.inserted = inserted;
-        written.existing = instances.len() as u64 - inserted - written.rejected.len() as u64;
         written
             .rejected
             .extend(failures.into_iter().map(|failure| Rejected {
                 hash: hashes[failure.index],
                 reason: failure.message,
             }));
+        written.existing = instances.len() as u64 - inserted - written.rejected.len() as u64;
         Ok(written)
     }
 
@@ -208,19 +206,23 @@ impl Archive {
     async fn merge_sessions(
         &self,
         sessions: impl Iterator<Item = &Session>,
-    ) -> Result<Vec<Rejected>, StoreError> {
+    ) -> Result<Written, StoreError> {
         let mut sessions: Vec<&Session> = sessions.collect();
         sessions.sort_unstable_by_key(|session| session.hash());
         let updates: Vec<Update> = sessions
             .iter()
             .map(|session| merge(session))
             .collect::<Result<_, StoreError>>()?;
-        let failures = bulk::update(&self.coll, &updates, "merging sessions").await?;
-        let rejected = failures.into_iter().map(|failure| Rejected {
+        let updated = bulk::update(&self.coll, &updates, "merging sessions").await?;
+        let rejected = updated.failures.into_iter().map(|failure| Rejected {
             hash: sessions[failure.index].hash(),
             reason: failure.message,
         });
-        Ok(rejected.collect())
+        Ok(Written {
+            inserted: updated.upserted,
+            existing: updated.matched,
+            rejected: rejected.collect(),
+        })
     }
 }
 

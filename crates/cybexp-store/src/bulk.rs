@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{Bson, Document, RawArrayBuf, RawDocumentBuf, doc, rawdoc};
 use futures::{StreamExt, TryStreamExt, stream};
 use mongodb::error::ErrorKind;
 
@@ -16,7 +16,17 @@ const CONCURRENT: usize = 2;
 /// The most bytes of one command; the wire holds 48 MB.
 const COMMAND_BYTES: usize = 24 << 20;
 
+/// The most bytes of a command whose updates stand in its body, as all do that the driver does not build: the
+/// body may have 16 MiB.
+const UPDATE_COMMAND_BYTES: usize = 8 << 20;
+/// The most bytes of a single update.
+const UPDATE_LIMIT_BYTES: usize = 16 << 20;
+/// How often an upsert is tried that others keep overtaking.
+const RACES: usize = 10;
+
 const DUPLICATE_KEY: i32 = 11000;
+/// What the server calls `BSONObjectTooLarge`.
+const TOO_LARGE: i32 = 10334;
 
 /// A write of a batch that the server refused, by its place in the batch.
 #[derive(Debug, Clone)]
@@ -45,10 +55,12 @@ pub(crate) async fn insert(
     documents: &[RawDocumentBuf],
     doing: &'static str,
 ) -> Result<(u64, Vec<Failure>), StoreError> {
-    let commands = chunks(documents)
-        .into_iter()
-        .map(|(start, part)| insert_command(coll, start, part, doing))
-        .collect::<Vec<_>>();
+    let commands = chunks(documents, COMMAND_BYTES, |document| {
+        document.as_bytes().len()
+    })
+    .into_iter()
+    .map(|(start, part)| insert_command(coll, start, part, doing))
+    .collect::<Vec<_>>();
     let mut replies = stream::iter(commands).buffer_unordered(CONCURRENT);
     let (mut inserted, mut failures) = (0, Vec::new());
     while let Some((count, failed)) = replies.try_next().await? {
@@ -83,22 +95,22 @@ async fn insert_command(
     }
 }
 
-/// Cuts documents into commands by number and size.
-fn chunks(documents: &[RawDocumentBuf]) -> Vec<(usize, &[RawDocumentBuf])> {
+/// Cuts a batch into commands by number and size, each with its place in the batch.
+fn chunks<T>(items: &[T], limit_bytes: usize, size: impl Fn(&T) -> usize) -> Vec<(usize, &[T])> {
     let mut parts = Vec::new();
     let mut start = 0;
-    while start < documents.len() {
+    while start < items.len() {
         let mut bytes = 0;
-        let fits = documents[start..]
+        let fits = items[start..]
             .iter()
             .take(COMMAND_DOCUMENTS)
-            .take_while(|document| {
-                bytes += document.as_bytes().len();
-                bytes <= COMMAND_BYTES
+            .take_while(|item| {
+                bytes += size(item);
+                bytes <= limit_bytes
             })
             .count()
             .max(1);
-        parts.push((start, &documents[start..start + fits]));
+        parts.push((start, &items[start..start + fits]));
         start += fits;
     }
     parts
@@ -112,53 +124,96 @@ pub(crate) struct Update {
     pub upsert: bool,
 }
 
+/// What a batch of updates came to.
+#[derive(Debug, Default)]
+pub(crate) struct Updated {
+    /// Updates that found their document.
+    pub matched: u64,
+    /// Updates that inserted one.
+    pub upserted: u64,
+    pub failures: Vec<Failure>,
+}
+
+impl Updated {
+    /// For updates of which none may fail.
+    pub(crate) fn whole(self, doing: &'static str) -> Result<Self, StoreError> {
+        match self.failures.into_iter().next() {
+            Some(failure) => Err(failure.into_error(doing)),
+            None => Ok(Self {
+                failures: vec![],
+                ..self
+            }),
+        }
+    }
+}
+
 /// Runs the updates, in no order, waiting for a majority. An upsert that lost a race is run again.
 pub(crate) async fn update(
     coll: &Raws,
     updates: &[Update],
     doing: &'static str,
-) -> Result<Vec<Failure>, StoreError> {
-    let mut failures = Vec::new();
-    let mut left: Vec<usize> = (0..updates.len()).collect();
-    while !left.is_empty() {
+) -> Result<Updated, StoreError> {
+    let mut updated = Updated::default();
+    let mut left = Vec::with_capacity(updates.len());
+    for (index, update) in updates.iter().enumerate() {
+        let statement =
+            doc! {"q": &update.filter, "u": update.update.clone(), "upsert": update.upsert};
+        let statement = RawDocumentBuf::try_from(&statement).doing(doing)?;
+        let bytes = statement.as_bytes().len();
+        if bytes > UPDATE_LIMIT_BYTES {
+            updated.failures.push(Failure {
+                index,
+                code: TOO_LARGE,
+                message: format!("an update of {bytes} bytes is more than one command can hold"),
+            });
+        } else {
+            left.push((index, statement));
+        }
+    }
+    for _ in 0..RACES {
         let mut raced = HashSet::new();
-        for part in left.chunks(COMMAND_DOCUMENTS) {
-            for mut failure in update_command(coll, updates, part, doing).await? {
-                failure.index = part[failure.index];
+        for (_, part) in chunks(&left, UPDATE_COMMAND_BYTES, |(_, u)| u.as_bytes().len()) {
+            let reply = update_command(coll, part, doing).await?;
+            updated.matched += reply.matched;
+            updated.upserted += reply.upserted;
+            for failure in reply.failures {
                 if failure.code == DUPLICATE_KEY && updates[failure.index].upsert {
                     raced.insert(failure.index);
                 } else {
-                    failures.push(failure);
+                    updated.failures.push(failure);
                 }
             }
         }
-        left.retain(|index| raced.contains(index));
+        left.retain(|(index, _)| raced.contains(index));
+        if left.is_empty() {
+            return Ok(updated);
+        }
     }
-    Ok(failures)
+    updated
+        .failures
+        .extend(left.iter().map(|(index, _)| Failure {
+            index: *index,
+            code: DUPLICATE_KEY,
+            message: "another document has the same key".to_owned(),
+        }));
+    Ok(updated)
 }
 
+/// One command; the indexes of its failures are those of the batch.
 async fn update_command(
     coll: &Raws,
-    updates: &[Update],
-    part: &[usize],
+    part: &[(usize, RawDocumentBuf)],
     doing: &'static str,
-) -> Result<Vec<Failure>, StoreError> {
-    let statements = part.iter().map(|index| {
-        let Update {
-            filter,
-            update,
-            upsert,
-        } = &updates[*index];
-        Bson::from(doc! {"q": filter.clone(), "u": update.clone(), "upsert": *upsert})
-    });
-    let command = doc! {
+) -> Result<Updated, StoreError> {
+    let statements: RawArrayBuf = part.iter().map(|(_, update)| update.as_ref()).collect();
+    let command = rawdoc! {
         "update": coll.name(),
-        "updates": statements.collect::<Vec<_>>(),
+        "updates": statements,
         "ordered": false,
         "writeConcern": {"w": "majority"},
     };
     let database = coll.client().database(&coll.namespace().db);
-    let reply = database.run_command(command).await.doing(doing)?;
+    let reply = database.run_raw_command(command).await.doing(doing)?;
     if let Ok(concern) = reply.get_document("writeConcernError") {
         return Err(StoreError::Write {
             doing,
@@ -166,13 +221,16 @@ async fn update_command(
             message: concern.get_str("errmsg").unwrap_or_default().to_owned(),
         });
     }
+    let upserted = reply.get_array("upserted").map_or(0, Vec::len) as u64;
     let errors = reply.get_array("writeErrors").into_iter().flatten();
-    Ok(errors
-        .filter_map(Bson::as_document)
-        .map(|error| Failure {
-            index: error.get_i32("index").unwrap_or_default() as usize,
-            code: error.get_i32("code").unwrap_or_default(),
-            message: error.get_str("errmsg").unwrap_or_default().to_owned(),
-        })
-        .collect())
+    let failures = errors.filter_map(Bson::as_document).map(|error| Failure {
+        index: part[error.get_i32("index").unwrap_or_default() as usize].0,
+        code: error.get_i32("code").unwrap_or_default(),
+        message: error.get_str("errmsg").unwrap_or_default().to_owned(),
+    });
+    Ok(Updated {
+        matched: u64::try_from(reply.get_i32("n").unwrap_or_default()).unwrap_or(0) - upserted,
+        upserted,
+        failures: failures.collect(),
+    })
 }

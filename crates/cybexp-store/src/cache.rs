@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
-use bson::{Binary, Bson, RawDocumentBuf, doc};
+use bson::{Binary, Bson, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use futures::TryStreamExt;
 use serde::Deserialize;
 use tahoe_core::Hash;
@@ -14,7 +14,7 @@ use crate::collection::Raws;
 use crate::error::{Doing, StoreError};
 use crate::find::Find;
 use crate::indexes::{self, CHUNK_FILE, ENTRY_PROCESSED, ID};
-use crate::lease::{Lease, Taken};
+use crate::lease::{self, Lease, Taken};
 use crate::server::Server;
 use crate::watch::Watch;
 
@@ -87,12 +87,6 @@ pub struct Opened {
     pub id: ObjectId,
     /// The raw's hash, or the reason.
     pub raw: Result<Hash, String>,
-}
-
-#[derive(Deserialize)]
-struct FileRow {
-    _id: ObjectId,
-    length: i64,
 }
 
 impl Cache {
@@ -174,10 +168,11 @@ impl Cache {
         fids: &[ObjectId],
     ) -> Result<HashMap<ObjectId, Result<Vec<u8>, String>>, StoreError> {
         let doing = "reading sealed submissions";
-        let rows: Vec<FileRow> = file_lengths(fids).read(&self.files).await?;
-        let lengths: HashMap<ObjectId, u64> = rows
-            .into_iter()
-            .map(|row| (row._id, row.length.try_into().unwrap_or(0)))
+        let lengths: HashMap<ObjectId, Option<u64>> = file_lengths(fids)
+            .all(&self.files)
+            .await?
+            .iter()
+            .filter_map(|row| Some((row.get_object_id("_id").ok()?, whole(row, "length"))))
             .collect();
         let mut files: HashMap<ObjectId, Result<Vec<u8>, String>> = HashMap::new();
         let mut wanted = Vec::new();
@@ -187,14 +182,17 @@ impl Cache {
                 None => {
                     files.insert(*fid, Err(format!("its file {fid} is missing")));
                 }
-                Some(length) if *length > FILE_LIMIT_BYTES => {
+                Some(None) => {
+                    files.insert(*fid, Err(format!("its file {fid} has no length")));
+                }
+                Some(Some(length)) if *length > FILE_LIMIT_BYTES => {
                     files.insert(
                         *fid,
                         Err(format!("its file {fid} has {length} bytes: too large")),
                     );
                 }
-                Some(length) if bytes + length > BATCH_BYTES && bytes > 0 => break,
-                Some(length) => {
+                Some(Some(length)) if bytes + length > BATCH_BYTES && bytes > 0 => break,
+                Some(Some(length)) => {
                     bytes += length;
                     wanted.push(*fid);
                     files.insert(*fid, Ok(Vec::with_capacity(*length as usize)));
@@ -202,28 +200,28 @@ impl Cache {
             }
         }
         let mut cursor = file_chunks(&wanted).cursor(&self.chunks).await?;
-        let mut next: HashMap<ObjectId, i64> = HashMap::new();
+        let mut next: HashMap<ObjectId, u64> = HashMap::new();
         while let Some(chunk) = cursor.try_next().await.doing(doing)? {
             let Ok(fid) = chunk.get_object_id("files_id") else {
                 continue;
             };
             let n = next.entry(fid).or_default();
-            let number = chunk.get("n").ok().flatten();
-            let number = number.and_then(|n| n.as_i32().map(i64::from).or(n.as_i64()));
             if let (Ok(data), Some(Ok(file))) = (chunk.get_binary("data"), files.get_mut(&fid))
-                && number == Some(*n)
+                && whole(&chunk, "n") == Some(*n)
+                // what is longer than it should be is as bad as what is shorter, and need not be read
+                && file.len() as u64 <= lengths[&fid].unwrap_or_default()
             {
                 file.extend_from_slice(data.bytes);
                 *n += 1;
             }
         }
         for fid in wanted {
-            let length = lengths[&fid];
+            let length = lengths[&fid].unwrap_or_default();
             if let Some(Ok(file)) = files.get(&fid)
                 && file.len() as u64 != length
             {
                 let have = file.len();
-                let reason = format!("its file {fid} is cut off: {have} of {length} bytes");
+                let reason = format!("its file {fid} is not whole: {have} of {length} bytes");
                 files.insert(fid, Err(reason));
             }
         }
@@ -276,10 +274,10 @@ impl EntryQueue {
         for (id, entry) in entries {
             let read = match entry {
                 Err(reason) => Err(reason),
-                // past the bytes of a batch: left for the next one
-                Ok(entry) => match files.get_mut(&entry.fid) {
+                Ok(entry) => match files.remove(&entry.fid) {
+                    // past the bytes of a batch, or with the file of an entry before it: left for the next one
                     None => continue,
-                    Some(file) => std::mem::replace(file, Ok(vec![])).map(|file| (entry, file)),
+                    Some(file) => file.map(|file| (entry, file)),
                 },
             };
             taken.push(SealedEntry { id, read });
@@ -291,11 +289,8 @@ impl EntryQueue {
     pub async fn mark(&self, opened: &[Opened]) -> Result<(), StoreError> {
         let doing = "marking entries";
         let updates: Vec<Update> = opened.iter().map(marked).collect();
-        let failures = bulk::update(&self.cache.entries, &updates, doing).await?;
-        match failures.into_iter().next() {
-            Some(failure) => Err(failure.into_error(doing)),
-            None => Ok(()),
-        }
+        let updated = bulk::update(&self.cache.entries, &updates, doing).await?;
+        updated.whole(doing).map(drop)
     }
 
     /// Gives up what is leased, so that another worker need not wait.
@@ -323,11 +318,18 @@ fn raw(document: &bson::Document) -> Result<RawDocumentBuf, StoreError> {
     RawDocumentBuf::try_from(document).doing("storing submissions")
 }
 
-pub(crate) fn pending(leased: &[Bson]) -> Find {
-    let mut filter = doc! {"processed": false};
-    if !leased.is_empty() {
-        filter.insert("_id", doc! {"$nin": leased});
+/// A count, of whatever numeric type its writer gave it.
+fn whole(document: &RawDocument, field: &str) -> Option<u64> {
+    match document.get(field).ok()?? {
+        RawBsonRef::Int32(n) => n.try_into().ok(),
+        RawBsonRef::Int64(n) => n.try_into().ok(),
+        RawBsonRef::Double(n) if n >= 0.0 && n.fract() == 0.0 => Some(n as u64),
+        _ => None,
     }
+}
+
+pub(crate) fn pending(leased: &[Bson]) -> Find {
+    let filter = doc! {"processed": false, "_id": lease::unleased(leased)};
     Find::new("reading pending entries", ENTRY_PROCESSED, filter)
         .sort(doc! {"processed": 1, "_id": 1})
         .limit(BATCH)

@@ -165,12 +165,10 @@ pub(crate) fn events(of: &Conditions, visible: &Visible) -> Find {
         }
         Context::Malicious => {
             filter.insert("_mal_ref", subject);
-            filter.insert("_mal_ref.0", doc! {"$exists": true});
             EVENT_MALICIOUS
         }
         Context::Benign => {
             filter.insert("_ben_ref", subject);
-            filter.insert("_ben_ref.0", doc! {"$exists": true});
             EVENT_BENIGN
         }
     };

@@ -109,13 +109,16 @@ pub(crate) fn archive() -> Vec<Index> {
     };
     vec![
         identity(),
-        Index::new(RAW_PENDING, doc! {"sub_type": 1, "filters": 1, "_valid": 1})
-            .partial(doc! {"itype": "raw"}),
+        Index::new(
+            RAW_PENDING,
+            doc! {"sub_type": 1, "filters.0": 1, "_valid": 1, "_id": 1},
+        )
+        .partial(doc! {"itype": "raw"}),
         Index::new(EVENT_REF, event_keys("_ref")).partial(doc! {"itype": "event"}),
         Index::new(EVENT_MALICIOUS, event_keys("_mal_ref"))
-            .partial(doc! {"itype": "event", "_mal_ref.0": {"$exists": true}}),
+            .partial(doc! {"itype": "event", "_mal_ref": {"$gt": ""}}),
         Index::new(EVENT_BENIGN, event_keys("_ben_ref"))
-            .partial(doc! {"itype": "event", "_ben_ref.0": {"$exists": true}}),
+            .partial(doc! {"itype": "event", "_ben_ref": {"$gt": ""}}),
         Index::new(SESSION_REF, doc! {"_ref": 1}).partial(doc! {"itype": "session"}),
     ]
 }
@@ -163,5 +166,5 @@ pub(crate) fn grid_chunks() -> Vec<Index> {
 pub(crate) fn leases() -> Vec<Index> {
     let mut expiry = Index::new("lease_expiry", doc! {"until": 1});
     expiry.expire_s = Some(3600);
-    vec![Index::new(LEASE_WORK, doc! {"work": 1}), expiry]
+    vec![Index::new(LEASE_WORK, doc! {"work": 1, "until": 1}), expiry]
 }

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use bson::oid::ObjectId;
-use bson::{Bson, doc};
+use bson::{Bson, Document, doc};
+use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 
 use crate::collection::Raws;
@@ -95,23 +96,26 @@ impl Lease {
         })
     }
 
-    /// Leases these items, and gives back those that no other worker leased at the same moment.
+    /// Leases these items, and gives back those that no other worker leased first.
     pub(crate) async fn take(&mut self, items: Vec<Bson>) -> Result<HashSet<ObjectId>, StoreError> {
         let ours: HashSet<ObjectId> = items.iter().filter_map(Bson::as_object_id).collect();
         let until = doc! {"$add": ["$$NOW", LEASE.as_millis() as i64]};
         let lease = vec![doc! {"$set": {
             "work": {"$literal": &self.work}, "items": {"$literal": items}, "until": until,
         }}];
-        self.coll
-            .update_one(doc! {"_id": self.token}, lease)
+        self.held = true;
+        let rows = self.coll.clone_with_type::<LeaseRow>();
+        let ours_now = rows
+            .find_one_and_update(doc! {"_id": self.token}, lease)
             .upsert(true)
+            .return_document(ReturnDocument::After)
             .await
             .doing("leasing work")?;
-        self.held = true;
+        let since = ours_now.map(|row| (row.until, row._id));
         let rows = self.rows().await?;
         let theirs: HashSet<ObjectId> = rows
             .into_iter()
-            .filter(|row| row._id < self.token)
+            .filter(|row| since.is_none_or(|since| (row.until, row._id) < since))
             .flat_map(|row| row.items)
             .filter_map(|item| item.as_object_id())
             .collect();
@@ -127,4 +131,14 @@ impl Lease {
         }
         Ok(())
     }
+}
+
+/// The condition on `_id` that leaves these items out. Documents with an id of another kind are not of this
+/// suite, and nobody could lease them.
+pub(crate) fn unleased(items: &[Bson]) -> Document {
+    let mut id = doc! {"$type": "objectId"};
+    if !items.is_empty() {
+        id.insert("$nin", items);
+    }
+    id
 }

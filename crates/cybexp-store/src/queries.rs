@@ -90,14 +90,8 @@ impl Queries {
             });
         }
         self.insert_nodes(nodes).await?;
-        match bulk::update(&self.coll, &updates, doing)
-            .await?
-            .into_iter()
-            .next()
-        {
-            Some(failure) => Err(failure.into_error(doing)),
-            None => Ok(()),
-        }
+        let updated = bulk::update(&self.coll, &updates, doing).await?;
+        updated.whole(doing).map(drop)
     }
 
     /// Takes a waiting query, oldest first, or one whose daemon let its lease end, with one atomic update:
@@ -139,22 +133,22 @@ impl Queries {
                 upsert: false,
             })
             .collect();
-        if updates.is_empty() {
-            return Ok(0);
-        }
-        let failures = bulk::update(&self.coll, &updates, "renewing claims").await?;
-        Ok((updates.len() - failures.len()) as u64)
+        let renewed = bulk::update(&self.coll, &updates, "renewing claims").await?;
+        Ok(renewed.matched)
     }
 
     /// Writes the answer and ends the claim. False: the claim was lost to another daemon, whose answer holds.
     pub async fn finish(&self, claim: &Claimed, answer: &Answer) -> Result<bool, StoreError> {
         let doing = "answering a query";
         let (status, report_id, error) = match answer {
-            Answer::Ready(report) => {
-                self.put_report(report).await?;
-                (Status::Ready, Some(report.hash()), None)
-            }
-            Answer::Failed(reason) => (Status::Failed, None, Some(reason.as_str())),
+            Answer::Ready(report) => match to_document(report) {
+                Ok(document) => {
+                    self.put_report(report.hash(), &document).await?;
+                    (Status::Ready, Some(report.hash()), None)
+                }
+                Err(reason) => (Status::Failed, None, Some(format!("the report: {reason}"))),
+            },
+            Answer::Failed(reason) => (Status::Failed, None, Some(reason.clone())),
         };
         let mut set = match &claim.query {
             Ok(query) => self.changed(&query.changed(status, report_id)).await?,
@@ -195,26 +189,15 @@ impl Queries {
         Ok(find.read(&self.coll).await?.pop())
     }
 
-    async fn put_report(&self, report: &Report) -> Result<(), StoreError> {
+    async fn put_report(&self, hash: Hash, document: &RawDocumentBuf) -> Result<(), StoreError> {
         let doing = "writing a report";
-        let document = to_document(report).map_err(|message| StoreError::Write {
-            doing,
-            code: 0,
-            message,
-        })?;
         let update = Update {
-            filter: doc! {"_hash": report.hash().to_string()},
-            update: Document::try_from(&document).doing(doing)?.into(),
+            filter: doc! {"_hash": hash.to_string()},
+            update: Document::try_from(document).doing(doing)?.into(),
             upsert: true,
         };
-        match bulk::update(&self.coll, &[update], doing)
-            .await?
-            .into_iter()
-            .next()
-        {
-            Some(failure) => Err(failure.into_error(doing)),
-            None => Ok(()),
-        }
+        let updated = bulk::update(&self.coll, &[update], doing).await?;
+        updated.whole(doing).map(drop)
     }
 
     /// The fields of a query's document after a change, once all that it refers to is there.
@@ -292,16 +275,17 @@ fn taken(token: ObjectId, lease: Duration) -> Document {
 fn moved(from: Status, to: Status) -> Document {
     let [from, hash] = [from, to].map(|status| status.attribute().hash().to_string());
     let changed = |field: &str| {
-        let rest = doc! {"$setDifference": [field, [&from]]};
+        // anything but an array would fail the update, and so stop the queue
+        let hashes = doc! {"$cond": [{"$isArray": field}, field, []]};
+        let rest = doc! {"$setDifference": [hashes, [&from]]};
         doc! {"$setUnion": [rest, [&hash]]}
     };
     doc! {"data.status": [to.as_str()], "_cref": changed("$_cref"), "_ref": changed("$_ref")}
 }
 
-/// `$elemMatch` leaves out documents whose `_cref` is no array: the update could not be made of them.
 fn in_status(status: Status) -> Document {
     let hash = status.attribute().hash().to_string();
-    doc! {"sub_type": "query", "_cref": {"$elemMatch": {"$eq": hash}}}
+    doc! {"sub_type": "query", "_cref": hash, "_id": {"$type": "objectId"}}
 }
 
 pub(crate) fn waiting() -> Find {

@@ -11,7 +11,7 @@ use crate::bulk::{self, Update};
 use crate::error::{Doing, StoreError};
 use crate::find::Find;
 use crate::indexes::RAW_PENDING;
-use crate::lease::{Lease, Taken};
+use crate::lease::{Lease, Taken, unleased};
 use crate::watch::Watch;
 
 /// The most raws of a batch, and where it ends before that: what a batch holds in memory.
@@ -106,7 +106,7 @@ impl RawQueue {
     #[allow(clippy::type_complexity)]
     pub async fn take(&mut self) -> Result<Taken<Result<PendingRaw, RawOutcome>>, StoreError> {
         let others = self.lease.others().await?;
-        let find = pending(&self.typetags, &self.filter, doc! {"$nin": &others.items});
+        let find = pending(&self.typetags, &self.filter, unleased(&others.items));
         let mut cursor = find.cursor(&self.archive.coll).await?;
         let mut documents = Vec::new();
         let mut bytes = 0;
@@ -136,41 +136,32 @@ impl RawQueue {
             let id = document.get_object_id("_id");
             id.is_ok_and(|id| ours.contains(&id))
         });
-        Ok(Taken::Work(taken.map(|document| read(document)).collect()))
+        Ok(Taken::Work(taken.map(read).collect()))
     }
 
     /// Marks raws as seen, once all that was made of them is written. `at` is Unix seconds.
     pub async fn mark(&self, outcomes: &[RawOutcome], at: f64) -> Result<(), StoreError> {
         let doing = "marking raws";
         let updates: Vec<Update> = outcomes.iter().map(|o| self.marked(o, at, true)).collect();
-        let failures = bulk::update(&self.archive.coll, &updates, doing).await?;
-        if failures.is_empty() {
-            return Ok(());
-        }
+        let coll = &self.archive.coll;
+        let failures = bulk::update(coll, &updates, doing).await?.failures;
         // a raw at the size limit cannot hold the hashes of all that was made of it: it is done all the same
-        let smaller = failures
+        let smaller: Vec<Update> = failures
             .iter()
-            .map(|failure| self.marked(&outcomes[failure.index], at, false));
-        let failures =
-            bulk::update(&self.archive.coll, &smaller.collect::<Vec<_>>(), doing).await?;
-        match failures.into_iter().next() {
-            Some(failure) => Err(failure.into_error(doing)),
-            None => Ok(()),
+            .map(|failure| self.marked(&outcomes[failure.index], at, false))
+            .collect();
+        if !smaller.is_empty() {
+            bulk::update(coll, &smaller, doing).await?.whole(doing)?;
         }
+        Ok(())
     }
 
     fn marked(&self, outcome: &RawOutcome, at: f64, with_refs: bool) -> Update {
         let (filters, refs) = &outcome.before;
-        // A raw with another id in `filters` lies in the range that is read for pending ones. Each typetag
-        // has one filter, so what stands there is an earlier version, or one of the Python system, and moves.
-        let others: Vec<&String> = filters.iter().filter(|id| **id != self.filter).collect();
-        let mut set = doc! {"filters": [&self.filter]};
-        if !others.is_empty() {
-            set.insert(
-                "_filters_before",
-                others.iter().map(|id| id.as_str()).collect::<Vec<_>>(),
-            );
-        }
+        // the last filter stands first, where the index of pending raws looks
+        let others = filters.iter().filter(|id| **id != self.filter);
+        let filters: Vec<&String> = [&self.filter].into_iter().chain(others).collect();
+        let mut set = doc! {"filters": filters};
         let mut unset = doc! {"_valid": "", "_error": ""};
         match &outcome.made {
             Ok(made) if with_refs => {
@@ -217,17 +208,16 @@ fn read(document: &RawDocumentBuf) -> Result<PendingRaw, RawOutcome> {
 }
 
 /// The raws that the filter has not seen, in the order they came. Those it refused have been seen.
+///
+/// `filters.0` says that in the index; `filters` holds for raws that another version saw later, which happens
+/// while two versions run at once.
 pub(crate) fn pending(typetags: &[String], filter: &str, id: Document) -> Find {
-    let mut of = doc! {
+    let of = doc! {
         "itype": "raw",
         "sub_type": {"$in": typetags},
+        "filters.0": {"$ne": filter},
         "filters": {"$ne": filter},
+        "_id": id,
     };
-    if id
-        .values()
-        .any(|ids| ids.as_array().is_some_and(|ids| !ids.is_empty()))
-    {
-        of.insert("_id", id);
-    }
     Find::new("reading pending raws", RAW_PENDING, of).limit(BATCH)
 }

@@ -5,11 +5,12 @@ use futures::TryStreamExt;
 use serde::Deserialize;
 
 use crate::archive::Archive;
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
 use crate::collection::Raws;
 use crate::error::{Doing, StoreError};
 use crate::find::Find;
 use crate::indexes::{ENTRY_BAD, RAW_PENDING};
+use crate::raws;
 
 /// How many instances of a kind and type there are.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -36,6 +37,14 @@ pub struct Refused {
 }
 
 impl Archive {
+    /// How many raws the filter of this id has to see.
+    pub async fn count_pending(&self, filter: &str, typetags: &[&str]) -> Result<u64, StoreError> {
+        let typetags: Vec<String> = typetags.iter().map(|&tag| tag.to_owned()).collect();
+        raws::pending(&typetags, filter, doc! {})
+            .count(&self.coll)
+            .await
+    }
+
     /// Counts everything, by kind and type.
     pub async fn tally(&self) -> Result<Vec<Tally>, StoreError> {
         let group =
@@ -70,6 +79,11 @@ impl Archive {
 }
 
 impl Cache {
+    /// How many entries the archive has to open.
+    pub async fn count_pending(&self) -> Result<u64, StoreError> {
+        cache::pending(&[]).count(&self.entries).await
+    }
+
     /// Entries that the archive could not open, at most `limit`.
     pub async fn refused(&self, limit: i64) -> Result<Vec<Refused>, StoreError> {
         let find = Find::new("listing bad entries", ENTRY_BAD, doc! {"bad_data": true})
