@@ -1,5 +1,9 @@
-//! For tests: databases that vanish, fixtures, daemons on port 0.
+//! For tests: databases that vanish, sites, daemons as processes.
 
+mod daemon;
 mod mongo;
+mod site;
 
+pub use daemon::{Daemon, eventually};
 pub use mongo::{URL_VARIABLE, mongo_url, unique};
+pub use site::Site;

@@ -19,7 +19,7 @@ const DIM: Style = Style::new().dimmed();
 /// Values of one leaf of the tree that are shown.
 const SHOWN: usize = 4;
 /// Characters of a value that are shown.
-const WIDTH: usize = 60;
+const WIDTH: usize = 64;
 
 pub(super) fn line(text: &str) {
     anstream::println!("  {DIM}{text}{DIM:#}");
