@@ -25,8 +25,14 @@ pub const NAME: &str = "archive";
 
 /// Runs until asked to stop, or with `--once` until nothing is pending.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
-    describe_counter!("cybexp_archive_entries_total", "entries by what became of them: raw or bad");
-    describe_gauge!("cybexp_archive_lag_seconds", "age of the oldest entry of the batch in hand");
+    describe_counter!(
+        "cybexp_archive_entries_total",
+        "entries by what became of them: raw or bad"
+    );
+    describe_gauge!(
+        "cybexp_archive_lag_seconds",
+        "age of the oldest entry of the batch in hand"
+    );
     let key = Arc::new(read_private_key(&ctx.config.archive.private_key)?);
     let opened = open(&ctx, || async {
         let (from, to) = (ctx.config.cache_db()?, ctx.config.archive_db()?);
@@ -37,8 +43,18 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let Some((queue, watch, archive)) = opened.await? else {
         return Ok(());
     };
-    let archivist = Archivist { queue, archive, key };
-    work_loop(&ctx, archivist, WakeSignal::follow(watch), WorkOptions::new(NAME)).await
+    let archivist = Archivist {
+        queue,
+        archive,
+        key,
+    };
+    work_loop(
+        &ctx,
+        archivist,
+        WakeSignal::follow(watch),
+        WorkOptions::new(NAME),
+    )
+    .await
 }
 
 struct Archivist {
@@ -58,7 +74,9 @@ impl Worker for Archivist {
             }
         };
         let count = entries.len() as u64;
-        let oldest = entries.iter().filter_map(|entry| Some(entry.read.as_ref().ok()?.0.timestamp));
+        let oldest = entries
+            .iter()
+            .filter_map(|entry| Some(entry.read.as_ref().ok()?.0.timestamp));
         let lag = now() - oldest.fold(now(), f64::min);
         gauge!("cybexp_archive_lag_seconds").set(lag);
 
@@ -114,7 +132,9 @@ impl Archivist {
             let key = Arc::clone(&self.key);
             tasks.push(tokio::task::spawn_blocking(move || {
                 let read = part.into_iter().map(|entry| {
-                    let raw = entry.read.and_then(|(known, sealed)| raw_of(&key, &known, &sealed));
+                    let raw = entry
+                        .read
+                        .and_then(|(known, sealed)| raw_of(&key, &known, &sealed));
                     (entry.id, raw)
                 });
                 read.collect::<Vec<_>>()

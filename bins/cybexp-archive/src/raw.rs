@@ -18,7 +18,8 @@ pub fn raw_of(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, Str
 fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, String> {
     let bytes = key.open(sealed).map_err(|error| format!("seal: {error}"))?;
     let text = String::from_utf8(bytes).map_err(|error| format!("data: {}", error.utf8_error()))?;
-    let field = |name: &'static str| move |error: &dyn std::fmt::Display| format!("{name}: {error}");
+    let field =
+        |name: &'static str| move |error: &dyn std::fmt::Display| format!("{name}: {error}");
     let sub_type = SubType::new(&entry.typetag).map_err(|error| field("typetag")(&error))?;
     let orgid = OrgId::new(&entry.orgid).map_err(|error| field("orgid")(&error))?;
     let at = Timestamp::new(entry.timestamp).map_err(|error| field("timestamp")(&error))?;

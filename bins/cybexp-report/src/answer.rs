@@ -25,7 +25,9 @@ impl Desk {
         let visible = match self.identity.access(&query.userid).await? {
             Access::Orgs(visible) => visible,
             Access::UnknownUser => {
-                return Ok(Answer::Failed("field userid: there is no such user".to_owned()));
+                return Ok(Answer::Failed(
+                    "field userid: there is no such user".to_owned(),
+                ));
             }
         };
         let page = match question {
@@ -43,9 +45,16 @@ impl Desk {
 }
 
 fn report(query: &Query, page: Page) -> Answer {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let now = Timestamp::new(since.as_secs_f64()).unwrap_or(query.timestamp);
-    let Page { qtype, data, current, next } = page;
+    let Page {
+        qtype,
+        data,
+        current,
+        next,
+    } = page;
     match Report::new(qtype, query.userid.clone(), now, data, current, next) {
         Ok(report) => Answer::Ready(report),
         Err(error) => Answer::Failed(format!("the report is {error}")),

@@ -34,7 +34,9 @@ impl Callback {
         if HERE.contains(&named) {
             return Some(&self.api_host);
         }
-        self.allowed.contains(&named.to_lowercase()).then_some(named)
+        self.allowed
+            .contains(&named.to_lowercase())
+            .then_some(named)
     }
 
     /// Sends the nonce. That nobody listens is no failure: the report is stored.
@@ -43,7 +45,10 @@ impl Callback {
             return;
         }
         let Some(host) = self.host(&socket.host) else {
-            tracing::warn!(host = socket.host.escape_debug().to_string(), "a call-back host is not allowed");
+            tracing::warn!(
+                host = socket.host.escape_debug().to_string(),
+                "a call-back host is not allowed"
+            );
             return;
         };
         let call = async {
@@ -71,7 +76,14 @@ mod tests {
         }
         assert_eq!(callback.host("API.example"), Some("API.example"));
         assert_eq!(callback.host("10.0.0.7"), Some("10.0.0.7"));
-        for other in ["169.254.169.254", "10.0.0.70", "evil.example", "", "127.0.0.2", "[::1]"] {
+        for other in [
+            "169.254.169.254",
+            "10.0.0.70",
+            "evil.example",
+            "",
+            "127.0.0.2",
+            "[::1]",
+        ] {
             assert_eq!(callback.host(other), None, "{other}");
         }
     }

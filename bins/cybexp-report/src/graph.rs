@@ -44,7 +44,10 @@ impl<'a> Graph<'a> {
             graph.add(event.hash, &event.sub_type, "event", event.cref.iter());
         }
         for session in reached.sessions.values() {
-            let events = session.refs.iter().filter(|hash| reached.events.contains_key(hash));
+            let events = session
+                .refs
+                .iter()
+                .filter(|hash| reached.events.contains_key(hash));
             let below = session.cref.iter().chain(events);
             graph.add(session.hash, &session.sub_type, "session", below);
         }
@@ -82,7 +85,10 @@ impl<'a> Graph<'a> {
             }
             if at == subject {
                 let key = canonical(data).unwrap_or_default();
-                by_type.entry(&node.sub_type).or_default().insert(key, json!([data, path]));
+                by_type
+                    .entry(&node.sub_type)
+                    .or_default()
+                    .insert(key, json!([data, path]));
             }
         }
         let sorted = by_type.into_iter();

@@ -27,13 +27,22 @@ pub const NAME: &str = "report";
 
 /// Runs until asked to stop, or with `--once` until nothing is waiting.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
-    describe_counter!("cybexp_report_queries_total", "queries by outcome: ready, failed or lost");
-    describe_histogram!("cybexp_report_query_seconds", "from the claim of a query to its answer");
+    describe_counter!(
+        "cybexp_report_queries_total",
+        "queries by outcome: ready, failed or lost"
+    );
+    describe_histogram!(
+        "cybexp_report_query_seconds",
+        "from the claim of a query to its answer"
+    );
     let config = &ctx.config.report;
     let key = Arc::new(read_private_key(&config.private_key)?);
     let opened = open(&ctx, || async {
-        let (at, graph, who) =
-            (ctx.config.report_db()?, ctx.config.tahoe_db()?, ctx.config.identity_db()?);
+        let (at, graph, who) = (
+            ctx.config.report_db()?,
+            ctx.config.tahoe_db()?,
+            ctx.config.identity_db()?,
+        );
         let queries = Queries::open(&connect(&ctx, &at).await?, &at.db, &at.coll).await?;
         let archive = Archive::open(&connect(&ctx, &graph).await?, &graph.db, &graph.coll).await?;
         let identity = Identity::open(&connect(&ctx, &who).await?, &who.db, &who.coll).await?;

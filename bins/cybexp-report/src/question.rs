@@ -13,7 +13,8 @@ pub(crate) fn question_of(query: &Query, key: &PrivateKey) -> Result<Question, S
         query.qdata.clone().into_bytes()
     };
     let bytes = if query.encrypted {
-        key.open(&bytes).map_err(|error| format!("field qdata: seal: {error}"))?
+        key.open(&bytes)
+            .map_err(|error| format!("field qdata: seal: {error}"))?
     } else {
         bytes
     };

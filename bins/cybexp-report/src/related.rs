@@ -39,7 +39,8 @@ pub(crate) struct Reached {
 
 impl Reached {
     fn add_events(&mut self, events: Vec<EventRow>) {
-        self.events.extend(events.into_iter().map(|event| (event.hash, event)));
+        self.events
+            .extend(events.into_iter().map(|event| (event.hash, event)));
     }
 
     /// Hashes of all that they refer to, without themselves.
@@ -93,7 +94,9 @@ impl Desk {
         reached.add_events(events);
         for _ in 1..level {
             let sessions = self.archive.sessions_of(&newest).await?;
-            let fresh = sessions.into_iter().filter(|s| !reached.sessions.contains_key(&s.hash));
+            let fresh = sessions
+                .into_iter()
+                .filter(|s| !reached.sessions.contains_key(&s.hash));
             let fresh: BTreeMap<Hash, SessionRow> = fresh.map(|s| (s.hash, s)).collect();
             let others: BTreeSet<Hash> = fresh
                 .values()
@@ -133,11 +136,15 @@ impl Desk {
             }
             Shape::Documents => {
                 let events = reached.events.keys().copied();
-                let all: BTreeSet<Hash> =
-                    events.chain(reached.sessions.keys().copied()).chain(refs).collect();
+                let all: BTreeSet<Hash> = events
+                    .chain(reached.sessions.keys().copied())
+                    .chain(refs)
+                    .collect();
                 let all: Vec<Hash> = all.into_iter().collect();
-                let mut documents =
-                    self.archive.documents(&all, related.return_type, visible).await?;
+                let mut documents = self
+                    .archive
+                    .documents(&all, related.return_type, visible)
+                    .await?;
                 for document in &mut documents {
                     hide_foreign_events(document, reached);
                 }
@@ -149,7 +156,10 @@ impl Desk {
 
 /// A session may hold events of organisations that the user may not see: their hashes are left out.
 fn hide_foreign_events(document: &mut Value, reached: &Reached) {
-    let hash = document.get("_hash").and_then(Value::as_str).and_then(|hash| hash.parse().ok());
+    let hash = document
+        .get("_hash")
+        .and_then(Value::as_str)
+        .and_then(|hash| hash.parse().ok());
     if document.get("itype").and_then(Value::as_str) != Some("session") {
         return;
     }

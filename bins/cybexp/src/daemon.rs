@@ -68,7 +68,10 @@ impl Children {
                 let log = std::fs::read_to_string(log).unwrap_or_default();
                 let lines: Vec<&str> = log.lines().collect();
                 let end = lines[lines.len().saturating_sub(10)..].join("\n");
-                bail!("{} ended with {status}; the end of its log:\n{end}", daemon.name());
+                bail!(
+                    "{} ended with {status}; the end of its log:\n{end}",
+                    daemon.name()
+                );
             }
         }
         Ok(())

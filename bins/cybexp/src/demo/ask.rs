@@ -46,11 +46,23 @@ pub(super) async fn ask(
         .context("no report within 30 s")??;
 
     let hash = query.to_object()?.hash();
-    let (query, reason) = world.queries.find(hash).await?.context("the query is gone")?;
+    let (query, reason) = world
+        .queries
+        .find(hash)
+        .await?
+        .context("the query is gone")?;
     let Some(report_id) = query.report_id else {
-        bail!("the query {}: {}", query.status.as_str(), reason.unwrap_or_default());
+        bail!(
+            "the query {}: {}",
+            query.status.as_str(),
+            reason.unwrap_or_default()
+        );
     };
-    let mut report = world.queries.document(report_id).await?.context("the report is gone")?;
+    let mut report = world
+        .queries
+        .document(report_id)
+        .await?
+        .context("the report is gone")?;
     Ok((report["data"].take(), since.elapsed()))
 }
 

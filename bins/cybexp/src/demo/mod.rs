@@ -68,7 +68,11 @@ async fn show_all(world: &mut World) -> anyhow::Result<()> {
     show::title("What was made of it");
     show::tally(&world.archive.tally().await?);
     show::title("What was set aside");
-    let typetags: Vec<&str> = FILTERS.iter().flat_map(|filter| filter.typetags()).copied().collect();
+    let typetags: Vec<&str> = FILTERS
+        .iter()
+        .flat_map(|filter| filter.typetags())
+        .copied()
+        .collect();
     let mut refused = world.cache.refused(100).await?;
     refused.extend(world.archive.refused(&typetags, 100).await?);
     show::refused(&refused);
@@ -101,7 +105,10 @@ async fn submit(world: &World, records: &[sample::Record]) -> anyhow::Result<()>
         bar.inc(part.len() as u64);
     }
     bar.finish_and_clear();
-    show::done(&format!("{} records sealed and submitted", records.len()), since.elapsed());
+    show::done(
+        &format!("{} records sealed and submitted", records.len()),
+        since.elapsed(),
+    );
     Ok(())
 }
 
@@ -116,16 +123,27 @@ async fn follow(world: &mut World, records: u64) -> anyhow::Result<()> {
         archived.set_position(records - left.min(records));
         let mut raws = 0;
         for filter in FILTERS {
-            raws += world.archive.count_pending(&filter.id(), filter.typetags()).await?;
+            raws += world
+                .archive
+                .count_pending(&filter.id(), filter.typetags())
+                .await?;
         }
         if left == 0 && raws == 0 {
             break;
         }
-        archived.set_message(if left > 0 { "opening and archiving" } else { "making the graph" });
+        archived.set_message(if left > 0 {
+            "opening and archiving"
+        } else {
+            "making the graph"
+        });
         if moved.1 != left + raws {
             moved = (Instant::now(), left + raws);
         }
-        anyhow::ensure!(moved.0.elapsed() < STUCK, "nothing has moved for {} s", STUCK.as_secs());
+        anyhow::ensure!(
+            moved.0.elapsed() < STUCK,
+            "nothing has moved for {} s",
+            STUCK.as_secs()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     archived.finish_and_clear();
@@ -136,5 +154,7 @@ async fn follow(world: &mut World, records: u64) -> anyhow::Result<()> {
 fn bar(message: &'static str, length: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("  {spinner} {msg} {wide_bar} {pos}/{len}")
         .expect("the template is constant");
-    ProgressBar::new(length).with_style(style).with_message(message)
+    ProgressBar::new(length)
+        .with_style(style)
+        .with_message(message)
 }

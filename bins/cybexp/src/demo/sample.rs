@@ -15,9 +15,15 @@ pub(super) struct Record {
 
 pub(super) fn records() -> Vec<Record> {
     let cowrie = COWRIE.lines().map(|text| ("cowrie", "cowrie.json", text));
-    let sightings = SIGHTINGS.lines().map(|text| ("sighting", "sightings.json", text));
+    let sightings = SIGHTINGS
+        .lines()
+        .map(|text| ("sighting", "sightings.json", text));
     cowrie
         .chain(sightings)
-        .map(|(typetag, file, text)| Record { typetag, file, text })
+        .map(|(typetag, file, text)| Record {
+            typetag,
+            file,
+            text,
+        })
         .collect()
 }

@@ -26,7 +26,10 @@ pub(super) fn line(text: &str) {
 }
 
 pub(super) fn done(what: &str, took: Duration) {
-    anstream::println!("{GREEN}✓{GREEN:#} {what} {DIM}({:.1} s){DIM:#}", took.as_secs_f64());
+    anstream::println!(
+        "{GREEN}✓{GREEN:#} {what} {DIM}({:.1} s){DIM:#}",
+        took.as_secs_f64()
+    );
 }
 
 pub(super) fn title(text: &str) {
@@ -35,7 +38,12 @@ pub(super) fn title(text: &str) {
 
 pub(super) fn tally(tally: &[Tally]) {
     let mut table = table(&["itype", "sub_type", "count"]);
-    for Tally { itype, sub_type, count } in tally {
+    for Tally {
+        itype,
+        sub_type,
+        count,
+    } in tally
+    {
         table.add_row([itype.clone(), sub_type.clone(), count.to_string()]);
     }
     if let Some(column) = table.column_mut(2) {
@@ -46,7 +54,13 @@ pub(super) fn tally(tally: &[Tally]) {
 
 pub(super) fn refused(refused: &[Refused]) {
     let mut table = table(&["typetag", "by", "reason", "id"]);
-    for Refused { typetag, by, reason, id } in refused {
+    for Refused {
+        typetag,
+        by,
+        reason,
+        id,
+    } in refused
+    {
         table.add_row([typetag, by, &short(reason), id]);
     }
     anstream::println!("{table}");
@@ -77,7 +91,11 @@ pub(super) fn tree(subject: &str, graph: &Value, took: Duration) {
     let mut values = 0;
     for rows in graph.as_object().into_iter().flat_map(|map| map.values()) {
         for row in rows.as_array().into_iter().flatten() {
-            let labels = row[1].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let labels = row[1]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str);
             let labels: Vec<&str> = labels.collect();
             if let [leaf, between @ .., _subject] = &labels[..] {
                 root.insert(between, leaf, &row[0]);
@@ -86,7 +104,10 @@ pub(super) fn tree(subject: &str, graph: &Value, took: Duration) {
         }
     }
     let took = took.as_millis();
-    anstream::println!("{CYAN}{}{CYAN:#} {DIM}({values} values, {took} ms){DIM:#}", short(subject));
+    anstream::println!(
+        "{CYAN}{}{CYAN:#} {DIM}({values} values, {took} ms){DIM:#}",
+        short(subject)
+    );
     root.print("");
 }
 
@@ -105,7 +126,9 @@ impl Branch {
                 branch.insert(rest, leaf, value);
             }
             [] => {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let text = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
                 self.leaves.entry(leaf.to_owned()).or_default().push(text);
             }
         }
@@ -115,12 +138,20 @@ impl Branch {
         let mut left = self.leaves.len() + self.branches.len();
         let mut stem = || {
             left -= 1;
-            if left == 0 { ("└─", "  ") } else { ("├─", "│ ") }
+            if left == 0 {
+                ("└─", "  ")
+            } else {
+                ("├─", "│ ")
+            }
         };
         for (label, values) in &self.leaves {
             let (stem, _) = stem();
             let name = label.split('=').next().unwrap_or_default();
-            let shown: Vec<String> = values.iter().take(SHOWN).map(|value| short(value)).collect();
+            let shown: Vec<String> = values
+                .iter()
+                .take(SHOWN)
+                .map(|value| short(value))
+                .collect();
             let more = match values.len().saturating_sub(SHOWN) {
                 0 => String::new(),
                 more => format!(" {DIM}and {more} more{DIM:#}"),
@@ -139,7 +170,11 @@ impl Branch {
 
 /// A value from an attacker, made fit for a terminal: control characters escaped, cut to one line.
 fn short(text: &str) -> String {
-    let mut shown: String = text.chars().take(WIDTH).flat_map(char::escape_debug).collect();
+    let mut shown: String = text
+        .chars()
+        .take(WIDTH)
+        .flat_map(char::escape_debug)
+        .collect();
     if text.chars().nth(WIDTH).is_some() {
         shown.push('…');
     }

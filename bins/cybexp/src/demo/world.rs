@@ -43,7 +43,10 @@ impl World {
             mongo_local::start_temporary()
         });
         let mongod = mongod.await?.context("a local MongoDB is needed")?;
-        show::done(&format!("MongoDB runs on 127.0.0.1:{}", mongod.port()), since.elapsed());
+        show::done(
+            &format!("MongoDB runs on 127.0.0.1:{}", mongod.port()),
+            since.elapsed(),
+        );
 
         let since = Instant::now();
         let folder = mongod.data_dir().join("cybexp");
@@ -59,8 +62,17 @@ impl World {
         let archive = config.tahoe_db()?;
         let queries = config.report_db()?;
         let identity = config.identity_db()?;
-        let user = User::new("analyst@demo.example", "no password: cannot log in", "Demo Analyst")?;
-        let org = Org::new("demo", "Demo Organisation", &[user.clone()], &[user.clone()])?;
+        let user = User::new(
+            "analyst@demo.example",
+            "no password: cannot log in",
+            "Demo Analyst",
+        )?;
+        let org = Org::new(
+            "demo",
+            "Demo Organisation",
+            &[user.clone()],
+            &[user.clone()],
+        )?;
         let world = Self {
             cache: Cache::open(&server, &cache.db, &cache.coll).await?,
             archive: Archive::open(&server, &archive.db, &archive.coll).await?,
@@ -76,7 +88,10 @@ impl World {
         let identity = Identity::open(&server, &identity.db, &identity.coll).await?;
         identity.add(&org, &[user]).await?;
         let names = Daemon::ALL.map(Daemon::name).join(", ");
-        show::done(&format!("keys made, daemons started: {names}"), since.elapsed());
+        show::done(
+            &format!("keys made, daemons started: {names}"),
+            since.elapsed(),
+        );
         Ok(world)
     }
 
@@ -98,7 +113,11 @@ impl World {
 
     /// Stops the daemons, then the database, and takes everything away.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
-        let Self { mut children, mongod, .. } = self;
+        let Self {
+            mut children,
+            mongod,
+            ..
+        } = self;
         tokio::task::spawn_blocking(move || {
             children.stop();
             mongod.stop()
