@@ -19,8 +19,10 @@ pub struct Batch {
 impl Batch {
     /// Sets aside the raws that made something which the archive cannot hold.
     pub fn reject(&mut self, rejected: &[Rejected]) {
-        let reasons: HashMap<Hash, &str> =
-            rejected.iter().map(|r| (r.hash, r.reason.as_str())).collect();
+        let reasons: HashMap<Hash, &str> = rejected
+            .iter()
+            .map(|r| (r.hash, r.reason.as_str()))
+            .collect();
         if reasons.is_empty() {
             return;
         }

@@ -8,9 +8,7 @@ mod batch;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cybexp_filters::{FILTERS, Filter};
-use cybexp_service::{
-    Context, Step, WakeSignal, WorkOptions, Worker, connect, open, work_loop,
-};
+use cybexp_service::{Context, Step, WakeSignal, WorkOptions, Worker, connect, open, work_loop};
 use cybexp_store::{Archive, PendingRaw, RawOutcome, RawQueue, Taken, Written};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
@@ -45,10 +43,22 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
 }
 
 fn describe() {
-    describe_counter!("cybexp_analytics_raws_total", "raws by filter and outcome: done or refused");
-    describe_counter!("cybexp_analytics_instances_total", "instances by outcome: new or known");
-    describe_counter!("cybexp_analytics_unknown_total", "records that make no event, by event ID");
-    describe_gauge!("cybexp_analytics_lag_seconds", "age of the oldest raw of the batch in hand");
+    describe_counter!(
+        "cybexp_analytics_raws_total",
+        "raws by filter and outcome: done or refused"
+    );
+    describe_counter!(
+        "cybexp_analytics_instances_total",
+        "instances by outcome: new or known"
+    );
+    describe_counter!(
+        "cybexp_analytics_unknown_total",
+        "records that make no event, by event ID"
+    );
+    describe_gauge!(
+        "cybexp_analytics_lag_seconds",
+        "age of the oldest raw of the batch in hand"
+    );
 }
 
 struct Analyst {
@@ -65,7 +75,9 @@ impl Worker for Analyst {
             match queue.take().await? {
                 Taken::Work(raws) => worked += process(*filter, &self.archive, queue, raws).await?,
                 Taken::Leased(wait) => leased = Some(leased.map_or(wait, |least| least.min(wait))),
-                Taken::Nothing => gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(0.0),
+                Taken::Nothing => {
+                    gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(0.0)
+                }
             }
         }
         Ok(match (worked, leased) {
@@ -82,8 +94,15 @@ async fn process(
     queue: &RawQueue,
     raws: Vec<Result<PendingRaw, RawOutcome>>,
 ) -> anyhow::Result<u64> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let oldest = raws.iter().flatten().map(PendingRaw::timestamp).fold(now, f64::min);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64();
+    let oldest = raws
+        .iter()
+        .flatten()
+        .map(PendingRaw::timestamp)
+        .fold(now, f64::min);
     gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(now - oldest);
 
     let (graph, mut batch) = tokio::task::spawn_blocking(move || run_filter(filter, raws)).await?;

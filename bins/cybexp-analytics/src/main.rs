@@ -14,5 +14,9 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    run_daemon(cybexp_analytics::NAME, Cli::parse().args, cybexp_analytics::run)
+    run_daemon(
+        cybexp_analytics::NAME,
+        Cli::parse().args,
+        cybexp_analytics::run,
+    )
 }

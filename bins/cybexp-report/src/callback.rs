@@ -1,14 +1,19 @@
 //! The word to the API that a report is ready.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tahoe_core::Socket;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a call-back may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many may be under way at once.
+const AT_ONCE: usize = 256;
 
 /// Hosts that mean the API's own.
 const HERE: [&str; 3] = ["0.0.0.0", "127.0.0.1", "localhost"];
@@ -18,6 +23,7 @@ const HERE: [&str; 3] = ["0.0.0.0", "127.0.0.1", "localhost"];
 pub(crate) struct Callback {
     api_host: String,
     allowed: HashSet<String>,
+    room: Arc<Semaphore>,
 }
 
 impl Callback {
@@ -26,17 +32,23 @@ impl Callback {
         Self {
             api_host: api_host.to_owned(),
             allowed: all.chain([api_host.to_lowercase()]).collect(),
+            room: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
 
     /// The host to call for what a query names, if it may be called.
     fn host<'a>(&'a self, named: &'a str) -> Option<&'a str> {
-        if HERE.contains(&named) {
+        if HERE.contains(&named.to_lowercase().as_str()) {
             return Some(&self.api_host);
         }
         self.allowed
             .contains(&named.to_lowercase())
             .then_some(named)
+    }
+
+    /// Waits until there is room for one more call, and keeps it as long as this lives.
+    pub(crate) async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).acquire_owned().await.ok()
     }
 
     /// Sends the nonce. That nobody listens is no failure: the report is stored.
@@ -71,7 +83,7 @@ mod tests {
     #[test]
     fn only_the_api_and_listed_hosts_are_called() {
         let callback = Callback::new("api.example", &["10.0.0.7".to_owned()]);
-        for here in HERE {
+        for here in HERE.into_iter().chain(["LocalHost"]) {
             assert_eq!(callback.host(here), Some("api.example"));
         }
         assert_eq!(callback.host("API.example"), Some("API.example"));

@@ -16,9 +16,11 @@ use cybexp_seal::PrivateKey;
 use cybexp_service::{
     Context, Step, WakeSignal, WorkOptions, Worker, connect, open, read_private_key, work_loop,
 };
-use cybexp_store::{Answer, Archive, Claimed, Identity, Queries};
+use cybexp_store::{Answer, Archive, Claimed, Identity, Queries, StoreError};
 use metrics::{counter, describe_counter, describe_histogram, histogram};
+use tahoe_core::Socket;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use crate::callback::Callback;
 
@@ -52,7 +54,8 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     let wake = WakeSignal::follow(queries.watch());
-    let room = Arc::new(Semaphore::new(config.max_concurrent as usize));
+    let lease = Duration::from_secs(config.lease_s);
+    let answering = TaskTracker::new();
     let reporter = Reporter {
         desk: Arc::new(Desk {
             queries,
@@ -60,16 +63,24 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
             identity,
             key,
             callback: Callback::new(&ctx.config.api.host, &config.callback_hosts),
-            lease: Duration::from_secs(config.lease_s),
+            lease,
         }),
-        room: Arc::clone(&room),
+        room: Arc::new(Semaphore::new(config.max_concurrent as usize)),
+        answering: answering.clone(),
         at_once: config.max_concurrent as usize,
         once: ctx.once,
         wake: wake.clone(),
     };
-    work_loop(&ctx, reporter, wake, WorkOptions::new(NAME)).await?;
+    let options = WorkOptions::new(NAME);
+    let options = WorkOptions {
+        // nothing wakes it when the lease of a daemon that died ends
+        poll_interval: options.poll_interval.min(lease),
+        ..options
+    };
+    work_loop(&ctx, reporter, wake, options).await?;
     // what is being answered is finished
-    room.acquire_many(config.max_concurrent).await?.forget();
+    answering.close();
+    answering.wait().await;
     Ok(())
 }
 
@@ -87,6 +98,7 @@ struct Reporter {
     desk: Arc<Desk>,
     /// One permit for each query that may be answered at the same time.
     room: Arc<Semaphore>,
+    answering: TaskTracker,
     at_once: usize,
     once: bool,
     wake: WakeSignal,
@@ -96,17 +108,26 @@ impl Worker for Reporter {
     /// Claims what is waiting, as far as there is room for it.
     async fn step(&mut self) -> anyhow::Result<Step> {
         let mut claimed = 0;
-        while let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
+        // no more than that in one step, for answers may make room as fast as it is taken
+        while claimed < self.at_once as u64
+            && let Ok(permit) = Arc::clone(&self.room).try_acquire_owned()
+        {
             let Some(claim) = self.desk.queries.claim(self.desk.lease).await? else {
                 break;
             };
             claimed += 1;
             let desk = Arc::clone(&self.desk);
             let wake = self.wake.clone();
-            tokio::spawn(async move {
-                desk.serve(claim).await;
+            self.answering.spawn(async move {
+                let asker = desk.serve(claim).await;
+                // a host that does not answer the call must not hold up the queries behind this one
+                let call = desk.callback.room().await;
                 drop(permit);
                 wake.wake();
+                if let Some(socket) = asker {
+                    desk.callback.send(&socket).await;
+                }
+                drop(call);
             });
         }
         if claimed > 0 {
@@ -122,9 +143,10 @@ impl Worker for Reporter {
 }
 
 impl Desk {
-    async fn serve(self: Arc<Self>, claim: Claimed) {
+    /// Answers a query; gives where its asker waits, if the answer is written.
+    async fn serve(self: &Arc<Self>, claim: Claimed) -> Option<Socket> {
         let since = Instant::now();
-        let desk = Arc::clone(&self);
+        let desk = Arc::clone(self);
         let work = claim.clone();
         // a task of its own: it is not stopped halfway, and a panic ends only it
         let mut answering = tokio::spawn(async move { desk.answer(&work).await });
@@ -142,8 +164,13 @@ impl Desk {
         };
         let answer = match answer {
             Ok(Ok(answer)) => answer,
-            // the database is away: the lease ends, and the query is taken up again
-            Ok(Err(error)) => return tracing::warn!(error = %error, "a query was not answered"),
+            // a document that is not what it should be, and will not be next time either
+            Ok(Err(error @ StoreError::Bson { .. })) => Answer::Failed(error.to_string()),
+            Ok(Err(error)) => {
+                // the database is away: the lease ends, and the query is taken up again
+                tracing::warn!(%error, "a query was not answered");
+                return None;
+            }
             Err(panic) => {
                 tracing::error!(%panic, "answering a query panicked");
                 Answer::Failed("answering it panicked: please report this".to_owned())
@@ -158,12 +185,14 @@ impl Desk {
                 }
             },
             Ok(false) => "lost",
-            Err(error) => return tracing::warn!(%error, "an answer could not be written"),
+            Err(error) => {
+                tracing::warn!(%error, "an answer could not be written");
+                return None;
+            }
         };
         counter!("cybexp_report_queries_total", "outcome" => outcome).increment(1);
         histogram!("cybexp_report_query_seconds").record(since.elapsed().as_secs_f64());
-        if let (Ok(query), true) = (&claim.query, outcome != "lost") {
-            self.callback.send(&query.socket).await;
-        }
+        let asker = claim.query.ok().map(|query| query.socket);
+        asker.filter(|_| outcome != "lost")
     }
 }

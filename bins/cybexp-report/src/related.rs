@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cybexp_store::{EventRow, InstanceRow, SessionRow, StoreError, Visible};
 use serde_json::Value;
-use tahoe_core::Hash;
 use tahoe_core::question::{QueryType, Related, ReturnType, Shape};
+use tahoe_core::{Hash, Instance};
 
 use crate::Desk;
 use crate::graph::{Graph, summary};
@@ -156,21 +156,21 @@ impl Desk {
 
 /// A session may hold events of organisations that the user may not see: their hashes are left out.
 fn hide_foreign_events(document: &mut Value, reached: &Reached) {
-    let hash = document
-        .get("_hash")
-        .and_then(Value::as_str)
-        .and_then(|hash| hash.parse().ok());
-    if document.get("itype").and_then(Value::as_str) != Some("session") {
+    if document["itype"] != "session" {
         return;
     }
-    let Some(session) = hash.and_then(|hash: Hash| reached.sessions.get(&hash)) else {
-        return;
+    let known: BTreeSet<Hash> = match Instance::from_document(document) {
+        Ok(Instance::Session(session)) => session.children().refs().iter().copied().collect(),
+        _ => hashes(&document["_cref"]).collect(),
     };
-    let seen: BTreeSet<String> = session
-        .refs
-        .iter()
-        .filter(|hash| session.cref.contains(hash) || reached.events.contains_key(hash))
-        .map(Hash::to_string)
+    let seen: BTreeSet<String> = hashes(&document["_ref"])
+        .filter(|hash| known.contains(hash) || reached.events.contains_key(hash))
+        .map(|hash| hash.to_string())
         .collect();
     document["_ref"] = seen.into_iter().collect();
+}
+
+fn hashes(value: &Value) -> impl Iterator<Item = Hash> {
+    let items = value.as_array().into_iter().flatten();
+    items.filter_map(|item| item.as_str()?.parse().ok())
 }

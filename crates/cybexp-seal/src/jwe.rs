@@ -1,6 +1,7 @@
 //! JWE compact serialisation (RFC 7516), for exactly one pair of algorithms.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
@@ -10,7 +11,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::gcm::Gcm;
 use crate::session::{SessionKey, nonce};
+use crate::stream::PIECE;
 use crate::{OpenError, PrivateKey, PublicKey, SealError};
 
 const ALG: &str = "RSA-OAEP-256";
@@ -18,6 +21,8 @@ const ENC: &str = "A256GCM";
 const TAG: usize = 16;
 /// Longer headers than this are not looked for.
 const MAX_HEADER: usize = 4096;
+/// Bytes that are whole groups of base64 and whole blocks of AES.
+const WHOLE: usize = 48;
 
 /// What a header may hold. `zip` and `crit` are refused with everything else: what is compressed could be a bomb,
 /// and what is critical is not understood here.
@@ -43,28 +48,70 @@ pub(crate) fn header(sealed: &[u8]) -> Option<Vec<u8>> {
     Some(json)
 }
 
-pub(crate) fn seal(key: &PublicKey, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
-    let (session, wrapped) = key.wrap_new(&OAEP_SHA256_MGF1SHA256)?;
-    let nonce = nonce::<NONCE_LEN>()?;
-    let header = BASE64URL.encode(format!(r#"{{"alg":"{ALG}","enc":"{ENC}"}}"#));
+/// Seals a piece at a time.
+///
+/// What is pushed is held until it is a multiple of [`WHOLE`], so that the blocks of the cipher and the groups of
+/// base64 end together.
+pub(crate) struct Sealer {
+    /// The first three parts, until they are written.
+    head: String,
+    gcm: Gcm,
+    held: Vec<u8>,
+}
 
-    let mut data = plaintext.to_vec();
-    let tag = gcm(&session)
-        .and_then(|gcm| {
-            let nonce = Nonce::assume_unique_for_key(nonce);
-            gcm.seal_in_place_separate_tag(nonce, Aad::from(&header), &mut data)
+impl Sealer {
+    pub(crate) fn new(key: &PublicKey) -> Result<Self, SealError> {
+        let (session, wrapped) = key.wrap_new(&OAEP_SHA256_MGF1SHA256)?;
+        let nonce = nonce::<NONCE_LEN>()?;
+        let mut head = BASE64URL.encode(format!(r#"{{"alg":"{ALG}","enc":"{ENC}"}}"#));
+        let gcm = Gcm::new(&session, &nonce, head.as_bytes());
+        for part in [&wrapped[..], &nonce] {
+            head.push('.');
+            BASE64URL.encode_string(part, &mut head);
+        }
+        head.push('.');
+        Ok(Self {
+            head,
+            gcm,
+            held: Vec::new(),
         })
-        .map_err(|_| SealError)?;
-
-    let parts = [&wrapped[..], &nonce, &data, tag.as_ref()];
-    let len = parts.iter().map(|part| 1 + part.len().div_ceil(3) * 4);
-    let mut out = header;
-    out.reserve_exact(len.sum());
-    for part in parts {
-        out.push('.');
-        BASE64URL.encode_string(part, &mut out);
     }
-    Ok(out.into_bytes())
+
+    /// Length of what comes out for so many bytes.
+    pub(crate) fn sealed_len(&self, plaintext: usize) -> usize {
+        self.head.len() + encoded_len(plaintext) + 1 + encoded_len(TAG)
+    }
+
+    pub(crate) fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) {
+        out.extend(mem::take(&mut self.head).into_bytes());
+        for piece in plaintext.chunks(PIECE) {
+            self.held.extend(piece);
+            let whole = self.held.len() / WHOLE * WHOLE;
+            self.gcm.encrypt(&mut self.held[..whole]);
+            encode(&self.held[..whole], out);
+            self.held.drain(..whole);
+        }
+    }
+
+    pub(crate) fn finish(mut self, out: &mut Vec<u8>) {
+        self.push(b"", out);
+        self.gcm.encrypt(&mut self.held);
+        encode(&self.held, out);
+        out.push(b'.');
+        encode(&self.gcm.tag(), out);
+    }
+}
+
+fn encoded_len(bytes: usize) -> usize {
+    (bytes * 4).div_ceil(3)
+}
+
+fn encode(bytes: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + encoded_len(bytes.len()), 0);
+    BASE64URL
+        .encode_slice(bytes, &mut out[start..])
+        .expect("the length is that of the text");
 }
 
 /// Opens a JWE whose [`header`] is given as JSON.
@@ -97,9 +144,9 @@ pub(crate) fn open(key: &PrivateKey, json: &[u8], sealed: &[u8]) -> Result<Vec<u
     data.extend(tag);
 
     let session = key.unwrap(&OAEP_SHA256_MGF1SHA256, &wrapped)?;
-    let len = gcm(&session)
-        .and_then(|gcm| {
-            Ok(gcm
+    let len = aead(&session)
+        .and_then(|aead| {
+            Ok(aead
                 .open_in_place(nonce, Aad::from(header), &mut data)?
                 .len())
         })
@@ -120,7 +167,7 @@ fn check(json: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-fn gcm(key: &SessionKey) -> Result<LessSafeKey, Unspecified> {
+fn aead(key: &SessionKey) -> Result<LessSafeKey, Unspecified> {
     UnboundKey::new(&AES_256_GCM, &**key).map(LessSafeKey::new)
 }
 

@@ -1,33 +1,60 @@
 //! The Python system's format: wrapped session key ‖ nonce ‖ tag ‖ ciphertext.
 //!
-//! The `eax` crate keeps a copy of the session key on the stack that it does not wipe; the key serves one submission only.
+//! The `eax` crate keeps copies of the session key that it does not wipe; the key serves one submission only.
 
 use aes::Aes256;
 use aws_lc_rs::rsa::OAEP_SHA1_MGF1SHA1;
 use eax::aead::AeadInOut;
+use eax::online::{EaxOnline, Encrypt};
 use eax::{Eax, KeyInit};
 
 use crate::session::nonce;
+use crate::stream::{Head, PIECE};
 use crate::{OpenError, PrivateKey, PublicKey, SealError};
 
 const NONCE: usize = 16;
 const TAG: usize = 16;
 
-pub(crate) fn seal(key: &PublicKey, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
-    let (session, wrapped) = key.wrap_new(&OAEP_SHA1_MGF1SHA1)?;
-    let nonce = nonce::<NONCE>()?;
-    let body = wrapped.len() + NONCE + TAG;
+/// Seals a piece at a time; the tag, which stands before the ciphertext, comes last.
+pub(crate) struct Sealer {
+    /// Wrapped key, nonce and room for the tag, until they are written.
+    head: Vec<u8>,
+    tag_at: usize,
+    eax: EaxOnline<Aes256, Encrypt>,
+}
 
-    let mut out = Vec::with_capacity(body + plaintext.len());
-    out.extend(wrapped);
-    out.extend(nonce);
-    out.extend([0; TAG]);
-    out.extend(plaintext);
-    let tag = Eax::<Aes256>::new((&*session).into())
-        .encrypt_inout_detached((&nonce).into(), b"", out[body..].as_mut().into())
-        .map_err(|_| SealError)?;
-    out[body - TAG..body].copy_from_slice(&tag);
-    Ok(out)
+impl Sealer {
+    pub(crate) fn new(key: &PublicKey) -> Result<Self, SealError> {
+        let (session, mut head) = key.wrap_new(&OAEP_SHA1_MGF1SHA1)?;
+        let nonce = nonce::<NONCE>()?;
+        head.extend(nonce);
+        let tag_at = head.len();
+        head.extend([0; TAG]);
+        let eax = EaxOnline::with_key_and_nonce((&*session).into(), (&nonce).into());
+        Ok(Self { head, tag_at, eax })
+    }
+
+    /// Length of what comes out for so many bytes.
+    pub(crate) fn sealed_len(&self, plaintext: usize) -> usize {
+        self.tag_at + TAG + plaintext
+    }
+
+    pub(crate) fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) {
+        out.append(&mut self.head);
+        for piece in plaintext.chunks(PIECE) {
+            let start = out.len();
+            out.extend(piece);
+            self.eax.encrypt(&mut out[start..]);
+        }
+    }
+
+    pub(crate) fn finish(mut self, out: &mut Vec<u8>) -> Head {
+        self.push(b"", out);
+        Head {
+            offset: self.tag_at,
+            bytes: self.eax.finish().into(),
+        }
+    }
 }
 
 pub(crate) fn open(key: &PrivateKey, sealed: &[u8]) -> Result<Vec<u8>, OpenError> {

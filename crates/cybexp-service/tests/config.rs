@@ -89,21 +89,29 @@ fn what_is_missing_takes_its_default() {
     }
 }
 
+fn json_files(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                json_files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .filter(|path| path.extension().is_some_and(|ext| ext == "json"))
+        .collect()
+}
+
 #[test]
 fn every_shipped_file_parses_and_holds_the_defaults() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
-    let files: Vec<_> = fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "json")
-        })
-        .collect();
-    assert!(
-        files.iter().any(|path| path.ends_with("config.json")),
-        "{files:?}"
-    );
+    let files = json_files(&folder);
+    for name in ["config.json", "docker/config.json", "systemd/config.json"] {
+        assert!(files.contains(&folder.join(name)), "{name}: {files:?}");
+    }
     for file in &files {
         Config::from_file(file).unwrap_or_else(|error| panic!("{error}"));
     }

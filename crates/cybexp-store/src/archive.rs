@@ -253,7 +253,7 @@ pub(crate) fn existing(hashes: &[String]) -> Find {
 }
 
 /// The update that gives the same session in whatever order its parts arrive.
-fn merge(session: &Session) -> Result<Update, StoreError> {
+pub(crate) fn merge(session: &Session) -> Result<Update, StoreError> {
     use crate::error::Doing;
     let doing = "merging sessions";
     let data = bson::serialize_to_bson(session.children()).doing(doing)?;

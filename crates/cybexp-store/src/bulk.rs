@@ -24,7 +24,7 @@ const UPDATE_LIMIT_BYTES: usize = 16 << 20;
 /// How often an upsert is tried that others keep overtaking.
 const RACES: usize = 10;
 
-const DUPLICATE_KEY: i32 = 11000;
+pub(crate) const DUPLICATE_KEY: i32 = 11000;
 /// What the server calls `BSONObjectTooLarge`.
 const TOO_LARGE: i32 = 10334;
 

@@ -3,19 +3,21 @@
 use std::collections::HashMap;
 
 use bson::oid::ObjectId;
-use bson::spec::BinarySubtype;
-use bson::{Binary, Bson, RawBsonRef, RawDocument, RawDocumentBuf, doc};
-use futures::TryStreamExt;
+use bson::{Bson, RawBsonRef, RawDocument, doc};
+use futures::{FutureExt, TryStreamExt};
 use serde::Deserialize;
 use tahoe_core::Hash;
 
 use crate::bulk::{self, Update};
-use crate::collection::Raws;
+use crate::collection::{Raws, from_document};
 use crate::error::{Doing, StoreError};
 use crate::find::Find;
+use crate::grid;
 use crate::indexes::{self, CHUNK_FILE, ENTRY_PROCESSED, ID};
 use crate::lease::{self, Lease, Taken};
 use crate::server::Server;
+use crate::transaction;
+use crate::upload::NewEntry;
 use crate::watch::Watch;
 
 /// The most entries of a batch.
@@ -24,8 +26,10 @@ const BATCH: i64 = 500;
 const BATCH_BYTES: u64 = 64 << 20;
 /// No submission that fits a document is longer when sealed; longer files are not read.
 const FILE_LIMIT_BYTES: u64 = 128 << 20;
-/// GridFS's own chunk size.
-const CHUNK_BYTES: usize = 255 << 10;
+/// The most submissions of a transaction.
+pub(crate) const GROUP: usize = 500;
+/// A transaction takes no further submission at this many bytes; what is larger by itself is an upload.
+pub(crate) const GROUP_BYTES: usize = 8 << 20;
 
 /// The cache: `cache_db.file_entries` and the GridFS bucket `fs` beside it.
 #[derive(Debug, Clone)]
@@ -33,23 +37,17 @@ pub struct Cache {
     server: Server,
     db: String,
     pub(crate) entries: Raws,
-    files: Raws,
-    chunks: Raws,
+    pub(crate) files: Raws,
+    pub(crate) chunks: Raws,
+    /// What is being written to the bucket.
+    pub(crate) uploads: Raws,
 }
 
 /// A submission to be stored: what the API makes of a request.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// File name, as it was sent.
-    pub name: String,
-    /// What the data is; the raw's sub_type.
-    pub typetag: String,
-    /// Whose it is.
-    pub orgid: String,
-    /// IANA name.
-    pub timezone: String,
-    /// Unix seconds when it was taken in.
-    pub timestamp: f64,
+    /// What is known of it.
+    pub entry: NewEntry,
     /// The sealed bytes.
     pub sealed: Vec<u8>,
 }
@@ -98,51 +96,63 @@ impl Cache {
             entries: server.collection(db, coll),
             files: server.collection(db, "fs.files"),
             chunks: server.collection(db, "fs.chunks"),
+            uploads: server.collection(db, "uploads"),
         };
         indexes::ensure(&cache.entries, &indexes::entries()).await?;
         indexes::ensure(&cache.files, &indexes::grid_files()).await?;
         indexes::ensure(&cache.chunks, &indexes::grid_chunks()).await?;
+        indexes::ensure(&cache.uploads, &indexes::uploads()).await?;
         Ok(cache)
     }
 
-    /// Stores submissions: each file before its entry, so that no entry is without its file.
+    /// Stores submissions in order, each with its file: nobody ever sees the one without the other. When this fails,
+    /// those at the beginning may have been stored.
     pub async fn submit(&self, submissions: &[Submission]) -> Result<(), StoreError> {
-        let doing = "storing submissions";
-        let now = bson::DateTime::now();
-        let (mut chunks, mut files, mut entries) = (vec![], vec![], vec![]);
-        for submission in submissions {
-            let fid = ObjectId::new();
-            for (n, part) in submission.sealed.chunks(CHUNK_BYTES).enumerate() {
-                let data = Binary {
-                    subtype: BinarySubtype::Generic,
-                    bytes: part.to_vec(),
-                };
-                chunks.push(raw(&doc! {
-                    "_id": ObjectId::new(), "files_id": fid, "n": n as i32, "data": data,
-                })?);
+        let mut left = submissions;
+        while let [first, ..] = left {
+            let mut bytes = 0;
+            let fits = left.iter().take(GROUP).take_while(|next| {
+                let room = bytes < GROUP_BYTES && next.sealed.len() <= GROUP_BYTES;
+                bytes += next.sealed.len();
+                room
+            });
+            let (group, rest) = left.split_at(fits.count().max(1));
+            match first.sealed.len() > GROUP_BYTES {
+                true => {
+                    let mut upload = self.begin_upload();
+                    upload.write(&first.sealed).await?;
+                    upload.commit(first.entry.clone(), None).await?;
+                }
+                false => self.submit_group(group).await?,
             }
-            files.push(raw(&doc! {
-                "_id": fid, "length": submission.sealed.len() as i64,
-                "chunkSize": CHUNK_BYTES as i32, "uploadDate": now, "filename": &submission.name,
-            })?);
-            entries.push(raw(&doc! {
-                "_id": ObjectId::new(), "name": &submission.name, "typetag": &submission.typetag,
-                "orgid": &submission.orgid, "timezone": &submission.timezone,
-                "timestamp": submission.timestamp, "processed": false, "fid": fid,
-            })?);
+            left = rest;
+        }
+        Ok(())
+    }
+
+    async fn submit_group(&self, group: &[Submission]) -> Result<(), StoreError> {
+        let (mut chunks, mut files, mut entries) = (vec![], vec![], vec![]);
+        for Submission { entry, sealed } in group {
+            let fid = ObjectId::new();
+            chunks.extend(grid::chunks(fid, 0, sealed));
+            files.push(grid::file(fid, sealed.len(), &entry.name));
+            entries.push(grid::entry(fid, entry));
         }
         let parts = [
             (&self.chunks, chunks),
             (&self.files, files),
             (&self.entries, entries),
         ];
-        for (coll, documents) in parts {
-            let (_, failures) = bulk::insert(coll, &documents, doing).await?;
-            if let Some(failure) = failures.into_iter().next() {
-                return Err(failure.into_error(doing));
-            }
-        }
-        Ok(())
+        let doing = "storing submissions";
+        transaction::run(&self.entries, doing, parts, |session, parts| {
+            transaction::insert(session, parts).boxed()
+        })
+        .await
+    }
+
+    /// Whether the server answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.server.ping().await
     }
 
     /// The queue of the entries that no archive has seen.
@@ -262,7 +272,7 @@ impl EntryQueue {
             .filter_map(|document| Some((document.get_object_id("_id").ok()?, document)))
             .filter(|(id, _)| ours.contains(id))
             .map(|(id, document)| {
-                let entry = bson::deserialize_from_slice(document.as_bytes());
+                let entry = from_document(document);
                 (id, entry.map_err(|error| format!("not an entry: {error}")))
             })
             .collect();
@@ -299,7 +309,7 @@ impl EntryQueue {
     }
 }
 
-fn marked(opened: &Opened) -> Update {
+pub(crate) fn marked(opened: &Opened) -> Update {
     let update = match &opened.raw {
         Ok(hash) => doc! {
             "$set": {"processed": true, "_ref": [hash.to_string()]},
@@ -312,10 +322,6 @@ fn marked(opened: &Opened) -> Update {
         update: update.into(),
         upsert: false,
     }
-}
-
-fn raw(document: &bson::Document) -> Result<RawDocumentBuf, StoreError> {
-    RawDocumentBuf::try_from(document).doing("storing submissions")
 }
 
 /// A count, of whatever numeric type its writer gave it.

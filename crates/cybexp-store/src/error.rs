@@ -1,7 +1,9 @@
 //! What can go wrong with the database.
 
+use mongodb::error::ErrorKind;
+
 /// A failure of the database, or of what stands in it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The URL of a server is wrong.
     #[error("the MongoDB URL is wrong: {0}")]
@@ -42,6 +44,36 @@ pub enum StoreError {
         /// Why it failed.
         source: Box<bson::error::Error>,
     },
+    /// A document that is not what it should be.
+    #[error("{doing}: the document {hash}: {reason}")]
+    Unreadable {
+        /// What was tried.
+        doing: &'static str,
+        /// Its `_hash`.
+        hash: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An upload from which nothing came for so long that it was taken for dead.
+    #[error("the upload was given up, since nothing came for a minute")]
+    Swept,
+    /// The task that stores submissions is gone, which only a shutdown does.
+    #[error("submissions are no longer stored: the service is stopping")]
+    Stopped,
+}
+
+impl StoreError {
+    /// Whether it is the fault of one of the documents, and not of the server or the way to it.
+    pub(crate) fn is_of_a_document(&self) -> bool {
+        match self {
+            Self::Write { .. } | Self::Bson { .. } | Self::Unreadable { .. } => true,
+            Self::Database { source, .. } => matches!(
+                &*source.kind,
+                ErrorKind::InsertMany(refused) if refused.write_errors.is_some()
+            ),
+            Self::Url(_) | Self::Index { .. } | Self::Swept | Self::Stopped => false,
+        }
+    }
 }
 
 /// Names what was tried when it failed.

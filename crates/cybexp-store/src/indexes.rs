@@ -86,6 +86,10 @@ pub(crate) const QUERY_CREF: &str = "query_cref";
 pub(crate) const ORG_ACL: &str = "org_acl";
 /// Organisations by their users.
 pub(crate) const ORG_USER: &str = "org_user";
+/// Organisations by their admins.
+pub(crate) const ORG_ADMIN: &str = "org_admin";
+/// Users and organisations by kind.
+pub(crate) const IDENTITY_KIND: &str = "identity_kind";
 /// Entries by whether the archive has seen them, oldest first.
 pub(crate) const ENTRY_PROCESSED: &str = "entry_processed";
 /// Entries that could not be opened.
@@ -94,6 +98,8 @@ pub(crate) const ENTRY_BAD: &str = "entry_bad";
 pub(crate) const CHUNK_FILE: &str = "files_id_1_n_1";
 /// GridFS files by id.
 pub(crate) const ID: &str = "_id_";
+/// Uploads by the end of their lease.
+pub(crate) const UPLOAD_UNTIL: &str = "upload_until";
 /// Leases by the work they are for.
 pub(crate) const LEASE_WORK: &str = "lease_work";
 
@@ -137,7 +143,16 @@ pub(crate) fn identities() -> Vec<Index> {
         identity(),
         Index::new(ORG_ACL, doc! {"_acl": 1}).partial(doc! {"sub_type": "cybexp_org"}),
         Index::new(ORG_USER, doc! {"_usr_ref": 1}).partial(doc! {"sub_type": "cybexp_org"}),
+        Index::new(ORG_ADMIN, doc! {"_adm_ref": 1}).partial(doc! {"sub_type": "cybexp_org"}),
+        Index::new(IDENTITY_KIND, doc! {"sub_type": 1}).partial(doc! {"itype": "object"}),
     ]
+}
+
+/// Of revoked tokens; they vanish an hour after the token would have ended anyway, for clocks differ.
+pub(crate) fn revoked() -> Vec<Index> {
+    let mut expiry = Index::new("revoked_until", doc! {"until": 1});
+    expiry.expire_s = Some(3600);
+    vec![expiry]
 }
 
 /// Of cache entries.
@@ -160,6 +175,11 @@ pub(crate) fn grid_files() -> Vec<Index> {
 /// Of GridFS, as its specification names them.
 pub(crate) fn grid_chunks() -> Vec<Index> {
     vec![Index::new(CHUNK_FILE, doc! {"files_id": 1, "n": 1}).unique()]
+}
+
+/// Of the registrations of uploads.
+pub(crate) fn uploads() -> Vec<Index> {
+    vec![Index::new(UPLOAD_UNTIL, doc! {"until": 1})]
 }
 
 /// Of leases; those of processes that died vanish an hour later.

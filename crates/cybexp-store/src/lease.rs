@@ -70,14 +70,7 @@ impl Lease {
     }
 
     async fn rows(&self) -> Result<Vec<LeaseRow>, StoreError> {
-        let filter = doc! {
-            "work": &self.work,
-            "_id": {"$ne": self.token},
-            // the server's clock, for those of the workers may differ
-            "$expr": {"$gt": ["$until", "$$NOW"]},
-        };
-        let find = Find::new("reading the leases of a queue", LEASE_WORK, filter);
-        find.read(&self.coll).await
+        rows(&self.work, self.token).read(&self.coll).await
     }
 
     /// What other workers have leased.
@@ -131,6 +124,17 @@ impl Lease {
         }
         Ok(())
     }
+}
+
+/// The leases of other workers that have not ended.
+pub(crate) fn rows(work: &str, but: ObjectId) -> Find {
+    let filter = doc! {
+        "work": work,
+        "_id": {"$ne": but},
+        // the server's clock, for those of the workers may differ
+        "$expr": {"$gt": ["$until", "$$NOW"]},
+    };
+    Find::new("reading the leases of a queue", LEASE_WORK, filter)
 }
 
 /// The condition on `_id` that leaves these items out. Documents with an id of another kind are not of this

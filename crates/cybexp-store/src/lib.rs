@@ -3,38 +3,54 @@
 //! - [`Cache`]: sealed submissions, written by the API, taken by the archive daemon.
 //! - [`Archive`]: raws and the TAHOE graph, written by archive and analytics, read by reports.
 //! - [`Queries`]: the queue of questions and their answers.
-//! - [`Identity`]: users and organisations.
+//! - [`Identity`]: users, organisations and revoked tokens.
 //!
 //! Every write that something else depends on waits for a majority of the replica set, and every query that a
 //! daemon repeats is served by an index; `src/tests` holds the proof from `explain`.
 
 mod archive;
+mod bare;
 mod bulk;
 mod cache;
+mod census;
 mod collection;
 mod error;
 mod find;
 mod graph;
+mod grid;
 mod identity;
 mod indexes;
+mod json;
 mod lease;
+mod loose_ends;
+mod orgs;
 mod queries;
 mod raws;
 mod server;
+mod submitter;
+mod swap;
 mod tally;
+mod tokens;
+mod transaction;
+mod upload;
 mod watch;
 
 #[cfg(test)]
 mod tests;
 
 pub use archive::{Archive, GraphBatch, Rejected, Written};
+pub use bare::BareDocuments;
 pub use cache::{Cache, Entry, EntryId, EntryQueue, Opened, SealedEntry, Submission};
+pub use census::CensusRow;
 pub use error::StoreError;
 pub use graph::{EventPage, EventRow, InstanceRow, SessionRow, Visible};
 pub use identity::{Access, Identity};
 pub use lease::Taken;
+pub use loose_ends::LooseEnds;
 pub use queries::{Answer, Claimed, Queries};
 pub use raws::{PendingRaw, RawOutcome, RawQueue};
 pub use server::Server;
+pub use submitter::{Incoming, Submitter};
 pub use tally::{Refused, Tally};
+pub use upload::{Head, NewEntry, Upload};
 pub use watch::Watch;

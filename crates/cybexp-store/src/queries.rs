@@ -10,7 +10,7 @@ use tahoe_core::{Hash, Instance, Node, Object, Query, Report, Status, Value};
 
 use crate::archive::ASK;
 use crate::bulk::{self, Update};
-use crate::collection::{Raws, to_document};
+use crate::collection::{Raws, from_document, to_document};
 use crate::error::{Doing, StoreError};
 use crate::find::Find;
 use crate::indexes::{self, IDENTITY, QUERY_CREF};
@@ -20,7 +20,7 @@ use crate::watch::Watch;
 /// Queries and reports: `report_db.instance`.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    coll: Raws,
+    pub(crate) coll: Raws,
 }
 
 /// A query that this daemon has taken, and no other answers meanwhile.
@@ -110,8 +110,7 @@ impl Queries {
                 .await
                 .doing(doing)?;
             if let Some(document) = document {
-                let query = bson::deserialize_from_slice::<Value>(document.as_bytes())
-                    .map_err(|error| error.to_string())
+                let query = from_document::<Value>(&document)
                     .and_then(|value| Query::from_document(&value).map_err(|e| e.to_string()));
                 return Ok(Some(Claimed {
                     id: document.get_object_id("_id").unwrap_or_default(),
@@ -265,7 +264,7 @@ fn until(lease: Duration) -> Document {
 }
 
 /// The stage that claims a query, whatever else its document holds.
-fn taken(token: ObjectId, lease: Duration) -> Document {
+pub(crate) fn taken(token: ObjectId, lease: Duration) -> Document {
     let mut set = moved(Status::Wait, Status::Processing);
     set.insert("_lease", doc! {"token": token, "until": until(lease)});
     doc! {"$set": set}

@@ -8,9 +8,11 @@ use tahoe_core::{Hash, Value};
 
 use crate::archive::Archive;
 use crate::bulk::{self, Update};
+use crate::collection::from_document;
 use crate::error::{Doing, StoreError};
 use crate::find::Find;
 use crate::indexes::RAW_PENDING;
+use crate::json;
 use crate::lease::{Lease, Taken, unleased};
 use crate::watch::Watch;
 
@@ -25,6 +27,7 @@ pub struct PendingRaw {
     #[serde(rename = "_id")]
     pub id: ObjectId,
     /// What was submitted.
+    #[serde(deserialize_with = "json::read")]
     pub data: Value,
     /// Who submitted it.
     pub orgid: String,
@@ -156,7 +159,7 @@ impl RawQueue {
         Ok(())
     }
 
-    fn marked(&self, outcome: &RawOutcome, at: f64, with_refs: bool) -> Update {
+    pub(crate) fn marked(&self, outcome: &RawOutcome, at: f64, with_refs: bool) -> Update {
         let (filters, refs) = &outcome.before;
         // the last filter stands first, where the index of pending raws looks
         let others = filters.iter().filter(|id| **id != self.filter);
@@ -200,7 +203,7 @@ impl RawQueue {
 }
 
 fn read(document: &RawDocumentBuf) -> Result<PendingRaw, RawOutcome> {
-    bson::deserialize_from_slice(document.as_bytes()).map_err(|error| RawOutcome {
+    from_document(document).map_err(|error| RawOutcome {
         id: document.get_object_id("_id").unwrap_or_default(),
         made: Err(format!("not a raw: {error}")),
         before: Default::default(),

@@ -10,6 +10,7 @@ use crate::collection::Raws;
 use crate::error::{Doing, StoreError};
 use crate::find::Find;
 use crate::indexes::{ENTRY_BAD, RAW_PENDING};
+use crate::lease::unleased;
 use crate::raws;
 
 /// How many instances of a kind and type there are.
@@ -40,7 +41,7 @@ impl Archive {
     /// How many raws the filter of this id has to see.
     pub async fn count_pending(&self, filter: &str, typetags: &[&str]) -> Result<u64, StoreError> {
         let typetags: Vec<String> = typetags.iter().map(|&tag| tag.to_owned()).collect();
-        raws::pending(&typetags, filter, doc! {})
+        raws::pending(&typetags, filter, unleased(&[]))
             .count(&self.coll)
             .await
     }

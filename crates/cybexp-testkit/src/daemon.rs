@@ -1,6 +1,8 @@
 //! Daemons as processes, as they run in the field.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,16 +18,25 @@ impl Daemon {
     /// Starts `program`, which is a daemon or `cybexp`, with these arguments and the site's configuration. Its
     /// log goes where the test's own output goes.
     pub fn start<A: AsRef<OsStr>>(program: &str, args: &[A], site: &Site) -> Self {
-        let child = Command::new(program)
-            .args(args)
-            .arg("--config")
-            .arg(&site.config)
-            .env("RUST_LOG", "warn")
-            // `cybexp daemon` ends with its standard input
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|e| panic!("{program}: {e}"));
-        Self(child)
+        let mut command = command(program, args, &site.config);
+        Self::spawn(command.env("RUST_LOG", "warn"))
+    }
+
+    /// The same with another configuration file; its log, from level info on, goes into the file `log`.
+    pub fn start_logged<A: AsRef<OsStr>>(
+        program: &str,
+        args: &[A],
+        config: &Path,
+        log: &Path,
+    ) -> Self {
+        let file = File::create(log).unwrap_or_else(|e| panic!("{}: {e}", log.display()));
+        let mut command = command(program, args, config);
+        Self::spawn(command.env("RUST_LOG", "info").stderr(file))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let child = command.spawn();
+        Self(child.unwrap_or_else(|e| panic!("{}: {e}", command.get_program().display())))
     }
 
     /// The process id.
@@ -39,13 +50,15 @@ impl Daemon {
     }
 
     /// Asks it to stop and waits for its end.
-    pub fn terminate(mut self) -> ExitStatus {
+    pub fn terminate(self) -> ExitStatus {
         self.signal(Signal::SIGTERM);
-        self.0.wait().expect("a child can be waited for")
+        self.wait()
     }
 
     /// Waits for its end; for those that end by themselves.
     pub fn wait(mut self) -> ExitStatus {
+        // waiting would close it, which `cybexp daemon` takes for being asked to stop
+        let _open = self.0.stdin.take();
         self.0.wait().expect("a child can be waited for")
     }
 
@@ -68,6 +81,14 @@ impl Drop for Daemon {
     }
 }
 
+fn command<A: AsRef<OsStr>>(program: &str, args: &[A], config: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).arg("--config").arg(config);
+    // `cybexp daemon` ends with its standard input
+    command.stdin(Stdio::piped());
+    command
+}
+
 /// Waits until the condition holds, for as long as a slow machine may need.
 ///
 /// # Panics
@@ -75,7 +96,10 @@ impl Drop for Daemon {
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let since = Instant::now();
     while !holds().await {
-        assert!(since.elapsed() < Duration::from_secs(120), "{what}: not within two minutes");
+        assert!(
+            since.elapsed() < Duration::from_secs(120),
+            "{what}: not within two minutes"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -1,7 +1,9 @@
 //! For tests: databases that vanish, sites, daemons as processes.
 
+pub mod cowrie;
 mod daemon;
 mod mongo;
+mod raw;
 mod site;
 
 pub use daemon::{Daemon, eventually};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cybexp_seal::{Format, PrivateKey};
-use cybexp_store::{Archive, Cache, Identity, Queries, Server, Submission};
+use cybexp_store::{Archive, Cache, Identity, NewEntry, Queries, Server, Submission};
 use serde_json::{Value, json};
 use tahoe_core::question::Question;
 use tahoe_core::{Hash, Org, Query, Socket, Status, Timestamp, User};
@@ -35,22 +35,33 @@ pub struct Site {
 impl Site {
     /// A new site; `more` goes into its configuration, section by section.
     pub async fn new(name: &str, more: Value) -> Self {
+        Self::on(mongo_url(), name, more).await
+    }
+
+    /// As [`Site::new`], on this MongoDB.
+    pub async fn on(mongo_url: &str, name: &str, more: Value) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let key = test_key();
-        std::fs::write(folder.path().join("priv.pem"), key.to_pkcs8_pem().as_bytes())
-            .expect("the folder takes files");
+        std::fs::write(
+            folder.path().join("priv.pem"),
+            key.to_pkcs8_pem().as_bytes(),
+        )
+        .expect("the folder takes files");
         std::fs::write(folder.path().join("pub.pem"), key.public_key().to_pem())
             .expect("the folder takes files");
 
-        let server = Server::connect(mongo_url(), "cybexp-test").await.expect("a valid URL");
+        let server = Server::connect(mongo_url, "cybexp-test")
+            .await
+            .expect("a valid URL");
         let db = |part: &str| unique(&format!("{name}_{part}"));
-        let (cache, tahoe, report, identity) = (db("cache"), db("tahoe"), db("report"), db("identity"));
+        let (cache, tahoe, report, identity) =
+            (db("cache"), db("tahoe"), db("report"), db("identity"));
         let mut config = json!({
             "api": {"host": "127.0.0.1"},
-            "cache": {"mongo_url": mongo_url(), "db": cache},
-            "tahoe": {"mongo_url": mongo_url(), "db": tahoe},
-            "report": {"mongo_url": mongo_url(), "db": report},
-            "identity": {"mongo_url": mongo_url(), "db": identity},
+            "cache": {"mongo_url": mongo_url, "db": cache},
+            "tahoe": {"mongo_url": mongo_url, "db": tahoe},
+            "report": {"mongo_url": mongo_url, "db": report},
+            "identity": {"mongo_url": mongo_url, "db": identity},
         });
         merge(&mut config, more);
         let file = folder.path().join("config.json");
@@ -60,29 +71,41 @@ impl Site {
         let org = Org::new("unr", "University", &[user.clone()], &[user.clone()]).expect("valid");
         let site = Self {
             config: file,
-            cache: Cache::open(&server, &cache, "file_entries").await.expect("the cache opens"),
-            archive: Archive::open(&server, &tahoe, "instance").await.expect("the archive opens"),
-            queries: Queries::open(&server, &report, "instance").await.expect("the queue opens"),
-            identity: Identity::open(&server, &identity, "instance").await.expect("identity opens"),
+            cache: Cache::open(&server, &cache, "file_entries")
+                .await
+                .expect("the cache opens"),
+            archive: Archive::open(&server, &tahoe, "instance")
+                .await
+                .expect("the archive opens"),
+            queries: Queries::open(&server, &report, "instance")
+                .await
+                .expect("the queue opens"),
+            identity: Identity::open(&server, &identity, "instance")
+                .await
+                .expect("identity opens"),
             orgid: org.hash(),
             userid: user.hash(),
             folder,
             key,
         };
-        site.identity.add(&org, &[user]).await.expect("the organisation is stored");
+        site.identity
+            .add(&org, &[user])
+            .await
+            .expect("the organisation is stored");
         site
     }
 
     /// A submission of this text, sealed.
     pub fn submission(&self, typetag: &str, text: &str) -> Submission {
-        Submission {
+        let entry = NewEntry {
             name: "test.json".to_owned(),
             typetag: typetag.to_owned(),
             orgid: self.orgid.to_string(),
             timezone: "UTC".to_owned(),
             timestamp: 1_700_000_000.5,
-            sealed: self.seal(text.as_bytes()),
-        }
+        };
+        let sealed = self.seal(text.as_bytes());
+        Submission { entry, sealed }
     }
 
     /// Stores sealed submissions of these texts.
@@ -90,7 +113,10 @@ impl Site {
         let texts = texts.into_iter();
         let submissions: Vec<Submission> =
             texts.map(|text| self.submission(typetag, text)).collect();
-        self.cache.submit(&submissions).await.expect("submissions are stored");
+        self.cache
+            .submit(&submissions)
+            .await
+            .expect("submissions are stored");
     }
 
     /// A waiting query of the site's user, sealed; `socket` is where its asker waits.
@@ -111,13 +137,17 @@ impl Site {
 
     /// Bytes sealed for the site's daemons.
     pub fn seal(&self, bytes: &[u8]) -> Vec<u8> {
-        self.key.public_key().seal(Format::Jwe, bytes).expect("sealing works")
+        self.key
+            .public_key()
+            .seal(Format::Jwe, bytes)
+            .expect("sealing works")
     }
 }
 
 /// The suite's test key: no secret, and 2048 bits for speed.
 fn test_key() -> PrivateKey {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/seal/2048_pkcs8.pem");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/seal/2048_pkcs8.pem");
     let pem = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     PrivateKey::from_pem(&pem, None).expect("the test key is valid")
 }

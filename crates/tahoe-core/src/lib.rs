@@ -28,7 +28,7 @@ pub mod time;
 pub use canonical::{TooLarge, canonical};
 pub use event::{Category, Event, NotReferenced};
 pub use hash::{Hash, InvalidHash};
-pub use identity::{Org, User};
+pub use identity::{InvalidField, Membership, Org, OrgError, Role, User, UserError};
 pub use instance::Instance;
 pub use node::{Attribute, InvalidObject, Node, Object};
 pub use query::{Query, Socket, Status};

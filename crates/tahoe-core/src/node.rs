@@ -94,7 +94,7 @@ impl Attribute {
 impl Object {
     /// The object of these children; of equal ones the first is kept.
     ///
-    /// A `query`, `cybexp_user` or `cybexp_org` is known by some of its children, as TAHOE defines it.
+    /// A `query`, `cybexp_user`, `cybexp_superuser` or `cybexp_org` is known by some of its children, as TAHOE defines it.
     pub fn new(sub_type: SubType, children: Vec<Node>) -> Result<Self, InvalidObject> {
         let children = Children::new(&sub_type, children)?;
         let hash = children.object_hash(&sub_type)?;
@@ -262,7 +262,7 @@ impl Children {
                 };
                 text("qtype")? + &text("qhash")? + &text("userid")? + &hour.to_string()
             }
-            "cybexp_user" => text("email_addr")?,
+            "cybexp_user" | "cybexp_superuser" => text("email_addr")?,
             "cybexp_org" => text("orgname")?,
             _ => return Ok(Hash::of(&["object", name, &self.canonical])),
         };

@@ -51,6 +51,25 @@ pub fn parse(text: &str) -> Result<Vec<u8>, LiteralError> {
     Ok(out)
 }
 
+/// The literal of these bytes, as Python's `repr` writes it but always in single quotes.
+pub fn literal(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2 + 3);
+    out.push_str("b'");
+    for &byte in bytes {
+        match byte {
+            b'\\' => out.push_str("\\\\"),
+            b'\'' => out.push_str("\\'"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            b' '..=b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    out.push('\'');
+    out
+}
+
 /// The bytes of the escape that `bytes` begins with, and its length. An unknown escape stands for itself.
 fn escape(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let simple = |byte: u8| Some((vec![byte], 2));
@@ -98,6 +117,12 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap(), bytes, "{text}");
         }
+    }
+
+    #[test]
+    fn every_byte_comes_back() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(parse(&literal(&all)).unwrap(), all);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use cybexp_seal::{Format, PrivateKey, PublicKey};
 use cybexp_service::Config;
-use cybexp_store::{Archive, Cache, Identity, Queries, Server, Submission};
+use cybexp_store::{Archive, Cache, Identity, NewEntry, Queries, Server, Submission};
 use mongo_local::Mongod;
 use serde_json::json;
 use tahoe_core::{Hash, Org, User};
@@ -97,14 +97,15 @@ impl World {
 
     /// Seals a record as the API would.
     pub(super) fn seal(&self, record: &Record) -> anyhow::Result<Submission> {
-        Ok(Submission {
+        let entry = NewEntry {
             name: record.file.to_owned(),
             typetag: record.typetag.to_owned(),
             orgid: self.orgid.to_string(),
             timezone: "UTC".to_owned(),
             timestamp: now(),
-            sealed: self.seal_bytes(record.text.as_bytes())?,
-        })
+        };
+        let sealed = self.seal_bytes(record.text.as_bytes())?;
+        Ok(Submission { entry, sealed })
     }
 
     pub(super) fn seal_bytes(&self, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {

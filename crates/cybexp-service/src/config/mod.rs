@@ -1,9 +1,11 @@
 //! The configuration file: one JSON file for the whole suite, every key optional.
 //!
-//! Paths in the file are relative to its folder and absolute once loaded. Secrets may be given in the file, in an environment
-//! variable or in a file of their own; they are read when they are used, for not every daemon may see every secret.
+//! Paths in the file are relative to its folder and absolute once loaded; keys and secrets may also come as systemd
+//! credentials. Secrets may be given in the file, in an environment variable or in a file of their own; they are read when
+//! they are used, for not every daemon may see every secret.
 
 mod database;
+mod locate;
 mod secret;
 mod sections;
 mod validate;
@@ -17,6 +19,7 @@ use serde::de::Error as _;
 use serde_json::{Map, Value};
 
 pub use database::{Db, MongoUrl};
+use locate::locate;
 pub use secret::Secret;
 pub use sections::{
     Analytics, Api, Archive, Cache, Format, Identity, Input, InputSpec, Level, Log, Metrics,
@@ -284,16 +287,17 @@ impl Config {
     }
 
     fn resolve(&mut self, folder: &Path) {
-        for path in [
-            &mut self.api.public_key,
-            &mut self.archive.private_key,
-            &mut self.report.private_key,
-            &mut self.input.run_dir,
-            &mut self.input.spool_dir,
-        ] {
+        for path in [&mut self.input.run_dir, &mut self.input.spool_dir] {
             *path = folder.join(&*path);
         }
         let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        for key in [
+            &mut self.api.public_key,
+            &mut self.archive.private_key,
+            &mut self.report.private_key,
+        ] {
+            *key = locate(key, folder, credentials.as_deref());
+        }
         let own = [&mut self.archive.mongo_url, &mut self.analytics.mongo_url]
             .into_iter()
             .flatten();

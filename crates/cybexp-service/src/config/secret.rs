@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
+use super::locate;
+
 /// A secret: `"the value"`, or `{"env": "NAME"}`, or `{"file": "path"}` (line ends at the end of the file are cut off).
 ///
-/// A relative path is looked for beside the configuration file, and if it is not there in `$CREDENTIALS_DIRECTORY`, where
-/// systemd puts what `LoadCredential=` gives. `Debug` shows where a secret comes from, never the secret.
+/// A relative path is resolved as that of a key is, so that systemd may give the file as a credential. `Debug` shows where a
+/// secret comes from, never the secret.
 #[derive(Debug, Clone)]
 pub enum Secret {
     /// The value as given in the file.
@@ -36,11 +38,7 @@ impl Secret {
 
     pub(super) fn resolve(&mut self, folder: &Path, credentials: Option<&Path>) {
         if let Self::File(path) = self {
-            let beside = folder.join(&*path);
-            *path = match credentials {
-                Some(credentials) if !beside.exists() => credentials.join(&*path),
-                _ => beside,
-            };
+            *path = locate(path, folder, credentials);
         }
     }
 }
@@ -113,20 +111,6 @@ mod tests {
         let mut token = secret(r#"{"file": "token"}"#);
         token.resolve(folder.path(), None);
         assert_eq!(token.read().unwrap().expose_secret(), " pass word");
-    }
-
-    #[test]
-    fn a_file_beside_the_config_goes_before_the_credentials() {
-        let (beside, credentials) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        std::fs::write(credentials.path().join("token"), "from systemd").unwrap();
-        let resolved = || {
-            let mut token = secret(r#"{"file": "token"}"#);
-            token.resolve(beside.path(), Some(credentials.path()));
-            token.read().unwrap().expose_secret().to_owned()
-        };
-        assert_eq!(resolved(), "from systemd");
-        std::fs::write(beside.path().join("token"), "from beside").unwrap();
-        assert_eq!(resolved(), "from beside");
     }
 
     #[test]

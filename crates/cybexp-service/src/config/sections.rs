@@ -33,6 +33,12 @@ pub struct Api {
     pub wait_s: u64,
     /// The largest body that the API takes.
     pub max_body_bytes: u64,
+    /// Where the API waits for the word of report daemons [default: a free port of `listen`'s address].
+    pub callback_listen: Option<SocketAddr>,
+    /// How long a token is good.
+    pub token_ttl_s: u64,
+    /// Whether tokens without an expiry are good, as the Python system made them.
+    pub accept_unexpiring_tokens: bool,
 }
 
 /// How submissions are sealed.
@@ -56,6 +62,9 @@ impl Default for Api {
             seal: Seal::Jwe,
             wait_s: 5,
             max_body_bytes: 64 << 20,
+            callback_listen: None,
+            token_ttl_s: 30 * 24 * 3600,
+            accept_unexpiring_tokens: true,
         }
     }
 }

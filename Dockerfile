@@ -1,0 +1,20 @@
+# syntax=docker/dockerfile:1
+# One image with all programs; docker-compose.yml says which of them a container runs.
+
+FROM rust:1.95.0-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/src/target,sharing=locked \
+    cargo build --release --locked \
+        --bin cybexp --bin cybexp-api --bin cybexp-archive --bin cybexp-analytics --bin cybexp-report \
+    && install -D --strip --target-directory=/out \
+        target/release/cybexp target/release/cybexp-api target/release/cybexp-archive \
+        target/release/cybexp-analytics target/release/cybexp-report
+
+# glibc, libgcc, root certificates: no shell, no package manager
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /out/ /usr/bin/
+USER 10001:10001
+WORKDIR /
+CMD ["cybexp", "--help"]

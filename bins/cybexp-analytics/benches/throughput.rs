@@ -1,0 +1,120 @@
+//! How fast analytics makes a graph of honeypot records, beside a client that writes the same documents and thinks
+//! nothing. `CYBEXP_BENCH_RECORDS` and `CYBEXP_BENCH_ROUNDS` set the size.
+
+#![allow(clippy::print_stdout)]
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use cybexp_store::{Archive, Server};
+use cybexp_testkit::{Daemon, Site, cowrie, mongo_url, unique};
+use serde_json::json;
+use tahoe_core::{OrgId, Raw, SubType, Timestamp};
+
+const ANALYTICS: &str = env!("CARGO_BIN_EXE_cybexp-analytics");
+
+#[tokio::main]
+async fn main() {
+    let records = size("CYBEXP_BENCH_RECORDS", 20_000);
+    let rounds = size("CYBEXP_BENCH_ROUNDS", 3);
+    let lines = cowrie::records(records, 1);
+    println!("{records} honeypot records, {rounds} rounds; times in seconds");
+    println!("start-up  analytics   raws/s  documents  refs known    bare   docs/s  ratio");
+    let mut all = Vec::new();
+    for _ in 0..rounds {
+        let round = Round::run(&lines).await;
+        println!("{}", round.line(records));
+        all.push(round);
+    }
+    all.sort_by_key(|round| round.analytics);
+    println!("median by time of analytics:");
+    println!("{}", all[all.len() / 2].line(records));
+}
+
+fn size(variable: &str, default: usize) -> usize {
+    let given = env::var(variable).ok();
+    given.map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{variable}={text}"))
+    })
+}
+
+struct Round {
+    start_up: Duration,
+    /// Of the work alone, without the start-up.
+    analytics: Duration,
+    bare: Duration,
+    documents: usize,
+    /// Of all that the raws refer to, the share that an earlier raw referred to.
+    known: f64,
+}
+
+impl Round {
+    async fn run(lines: &[String]) -> Self {
+        let site = Site::new("bench", json!({})).await;
+        // the indexes are made, and the program is in the memory of the machine
+        once(&site);
+        let start_up = once(&site);
+        fill(&site, lines).await;
+        let analytics = once(&site).saturating_sub(start_up);
+
+        let documents = site.archive.read_bare().await.expect("the archive can be read");
+        let server = Server::connect(mongo_url(), "cybexp-bench").await.expect("a valid URL");
+        let bare = Archive::open(&server, &unique("bench_bare"), "instance").await;
+        let bare = bare.expect("the second archive opens");
+        let since = Instant::now();
+        bare.insert_bare(&documents).await.expect("the documents are written");
+        Self {
+            start_up,
+            analytics,
+            bare: since.elapsed(),
+            documents: documents.len(),
+            known: known(&site).await,
+        }
+    }
+
+    fn line(&self, records: usize) -> String {
+        let (analytics, bare) = (self.analytics.as_secs_f64(), self.bare.as_secs_f64());
+        format!(
+            "{:8.2} {:10.2} {:8.0} {:10} {:10.0}% {:7.2} {:8.0} {:6.2}",
+            self.start_up.as_secs_f64(),
+            analytics,
+            records as f64 / analytics,
+            self.documents,
+            self.known * 100.0,
+            bare,
+            self.documents as f64 / bare,
+            analytics / bare,
+        )
+    }
+}
+
+/// Does all that is pending, as a process; gives the time from its start to its end.
+fn once(site: &Site) -> Duration {
+    let since = Instant::now();
+    let status = Daemon::start(ANALYTICS, &["--once"], site).wait();
+    assert!(status.success(), "{status}");
+    since.elapsed()
+}
+
+/// Stores the raws that the archive daemon would make of these lines.
+async fn fill(site: &Site, lines: &[String]) {
+    let sub_type = SubType::new("cowrie").expect("an identifier");
+    let orgid = OrgId::new(&site.orgid.to_string()).expect("an orgid");
+    let at = Timestamp::new(1_700_000_000.5).expect("finite");
+    let raws: Vec<Raw> = lines
+        .iter()
+        .map(|line| {
+            let data = serde_json::from_str(line).expect("a line is JSON");
+            let raw = Raw::new(sub_type.clone(), data, orgid.clone(), "UTC".to_owned(), Some(at));
+            raw.expect("a record fits into a raw")
+        })
+        .collect();
+    site.archive.write_raws(&raws).await.expect("the raws are stored");
+}
+
+async fn known(site: &Site) -> f64 {
+    let rows = site.archive.census().await.expect("the archive can be read");
+    let raws = rows.iter().filter(|row| row.itype == "raw").count();
+    let refs: usize = rows.iter().filter(|row| row.itype == "raw").map(|raw| raw.refs.len()).sum();
+    1.0 - (rows.len() - raws) as f64 / refs as f64
+}

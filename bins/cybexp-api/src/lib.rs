@@ -1,0 +1,139 @@
+//! The API: takes submissions and questions over HTTP.
+//!
+//! It may stand where attackers can reach it: it holds the public key only, and what it stores is sealed.
+//! Paths, fields and status codes are those of the Python API, so that clients written for it work unchanged.
+
+mod app;
+mod auth;
+mod error;
+mod json;
+mod openapi;
+mod routes;
+mod waiting;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use cybexp_seal::{Format, Tokens};
+use cybexp_service::config::{Config, Seal};
+use cybexp_service::{BEAT_EVERY, Context, Fatal, connect, open, read_public_key};
+use cybexp_store::{Cache, Identity, Queries, Submitter};
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+
+use crate::app::App;
+use crate::waiting::Waiting;
+
+pub use openapi::{description, router};
+
+/// The daemon's name in the configuration, in logs and in metrics.
+pub const NAME: &str = "api";
+
+/// The secret of the Python system's configuration, which everybody knows.
+const KNOWN_SECRET: &str = "secret";
+/// How often what broken uploads left is looked for.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// Runs until asked to stop.
+pub async fn run(ctx: Context) -> anyhow::Result<()> {
+    let config = &ctx.config;
+    let tokens = tokens(config)?;
+    let public_key = read_public_key(&config.api.public_key)?;
+    // taken before the database is waited for: a port in use is told at once
+    let listener = bind(config.api.listen, "api.listen").await?;
+    let callback = callback_address(config);
+    let waiting = Waiting::listen(bind(callback, "api.callback_listen").await?)?;
+    let opened = open(&ctx, || async {
+        let (cache, report, who) = (
+            config.cache_db()?,
+            config.report_db()?,
+            config.identity_db()?,
+        );
+        let cache = Cache::open(&connect(&ctx, &cache).await?, &cache.db, &cache.coll).await?;
+        let queries =
+            Queries::open(&connect(&ctx, &report).await?, &report.db, &report.coll).await?;
+        let identity = Identity::open(&connect(&ctx, &who).await?, &who.db, &who.coll).await?;
+        let swept = cache.sweep_uploads().await?;
+        Ok((cache, queries, identity, swept))
+    });
+    let Some((cache, queries, identity, swept)) = opened.await? else {
+        return Ok(());
+    };
+    if swept > 0 {
+        tracing::info!(swept, "removed what broken uploads had left");
+    }
+    routes::describe_metrics();
+    let app = App {
+        submitter: Submitter::new(&cache),
+        cache: cache.clone(),
+        queries,
+        identity,
+        tokens,
+        public_key,
+        waiting,
+        format: match config.api.seal {
+            Seal::Jwe => Format::Jwe,
+            Seal::Legacy => Format::Legacy,
+        },
+        host: config.api.host.clone(),
+        wait: Duration::from_secs(config.api.wait_s),
+        token_ttl: Duration::from_secs(config.api.token_ttl_s),
+        max_body_bytes: config.api.max_body_bytes,
+        logins: tokio::sync::Semaphore::new(2),
+    };
+    tokio::spawn(watch(ctx.clone(), cache));
+    tracing::info!(listen = %listener.local_addr()?, "listening");
+    let shutdown = ctx.shutdown.clone();
+    axum::serve(listener, router(Arc::new(app)))
+        .with_graceful_shutdown(async move { shutdown.begun().await })
+        .await
+        .context("serving HTTP")
+}
+
+fn tokens(config: &Config) -> anyhow::Result<Tokens> {
+    let secret = config.identity_secret()?;
+    if secret.expose_secret() == KNOWN_SECRET && !config.api.listen.ip().is_loopback() {
+        return Err(anyhow::anyhow!(
+            "identity.secret is \"{KNOWN_SECRET}\", which everybody knows, and api.listen {} is no loopback address: \
+             anybody could make a token; set a secret of your own",
+            config.api.listen
+        )
+        .context(Fatal));
+    }
+    Ok(Tokens::new(&secret, config.api.accept_unexpiring_tokens))
+}
+
+fn callback_address(config: &Config) -> SocketAddr {
+    let default = SocketAddr::new(config.api.listen.ip(), 0);
+    config.api.callback_listen.unwrap_or(default)
+}
+
+async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{key}: cannot listen on {address}"))
+        .context(Fatal)
+}
+
+/// Says that the daemon lives and whether its database does, and sweeps up after broken uploads.
+async fn watch(ctx: Context, cache: Cache) {
+    let mut beat = tokio::time::interval(BEAT_EVERY);
+    let mut sweep = tokio::time::interval(SWEEP);
+    loop {
+        tokio::select! {
+            () = ctx.shutdown.begun() => return,
+            _ = beat.tick() => {
+                ctx.health.beat(NAME);
+                let alive = cache.ping().await.map_err(|error| error.to_string());
+                ctx.health.ready("database", alive);
+            }
+            _ = sweep.tick() => {
+                if let Err(error) = cache.sweep_uploads().await {
+                    tracing::warn!(%error, "could not sweep up after broken uploads");
+                }
+            }
+        }
+    }
+}

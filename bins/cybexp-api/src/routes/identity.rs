@@ -1,0 +1,371 @@
+//! Users and organisations.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use cybexp_seal::password;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tahoe_core::{Hash, Membership, Org, OrgError, Role, User};
+use utoipa::ToSchema;
+
+use super::login::token_of;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::error::{ApiError, Message, bad};
+use crate::json::Body;
+
+/// What `all` stands for, but where users are added: there the greatest membership holds the others.
+const ALL: [Membership; 3] = [Membership::Admin, Membership::User, Membership::Acl];
+
+/// One text or several.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+/// An answer with a result.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Found {
+    /// What was asked for.
+    result: Value,
+    message: String,
+}
+
+fn found(result: impl Into<Value>) -> Json<Found> {
+    Json(Found {
+        result: result.into(),
+        message: "See result.".to_owned(),
+    })
+}
+
+/// A user to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewUser {
+    /// The e-mail address, which is the user's identity.
+    #[schema(example = "jdoe@example.com")]
+    email: String,
+    /// 8 characters at least.
+    password: String,
+    /// The same again.
+    password2: String,
+    /// The person's name.
+    name: String,
+}
+
+/// A user that was made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MadeUser {
+    message: String,
+    /// The user's document, without the password.
+    result: Value,
+    /// A token of the user.
+    token: String,
+}
+
+/// Make a user; superusers only
+#[utoipa::path(post, path = "/create/user", request_body = NewUser, security(("bearer" = [])), responses(
+    (status = 201, description = "Made.", body = MadeUser),
+    (status = 400, description = "A field is missing or wrong, or the user exists.", body = Message),
+    (status = 401, description = "No superuser's token.", body = Message),
+))]
+pub(crate) async fn create_user(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(new): Body<NewUser>,
+) -> Result<(StatusCode, Json<MadeUser>), ApiError> {
+    superuser(&caller, "Only CYBEX-P admin can create user!")?;
+    if new.password != new.password2 {
+        return Err(ApiError::BadRequest("Passwords do not match!".to_owned()));
+    }
+    let hash = {
+        let _turn = app.logins.acquire().await.map_err(anyhow::Error::from)?;
+        tokio::task::spawn_blocking(move || password::hash(&new.password))
+            .await
+            .map_err(anyhow::Error::from)?
+            .map_err(|error| bad("password", error))?
+    };
+    let user = User::new(&new.email, &hash, &new.name)
+        .map_err(|error| ApiError::BadRequest(error.to_string()))?;
+    if !app.identity.create_user(&user).await? {
+        let exists = format!("Username/email = {} already exists!", new.email);
+        return Err(ApiError::BadRequest(exists));
+    }
+    let made = MadeUser {
+        message: "User created!".to_owned(),
+        result: user.document_without_password(),
+        token: token_of(&app, &user),
+    };
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// An organisation to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewOrg {
+    /// The short name, which is the organisation's identity.
+    #[schema(example = "unr")]
+    orgname: String,
+    /// Hashes of its users.
+    user: OneOrMany,
+    /// Hashes of its admins, who must be among its users.
+    admin: OneOrMany,
+    /// The full name.
+    name: String,
+}
+
+/// Make an organisation; superusers only
+#[utoipa::path(post, path = "/create/org", request_body = NewOrg, security(("bearer" = [])), responses(
+    (status = 201, description = "Made.", body = Found),
+    (status = 400, description = "A field is missing or wrong, or the organisation exists.", body = Message),
+    (status = 401, description = "No superuser's token.", body = Message),
+))]
+pub(crate) async fn create_org(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(new): Body<NewOrg>,
+) -> Result<(StatusCode, Json<Found>), ApiError> {
+    superuser(&caller, "Only CYBEX-P admin can create org!")?;
+    let users = users(&app, "user", new.user).await?;
+    let admins = self::users(&app, "admin", new.admin).await?;
+    let org = Org::new(&new.orgname, &new.name, &users, &admins)
+        .map_err(|error| ApiError::BadRequest(error.to_string()))?;
+    if !app.identity.create_org(&org).await? {
+        let exists = format!("Orgname = {} already exists!", new.orgname);
+        return Err(ApiError::BadRequest(exists));
+    }
+    let made = Found {
+        result: org.document_without_passwords(),
+        message: "Org created!".to_owned(),
+    };
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+fn superuser(caller: &Caller, message: &str) -> Result<(), ApiError> {
+    match caller.user.role() {
+        Role::Superuser => Ok(()),
+        Role::User => Err(ApiError::Unauthorized(message.to_owned())),
+    }
+}
+
+/// The users of these hashes, all of which must exist.
+async fn users(app: &App, field: &str, hashes: OneOrMany) -> Result<Vec<User>, ApiError> {
+    let hashes = self::hashes(field, hashes)?;
+    let users = app.identity.users_of(&hashes).await?;
+    match hashes
+        .iter()
+        .find(|hash| !users.iter().any(|user| user.hash() == **hash))
+    {
+        Some(missing) => Err(bad(field, format!("Invalid user hash={missing}"))),
+        None => Ok(users),
+    }
+}
+
+fn hashes(field: &str, hashes: OneOrMany) -> Result<Vec<Hash>, ApiError> {
+    let hashes = hashes.into_vec().into_iter();
+    hashes
+        .map(|hash| hash.parse().map_err(|error| bad(field, error)))
+        .collect()
+}
+
+/// Which users to add to what.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddUser {
+    /// The organisation's hash.
+    org_hash: String,
+    /// The users' hashes.
+    user: OneOrMany,
+    /// `user`, `admin`, `acl` or `all`: an admin is a user, and a user is on the access list.
+    #[schema(example = "user")]
+    add_to: OneOrMany,
+}
+
+/// Add users to an organisation; its admins only
+#[utoipa::path(post, path = "/org/add/user", request_body = AddUser, security(("bearer" = [])), responses(
+    (status = 201, description = "Added.", body = Message),
+    (status = 400, description = "A field is missing or wrong, or a user is there already.", body = Message),
+    (status = 401, description = "No token of an admin of the organisation.", body = Message),
+))]
+pub(crate) async fn org_add_user(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(add): Body<AddUser>,
+) -> Result<(StatusCode, Json<Message>), ApiError> {
+    let org = caller.admin_of(&app, &add.org_hash).await?;
+    let to = memberships("add_to", add.add_to, &[Membership::Admin])?;
+    let to = to
+        .first()
+        .copied()
+        .ok_or_else(|| bad("add_to", "is empty"))?;
+    let users = users(&app, "user", add.user).await?;
+    change(&app, org.hash(), |org| org.add(to, &users)).await?;
+    Ok((
+        StatusCode::CREATED,
+        Message::new("User/s successfully added!"),
+    ))
+}
+
+/// Which users to delete from what.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DelUser {
+    /// The organisation's hash.
+    org_hash: String,
+    /// The users' hashes.
+    user: OneOrMany,
+    /// `user`, `admin`, `acl` or `all`; an admin must be deleted from the admins too.
+    #[schema(example = "acl")]
+    del_from: OneOrMany,
+}
+
+/// Delete users from an organisation; its admins only
+#[utoipa::path(post, path = "/org/del/user", request_body = DelUser, security(("bearer" = [])), responses(
+    (status = 201, description = "Deleted.", body = Message),
+    (status = 400, description = "A field is missing or wrong, or a user is not there, or is the last admin.", body = Message),
+    (status = 401, description = "No token of an admin of the organisation.", body = Message),
+))]
+pub(crate) async fn org_del_user(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(del): Body<DelUser>,
+) -> Result<(StatusCode, Json<Message>), ApiError> {
+    let org = caller.admin_of(&app, &del.org_hash).await?;
+    let from = memberships("del_from", del.del_from, &ALL)?;
+    let users = hashes("user", del.user)?;
+    change(&app, org.hash(), |org| org.remove(&from, &users)).await?;
+    Ok((
+        StatusCode::CREATED,
+        Message::new("User/s successfully deleted!"),
+    ))
+}
+
+/// `all` stands for `all_means`. The greatest membership comes first.
+fn memberships(
+    field: &str,
+    names: OneOrMany,
+    all_means: &[Membership],
+) -> Result<BTreeSet<Membership>, ApiError> {
+    let mut memberships = BTreeSet::new();
+    for name in names.into_vec() {
+        match name.as_str() {
+            "all" => memberships.extend(all_means),
+            "admin" => drop(memberships.insert(Membership::Admin)),
+            "user" => drop(memberships.insert(Membership::User)),
+            "acl" => drop(memberships.insert(Membership::Acl)),
+            _ => return Err(ApiError::BadRequest(format!("Invalid '{field}'!"))),
+        }
+    }
+    Ok(memberships)
+}
+
+async fn change(
+    app: &App,
+    hash: Hash,
+    change: impl Fn(&Org) -> Result<Org, OrgError> + Send,
+) -> Result<(), ApiError> {
+    match app.identity.change_org(hash, change).await? {
+        None => Err(ApiError::BadRequest("Invalid org hash!".to_owned())),
+        Some(Err(error)) => Err(ApiError::BadRequest(error.to_string())),
+        Some(Ok(_)) => Ok(()),
+    }
+}
+
+/// What to tell of an organisation.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrgInfo {
+    /// The organisation's hash.
+    org_hash: String,
+    /// `user`, `admin`, `acl` or `all` [default].
+    return_type: Option<OneOrMany>,
+}
+
+/// Who is in an organisation; its admins only
+#[utoipa::path(post, path = "/org/info", request_body = OrgInfo, security(("bearer" = [])), responses(
+    (status = 200, description = "Users and admins as documents, the access list as hashes.", body = Found),
+    (status = 400, description = "A field is missing or wrong.", body = Message),
+    (status = 401, description = "No token of an admin of the organisation.", body = Message),
+))]
+pub(crate) async fn org_info(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(info): Body<OrgInfo>,
+) -> Result<Json<Found>, ApiError> {
+    let org = caller.admin_of(&app, &info.org_hash).await?;
+    let wanted = info
+        .return_type
+        .unwrap_or_else(|| OneOrMany::One("all".to_owned()));
+    let mut result = Map::new();
+    let documents =
+        |users: Vec<User>| -> Value { users.iter().map(User::document_without_password).collect() };
+    for membership in memberships("return_type", wanted, &ALL)? {
+        let (name, value) = match membership {
+            Membership::Admin => ("admin", documents(org.admins())),
+            Membership::User => ("user", documents(org.users())),
+            Membership::Acl => ("acl", org.acl().iter().map(Hash::to_string).collect()),
+        };
+        result.insert(name.to_owned(), value);
+    }
+    Ok(found(result))
+}
+
+/// Organisations of which the caller is an admin
+#[utoipa::path(get, path = "/orgs/admin_of", security(("bearer" = [])), responses(
+    (status = 200, description = "Their documents.", body = Found),
+    (status = 401, description = "No token, or not a good one.", body = Message),
+))]
+pub(crate) async fn orgs_admin_of(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<Found>, ApiError> {
+    Ok(documents(
+        app.identity.orgs_admin_of(caller.user.hash()).await?,
+    ))
+}
+
+/// Organisations of which the caller is a user
+#[utoipa::path(get, path = "/orgs/user_of", security(("bearer" = [])), responses(
+    (status = 200, description = "Their documents.", body = Found),
+    (status = 401, description = "No token, or not a good one.", body = Message),
+))]
+pub(crate) async fn orgs_user_of(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<Found>, ApiError> {
+    Ok(documents(
+        app.identity.orgs_user_of(caller.user.hash()).await?,
+    ))
+}
+
+fn documents(orgs: Vec<Org>) -> Json<Found> {
+    found(
+        orgs.iter()
+            .map(Org::document_without_passwords)
+            .collect::<Value>(),
+    )
+}
+
+/// Who the caller is
+#[utoipa::path(get, path = "/user/info/self", security(("bearer" = [])), responses(
+    (status = 200, description = "The user's document, without the password.", body = Found),
+    (status = 401, description = "No token, or not a good one.", body = Message),
+))]
+pub(crate) async fn user_info_self(caller: Caller) -> Json<Found> {
+    found(caller.user.document_without_password())
+}

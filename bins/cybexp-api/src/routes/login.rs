@@ -1,0 +1,116 @@
+//! Tokens for passwords, and giving them back.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use cybexp_seal::password::{self, Verdict};
+use serde::{Deserialize, Serialize};
+use tahoe_core::User;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::auth::{Caller, unix_now};
+use crate::error::{ApiError, Message};
+use crate::json::Body;
+
+/// Who someone is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    /// The user's e-mail address.
+    #[schema(example = "jdoe@example.com")]
+    email: String,
+    /// The user's password.
+    password: String,
+}
+
+/// A token.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Token {
+    message: String,
+    /// To be sent as `Authorization: Bearer …`.
+    token: String,
+}
+
+/// Get a token for a password
+#[utoipa::path(post, path = "/login", request_body = Login, responses(
+    (status = 200, description = "The token.", body = Token),
+    (status = 400, description = "The request is wrong.", body = Message),
+    (status = 401, description = "No such user, or not the password.", body = Message),
+))]
+pub(crate) async fn login(
+    State(app): State<Arc<App>>,
+    Body(login): Body<Login>,
+) -> Result<Json<Token>, ApiError> {
+    let user = app.identity.user_by_email(&login.email).await?;
+    let stored = user.as_ref().map(|user| user.password_hash().to_owned());
+    let email = login.email;
+    let (verdict, renewed) = {
+        let _turn = app.logins.acquire().await.map_err(anyhow::Error::from)?;
+        tokio::task::spawn_blocking(move || check(&login.password, stored.as_deref()))
+            .await
+            .map_err(anyhow::Error::from)?
+    };
+    let denied = || ApiError::Unauthorized("401 Unauthorized".to_owned());
+    let user = match verdict {
+        Verdict::Right | Verdict::RightButOld => user.ok_or_else(denied)?,
+        Verdict::Wrong => {
+            tracing::warn!(
+                email = email.escape_debug().to_string(),
+                "a login was refused"
+            );
+            return Err(denied());
+        }
+    };
+    if let Some(renewed) = renewed {
+        app.identity.set_password(user.hash(), &renewed).await?;
+        tracing::info!(user = %user.hash(), "a password hash of the Python system was renewed");
+    }
+    Ok(Json(Token {
+        message: "Login Successful".to_owned(),
+        token: token_of(&app, &user),
+    }))
+}
+
+/// Checks a password; where none is stored it takes as long, so that nobody learns which users exist. One
+/// that the Python system stored comes with a new hash.
+fn check(password: &str, stored: Option<&str>) -> (Verdict, Option<String>) {
+    let Some(stored) = stored else {
+        let _ = password::hash("no user has this password");
+        return (Verdict::Wrong, None);
+    };
+    match password::verify(password, stored) {
+        // one that is too short for a new hash stays as it is
+        Verdict::RightButOld => (Verdict::RightButOld, password::hash(password).ok()),
+        verdict => (verdict, None),
+    }
+}
+
+/// A new token of this user.
+pub(super) fn token_of(app: &App, user: &User) -> String {
+    let sub_type = user.object().sub_type().as_str();
+    let hash = user.hash().to_string();
+    app.tokens
+        .issue(sub_type, &hash, app.token_ttl, unix_now())
+        .token
+}
+
+/// Give a token back: it is not taken any more
+#[utoipa::path(post, path = "/logout", security(("bearer" = [])), responses(
+    (status = 200, description = "It is revoked.", body = Message),
+    (status = 400, description = "The token has no id to revoke it by.", body = Message),
+    (status = 401, description = "No token, or not a good one.", body = Message),
+))]
+pub(crate) async fn logout(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<Message>, ApiError> {
+    let Some(jti) = &caller.claims.jti else {
+        return Err(ApiError::BadRequest(
+            "the token has no id to revoke it by".to_owned(),
+        ));
+    };
+    app.identity.revoke(jti, caller.claims.expires).await?;
+    Ok(Message::new("Logout Successful"))
+}

@@ -1,0 +1,26 @@
+//! The endpoints.
+
+pub(crate) mod identity;
+pub(crate) mod login;
+pub(crate) mod ping;
+pub(crate) mod query;
+pub(crate) mod raw;
+
+use metrics::{describe_counter, describe_histogram};
+
+/// Names and meanings of what the endpoints count.
+pub(crate) fn describe_metrics() {
+    describe_counter!(
+        "cybexp_api_submissions_total",
+        "submissions that were taken"
+    );
+    describe_counter!(
+        "cybexp_api_submission_bytes_total",
+        "their bytes, before they were sealed"
+    );
+    describe_counter!(
+        "cybexp_api_queries_total",
+        "queries by outcome: ready, processing or failed"
+    );
+    describe_histogram!("cybexp_api_query_seconds", "from a query to its answer");
+}

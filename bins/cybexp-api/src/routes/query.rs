@@ -1,0 +1,164 @@
+//! Questions.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use metrics::{counter, histogram};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tahoe_core::question::Question;
+use tahoe_core::{Hash, Query, Socket, Status, Timestamp};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::error::{ApiError, Message};
+use crate::json::Body;
+
+/// How often a query is looked at that somebody else has asked, at another API perhaps.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// A question.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QueryRequest {
+    /// `count` or `related`.
+    #[serde(rename = "type")]
+    #[schema(example = "count")]
+    qtype: String,
+    /// The question's fields.
+    #[schema(value_type = Object, example = json!({"sub_type": "ipv4", "data": "192.0.2.1", "last": "7d"}))]
+    data: Map<String, Value>,
+    /// Answer anew, even if the same was answered within this hour.
+    redo: Option<bool>,
+}
+
+/// What comes instead of a report that takes longer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NotReady {
+    message: String,
+    /// `processing`
+    status: String,
+}
+
+/// Ask a question and wait a little for its report
+#[utoipa::path(post, path = "/query", request_body = QueryRequest, security(("bearer" = [])), responses(
+    (status = 201, description = "The report.", body = Object),
+    (status = 202, description = "Not ready yet: ask the same again.", body = NotReady),
+    (status = 400, description = "A field is missing or wrong, or there can be no report.", body = Message),
+    (status = 401, description = "No token, or not a good one.", body = Message),
+))]
+pub(crate) async fn query(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(request): Body<QueryRequest>,
+) -> Result<Response, ApiError> {
+    let since = Instant::now();
+    let asked = ask(&app, &caller, request).await;
+    let (outcome, response) = match asked {
+        Ok(Some(report)) => ("ready", (StatusCode::CREATED, Json(report)).into_response()),
+        Ok(None) => ("processing", not_ready()),
+        Err(error) => ("failed", error.into_response()),
+    };
+    counter!("cybexp_api_queries_total", "outcome" => outcome).increment(1);
+    histogram!("cybexp_api_query_seconds").record(since.elapsed().as_secs_f64());
+    Ok(response)
+}
+
+fn not_ready() -> Response {
+    let body = NotReady {
+        message: "check back later".to_owned(),
+        status: "processing".to_owned(),
+    };
+    (StatusCode::ACCEPTED, Json(body)).into_response()
+}
+
+/// The report, or nothing where it is not ready in time.
+async fn ask(app: &App, caller: &Caller, request: QueryRequest) -> Result<Option<Value>, ApiError> {
+    let deadline = tokio::time::Instant::now() + app.wait;
+    let mut ticket = app.waiting.ticket();
+    let query = question(app, caller, &request, &ticket.nonce)?;
+    let hash = query.to_object().map_err(anyhow::Error::from)?.hash();
+    let redo = request.redo.unwrap_or(false);
+    let known = if redo {
+        None
+    } else {
+        app.queries.find(hash).await?
+    };
+    match known.map(|(known, _)| known.status) {
+        Some(Status::Ready) => return answer(app, hash).await,
+        // somebody waits for it already; their nonce is not ours
+        Some(Status::Wait | Status::Processing) => loop {
+            if let Some(report) = answer(app, hash).await? {
+                return Ok(Some(report));
+            }
+            if tokio::time::Instant::now() + LOOK > deadline {
+                return Ok(None);
+            }
+            tokio::time::sleep(LOOK).await;
+        },
+        Some(Status::Invalid | Status::Failed) | None => {}
+    }
+    app.queries.put(&[query]).await?;
+    // out of time, the report may be there all the same
+    let _ = tokio::time::timeout_at(deadline, ticket.called()).await;
+    answer(app, hash).await
+}
+
+/// The query as it will stand in the database: sealed, and with where to call back.
+fn question(
+    app: &App,
+    caller: &Caller,
+    request: &QueryRequest,
+    nonce: &str,
+) -> Result<Query, ApiError> {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let now = since.as_secs_f64();
+    let bad = |error: &dyn std::fmt::Display| ApiError::BadRequest(error.to_string());
+    let fields = Value::Object(request.data.clone());
+    let (text, qhash) = Question::encode(&fields).map_err(|error| bad(&error))?;
+    Question::decode(&request.qtype, &text, now).map_err(|error| bad(&error))?;
+    let sealed = app
+        .public_key
+        .seal(app.format, text.as_bytes())
+        .map_err(anyhow::Error::from)?;
+    Ok(Query {
+        qtype: request.qtype.clone(),
+        qdata: match String::from_utf8(sealed) {
+            Ok(jwe) => jwe,
+            // bytes that are no text stand as the literal that the Python API writes
+            Err(bytes) => tahoe_core::python_bytes::literal(bytes.as_bytes()),
+        },
+        qhash,
+        userid: caller.user.hash().to_string(),
+        timestamp: Timestamp::new(now).map_err(anyhow::Error::from)?,
+        encrypted: true,
+        status: Status::Wait,
+        report_id: None,
+        socket: Socket {
+            host: app.host.clone(),
+            port: app.waiting.port(),
+            nonce: nonce.to_owned(),
+        },
+    })
+}
+
+/// The report's document where the query is ready, an error where it failed.
+async fn answer(app: &App, hash: Hash) -> Result<Option<Value>, ApiError> {
+    let Some((query, reason)) = app.queries.find(hash).await? else {
+        return Ok(None);
+    };
+    match (query.status, query.report_id) {
+        (Status::Ready, Some(report_id)) => Ok(app.queries.document(report_id).await?),
+        (Status::Failed, _) => Err(ApiError::BadRequest(
+            reason.unwrap_or_else(|| "the query failed".to_owned()),
+        )),
+        _ => Ok(None),
+    }
+}

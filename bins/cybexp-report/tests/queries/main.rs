@@ -1,0 +1,15 @@
+//! Queries put into the queue of a running report daemon, and what comes of them.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees helpers of a test as no test"
+)]
+
+mod access;
+mod count;
+mod forms;
+mod graph;
+mod life;
+mod pages;
+mod world;
+mod wrong;

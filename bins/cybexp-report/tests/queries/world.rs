@@ -1,0 +1,85 @@
+//! A site with a report daemon, and how to ask it.
+
+use cybexp_store::GraphBatch;
+use cybexp_testkit::{Daemon, Site, eventually};
+use serde_json::{Value, json};
+use tahoe_core::{
+    Attribute, Event, Hash, Node, Object, OrgId, Query, Scalar, Socket, Status, SubType, Timestamp,
+};
+
+/// When queries are asked: 2023-11-14 22:13:20 UTC.
+pub(crate) const NOW: f64 = 1_700_000_000.0;
+
+pub(crate) struct World {
+    pub(crate) site: Site,
+    _daemon: Daemon,
+}
+
+impl World {
+    pub(crate) async fn new(name: &str) -> Self {
+        let site = Site::new(name, json!({})).await;
+        let daemon = Daemon::start::<&str>(env!("CARGO_BIN_EXE_cybexp-report"), &[], &site);
+        Self { site, _daemon: daemon }
+    }
+
+    pub(crate) async fn write(&self, batch: &GraphBatch) {
+        let written = self.site.archive.write_graph(batch).await.unwrap();
+        assert!(written.rejected.is_empty(), "{written:?}");
+    }
+
+    pub(crate) fn query(&self, qtype: &str, question: &Value) -> Query {
+        self.site.query(qtype, question, NOW, Socket::default())
+    }
+
+    /// The report on a question of the site's user, or why there is none.
+    pub(crate) async fn ask(&self, qtype: &str, question: Value) -> Result<Value, String> {
+        self.answer(self.query(qtype, &question)).await
+    }
+
+    pub(crate) async fn count(&self, question: Value) -> u64 {
+        let report = self.ask("count", question.clone()).await;
+        let report = report.unwrap_or_else(|reason| panic!("{question}: {reason}"));
+        assert_eq!((&report["current_page"], &report["next_page"]), (&json!(1), &json!(1)));
+        report["data"]["count"].as_u64().unwrap()
+    }
+
+    pub(crate) async fn related(&self, question: Value) -> Value {
+        let report = self.ask("related", question.clone()).await;
+        report.unwrap_or_else(|reason| panic!("{question}: {reason}"))
+    }
+
+    pub(crate) async fn answer(&self, query: Query) -> Result<Value, String> {
+        let hash = query.to_object().unwrap().hash();
+        let queries = &self.site.queries;
+        queries.put(&[query]).await.unwrap();
+        let done = || async {
+            let found = queries.find(hash).await.unwrap();
+            let (query, _) = found.expect("a query's document is a query at all times");
+            matches!(query.status, Status::Ready | Status::Failed)
+        };
+        eventually("an answer", done).await;
+        let (query, reason) = queries.find(hash).await.unwrap().unwrap();
+        match (query.status, query.report_id, reason) {
+            (Status::Ready, Some(id), None) => {
+                Ok(queries.document(id).await.unwrap().expect("the report is there"))
+            }
+            (Status::Failed, None, Some(reason)) => Err(reason),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub(crate) fn attribute(sub_type: &str, data: impl Into<Scalar>) -> Attribute {
+    Attribute::new(SubType::new(sub_type).unwrap(), data)
+}
+
+pub(crate) fn object(sub_type: &str, children: Vec<Node>) -> Object {
+    Object::new(SubType::new(sub_type).unwrap(), children).unwrap()
+}
+
+/// An event of an organisation, so many seconds after [`NOW`].
+pub(crate) fn event(orgid: Hash, after: f64, children: Vec<Node>) -> Event {
+    let at = Timestamp::new(NOW + after).unwrap();
+    let orgid = OrgId::new(&orgid.to_string()).unwrap();
+    Event::new(SubType::new("ssh").unwrap(), orgid, at, children).unwrap()
+}

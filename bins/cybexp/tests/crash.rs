@@ -1,0 +1,116 @@
+//! Archive and analytics are killed at work, again and again; what they make is the same as if nothing had happened.
+//!
+//! `CYBEXP_CRASH_RECORDS` and `CYBEXP_CRASH_KILLS` set the size; the lease of a daemon that died ends after half a
+//! minute, so no size is faster than that.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::time::{Duration, Instant};
+
+use cybexp_filters::FILTERS;
+use cybexp_store::CensusRow;
+use cybexp_testkit::{Daemon, Site, cowrie, eventually};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::json;
+
+const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
+const DAEMONS: [&str; 2] = ["archive", "analytics"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn daemons_killed_at_work_lose_nothing_and_repeat_nothing() {
+    let (records, kills) = (size("CYBEXP_CRASH_RECORDS", 4000), size("CYBEXP_CRASH_KILLS", 8));
+    let lines = cowrie::records(records, 1);
+
+    let since = Instant::now();
+    let calm = undisturbed(&lines).await;
+    eprintln!("{records} records undisturbed: {:.1} s", since.elapsed().as_secs_f64());
+
+    let since = Instant::now();
+    let (site, hits) = disturbed(&lines, kills).await;
+    let took = since.elapsed().as_secs_f64();
+    eprintln!("{records} records, {kills} kills, {hits} of them at work: {took:.1} s");
+    assert!(hits * 2 > kills, "only {hits} of {kills} kills interrupted anything");
+
+    let rows = site.archive.census().await.unwrap();
+    for pair in rows.windows(2) {
+        let same = (&pair[0].hash, &pair[0].orgid) == (&pair[1].hash, &pair[1].orgid);
+        assert!(!same, "there twice: {pair:?}");
+    }
+    assert_same(&calm, &rows);
+    assert_eq!(rows.iter().filter(|row| row.itype == "raw").count(), records);
+    assert_eq!(site.cache.refused(1).await.unwrap(), []);
+}
+
+fn size(variable: &str, default: usize) -> usize {
+    let given = env::var(variable).ok();
+    given.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{variable}={text}")))
+}
+
+async fn undisturbed(lines: &[String]) -> Vec<CensusRow> {
+    let site = Site::new("calm", json!({})).await;
+    submit(&site, lines).await;
+    for daemon in DAEMONS {
+        assert!(Daemon::start(CYBEXP, &["daemon", daemon, "--once"], &site).wait().success());
+    }
+    assert_eq!(pending(&site).await, 0);
+    site.archive.census().await.unwrap()
+}
+
+/// A part of the lines for each kill, so that there is always work to be interrupted. Gives the site, and how many
+/// kills interrupted any.
+async fn disturbed(lines: &[String], kills: usize) -> (Site, usize) {
+    let site = Site::new("crash", json!({})).await;
+    let mut rng = StdRng::seed_from_u64(2);
+    let start = |daemon| Daemon::start(CYBEXP, &["daemon", daemon], &site);
+    let mut daemons = DAEMONS.map(|daemon| Some(start(daemon)));
+    let mut dead = DAEMONS.map(|_| BTreeSet::new());
+    let mut hits = 0;
+    let mut parts = lines.chunks(lines.len().div_ceil(kills));
+    for kill in 0..kills {
+        let victim = kill % DAEMONS.len();
+        let holds = async || !lessees(&site, victim).await.is_subset(&dead[victim]);
+        submit(&site, parts.next().unwrap_or_default()).await;
+        eventually("the daemon is at work", holds).await;
+        tokio::time::sleep(Duration::from_millis(rng.random_range(0..150))).await;
+        daemons[victim].take().unwrap().kill();
+        // it would have given up its lease if it had no work
+        hits += usize::from(holds().await);
+        dead[victim].append(&mut lessees(&site, victim).await);
+        daemons[victim] = Some(start(DAEMONS[victim]));
+    }
+    eventually("all is done", async || pending(&site).await == 0).await;
+    for daemon in daemons.into_iter().flatten() {
+        assert!(daemon.terminate().success());
+    }
+    (site, hits)
+}
+
+async fn submit(site: &Site, lines: &[String]) {
+    for part in lines.chunks(500) {
+        site.submit("cowrie", part.iter().map(String::as_str)).await;
+    }
+}
+
+/// Those that hold work of this daemon's queue: the daemon itself, and its predecessors that died at work.
+async fn lessees(site: &Site, daemon: usize) -> BTreeSet<String> {
+    let lessees = match DAEMONS[daemon] {
+        "archive" => site.cache.lessees().await,
+        _ => site.archive.lessees().await,
+    };
+    lessees.unwrap()
+}
+
+async fn pending(site: &Site) -> u64 {
+    let mut pending = site.cache.count_pending().await.unwrap();
+    for filter in FILTERS {
+        pending += site.archive.count_pending(&filter.id(), filter.typetags()).await.unwrap();
+    }
+    pending
+}
+
+fn assert_same(calm: &[CensusRow], rows: &[CensusRow]) {
+    let differ = calm.iter().zip(rows).find(|(calm, row)| calm != row);
+    assert!(differ.is_none(), "undisturbed, and after kills: {differ:#?}");
+    assert_eq!(calm.len(), rows.len(), "documents undisturbed, and after kills");
+}

@@ -1,0 +1,189 @@
+//! `cybexp demo`: what it shows, and that nothing of it is left behind, however it ends.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees helpers of a test as no test"
+)]
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+struct Demo {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    /// Its folder for temporary files, which all its processes name on their command lines.
+    folder: TempDir,
+}
+
+impl Demo {
+    fn start(args: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("cybexp-test-demo-").tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cybexp"))
+            .arg("demo")
+            .args(args)
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines, folder }
+    }
+
+    /// Reads what it prints up to the line that holds this.
+    fn read_to(&mut self, text: &str) {
+        loop {
+            let mut line = String::new();
+            let bytes = self.lines.read_line(&mut line).unwrap();
+            assert!(bytes > 0, "it ended without `{text}`");
+            if line.contains(text) {
+                return;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// Waits for its end and that of all its processes; gives what it still printed.
+    fn end(mut self) -> (ExitStatus, String) {
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        let status = self.child.wait().unwrap();
+        let since = Instant::now();
+        loop {
+            let processes = processes(self.folder.path());
+            let files: Vec<_> = fs::read_dir(self.folder.path()).unwrap().collect();
+            if processes.is_empty() && files.is_empty() {
+                return (status, rest);
+            }
+            let left = format!("{processes:?} {files:?}");
+            assert!(since.elapsed() < Duration::from_secs(60), "left behind: {left}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Ids and command lines of the processes that name this folder.
+fn processes(folder: &Path) -> Vec<(u32, String)> {
+    let folder = folder.to_str().unwrap();
+    let pids = fs::read_dir("/proc").unwrap().flatten();
+    pids.filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        line.contains(folder).then_some((pid, line))
+    })
+    .collect()
+}
+
+/// Addresses in hex, as `/proc/net/tcp` has them, on which these processes listen.
+fn listening(pids: impl Iterator<Item = u32>) -> Vec<String> {
+    let mut sockets = HashSet::new();
+    for pid in pids {
+        for fd in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
+            let target = fs::read_link(fd.path()).unwrap_or_default();
+            let target = target.to_string_lossy();
+            sockets.extend(target.strip_prefix("socket:[").map(|inode| inode.replace(']', "")));
+        }
+    }
+    let mut addresses = Vec::new();
+    for table in ["/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6"] {
+        for line in fs::read_to_string(table).unwrap_or_default().lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            // 0A: LISTEN, 07: of UDP, that it is bound
+            if sockets.contains(fields[9]) && matches!(fields[3], "0A" | "07") {
+                addresses.push(fields[1].to_owned());
+            }
+        }
+    }
+    addresses
+}
+
+#[test]
+fn it_shows_the_suite_at_work_and_leaves_nothing_behind() {
+    let (status, said) = Demo::start(&["--exit"]).end();
+    println!("{said}");
+    assert_eq!(status.code(), Some(0));
+    for expected in [
+        "MongoDB runs on 127.0.0.1:",
+        "daemons started: archive, analytics, report",
+        "718 records sealed and submitted",
+        "opened, archived and made into a graph",
+        "│ raw       ┆ cowrie ",
+        "│ session   ┆ cowrie_session ",
+        "│ event     ┆ sighting ",
+        "│ cowrie  ┆ cowrie@1 ┆ ",
+        "count {\"sub_type\":\"url\",\"data\":\"http://login.bank-verify.example/kit/update.sh\"}",
+        "10 events hold http://login.bank-verify.example/kit/update.sh",
+        "http://login.bank-verify.example/kit/update.sh (",
+        "file_download event",
+        "cowrie_session session",
+        "attacker object",
+        "README.md",
+    ] {
+        assert!(said.contains(expected), "`{expected}` is missing");
+    }
+    assert!(!said.contains('\x1b'), "no colours where no terminal is");
+}
+
+#[test]
+fn it_listens_on_loopback_alone_and_stops_when_interrupted() {
+    let mut demo = Demo::start(&[]);
+    demo.read_to("The suite stays up until Ctrl-C");
+    let processes = processes(demo.folder.path());
+    let programs = |name: &str| processes.iter().filter(|(_, line)| line.contains(name)).count();
+    assert_eq!((programs("daemon archive"), programs("daemon report")), (1, 1), "{processes:?}");
+    let pids = processes.iter().map(|(pid, _)| *pid).chain([demo.child.id()]);
+    let addresses = listening(pids);
+    assert!(!addresses.is_empty(), "MongoDB listens");
+    for address in addresses {
+        // 127.0.0.0/8 in the machine's own byte order, or ::1
+        let loopback = u32::from_be_bytes([127, 0, 0, 1]).swap_bytes();
+        let ipv6 = "00000000000000000000000001000000:";
+        let ipv4 = format!("{loopback:08X}:");
+        assert!(address.starts_with(&ipv4) || address.starts_with(ipv6), "{address}");
+    }
+    demo.signal(Signal::SIGINT);
+    assert_eq!(demo.end().0.code(), Some(0));
+}
+
+#[test]
+fn interrupted_in_the_middle_it_clears_up() {
+    for (after, signal) in [
+        ("MongoDB runs on", Signal::SIGINT),
+        ("daemons started", Signal::SIGINT),
+        ("records sealed", Signal::SIGTERM),
+    ] {
+        let mut demo = Demo::start(&["--exit"]);
+        demo.read_to(after);
+        demo.signal(signal);
+        assert_eq!(demo.end().0.code(), Some(0), "{after}");
+    }
+    // before anything runs
+    let demo = Demo::start(&["--exit"]);
+    while processes(demo.folder.path()).is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    demo.signal(Signal::SIGINT);
+    assert_eq!(demo.end().0.code(), Some(0));
+}
+
+#[test]
+fn killed_in_the_middle_it_leaves_nothing_behind() {
+    for after in ["MongoDB runs on", "daemons started", "records sealed", "What was made of it"] {
+        let mut demo = Demo::start(&["--exit"]);
+        demo.read_to(after);
+        demo.signal(Signal::SIGKILL);
+        assert_eq!(demo.end().0.code(), None, "{after}");
+    }
+}

@@ -1,0 +1,57 @@
+"""What docker-compose.yml promises and no schema can say: who holds which key, and who can be reached."""
+
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+DAEMONS = {"api", "archive", "analytics", "report"}
+# the API may be taken over: what it stored, it must not be able to read
+SECRETS = {
+    "api": {"pub.pem", "identity_secret"},
+    "archive": {"priv.pem"},
+    "analytics": set(),
+    "report": {"priv.pem"},
+}
+
+compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+config = json.loads((ROOT / "config/docker/config.json").read_text())
+services = compose["services"]
+wrong = []
+
+
+def ensure(holds, what):
+    if not holds:
+        wrong.append(what)
+
+
+ensure(DAEMONS <= services.keys(), f"a daemon is missing: {DAEMONS - services.keys()}")
+for name, service in services.items():
+    ensure(service.get("read_only") is True, f"{name}: the root file system can be written")
+    ensure(service.get("cap_drop") == ["ALL"], f"{name}: has capabilities")
+    ensure("no-new-privileges:true" in service.get("security_opt", []), f"{name}: may gain privileges")
+    ensure(name == "api" or "ports" not in service, f"{name}: publishes a port")
+    ensure(name == "api" or service["networks"] == ["back"], f"{name}: is on another network than back")
+    for secret in service.get("secrets", []):
+        ensure(secret in compose["secrets"], f"{name}: no secret is called {secret}")
+    for volume in service.get("volumes", []):
+        source = volume.split(":")[0]
+        known = source.startswith(".") or source in compose["volumes"]
+        ensure(known, f"{name}: no volume is called {source}")
+ensure(compose["networks"]["back"]["internal"], "the network back is not internal")
+ensure(services["api"]["ports"][0].startswith("${CYBEXP_LISTEN:-127.0.0.1:"), "api: published beyond this host")
+for name in sorted(DAEMONS & services.keys()):
+    service = services[name]
+    ensure(set(service.get("secrets", [])) == SECRETS[name], f"{name}: holds {service.get('secrets')}")
+    port = config["metrics"][name].split(":")[1]
+    probe = ["CMD", "cybexp", "ready", f"http://127.0.0.1:{port}/readyz"]
+    ensure(service["healthcheck"]["test"] == probe, f"{name}: is not probed at metrics.{name}, port {port}")
+    ensure(service["command"][0] == f"cybexp-{name}", f"{name}: runs {service['command'][0]}")
+
+for line in wrong:
+    print(f"docker-compose.yml: {line}", file=sys.stderr)
+if wrong:
+    sys.exit(1)
+print("docker-compose.yml: as our rules have it")

@@ -1,0 +1,38 @@
+//! JSON out of documents, and nothing but JSON: a date or an infinite number would become something else unseen.
+
+use bson::RawBsonRef;
+use serde::{Deserialize, Deserializer, de::Error};
+use tahoe_core::Value;
+
+/// For `deserialize_with`: a field that holds JSON.
+pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    json(RawBsonRef::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+fn json(value: RawBsonRef<'_>) -> Result<Value, String> {
+    Ok(match value {
+        RawBsonRef::Null => Value::Null,
+        RawBsonRef::Boolean(value) => value.into(),
+        RawBsonRef::Int32(value) => value.into(),
+        RawBsonRef::Int64(value) => value.into(),
+        RawBsonRef::Double(value) if value.is_finite() => value.into(),
+        RawBsonRef::Double(value) => return Err(format!("{value} is no JSON number")),
+        RawBsonRef::String(text) => text.into(),
+        RawBsonRef::Array(items) => Value::Array(
+            items
+                .into_iter()
+                .map(|item| json(item.map_err(|error| error.to_string())?))
+                .collect::<Result<_, _>>()?,
+        ),
+        RawBsonRef::Document(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|field| {
+                    let (name, value) = field.map_err(|error| error.to_string())?;
+                    Ok::<_, String>((name.as_str().to_owned(), json(value)?))
+                })
+                .collect::<Result<_, _>>()?,
+        ),
+        other => return Err(format!("a BSON {:?} is no JSON", other.element_type())),
+    })
+}

@@ -1,0 +1,114 @@
+//! What the server does for a query or update.
+
+use bson::{Bson, Document, doc};
+
+use crate::bulk::Update;
+use crate::collection::Raws;
+use crate::find::Find;
+
+/// What `explain` says.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) returned: i64,
+    keys: i64,
+    documents: i64,
+    stages: Vec<String>,
+}
+
+impl Plan {
+    pub(super) async fn find(coll: &Raws, find: &Find) -> Self {
+        let mut command = doc! {
+            "find": coll.name(), "filter": &find.filter, "hint": find.hint,
+            "skip": find.skip as i64, "limit": find.limit,
+        };
+        for (name, value) in [("projection", &find.projection), ("sort", &find.sort)] {
+            if let Some(value) = value {
+                command.insert(name, value);
+            }
+        }
+        Self::of(coll, command).await
+    }
+
+    /// As the driver's `count_documents` sends it.
+    pub(super) async fn count(coll: &Raws, find: &Find) -> Self {
+        let group = doc! {"$group": {"_id": 1, "n": {"$sum": 1}}};
+        let command = doc! {
+            "aggregate": coll.name(), "pipeline": [{"$match": &find.filter}, group], "cursor": {},
+            "hint": find.hint,
+        };
+        Self::of(coll, command).await
+    }
+
+    pub(super) async fn update(coll: &Raws, update: &Update) -> Self {
+        let statement =
+            doc! {"q": &update.filter, "u": update.update.clone(), "upsert": update.upsert};
+        Self::of(coll, doc! {"update": coll.name(), "updates": [statement]}).await
+    }
+
+    pub(super) async fn find_and_modify(coll: &Raws, find: &Find, update: Document) -> Self {
+        let command = doc! {
+            "findAndModify": coll.name(), "query": &find.filter, "sort": find.sort.as_ref(),
+            "hint": find.hint, "update": [update], "new": true,
+        };
+        Self::of(coll, command).await
+    }
+
+    async fn of(coll: &Raws, command: Document) -> Self {
+        let command = doc! {"explain": command, "verbosity": "executionStats"};
+        let database = coll.client().database(&coll.namespace().db);
+        let reply = database.run_command(command).await.unwrap();
+        let stats = first(&reply, "executionStats").expect("explain gives executionStats");
+        let number = |name: &str| {
+            let value = stats.get(name).unwrap();
+            value.as_i64().or(value.as_i32().map(i64::from)).unwrap()
+        };
+        let plan = first(&reply, "winningPlan").expect("explain gives a plan");
+        let mut stages = Vec::new();
+        collect_stages(plan, &mut stages);
+        Self {
+            returned: number("nReturned"),
+            keys: number("totalKeysExamined"),
+            documents: number("totalDocsExamined"),
+            stages,
+        }
+    }
+
+    /// Fails if the server read more than this, walked the collection or sorted in memory.
+    #[track_caller]
+    pub(super) fn reads_at_most(&self, keys: i64, documents: i64) {
+        assert!(self.keys <= keys, "more than {keys} keys: {self:?}");
+        assert!(
+            self.documents <= documents,
+            "more than {documents} documents: {self:?}"
+        );
+        let bad = |stage: &String| ["COLLSCAN", "SORT"].contains(&stage.as_str());
+        assert!(!self.stages.iter().any(bad), "{self:?}");
+    }
+}
+
+/// The first document of this name, at any depth.
+fn first<'a>(document: &'a Document, name: &str) -> Option<&'a Document> {
+    document.iter().find_map(|(key, value)| match value {
+        Bson::Document(inner) if key == name => Some(inner),
+        Bson::Document(inner) => first(inner, name),
+        Bson::Array(items) => items
+            .iter()
+            .filter_map(Bson::as_document)
+            .find_map(|inner| first(inner, name)),
+        _ => None,
+    })
+}
+
+fn collect_stages(plan: &Document, stages: &mut Vec<String>) {
+    for (key, value) in plan {
+        match value {
+            Bson::String(stage) if key == "stage" => stages.push(stage.clone()),
+            Bson::Document(inner) => collect_stages(inner, stages),
+            Bson::Array(items) => items
+                .iter()
+                .filter_map(Bson::as_document)
+                .for_each(|inner| collect_stages(inner, stages)),
+            _ => {}
+        }
+    }
+}

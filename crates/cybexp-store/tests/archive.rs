@@ -1,0 +1,253 @@
+//! Writing raws and the graph.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use bson::{Document, doc};
+use common::*;
+use cybexp_store::{Archive, GraphBatch, Taken};
+use serde_json::json;
+use tahoe_core::{Category, Event, Object, Session, SubType, Value};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_twice_is_there_once() {
+    let (archive, db) = archive().await;
+    let (batch, expected) = (batch(), batch().instances().count() as u64);
+    let first = archive.write_graph(&batch).await.unwrap();
+    assert_eq!((first.inserted, first.existing), (expected, 0));
+    assert!(first.rejected.is_empty());
+    let again = archive.write_graph(&batch).await.unwrap();
+    assert_eq!((again.inserted, again.existing), (0, expected));
+
+    let by_hash = |document: Document| (document.get_str("_hash").unwrap().to_owned(), document);
+    let stored = find(&collection(&db, COLL).await, doc! {}).await;
+    let stored: BTreeMap<_, _> = stored.into_iter().map(sorted).map(by_hash).collect();
+    let made = batch
+        .instances()
+        .map(|instance| by_hash(document(&instance)));
+    let made: BTreeMap<_, _> = made.collect();
+    assert_eq!(stored.len(), made.len());
+    for (hash, made) in &made {
+        // fields may stand in any order
+        let fields = |document: &Document| BTreeMap::from_iter(document.clone());
+        let (stored, made) = (fields(&stored[hash]), fields(made));
+        assert_eq!(format!("{stored:?}"), format!("{made:?}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_category_that_an_analyst_set_stays() {
+    let (archive, db) = archive().await;
+    let event = event("unr", 1.0, "192.0.2.1").with_category(Category::Malicious);
+    let mut batch = GraphBatch::default();
+    batch.add_event(event.clone());
+    archive.write_graph(&batch).await.unwrap();
+    let coll = collection(&db, COLL).await;
+    let of_event = doc! {"_hash": event.hash().to_string()};
+    let benign = doc! {"$set": {"category": "benign"}};
+    coll.update_one(of_event.clone(), benign).await.unwrap();
+    archive.write_graph(&batch).await.unwrap();
+    let stored = find(&coll, of_event).await;
+    assert_eq!(stored.len(), 1);
+    assert_eq!(stored[0].get_str("category").unwrap(), "benign");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_the_same_in_whatever_order_its_parts_come() {
+    let (archive, db) = archive().await;
+    let coll = collection(&db, COLL).await;
+    let orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
+    for (i, order) in orders.into_iter().enumerate() {
+        let parts = parts_of_session(&format!("c0ffee{i}"));
+        for part in order {
+            let mut batch = GraphBatch::default();
+            batch.add_session(parts[part].clone());
+            archive.write_graph(&batch).await.unwrap();
+        }
+        let mut whole = parts[0].clone();
+        parts[1..].iter().for_each(|part| whole.merge(part));
+        let stored = find(&coll, doc! {"_hash": whole.hash().to_string()}).await;
+        assert_eq!(stored.len(), 1);
+        let fields = |document: Document| BTreeMap::from_iter(document);
+        assert_eq!(
+            format!("{:?}", fields(sorted(stored[0].clone()))),
+            format!("{:?}", fields(document(&whole)))
+        );
+        assert!(!stored[0].contains_key("orgid"));
+        assert_eq!(stored[0].get_f64("start_time").unwrap(), 5.0);
+        assert_eq!(stored[0].get_f64("end_time").unwrap(), 90.5);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_writers_of_the_same_make_no_duplicates() {
+    let (archive, db) = archive().await;
+    let writers = (0..8).map(|_| {
+        let archive = archive.clone();
+        tokio::spawn(async move { archive.write_graph(&batch()).await.unwrap() })
+    });
+    let mut inserted = 0;
+    for written in futures::future::join_all(writers.collect::<Vec<_>>()).await {
+        let written = written.unwrap();
+        assert!(written.rejected.is_empty());
+        inserted += written.inserted;
+    }
+    let expected = batch().instances().count() as u64;
+    assert_eq!(inserted, expected);
+    let coll = collection(&db, COLL).await;
+    assert_eq!(coll.count_documents(doc! {}).await.unwrap(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_document_can_hold_is_rejected_and_the_rest_written() {
+    let (archive, db) = archive().await;
+    let body = "x".repeat(16 << 20);
+    let huge = attribute("body", &body);
+    let mut batch = GraphBatch::default();
+    let mail = vec![huge.clone(), attribute("subject", "hello")];
+    let mail = Event::new(SubType::from_static("email"), org("unr"), at(1.0), mail).unwrap();
+    batch.add_event(mail.clone());
+    batch.add_event(event("unr", 1.0, "192.0.2.1"));
+    let written = archive.write_graph(&batch).await.unwrap();
+    let mut rejected: Vec<_> = written.rejected.iter().map(|r| r.hash).collect();
+    let mut expected = vec![huge.hash(), mail.hash()];
+    (rejected.sort(), expected.sort());
+    assert_eq!(rejected, expected);
+    let reason = &written.rejected[0].reason;
+    assert!(reason.contains("15 MiB"), "{reason}");
+    assert_eq!((written.inserted, written.existing), (4, 0));
+    let coll = collection(&db, COLL).await;
+    assert_eq!(coll.count_documents(doc! {}).await.unwrap(), 4);
+
+    let raws = [
+        raw("email", json!({"data": body})),
+        raw("email", json!({"data": "short"})),
+        raw("email", json!({"data": u64::MAX})),
+    ];
+    let written = archive.write_raws(&raws).await.unwrap();
+    assert_eq!((written.inserted, written.existing), (1, 0));
+    assert_eq!(written.rejected.len(), 2, "{written:?}");
+}
+
+/// More hashes than one update command has room for, were each session's not counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_long_sessions_is_written() {
+    let (archive, db) = archive().await;
+    let mut batch = GraphBatch::default();
+    for i in 0..20 {
+        let events = (0..20_000).map(|n| hash(&format!("{i} {n}")));
+        let session = session(&format!("c0ffee{i}")).with_events(events);
+        batch.add_session(session);
+    }
+    let written = archive.write_graph(&batch).await.unwrap();
+    assert!(written.rejected.is_empty());
+    let long = doc! {"itype": "session", "_ref.20001": {"$exists": true}};
+    let coll = collection(&db, COLL).await;
+    assert_eq!(coll.count_documents(long).await.unwrap(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_too_long_for_a_document_is_rejected() {
+    let (archive, _) = archive().await;
+    let mut batch = GraphBatch::default();
+    let events = (0..240_000).map(|n| hash(&n.to_string()));
+    let long = session("long").with_events(events);
+    batch.add_session(long.clone());
+    batch.add_session(session("short"));
+    let written = archive.write_graph(&batch).await.unwrap();
+    assert_eq!(written.rejected.len(), 1, "{:?}", written.rejected);
+    assert_eq!(written.rejected[0].hash, long.hash());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raws_come_back_as_they_were() {
+    let (archive, _) = archive().await;
+    let values = [
+        json!({"$oid": "x"}),
+        json!({"$oid": "5f07a6f25f07a6f25f07a6f2"}),
+        json!({"$date": 1, "$numberLong": "7", "a": {"$binary": {"base64": "", "subType": "00"}}}),
+        json!({"$set": {"a.b": 1, ".": 2, "$": 3, "": 4}}),
+        json!({"_id": 1, "itype": "event", "_hash": null}),
+        json!({"n": [i64::MIN, i64::MAX, 0, -1, 1, 1.0, 1e300, 5e-324, 0.1, 1u32 << 31]}),
+        json!({"text": "grüße \u{0} \u{1f600} \u{fffd}", "z": 1, "a": [true, null, [], {}]}),
+        json!({"data": "$$ROOT"}),
+        json!("text"),
+        json!([1, 1.0, true]),
+        json!(1.0),
+        json!(null),
+        json!((0..10).fold(json!(0), |inner, _| json!([inner]))),
+    ];
+    let raws: Vec<_> = values.iter().map(|v| raw("any", v.clone())).collect();
+    let written = archive.write_raws(&raws).await.unwrap();
+    assert_eq!(written.inserted, values.len() as u64, "{written:?}");
+    let mut queue = archive.raws("any@1", &["any"]).await.unwrap();
+    let Taken::Work(taken) = queue.take().await.unwrap() else {
+        panic!("there is work");
+    };
+    let taken: Vec<Value> = taken.into_iter().map(|raw| raw.unwrap().data).collect();
+    for value in &values {
+        // as text, for 1.0 is no 1 and the order of keys is kept
+        let same = |other: &&Value| other.to_string() == value.to_string();
+        assert_eq!(taken.iter().filter(same).count(), 1, "{value} in {taken:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_raw_of_two_organisations_stays_two() {
+    let (archive, db) = archive().await;
+    let data = json!({"eventid": "cowrie.session.connect"});
+    let raws = ["unr", "usc", "unr"].map(|orgid| raw_of(orgid, "cowrie", data.clone()));
+    let written = archive.write_raws(&raws).await.unwrap();
+    assert_eq!((written.inserted, written.existing), (2, 0));
+    let written = archive.write_raws(&raws).await.unwrap();
+    assert_eq!((written.inserted, written.existing), (0, 2));
+    let coll = collection(&db, COLL).await;
+    assert_eq!(coll.count_documents(doc! {}).await.unwrap(), 2);
+}
+
+async fn archive() -> (Archive, String) {
+    let (server, db) = server().await;
+    (Archive::open(&server, &db, COLL).await.unwrap(), db)
+}
+
+/// Events that share attributes, objects and a session; more of them than one command takes.
+fn batch() -> GraphBatch {
+    let mut batch = GraphBatch::default();
+    for i in 0..1200 {
+        let attacker = vec![attribute("ipv4", &format!("192.0.2.{}", i % 256))];
+        let attacker = Object::new(SubType::from_static("attacker"), attacker).unwrap();
+        let children = vec![attacker.into(), attribute("username", "root")];
+        let sub_type = SubType::from_static("ssh");
+        let event = Event::new(sub_type, org("unr"), at(f64::from(i)), children).unwrap();
+        batch.add_session(session("c0ffee").with_events([event.hash()]));
+        batch.add_event(event);
+    }
+    batch
+}
+
+fn session(id: &str) -> Session {
+    let children = vec![attribute("sessionid", id), attribute("sensor", "london")];
+    Session::new(SubType::from_static("cowrie_session"), children).unwrap()
+}
+
+fn parts_of_session(id: &str) -> [Session; 3] {
+    [
+        session(id)
+            .with_events([hash("connect"), hash("login")])
+            .with_start_time(at(7.0)),
+        session(id)
+            .with_events([hash("login"), hash("command")])
+            .with_start_time(at(5.0))
+            .with_end_time(at(80.0))
+            .with_duration(at(75.5)),
+        session(id).with_end_time(at(90.5)).with_duration(at(3.0)),
+    ]
+}

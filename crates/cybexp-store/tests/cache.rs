@@ -1,0 +1,229 @@
+//! Sealed submissions.
+
+mod common;
+
+use bson::oid::ObjectId;
+use bson::{Document, doc};
+use common::*;
+use cybexp_store::{Cache, EntryQueue, Opened, SealedEntry, Taken};
+use mongodb::Collection;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_submitted_comes_out_in_order_and_once() {
+    let (cache, db) = cache().await;
+    // none, one byte, a chunk, a chunk and a byte, several chunks
+    let sizes = [0, 1, 255 << 10, (255 << 10) + 1, 1 << 20];
+    let submissions: Vec<_> = sizes.iter().map(|size| submission(*size)).collect();
+    cache.submit(&submissions[..2]).await.unwrap();
+    cache.submit(&submissions[2..]).await.unwrap();
+    assert_eq!(cache.count_pending().await.unwrap(), 5);
+
+    let mut queue = cache.pending().await.unwrap();
+    let taken = take(&mut queue).await;
+    assert_eq!(taken.len(), sizes.len());
+    for (taken, submitted) in taken.iter().zip(&submissions) {
+        let (entry, sealed) = taken.read.as_ref().unwrap();
+        assert!(*sealed == submitted.sealed, "{} bytes", sealed.len());
+        assert_eq!(
+            (entry.typetag.as_str(), entry.orgid.as_str()),
+            ("cowrie", "unr")
+        );
+        assert_eq!(
+            (entry.timezone.as_str(), entry.timestamp),
+            ("America/Los_Angeles", 1.5)
+        );
+    }
+    let opened = |taken: &SealedEntry| Opened {
+        id: taken.id,
+        raw: match taken.read.as_ref().unwrap().1.is_empty() {
+            true => Err("the seal is broken".to_owned()),
+            false => Ok(hash("raw")),
+        },
+    };
+    let opened: Vec<_> = taken.iter().map(opened).collect();
+    queue.mark(&opened).await.unwrap();
+    assert!(matches!(queue.take().await.unwrap(), Taken::Nothing));
+
+    let stored = find(&entries(&db).await, doc! {}).await;
+    assert!(
+        stored
+            .iter()
+            .all(|entry| entry.get_bool("processed").unwrap())
+    );
+    assert!(stored[0].get_bool("bad_data").unwrap());
+    assert_eq!(stored[0].get_str("error").unwrap(), "the seal is broken");
+    assert!(!stored[1].contains_key("bad_data") && !stored[1].contains_key("error"));
+    let refs = stored[1].get_array("_ref").unwrap();
+    assert_eq!(refs, &[hash("raw").to_string().into()]);
+    let files = collection(&db, "fs.files").await;
+    assert_eq!(files.count_documents(doc! {}).await.unwrap(), 5);
+    let refused = cache.refused(10).await.unwrap();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].reason, "the seal is broken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_was_bad_can_be_good_when_tried_again() {
+    let (cache, db) = cache().await;
+    cache.submit(&[submission(3)]).await.unwrap();
+    let mut queue = cache.pending().await.unwrap();
+    for raw in [Err("wrong key".to_owned()), Ok(hash("raw"))] {
+        let id = take(&mut queue).await[0].id;
+        queue.mark(&[Opened { id, raw }]).await.unwrap();
+        let again = doc! {"$set": {"processed": false}};
+        entries(&db)
+            .await
+            .update_one(doc! {"bad_data": true}, again)
+            .await
+            .unwrap();
+    }
+    let stored = find(&entries(&db).await, doc! {}).await;
+    assert!(stored[0].get_bool("processed").unwrap());
+    assert!(!stored[0].contains_key("bad_data") && !stored[0].contains_key("error"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_whole_comes_with_the_reason() {
+    let (cache, db) = cache().await;
+    let reasons = [
+        "is missing",
+        "261120 of 524288 bytes",
+        "0 of 524288 bytes",
+        "261120 of 524288 bytes",
+        "has no length",
+        "not an entry",
+        "not an entry",
+        "too large",
+    ];
+    let submissions = vec![submission(512 << 10); reasons.len() + 1];
+    cache.submit(&submissions).await.unwrap();
+    let entries = entries(&db).await;
+    let (files, chunks) = (
+        collection(&db, "fs.files").await,
+        collection(&db, "fs.chunks").await,
+    );
+    let all = find(&entries, doc! {}).await;
+    let of_file = |i: usize| doc! {"_id": all[i].get_object_id("fid").unwrap()};
+    let chunk = |i: usize, n: i32| doc! {"files_id": all[i].get_object_id("fid").unwrap(), "n": n};
+    let of_entry = |i: usize| doc! {"_id": all[i].get_object_id("_id").unwrap()};
+    files.delete_one(of_file(0)).await.unwrap();
+    chunks.delete_one(chunk(1, 1)).await.unwrap();
+    chunks.delete_one(chunk(2, 0)).await.unwrap();
+    chunks
+        .update_one(chunk(3, 1), doc! {"$set": {"n": "one"}})
+        .await
+        .unwrap();
+    files
+        .update_one(of_file(4), doc! {"$set": {"length": "long"}})
+        .await
+        .unwrap();
+    entries
+        .update_one(of_entry(5), doc! {"$unset": {"fid": ""}})
+        .await
+        .unwrap();
+    entries
+        .update_one(of_entry(6), doc! {"$set": {"orgid": 5}})
+        .await
+        .unwrap();
+    files
+        .update_one(of_file(7), doc! {"$set": {"length": 1_i64 << 40}})
+        .await
+        .unwrap();
+    // no id that this suite gives: not of this suite
+    entries
+        .insert_one(doc! {"_id": "foreign", "processed": false})
+        .await
+        .unwrap();
+
+    let mut queue = cache.pending().await.unwrap();
+    let taken = take(&mut queue).await;
+    assert_eq!(taken.len(), submissions.len());
+    for (taken, expected) in taken.iter().zip(reasons) {
+        let reason = taken.read.as_ref().unwrap_err();
+        assert!(reason.contains(expected), "{reason} / {expected}");
+    }
+    assert!(taken.last().unwrap().read.is_ok());
+    let opened = taken.into_iter().map(|taken| Opened {
+        id: taken.id,
+        raw: taken.read.map(|_| hash("raw")),
+    });
+    queue.mark(&opened.collect::<Vec<_>>()).await.unwrap();
+    assert!(matches!(queue.take().await.unwrap(), Taken::Nothing));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_ends_before_64_mib() {
+    let (cache, _) = cache().await;
+    // the first three fit; the one too large for any batch comes alone
+    let sizes = [30 << 20, 30 << 20, 1, 30 << 20, 65 << 20, 1];
+    let submissions: Vec<_> = sizes.iter().map(|size| submission(*size)).collect();
+    cache.submit(&submissions).await.unwrap();
+    let mut queue = cache.pending().await.unwrap();
+    for expected in [&sizes[..3], &sizes[3..4], &sizes[4..5], &sizes[5..]] {
+        let taken = take(&mut queue).await;
+        let length = |taken: &SealedEntry| taken.read.as_ref().unwrap().1.len();
+        let lengths: Vec<usize> = taken.iter().map(length).collect();
+        assert_eq!(lengths, expected);
+        let opened = taken.iter().map(|taken| Opened {
+            id: taken.id,
+            raw: Ok(hash("raw")),
+        });
+        queue.mark(&opened.collect::<Vec<_>>()).await.unwrap();
+    }
+    assert!(matches!(queue.take().await.unwrap(), Taken::Nothing));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_entries_with_one_file_both_get_it() {
+    let (cache, db) = cache().await;
+    cache.submit(&[submission(3)]).await.unwrap();
+    let mut copy = find(&entries(&db).await, doc! {}).await.remove(0);
+    copy.insert("_id", ObjectId::new());
+    entries(&db).await.insert_one(copy).await.unwrap();
+    let mut queue = cache.pending().await.unwrap();
+    for _ in 0..2 {
+        let taken = take(&mut queue).await;
+        assert_eq!(taken.len(), 1);
+        assert_eq!(taken[0].read.as_ref().unwrap().1.len(), 3);
+        let opened = Opened {
+            id: taken[0].id,
+            raw: Ok(hash("raw")),
+        };
+        queue.mark(&[opened]).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_gridfs_driver_reads_what_is_submitted() {
+    use futures::AsyncReadExt;
+    let (cache, db) = cache().await;
+    cache.submit(&[submission(600 << 10)]).await.unwrap();
+    let fid = find(&entries(&db).await, doc! {}).await[0]
+        .get("fid")
+        .unwrap()
+        .clone();
+    let client = mongodb::Client::with_uri_str(cybexp_testkit::mongo_url())
+        .await
+        .unwrap();
+    let bucket = client.database(&db).gridfs_bucket(None);
+    let mut bytes = Vec::new();
+    let mut file = bucket.open_download_stream(fid).await.unwrap();
+    file.read_to_end(&mut bytes).await.unwrap();
+    assert!(bytes == submission(600 << 10).sealed);
+}
+
+async fn cache() -> (Cache, String) {
+    let (server, db) = server().await;
+    (Cache::open(&server, &db, "file_entries").await.unwrap(), db)
+}
+
+async fn entries(db: &str) -> Collection<Document> {
+    collection(db, "file_entries").await
+}
+
+async fn take(queue: &mut EntryQueue) -> Vec<SealedEntry> {
+    match queue.take().await.unwrap() {
+        Taken::Work(taken) => taken,
+        other => panic!("there is work: {other:?}"),
+    }
+}

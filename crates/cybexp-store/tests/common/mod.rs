@@ -1,0 +1,119 @@
+//! What the tests of the store share: a server, and a way past the store to what it stored.
+
+#![allow(dead_code, reason = "each test file uses a part of this")]
+
+use bson::Document;
+use cybexp_store::{Cache, NewEntry, Opened, SealedEntry, Server, Submission, Taken};
+use cybexp_testkit::{mongo_url, unique};
+use futures::TryStreamExt;
+use mongodb::{Client, Collection};
+use tahoe_core::{Attribute, Event, Hash, Node, OrgId, Raw, SubType, Timestamp, Value};
+
+/// The collection that the tests use.
+pub(crate) const COLL: &str = "instance";
+
+/// A connection, and the name of a database of the test's own.
+pub(crate) async fn server() -> (Server, String) {
+    let server = Server::connect(mongo_url(), "test").await.unwrap();
+    (server, unique("store"))
+}
+
+/// A collection as it is, past the store.
+pub(crate) async fn collection(db: &str, coll: &str) -> Collection<Document> {
+    let client = Client::with_uri_str(mongo_url()).await.unwrap();
+    client.database(db).collection(coll)
+}
+
+/// All documents that match, in the order they came.
+pub(crate) async fn find(coll: &Collection<Document>, filter: Document) -> Vec<Document> {
+    let cursor = coll.find(filter).sort(bson::doc! {"_id": 1});
+    cursor.await.unwrap().try_collect().await.unwrap()
+}
+
+/// As the store should hold it: arrays of hashes sorted, and without MongoDB's id.
+pub(crate) fn sorted(mut document: Document) -> Document {
+    document.remove("_id");
+    for field in ["_cref", "_ref"] {
+        if let Ok(hashes) = document.get_array_mut(field) {
+            hashes.sort_by_key(|hash| hash.as_str().unwrap().to_owned());
+        }
+    }
+    document
+}
+
+/// The document that an instance should become.
+pub(crate) fn document(instance: &impl serde::Serialize) -> Document {
+    let raw = bson::serialize_to_raw_document_buf(instance).unwrap();
+    sorted(Document::try_from(&raw).unwrap())
+}
+
+pub(crate) fn attribute(sub_type: &'static str, data: &str) -> Node {
+    Attribute::new(SubType::from_static(sub_type), data).into()
+}
+
+pub(crate) fn hash(of: &str) -> Hash {
+    Hash::of(&[of])
+}
+
+pub(crate) fn org(name: &str) -> OrgId {
+    OrgId::new(name).unwrap()
+}
+
+pub(crate) fn at(seconds: f64) -> Timestamp {
+    Timestamp::new(seconds).unwrap()
+}
+
+/// An ssh login from an address.
+pub(crate) fn event(orgid: &str, seconds: f64, ip: &str) -> Event {
+    let children = vec![attribute("ipv4", ip), attribute("protocol", "ssh")];
+    Event::new(
+        SubType::from_static("ssh"),
+        org(orgid),
+        at(seconds),
+        children,
+    )
+    .unwrap()
+}
+
+/// A submission of the organisation `unr`.
+pub(crate) fn raw(typetag: &'static str, data: Value) -> Raw {
+    raw_of("unr", typetag, data)
+}
+
+pub(crate) fn raw_of(orgid: &str, typetag: &'static str, data: Value) -> Raw {
+    let sub_type = SubType::from_static(typetag);
+    Raw::new(sub_type, data, org(orgid), "UTC".to_owned(), Some(at(1.5))).unwrap()
+}
+
+/// A submission of so many sealed bytes, of which no two chunks are equal.
+pub(crate) fn submission(bytes: usize) -> Submission {
+    let entry = NewEntry {
+        name: "cowrie.json".to_owned(),
+        typetag: "cowrie".to_owned(),
+        orgid: "unr".to_owned(),
+        timezone: "America/Los_Angeles".to_owned(),
+        timestamp: 1.5,
+    };
+    let sealed = (0..bytes).map(|i| (i % 251) as u8).collect();
+    Submission { entry, sealed }
+}
+
+/// An entry that became a raw.
+pub(crate) fn opened(taken: &SealedEntry) -> Opened {
+    Opened {
+        id: taken.id,
+        raw: Ok(hash("raw")),
+    }
+}
+
+/// The sealed bytes of the next entry, which is then done.
+pub(crate) async fn take_one(cache: &Cache) -> Vec<u8> {
+    let mut queue = cache.pending().await.unwrap();
+    let Taken::Work(mut taken) = queue.take().await.unwrap() else {
+        panic!("there is work");
+    };
+    let first = taken.swap_remove(0);
+    queue.mark(&[opened(&first)]).await.unwrap();
+    queue.release().await.unwrap();
+    first.read.unwrap().1
+}

@@ -1,0 +1,101 @@
+//! Several workers on one queue.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bson::doc;
+use bson::oid::ObjectId;
+use common::*;
+use cybexp_store::{Archive, Cache, RawQueue, Taken};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_raw_goes_to_one_worker() {
+    let (archive, _) = archive_with_raws(1500).await;
+    let mut queues = Vec::new();
+    for _ in 0..3 {
+        queues.push(archive.raws("cowrie@1", &["cowrie"]).await.unwrap());
+    }
+    let first = ids(&mut queues[0]).await;
+    let second = ids(&mut queues[1]).await;
+    assert_eq!((first.len(), second.len()), (1000, 500));
+    assert!(first.is_disjoint(&second));
+    let Taken::Leased(ends) = queues[2].take().await.unwrap() else {
+        panic!("all are leased");
+    };
+    assert!(ends > Duration::ZERO && ends <= Duration::from_secs(30));
+    // who asks again gets what is not marked
+    assert_eq!(ids(&mut queues[0]).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_filters_do_not_share() {
+    let (archive, _) = archive_with_raws(10).await;
+    let mut one = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let mut two = archive.raws("cowrie@2", &["cowrie"]).await.unwrap();
+    assert_eq!(ids(&mut one).await, ids(&mut two).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_released_lease_ends_at_once() {
+    let (archive, db) = archive_with_raws(10).await;
+    let mut one = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let mut two = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let first = ids(&mut one).await;
+    assert!(matches!(two.take().await.unwrap(), Taken::Leased(_)));
+    one.release().await.unwrap();
+    assert_eq!(ids(&mut two).await, first);
+    two.release().await.unwrap();
+    let leases = collection(&db, "leases").await;
+    assert_eq!(leases.count_documents(doc! {}).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_items_of_a_dead_worker_come_when_its_lease_ends() {
+    let (archive, db) = archive_with_raws(10).await;
+    let mut dead = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let items = ids(&mut dead).await;
+    drop(dead);
+    let mut other = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    assert!(matches!(other.take().await.unwrap(), Taken::Leased(_)));
+    end_leases(&db).await;
+    assert_eq!(ids(&mut other).await, items);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn archives_share_entries_as_well() {
+    let (server, db) = server().await;
+    let cache = Cache::open(&server, &db, "file_entries").await.unwrap();
+    let submission = submission(1);
+    cache.submit(&vec![submission; 10]).await.unwrap();
+    let mut dead = cache.pending().await.unwrap();
+    let mut other = cache.pending().await.unwrap();
+    assert!(matches!(dead.take().await.unwrap(), Taken::Work(taken) if taken.len() == 10));
+    assert!(matches!(other.take().await.unwrap(), Taken::Leased(_)));
+    end_leases(&db).await;
+    assert!(matches!(other.take().await.unwrap(), Taken::Work(taken) if taken.len() == 10));
+}
+
+async fn archive_with_raws(n: i32) -> (Archive, String) {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let raws: Vec<_> = (0..n).map(|i| raw("cowrie", json!({"i": i}))).collect();
+    archive.write_raws(&raws).await.unwrap();
+    (archive, db)
+}
+
+/// As time does it.
+async fn end_leases(db: &str) {
+    let leases = collection(db, "leases").await;
+    let ended = doc! {"$set": {"until": bson::DateTime::from_millis(0)}};
+    leases.update_many(doc! {}, ended).await.unwrap();
+}
+
+async fn ids(queue: &mut RawQueue) -> BTreeSet<ObjectId> {
+    match queue.take().await.unwrap() {
+        Taken::Work(taken) => taken.into_iter().map(|raw| raw.unwrap().id).collect(),
+        other => panic!("there is work: {other:?}"),
+    }
+}

@@ -1,0 +1,108 @@
+//! News of work.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use bson::doc;
+use common::*;
+use cybexp_store::{Archive, Cache, Queries, Watch};
+use serde_json::json;
+use tahoe_core::{Query, Status};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_wakes_and_nothing_else() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let mut watch = archive.watch_raws();
+    // before the stream was open something may have come in
+    woken(&mut watch).await;
+    let coll = collection(&db, COLL).await;
+    coll.insert_one(doc! {"itype": "event", "_hash": "x"})
+        .await
+        .unwrap();
+    for i in 0..3 {
+        let waiting = tokio::spawn(async move {
+            woken(&mut watch).await;
+            (watch, Instant::now())
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!waiting.is_finished(), "woken by an event, or twice");
+        let written = Instant::now();
+        archive
+            .write_raws(&[raw("cowrie", json!({"i": i}))])
+            .await
+            .unwrap();
+        let woken;
+        (watch, woken) = waiting.await.unwrap();
+        let after = woken - written;
+        assert!(after < Duration::from_secs(5), "woken after {after:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_wakes_as_it_comes_and_when_it_is_to_be_tried_again() {
+    let (server, db) = server().await;
+    let cache = Cache::open(&server, &db, "file_entries").await.unwrap();
+    let mut watch = cache.watch();
+    woken(&mut watch).await;
+    let submission = submission(1);
+    cache.submit(&[submission]).await.unwrap();
+    woken(&mut watch).await;
+    let entries = collection(&db, "file_entries").await;
+    for processed in [true, false] {
+        let update = doc! {"$set": {"processed": processed}};
+        entries.update_one(doc! {}, update).await.unwrap();
+    }
+    woken(&mut watch).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_wakes_when_it_is_asked_again() {
+    let (server, db) = server().await;
+    let queries = Queries::open(&server, &db, COLL).await.unwrap();
+    let mut watch = queries.watch();
+    woken(&mut watch).await;
+    let query = Query {
+        qtype: "count".to_owned(),
+        qdata: String::new(),
+        qhash: String::new(),
+        userid: String::new(),
+        timestamp: at(1.0),
+        encrypted: false,
+        status: Status::Invalid,
+        report_id: None,
+        socket: Default::default(),
+    };
+    queries.put(std::slice::from_ref(&query)).await.unwrap();
+    woken(&mut watch).await;
+    queries
+        .put(&[query.changed(Status::Wait, None)])
+        .await
+        .unwrap();
+    woken(&mut watch).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_ended_is_opened_again() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let mut watch = archive.watch_raws();
+    woken(&mut watch).await;
+    // ends every stream of the collection
+    server.drop_database(&db).await.unwrap();
+    woken(&mut watch).await;
+    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    // the new stream
+    woken(&mut watch).await;
+    archive
+        .write_raws(&[raw("cowrie", json!({}))])
+        .await
+        .unwrap();
+    woken(&mut watch).await;
+}
+
+async fn woken(watch: &mut Watch) {
+    let changed = tokio::time::timeout(Duration::from_secs(30), watch.changed());
+    changed.await.expect("nothing woke").unwrap();
+}

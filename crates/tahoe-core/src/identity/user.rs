@@ -1,0 +1,221 @@
+//! Users and superusers.
+
+use serde_json::{Value, json};
+
+use super::{InvalidField, NAME, line, name_attribute};
+use crate::hash::Hash;
+use crate::node::{Attribute, InvalidObject, Object};
+use crate::read::DocumentError;
+use crate::scalar::Scalar;
+use crate::sub_type::SubType;
+
+const EMAIL_ADDR: SubType = SubType::from_static("email_addr");
+const PASSWORD: SubType = SubType::from_static("password");
+const USER: SubType = SubType::from_static("cybexp_user");
+const SUPERUSER: SubType = SubType::from_static("cybexp_superuser");
+
+/// The longest address that mail can be sent to, by RFC 5321.
+const EMAIL_LIMIT_BYTES: usize = 254;
+
+/// What someone may do; told by the sub_type of the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Posts data and asks questions, as the organisations allow.
+    User,
+    /// Makes users and organisations, too.
+    Superuser,
+}
+
+impl Role {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::User, Self::Superuser];
+
+    /// The sub_type of the object, as it stands in documents and tokens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "cybexp_user",
+            Self::Superuser => "cybexp_superuser",
+        }
+    }
+
+    fn of(sub_type: &SubType) -> Option<Self> {
+        let mut roles = Self::ALL.into_iter();
+        roles.find(|role| role.as_str() == sub_type.as_str())
+    }
+}
+
+/// Why someone cannot be a user.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UserError {
+    /// A text that cannot be taken.
+    #[error(transparent)]
+    Field(#[from] InvalidField),
+    /// Texts that make no object.
+    #[error(transparent)]
+    Object(#[from] InvalidObject),
+}
+
+/// A person or program that may post data or ask questions, known by its e-mail address. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct User {
+    object: Object,
+    role: Role,
+}
+
+impl User {
+    /// A user. `password_hash` is what is stored of the password, never the password.
+    pub fn new(email: &str, password_hash: &str, name: &str) -> Result<Self, UserError> {
+        Self::with_role(Role::User, email, password_hash, name)
+    }
+
+    /// A superuser, see [`User::new`].
+    pub fn superuser(email: &str, password_hash: &str, name: &str) -> Result<Self, UserError> {
+        Self::with_role(Role::Superuser, email, password_hash, name)
+    }
+
+    fn with_role(role: Role, email: &str, hash: &str, name: &str) -> Result<Self, UserError> {
+        let email = Attribute::new(EMAIL_ADDR, checked_email(email)?);
+        Self::build(role, email, hash, name_attribute(name)?)
+    }
+
+    fn build(role: Role, email: Attribute, hash: &str, name: Attribute) -> Result<Self, UserError> {
+        let password = Attribute::new(PASSWORD, line("password", hash)?);
+        let sub_type = match role {
+            Role::User => USER,
+            Role::Superuser => SUPERUSER,
+        };
+        let children = vec![email.into(), password.into(), name.into()];
+        let object = Object::new(sub_type, children)?;
+        Ok(Self { object, role })
+    }
+
+    /// Reads the document of a user or superuser.
+    pub fn from_document(document: &Value) -> Result<Self, DocumentError> {
+        Self::from_object(&Object::from_document(document)?)
+    }
+
+    pub(super) fn from_object(object: &Object) -> Result<Self, DocumentError> {
+        let role = Role::of(object.sub_type()).ok_or(DocumentError::Type {
+            field: "sub_type",
+            expected: "cybexp_user or cybexp_superuser",
+        })?;
+        let children = object.children();
+        for (sub_type, field) in [
+            (EMAIL_ADDR, "data.email_addr"),
+            (PASSWORD, "data.password"),
+            (NAME, "data.name"),
+        ] {
+            match children.attribute(sub_type.as_str()) {
+                None => return Err(DocumentError::Missing(field)),
+                Some(Scalar::Str(_)) => {}
+                Some(_) => {
+                    return Err(DocumentError::Type {
+                        field,
+                        expected: "text",
+                    });
+                }
+            }
+        }
+        Ok(Self {
+            object: object.clone(),
+            role,
+        })
+    }
+
+    /// The hash that the user of this role and address has, whether there is one or not.
+    pub fn hash_of(role: Role, email: &str) -> Hash {
+        Hash::of(&["object", role.as_str(), email.trim()])
+    }
+
+    /// What the Python system stores of a password: its SHA-256 in hex.
+    pub fn python_password_hash(password: &str) -> String {
+        Hash::of(&[password]).to_string()
+    }
+
+    /// The identity, which is the `userid` of queries.
+    pub fn hash(&self) -> Hash {
+        self.object.hash()
+    }
+
+    /// The TAHOE object.
+    pub fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// What the user may do.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The address that the user is known by.
+    pub fn email(&self) -> &str {
+        self.text(&EMAIL_ADDR)
+    }
+
+    /// Who it is, for people; may be empty.
+    pub fn name(&self) -> &str {
+        self.text(&NAME)
+    }
+
+    /// What is stored of the password.
+    pub fn password_hash(&self) -> &str {
+        self.text(&PASSWORD)
+    }
+
+    /// The attribute that holds what is stored of the password.
+    pub fn password_attribute(&self) -> Attribute {
+        Attribute::new(PASSWORD, self.password_hash())
+    }
+
+    /// The same user with another password.
+    pub fn with_password_hash(&self, password_hash: &str) -> Result<Self, UserError> {
+        let email = Attribute::new(EMAIL_ADDR, self.email());
+        let name = Attribute::new(NAME, self.name());
+        Self::build(self.role, email, password_hash, name)
+    }
+
+    /// The document as others may see it: without the password, and without what could be searched for it.
+    pub fn document_without_password(&self) -> Value {
+        let mut document = json!(self.object);
+        let secret = json!(self.password_attribute().hash());
+        if let Some(data) = document["data"].as_object_mut() {
+            data.remove(PASSWORD.as_str());
+        }
+        for field in ["_cref", "_ref"] {
+            if let Some(hashes) = document[field].as_array_mut() {
+                hashes.retain(|hash| *hash != secret);
+            }
+        }
+        document
+    }
+
+    fn text(&self, sub_type: &SubType) -> &str {
+        let data = self.object.children().attribute(sub_type.as_str());
+        data.and_then(Scalar::as_str)
+            .expect("every way to a user makes sure of it")
+    }
+}
+
+fn checked_email(email: &str) -> Result<&str, InvalidField> {
+    let email = line("email", email)?;
+    let problem = if email.is_empty() {
+        "is empty"
+    } else if email.len() > EMAIL_LIMIT_BYTES {
+        "is longer than 254 bytes"
+    } else if email.contains(char::is_whitespace) {
+        "holds white space"
+    } else {
+        match email.split_once('@') {
+            Some((local, domain))
+                if !local.is_empty() && !domain.is_empty() && !domain.contains('@') =>
+            {
+                return Ok(email);
+            }
+            _ => "is not one name, one @ and one domain",
+        }
+    };
+    Err(InvalidField {
+        field: "email",
+        problem,
+    })
+}
