@@ -11,7 +11,11 @@ use crate::upload::NewEntry;
 pub(crate) const CHUNK_BYTES: usize = 255 << 10;
 
 /// The chunks of a file from number `n` on.
-pub(crate) fn chunks(fid: ObjectId, n: usize, bytes: &[u8]) -> impl Iterator<Item = RawDocumentBuf> {
+pub(crate) fn chunks(
+    fid: ObjectId,
+    n: usize,
+    bytes: &[u8],
+) -> impl Iterator<Item = RawDocumentBuf> {
     let parts = bytes.chunks(CHUNK_BYTES).zip(n..);
     parts.map(move |(bytes, n)| {
         let mut chunk = rawdoc! {"_id": ObjectId::new(), "files_id": fid, "n": n as i32};

@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use bson::oid::ObjectId;
 use bson::doc;
+use bson::oid::ObjectId;
 use futures::TryStreamExt;
 
 use crate::cache::Cache;
@@ -45,6 +45,14 @@ impl Cache {
 async fn ids(coll: &Raws, field: &str) -> Result<HashSet<ObjectId>, StoreError> {
     let doing = "looking for loose ends";
     let cursor = coll.aggregate([doc! {"$group": {"_id": field}}]);
-    let rows: Vec<_> = cursor.await.doing(doing)?.try_collect().await.doing(doing)?;
-    Ok(rows.iter().filter_map(|row| row.get_object_id("_id").ok()).collect())
+    let rows: Vec<_> = cursor
+        .await
+        .doing(doing)?
+        .try_collect()
+        .await
+        .doing(doing)?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| row.get_object_id("_id").ok())
+        .collect())
 }

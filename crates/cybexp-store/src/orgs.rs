@@ -81,31 +81,33 @@ impl Identity {
         }
     }
 
-    /// Puts what these users are now in place of the copies that the organisation holds. Called after every write
-    /// of a copy or of a user, it leaves no old copy: the users are read after the organisation, and nobody has
-    /// changed that until it is written.
+    /// Puts what these users are now in place of the copies that the organisation holds.
+    ///
+    /// Called after every write of a user or of a copy, it leaves no old one: it reads the users after the
+    /// organisation, and writes only if that is still the same; so whoever writes last has read the last users.
     pub(crate) async fn renew_copies(&self, org: Hash, users: &[Hash]) -> Result<(), StoreError> {
+        if users.is_empty() {
+            return Ok(());
+        }
         let mut race = Race::new(CHANGING);
         loop {
-            if users.is_empty() {
-                return Ok(());
-            }
             let Some(was) = self.stored_org(org).await? else {
                 return Ok(());
             };
-            let mut new = was.value.clone();
-            let copies = new.users();
-            for user in self.users_of(users).await? {
-                let old = |copy: &User| {
-                    copy.hash() == user.hash() && copy.password_hash() != user.password_hash()
-                };
-                if copies.iter().any(old) {
-                    let renewed = new.with_user(&user);
-                    new = renewed.map_err(|error| swap::refused(CHANGING, &error))?;
-                }
+            let copies = was.value.users();
+            let mut current = self.users_of(users).await?;
+            current.retain(|user| {
+                let copy = copies.iter().find(|copy| copy.hash() == user.hash());
+                copy.is_some_and(|copy| copy.password_hash() != user.password_hash())
+            });
+            if current.is_empty() {
+                return Ok(());
             }
-            let same = new.object().children().refs() == was.value.object().children().refs();
-            if same || swap::write(&self.coll, &was, &new, CHANGING).await? {
+            let new = current
+                .iter()
+                .try_fold(was.value.clone(), |org, user| org.with_user(user))
+                .map_err(|error| swap::refused(CHANGING, &error))?;
+            if swap::write(&self.coll, &was, &new, CHANGING).await? {
                 return Ok(());
             }
             race.lost().await?;

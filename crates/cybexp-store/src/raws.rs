@@ -97,9 +97,12 @@ impl Archive {
         })
     }
 
-    /// Wakes when a raw comes in.
+    /// Wakes when a raw comes in, or is to be seen again.
     pub fn watch_raws(&self) -> Watch {
-        let of = doc! {"operationType": "insert", "fullDocument.itype": "raw"};
+        let of = doc! {"$or": [
+            {"operationType": "insert", "fullDocument.itype": "raw"},
+            {"operationType": "update", "updateDescription.removedFields": "filters"},
+        ]};
         Watch::new(self.coll.clone(), of)
     }
 }

@@ -35,8 +35,7 @@ impl Server {
 
     /// Whether the server answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let admin = self.0.database("admin");
-        let pong = admin.run_command(doc! {"ping": 1}).await;
+        let pong = self.admin().run_command(doc! {"ping": 1}).await;
         pong.map(drop).doing("asking the server for a ping")
     }
 
@@ -47,6 +46,10 @@ impl Server {
             .drop()
             .await
             .doing("dropping a database")
+    }
+
+    pub(crate) fn admin(&self) -> mongodb::Database {
+        self.0.database("admin")
     }
 
     pub(crate) fn collection(&self, db: &str, coll: &str) -> crate::collection::Raws {

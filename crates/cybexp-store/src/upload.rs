@@ -95,9 +95,7 @@ impl Cache {
         let mut swept = 0;
         for upload in overdue().all(&self.uploads).await? {
             if let Ok(fid) = upload.get_object_id("_id") {
-                let mut filter = overdue().filter;
-                filter.insert("_id", fid);
-                swept += u64::from(self.discard(fid, filter).await?);
+                swept += u64::from(self.discard(fid, overdue_one(fid)).await?);
             }
         }
         Ok(swept)
@@ -153,7 +151,10 @@ impl Upload {
         let chunks = first.chain(grid::chunks(self.fid, self.chunks, &self.held));
         let parts = [
             (&self.cache.chunks, chunks.collect()),
-            (&self.cache.files, vec![grid::file(self.fid, length, &entry.name)]),
+            (
+                &self.cache.files,
+                vec![grid::file(self.fid, length, &entry.name)],
+            ),
             (&self.cache.entries, vec![grid::entry(self.fid, &entry)]),
         ];
         let registration = match self.leased {
@@ -261,6 +262,13 @@ impl Upload {
 pub(crate) fn overdue() -> Find {
     let filter = doc! {"$expr": {"$lt": ["$until", "$$NOW"]}};
     Find::new("looking for uploads that ended", UPLOAD_UNTIL, filter)
+}
+
+/// This registration, unless it was renewed.
+pub(crate) fn overdue_one(fid: ObjectId) -> Document {
+    let mut filter = overdue().filter;
+    filter.insert("_id", fid);
+    filter
 }
 
 /// The chunks of a file.

@@ -1,5 +1,7 @@
 //! Sealed submissions.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use bson::oid::ObjectId;

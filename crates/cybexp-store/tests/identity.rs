@@ -1,5 +1,7 @@
 //! Who may see what.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::slice;

@@ -1,5 +1,7 @@
 //! Indexes that cannot be made.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use bson::doc;

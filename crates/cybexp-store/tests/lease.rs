@@ -1,5 +1,7 @@
 //! Several workers on one queue.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! The life of queries.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

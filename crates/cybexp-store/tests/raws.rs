@@ -1,5 +1,7 @@
 //! The raws that a filter has to see.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! News of work.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::{Duration, Instant};

@@ -2,7 +2,9 @@
 //! each in a collection that holds much else.
 
 mod explain_graph;
+mod explain_identity;
 mod explain_queues;
+mod explain_uploads;
 mod lease;
 mod plan;
 

@@ -98,22 +98,18 @@ pub(crate) fn submission(bytes: usize) -> Submission {
     Submission { entry, sealed }
 }
 
-/// An entry that became a raw.
-pub(crate) fn opened(taken: &SealedEntry) -> Opened {
-    Opened {
-        id: taken.id,
-        raw: Ok(hash("raw")),
-    }
-}
-
-/// The sealed bytes of the next entry, which is then done.
-pub(crate) async fn take_one(cache: &Cache) -> Vec<u8> {
+/// The sealed bytes of all pending entries, in their order; they are done then.
+pub(crate) async fn take_all(cache: &Cache) -> Vec<Vec<u8>> {
     let mut queue = cache.pending().await.unwrap();
-    let Taken::Work(mut taken) = queue.take().await.unwrap() else {
-        panic!("there is work");
-    };
-    let first = taken.swap_remove(0);
-    queue.mark(&[opened(&first)]).await.unwrap();
-    queue.release().await.unwrap();
-    first.read.unwrap().1
+    let mut all = Vec::new();
+    while let Taken::Work(taken) = queue.take().await.unwrap() {
+        let opened = |taken: &SealedEntry| Opened {
+            id: taken.id,
+            raw: Ok(hash("raw")),
+        };
+        let opened: Vec<_> = taken.iter().map(opened).collect();
+        queue.mark(&opened).await.unwrap();
+        all.extend(taken.into_iter().map(|taken| taken.read.unwrap().1));
+    }
+    all
 }

@@ -1,0 +1,88 @@
+//! How fast submissions are stored, and in how much memory: `cargo bench -p cybexp-store --bench upload`.
+#![allow(clippy::print_stdout, reason = "what it prints is its purpose")]
+
+use std::time::{Duration, Instant};
+
+use cybexp_store::{Cache, Incoming, LooseEnds, NewEntry, Server, Submission, Submitter};
+use cybexp_testkit::{mongo_url, unique};
+use futures::future::join_all;
+
+const SMALL: usize = 1000;
+const SMALL_BYTES: usize = 1 << 10;
+const LARGE_BYTES: usize = 50 << 20;
+/// As sealed request bodies come.
+const PIECE: usize = 64 << 10;
+
+#[tokio::main]
+async fn main() {
+    let server = Server::connect(mongo_url(), "bench").await.expect("a URL");
+    let cache = Cache::open(&server, &unique("bench"), "file_entries").await.expect("a cache");
+    let submitter = Submitter::new(&cache);
+    upload(&cache, &submitter, PIECE).await;
+    println!("memory at the beginning: {} MiB", memory_mib("VmRSS"));
+
+    for callers in [1, 50, 200] {
+        let caller = async |n| {
+            for _ in 0..n {
+                submitter.submit(small()).await.expect("it is stored");
+            }
+        };
+        let spent = time(join_all((0..callers).map(|_| caller(SMALL / callers)))).await;
+        let rate = SMALL as f64 / spent.as_secs_f64();
+        println!("{SMALL} of 1 KiB, {callers} callers: {rate:.0}/s");
+    }
+    let alone = async |n| {
+        for _ in 0..n {
+            cache.submit(&[small()]).await.expect("it is stored");
+        }
+    };
+    let spent = time(join_all((0..50).map(|_| alone(SMALL / 50)))).await;
+    let rate = SMALL as f64 / spent.as_secs_f64();
+    println!("{SMALL} of 1 KiB, 50 callers, each with a transaction of its own: {rate:.0}/s");
+    println!("peak memory so far: {} MiB", memory_mib("VmHWM"));
+
+    for uploads in [1, 5] {
+        let all = join_all((0..uploads).map(|_| upload(&cache, &submitter, LARGE_BYTES)));
+        let spent = time(all).await;
+        let rate = (uploads * LARGE_BYTES >> 20) as f64 / spent.as_secs_f64();
+        let peak = memory_mib("VmHWM");
+        println!("{uploads} of 50 MiB at once: {rate:.0} MiB/s, peak memory so far: {peak} MiB");
+    }
+    let loose = cache.loose_ends().await.expect("they are read");
+    assert_eq!(loose, LooseEnds::default());
+}
+
+async fn time<T>(work: impl Future<Output = T>) -> Duration {
+    let began = Instant::now();
+    work.await;
+    began.elapsed()
+}
+
+async fn upload(cache: &Cache, submitter: &Submitter, bytes: usize) {
+    let piece = vec![7; PIECE];
+    let mut incoming = Incoming::new(cache, submitter);
+    for _ in 0..bytes / PIECE {
+        incoming.write(&piece).await.expect("it is written");
+    }
+    incoming.commit(small().entry, None).await.expect("it is stored");
+}
+
+fn small() -> Submission {
+    let entry = NewEntry {
+        name: "cowrie.json".to_owned(),
+        typetag: "cowrie".to_owned(),
+        orgid: "unr".to_owned(),
+        timezone: "UTC".to_owned(),
+        timestamp: 1.5,
+    };
+    let sealed = vec![7; SMALL_BYTES];
+    Submission { entry, sealed }
+}
+
+/// A line of `/proc/self/status`.
+fn memory_mib(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or_default() >> 10
+}
