@@ -1,12 +1,16 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cybexp_service::DaemonArgs;
+use cybexp_service::{CommonArgs, DaemonArgs};
+
+use crate::commands::Tool;
 
 /// CYBEX-P: from raw threat data to one graph, and answers from it
 #[derive(Parser)]
 #[command(name = "cybexp", version)]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -15,6 +19,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Show the whole suite at work on sample data, on a MongoDB of its own that vanishes afterwards
     Demo(DemoArgs),
+    /// Run the whole suite on this machine, with a MongoDB of its own unless the configuration names one
+    Up(crate::up::UpArgs),
+    #[command(flatten)]
+    Tool(Tool),
     /// Run one daemon as a child of this program
     #[command(hide = true)]
     Daemon(ChildArgs),
@@ -38,6 +46,7 @@ pub(crate) struct ChildArgs {
 /// The daemons that this program can run as its children.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Daemon {
+    Api,
     Archive,
     Analytics,
     Report,
@@ -45,10 +54,11 @@ pub(crate) enum Daemon {
 
 impl Daemon {
     /// In the order in which data walks through them, which is also the order of stopping.
-    pub(crate) const ALL: [Self; 3] = [Self::Archive, Self::Analytics, Self::Report];
+    pub(crate) const ALL: [Self; 4] = [Self::Api, Self::Archive, Self::Analytics, Self::Report];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Api => cybexp_api::NAME,
             Self::Archive => cybexp_archive::NAME,
             Self::Analytics => cybexp_analytics::NAME,
             Self::Report => cybexp_report::NAME,

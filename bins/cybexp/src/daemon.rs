@@ -3,10 +3,10 @@
 //! Each child holds the reading end of a pipe as its standard input. When the owner ends, in whatever way, the
 //! pipe closes and the child stops as if asked to.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ use crate::cli::{ChildArgs, Daemon};
 
 /// Longer than a daemon's own grace.
 const STOP: Duration = Duration::from_secs(15);
+/// A daemon that has run so long was well; also the longest wait before it is started again.
+const STABLE: Duration = Duration::from_secs(60);
 
 /// The child's side: runs the daemon until it is asked to stop or its owner is gone.
 pub(crate) fn main(child: ChildArgs) -> ExitCode {
@@ -28,60 +30,146 @@ pub(crate) fn main(child: ChildArgs) -> ExitCode {
     });
     let (name, args) = (child.which.name(), child.args);
     match child.which {
+        Daemon::Api => run_daemon(name, args, cybexp_api::run),
         Daemon::Archive => run_daemon(name, args, cybexp_archive::run),
         Daemon::Analytics => run_daemon(name, args, cybexp_analytics::run),
         Daemon::Report => run_daemon(name, args, cybexp_report::run),
     }
 }
 
+/// Where the daemons log.
+pub(crate) enum Logs {
+    /// To this process's own standard error.
+    Terminal,
+    /// To files of their name in this folder.
+    Files(PathBuf),
+}
+
 /// The owner's side: daemons that stop when this is dropped.
-pub(crate) struct Children(Vec<(Daemon, Child, std::path::PathBuf)>);
+pub(crate) struct Children {
+    program: PathBuf,
+    config: PathBuf,
+    logs: Logs,
+    running: Vec<Running>,
+}
+
+struct Running {
+    daemon: Daemon,
+    child: Child,
+    since: Instant,
+    /// How often in a row it ended soon after its start.
+    failures: u32,
+    /// When to start it again, once it has ended.
+    again: Option<Instant>,
+}
 
 impl Children {
-    /// Starts the daemons, which log into files of their name in `logs`.
-    pub(crate) fn start(daemons: &[Daemon], config: &Path, logs: &Path) -> anyhow::Result<Self> {
+    /// Starts the daemons.
+    pub(crate) fn start(daemons: &[Daemon], config: &Path, logs: Logs) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let mut children = Self(Vec::new());
+        let mut children = Self {
+            program,
+            config: config.to_owned(),
+            logs,
+            running: Vec::new(),
+        };
         for &daemon in daemons {
-            let name = daemon.name();
-            let log = logs.join(format!("{name}.log"));
-            let file = File::create(&log).with_context(|| log.display().to_string())?;
-            let child = Command::new(&program)
-                .args(["daemon", name, "--config"])
-                .arg(config)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(file)
-                // Ctrl-C in the terminal is for the owner, who then stops them in order
-                .process_group(0)
-                .spawn()
-                .with_context(|| format!("cannot start {name}"))?;
-            children.0.push((daemon, child, log));
+            let child = children.spawn(daemon)?;
+            children.running.push(Running {
+                daemon,
+                child,
+                since: Instant::now(),
+                failures: 0,
+                again: None,
+            });
         }
         Ok(children)
     }
 
+    fn spawn(&self, daemon: Daemon) -> anyhow::Result<Child> {
+        let name = daemon.name();
+        let stderr = match &self.logs {
+            Logs::Terminal => Stdio::inherit(),
+            Logs::Files(folder) => {
+                let file = log_file(folder, daemon);
+                let log = OpenOptions::new().append(true).create(true).open(&file);
+                log.with_context(|| file.display().to_string())?.into()
+            }
+        };
+        Command::new(&self.program)
+            .args(["daemon", name, "--config"])
+            .arg(&self.config)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            // Ctrl-C in the terminal is for the owner, who then stops them in order
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))
+    }
+
     /// An error, with the end of its log, if one of them has ended by itself.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
-        for (daemon, child, log) in &mut self.0 {
-            if let Some(status) = child.try_wait()? {
+        for running in &mut self.running {
+            if let Some(status) = running.child.try_wait()? {
+                let name = running.daemon.name();
+                let Logs::Files(folder) = &self.logs else {
+                    bail!("{name} ended with {status}");
+                };
+                let log = log_file(folder, running.daemon);
                 let log = std::fs::read_to_string(log).unwrap_or_default();
                 let lines: Vec<&str> = log.lines().collect();
                 let end = lines[lines.len().saturating_sub(10)..].join("\n");
-                bail!(
-                    "{} ended with {status}; the end of its log:\n{end}",
-                    daemon.name()
-                );
+                bail!("{name} ended with {status}; the end of its log:\n{end}");
             }
         }
         Ok(())
     }
 
+    /// Starts again what has ended by itself: at once, or with back-off when it keeps ending.
+    pub(crate) fn revive(&mut self) {
+        for i in 0..self.running.len() {
+            let running = &mut self.running[i];
+            match (running.child.try_wait(), running.again) {
+                (Ok(None), _) => continue,
+                (status, None) => {
+                    let name = running.daemon.name();
+                    let lived = running.since.elapsed() > STABLE;
+                    running.failures = if lived { 0 } else { running.failures + 1 };
+                    let wait = Duration::from_secs(1 << running.failures.min(6)).min(STABLE);
+                    running.again = Some(Instant::now() + wait);
+                    let status = status
+                        .ok()
+                        .flatten()
+                        .map(|s| s.to_string())
+                        .unwrap_or_default();
+                    let seconds = wait.as_secs();
+                    anstream::eprintln!(
+                        "{name} ended with {status}; starting it again in {seconds} s"
+                    );
+                }
+                (_, Some(again)) if Instant::now() >= again => {
+                    let daemon = running.daemon;
+                    let child = self.spawn(daemon);
+                    let running = &mut self.running[i];
+                    running.again = None;
+                    running.since = Instant::now();
+                    match child {
+                        Ok(child) => running.child = child,
+                        Err(error) => anstream::eprintln!("{error:#}"),
+                    }
+                }
+                (_, Some(_)) => {}
+            }
+        }
+    }
+
     /// Stops them one after the other, each when it is done with the work in hand.
     pub(crate) fn stop(&mut self) {
-        for (_, child, _) in &mut self.0 {
-            let pid = Pid::from_raw(child.id().cast_signed());
-            let _ = kill(pid, Signal::SIGTERM);
+        for Running { child, .. } in &mut self.running {
+            if let Ok(None) = child.try_wait() {
+                let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
+            }
             let since = Instant::now();
             while matches!(child.try_wait(), Ok(None)) && since.elapsed() < STOP {
                 std::thread::sleep(Duration::from_millis(20));
@@ -89,8 +177,12 @@ impl Children {
             let _ = child.kill();
             let _ = child.wait();
         }
-        self.0.clear();
+        self.running.clear();
     }
+}
+
+fn log_file(folder: &Path, daemon: Daemon) -> PathBuf {
+    folder.join(format!("{}.log", daemon.name()))
 }
 
 impl Drop for Children {

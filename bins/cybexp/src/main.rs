@@ -1,16 +1,24 @@
 //! The person's tool.
 
 mod cli;
+mod client;
+mod commands;
 mod daemon;
 mod demo;
+mod term;
+mod tree;
+mod up;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match cli::Cli::parse().command {
+    let cli::Cli { common, command } = cli::Cli::parse();
+    match command {
         cli::Command::Demo(args) => demo::main(&args),
+        cli::Command::Up(args) => up::main(&args, common.config),
+        cli::Command::Tool(tool) => commands::main(tool, &common),
         cli::Command::Daemon(args) => daemon::main(args),
     }
 }

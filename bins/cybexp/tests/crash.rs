@@ -19,18 +19,27 @@ const DAEMONS: [&str; 2] = ["archive", "analytics"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn daemons_killed_at_work_lose_nothing_and_repeat_nothing() {
-    let (records, kills) = (size("CYBEXP_CRASH_RECORDS", 4000), size("CYBEXP_CRASH_KILLS", 8));
+    let (records, kills) = (
+        size("CYBEXP_CRASH_RECORDS", 4000),
+        size("CYBEXP_CRASH_KILLS", 8),
+    );
     let lines = cowrie::records(records, 1);
 
     let since = Instant::now();
     let calm = undisturbed(&lines).await;
-    eprintln!("{records} records undisturbed: {:.1} s", since.elapsed().as_secs_f64());
+    eprintln!(
+        "{records} records undisturbed: {:.1} s",
+        since.elapsed().as_secs_f64()
+    );
 
     let since = Instant::now();
     let (site, hits) = disturbed(&lines, kills).await;
     let took = since.elapsed().as_secs_f64();
     eprintln!("{records} records, {kills} kills, {hits} of them at work: {took:.1} s");
-    assert!(hits * 2 > kills, "only {hits} of {kills} kills interrupted anything");
+    assert!(
+        hits * 2 > kills,
+        "only {hits} of {kills} kills interrupted anything"
+    );
 
     let rows = site.archive.census().await.unwrap();
     for pair in rows.windows(2) {
@@ -38,20 +47,29 @@ async fn daemons_killed_at_work_lose_nothing_and_repeat_nothing() {
         assert!(!same, "there twice: {pair:?}");
     }
     assert_same(&calm, &rows);
-    assert_eq!(rows.iter().filter(|row| row.itype == "raw").count(), records);
+    assert_eq!(
+        rows.iter().filter(|row| row.itype == "raw").count(),
+        records
+    );
     assert_eq!(site.cache.refused(1).await.unwrap(), []);
 }
 
 fn size(variable: &str, default: usize) -> usize {
     let given = env::var(variable).ok();
-    given.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{variable}={text}")))
+    given.map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{variable}={text}"))
+    })
 }
 
 async fn undisturbed(lines: &[String]) -> Vec<CensusRow> {
     let site = Site::new("calm", json!({})).await;
     submit(&site, lines).await;
     for daemon in DAEMONS {
-        assert!(Daemon::start(CYBEXP, &["daemon", daemon, "--once"], &site).wait().success());
+        assert!(
+            Daemon::start(CYBEXP, &["daemon", daemon, "--once"], &site)
+                .wait()
+                .success()
+        );
     }
     assert_eq!(pending(&site).await, 0);
     site.archive.census().await.unwrap()
@@ -104,13 +122,24 @@ async fn lessees(site: &Site, daemon: usize) -> BTreeSet<String> {
 async fn pending(site: &Site) -> u64 {
     let mut pending = site.cache.count_pending().await.unwrap();
     for filter in FILTERS {
-        pending += site.archive.count_pending(&filter.id(), filter.typetags()).await.unwrap();
+        pending += site
+            .archive
+            .count_pending(&filter.id(), filter.typetags())
+            .await
+            .unwrap();
     }
     pending
 }
 
 fn assert_same(calm: &[CensusRow], rows: &[CensusRow]) {
     let differ = calm.iter().zip(rows).find(|(calm, row)| calm != row);
-    assert!(differ.is_none(), "undisturbed, and after kills: {differ:#?}");
-    assert_eq!(calm.len(), rows.len(), "documents undisturbed, and after kills");
+    assert!(
+        differ.is_none(),
+        "undisturbed, and after kills: {differ:#?}"
+    );
+    assert_eq!(
+        calm.len(),
+        rows.len(),
+        "documents undisturbed, and after kills"
+    );
 }

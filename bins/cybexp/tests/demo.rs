@@ -25,7 +25,10 @@ struct Demo {
 
 impl Demo {
     fn start(args: &[&str]) -> Self {
-        let folder = tempfile::Builder::new().prefix("cybexp-test-demo-").tempdir().unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("cybexp-test-demo-")
+            .tempdir()
+            .unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_cybexp"))
             .arg("demo")
             .args(args)
@@ -35,7 +38,11 @@ impl Demo {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
-        Self { child, lines, folder }
+        Self {
+            child,
+            lines,
+            folder,
+        }
     }
 
     /// Reads what it prints up to the line that holds this.
@@ -67,7 +74,10 @@ impl Demo {
                 return (status, rest);
             }
             let left = format!("{processes:?} {files:?}");
-            assert!(since.elapsed() < Duration::from_secs(60), "left behind: {left}");
+            assert!(
+                since.elapsed() < Duration::from_secs(60),
+                "left behind: {left}"
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -90,15 +100,32 @@ fn processes(folder: &Path) -> Vec<(u32, String)> {
 fn listening(pids: impl Iterator<Item = u32>) -> Vec<String> {
     let mut sockets = HashSet::new();
     for pid in pids {
-        for fd in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
+        for fd in fs::read_dir(format!("/proc/{pid}/fd"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let target = fs::read_link(fd.path()).unwrap_or_default();
             let target = target.to_string_lossy();
-            sockets.extend(target.strip_prefix("socket:[").map(|inode| inode.replace(']', "")));
+            sockets.extend(
+                target
+                    .strip_prefix("socket:[")
+                    .map(|inode| inode.replace(']', "")),
+            );
         }
     }
     let mut addresses = Vec::new();
-    for table in ["/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6"] {
-        for line in fs::read_to_string(table).unwrap_or_default().lines().skip(1) {
+    for table in [
+        "/proc/net/tcp",
+        "/proc/net/tcp6",
+        "/proc/net/udp",
+        "/proc/net/udp6",
+    ] {
+        for line in fs::read_to_string(table)
+            .unwrap_or_default()
+            .lines()
+            .skip(1)
+        {
             let fields: Vec<&str> = line.split_whitespace().collect();
             // 0A: LISTEN, 07: of UDP, that it is bound
             if sockets.contains(fields[9]) && matches!(fields[3], "0A" | "07") {
@@ -141,9 +168,21 @@ fn it_listens_on_loopback_alone_and_stops_when_interrupted() {
     let mut demo = Demo::start(&[]);
     demo.read_to("The suite stays up until Ctrl-C");
     let processes = processes(demo.folder.path());
-    let programs = |name: &str| processes.iter().filter(|(_, line)| line.contains(name)).count();
-    assert_eq!((programs("daemon archive"), programs("daemon report")), (1, 1), "{processes:?}");
-    let pids = processes.iter().map(|(pid, _)| *pid).chain([demo.child.id()]);
+    let programs = |name: &str| {
+        processes
+            .iter()
+            .filter(|(_, line)| line.contains(name))
+            .count()
+    };
+    assert_eq!(
+        (programs("daemon archive"), programs("daemon report")),
+        (1, 1),
+        "{processes:?}"
+    );
+    let pids = processes
+        .iter()
+        .map(|(pid, _)| *pid)
+        .chain([demo.child.id()]);
     let addresses = listening(pids);
     assert!(!addresses.is_empty(), "MongoDB listens");
     for address in addresses {
@@ -151,7 +190,10 @@ fn it_listens_on_loopback_alone_and_stops_when_interrupted() {
         let loopback = u32::from_be_bytes([127, 0, 0, 1]).swap_bytes();
         let ipv6 = "00000000000000000000000001000000:";
         let ipv4 = format!("{loopback:08X}:");
-        assert!(address.starts_with(&ipv4) || address.starts_with(ipv6), "{address}");
+        assert!(
+            address.starts_with(&ipv4) || address.starts_with(ipv6),
+            "{address}"
+        );
     }
     demo.signal(Signal::SIGINT);
     assert_eq!(demo.end().0.code(), Some(0));
@@ -180,7 +222,12 @@ fn interrupted_in_the_middle_it_clears_up() {
 
 #[test]
 fn killed_in_the_middle_it_leaves_nothing_behind() {
-    for after in ["MongoDB runs on", "daemons started", "records sealed", "What was made of it"] {
+    for after in [
+        "MongoDB runs on",
+        "daemons started",
+        "records sealed",
+        "What was made of it",
+    ] {
         let mut demo = Demo::start(&["--exit"]);
         demo.read_to(after);
         demo.signal(Signal::SIGKILL);

@@ -44,7 +44,12 @@ fn free_ports<const N: usize>() -> [u16; N] {
 
 /// A `metrics` section with an address for each daemon.
 fn metrics(ports: [u16; 3]) -> Value {
-    let address = |n: usize| (DAEMONS[n].to_owned(), json!(format!("127.0.0.1:{}", ports[n])));
+    let address = |n: usize| {
+        (
+            DAEMONS[n].to_owned(),
+            json!(format!("127.0.0.1:{}", ports[n])),
+        )
+    };
     Value::Object([0, 1, 2].map(address).into_iter().collect())
 }
 
@@ -67,7 +72,10 @@ async fn get(port: u16, path: &str) -> (u16, String) {
 }
 
 async fn ready(port: u16) {
-    eventually("a ready daemon", || async { get(port, "readyz").await.0 == 200 }).await;
+    eventually("a ready daemon", || async {
+        get(port, "readyz").await.0 == 200
+    })
+    .await;
 }
 
 fn stops(daemon: Daemon, name: &str) {
@@ -75,7 +83,11 @@ fn stops(daemon: Daemon, name: &str) {
     let status = daemon.terminate();
     assert_eq!(status.code(), Some(0), "{name}");
     // 10 s of grace; the rest is for a slow machine
-    assert!(since.elapsed() < Duration::from_secs(15), "{name}: {:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(15),
+        "{name}: {:?}",
+        since.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -88,19 +100,38 @@ async fn every_daemon_is_ready_tells_what_it_does_and_stops_when_asked() {
         assert_eq!(get(port, "healthz").await, (200, "ok\n".to_owned()));
         assert_eq!(get(port, "nothing").await.0, 404);
     }
-    site.submit("cowrie", [record(1).as_str(), "no record"]).await;
+    site.submit("cowrie", [record(1).as_str(), "no record"])
+        .await;
     let [archive, analytics, report] = ports;
     let has = |port: u16, line: &'static str| async move {
-        eventually(line, || async { get(port, "metrics").await.1.contains(line) }).await;
+        eventually(line, || async {
+            get(port, "metrics").await.1.contains(line)
+        })
+        .await;
     };
     has(archive, "cybexp_archive_entries_total{outcome=\"raw\"} 2").await;
     has(archive, "# TYPE cybexp_archive_lag_seconds gauge").await;
     has(archive, "cybexp_archive_step_seconds_count").await;
-    has(analytics, "cybexp_analytics_raws_total{filter=\"cowrie\",outcome=\"done\"} 1").await;
-    has(analytics, "cybexp_analytics_raws_total{filter=\"cowrie\",outcome=\"refused\"} 1").await;
-    has(analytics, "cybexp_analytics_instances_total{outcome=\"new\"}").await;
+    has(
+        analytics,
+        "cybexp_analytics_raws_total{filter=\"cowrie\",outcome=\"done\"} 1",
+    )
+    .await;
+    has(
+        analytics,
+        "cybexp_analytics_raws_total{filter=\"cowrie\",outcome=\"refused\"} 1",
+    )
+    .await;
+    has(
+        analytics,
+        "cybexp_analytics_instances_total{outcome=\"new\"}",
+    )
+    .await;
     has(analytics, "cybexp_analytics_lag_seconds{filter=\"cowrie\"}").await;
-    let wrong = Query { userid: "nobody".to_owned(), ..query(&site, 1) };
+    let wrong = Query {
+        userid: "nobody".to_owned(),
+        ..query(&site, 1)
+    };
     site.queries.put(&[query(&site, 1), wrong]).await.unwrap();
     has(report, "cybexp_report_queries_total{outcome=\"ready\"} 1").await;
     has(report, "cybexp_report_queries_total{outcome=\"failed\"} 1").await;
@@ -120,8 +151,16 @@ async fn once_with_nothing_to_do_is_done() {
     let site = Site::new("once", json!({})).await;
     for name in DAEMONS {
         let since = Instant::now();
-        assert_eq!(start(&site, name, &["--once"]).wait().code(), Some(0), "{name}");
-        assert!(since.elapsed() < Duration::from_secs(20), "{name}: {:?}", since.elapsed());
+        assert_eq!(
+            start(&site, name, &["--once"]).wait().code(),
+            Some(0),
+            "{name}"
+        );
+        assert!(
+            since.elapsed() < Duration::from_secs(20),
+            "{name}: {:?}",
+            since.elapsed()
+        );
     }
 }
 
@@ -129,12 +168,24 @@ async fn once_with_nothing_to_do_is_done() {
 async fn a_wrong_configuration_is_told_by_file_and_key() {
     let site = Site::new("wrong", json!({})).await;
     let ends = |name: &str, code: i32, said: &[&str]| {
-        assert_eq!(start(&site, name, &[]).wait().code(), Some(code), "{name}: {said:?}");
+        assert_eq!(
+            start(&site, name, &[]).wait().code(),
+            Some(code),
+            "{name}: {said:?}"
+        );
         let log = log(&site, name);
-        assert!(said.iter().all(|said| log.contains(said)), "{name}: {said:?} in {log}");
-        assert_eq!(log.lines().filter(|line| !line.contains("started")).count(), 1, "{log}");
+        assert!(
+            said.iter().all(|said| log.contains(said)),
+            "{name}: {said:?} in {log}"
+        );
+        assert_eq!(
+            log.lines().filter(|line| !line.contains("started")).count(),
+            1,
+            "{log}"
+        );
     };
-    let good: Value = serde_json::from_str(&std::fs::read_to_string(&site.config).unwrap()).unwrap();
+    let good: Value =
+        serde_json::from_str(&std::fs::read_to_string(&site.config).unwrap()).unwrap();
     let file = site.config.to_str().unwrap();
     for (section, key, value) in [
         ("report", "lease_s", json!("a minute")),
@@ -159,7 +210,11 @@ async fn a_wrong_configuration_is_told_by_file_and_key() {
     std::fs::write(&site.config, good.to_string()).unwrap();
     let key = site.folder.path().join("priv.pem");
     for remove in [true, false] {
-        let made = if remove { std::fs::remove_file(&key) } else { std::fs::write(&key, "no key") };
+        let made = if remove {
+            std::fs::remove_file(&key)
+        } else {
+            std::fs::write(&key, "no key")
+        };
         made.unwrap();
         ends("archive", 1, &[key.to_str().unwrap()]);
         ends("report", 1, &[key.to_str().unwrap()]);
@@ -168,8 +223,15 @@ async fn a_wrong_configuration_is_told_by_file_and_key() {
 
 /// A MongoDB of the test's own, that can go away.
 async fn mongod(folder: &Path, port: u16) -> Mongod {
-    let options = Options { port: Some(port), cache_gb: 0.25, ..Options::new(folder) };
-    tokio::task::spawn_blocking(move || mongo_local::start(&options)).await.unwrap().unwrap()
+    let options = Options {
+        port: Some(port),
+        cache_gb: 0.25,
+        ..Options::new(folder)
+    };
+    tokio::task::spawn_blocking(move || mongo_local::start(&options))
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -187,8 +249,15 @@ async fn a_mongodb_that_is_away_at_the_start_is_waited_for() {
     for (port, name) in ports.into_iter().zip(DAEMONS) {
         eventually("a complaint", || async { complaints(name) == 1 }).await;
         let (status, body) = get(port, "readyz").await;
-        assert!(status == 503 && body.contains("database"), "{name}: {status} {body}");
-        assert_eq!(get(port, "healthz").await.0, 200, "{name} waits, but it lives");
+        assert!(
+            status == 503 && body.contains("database"),
+            "{name}: {status} {body}"
+        );
+        assert_eq!(
+            get(port, "healthz").await.0,
+            200,
+            "{name} waits, but it lives"
+        );
     }
     // time for two tries more
     tokio::time::sleep(Duration::from_secs(6)).await;
@@ -196,7 +265,11 @@ async fn a_mongodb_that_is_away_at_the_start_is_waited_for() {
     for (port, name) in ports.into_iter().zip(DAEMONS) {
         ready(port).await;
         assert_eq!(complaints(name), 1, "said once: {}", log(&site, name));
-        assert!(log(&site, name).contains("database is back"), "{}", log(&site, name));
+        assert!(
+            log(&site, name).contains("database is back"),
+            "{}",
+            log(&site, name)
+        );
     }
     // one that is asked to stop while it waits stops too
     server.stop().unwrap();
@@ -216,22 +289,36 @@ async fn a_mongodb_that_dies_in_the_middle_loses_nothing() {
     let more = json!({"report": {"lease_s": 2, "max_concurrent": 4}});
     let site = Site::on(&url, "died", more).await;
     let texts: Vec<String> = (0..RECORDS).map(record).collect();
-    site.submit("cowrie", texts.iter().map(String::as_str)).await;
+    site.submit("cowrie", texts.iter().map(String::as_str))
+        .await;
     let queries: Vec<Query> = (0..QUERIES).map(|n| query(&site, n)).collect();
     site.queries.put(&queries).await.unwrap();
 
     let daemons = DAEMONS.map(|name| start(&site, name, &[]));
     let stored = site.collection("tahoe", "instance").await;
     let count = |itype: &'static str| stored.count_documents(doc! {"itype": itype}).into_future();
-    eventually("some events", || async { count("event").await.is_ok_and(|count| count > 0) }).await;
-    kill(Pid::from_raw(server.pid().try_into().unwrap()), Signal::SIGKILL).unwrap();
+    eventually("some events", || async {
+        count("event").await.is_ok_and(|count| count > 0)
+    })
+    .await;
+    kill(
+        Pid::from_raw(server.pid().try_into().unwrap()),
+        Signal::SIGKILL,
+    )
+    .unwrap();
     let _ = server.stop();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let _server = mongod(folder.path(), port).await;
 
-    eventually("all entries", || async { site.cache.count_pending().await.is_ok_and(|n| n == 0) }).await;
+    eventually("all entries", || async {
+        site.cache.count_pending().await.is_ok_and(|n| n == 0)
+    })
+    .await;
     let pending = || site.archive.count_pending("cowrie@1", &["cowrie"]);
-    eventually("all raws", || async { pending().await.is_ok_and(|count| count == 0) }).await;
+    eventually("all raws", || async {
+        pending().await.is_ok_and(|count| count == 0)
+    })
+    .await;
     assert_eq!(count("raw").await.unwrap(), RECORDS as u64);
     assert_eq!(count("event").await.unwrap(), RECORDS as u64);
     assert_eq!(count("session").await.unwrap(), RECORDS as u64 / 10);
@@ -239,7 +326,10 @@ async fn a_mongodb_that_dies_in_the_middle_loses_nothing() {
     assert_eq!(site.archive.refused(&["cowrie"], 10).await.unwrap(), []);
     // each session has its ten events, so no merge was lost
     let whole = doc! {"itype": "session", "_ref": {"$size": 10 + 2}};
-    assert_eq!(stored.count_documents(whole).await.unwrap(), RECORDS as u64 / 10);
+    assert_eq!(
+        stored.count_documents(whole).await.unwrap(),
+        RECORDS as u64 / 10
+    );
     for query in &queries {
         let hash = query.to_object().unwrap().hash();
         let answered = || async {

@@ -1,25 +1,36 @@
-//! `cybexp demo`: the whole suite at work on sample data.
+//! `cybexp demo`: the suite of `cybexp up`, in a folder that vanishes, at work on sample data.
 
-mod ask;
 mod sample;
 mod show;
-mod world;
 
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use cybexp_filters::FILTERS;
+use cybexp_store::{Archive, Cache, Server};
+use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use reqwest::multipart::Part;
+use secrecy::SecretString;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::DemoArgs;
-use world::World;
+use crate::cli::{Daemon, DemoArgs};
+use crate::client::{About, Client};
+use crate::up::asked_to_stop;
+use crate::up::setup::First;
+use crate::up::suite::{Place, Suite};
 
 /// How long nothing may move before the demo gives up.
 const STUCK: Duration = Duration::from_secs(60);
+/// How long a report may take.
+const REPORT: Duration = Duration::from_secs(60);
+/// Submissions on their way at once.
+const AT_ONCE: usize = 16;
+/// Enough for a demo.
+const KEY_BITS: u32 = 2048;
 
 pub(crate) fn main(args: &DemoArgs) -> ExitCode {
     let outcome = Runtime::new()
@@ -35,120 +46,172 @@ pub(crate) fn main(args: &DemoArgs) -> ExitCode {
 }
 
 async fn run(args: &DemoArgs) -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut stop = std::pin::pin!(async {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    });
-    let mut world = tokio::select! {
-        world = World::start() => world?,
+    let mut stop = std::pin::pin!(asked_to_stop()?);
+    let mut suite = tokio::select! {
+        suite = start() => suite?,
         () = &mut stop => return Ok(()),
     };
     let shown = tokio::select! {
-        shown = show_all(&mut world) => shown,
-        () = &mut stop => return world.stop().await,
+        shown = show_all(&mut suite) => shown,
+        () = &mut stop => return suite.stop().await,
     };
     if shown.is_ok() && !args.exit {
-        show::stay(&world);
+        show::stay(&suite);
         stop.await;
         show::line("stopping");
     }
-    let stopped = world.stop().await;
+    let stopped = suite.stop().await;
     shown.and(stopped)
 }
 
-async fn show_all(world: &mut World) -> anyhow::Result<()> {
+async fn start() -> anyhow::Result<Suite> {
+    let since = Instant::now();
+    // let go again at once: the API takes it a moment later
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let listen = format!("127.0.0.1:{port}");
+    let first = First {
+        orgname: "demo",
+        admin: "analyst@demo.example",
+        key_bits: KEY_BITS,
+        more: json!({"api": {"url": format!("http://{listen}/"), "listen": listen}}),
+    };
+    let suite = Suite::start(Place::Nowhere, &first, show::line).await?;
+    let names = Daemon::ALL.map(Daemon::name).join(", ");
+    show::done(
+        &format!("MongoDB, keys, organisation, {names}: all up"),
+        since.elapsed(),
+    );
+    Ok(suite)
+}
+
+async fn show_all(suite: &mut Suite) -> anyhow::Result<()> {
+    let made = suite
+        .accounts
+        .as_ref()
+        .context("a new suite has new accounts")?;
+    let token = SecretString::from(made.token.clone());
+    let orgid = made.org.hash().to_string();
+    let client = Client::new(suite.config.api.url.clone(), Some(token))?;
+    let (cache, archive) = databases(suite).await?;
+
     let records = sample::records();
-    submit(world, &records).await?;
-    follow(world, records.len() as u64).await?;
+    submit(&client, &orgid, &records).await?;
+    follow(suite, &cache, &archive, records.len() as u64).await?;
 
     show::title("What was made of it");
-    show::tally(&world.archive.tally().await?);
+    show::tally(&archive.tally().await?);
     show::title("What was set aside");
-    let typetags: Vec<&str> = FILTERS
-        .iter()
-        .flat_map(|filter| filter.typetags())
-        .copied()
-        .collect();
-    let mut refused = world.cache.refused(100).await?;
-    refused.extend(world.archive.refused(&typetags, 100).await?);
+    let mut refused = cache.refused(100).await?;
+    for filter in FILTERS {
+        refused.extend(archive.refused(filter.typetags(), 100).await?);
+    }
     show::refused(&refused);
 
     let url = sample::PHISHING_URL;
     show::title("How often was this URL seen?");
     let question = json!({"sub_type": "url", "data": url});
-    let (count, took) = ask::ask(world, "count", &question).await?;
-    show::question("count", &question);
+    let (count, took) = ask(&client, "count", &question).await?;
     show::count(url, &count, took);
 
     show::title("What is it related to?");
     let question = json!({"sub_type": "url", "data": url, "level": 2, "summary_graph": true});
-    let (related, took) = ask::ask(world, "related", &question).await?;
-    show::question("related", &question);
+    let (related, took) = ask(&client, "related", &question).await?;
     show::tree(url, &related, took);
     show::where_to_go_on();
     Ok(())
 }
 
-async fn submit(world: &World, records: &[sample::Record]) -> anyhow::Result<()> {
+/// Where the demo looks how far the daemons are, and what they made.
+async fn databases(suite: &Suite) -> anyhow::Result<(Cache, Archive)> {
+    let (cache, archive) = (suite.config.cache_db()?, suite.config.tahoe_db()?);
+    let server = Server::connect(cache.url.expose(), "cybexp-demo").await?;
+    Ok((
+        Cache::open(&server, &cache.db, &cache.coll).await?,
+        Archive::open(&server, &archive.db, &archive.coll).await?,
+    ))
+}
+
+async fn submit(client: &Client, orgid: &str, records: &[sample::Record]) -> anyhow::Result<()> {
     let since = Instant::now();
-    let bar = bar("sealing and submitting", records.len() as u64);
-    for part in records.chunks(100) {
-        let submissions = part
-            .iter()
-            .map(|record| world.seal(record))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        world.cache.submit(&submissions).await?;
-        bar.inc(part.len() as u64);
-    }
+    let bar = bar("posting to the API", records.len() as u64);
+    let posts = records.iter().map(|record| {
+        let about = About {
+            typetag: record.typetag.to_owned(),
+            orgid: orgid.to_owned(),
+            timezone: "UTC".to_owned(),
+        };
+        let bar = bar.clone();
+        async move {
+            let file = Part::text(record.text);
+            client.submit(&about, record.file.to_owned(), file).await?;
+            bar.inc(1);
+            anyhow::Ok(())
+        }
+    });
+    let posts = posts.collect::<Vec<_>>();
+    stream::iter(posts)
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await?;
     bar.finish_and_clear();
     show::done(
-        &format!("{} records sealed and submitted", records.len()),
+        &format!("{} records posted to the API", records.len()),
         since.elapsed(),
     );
     Ok(())
 }
 
 /// Watches the daemons until everything is done.
-async fn follow(world: &mut World, records: u64) -> anyhow::Result<()> {
+async fn follow(
+    suite: &mut Suite,
+    cache: &Cache,
+    archive: &Archive,
+    records: u64,
+) -> anyhow::Result<()> {
     let since = Instant::now();
     let mut moved = (Instant::now(), 0);
-    let archived = bar("opening and archiving", records);
+    let bar = bar("opening and archiving", records);
     loop {
-        world.children.check()?;
-        let left = world.cache.count_pending().await?;
-        archived.set_position(records - left.min(records));
+        suite.children.check()?;
+        let entries = cache.count_pending().await?;
         let mut raws = 0;
         for filter in FILTERS {
-            raws += world
-                .archive
+            raws += archive
                 .count_pending(&filter.id(), filter.typetags())
                 .await?;
         }
-        if left == 0 && raws == 0 {
+        if entries == 0 && raws == 0 {
             break;
         }
-        archived.set_message(if left > 0 {
-            "opening and archiving"
-        } else {
-            "making the graph"
-        });
-        if moved.1 != left + raws {
-            moved = (Instant::now(), left + raws);
+        let (message, left) = match entries {
+            0 => ("making the graph", raws),
+            _ => ("opening and archiving", entries),
+        };
+        bar.set_message(message);
+        bar.set_position(records - left.min(records));
+        if moved.1 != entries + raws {
+            moved = (Instant::now(), entries + raws);
         }
-        anyhow::ensure!(
+        ensure!(
             moved.0.elapsed() < STUCK,
             "nothing has moved for {} s",
             STUCK.as_secs()
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    archived.finish_and_clear();
+    bar.finish_and_clear();
     show::done("opened, archived and made into a graph", since.elapsed());
     Ok(())
+}
+
+async fn ask(client: &Client, qtype: &str, data: &Value) -> anyhow::Result<(Value, Duration)> {
+    show::line(&format!(
+        "POST /query {}",
+        json!({"type": qtype, "data": data})
+    ));
+    let since = Instant::now();
+    let mut report = client.ask(qtype, data, false, REPORT).await?;
+    Ok((report["data"].take(), since.elapsed()))
 }
 
 fn bar(message: &'static str, length: u64) -> ProgressBar {

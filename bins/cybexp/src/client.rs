@@ -1,0 +1,232 @@
+//! The API, as a program that uses it sees it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use reqwest::multipart::{Form, Part};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::term;
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// The longest that one question may take; the API answers "check back later" long before.
+const ANSWER: Duration = Duration::from_secs(120);
+/// The longest that one submission may take.
+const SUBMIT: Duration = Duration::from_secs(600);
+/// Between two times of asking the same.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Why there is no answer, or not the one that was hoped for. Says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// Nobody answered, or not to the end.
+    #[error(
+        "cannot reach the API at {url}: {reason}; is cybexp-api running? (`cybexp up` starts the whole suite, \
+         `cybexp doctor` tells what is missing, --url or api.url of the configuration says where it is)"
+    )]
+    Unreachable { url: Url, reason: String },
+    /// Nobody that it knows, or nobody who may.
+    #[error(
+        "the API says \"{0}\" (401); is the token that of the right user? `cybexp token EMAIL` makes one, and it is \
+         given with --token-file, in $CYBEXP_TOKEN or as api.token of the configuration"
+    )]
+    Unauthorized(String),
+    /// Something else is there, or the API is of another version.
+    #[error(
+        "there is no such path at {0}: does --url or api.url of the configuration name the API?"
+    )]
+    NotTheApi(Url),
+    /// The request is refused, and will be if it comes again.
+    #[error("{message} ({})", status.as_u16())]
+    Refused { status: StatusCode, message: String },
+    /// The API is in trouble.
+    #[error("the API says \"{message}\" ({}); its log tells more", status.as_u16())]
+    Failed { status: StatusCode, message: String },
+}
+
+impl ClientError {
+    /// Whether the same request may succeed later.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Failed { .. })
+    }
+}
+
+/// What is said of every submission of a kind.
+#[derive(Debug, Clone)]
+pub(crate) struct About {
+    pub(crate) typetag: String,
+    /// The organisation's hash.
+    pub(crate) orgid: String,
+    pub(crate) timezone: String,
+}
+
+/// A client of one API.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: Option<SecretString>,
+}
+
+impl Client {
+    /// The API at this URL. Without a token there is little that it answers.
+    pub(crate) fn new(mut base: Url, token: Option<SecretString>) -> anyhow::Result<Self> {
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .build()
+            .context("cannot make an HTTP client")?;
+        Ok(Self { http, base, token })
+    }
+
+    /// Whether it is there.
+    pub(crate) async fn ping(&self) -> Result<(), ClientError> {
+        let request = self.http.get(self.url("ping")).timeout(CONNECT);
+        self.send(request).await.map(drop)
+    }
+
+    /// The document of the user whose token this is.
+    pub(crate) async fn whoami(&self) -> Result<Value, ClientError> {
+        self.result("user/info/self").await
+    }
+
+    /// The hashes of the organisations that the user may post for.
+    pub(crate) async fn admin_of(&self) -> Result<Vec<String>, ClientError> {
+        let orgs = self.result("orgs/admin_of").await?;
+        let hashes = orgs
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|org| org["_hash"].as_str());
+        Ok(hashes.map(str::to_owned).collect())
+    }
+
+    async fn result(&self, path: &str) -> Result<Value, ClientError> {
+        let request = self.http.get(self.url(path)).timeout(CONNECT);
+        let mut answer = self.json(self.send(request).await?).await?;
+        Ok(answer["result"].take())
+    }
+
+    /// Submits a file.
+    pub(crate) async fn submit(
+        &self,
+        about: &About,
+        name: String,
+        file: Part,
+    ) -> Result<(), ClientError> {
+        let form = Form::new()
+            // what can be refused without the file stands before it
+            .text("orgid", about.orgid.clone())
+            .text("typetag", about.typetag.clone())
+            .text("timezone", about.timezone.clone())
+            .text("name", name.clone())
+            .part("file", file.file_name(name));
+        let request = self.http.post(self.url("raw")).timeout(SUBMIT);
+        self.send(request.multipart(form)).await.map(drop)
+    }
+
+    /// Asks once; `None`: the report is not ready yet.
+    pub(crate) async fn query(
+        &self,
+        qtype: &str,
+        data: &Value,
+        redo: bool,
+    ) -> Result<Option<Value>, ClientError> {
+        let question = json!({"type": qtype, "data": data, "redo": redo});
+        let request = self.http.post(self.url("query")).timeout(ANSWER);
+        let response = self.send(request.json(&question)).await?;
+        match response.status() {
+            StatusCode::ACCEPTED => Ok(None),
+            _ => self.json(response).await.map(Some),
+        }
+    }
+
+    /// Asks until the report is there, for as long as `wait`.
+    pub(crate) async fn ask(
+        &self,
+        qtype: &str,
+        data: &Value,
+        redo: bool,
+        wait: Duration,
+    ) -> anyhow::Result<Value> {
+        let since = Instant::now();
+        let mut redo = redo;
+        loop {
+            if let Some(report) = self.query(qtype, data, redo).await? {
+                return Ok(report);
+            }
+            if since.elapsed() >= wait {
+                bail!(
+                    "the report is not ready after {} s; ask the same again later, or with a longer --wait; does \
+                     cybexp-report run? (`cybexp doctor` tells)",
+                    wait.as_secs()
+                );
+            }
+            // the answer to this one, and not yet another
+            redo = false;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn url(&self, path: &str) -> Url {
+        self.base
+            .join(path)
+            .expect("the paths are constant and valid")
+    }
+
+    async fn send(&self, mut request: RequestBuilder) -> Result<Response, ClientError> {
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let text = response.text().await.unwrap_or_default();
+        let message = serde_json::from_str::<Value>(&text).ok();
+        let message = message.as_ref().and_then(|body| body["message"].as_str());
+        let message = term::short(message.unwrap_or(&text));
+        Err(match status {
+            StatusCode::UNAUTHORIZED => ClientError::Unauthorized(message),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                ClientError::NotTheApi(self.base.clone())
+            }
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
+                ClientError::Failed { status, message }
+            }
+            status if status.is_client_error() => ClientError::Refused { status, message },
+            status => ClientError::Failed { status, message },
+        })
+    }
+
+    async fn json(&self, response: Response) -> Result<Value, ClientError> {
+        response
+            .json()
+            .await
+            .map_err(|error| match error.is_decode() {
+                true => ClientError::NotTheApi(self.base.clone()),
+                false => self.unreachable(&error),
+            })
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
+        // the first cause is the one that says something: connection refused
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        let reason = cause.to_string();
+        ClientError::Unreachable {
+            url: self.base.clone(),
+            reason,
+        }
+    }
+}

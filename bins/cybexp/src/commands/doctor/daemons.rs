@@ -1,0 +1,96 @@
+//! Whether the API and the daemons are there.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use cybexp_service::Config;
+use reqwest::Url;
+use secrecy::ExposeSecret;
+
+use super::Sheet;
+use crate::cli::Daemon;
+use crate::client::Client;
+use crate::commands::ready;
+
+pub(super) async fn check(sheet: &mut Sheet, config: &Config) {
+    api(sheet, config).await;
+    let mut daemons = Daemon::ALL.map(Daemon::name).to_vec();
+    if config.input.inputs.iter().any(|input| input.enabled) {
+        daemons.push("input");
+    }
+    for daemon in daemons {
+        match config.metrics.of(daemon) {
+            Some(address) => is_ready(sheet, daemon, address).await,
+            None => sheet.note(
+                format!("cybexp-{daemon} is not asked"),
+                format!("metrics.{daemon} of the configuration gives it an address to be asked at"),
+            ),
+        }
+    }
+}
+
+async fn api(sheet: &mut Sheet, config: &Config) {
+    let url = config.api.url.clone();
+    let token = match config.api_token() {
+        Ok(token) => Some(token).filter(|token| !token.expose_secret().is_empty()),
+        Err(error) => {
+            sheet.wrong(
+                error.to_string(),
+                "`cybexp token EMAIL` prints one to put there",
+            );
+            None
+        }
+    };
+    let has_token = token.is_some();
+    let answer = async {
+        let client = Client::new(url.clone(), token)?;
+        client.ping().await?;
+        anyhow::Ok(client)
+    };
+    let client = match answer.await {
+        Ok(client) => client,
+        Err(error) => {
+            let what = format!("the API does not answer: {error:#}");
+            return sheet.wrong(what, "start it, or correct api.url");
+        }
+    };
+    sheet.good(format!("the API answers at {url}"));
+    if !has_token {
+        return sheet.note(
+            "api.token is empty",
+            "inputs post with it: `cybexp token EMAIL` makes one; people may have theirs in $CYBEXP_TOKEN",
+        );
+    }
+    match client.whoami().await {
+        Ok(user) => {
+            let email = user["data"]["email_addr"][0].as_str().unwrap_or_default();
+            sheet.good(format!("the API takes api.token, which is one of {email}"));
+        }
+        Err(error) => sheet.wrong(
+            format!("api.token: {error}"),
+            "`cybexp token EMAIL` makes a new one",
+        ),
+    }
+}
+
+async fn is_ready(sheet: &mut Sheet, daemon: &str, address: SocketAddr) {
+    let at = SocketAddr::new(reachable(address.ip()), address.port());
+    let Ok(url) = Url::parse(&format!("http://{at}/readyz")) else {
+        return;
+    };
+    match ready::get(&url).await {
+        Ok(()) => sheet.good(format!("cybexp-{daemon} is ready")),
+        Err(error) => sheet.wrong(
+            format!("cybexp-{daemon} is not ready: {error}"),
+            format!("start it (`systemctl start cybexp-{daemon}`, or `cybexp up` for all); its log tells more"),
+        ),
+    }
+}
+
+/// A server that listens on all addresses is asked at the nearest.
+fn reachable(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    }
+}

@@ -1,0 +1,134 @@
+//! Whether the databases answer, can do what is needed, and have their indexes.
+
+use cybexp_service::config::Db;
+use cybexp_service::{Config, ConfigError};
+use cybexp_store::{Archive, Cache, Identity, Purpose, Queries, Server, StoreError};
+
+use super::Sheet;
+
+/// The collections that can be looked into: they are reached and have their indexes, so that opening them changes
+/// nothing.
+#[derive(Default)]
+pub(super) struct There {
+    pub(super) cache: Option<Cache>,
+    pub(super) archive: Option<Archive>,
+    pub(super) queries: Option<Queries>,
+    pub(super) identity: Option<Identity>,
+}
+
+/// A section of the configuration that names a collection, and who makes its indexes.
+type Place = (&'static str, &'static str, Purpose, Db);
+
+pub(super) async fn check(sheet: &mut Sheet, config: &Config) -> Result<There, ConfigError> {
+    let tahoe = config.archive_db()?;
+    let analytics = config.analytics_db()?;
+    let same = same_place(&tahoe, &analytics);
+    let mut places: Vec<Place> = vec![
+        (
+            "cache",
+            "cybexp-archive",
+            Purpose::Cache,
+            config.cache_db()?,
+        ),
+        ("tahoe", "cybexp-archive", Purpose::Archive, tahoe),
+        (
+            "report",
+            "cybexp-report",
+            Purpose::Queries,
+            config.report_db()?,
+        ),
+        (
+            "identity",
+            "cybexp-api",
+            Purpose::Identity,
+            config.identity_db()?,
+        ),
+    ];
+    if !same {
+        sheet.note(
+            "archive and analytics work on two collections",
+            "that is right only if something copies the raws from the one to the other",
+        );
+        places.push(("analytics", "cybexp-analytics", Purpose::Archive, analytics));
+    }
+    let mut there = There::default();
+    while let Some((_, _, _, Db { url, .. })) = places.first() {
+        let (url, exposed) = (url.to_string(), url.expose().to_owned());
+        let (here, elsewhere) = places
+            .into_iter()
+            .partition(|(.., db)| db.url.expose() == exposed);
+        places = elsewhere;
+        let here: Vec<Place> = here;
+        let sections: Vec<&str> = here.iter().map(|(section, ..)| *section).collect();
+        let name = format!("{url} ({})", sections.join(", "));
+        if let Some(server) = answers(sheet, &exposed, &name).await {
+            for place in &here {
+                if let Err(error) = look_into(sheet, &server, place, &mut there).await {
+                    sheet.wrong(
+                        format!("{}.{}: {error}", place.3.db, place.3.coll),
+                        "may the user of the configuration's URL read and write there?",
+                    );
+                }
+            }
+        }
+    }
+    Ok(there)
+}
+
+fn same_place(a: &Db, b: &Db) -> bool {
+    (a.url.expose(), &a.db, &a.coll) == (b.url.expose(), &b.db, &b.coll)
+}
+
+async fn answers(sheet: &mut Sheet, url: &str, name: &str) -> Option<Server> {
+    let asked = async {
+        let server = Server::connect(url, "cybexp-doctor").await?;
+        let info = server.info().await?;
+        Ok::<_, StoreError>((server, info))
+    };
+    match asked.await {
+        Ok((server, info)) => {
+            if info.replicated {
+                sheet.good(format!("MongoDB {} at {name}", info.version));
+            } else {
+                sheet.wrong(
+                    format!("MongoDB {} at {name} is a server of its own", info.version),
+                    "transactions and change streams need a replica set, and one of one member will do: start mongod \
+                     with --replSet rs0 and run rs.initiate() in mongosh",
+                );
+            }
+            Some(server)
+        }
+        Err(error) => {
+            sheet.wrong(
+                format!("no MongoDB at {name}: {error}"),
+                "start it, or correct mongo_url in these sections; `cybexp up` brings one of its own",
+            );
+            None
+        }
+    }
+}
+
+async fn look_into(
+    sheet: &mut Sheet,
+    server: &Server,
+    (section, daemon, purpose, Db { db, coll, .. }): &Place,
+    there: &mut There,
+) -> Result<(), StoreError> {
+    let missing = server.missing_indexes(db, coll, *purpose).await?;
+    if !missing.is_empty() {
+        sheet.wrong(
+            format!("{section}: {db} lacks the indexes {}", missing.join(", ")),
+            format!("{daemon} makes them when it starts"),
+        );
+        return Ok(());
+    }
+    sheet.good(format!("{section}: {db}.{coll} has its indexes"));
+    match purpose {
+        Purpose::Cache => there.cache = Some(Cache::open(server, db, coll).await?),
+        // the analytics daemon's, where there are two
+        Purpose::Archive => there.archive = Some(Archive::open(server, db, coll).await?),
+        Purpose::Queries => there.queries = Some(Queries::open(server, db, coll).await?),
+        Purpose::Identity => there.identity = Some(Identity::open(server, db, coll).await?),
+    }
+    Ok(())
+}

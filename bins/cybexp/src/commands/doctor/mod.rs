@@ -1,0 +1,91 @@
+//! `cybexp doctor`: whether all that the suite needs is there, and what to do where it is not. Looks, and changes
+//! nothing.
+
+mod daemons;
+mod databases;
+mod keys;
+mod people;
+mod work;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use cybexp_service::Config;
+
+use crate::term::{self, BOLD, DIM, GREEN, RED, YELLOW};
+
+/// The checklist, printed as it is filled in.
+#[derive(Default)]
+struct Sheet {
+    wrong: usize,
+}
+
+impl Sheet {
+    fn title(&self, title: &str) {
+        anstream::println!("\n{BOLD}{title}{BOLD:#}");
+    }
+
+    fn good(&self, what: impl AsRef<str>) {
+        anstream::println!("{GREEN}✓{GREEN:#} {}", term::line(what.as_ref()));
+    }
+
+    /// What may be as it should.
+    fn note(&self, what: impl AsRef<str>, to_do: impl AsRef<str>) {
+        anstream::println!("{YELLOW}!{YELLOW:#} {}", term::line(what.as_ref()));
+        advice(to_do.as_ref());
+    }
+
+    fn wrong(&mut self, what: impl AsRef<str>, to_do: impl AsRef<str>) {
+        self.wrong += 1;
+        anstream::println!("{RED}✗{RED:#} {}", term::line(what.as_ref()));
+        advice(to_do.as_ref());
+    }
+}
+
+fn advice(to_do: &str) {
+    anstream::println!("  {DIM}→ {}{DIM:#}", term::line(to_do));
+}
+
+pub(super) async fn run(file: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let mut sheet = Sheet::default();
+    sheet.title("Configuration");
+    let config = match Config::load(file) {
+        Ok(config) => config,
+        Err(error) => {
+            sheet.wrong(
+                error.to_string(),
+                "correct the file; --config names another one",
+            );
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    match config.file() {
+        Some(file) => sheet.good(file.display().to_string()),
+        None => sheet.note(
+            "there is no configuration file, so the defaults hold",
+            "put one at ./config/config.json or /etc/cybexp/config.json, or name one with --config",
+        ),
+    }
+    sheet.title("Keys");
+    keys::check(&mut sheet, &config);
+    sheet.title("Databases");
+    let there = databases::check(&mut sheet, &config).await?;
+    sheet.title("Users and organisations");
+    people::secret(&mut sheet, &config);
+    people::check(&mut sheet, there.identity.as_ref()).await;
+    sheet.title("API and daemons");
+    daemons::check(&mut sheet, &config).await;
+    sheet.title("Work");
+    work::check(&mut sheet, &there).await;
+    anstream::println!();
+    Ok(match sheet.wrong {
+        0 => {
+            anstream::println!("{GREEN}all is well{GREEN:#}");
+            ExitCode::SUCCESS
+        }
+        wrong => {
+            anstream::println!("{RED}{wrong} to be put right{RED:#}");
+            ExitCode::FAILURE
+        }
+    })
+}

@@ -1,0 +1,63 @@
+//! Whether anybody may do anything, and nobody too much.
+
+use cybexp_service::Config;
+use cybexp_store::{Identity, StoreError};
+use secrecy::ExposeSecret;
+use tahoe_core::Role;
+
+use super::Sheet;
+
+/// The secret of the Python system's configuration.
+const KNOWN_SECRET: &str = "secret";
+
+pub(super) fn secret(sheet: &mut Sheet, config: &Config) {
+    const TO_DO: &str = "put a random text in a file, such as `openssl rand -hex 32` prints, and give it as \
+                         identity.secret: {\"file\": \"…\"}; tokens made so far end with the old one";
+    match config.identity_secret() {
+        Err(error) => sheet.wrong(error.to_string(), "the API and `cybexp token` need it"),
+        Ok(secret) if secret.expose_secret() != KNOWN_SECRET => {
+            sheet.good("tokens are signed with a secret of this site");
+        }
+        Ok(_) if config.api.listen.ip().is_loopback() => {
+            let what = "identity.secret is the default: anybody on this machine can make a token";
+            sheet.note(what, TO_DO);
+        }
+        Ok(_) => {
+            let what = "identity.secret is the default and api.listen no loopback address: the API will not start";
+            sheet.wrong(what, TO_DO);
+        }
+    }
+}
+
+pub(super) async fn check(sheet: &mut Sheet, identity: Option<&Identity>) {
+    let Some(identity) = identity else {
+        return sheet.note("users are not looked at", "the database comes first");
+    };
+    if let Err(error) = count(sheet, identity).await {
+        sheet.wrong(error.to_string(), "is the database all right?");
+    }
+}
+
+async fn count(sheet: &mut Sheet, identity: &Identity) -> Result<(), StoreError> {
+    let (users, orgs) = (identity.users().await?, identity.orgs().await?);
+    let superusers = users
+        .iter()
+        .filter(|user| user.role() == Role::Superuser)
+        .count();
+    match (users.len(), superusers) {
+        (0, _) => sheet.wrong("there is no user", "`cybexp user add EMAIL --superuser` makes the first"),
+        (users, 0) => sheet.note(
+            format!("{users} users, and no superuser: nobody makes users or organisations through the API"),
+            "`cybexp user add EMAIL --superuser` makes one",
+        ),
+        (users, superusers) => sheet.good(format!("{users} users, {superusers} of them superusers")),
+    }
+    match orgs.len() {
+        0 => sheet.wrong(
+            "there is no organisation, so nobody can submit anything",
+            "`cybexp org add ORGNAME --admin EMAIL` makes one",
+        ),
+        orgs => sheet.good(format!("{orgs} organisations")),
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! How much waits, and how much was set aside.
+
+use cybexp_filters::FILTERS;
+use cybexp_store::StoreError;
+
+use super::Sheet;
+use super::databases::There;
+
+pub(super) async fn check(sheet: &mut Sheet, there: &There) {
+    if let Err(error) = count(sheet, there).await {
+        sheet.wrong(error.to_string(), "is the database all right?");
+    }
+}
+
+async fn count(sheet: &Sheet, there: &There) -> Result<(), StoreError> {
+    let mut refused = 0;
+    if let Some(cache) = &there.cache {
+        backlog(
+            sheet,
+            cache.count_pending().await?,
+            "submissions",
+            "archive",
+        );
+        refused += cache.count_refused().await?;
+    }
+    if let Some(archive) = &there.archive {
+        let mut pending = 0;
+        for filter in FILTERS {
+            pending += archive
+                .count_pending(&filter.id(), filter.typetags())
+                .await?;
+            refused += archive.count_refused(filter.typetags()).await?;
+        }
+        backlog(sheet, pending, "raws", "analytics");
+    }
+    if let Some(queries) = &there.queries {
+        backlog(sheet, queries.count_open().await?, "queries", "report");
+    }
+    if there.cache.is_none() || there.archive.is_none() || there.queries.is_none() {
+        sheet.note("not all work is counted", "the databases come first");
+    }
+    match refused {
+        0 => sheet.good("nothing is set aside"),
+        _ => sheet.note(
+            format!("{refused} records are set aside"),
+            "`cybexp quarantine list` shows them and why, `cybexp quarantine retry` has them tried again",
+        ),
+    }
+    Ok(())
+}
+
+fn backlog(sheet: &Sheet, waiting: u64, what: &str, daemon: &str) {
+    match waiting {
+        0 => sheet.good(format!("no {what} wait")),
+        _ => sheet.note(
+            format!("{waiting} {what} wait"),
+            format!(
+                "cybexp-{daemon} works on them; if the number stays as it is, its log tells why"
+            ),
+        ),
+    }
+}

@@ -1,0 +1,92 @@
+//! `cybexp keygen`: the pair of keys.
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use cybexp_seal::PrivateKey;
+use cybexp_service::{Config, ConfigError};
+use tempfile::NamedTempFile;
+
+use crate::term::{DIM, GREEN};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The folder to write priv.pem and pub.pem into [default: where archive.private_key and api.public_key of
+    /// the configuration say]
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+    /// The size of the key in bits
+    #[arg(long, default_value = "3072", value_parser = bits())]
+    bits: u32,
+    /// Replace keys that are there; what was sealed for them can then be opened only with a copy of the old key
+    #[arg(long)]
+    force: bool,
+}
+
+fn bits() -> impl TypedValueParser<Value = u32> {
+    let parse = |bits: String| bits.parse::<u32>();
+    PossibleValuesParser::new(["2048", "3072", "4096"]).try_map(parse)
+}
+
+pub(super) fn run(
+    args: &Args,
+    config: impl Fn() -> Result<Config, ConfigError>,
+) -> anyhow::Result<ExitCode> {
+    let (private, public) = match &args.dir {
+        Some(folder) => (folder.join("priv.pem"), folder.join("pub.pem")),
+        None => {
+            let config = config()?;
+            (config.archive.private_key, config.api.public_key)
+        }
+    };
+    for file in [&private, &public] {
+        if file.exists() && !args.force {
+            bail!(
+                "{} is there already, and what is sealed for it needs its private key; --dir writes elsewhere, \
+                 --force replaces it",
+                file.display()
+            );
+        }
+    }
+    let key = PrivateKey::generate(args.bits)?;
+    write(&private, &key.to_pkcs8_pem(), 0o600, args.force)?;
+    write(&public, &key.public_key().to_pem(), 0o644, args.force)?;
+
+    let done = |file: &Path| anstream::println!("{GREEN}✓{GREEN:#} {}", file.display());
+    done(&private);
+    anstream::println!(
+        "  {DIM}opens submissions and queries: cybexp-archive and cybexp-report need it, nobody else may have it. Keep \
+         a copy in a safe place: without it, what is sealed is lost{DIM:#}"
+    );
+    done(&public);
+    anstream::println!("  {DIM}seals them: cybexp-api needs it; it is no secret{DIM:#}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a whole file or none.
+fn write(path: &Path, text: &str, mode: u32, replace: bool) -> anyhow::Result<()> {
+    let named = || path.display().to_string();
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    // which nobody else may read from its beginning on
+    let mut file = NamedTempFile::new_in(folder).with_context(named)?;
+    file.write_all(text.as_bytes()).with_context(named)?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(mode))
+        .with_context(named)?;
+    file.as_file().sync_all().with_context(named)?;
+    match replace {
+        true => file.persist(path),
+        false => file.persist_noclobber(path),
+    }
+    .with_context(named)?;
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! `cybexp completions` and `cybexp man`: made from the command line's own description.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+
+#[derive(clap::Args)]
+pub(crate) struct Completions {
+    /// Which shell
+    shell: Shell,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Man {
+    /// The folder to write a page for each command into
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+}
+
+pub(super) fn completions(args: &Completions) -> anyhow::Result<ExitCode> {
+    let mut out = anstream::stdout();
+    clap_complete::generate(args.shell, &mut Cli::command(), "cybexp", &mut out);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn man(args: &Man) -> anyhow::Result<ExitCode> {
+    match &args.dir {
+        Some(folder) => {
+            let written = std::fs::create_dir_all(folder)
+                .and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+            written.with_context(|| folder.display().to_string())?;
+        }
+        None => clap_mangen::Man::new(Cli::command()).render(&mut anstream::stdout())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

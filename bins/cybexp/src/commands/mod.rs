@@ -1,0 +1,203 @@
+//! What a person does with the suite: one file a command.
+
+mod doctor;
+mod keygen;
+mod manual;
+mod org;
+mod post;
+mod quarantine;
+mod query;
+mod ready;
+mod token;
+mod user;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+use clap::Subcommand;
+use cybexp_service::config::Db;
+use cybexp_service::{CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE};
+use cybexp_store::{Identity, Server};
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use tahoe_core::{Hash, Org, User};
+use tokio::runtime::Runtime;
+
+use crate::client::Client;
+use crate::term;
+
+/// Where a token may stand that is not in the configuration.
+const TOKEN_VARIABLE: &str = "CYBEXP_TOKEN";
+
+#[derive(Subcommand)]
+pub(crate) enum Tool {
+    /// Make the pair of keys that submissions are sealed and opened with
+    Keygen(keygen::Args),
+    /// Users: add, list, change a password
+    #[command(subcommand)]
+    User(user::Action),
+    /// Organisations: add, list, say who belongs to them
+    #[command(subcommand)]
+    Org(org::Action),
+    /// Make a token, with which a user or a program speaks to the API, or revoke one
+    Token(token::Args),
+    /// Submit files through the API
+    Post(post::Args),
+    /// Ask a question through the API
+    #[command(subcommand)]
+    Query(query::Action),
+    /// Records that were set aside: list them, show one, have them tried again
+    #[command(subcommand)]
+    Quarantine(quarantine::Action),
+    /// Check configuration, databases, indexes, keys and daemons
+    Doctor,
+    /// Exit with 0 if a URL answers with 200
+    #[command(hide = true)]
+    Ready(ready::Args),
+    /// Print completions for a shell
+    #[command(hide = true)]
+    Completions(manual::Completions),
+    /// Print the manual page, or write those of all commands
+    #[command(hide = true)]
+    Man(manual::Man),
+}
+
+pub(crate) fn main(tool: Tool, common: &CommonArgs) -> ExitCode {
+    // two TLS libraries in one build make rustls panic unless one is chosen; that one is chosen already is fine
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let outcome = Runtime::new()
+        .context("cannot start the runtime")
+        .and_then(|runtime| runtime.block_on(run(tool, common)));
+    outcome.unwrap_or_else(|error| {
+        anstream::eprintln!("cybexp: {}", term::line(&format!("{error:#}")));
+        let usage = error.chain().any(|cause| cause.is::<ConfigError>());
+        ExitCode::from(if usage { EXIT_USAGE } else { EXIT_FAILED })
+    })
+}
+
+async fn run(tool: Tool, common: &CommonArgs) -> anyhow::Result<ExitCode> {
+    let config = || Config::load(common.config.as_deref());
+    match tool {
+        Tool::Keygen(args) => keygen::run(&args, config),
+        Tool::User(action) => user::run(action, &config()?).await,
+        Tool::Org(action) => org::run(action, &config()?).await,
+        Tool::Token(args) => token::run(args, &config()?).await,
+        Tool::Post(args) => post::run(args, &config()?).await,
+        Tool::Query(action) => query::run(action, &config()?).await,
+        Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
+        Tool::Doctor => doctor::run(common.config.as_deref()).await,
+        Tool::Ready(args) => ready::run(&args).await,
+        Tool::Completions(args) => manual::completions(&args),
+        Tool::Man(args) => manual::man(&args),
+    }
+}
+
+/// How a command reaches the API.
+#[derive(clap::Args)]
+pub(crate) struct ApiArgs {
+    /// Where the API is [default: api.url of the configuration]
+    #[arg(long, value_name = "URL")]
+    url: Option<Url>,
+    /// The file that holds the token [default: $CYBEXP_TOKEN, else api.token of the configuration]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl ApiArgs {
+    fn client(&self, config: &Config) -> anyhow::Result<Client> {
+        let token = self.token(config)?;
+        ensure!(
+            !token.expose_secret().is_empty(),
+            "there is no token: make one with `cybexp token EMAIL`, and give it with --token-file, in ${TOKEN_VARIABLE} \
+             or as api.token of the configuration ({})",
+            config.origin()
+        );
+        let url = self.url.clone().unwrap_or_else(|| config.api.url.clone());
+        Client::new(url, Some(token))
+    }
+
+    fn token(&self, config: &Config) -> anyhow::Result<SecretString> {
+        if let Some(file) = &self.token_file {
+            return read_line(file).map(SecretString::from);
+        }
+        match std::env::var(TOKEN_VARIABLE) {
+            Ok(token) if !token.is_empty() => Ok(token.into()),
+            _ => Ok(config.api_token()?),
+        }
+    }
+}
+
+/// The server of a collection; `key` is where the configuration has its URL.
+async fn server(db: &Db, key: &str) -> anyhow::Result<Server> {
+    let server = Server::connect(db.url.expose(), "cybexp")
+        .await
+        .context(key.to_owned())?;
+    server.ping().await.with_context(|| {
+        format!(
+            "no MongoDB answers at {}: is it running, and is {key} of the configuration right?",
+            db.url
+        )
+    })?;
+    Ok(server)
+}
+
+/// Users and organisations.
+async fn identity(config: &Config) -> anyhow::Result<Identity> {
+    let db = config.identity_db()?;
+    let server = server(&db, "identity.mongo_url").await?;
+    Ok(Identity::open(&server, &db.db, &db.coll).await?)
+}
+
+/// The user of an e-mail address or hash.
+async fn find_user(identity: &Identity, name: &str) -> anyhow::Result<User> {
+    let user = match name.parse::<Hash>() {
+        Ok(hash) => identity.user(hash).await?,
+        Err(_) => identity.user_by_email(name).await?,
+    };
+    user.with_context(|| {
+        format!(
+            "there is no user {name}: `cybexp user list` shows all, `cybexp user add` makes one"
+        )
+    })
+}
+
+async fn find_users(identity: &Identity, names: &[String]) -> anyhow::Result<Vec<User>> {
+    let mut users = Vec::with_capacity(names.len());
+    for name in names {
+        users.push(find_user(identity, name).await?);
+    }
+    Ok(users)
+}
+
+/// The organisation of a name or hash.
+async fn find_org(identity: &Identity, name: &str) -> anyhow::Result<Org> {
+    let hash = org_hash(name);
+    identity.org(hash).await?.with_context(|| {
+        format!("there is no organisation {name}: `cybexp org list` shows all, `cybexp org add` makes one")
+    })
+}
+
+/// The hash of an organisation, given itself or its name.
+fn org_hash(name: &str) -> Hash {
+    name.parse().unwrap_or_else(|_| Org::hash_of(name))
+}
+
+/// The text of a file, or of the standard input where it is `-`, without the line end at its end.
+fn read_line(file: &Path) -> anyhow::Result<String> {
+    let text = if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(file)
+    };
+    let text = text.with_context(|| file.display().to_string())?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Whole seconds since 1970.
+fn unix_now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
+}

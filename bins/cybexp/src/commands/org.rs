@@ -1,0 +1,225 @@
+//! `cybexp org`: organisations, directly in the database.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use anyhow::ensure;
+use clap::{Subcommand, ValueEnum};
+use cybexp_service::Config;
+use cybexp_store::Identity;
+use serde_json::Value;
+use tahoe_core::{Hash, Membership, Org, OrgError, User};
+
+use crate::term::{self, BOLD, DIM, GREEN};
+
+#[derive(Subcommand)]
+pub(crate) enum Action {
+    /// Make an organisation
+    Add(Add),
+    /// List all organisations
+    List {
+        /// Their documents, without passwords
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show who belongs to an organisation and who sees its data
+    Info {
+        /// Its name or hash
+        org: String,
+    },
+    /// Add users to an organisation
+    AddUser(AddUser),
+    /// Remove users from an organisation
+    DelUser(DelUser),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Add {
+    /// The short name, which is the organisation's identity
+    orgname: String,
+    /// What it is called, for people
+    #[arg(long, default_value = "")]
+    name: String,
+    /// E-mail addresses or hashes of its admins, who post data for it
+    #[arg(long, required = true, num_args = 1.., value_name = "EMAIL")]
+    admin: Vec<String>,
+    /// E-mail addresses or hashes of users who are no admins, and see its data
+    #[arg(long, num_args = 1.., value_name = "EMAIL")]
+    user: Vec<String>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct AddUser {
+    /// Its name or hash
+    org: String,
+    /// E-mail addresses or hashes of the users
+    #[arg(required = true, value_name = "EMAIL")]
+    users: Vec<String>,
+    /// What they will be: an admin is also a user, and both see the data
+    #[arg(long = "as", value_enum, default_value_t = As::User)]
+    to: As,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct DelUser {
+    /// Its name or hash
+    org: String,
+    /// E-mail addresses or hashes of the users
+    #[arg(required = true, value_name = "EMAIL")]
+    users: Vec<String>,
+    /// What they will not be any more
+    #[arg(long, value_enum)]
+    from: From,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum As {
+    /// Belongs to it
+    User,
+    /// Posts data, and says who belongs to it
+    Admin,
+    /// Sees its data, and nothing else
+    Acl,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum From {
+    /// Does not belong to it any more
+    User,
+    /// Is no admin any more
+    Admin,
+    /// Does not see its data any more
+    Acl,
+    /// Has nothing to do with it any more
+    All,
+}
+
+pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
+    let identity = super::identity(config).await?;
+    match action {
+        Action::Add(args) => {
+            let admins = super::find_users(&identity, &args.admin).await?;
+            let mut users = super::find_users(&identity, &args.user).await?;
+            users.extend(admins.iter().cloned());
+            let org = Org::new(&args.orgname, &args.name, &users, &admins)?;
+            ensure!(
+                identity.create_org(&org).await?,
+                "there is an organisation {} already; `cybexp org info` shows it",
+                org.orgname()
+            );
+            done(&format!("made the organisation {}", org.orgname()));
+            anstream::println!("{}", org.hash());
+        }
+        Action::List { json } => list(&identity.orgs().await?, json),
+        Action::Info { org } => {
+            let org = super::find_org(&identity, &org).await?;
+            info(&identity, &org).await?;
+        }
+        Action::AddUser(args) => {
+            let users = super::find_users(&identity, &args.users).await?;
+            let to = match args.to {
+                As::User => Membership::User,
+                As::Admin => Membership::Admin,
+                As::Acl => Membership::Acl,
+            };
+            change(&identity, &args.org, |org| org.add(to, &users)).await?;
+        }
+        Action::DelUser(args) => {
+            let users = super::find_users(&identity, &args.users).await?;
+            let users: Vec<Hash> = users.iter().map(User::hash).collect();
+            let from = |org: &Org, user: Hash| match args.from {
+                From::User => BTreeSet::from([Membership::User]),
+                From::Admin => BTreeSet::from([Membership::Admin]),
+                From::Acl => BTreeSet::from([Membership::Acl]),
+                From::All => all_of(org, user),
+            };
+            let remove = |org: &Org| {
+                let each = |org: Org, user: &Hash| org.remove(&from(&org, *user), &[*user]);
+                users.iter().try_fold(org.clone(), each)
+            };
+            change(&identity, &args.org, remove).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All that a user is in an organisation.
+fn all_of(org: &Org, user: Hash) -> BTreeSet<Membership> {
+    let is = [
+        (Membership::Admin, org.is_admin(user)),
+        (Membership::User, org.is_user(user)),
+        (Membership::Acl, org.acl().contains(&user)),
+    ];
+    is.into_iter()
+        .filter_map(|(membership, is)| is.then_some(membership))
+        .collect()
+}
+
+async fn change(
+    identity: &Identity,
+    name: &str,
+    change: impl Fn(&Org) -> Result<Org, OrgError>,
+) -> anyhow::Result<()> {
+    let org = super::find_org(identity, name).await?;
+    if let Some(changed) = identity.change_org(org.hash(), change).await? {
+        info(identity, &changed?).await?;
+    }
+    Ok(())
+}
+
+fn list(orgs: &[Org], json: bool) {
+    if json {
+        let documents: Value = orgs.iter().map(Org::document_without_passwords).collect();
+        return anstream::println!("{}", term::json(&documents));
+    }
+    let mut table = term::table(&["orgname", "name", "users", "admins", "hash"]);
+    for org in orgs {
+        let (users, admins) = (org.users().len(), org.admins().len());
+        table.add_row([
+            term::short(org.orgname()),
+            term::short(org.name()),
+            users.to_string(),
+            admins.to_string(),
+            org.hash().to_string(),
+        ]);
+    }
+    term::align_right(&mut table, 2);
+    term::align_right(&mut table, 3);
+    anstream::println!("{table}");
+}
+
+async fn info(identity: &Identity, org: &Org) -> anyhow::Result<()> {
+    let name = term::short(org.name());
+    anstream::println!(
+        "{BOLD}{}{BOLD:#} {name} {DIM}{}{DIM:#}",
+        org.orgname(),
+        org.hash()
+    );
+    let listed: Vec<Hash> = org.acl().iter().copied().collect();
+    let guests = identity.users_of(&listed).await?;
+    let mut everyone = org.users();
+    everyone.extend(
+        guests
+            .into_iter()
+            .filter(|guest| !org.is_user(guest.hash())),
+    );
+    everyone.sort_by(|a, b| a.email().cmp(b.email()));
+    let mut table = term::table(&["e-mail", "admin", "user", "sees data", "hash"]);
+    for user in everyone {
+        let hash = user.hash();
+        let yes = |is: bool| if is { "✓" } else { "" }.to_owned();
+        table.add_row([
+            term::short(user.email()),
+            yes(org.is_admin(hash)),
+            yes(org.is_user(hash)),
+            yes(org.acl().contains(&hash)),
+            hash.to_string(),
+        ]);
+    }
+    anstream::println!("{table}");
+    Ok(())
+}
+
+fn done(what: &str) {
+    anstream::eprintln!("{GREEN}✓{GREEN:#} {}", term::line(what));
+}

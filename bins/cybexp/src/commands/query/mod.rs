@@ -1,0 +1,256 @@
+//! `cybexp query`: questions, through the API.
+
+mod show;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Subcommand, ValueEnum};
+use cybexp_service::Config;
+use serde_json::{Map, Value, json};
+use tahoe_core::Hash;
+
+use super::ApiArgs;
+use crate::term;
+
+#[derive(Subcommand)]
+pub(crate) enum Action {
+    /// In how many events was it seen?
+    Count {
+        #[command(flatten)]
+        subject: Subject,
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// What was seen together with it?
+    Related {
+        #[command(flatten)]
+        subject: Subject,
+        #[command(flatten)]
+        related: Related,
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// How threatening is an event?
+    Threatrank {
+        /// The event's hash
+        #[arg(value_name = "HASH")]
+        event: Hash,
+        #[command(flatten)]
+        ask: Ask,
+    },
+}
+
+/// What a question is about, and in which events.
+#[derive(clap::Args)]
+pub(crate) struct Subject {
+    /// The kind of attribute, such as url, ipv4 or ip; `_hash` where VALUE is the hash of an instance
+    sub_type: String,
+    /// The attribute's value
+    #[arg(allow_negative_numbers = true)]
+    value: String,
+    /// What the value is: 1, 1.0 and "1" are three different attributes
+    #[arg(long = "type", value_enum, default_value_t = Type::Str)]
+    kind: Type,
+    /// Events from then on: Unix seconds, or a date in the styles people write
+    #[arg(long, value_name = "TIME", conflicts_with = "last")]
+    from: Option<String>,
+    /// Events until then
+    #[arg(long, value_name = "TIME", conflicts_with = "last")]
+    to: Option<String>,
+    /// Events of the last time, such as 30min, 12h, 7d, 1M
+    #[arg(long, value_name = "TIME")]
+    last: Option<String>,
+    /// The IANA zone of --from and --to [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    tz: Option<String>,
+    /// Events of this category only
+    #[arg(long, value_enum)]
+    category: Option<Kind>,
+    /// Events that saw it in this context only
+    #[arg(long, value_enum)]
+    context: Option<Kind>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Type {
+    Str,
+    Int,
+    Float,
+    Bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Kind {
+    Malicious,
+    Benign,
+    Unknown,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Related {
+    /// 1: its events; each more adds their sessions and those sessions' other events
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+    level: u8,
+    /// Which ten of the events, newest first
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    page: u32,
+    /// Instances of this kind only
+    #[arg(long, value_enum)]
+    return_type: Option<Itype>,
+    /// The documents, instead of the values of attributes by type
+    #[arg(long, conflicts_with = "graph")]
+    documents: bool,
+    /// How each value is connected, as a tree
+    #[arg(long)]
+    graph: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Itype {
+    Attribute,
+    Object,
+    Event,
+    Session,
+}
+
+/// How to ask.
+#[derive(clap::Args)]
+pub(crate) struct Ask {
+    /// Print the report as it is
+    #[arg(long)]
+    json: bool,
+    /// Have it answered anew, even if the same was answered within this hour
+    #[arg(long)]
+    redo: bool,
+    /// The longest to wait for the report, in seconds
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    wait: u64,
+    #[command(flatten)]
+    api: ApiArgs,
+}
+
+pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
+    match action {
+        Action::Count { subject, ask } => {
+            let report = ask.ask(config, "count", subject.fields()?).await?;
+            ask.show(&report, |report| show::count(&subject, report));
+        }
+        Action::Related {
+            subject,
+            related,
+            ask,
+        } => {
+            let mut fields = subject.fields()?;
+            fields.extend(related.fields());
+            let report = ask.ask(config, "related", fields).await?;
+            ask.show(&report, |report| show::related(&subject, &related, report));
+        }
+        Action::Threatrank { event, ask } => {
+            let fields = Map::from_iter([("_hash".to_owned(), json!(event))]);
+            let report = ask.ask(config, "threatrank", fields).await?;
+            ask.show(&report, |report| show::threatrank(event, report));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Ask {
+    async fn ask(
+        &self,
+        config: &Config,
+        qtype: &str,
+        fields: Map<String, Value>,
+    ) -> anyhow::Result<Value> {
+        let client = self.api.client(config)?;
+        let wait = Duration::from_secs(self.wait);
+        client
+            .ask(qtype, &Value::Object(fields), self.redo, wait)
+            .await
+    }
+
+    fn show(&self, report: &Value, people: impl FnOnce(&Value)) {
+        match self.json {
+            true => anstream::println!("{}", term::json(report)),
+            false => people(report),
+        }
+    }
+}
+
+impl Subject {
+    fn fields(&self) -> anyhow::Result<Map<String, Value>> {
+        let mut fields = Map::new();
+        let mut add = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                fields.insert(name.to_owned(), value);
+            }
+        };
+        if self.sub_type == "_hash" {
+            add("_hash", Some(json!(self.value)));
+        } else {
+            add("sub_type", Some(json!(self.sub_type)));
+            add("data", Some(self.kind.read(&self.value)?));
+        }
+        add("from", self.from.as_deref().map(time));
+        add("to", self.to.as_deref().map(time));
+        add("last", self.last.as_deref().map(Value::from));
+        add("tzname", self.tz.as_deref().map(Value::from));
+        add("category", self.category.map(name));
+        add("context", self.context.map(name));
+        Ok(fields)
+    }
+}
+
+impl Related {
+    fn fields(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        fields.insert("level".to_owned(), json!(self.level));
+        fields.insert("page".to_owned(), json!(self.page));
+        if let Some(itype) = self.return_type {
+            fields.insert("return_type".to_owned(), name(itype));
+        }
+        if self.documents {
+            fields.insert("summary".to_owned(), json!(false));
+        }
+        if self.graph {
+            fields.insert("summary_graph".to_owned(), json!(true));
+        }
+        fields
+    }
+}
+
+impl Type {
+    fn read(self, text: &str) -> anyhow::Result<Value> {
+        Ok(match self {
+            Self::Str => Value::from(text),
+            Self::Int => text
+                .parse::<i64>()
+                .map(Value::from)
+                .context("VALUE is no int")?,
+            Self::Float => match text.parse::<f64>() {
+                Ok(number) if number.is_finite() => Value::from(number),
+                _ => bail!("VALUE is no float"),
+            },
+            Self::Bool => text
+                .parse::<bool>()
+                .map(Value::from)
+                .context("VALUE is no bool")?,
+        })
+    }
+}
+
+/// Unix seconds as a number, anything else as a date.
+fn time(text: &str) -> Value {
+    let seconds = text
+        .parse::<f64>()
+        .ok()
+        .filter(|seconds| seconds.is_finite());
+    seconds.map_or_else(|| Value::from(text), Value::from)
+}
+
+/// As the API names it.
+fn name(choice: impl ValueEnum) -> Value {
+    let value = choice.to_possible_value();
+    value.map_or(Value::Null, |value| Value::from(value.get_name()))
+}

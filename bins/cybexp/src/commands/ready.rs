@@ -1,0 +1,42 @@
+//! `cybexp ready`: for health checks of containers, which have no curl.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use reqwest::{StatusCode, Url};
+
+use crate::term;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Such as http://127.0.0.1:9102/readyz
+    url: Url,
+}
+
+pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    get(&args.url).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks a daemon whether it is ready; what it lacks where it is not.
+pub(super) async fn get(url: &Url) -> anyhow::Result<()> {
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(PATIENCE)
+        .build()?;
+    let response = http.get(url.clone()).send().await;
+    let response = response.with_context(|| format!("{url} does not answer"))?;
+    let status = response.status();
+    if status == StatusCode::OK {
+        return Ok(());
+    }
+    let text = response.text().await.unwrap_or_default();
+    bail!(
+        "{url} answers {}: {}",
+        status.as_u16(),
+        term::short(text.trim())
+    )
+}

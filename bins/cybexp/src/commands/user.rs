@@ -1,0 +1,158 @@
+//! `cybexp user`: users, directly in the database, for the first superuser must come from somewhere.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+use clap::Subcommand;
+use cybexp_seal::password;
+use cybexp_service::Config;
+use rand::Rng;
+use rand::distr::Alphanumeric;
+use serde_json::Value;
+use tahoe_core::{Role, User};
+
+use crate::term::{self, DIM, GREEN};
+
+/// 119 bits.
+const GENERATED: usize = 20;
+
+#[derive(Subcommand)]
+pub(crate) enum Action {
+    /// Make a user
+    Add(Add),
+    /// List all users
+    List {
+        /// Their documents, without passwords
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a user's password
+    Passwd {
+        /// The user's e-mail address or hash
+        #[arg(value_name = "EMAIL")]
+        user: String,
+        #[command(flatten)]
+        password: Password,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Add {
+    /// The e-mail address, which is the user's identity
+    email: String,
+    /// Who it is, for people
+    #[arg(long, default_value = "")]
+    name: String,
+    /// May make users and organisations through the API
+    #[arg(long)]
+    superuser: bool,
+    #[command(flatten)]
+    password: Password,
+}
+
+/// Where a password comes from: asked for at the terminal, unless one of these is given.
+#[derive(clap::Args)]
+pub(crate) struct Password {
+    /// The file that holds the password; `-` is the standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "generate")]
+    password_file: Option<PathBuf>,
+    /// Make one, and print it on the standard output
+    #[arg(long)]
+    generate: bool,
+}
+
+pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
+    let identity = super::identity(config).await?;
+    match action {
+        Action::Add(args) => {
+            // what is wrong is said before a password is asked for
+            let user = user(&args, "none yet")?;
+            let taken = identity.user_by_email(user.email()).await?;
+            let exists = "there is a user of that address already; `cybexp user passwd` changes the password";
+            ensure!(taken.is_none(), "{exists}");
+            let password = args.password.get()?;
+            let user = self::user(&args, &password::hash(&password)?)?;
+            ensure!(identity.create_user(&user).await?, "{exists}");
+            done(&format!("made the {} {}", role(&user), user.email()));
+            args.password.show(&password);
+        }
+        Action::List { json } => list(&identity.users().await?, json),
+        Action::Passwd { user, password } => {
+            let user = super::find_user(&identity, &user).await?;
+            let new = password.get()?;
+            identity
+                .set_password(user.hash(), &password::hash(&new)?)
+                .await?;
+            done(&format!(
+                "changed the password of {}; tokens stay good until they end",
+                user.email()
+            ));
+            password.show(&new);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn user(args: &Add, hash: &str) -> anyhow::Result<User> {
+    Ok(match args.superuser {
+        true => User::superuser(&args.email, hash, &args.name)?,
+        false => User::new(&args.email, hash, &args.name)?,
+    })
+}
+
+fn list(users: &[User], json: bool) {
+    if json {
+        let documents: Value = users.iter().map(User::document_without_password).collect();
+        return anstream::println!("{}", term::json(&documents));
+    }
+    let mut table = term::table(&["e-mail", "name", "role", "hash"]);
+    for user in users {
+        let (email, name) = (term::short(user.email()), term::short(user.name()));
+        table.add_row([email, name, role(user).to_owned(), user.hash().to_string()]);
+    }
+    anstream::println!("{table}");
+}
+
+fn role(user: &User) -> &'static str {
+    match user.role() {
+        Role::User => "user",
+        Role::Superuser => "superuser",
+    }
+}
+
+fn done(what: &str) {
+    anstream::eprintln!("{GREEN}✓{GREEN:#} {}", term::line(what));
+}
+
+impl Password {
+    fn get(&self) -> anyhow::Result<String> {
+        if self.generate {
+            let letters = rand::rng().sample_iter(Alphanumeric).take(GENERATED);
+            return Ok(letters.map(char::from).collect());
+        }
+        if let Some(file) = &self.password_file {
+            return super::read_line(file);
+        }
+        if !std::io::stdin().is_terminal() {
+            bail!(
+                "there is no terminal to ask for a password at: give --password-file or --generate"
+            );
+        }
+        let ask = |prompt| rpassword::prompt_password(prompt).context("cannot ask for a password");
+        let password = ask("Password: ")?;
+        ensure!(
+            password == ask("The same again: ")?,
+            "these were two passwords"
+        );
+        Ok(password)
+    }
+
+    fn show(&self, password: &str) {
+        if self.generate {
+            anstream::eprintln!("  {DIM}the password, which is shown only now:{DIM:#}");
+            anstream::println!("{password}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The first start in a folder: keys, a secret, a configuration; then an organisation and its admin.
+
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use cybexp_seal::{PrivateKey, Tokens, password};
+use cybexp_service::Config;
+use cybexp_store::Identity;
+use rand::Rng;
+use rand::distr::Alphanumeric;
+use serde_json::{Value, json};
+use tahoe_core::{Org, User};
+
+/// The file beside the configuration in which `up` tells where its MongoDB is.
+pub(crate) const MONGO_URL: &str = "mongo.url";
+const CONFIG: &str = "config.json";
+
+/// What the first start is to make.
+#[derive(Debug, Clone)]
+pub(crate) struct First<'a> {
+    pub(crate) orgname: &'a str,
+    pub(crate) admin: &'a str,
+    pub(crate) key_bits: u32,
+    /// Goes into the configuration, section by section.
+    pub(crate) more: Value,
+}
+
+/// What is shown once.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    pub(crate) org: Org,
+    pub(crate) admin: User,
+    pub(crate) password: String,
+    pub(crate) token: String,
+}
+
+/// The configuration file of the folder; made with keys and a secret where there is none.
+pub(crate) fn prepare(folder: &Path, first: &First<'_>) -> anyhow::Result<PathBuf> {
+    let file = folder.join(CONFIG);
+    if file.exists() {
+        return Ok(file);
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| folder.display().to_string())?;
+    let key = PrivateKey::generate(first.key_bits)?;
+    write_secret(&folder.join("priv.pem"), &key.to_pkcs8_pem())?;
+    write_secret(&folder.join("pub.pem"), &key.public_key().to_pem())?;
+    write_secret(&folder.join("secret"), &random_text(43))?;
+    let mongo = json!({"mongo_url": {"file": MONGO_URL}});
+    let mut config = json!({
+        "api": {"url": "http://127.0.0.1:5000/", "host": "127.0.0.1", "listen": "127.0.0.1:5000"},
+        "cache": mongo, "tahoe": mongo, "report": mongo, "identity": mongo,
+    });
+    config["identity"]["secret"] = json!({"file": "secret"});
+    for (section, values) in first.more.as_object().into_iter().flatten() {
+        for (key, value) in values.as_object().into_iter().flatten() {
+            config[section][key] = value.clone();
+        }
+    }
+    // last, for its presence says that the rest is there
+    write_secret(&file, &serde_json::to_string_pretty(&config)?)?;
+    Ok(file)
+}
+
+/// The first organisation and its admin, who is a superuser too; `None` where there are organisations already.
+pub(crate) async fn accounts(
+    config: &Config,
+    identity: &Identity,
+    first: &First<'_>,
+) -> anyhow::Result<Option<Accounts>> {
+    if !identity.orgs().await?.is_empty() {
+        return Ok(None);
+    }
+    let password = random_text(20);
+    let admin = User::superuser(first.admin, &password::hash(&password)?, "Administrator")?;
+    let org = Org::new(
+        first.orgname,
+        first.orgname,
+        &[admin.clone()],
+        &[admin.clone()],
+    )?;
+    identity.create_user(&admin).await?;
+    identity.create_org(&org).await?;
+    let tokens = Tokens::new(&config.identity_secret()?, false);
+    let ttl = std::time::Duration::from_secs(config.api.token_ttl_s);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let sub_type = admin.role().as_str();
+    let token = tokens
+        .issue(sub_type, &admin.hash().to_string(), ttl, now)
+        .token;
+    Ok(Some(Accounts {
+        org,
+        admin,
+        password,
+        token,
+    }))
+}
+
+fn random_text(length: usize) -> String {
+    let letters = rand::rng().sample_iter(Alphanumeric).take(length);
+    letters.map(char::from).collect()
+}
+
+/// Writes a file that only its owner may read.
+pub(crate) fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| path.display().to_string())
+}
