@@ -30,7 +30,7 @@ impl FromRequestParts<Arc<App>> for Caller {
             .ok()
             .and_then(|text| text.split_once(' '))
             .ok_or_else(missing)?;
-        if kind != "Bearer" {
+        if !kind.eq_ignore_ascii_case("Bearer") {
             return Err(denied("Token must be of type Bearer!"));
         }
         let claims = app

@@ -17,7 +17,7 @@ pub(crate) enum ApiError {
     #[error("{0}")]
     Unauthorized(String),
     /// Longer than this many bytes.
-    #[error("the file is larger than {0} bytes")]
+    #[error("the request is larger than {0} bytes")]
     TooLarge(u64),
     /// The client sends nothing any more.
     #[error("the request came too slowly")]

@@ -8,6 +8,7 @@ mod auth;
 mod error;
 mod json;
 mod openapi;
+mod parts;
 mod routes;
 mod waiting;
 
@@ -18,7 +19,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use cybexp_seal::{Format, Tokens};
 use cybexp_service::config::{Config, Seal};
-use cybexp_service::{BEAT_EVERY, Context, Fatal, connect, open, read_public_key};
+use cybexp_service::{
+    BEAT_EVERY, ConfigError, Context, Fatal, connect, open, read_public_key,
+};
 use cybexp_store::{Cache, Identity, Queries, Submitter};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -94,13 +97,20 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
 
 fn tokens(config: &Config) -> anyhow::Result<Tokens> {
     let secret = config.identity_secret()?;
+    if secret.expose_secret().is_empty() {
+        return Err(anyhow::anyhow!("identity.secret is empty: anybody could make a token").context(Fatal));
+    }
     if secret.expose_secret() == KNOWN_SECRET && !config.api.listen.ip().is_loopback() {
-        return Err(anyhow::anyhow!(
-            "identity.secret is \"{KNOWN_SECRET}\", which everybody knows, and api.listen {} is no loopback address: \
-             anybody could make a token; set a secret of your own",
-            config.api.listen
-        )
-        .context(Fatal));
+        return Err(ConfigError::Invalid {
+            origin: config.origin(),
+            key: "identity.secret".to_owned(),
+            reason: format!(
+                "is \"{KNOWN_SECRET}\", which everybody knows, and api.listen {} is no loopback address: \
+                 anybody could make a token; set a secret of your own",
+                config.api.listen
+            ),
+        }
+        .into());
     }
     Ok(Tokens::new(&secret, config.api.accept_unexpiring_tokens))
 }

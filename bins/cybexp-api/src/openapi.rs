@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::routing::get;
 use axum::{Json, Router};
-use utoipa::openapi::OpenApi as Description;
+use utoipa::openapi::{Content, OpenApi as Description, Ref, ResponseBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -14,10 +13,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::error::Message;
+use crate::json::JSON_BYTES;
 use crate::routes::{identity, login, ping, query, raw};
-
-/// The longest JSON body; submissions have a limit of their own.
-const JSON_BYTES: usize = 1 << 20;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -41,6 +38,7 @@ impl Modify for Bearer {
 fn routes() -> OpenApiRouter<Arc<App>> {
     let json = OpenApiRouter::new()
         .routes(routes!(ping::ping))
+        .routes(routes!(openapi))
         .routes(routes!(login::login))
         .routes(routes!(login::logout))
         .routes(routes!(query::query))
@@ -62,16 +60,45 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(uploads)
 }
 
-/// The OpenAPI description of the API.
-pub fn description() -> Description {
-    routes().split_for_parts().1
+/// This description
+#[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "It.", body = Object)))]
+async fn openapi() -> Json<Description> {
+    Json(description())
 }
 
-/// All routes, and the description at `/openapi.json`.
+/// The OpenAPI description of the API.
+pub fn description() -> Description {
+    let mut description = routes().split_for_parts().1;
+    let paths = description.paths.paths.values_mut();
+    for operation in paths.flat_map(|path| [&mut path.get, &mut path.post]).flatten() {
+        let reads_body = operation.request_body.is_some();
+        let common = [
+            (StatusCode::REQUEST_TIMEOUT, "The client stopped sending.", reads_body),
+            (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.", reads_body),
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The database is away, or it is our fault.",
+                reads_body || operation.security.is_some(),
+            ),
+        ];
+        for (status, text, applies) in common {
+            if applies {
+                let response = ResponseBuilder::new()
+                    .description(text)
+                    .content("application/json", Content::new(Some(Ref::from_schema_name("Message"))));
+                let responses = &mut operation.responses.responses;
+                responses.insert(status.as_str().to_owned(), response.build().into());
+            }
+        }
+    }
+    description
+}
+
+/// All routes.
 pub fn router(app: Arc<App>) -> Router {
-    let (router, description) = routes().split_for_parts();
-    router
-        .route("/openapi.json", get(async || Json(description)))
+    routes()
+        .split_for_parts()
+        .0
         .fallback(async || (StatusCode::NOT_FOUND, Message::new("there is no such path")))
         .method_not_allowed_fallback(async || {
             (

@@ -17,7 +17,7 @@ const SPEAKERS: usize = 256;
 /// After an error of the listener itself, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-type Waiters = Arc<Mutex<HashMap<String, watch::Sender<bool>>>>;
+type Waiters = Arc<Mutex<HashMap<String, watch::Sender<()>>>>;
 
 /// Those who wait, by nonce.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub(crate) struct Waiting {
 /// One who waits; gone when dropped.
 pub(crate) struct Ticket {
     pub(crate) nonce: String,
-    called: watch::Receiver<bool>,
+    called: watch::Receiver<()>,
     waiters: Waiters,
 }
 
@@ -50,7 +50,7 @@ impl Waiting {
     /// A new nonce, from now on waited for.
     pub(crate) fn ticket(&self) -> Ticket {
         let nonce = format!("{:0NONCE$x}", rand::rng().random::<u128>());
-        let (sender, called) = watch::channel(false);
+        let (sender, called) = watch::channel(());
         lock(&self.waiters).insert(nonce.clone(), sender);
         Ticket {
             nonce,
@@ -61,9 +61,9 @@ impl Waiting {
 }
 
 impl Ticket {
-    /// Returns when the nonce was said, now or before.
+    /// Returns when the nonce was said since the last call.
     pub(crate) async fn called(&mut self) {
-        if self.called.wait_for(|called| *called).await.is_err() {
+        if self.called.changed().await.is_err() {
             std::future::pending().await
         }
     }
@@ -75,7 +75,7 @@ impl Drop for Ticket {
     }
 }
 
-fn lock(waiters: &Waiters) -> std::sync::MutexGuard<'_, HashMap<String, watch::Sender<bool>>> {
+fn lock(waiters: &Waiters) -> std::sync::MutexGuard<'_, HashMap<String, watch::Sender<()>>> {
     waiters.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -108,6 +108,6 @@ async fn hear(mut stream: TcpStream, waiters: &Waiters) {
     if let (Ok(Ok(_)), Ok(nonce)) = (heard, std::str::from_utf8(&nonce))
         && let Some(waiter) = lock(waiters).get(nonce)
     {
-        waiter.send_replace(true);
+        waiter.send_replace(());
     }
 }

@@ -9,7 +9,7 @@ use crate::commands::Tool;
 #[derive(Parser)]
 #[command(name = "cybexp", version)]
 pub(crate) struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of every command")]
     pub(crate) common: CommonArgs,
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -16,7 +16,9 @@ const PIECE: usize = 64 << 10;
 #[tokio::main]
 async fn main() {
     let server = Server::connect(mongo_url(), "bench").await.expect("a URL");
-    let cache = Cache::open(&server, &unique("bench"), "file_entries").await.expect("a cache");
+    let cache = Cache::open(&server, &unique("bench"), "file_entries")
+        .await
+        .expect("a cache");
     let submitter = Submitter::new(&cache);
     upload(&cache, &submitter, PIECE).await;
     println!("memory at the beginning: {} MiB", memory_mib("VmRSS"));
@@ -64,7 +66,10 @@ async fn upload(cache: &Cache, submitter: &Submitter, bytes: usize) {
     for _ in 0..bytes / PIECE {
         incoming.write(&piece).await.expect("it is written");
     }
-    incoming.commit(small().entry, None).await.expect("it is stored");
+    incoming
+        .commit(small().entry, None)
+        .await
+        .expect("it is stored");
 }
 
 fn small() -> Submission {

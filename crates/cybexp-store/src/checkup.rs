@@ -10,7 +10,7 @@ use crate::indexes::{self, Index, QUERY_CREF};
 use crate::queries::Queries;
 use crate::server::Server;
 
-/// What a server told when it was first asked for a collection that is not there.
+/// What a server answers that is asked for a collection that is not there.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
 /// What a server is.
@@ -68,7 +68,9 @@ impl Server {
             ],
             Purpose::Archive => vec![(coll, indexes::archive())],
             Purpose::Queries => vec![(coll, indexes::queries())],
-            Purpose::Identity => vec![(coll, indexes::identities())],
+            Purpose::Identity => {
+                vec![(coll, indexes::identities()), ("revoked", indexes::revoked())]
+            }
         };
         let mut missing = Vec::new();
         for (coll, wanted) in wanted {
@@ -94,6 +96,26 @@ impl Queries {
         Find::new("counting open queries", QUERY_CREF, filter)
             .count(&self.coll)
             .await
+    }
+}
+
+impl StoreError {
+    /// The reason without what only the driver's authors understand of it.
+    pub fn brief(&self) -> String {
+        let Self::Database { doing, source } = self else {
+            return self.to_string();
+        };
+        match &*source.kind {
+            ErrorKind::ServerSelection { message, .. } => {
+                // the topology tells of each server why it was not taken
+                let reason = message.split_once("Error: Kind: ").map_or(&**message, |(_, why)| why);
+                let reason = reason.split_once(", labels").map_or(reason, |(why, _)| why);
+                format!("nobody answers: {reason}")
+            }
+            ErrorKind::Command(command) => format!("{doing}: {}", command.message),
+            ErrorKind::Authentication { message, .. } => format!("{doing}: {message}"),
+            _ => self.to_string(),
+        }
     }
 }
 

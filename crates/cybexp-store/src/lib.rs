@@ -31,6 +31,7 @@ mod raws;
 mod server;
 mod submitter;
 mod swap;
+mod sweep;
 mod tally;
 mod tokens;
 mod transaction;

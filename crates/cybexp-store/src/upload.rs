@@ -7,21 +7,19 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
+use bson::doc;
 use bson::oid::ObjectId;
-use bson::{Document, doc};
 use futures::FutureExt;
 use mongodb::ClientSession;
 use mongodb::error::Error;
 
 use crate::cache::Cache;
 use crate::error::StoreError;
-use crate::find::Find;
 use crate::grid::{self, CHUNK_BYTES};
-use crate::indexes::UPLOAD_UNTIL;
 use crate::transaction::{self, Part};
 
 /// Bytes of chunks that are written at once: they are in memory up to four times, the driver's copies included.
-const BATCH_BYTES: usize = 16 * CHUNK_BYTES;
+const BATCH_BYTES: usize = 8 * CHUNK_BYTES;
 /// How long an upload is left alone from which nothing comes.
 const LEASE: Duration = Duration::from_secs(60);
 /// A slow upload is written before its batch is full after this time, which renews its lease.
@@ -88,37 +86,6 @@ impl Cache {
             chunks: 1,
             leased: None,
         }
-    }
-
-    /// Deletes what is left of uploads from which nothing has come for a minute; gives how many those were.
-    pub async fn sweep_uploads(&self) -> Result<u64, StoreError> {
-        let mut swept = 0;
-        for upload in overdue().all(&self.uploads).await? {
-            if let Ok(fid) = upload.get_object_id("_id") {
-                swept += u64::from(self.discard(fid, overdue_one(fid)).await?);
-            }
-        }
-        Ok(swept)
-    }
-
-    /// Deletes the upload whose registration this matches.
-    async fn discard(&self, fid: ObjectId, registration: Document) -> Result<bool, StoreError> {
-        let doing = "discarding an upload";
-        let context = (self, fid, registration);
-        transaction::run(&self.uploads, doing, context, |session, context| {
-            let (cache, fid, registration) = context;
-            async move {
-                let gone = cache.uploads.delete_one(registration.clone());
-                if gone.session(&mut *session).await?.deleted_count == 0 {
-                    return Ok(false);
-                }
-                let chunks = cache.chunks.delete_many(of_file(*fid));
-                chunks.session(&mut *session).await?;
-                Ok(true)
-            }
-            .boxed()
-        })
-        .await
     }
 }
 
@@ -256,22 +223,4 @@ impl Upload {
             }
         })
     }
-}
-
-/// The registrations whose time is over.
-pub(crate) fn overdue() -> Find {
-    let filter = doc! {"$expr": {"$lt": ["$until", "$$NOW"]}};
-    Find::new("looking for uploads that ended", UPLOAD_UNTIL, filter)
-}
-
-/// This registration, unless it was renewed.
-pub(crate) fn overdue_one(fid: ObjectId) -> Document {
-    let mut filter = overdue().filter;
-    filter.insert("_id", fid);
-    filter
-}
-
-/// The chunks of a file.
-pub(crate) fn of_file(fid: ObjectId) -> Document {
-    doc! {"files_id": fid}
 }

@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::slice::from_ref;
 
 use bson::{Document, doc};
 use common::*;
@@ -82,10 +83,10 @@ async fn an_address_belongs_to_one_user() {
 async fn an_organisation_is_stored_as_its_document_and_found_again() {
     let (identity, coll) = identity().await;
     let (ann, uma) = (user("ann"), user("uma"));
-    let unr = Org::new("unr", "UNR", &[ann.clone(), uma.clone()], &[ann.clone()]).unwrap();
+    let unr = Org::new("unr", "UNR", &[ann.clone(), uma.clone()], from_ref(&ann)).unwrap();
     assert!(identity.create_org(&unr).await.unwrap());
     assert!(!identity.create_org(&unr).await.unwrap());
-    let aaa = Org::new("aaa", "", &[uma.clone()], &[uma.clone()]).unwrap();
+    let aaa = Org::new("aaa", "", from_ref(&uma), from_ref(&uma)).unwrap();
     assert!(identity.create_org(&aaa).await.unwrap());
 
     let stored: Vec<Document> = find(&coll, doc! {}).await.into_iter().map(sorted).collect();
@@ -125,11 +126,11 @@ async fn an_organisation_is_stored_as_its_document_and_found_again() {
 async fn of_twenty_changes_at_once_none_is_lost() {
     let (identity, coll) = identity().await;
     let ann = user("ann");
-    let org = org_of(&identity, &[ann.clone()], &[ann.clone()]).await;
+    let org = org_of(&identity, from_ref(&ann), from_ref(&ann)).await;
     let new: Vec<User> = (0..20).map(|i| user(&format!("user{i}"))).collect();
     let added = join_all(new.iter().enumerate().map(|(i, user)| {
         let to = [Membership::User, Membership::Admin, Membership::Acl][i % 3];
-        identity.change_org(org, move |org| org.add(to, std::slice::from_ref(user)))
+        identity.change_org(org, move |org| org.add(to, from_ref(user)))
     }));
     for added in added.await {
         added.unwrap().unwrap().unwrap();
@@ -145,11 +146,9 @@ async fn of_twenty_changes_at_once_none_is_lost() {
 
     // the same user, added by all: one does it, the others are told
     let eve = user("eve");
-    let added = join_all((0..20).map(|_| {
-        identity.change_org(org, |org| {
-            org.add(Membership::User, std::slice::from_ref(&eve))
-        })
-    }));
+    let added = join_all(
+        (0..20).map(|_| identity.change_org(org, |org| org.add(Membership::User, from_ref(&eve)))),
+    );
     let told = added.await.into_iter().map(|added| added.unwrap().unwrap());
     let (done, refused): (Vec<_>, Vec<_>) = told.partition(Result::is_ok);
     assert_eq!(done.len(), 1);
@@ -192,7 +191,7 @@ async fn twenty_admins_who_remove_themselves_leave_one() {
 async fn a_change_that_is_refused_changes_nothing() {
     let (identity, coll) = identity().await;
     let ann = user("ann");
-    let org = org_of(&identity, &[ann.clone()], &[ann.clone()]).await;
+    let org = org_of(&identity, from_ref(&ann), from_ref(&ann)).await;
     let before = find(&coll, doc! {}).await;
     let add = |org: &Org| org.add(Membership::User, &[user("eve"), ann.clone()]);
     let refused = identity.change_org(org, add).await.unwrap().unwrap();
@@ -209,7 +208,7 @@ async fn a_change_that_is_refused_changes_nothing() {
 async fn a_change_goes_past_what_the_python_system_wrote_meanwhile() {
     let (identity, coll) = identity().await;
     let (ann, eve) = (user("ann"), user("eve"));
-    let org = org_of(&identity, &[ann.clone()], &[ann.clone()]).await;
+    let org = org_of(&identity, from_ref(&ann), from_ref(&ann)).await;
     // an organisation without a list, and with a field that nobody here knows
     let of_org = doc! {"_hash": org.to_string()};
     let old = doc! {"$unset": {"_acl": ""}, "$set": {"config": {"x": 1}}};
@@ -224,7 +223,7 @@ async fn a_change_goes_past_what_the_python_system_wrote_meanwhile() {
                 python.block_on(async { coll.update_one(of_org.clone(), list).await.unwrap() })
             });
         }
-        org.add(Membership::User, std::slice::from_ref(&eve))
+        org.add(Membership::User, from_ref(&eve))
     });
     let changed = changed.await.unwrap().unwrap().unwrap();
     assert_eq!(
@@ -287,16 +286,16 @@ async fn who_read_a_user_before_its_password_changed_stores_no_old_copy() {
     for user in [&ann, &eve] {
         identity.create_user(user).await.unwrap();
     }
-    let org = org_of(&identity, &[ann.clone()], &[ann.clone()]).await;
+    let org = org_of(&identity, from_ref(&ann), from_ref(&ann)).await;
     assert!(identity.set_password(eve.hash(), "new").await.unwrap());
-    let add = |org: &Org| org.add(Membership::Admin, std::slice::from_ref(&eve));
+    let add = |org: &Org| org.add(Membership::Admin, from_ref(&eve));
     identity
         .change_org(org, add)
         .await
         .unwrap()
         .unwrap()
         .unwrap();
-    let other = Org::new("other", "", &[eve.clone()], &[eve.clone()]).unwrap();
+    let other = Org::new("other", "", from_ref(&eve), from_ref(&eve)).unwrap();
     assert!(identity.create_org(&other).await.unwrap());
     let everything = format!("{:?}", find(&coll, doc! {}).await);
     assert!(!everything.contains(eve.password_hash()));
@@ -312,7 +311,7 @@ async fn passwords_that_change_while_organisations_do_leave_no_old_copy() {
     }
     let mut orgs = Vec::new();
     for i in 0..6 {
-        let org = Org::new(&format!("org{i}"), "", &[ann.clone()], &[ann.clone()]).unwrap();
+        let org = Org::new(&format!("org{i}"), "", from_ref(&ann), from_ref(&ann)).unwrap();
         identity.create_org(&org).await.unwrap();
         orgs.push(org.hash());
     }
@@ -322,12 +321,11 @@ async fn passwords_that_change_while_organisations_do_leave_no_old_copy() {
         [ann.hash(), eve.hash()].map(|user| identity.set_password(user, password))
     }));
     // who adds has read the user before
-    let added = join_all(orgs.iter().map(|org| {
-        identity.change_org(*org, |org| {
-            org.add(Membership::Admin, std::slice::from_ref(&eve))
-        })
-    }));
-    let late = Org::new("late", "", &[ann.clone(), eve.clone()], &[ann.clone()]).unwrap();
+    let added =
+        join_all(orgs.iter().map(|org| {
+            identity.change_org(*org, |org| org.add(Membership::Admin, from_ref(&eve)))
+        }));
+    let late = Org::new("late", "", &[ann.clone(), eve.clone()], from_ref(&ann)).unwrap();
     let (set, added, created) = futures::join!(set, added, identity.create_org(&late));
     assert!(set.into_iter().all(Result::unwrap) && created.unwrap());
     added
@@ -359,7 +357,7 @@ async fn passwords_that_change_while_organisations_do_leave_no_old_copy() {
 async fn a_document_that_is_not_what_it_claims_is_told() {
     let (identity, coll) = identity().await;
     let ann = user("ann");
-    let org = org_of(&identity, &[ann.clone()], &[ann.clone()]).await;
+    let org = org_of(&identity, from_ref(&ann), from_ref(&ann)).await;
     let other = doc! {"$set": {"data.orgname": ["other"]}};
     coll.update_one(doc! {"_hash": org.to_string()}, other)
         .await

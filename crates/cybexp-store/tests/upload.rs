@@ -120,7 +120,8 @@ async fn a_sweep_and_an_upload_at_once_leave_all_or_nothing() {
             .into_iter()
             .enumerate()
             .map(async |(i, mut upload)| {
-                tokio::time::sleep(Duration::from_millis(i as u64 * 6)).await;
+                // the sweeps come from the other end
+                tokio::time::sleep(Duration::from_millis(40 * (7 - i as u64))).await;
                 if i % 2 == round % 2 {
                     upload.write(&submission(LARGE).sealed).await?;
                 }
@@ -140,7 +141,6 @@ async fn a_sweep_and_an_upload_at_once_leave_all_or_nothing() {
         );
         committed += ok;
     }
-    eprintln!("RACE committed {committed} of 32");
     assert_eq!(cache.loose_ends().await.unwrap(), LooseEnds::default());
     assert_eq!(take_all(&cache).await.len(), committed);
 }
@@ -164,7 +164,6 @@ async fn an_upload_cut_short_at_any_moment_is_all_or_nothing() {
     cache.sweep_uploads().await.unwrap();
     assert_eq!(cache.loose_ends().await.unwrap(), LooseEnds::default());
     let stored = take_all(&cache).await;
-    eprintln!("CUT stored {}", stored.len());
     assert!(
         stored
             .iter()
@@ -181,7 +180,6 @@ async fn many_callers_share_few_transactions() {
     let stored = join_all((0..1000).map(submit)).await;
     assert!(stored.iter().all(Result::is_ok));
     let used = transactions().await - before;
-    eprintln!("TX {used}");
     // some of them are those of the other tests
     assert!(used < 500, "{used}");
     assert_eq!(left(&db).await[1..], [1000, 1000, 0]);
@@ -235,7 +233,6 @@ fn entry() -> NewEntry {
 async fn begun(cache: &Cache) -> Upload {
     let mut upload = cache.begin_upload();
     upload.write(&submission(LARGE).sealed).await.unwrap();
-    assert_ne!(cache.loose_ends().await.unwrap().uploads, 0);
     upload
 }
 

@@ -1,11 +1,14 @@
 //! For tests: databases that vanish, sites, daemons as processes.
 
+mod api;
 pub mod cowrie;
 mod daemon;
 mod mongo;
+mod people;
 mod raw;
 mod site;
 
+pub use api::{Answer, Api, Form, answer};
 pub use daemon::{Daemon, eventually};
 pub use mongo::{URL_VARIABLE, mongo_url, unique};
 pub use site::Site;

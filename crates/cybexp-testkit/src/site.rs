@@ -57,7 +57,7 @@ impl Site {
         let (cache, tahoe, report, identity) =
             (db("cache"), db("tahoe"), db("report"), db("identity"));
         let mut config = json!({
-            "api": {"host": "127.0.0.1"},
+            "api": {"host": "127.0.0.1", "listen": "127.0.0.1:0"},
             "cache": {"mongo_url": mongo_url, "db": cache},
             "tahoe": {"mongo_url": mongo_url, "db": tahoe},
             "report": {"mongo_url": mongo_url, "db": report},

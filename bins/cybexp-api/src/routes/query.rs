@@ -19,8 +19,9 @@ use crate::auth::Caller;
 use crate::error::{ApiError, Message};
 use crate::json::Body;
 
-/// How often a query is looked at that somebody else has asked, at another API perhaps.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often a query is looked at without being called: somebody else may have asked the same, at another API
+/// perhaps, or the call may not have come through.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// A question.
 #[derive(Deserialize, ToSchema)]
@@ -90,23 +91,24 @@ async fn ask(app: &App, caller: &Caller, request: QueryRequest) -> Result<Option
         app.queries.find(hash).await?
     };
     match known.map(|(known, _)| known.status) {
-        Some(Status::Ready) => return answer(app, hash).await,
-        // somebody waits for it already; their nonce is not ours
-        Some(Status::Wait | Status::Processing) => loop {
+        Some(Status::Ready) => {
             if let Some(report) = answer(app, hash).await? {
                 return Ok(Some(report));
             }
-            if tokio::time::Instant::now() + LOOK > deadline {
-                return Ok(None);
-            }
-            tokio::time::sleep(LOOK).await;
-        },
-        Some(Status::Invalid | Status::Failed) | None => {}
+            app.queries.put(&[query]).await?;
+        }
+        // somebody waits for it already; their nonce is not ours
+        Some(Status::Wait | Status::Processing) => {}
+        Some(Status::Invalid | Status::Failed) | None => app.queries.put(&[query]).await?,
     }
-    app.queries.put(&[query]).await?;
-    // out of time, the report may be there all the same
-    let _ = tokio::time::timeout_at(deadline, ticket.called()).await;
-    answer(app, hash).await
+    loop {
+        let look = deadline.min(tokio::time::Instant::now() + LOOK);
+        let _ = tokio::time::timeout_at(look, ticket.called()).await;
+        let report = answer(app, hash).await?;
+        if report.is_some() || tokio::time::Instant::now() >= deadline {
+            return Ok(report);
+        }
+    }
 }
 
 /// The query as it will stand in the database: sealed, and with where to call back.

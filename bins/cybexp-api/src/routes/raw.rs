@@ -1,11 +1,10 @@
 //! Submissions.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
 use axum::http::StatusCode;
 use cybexp_seal::Sealer;
 use cybexp_store::{Head, Incoming, NewEntry};
@@ -17,9 +16,8 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Message, bad};
+use crate::parts::{Part, Parts};
 
-/// How long a client may be silent in the middle of its request.
-const SILENCE: Duration = Duration::from_secs(30);
 /// The longest text field.
 const TEXT_BYTES: usize = 1024;
 
@@ -53,32 +51,53 @@ pub(crate) struct Submission {
         (status = 201, description = "It is stored, sealed.", body = Message),
         (status = 400, description = "A field is missing or wrong.", body = Message),
         (status = 401, description = "No token of an admin of the organisation.", body = Message),
-        (status = 408, description = "The client stopped sending.", body = Message),
-        (status = 413, description = "The file is too large.", body = Message),
     )
 )]
 pub(crate) async fn raw(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    parts: Result<Multipart, MultipartRejection>,
+    caller: Result<Caller, ApiError>,
+    parts: Result<Parts, ApiError>,
 ) -> Result<(StatusCode, Json<Message>), ApiError> {
-    let mut parts = parts.map_err(|rejection| ApiError::BadRequest(rejection.body_text()))?;
+    // in a task of its own: what is under way in the database is not cut short when the client leaves
+    let taking = tokio::spawn(async move {
+        let (caller, mut parts) = match (caller, parts) {
+            (Ok(caller), parts) => (caller, parts?),
+            (Err(error), parts) => {
+                if let Ok(parts) = parts {
+                    parts.linger().await;
+                }
+                return Err(error);
+            }
+        };
+        let taken = take(&app, &caller, &mut parts).await;
+        if taken.is_err() {
+            parts.linger().await;
+        }
+        taken
+    });
+    taking.await.map_err(anyhow::Error::from)??;
+    Ok((
+        StatusCode::CREATED,
+        Message::new("File uploaded successfully!"),
+    ))
+}
+
+/// Stores the submission, or nothing of it.
+async fn take(app: &App, caller: &Caller, parts: &mut Parts) -> Result<(), ApiError> {
     let mut received = Received::default();
-    let outcome = receive(&app, &caller, &mut parts, &mut received).await;
-    let Received { file, size, .. } = &mut received;
-    let entry = match outcome {
-        Ok(entry) => entry,
-        Err(error) => {
-            // half of a submission is none
-            if let Some((_, incoming)) = file.take() {
+    let outcome = receive(app, caller, parts, &mut received).await;
+    let Received { file, size, .. } = received;
+    let (entry, file) = match (outcome, file) {
+        (Ok(entry), Some(file)) => (entry, file),
+        (Ok(_), None) => return Err(bad("file", "is missing")),
+        (Err(error), file) => {
+            if let Some((_, incoming)) = file {
                 incoming.abort().await;
             }
             return Err(error);
         }
     };
-    let Some((sealer, mut incoming)) = file.take() else {
-        return Err(bad("file", "is missing"));
-    };
+    let (sealer, mut incoming) = file;
     let mut rest = Vec::new();
     let head = sealer.finish(&mut rest).map(|head| Head {
         offset: head.offset,
@@ -87,11 +106,8 @@ pub(crate) async fn raw(
     incoming.write(&rest).await?;
     incoming.commit(entry, head).await?;
     counter!("cybexp_api_submissions_total").increment(1);
-    counter!("cybexp_api_submission_bytes_total").increment(*size);
-    Ok((
-        StatusCode::CREATED,
-        Message::new("File uploaded successfully!"),
-    ))
+    counter!("cybexp_api_submission_bytes_total").increment(size);
+    Ok(())
 }
 
 #[derive(Default)]
@@ -109,14 +125,15 @@ struct Received {
 async fn receive(
     app: &App,
     caller: &Caller,
-    parts: &mut Multipart,
+    parts: &mut Parts,
     received: &mut Received,
 ) -> Result<NewEntry, ApiError> {
-    while let Some(mut part) = patient(parts.next_field()).await? {
-        let name = part.name().unwrap_or_default().to_owned();
+    while let Some(mut part) = parts.next().await? {
+        let name = part.name().to_owned();
         let slot = match name.as_str() {
-            "file" if received.file.is_none() => {
-                received.filename = part.file_name().map(str::to_owned);
+            "file" if received.file.is_some() => return Err(bad("file", "is given twice")),
+            "file" => {
+                received.filename = part.filename().map(str::to_owned);
                 take_file(app, &mut part, received).await?;
                 continue;
             }
@@ -149,7 +166,7 @@ async fn receive(
 
 async fn take_file(
     app: &App,
-    part: &mut Field<'_>,
+    part: &mut Part<'_>,
     received: &mut Received,
 ) -> Result<(), ApiError> {
     let sealer = app
@@ -159,7 +176,7 @@ async fn take_file(
     let incoming = Incoming::new(&app.cache, &app.submitter);
     let (sealer, incoming) = received.file.insert((sealer, incoming));
     let mut sealed = Vec::new();
-    while let Some(bytes) = patient(part.chunk()).await? {
+    while let Some(bytes) = part.chunk().await? {
         received.size += bytes.len() as u64;
         if received.size > app.max_body_bytes {
             return Err(ApiError::TooLarge(app.max_body_bytes));
@@ -171,22 +188,15 @@ async fn take_file(
     Ok(())
 }
 
-async fn text(name: &str, part: &mut Field<'_>) -> Result<String, ApiError> {
+async fn text(name: &str, part: &mut Part<'_>) -> Result<String, ApiError> {
     let mut text = Vec::new();
-    while let Some(bytes) = patient(part.chunk()).await? {
+    while let Some(bytes) = part.chunk().await? {
         text.extend_from_slice(&bytes);
         if text.len() > TEXT_BYTES {
             return Err(bad(name, format!("is longer than {TEXT_BYTES} bytes")));
         }
     }
     String::from_utf8(text).map_err(|_| bad(name, "is not UTF-8"))
-}
-
-async fn patient<T>(next: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
-    match tokio::time::timeout(SILENCE, next).await {
-        Ok(result) => result.map_err(|error| ApiError::BadRequest(error.body_text())),
-        Err(_) => Err(ApiError::TooSlow),
-    }
 }
 
 fn entry(received: &mut Received) -> Result<NewEntry, ApiError> {

@@ -15,10 +15,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
-use cybexp_service::config::Db;
-use cybexp_service::{CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE};
+use cybexp_service::config::{Db, Format, Level, Log};
+use cybexp_service::{
+    CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE, init_logging,
+};
 use cybexp_store::{Identity, Server};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -67,11 +69,16 @@ pub(crate) enum Tool {
 pub(crate) fn main(tool: Tool, common: &CommonArgs) -> ExitCode {
     // two TLS libraries in one build make rustls panic unless one is chosen; that one is chosen already is fine
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let outcome = Runtime::new()
-        .context("cannot start the runtime")
+    // a person wants results; what the libraries have to say comes when asked for
+    let log = Log {
+        level: Level::Warn,
+        format: Format::Text,
+    };
+    let outcome = init_logging(&log, common)
+        .and_then(|()| Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| runtime.block_on(run(tool, common)));
     outcome.unwrap_or_else(|error| {
-        anstream::eprintln!("cybexp: {}", term::line(&format!("{error:#}")));
+        anstream::eprintln!("cybexp: {}", term::line(&told(&error)));
         let usage = error.chain().any(|cause| cause.is::<ConfigError>());
         ExitCode::from(if usage { EXIT_USAGE } else { EXIT_FAILED })
     })
@@ -92,6 +99,18 @@ async fn run(tool: Tool, common: &CommonArgs) -> anyhow::Result<ExitCode> {
         Tool::Completions(args) => manual::completions(&args),
         Tool::Man(args) => manual::man(&args),
     }
+}
+
+/// An error and its causes; many of them tell their cause themselves.
+fn told(error: &anyhow::Error) -> String {
+    let causes = error.chain().map(ToString::to_string);
+    causes.fold(String::new(), |told, cause| {
+        match (told.is_empty(), told.contains(&cause)) {
+            (true, _) => cause,
+            (_, true) => told,
+            (_, false) => format!("{told}: {cause}"),
+        }
+    })
 }
 
 /// How a command reaches the API.
@@ -131,16 +150,16 @@ impl ApiArgs {
 
 /// The server of a collection; `key` is where the configuration has its URL.
 async fn server(db: &Db, key: &str) -> anyhow::Result<Server> {
-    let server = Server::connect(db.url.expose(), "cybexp")
-        .await
-        .context(key.to_owned())?;
-    server.ping().await.with_context(|| {
-        format!(
-            "no MongoDB answers at {}: is it running, and is {key} of the configuration right?",
-            db.url
-        )
-    })?;
-    Ok(server)
+    let server = Server::connect(db.url.expose(), "cybexp").await.context(key.to_owned())?;
+    match server.ping().await {
+        Ok(()) => Ok(server),
+        Err(error) => bail!(
+            "no MongoDB at {}: {}; is it running, and is {key} of the configuration right? (`cybexp doctor` tells \
+             more, `cybexp up` brings one of its own)",
+            db.url,
+            error.brief()
+        ),
+    }
 }
 
 /// Users and organisations.

@@ -6,7 +6,7 @@ use bson::{DateTime, doc};
 use super::plan::Plan;
 use super::{fill, server};
 use crate::cache::Cache;
-use crate::upload;
+use crate::sweep;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_that_ended_are_found_among_those_that_live() {
@@ -20,13 +20,13 @@ async fn uploads_that_ended_are_found_among_those_that_live() {
     fill(&cache.uploads, (0..2000).map(|_| upload(60))).await;
     fill(&cache.uploads, (0..3).map(|_| upload(-60))).await;
 
-    let plan = Plan::find(&cache.uploads, &upload::overdue()).await;
+    let plan = Plan::find(&cache.uploads, &sweep::overdue()).await;
     assert_eq!(plan.returned, 3);
     plan.reads_at_most(3 + 1, 3);
     let one = cache.uploads.find_one(doc! {}).await.unwrap().unwrap();
     let plan = Plan::delete(
         &cache.uploads,
-        upload::overdue_one(one.get_object_id("_id").unwrap()),
+        sweep::overdue_one(one.get_object_id("_id").unwrap()),
     );
     plan.await.reads_at_most(1, 1);
 }
@@ -40,6 +40,6 @@ async fn the_chunks_of_an_upload_are_found_among_those_of_others() {
         .iter()
         .flat_map(|fid| (0..4).map(move |n| doc! {"files_id": fid, "n": n}));
     fill(&cache.chunks, chunks).await;
-    let plan = Plan::delete(&cache.chunks, upload::of_file(fids[250])).await;
+    let plan = Plan::delete(&cache.chunks, sweep::of_file(fids[250])).await;
     plan.reads_at_most(4 + 1, 4);
 }

@@ -169,6 +169,11 @@ impl Org {
         })
     }
 
+    /// The hash that the organisation of this name has, whether there is one or not.
+    pub fn hash_of(orgname: &str) -> Hash {
+        Hash::of(&["object", ORG.as_str(), orgname.trim()])
+    }
+
     /// The identity, which is the `orgid` of raws and events.
     pub fn hash(&self) -> Hash {
         self.object.hash()

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::Sheet;
 use crate::cli::Daemon;
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 use crate::commands::ready;
 
 pub(super) async fn check(sheet: &mut Sheet, config: &Config) {
@@ -17,14 +17,18 @@ pub(super) async fn check(sheet: &mut Sheet, config: &Config) {
     if config.input.inputs.iter().any(|input| input.enabled) {
         daemons.push("input");
     }
+    let mut silent = Vec::new();
     for daemon in daemons {
         match config.metrics.of(daemon) {
             Some(address) => is_ready(sheet, daemon, address).await,
-            None => sheet.note(
-                format!("cybexp-{daemon} is not asked"),
-                format!("metrics.{daemon} of the configuration gives it an address to be asked at"),
-            ),
+            None => silent.push(daemon),
         }
+    }
+    if !silent.is_empty() {
+        sheet.note(
+            format!("not asked whether they are ready: {}", silent.join(", ")),
+            "the section metrics of the configuration gives them addresses to be asked at",
+        );
     }
 }
 
@@ -41,19 +45,21 @@ async fn api(sheet: &mut Sheet, config: &Config) {
         }
     };
     let has_token = token.is_some();
-    let answer = async {
-        let client = Client::new(url.clone(), token)?;
-        client.ping().await?;
-        anyhow::Ok(client)
-    };
-    let client = match answer.await {
+    let client = match Client::new(url.clone(), token) {
         Ok(client) => client,
-        Err(error) => {
-            let what = format!("the API does not answer: {error:#}");
-            return sheet.wrong(what, "start it, or correct api.url");
-        }
+        Err(error) => return sheet.wrong(format!("{error:#}"), "is TLS set up on this machine?"),
     };
-    sheet.good(format!("the API answers at {url}"));
+    match client.ping().await {
+        Ok(()) => sheet.good(format!("the API answers at {url}")),
+        Err(error) => {
+            let what = match error {
+                ClientError::Unreachable { reason, .. } => format!("no API at {url}: {reason}"),
+                error => format!("the API at {url}: {error}"),
+            };
+            let to_do = "start it (`systemctl start cybexp-api`, or `cybexp up` for all), or correct api.url";
+            return sheet.wrong(what, to_do);
+        }
+    }
     if !has_token {
         return sheet.note(
             "api.token is empty",

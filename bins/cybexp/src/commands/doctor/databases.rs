@@ -65,7 +65,7 @@ pub(super) async fn check(sheet: &mut Sheet, config: &Config) -> Result<There, C
             for place in &here {
                 if let Err(error) = look_into(sheet, &server, place, &mut there).await {
                     sheet.wrong(
-                        format!("{}.{}: {error}", place.3.db, place.3.coll),
+                        format!("{}.{}: {}", place.3.db, place.3.coll, error.brief()),
                         "may the user of the configuration's URL read and write there?",
                     );
                 }
@@ -100,7 +100,7 @@ async fn answers(sheet: &mut Sheet, url: &str, name: &str) -> Option<Server> {
         }
         Err(error) => {
             sheet.wrong(
-                format!("no MongoDB at {name}: {error}"),
+                format!("no MongoDB at {name}: {}", error.brief()),
                 "start it, or correct mongo_url in these sections; `cybexp up` brings one of its own",
             );
             None

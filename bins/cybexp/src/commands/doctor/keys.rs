@@ -16,7 +16,7 @@ pub(super) fn check(sheet: &mut Sheet, config: &Config) {
             sheet.good(format!("public key of {} bits: {file}", key.bits()));
         }
         Err(error) => sheet.wrong(
-            format!("{:#}", root(error)),
+            root(error),
             "cybexp-api needs it: `cybexp keygen` makes a pair, or copy the pub.pem that fits the private key",
         ),
     }
@@ -27,7 +27,7 @@ pub(super) fn check(sheet: &mut Sheet, config: &Config) {
             Ok(key) => key,
             Err(error) => {
                 sheet.wrong(
-                    format!("{:#}", root(&error)),
+                    root(&error),
                     "cybexp-archive and cybexp-report need it: `cybexp keygen` makes a pair; where only the API runs, it \
                      is right that it is missing",
                 );

@@ -34,7 +34,7 @@ pub(super) async fn check(sheet: &mut Sheet, identity: Option<&Identity>) {
         return sheet.note("users are not looked at", "the database comes first");
     };
     if let Err(error) = count(sheet, identity).await {
-        sheet.wrong(error.to_string(), "is the database all right?");
+        sheet.wrong(error.brief(), "is the database all right?");
     }
 }
 

@@ -8,7 +8,7 @@ use super::databases::There;
 
 pub(super) async fn check(sheet: &mut Sheet, there: &There) {
     if let Err(error) = count(sheet, there).await {
-        sheet.wrong(error.to_string(), "is the database all right?");
+        sheet.wrong(error.brief(), "is the database all right?");
     }
 }
 
@@ -36,10 +36,9 @@ async fn count(sheet: &Sheet, there: &There) -> Result<(), StoreError> {
     if let Some(queries) = &there.queries {
         backlog(sheet, queries.count_open().await?, "queries", "report");
     }
-    if there.cache.is_none() || there.archive.is_none() || there.queries.is_none() {
-        sheet.note("not all work is counted", "the databases come first");
-    }
+    let all = there.cache.is_some() && there.archive.is_some() && there.queries.is_some();
     match refused {
+        0 if !all => sheet.note("not all work is looked at", "the databases come first"),
         0 => sheet.good("nothing is set aside"),
         _ => sheet.note(
             format!("{refused} records are set aside"),

@@ -28,7 +28,7 @@ pub(crate) enum Action {
         #[command(flatten)]
         subject: Subject,
         #[command(flatten)]
-        related: Related,
+        scope: Scope,
         #[command(flatten)]
         ask: Ask,
     },
@@ -88,8 +88,9 @@ pub(crate) enum Kind {
     Unknown,
 }
 
+/// What of the related a report is to hold, and in what shape.
 #[derive(clap::Args)]
-pub(crate) struct Related {
+pub(crate) struct Scope {
     /// 1: its events; each more adds their sessions and those sessions' other events
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
     level: u8,
@@ -137,15 +138,11 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             let report = ask.ask(config, "count", subject.fields()?).await?;
             ask.show(&report, |report| show::count(&subject, report));
         }
-        Action::Related {
-            subject,
-            related,
-            ask,
-        } => {
+        Action::Related { subject, scope, ask } => {
             let mut fields = subject.fields()?;
-            fields.extend(related.fields());
+            fields.extend(scope.fields());
             let report = ask.ask(config, "related", fields).await?;
-            ask.show(&report, |report| show::related(&subject, &related, report));
+            ask.show(&report, |report| show::related(&subject, &scope, report));
         }
         Action::Threatrank { event, ask } => {
             let fields = Map::from_iter([("_hash".to_owned(), json!(event))]);
@@ -202,7 +199,7 @@ impl Subject {
     }
 }
 
-impl Related {
+impl Scope {
     fn fields(&self) -> Map<String, Value> {
         let mut fields = Map::new();
         fields.insert("level".to_owned(), json!(self.level));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tahoe_core::Hash;
 
-use super::{Related, Subject};
+use super::{Scope, Subject};
 use crate::term::{self, BOLD, CYAN, DIM};
 use crate::tree::Tree;
 
@@ -22,9 +22,9 @@ pub(super) fn count(subject: &Subject, report: &Value) {
     anstream::println!("{table}");
 }
 
-pub(super) fn related(subject: &Subject, related: &Related, report: &Value) {
+pub(super) fn related(subject: &Subject, scope: &Scope, report: &Value) {
     let data = &report["data"];
-    if related.graph {
+    if scope.graph {
         let tree = Tree::new(data);
         let values = tree.values();
         let subject = term::short(&subject.value);
@@ -32,7 +32,7 @@ pub(super) fn related(subject: &Subject, related: &Related, report: &Value) {
         for line in tree.lines() {
             anstream::println!("{line}");
         }
-    } else if related.documents {
+    } else if scope.documents {
         documents(data);
     } else {
         summary(data);

@@ -1,0 +1,138 @@
+//! Multipart bodies, read a piece at a time.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream, Bytes};
+use axum::extract::multipart::{Field, Multipart, MultipartError};
+use axum::extract::{FromRequest, Request};
+use futures::{Stream, StreamExt};
+
+use crate::error::ApiError;
+
+/// How long a client may be silent in the middle of its request.
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+/// How long one whose request was refused may go on sending. Most read an answer only when they have sent all.
+const LINGER: Duration = Duration::from_secs(10);
+/// How much may come without making sense. The parser keeps what is no data of a part in memory, however long.
+const NONSENSE_BYTES: usize = 256 << 10;
+
+/// The parts of a request's body.
+pub(crate) struct Parts {
+    multipart: Multipart,
+    source: Arc<Source>,
+}
+
+/// A part of a request's body.
+pub(crate) struct Part<'a> {
+    field: Field<'a>,
+    source: Arc<Source>,
+}
+
+struct Source {
+    body: Mutex<BodyDataStream>,
+    /// Bytes that have come since the parser last made something of what came.
+    pending: AtomicUsize,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Parts {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (head, body) = request.into_parts();
+        let source = Arc::new(Source {
+            body: Mutex::new(body.into_data_stream()),
+            pending: AtomicUsize::new(0),
+        });
+        let parsed = Body::from_stream(checked(Arc::clone(&source)));
+        match Multipart::from_request(Request::from_parts(head, parsed), state).await {
+            Ok(multipart) => Ok(Self { multipart, source }),
+            Err(rejection) => {
+                source.linger().await;
+                Err(ApiError::BadRequest(rejection.body_text()))
+            }
+        }
+    }
+}
+
+impl Parts {
+    /// The next part.
+    pub(crate) async fn next(&mut self) -> Result<Option<Part<'_>>, ApiError> {
+        let field = patient(self.multipart.next_field()).await?;
+        self.source.pending.store(0, Ordering::Relaxed);
+        Ok(field.map(|field| Part {
+            field,
+            source: Arc::clone(&self.source),
+        }))
+    }
+
+    /// Reads what the client still sends, so that it comes to read its answer.
+    pub(crate) async fn linger(self) {
+        drop(self.multipart);
+        self.source.linger().await;
+    }
+}
+
+impl Part<'_> {
+    /// The field's name.
+    pub(crate) fn name(&self) -> &str {
+        self.field.name().unwrap_or_default()
+    }
+
+    /// The file's name, where the client gave one.
+    pub(crate) fn filename(&self) -> Option<&str> {
+        self.field.file_name()
+    }
+
+    /// What comes next of its data.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, ApiError> {
+        let chunk = patient(self.field.chunk()).await?;
+        self.source.pending.store(0, Ordering::Relaxed);
+        Ok(chunk)
+    }
+}
+
+impl Source {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {
+        let mut body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
+        body.poll_next_unpin(cx)
+    }
+
+    async fn linger(&self) {
+        let rest = async {
+            while let Some(Ok(_)) = std::future::poll_fn(|cx| self.poll(cx)).await {}
+        };
+        let _ = tokio::time::timeout(LINGER, rest).await;
+    }
+}
+
+/// The body, a piece at a time.
+fn checked(source: Arc<Source>) -> impl Stream<Item = Result<Bytes, axum::Error>> {
+    let mut given = false;
+    futures::stream::poll_fn(move |cx| {
+        // the parser reads on for as long as there is something, all of it into memory
+        if std::mem::take(&mut given) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let next = ready!(source.poll(cx));
+        let Some(Ok(bytes)) = &next else {
+            return Poll::Ready(next);
+        };
+        given = true;
+        let before = source.pending.fetch_add(bytes.len(), Ordering::Relaxed);
+        Poll::Ready(match before > NONSENSE_BYTES {
+            true => Some(Err(axum::Error::new("no part begins or ends"))),
+            false => next,
+        })
+    })
+}
+
+async fn patient<T>(next: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
+    match tokio::time::timeout(SILENCE, next).await {
+        Ok(result) => result.map_err(|error| ApiError::BadRequest(error.body_text())),
+        Err(_) => Err(ApiError::TooSlow),
+    }
+}

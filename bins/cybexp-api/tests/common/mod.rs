@@ -1,0 +1,82 @@
+//! What the tests of the API share.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test uses some of it; clippy sees helpers of a test as no test"
+)]
+
+use std::sync::Arc;
+
+use bson::Document;
+use cybexp_service::{Config, Context, Health, Shutdown};
+use cybexp_testkit::{Answer, Api, Site};
+use futures::TryStreamExt;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use tahoe_core::User;
+
+pub(crate) const API: &str = env!("CARGO_BIN_EXE_cybexp-api");
+pub(crate) const NO_ARGS: &[&str] = &[];
+
+/// A site and its API.
+pub(crate) async fn start(name: &str, more: Value) -> (Site, Api) {
+    let site = Site::new(name, more).await;
+    let api = Api::start(API, NO_ARGS, &site).await;
+    (site, api)
+}
+
+/// A token with these claims, signed with this secret.
+pub(crate) fn token(claims: &Value, secret: &str) -> String {
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()
+}
+
+/// The claims of a token as the Python API makes it, which never ends.
+pub(crate) fn python_claims(user: &User) -> Value {
+    json!({"sub_type": user.role().as_str(), "_hash": user.hash().to_string()})
+}
+
+/// All documents of a collection.
+pub(crate) async fn all(site: &Site, section: &str, coll: &str) -> Vec<Document> {
+    let coll = site.collection(section, coll).await;
+    coll.find(bson::doc! {}).await.unwrap().try_collect().await.unwrap()
+}
+
+/// How much the cache holds: entries, files, chunks and uploads.
+pub(crate) async fn stored(site: &Site) -> [usize; 4] {
+    let mut counts = [0; 4];
+    for (count, coll) in counts.iter_mut().zip(["file_entries", "fs.files", "fs.chunks", "uploads"]) {
+        *count = all(site, "cache", coll).await.len();
+    }
+    counts
+}
+
+/// Asserts a status and a message.
+#[track_caller]
+pub(crate) fn is(answer: &Answer, status: u16, message: &str) {
+    assert_eq!((answer.status, answer.message().as_str()), (status, message), "{answer:?}");
+}
+
+/// A daemon in this process, with the site's configuration.
+pub(crate) fn context(site: &Site, name: &'static str, once: bool) -> Context {
+    Context {
+        name,
+        config: Arc::new(Config::from_file(&site.config).unwrap()),
+        shutdown: Shutdown::new(),
+        health: Health::new(),
+        once,
+    }
+}
+
+/// Does all that the archive has to do.
+pub(crate) async fn archive(site: &Site) {
+    cybexp_archive::run(context(site, "archive", true)).await.unwrap();
+}
+
+/// A number of `/proc/PID/status`, such as `VmHWM` in KiB.
+pub(crate) fn status_of(pid: u32, field: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}

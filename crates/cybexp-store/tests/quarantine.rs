@@ -1,0 +1,145 @@
+//! Records that were set aside, and the way back.
+
+mod common;
+
+use bson::doc;
+use common::*;
+use cybexp_store::{
+    Archive, Cache, EntryId, Opened, Purpose, Queries, RawOutcome, Refused, Server, Taken,
+};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_is_set_aside_shown_and_tried_again() {
+    let (server, db) = server().await;
+    let cache = Cache::open(&server, &db, "file_entries").await.unwrap();
+    cache.submit(&[submission(3), submission(5)]).await.unwrap();
+    let bad = refuse_entries(&cache, "a broken seal").await;
+    let listed = |id: &EntryId| Refused {
+        typetag: "cowrie".to_owned(),
+        id: id.to_hex(),
+        by: "archive".to_owned(),
+        reason: "a broken seal".to_owned(),
+    };
+    let all: Vec<Refused> = bad.iter().map(listed).collect();
+    assert_eq!(cache.refused(0).await.unwrap(), all);
+    assert_eq!(cache.refused(1).await.unwrap(), all[..1]);
+    assert_eq!(cache.count_refused().await.unwrap(), 2);
+
+    let shown = cache.refused_entry(bad[0]).await.unwrap().unwrap();
+    assert_eq!(shown["_id"], json!({"$oid": bad[0].to_hex()}));
+    assert_eq!(shown["error"], json!("a broken seal"));
+    assert_eq!(shown["typetag"], json!("cowrie"));
+
+    assert!(cache.retry(bad[0]).await.unwrap());
+    assert!(!cache.retry(bad[0]).await.unwrap(), "it is not set aside any more");
+    assert!(cache.refused_entry(bad[0]).await.unwrap().is_none());
+    let entries = collection(&db, "file_entries").await;
+    let entry = find(&entries, doc! {"_id": bad[0]}).await.remove(0);
+    assert!(!entry.contains_key("bad_data") && !entry.contains_key("error"), "{entry}");
+    assert_eq!(cache.count_pending().await.unwrap(), 1);
+
+    assert_eq!(cache.retry_all(Some("email")).await.unwrap(), 0);
+    assert_eq!(cache.retry_all(Some("cowrie")).await.unwrap(), 1);
+    assert_eq!(refuse_entries(&cache, "again").await.len(), 2);
+    assert_eq!(cache.retry_all(None).await.unwrap(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_is_set_aside_shown_and_tried_again() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let raws: Vec<_> = (0..3).map(|i| raw("cowrie", json!({"i": i}))).collect();
+    archive.write_raws(&raws).await.unwrap();
+    let bad = refuse_raws(&archive, "no eventid").await;
+    assert_eq!(archive.count_refused(&["cowrie"]).await.unwrap(), 3);
+    assert_eq!(archive.count_refused(&["email"]).await.unwrap(), 0);
+    let listed = archive.refused(&["email", "cowrie"], 0).await.unwrap();
+    let first = Refused {
+        typetag: "cowrie".to_owned(),
+        id: bad[0].to_hex(),
+        by: "cowrie@1".to_owned(),
+        reason: "no eventid".to_owned(),
+    };
+    assert!(listed.contains(&first) && listed.len() == 3, "{listed:?}");
+    let shown = archive.refused_raw(bad[0]).await.unwrap().unwrap();
+    assert_eq!(shown["_error"]["reason"], json!("no eventid"));
+
+    let mut watch = archive.watch_raws();
+    watch.changed().await.unwrap();
+    let woken = tokio::spawn(async move { watch.changed().await });
+    assert!(archive.retry(bad[0]).await.unwrap());
+    assert!(!archive.retry(bad[0]).await.unwrap(), "it is not set aside any more");
+    woken.await.unwrap().unwrap();
+    let pending = archive.count_pending("cowrie@1", &["cowrie"]).await.unwrap();
+    assert_eq!(pending, 1);
+    assert_eq!(archive.retry_all(&["email"]).await.unwrap(), 0);
+    assert_eq!(archive.retry_all(&["email", "cowrie"]).await.unwrap(), 2);
+    assert_eq!(refuse_raws(&archive, "still none").await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_raw_of_the_python_archive_is_listed_too() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let old = doc! {"itype": "raw", "sub_type": "cowrie", "_hash": "x", "_valid": false, "filters": ["filt_cowrie"]};
+    collection(&db, COLL).await.insert_one(old).await.unwrap();
+    let listed = archive.refused(&["cowrie"], 0).await.unwrap();
+    assert_eq!((listed.len(), listed[0].reason.as_str()), (1, ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_told_and_not_made() {
+    let (server, db) = server().await;
+    let info = server.info().await.unwrap();
+    assert!(info.replicated && info.version.contains('.'), "{info:?}");
+    let purposes = [Purpose::Cache, Purpose::Archive, Purpose::Queries, Purpose::Identity];
+    for purpose in purposes {
+        for _ in 0..2 {
+            let missing = server.missing_indexes(&db, COLL, purpose).await.unwrap();
+            assert!(missing.len() > 1, "{purpose:?}: {missing:?}");
+        }
+    }
+    open_all(&server, &db).await;
+    for purpose in purposes {
+        let missing = server.missing_indexes(&db, COLL, purpose).await.unwrap();
+        assert_eq!(missing, [""; 0], "{purpose:?}");
+    }
+    let coll = collection(&db, COLL).await;
+    coll.drop_index("raw_pending").await.unwrap();
+    let missing = server.missing_indexes(&db, COLL, Purpose::Archive).await.unwrap();
+    assert_eq!(missing, ["instance.raw_pending"]);
+}
+
+async fn open_all(server: &Server, db: &str) {
+    Cache::open(server, db, COLL).await.unwrap();
+    Archive::open(server, db, COLL).await.unwrap();
+    Queries::open(server, db, COLL).await.unwrap();
+    cybexp_store::Identity::open(server, db, COLL).await.unwrap();
+}
+
+/// Refuses all pending entries as the archive would.
+async fn refuse_entries(cache: &Cache, reason: &str) -> Vec<EntryId> {
+    let mut queue = cache.pending().await.unwrap();
+    let Taken::Work(entries) = queue.take().await.unwrap() else {
+        panic!("no entry is pending");
+    };
+    let refused = |id| Opened { id, raw: Err(reason.to_owned()) };
+    let ids: Vec<EntryId> = entries.iter().map(|entry| entry.id).collect();
+    queue.mark(&ids.iter().copied().map(refused).collect::<Vec<_>>()).await.unwrap();
+    queue.release().await.unwrap();
+    ids
+}
+
+/// Refuses all pending raws as the filter would.
+async fn refuse_raws(archive: &Archive, reason: &str) -> Vec<EntryId> {
+    let mut queue = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let Taken::Work(raws) = queue.take().await.unwrap() else {
+        panic!("no raw is pending");
+    };
+    let outcomes = raws.into_iter().map(|raw| RawOutcome::new(&raw.unwrap(), Err(reason.to_owned())));
+    let outcomes: Vec<RawOutcome> = outcomes.collect();
+    queue.mark(&outcomes, 5.0).await.unwrap();
+    queue.release().await.unwrap();
+    outcomes.iter().map(|outcome| outcome.id).collect()
+}
