@@ -57,12 +57,20 @@ impl Round {
         fill(&site, lines).await;
         let analytics = once(&site).saturating_sub(start_up);
 
-        let documents = site.archive.read_bare().await.expect("the archive can be read");
-        let server = Server::connect(mongo_url(), "cybexp-bench").await.expect("a valid URL");
+        let documents = site
+            .archive
+            .read_bare()
+            .await
+            .expect("the archive can be read");
+        let server = Server::connect(mongo_url(), "cybexp-bench")
+            .await
+            .expect("a valid URL");
         let bare = Archive::open(&server, &unique("bench_bare"), "instance").await;
         let bare = bare.expect("the second archive opens");
         let since = Instant::now();
-        bare.insert_bare(&documents).await.expect("the documents are written");
+        bare.insert_bare(&documents)
+            .await
+            .expect("the documents are written");
         Self {
             start_up,
             analytics,
@@ -105,16 +113,34 @@ async fn fill(site: &Site, lines: &[String]) {
         .iter()
         .map(|line| {
             let data = serde_json::from_str(line).expect("a line is JSON");
-            let raw = Raw::new(sub_type.clone(), data, orgid.clone(), "UTC".to_owned(), Some(at));
+            let raw = Raw::new(
+                sub_type.clone(),
+                data,
+                orgid.clone(),
+                "UTC".to_owned(),
+                Some(at),
+            );
             raw.expect("a record fits into a raw")
         })
         .collect();
-    site.archive.write_raws(&raws).await.expect("the raws are stored");
+    // in batches as the archive's: raws are taken in the order in which they were stored
+    for part in raws.chunks(500) {
+        let written = site.archive.write_raws(part).await;
+        written.expect("the raws are stored");
+    }
 }
 
 async fn known(site: &Site) -> f64 {
-    let rows = site.archive.census().await.expect("the archive can be read");
+    let rows = site
+        .archive
+        .census()
+        .await
+        .expect("the archive can be read");
     let raws = rows.iter().filter(|row| row.itype == "raw").count();
-    let refs: usize = rows.iter().filter(|row| row.itype == "raw").map(|raw| raw.refs.len()).sum();
+    let refs: usize = rows
+        .iter()
+        .filter(|row| row.itype == "raw")
+        .map(|raw| raw.refs.len())
+        .sum();
     1.0 - (rows.len() - raws) as f64 / refs as f64
 }

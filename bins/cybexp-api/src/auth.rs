@@ -50,9 +50,14 @@ impl FromRequestParts<Arc<App>> for Caller {
 }
 
 impl Caller {
-    /// The organisation of this hash, of which the caller must be an admin.
-    pub(crate) async fn admin_of(&self, app: &App, org_hash: &str) -> Result<Org, ApiError> {
-        let hash: Hash = org_hash.parse().map_err(|error| bad("org_hash", error))?;
+    /// The organisation of the hash in this field, of which the caller must be an admin.
+    pub(crate) async fn admin_of(
+        &self,
+        app: &App,
+        field: &str,
+        hash: &str,
+    ) -> Result<Org, ApiError> {
+        let hash: Hash = hash.parse().map_err(|error| bad(field, error))?;
         let org = app.identity.org(hash).await?;
         let org = org.ok_or_else(|| ApiError::BadRequest("Invalid org hash!".to_owned()))?;
         if org.is_admin(self.user.hash()) {

@@ -19,9 +19,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use cybexp_seal::{Format, Tokens};
 use cybexp_service::config::{Config, Seal};
-use cybexp_service::{
-    BEAT_EVERY, ConfigError, Context, Fatal, connect, open, read_public_key,
-};
+use cybexp_service::{BEAT_EVERY, ConfigError, Context, Fatal, connect, open, read_public_key};
 use cybexp_store::{Cache, Identity, Queries, Submitter};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -58,15 +56,11 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         let queries =
             Queries::open(&connect(&ctx, &report).await?, &report.db, &report.coll).await?;
         let identity = Identity::open(&connect(&ctx, &who).await?, &who.db, &who.coll).await?;
-        let swept = cache.sweep_uploads().await?;
-        Ok((cache, queries, identity, swept))
+        Ok((cache, queries, identity))
     });
-    let Some((cache, queries, identity, swept)) = opened.await? else {
+    let Some((cache, queries, identity)) = opened.await? else {
         return Ok(());
     };
-    if swept > 0 {
-        tracing::info!(swept, "removed what broken uploads had left");
-    }
     routes::describe_metrics();
     let app = App {
         submitter: Submitter::new(&cache),
@@ -86,7 +80,8 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         max_body_bytes: config.api.max_body_bytes,
         logins: tokio::sync::Semaphore::new(2),
     };
-    tokio::spawn(watch(ctx.clone(), cache));
+    tokio::spawn(watch(ctx.clone(), cache.clone()));
+    tokio::spawn(sweep(ctx.clone(), cache));
     tracing::info!(listen = %listener.local_addr()?, "listening");
     let shutdown = ctx.shutdown.clone();
     axum::serve(listener, router(Arc::new(app)))
@@ -98,7 +93,9 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
 fn tokens(config: &Config) -> anyhow::Result<Tokens> {
     let secret = config.identity_secret()?;
     if secret.expose_secret().is_empty() {
-        return Err(anyhow::anyhow!("identity.secret is empty: anybody could make a token").context(Fatal));
+        return Err(
+            anyhow::anyhow!("identity.secret is empty: anybody could make a token").context(Fatal),
+        );
     }
     if secret.expose_secret() == KNOWN_SECRET && !config.api.listen.ip().is_loopback() {
         return Err(ConfigError::Invalid {
@@ -127,23 +124,33 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
         .context(Fatal)
 }
 
-/// Says that the daemon lives and whether its database does, and sweeps up after broken uploads.
+/// Says that the daemon lives and whether its database does.
 async fn watch(ctx: Context, cache: Cache) {
     let mut beat = tokio::time::interval(BEAT_EVERY);
+    loop {
+        tokio::select! {
+            () = ctx.shutdown.begun() => return,
+            _ = beat.tick() => {}
+        }
+        ctx.health.beat(NAME);
+        let alive = cache.ping().await.map_err(|error| error.to_string());
+        ctx.health.ready("database", alive);
+    }
+}
+
+/// Removes what broken uploads left. An API that was killed may have left a transaction in the way, which the server
+/// ends after a minute: then the next sweep does it.
+async fn sweep(ctx: Context, cache: Cache) {
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
         tokio::select! {
             () = ctx.shutdown.begun() => return,
-            _ = beat.tick() => {
-                ctx.health.beat(NAME);
-                let alive = cache.ping().await.map_err(|error| error.to_string());
-                ctx.health.ready("database", alive);
-            }
-            _ = sweep.tick() => {
-                if let Err(error) = cache.sweep_uploads().await {
-                    tracing::warn!(%error, "could not sweep up after broken uploads");
-                }
-            }
+            _ = sweep.tick() => {}
+        }
+        match cache.sweep_uploads().await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "removed what broken uploads had left"),
+            Err(error) => tracing::warn!(%error, "could not sweep up after broken uploads"),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::{Json, Router};
-use utoipa::openapi::{Content, OpenApi as Description, Ref, ResponseBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi as Description, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -70,11 +70,22 @@ async fn openapi() -> Json<Description> {
 pub fn description() -> Description {
     let mut description = routes().split_for_parts().1;
     let paths = description.paths.paths.values_mut();
-    for operation in paths.flat_map(|path| [&mut path.get, &mut path.post]).flatten() {
+    for operation in paths
+        .flat_map(|path| [&mut path.get, &mut path.post])
+        .flatten()
+    {
         let reads_body = operation.request_body.is_some();
         let common = [
-            (StatusCode::REQUEST_TIMEOUT, "The client stopped sending.", reads_body),
-            (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.", reads_body),
+            (
+                StatusCode::REQUEST_TIMEOUT,
+                "The client stopped sending.",
+                reads_body,
+            ),
+            (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The body is too large.",
+                reads_body,
+            ),
             (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "The database is away, or it is our fault.",
@@ -83,9 +94,10 @@ pub fn description() -> Description {
         ];
         for (status, text, applies) in common {
             if applies {
-                let response = ResponseBuilder::new()
-                    .description(text)
-                    .content("application/json", Content::new(Some(Ref::from_schema_name("Message"))));
+                let response = ResponseBuilder::new().description(text).content(
+                    "application/json",
+                    Content::new(Some(Ref::from_schema_name("Message"))),
+                );
                 let responses = &mut operation.responses.responses;
                 responses.insert(status.as_str().to_owned(), response.build().into());
             }

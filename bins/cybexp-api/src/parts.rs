@@ -101,9 +101,8 @@ impl Source {
     }
 
     async fn linger(&self) {
-        let rest = async {
-            while let Some(Ok(_)) = std::future::poll_fn(|cx| self.poll(cx)).await {}
-        };
+        let rest =
+            async { while let Some(Ok(_)) = std::future::poll_fn(|cx| self.poll(cx)).await {} };
         let _ = tokio::time::timeout(LINGER, rest).await;
     }
 }

@@ -19,7 +19,9 @@ fn operations(description: &Value) -> Vec<(String, String, Value)> {
     let of_path = |(path, methods): (&String, &Value)| {
         let methods = methods.as_object().unwrap().clone();
         let path = path.clone();
-        methods.into_iter().map(move |(method, it)| (method.to_uppercase(), path.clone(), it))
+        methods
+            .into_iter()
+            .map(move |(method, it)| (method.to_uppercase(), path.clone(), it))
     };
     paths.iter().flat_map(of_path).collect()
 }
@@ -28,10 +30,15 @@ fn operations(description: &Value) -> Vec<(String, String, Value)> {
 async fn every_route_is_described_and_every_description_has_a_route() {
     let (_site, api) = start("routes", json!({})).await;
     let description = api.get("/openapi.json", None).await.json();
-    assert_eq!(description, serde_json::to_value(cybexp_api::description()).unwrap());
+    assert_eq!(
+        description,
+        serde_json::to_value(cybexp_api::description()).unwrap()
+    );
     let operations = operations(&description);
-    let described: BTreeSet<(&str, &str)> =
-        operations.iter().map(|(method, path, _)| (method.as_str(), path.as_str())).collect();
+    let described: BTreeSet<(&str, &str)> = operations
+        .iter()
+        .map(|(method, path, _)| (method.as_str(), path.as_str()))
+        .collect();
     assert_eq!(
         described,
         BTreeSet::from([
@@ -56,7 +63,11 @@ async fn every_route_is_described_and_every_description_has_a_route() {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let answer = answer(api.request(method, path, None)).await;
             let routed = answer.status != 405 && answer.status != 404;
-            assert_eq!(routed, described.contains(&(method, path)), "{method} {path}: {answer:?}");
+            assert_eq!(
+                routed,
+                described.contains(&(method, path)),
+                "{method} {path}: {answer:?}"
+            );
         }
     }
 }
@@ -68,20 +79,34 @@ async fn every_operation_says_what_it_can_answer() {
         let responses = operation["responses"].as_object().unwrap();
         let statuses: BTreeSet<&str> = responses.keys().map(String::as_str).collect();
         let has = |status| statuses.contains(status);
-        assert!(statuses.iter().any(|status| status.starts_with('2')), "{path}");
+        assert!(
+            statuses.iter().any(|status| status.starts_with('2')),
+            "{path}"
+        );
         let reads_body = operation.get("requestBody").is_some();
         for (status, applies) in [
             ("400", reads_body || path == "/logout"),
             ("408", reads_body),
             ("413", reads_body),
-            ("401", operation.get("security").is_some() || path == "/login"),
+            (
+                "401",
+                operation.get("security").is_some() || path == "/login",
+            ),
             ("500", !["/ping", "/openapi.json"].contains(&path.as_str())),
         ] {
             assert_eq!(has(status), applies, "{method} {path}: {status}");
         }
-        assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{path}");
+        assert!(
+            operation["summary"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{path}"
+        );
         for (status, response) in responses {
-            assert!(response["content"]["application/json"]["schema"].is_object(), "{path} {status}");
+            assert!(
+                response["content"]["application/json"]["schema"].is_object(),
+                "{path} {status}"
+            );
         }
     }
 }

@@ -50,7 +50,9 @@ fn later(answer: &Answer) {
 async fn callback_port(site: &Site) -> u16 {
     let port = async || -> Option<u16> {
         let queries = common::all(site, "report", "instance").await;
-        let query = queries.iter().find(|query| query.get_str("sub_type").unwrap() == "query")?;
+        let query = queries
+            .iter()
+            .find(|query| query.get_str("sub_type").unwrap() == "query")?;
         let query: Value = bson::deserialize_from_document(query.clone()).unwrap();
         let port = &query["data"]["socket"][0]["port"][0];
         Some(port.as_u64().unwrap() as u16)
@@ -89,11 +91,20 @@ async fn a_question_is_answered_and_stays_answered_for_the_hour() {
         reporter.stop().await;
 
         let queries = common::all(&site, "report", "instance").await;
-        let query = queries.iter().find(|query| query.get_str("sub_type").unwrap() == "query");
+        let query = queries
+            .iter()
+            .find(|query| query.get_str("sub_type").unwrap() == "query");
         let query: Value = bson::deserialize_from_document(query.unwrap().clone()).unwrap();
         let qdata = query["data"]["qdata"][0].as_str().unwrap();
-        let begins = if seal == "legacy" { ["b'", "b\""] } else { ["eyJ", "eyJ"] };
-        assert!(begins.iter().any(|begin| qdata.starts_with(begin)), "{qdata}");
+        let begins = if seal == "legacy" {
+            ["b'", "b\""]
+        } else {
+            ["eyJ", "eyJ"]
+        };
+        assert!(
+            begins.iter().any(|begin| qdata.starts_with(begin)),
+            "{qdata}"
+        );
         assert_eq!(query["data"]["encrypted"], json!([true]));
     }
 }
@@ -108,7 +119,10 @@ async fn a_question_waits_for_a_report_daemon() {
         assert!(since.elapsed() >= Duration::from_secs(1));
     }
     let reporter = Reporter::start(&site);
-    eventually("it is answered", async || ask(&api, &token, count(22)).await.status == 201).await;
+    eventually("it is answered", async || {
+        ask(&api, &token, count(22)).await.status == 201
+    })
+    .await;
     reporter.stop().await;
 }
 
@@ -118,19 +132,42 @@ async fn a_wrong_question_is_refused_at_once() {
     let token = site.token(&site.user().await);
     let data = |more: Value| {
         let mut data = json!({"sub_type": "ipv4", "data": "192.0.2.1"});
-        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        data.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         json!({"type": "related", "data": data})
     };
     for (body, message) in [
-        (json!({"type": "guess", "data": {}}), "field type: `guess` is not one of count, related"),
-        (json!({"type": "count", "data": {}}), "field sub_type: is missing"),
-        (json!({"type": "count", "data": {"sub_type": "ipv4"}}), "field data: is missing"),
-        (json!({"type": "count", "data": {"_hash": "x"}}), "field _hash: "),
-        (data(json!({"colour": "red"})), "field colour: is not a field of a query"),
-        (data(json!({"level": 4})), "field level: is not an integer from 1 to 3"),
+        (
+            json!({"type": "guess", "data": {}}),
+            "field type: `guess` is not one of count, related",
+        ),
+        (
+            json!({"type": "count", "data": {}}),
+            "field sub_type: is missing",
+        ),
+        (
+            json!({"type": "count", "data": {"sub_type": "ipv4"}}),
+            "field data: is missing",
+        ),
+        (
+            json!({"type": "count", "data": {"_hash": "x"}}),
+            "field _hash: ",
+        ),
+        (
+            data(json!({"colour": "red"})),
+            "field colour: is not a field of a query",
+        ),
+        (
+            data(json!({"level": 4})),
+            "field level: is not an integer from 1 to 3",
+        ),
         (data(json!({"level": "1"})), "field level: "),
         (data(json!({"page": 0})), "field page: "),
-        (data(json!({"summary": 1})), "field summary: is neither true nor false"),
+        (
+            data(json!({"summary": 1})),
+            "field summary: is neither true nor false",
+        ),
         (data(json!({"last": "7d", "from": 0})), "field last: "),
         (data(json!({"from": "yesterday-ish"})), "field from: "),
         (data(json!({"tzname": "Mars/Base"})), "field tzname: "),
@@ -140,20 +177,30 @@ async fn a_wrong_question_is_refused_at_once() {
     ] {
         let answer = ask(&api, &token, body.clone()).await;
         assert_eq!(answer.status, 400, "{body}: {answer:?}");
-        assert!(answer.message().starts_with(message), "{answer:?}, not {message}");
+        assert!(
+            answer.message().starts_with(message),
+            "{answer:?}, not {message}"
+        );
     }
     for (body, field) in [
         (json!({"type": "count"}), "data"),
         (json!({"data": {}}), "type"),
         (json!({"type": "count", "data": [], "redo": true}), "data"),
-        (json!({"type": "count", "data": {}, "userid": "x"}), "userid"),
+        (
+            json!({"type": "count", "data": {}, "userid": "x"}),
+            "userid",
+        ),
     ] {
         let answer = ask(&api, &token, body).await;
         assert_eq!(answer.status, 400);
         assert!(answer.message().contains(field), "{answer:?}");
     }
     let queries = common::all(&site, "report", "instance").await;
-    assert!(queries.iter().all(|query| query.get_str("sub_type").unwrap() == "status"));
+    assert!(
+        queries
+            .iter()
+            .all(|query| query.get_str("sub_type").unwrap() == "status")
+    );
 }
 
 #[tokio::test]
@@ -199,7 +246,11 @@ async fn two_hundred_wait_at_once() {
     let answering = async {
         let waiting = async || {
             let queries = common::all(&site, "report", "instance").await;
-            queries.iter().filter(|query| query.get_str("sub_type").unwrap() == "query").count() == 200
+            queries
+                .iter()
+                .filter(|query| query.get_str("sub_type").unwrap() == "query")
+                .count()
+                == 200
         };
         eventually("all wait", waiting).await;
         let during = [status_of(pid, "VmRSS:"), status_of(pid, "Threads:")];
@@ -208,11 +259,19 @@ async fn two_hundred_wait_at_once() {
     let (answers, (reporter, since, during)) = tokio::join!(asking, answering);
     println!(
         "200 waiting queries: RSS {} -> {} KiB, threads {} -> {}, the last answer {:?} after the report daemon's start",
-        before[0], during[0], before[1], during[1], since.elapsed()
+        before[0],
+        during[0],
+        before[1],
+        during[1],
+        since.elapsed()
     );
     assert!(answers.iter().all(|answer| answer.status == 201));
     assert!(during[1] < 40, "{} threads", during[1]);
-    assert!(during[0] - before[0] < 50 << 10, "{} KiB", during[0] - before[0]);
+    assert!(
+        during[0] - before[0] < 50 << 10,
+        "{} KiB",
+        during[0] - before[0]
+    );
     reporter.stop().await;
 }
 
@@ -226,6 +285,10 @@ async fn the_same_question_of_many_is_answered_to_all() {
     for answer in futures::future::join_all(asking).await {
         assert_eq!(answer.status, 201, "{answer:?}");
     }
-    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        since.elapsed()
+    );
     reporter.stop().await;
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bson::{Bson, doc};
 use common::{all, archive, is, start, status_of, stored};
+use cybexp_store::LooseEnds;
 use cybexp_testkit::{Answer, Api, Form, Site, answer, eventually};
 use serde_json::{Value, json};
 use tahoe_core::Org;
@@ -34,7 +35,9 @@ async fn opened(site: &Site) -> Vec<Value> {
     }
     let raws = all(site, "tahoe", "instance").await;
     let data = |raw: &bson::Document| raw.get("data").unwrap().clone();
-    raws.iter().map(|raw| bson::deserialize_from_bson(data(raw)).unwrap()).collect()
+    raws.iter()
+        .map(|raw| bson::deserialize_from_bson(data(raw)).unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -44,11 +47,24 @@ async fn what_is_stored_has_the_shape_that_the_python_api_gave_it() {
         let token = site.token(&site.user().await);
         let data = record(1);
         let form = Form::submission(&site, "cowrie").file("cowrie.json", data.as_bytes());
-        is(&api.submit(Some(&token), &form).await, 201, "File uploaded successfully!");
+        is(
+            &api.submit(Some(&token), &form).await,
+            201,
+            "File uploaded successfully!",
+        );
 
         let entry = all(&site, "cache", "file_entries").await.remove(0);
         let names: Vec<&str> = entry.keys().map(String::as_str).collect();
-        let golden = ["_id", "name", "typetag", "orgid", "timezone", "timestamp", "processed", "fid"];
+        let golden = [
+            "_id",
+            "name",
+            "typetag",
+            "orgid",
+            "timezone",
+            "timestamp",
+            "processed",
+            "fid",
+        ];
         assert_eq!(names, golden);
         for (name, value) in [
             ("name", Bson::from("cowrie.json")),
@@ -65,7 +81,10 @@ async fn what_is_stored_has_the_shape_that_the_python_api_gave_it() {
         // https://github.com/mongodb/specifications/blob/master/source/gridfs/gridfs-spec.md
         let file = all(&site, "cache", "fs.files").await.remove(0);
         let names: BTreeSet<&str> = file.keys().map(String::as_str).collect();
-        assert_eq!(names, BTreeSet::from(["_id", "length", "chunkSize", "uploadDate", "filename"]));
+        assert_eq!(
+            names,
+            BTreeSet::from(["_id", "length", "chunkSize", "uploadDate", "filename"])
+        );
         assert_eq!(file.get("_id"), entry.get("fid"));
         assert!(matches!(file.get("chunkSize"), Some(Bson::Int32(261_120))));
         let chunk = all(&site, "cache", "fs.chunks").await.remove(0);
@@ -77,7 +96,10 @@ async fn what_is_stored_has_the_shape_that_the_python_api_gave_it() {
         assert_eq!(sealed.starts_with(b"eyJ"), seal == "jwe");
         assert!(!sealed.windows(7).any(|part| part == b"eventid"));
 
-        assert_eq!(opened(&site).await, [serde_json::from_str::<Value>(&data).unwrap()]);
+        assert_eq!(
+            opened(&site).await,
+            [serde_json::from_str::<Value>(&data).unwrap()]
+        );
     }
 }
 
@@ -87,34 +109,61 @@ async fn parts_come_in_any_order_and_files_in_any_size() {
         let (site, api) = start("sizes", json!({"api": {"seal": seal}})).await;
         let token = site.token(&site.user().await);
         let org = site.orgid.to_string();
-        let texts = |form: Form| form.text("typetag", "text").text("orgid", &org).text("timezone", "Europe/Berlin");
+        let texts = |form: Form| {
+            form.text("typetag", "text")
+                .text("orgid", &org)
+                .text("timezone", "Europe/Berlin")
+        };
         let first = texts(Form::new().file("a", b"first"));
         let last = texts(Form::new()).file("b", b"last");
         let middle = Form::new().text("timezone", "UTC").file("c", b"middle");
-        let middle = middle.text("name", "d").text("typetag", "text").text("orgid", &org);
-        let mut expected: BTreeSet<String> = ["first", "last", "middle", ""].map(str::to_owned).into();
+        let middle = middle
+            .text("name", "d")
+            .text("typetag", "text")
+            .text("orgid", &org);
+        let mut expected: BTreeSet<String> =
+            ["first", "last", "middle", ""].map(str::to_owned).into();
         let mut forms = vec![first, last, middle, texts(Form::new()).file("empty", b"")];
         // around one chunk and around what is written at once, sealed and not
-        for (n, size) in [CHUNK - 1, CHUNK, CHUNK + 1, CHUNK * 3 / 4, CHUNK * 16, (CHUNK * 17) * 3 / 4 + 7, 5_000_000]
-            .into_iter()
-            .enumerate()
+        for (n, size) in [
+            CHUNK - 1,
+            CHUNK,
+            CHUNK + 1,
+            CHUNK * 3 / 4,
+            CHUNK * 16,
+            (CHUNK * 17) * 3 / 4 + 7,
+            5_000_000,
+        ]
+        .into_iter()
+        .enumerate()
         {
-            let text: String = format!("{n}{}", "0123456789abcdef".repeat(size / 16 + 1))[..size].to_owned();
+            let text: String =
+                format!("{n}{}", "0123456789abcdef".repeat(size / 16 + 1))[..size].to_owned();
             forms.push(texts(Form::new()).file("x", text.as_bytes()));
             expected.insert(text);
         }
         for form in &forms {
-            is(&api.submit(Some(&token), form).await, 201, "File uploaded successfully!");
+            is(
+                &api.submit(Some(&token), form).await,
+                201,
+                "File uploaded successfully!",
+            );
         }
-        let names: Vec<String> = all(&site, "cache", "file_entries").await.iter()
-            .map(|entry| entry.get_str("name").unwrap().to_owned()).collect();
+        let names: Vec<String> = all(&site, "cache", "file_entries")
+            .await
+            .iter()
+            .map(|entry| entry.get_str("name").unwrap().to_owned())
+            .collect();
         assert_eq!(names[..4], ["a", "b", "d", "empty"]);
         let data: Vec<Value> = opened(&site).await;
-        let texts: BTreeSet<String> = data.iter().map(|data| data["data"].as_str().unwrap().to_owned()).collect();
+        let texts: BTreeSet<String> = data
+            .iter()
+            .map(|data| data["data"].as_str().unwrap().to_owned())
+            .collect();
         assert_eq!(texts.len(), expected.len());
         assert!(texts == expected);
         let loose = site.cache.loose_ends().await.unwrap();
-        assert_eq!(loose, Default::default());
+        assert_eq!(loose, LooseEnds::default());
     }
 }
 
@@ -142,41 +191,124 @@ async fn what_is_refused_names_the_field_and_leaves_nothing() {
     for (form, status, message) in [
         (Form::new(), 400, "field file: is missing"),
         (good(), 400, "field file: is missing"),
-        (without("orgid").file("x", file), 400, "field orgid: is missing"),
-        (without("orgid").file("x", &large), 400, "field orgid: is missing"),
-        (without("typetag").file("x", file), 400, "field typetag: is missing"),
-        (without("timezone").file("x", file), 400, "field timezone: is missing"),
-        (good().file("x", file).text("typetag", "y"), 400, "field typetag: is given twice"),
-        (good().file("x", file).file("y", file), 400, "field file: is given twice"),
-        (good().file("x", &large).file("y", &large), 400, "field file: is given twice"),
-        (good().text("colour", "red").file("x", file), 400, "Invalid input colour"),
-        (good().text("name", &long).file("x", file), 400, "field name: is longer than 1024 bytes"),
-        (without("typetag").text("typetag", "no identifier").file("x", file), 400, "field typetag: "),
-        (without("typetag").text("typetag", "").file("x", file), 400, "field typetag: "),
-        (without("timezone").text("timezone", "Mars/Base").file("x", file), 400, "field timezone: "),
-        (without("orgid").text("orgid", "unr").file("x", file), 400, "field org"),
-        (without("orgid").text("orgid", &org.to_uppercase()).file("x", file), 400, "field org"),
-        (without("orgid").text("orgid", &"0".repeat(64)).file("x", file), 400, "Invalid org hash!"),
         (
-            without("orgid").text("orgid", &other.hash().to_string()).file("x", &large),
+            without("orgid").file("x", file),
+            400,
+            "field orgid: is missing",
+        ),
+        (
+            without("orgid").file("x", &large),
+            400,
+            "field orgid: is missing",
+        ),
+        (
+            without("typetag").file("x", file),
+            400,
+            "field typetag: is missing",
+        ),
+        (
+            without("timezone").file("x", file),
+            400,
+            "field timezone: is missing",
+        ),
+        (
+            good().file("x", file).text("typetag", "y"),
+            400,
+            "field typetag: is given twice",
+        ),
+        (
+            good().file("x", file).file("y", file),
+            400,
+            "field file: is given twice",
+        ),
+        (
+            good().file("x", &large).file("y", &large),
+            400,
+            "field file: is given twice",
+        ),
+        (
+            good().text("colour", "red").file("x", file),
+            400,
+            "Invalid input colour",
+        ),
+        (
+            good().text("name", &long).file("x", file),
+            400,
+            "field name: is longer than 1024 bytes",
+        ),
+        (
+            without("typetag")
+                .text("typetag", "no identifier")
+                .file("x", file),
+            400,
+            "field typetag: ",
+        ),
+        (
+            without("typetag").text("typetag", "").file("x", file),
+            400,
+            "field typetag: ",
+        ),
+        (
+            without("timezone")
+                .text("timezone", "Mars/Base")
+                .file("x", file),
+            400,
+            "field timezone: ",
+        ),
+        (
+            without("orgid").text("orgid", "unr").file("x", file),
+            400,
+            "field orgid: ",
+        ),
+        (
+            without("orgid")
+                .text("orgid", &org.to_uppercase())
+                .file("x", file),
+            400,
+            "field orgid: ",
+        ),
+        (
+            without("orgid")
+                .text("orgid", &"0".repeat(64))
+                .file("x", file),
+            400,
+            "Invalid org hash!",
+        ),
+        (
+            without("orgid")
+                .text("orgid", &other.hash().to_string())
+                .file("x", &large),
             401,
             "You are not an admin of this org!",
         ),
         (
-            without("orgid").file("x", &large).text("orgid", &other.hash().to_string()),
+            without("orgid")
+                .file("x", &large)
+                .text("orgid", &other.hash().to_string()),
             401,
             "You are not an admin of this org!",
         ),
     ] {
         let answer = api.submit(Some(&token), &form).await;
         assert_eq!(answer.status, status, "{answer:?}, not {message}");
-        assert!(answer.message().starts_with(message), "{answer:?}, not {message}");
+        assert!(
+            answer.message().starts_with(message),
+            "{answer:?}, not {message}"
+        );
     }
     // the stranger for the site's organisation, and nobody
     let form = good().file("x", &large);
     let token = site.token(&stranger);
-    is(&api.submit(Some(&token), &form).await, 401, "You are not an admin of this org!");
-    is(&api.submit(None, &form).await, 401, "Invalid/missing token in auth header!");
+    is(
+        &api.submit(Some(&token), &form).await,
+        401,
+        "You are not an admin of this org!",
+    );
+    is(
+        &api.submit(None, &form).await,
+        401,
+        "Invalid/missing token in auth header!",
+    );
     assert_eq!(stored(&site).await, NOTHING);
 }
 
@@ -193,10 +325,15 @@ async fn what_is_no_form_is_refused() {
         (Form::CONTENT_TYPE, Vec::new()),
         (Form::CONTENT_TYPE, b"garbage".to_vec()),
         (Form::CONTENT_TYPE, form[..form.len() - 30].to_vec()),
-        (Form::CONTENT_TYPE, [b"--a-test-of-the-api\r\n".to_vec(), vec![b'x'; 3 << 20]].concat()),
+        (
+            Form::CONTENT_TYPE,
+            [b"--a-test-of-the-api\r\n".to_vec(), vec![b'x'; 3 << 20]].concat(),
+        ),
         (Form::CONTENT_TYPE, vec![b'x'; 3 << 20]),
     ] {
-        let request = api.request("POST", "/raw", Some(&token)).header("content-type", kind);
+        let request = api
+            .request("POST", "/raw", Some(&token))
+            .header("content-type", kind);
         let answer = answer(request.body(body)).await;
         assert_eq!(answer.status, 400, "{kind}: {answer:?}");
         assert!(!answer.message().is_empty());
@@ -214,7 +351,11 @@ async fn a_file_that_is_too_large_leaves_nothing() {
         api.submit(Some(&token), &form).await
     };
     for size in [limit + 1, 2 * limit, 60_000_000] {
-        is(&submit(size).await, 413, "the request is larger than 6000000 bytes");
+        is(
+            &submit(size).await,
+            413,
+            "the request is larger than 6000000 bytes",
+        );
         assert_eq!(stored(&site).await, NOTHING);
     }
     assert_eq!(submit(limit).await.status, 201);
@@ -239,7 +380,9 @@ async fn half_a_request(api: &Api, token: &str, body: &[u8], length: usize) -> T
 async fn an_upload_that_breaks_off_leaves_nothing() {
     let (site, api) = start("broken", json!({})).await;
     let token = site.token(&site.user().await);
-    let body = Form::submission(&site, "text").file("x", &vec![b'x'; 12_000_000]).body();
+    let body = Form::submission(&site, "text")
+        .file("x", &vec![b'x'; 12_000_000])
+        .body();
     let mut streams = Vec::new();
     for part in [5_000_000, 10_000_000, body.len() - 3] {
         streams.push(half_a_request(&api, &token, &body[..part], body.len()).await);
@@ -258,14 +401,20 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
 async fn slow_clients_hold_nobody_up() {
     let (site, api) = start("slow", json!({})).await;
     let token = site.token(&site.user().await);
-    let body = Form::submission(&site, "text").file("x", &vec![b'x'; 1000]).body();
+    let body = Form::submission(&site, "text")
+        .file("x", &vec![b'x'; 1000])
+        .body();
     let mut slow = Vec::new();
     for n in 0..200 {
         slow.push(half_a_request(&api, &token, &body[..n], body.len()).await);
     }
     for n in 0..20 {
         let form = Form::submission(&site, "text").file("x", format!("{n}").as_bytes());
-        is(&api.submit(Some(&token), &form).await, 201, "File uploaded successfully!");
+        is(
+            &api.submit(Some(&token), &form).await,
+            201,
+            "File uploaded successfully!",
+        );
     }
     assert_eq!(stored(&site).await, [20, 20, 20, 0]);
     // and in the end they, too, are done
@@ -290,7 +439,12 @@ async fn what_makes_no_sense_is_not_kept_in_memory() {
     for start in ["--a-test-of-the-api\r\nContent-Disposition: ", "garbage"] {
         let body = [start.as_bytes(), &vec![b'x'; 100 << 20]].concat();
         let request = api.request("POST", "/raw", Some(&token));
-        let answer = answer(request.header("content-type", Form::CONTENT_TYPE).body(body)).await;
+        let answer = answer(
+            request
+                .header("content-type", Form::CONTENT_TYPE)
+                .body(body),
+        )
+        .await;
         assert_eq!(answer.status, 400, "{answer:?}");
     }
     let grown = status_of(pid, "VmHWM:") - before;
@@ -302,6 +456,13 @@ async fn what_makes_no_sense_is_not_kept_in_memory() {
 async fn whatever_is_killed_leaves_no_half_submission() {
     let (site, mut api) = start("killed", json!({})).await;
     let token = site.token(&site.user().await);
+    // what a killed process left open, the server ends only after a minute
+    let uploads = site.collection("cache", "uploads").await;
+    let admin = uploads.client().database("admin");
+    admin
+        .run_command(doc! {"setParameter": 1, "transactionLifetimeLimitSeconds": 5})
+        .await
+        .unwrap();
     let mut acknowledged = 0;
     for round in 0..3 {
         let senders: Vec<_> = (0..8)
@@ -328,19 +489,32 @@ async fn whatever_is_killed_leaves_no_half_submission() {
         for sender in senders {
             acknowledged += sender.await.unwrap();
         }
-        let loose = site.cache.loose_ends().await.unwrap();
-        assert_eq!((loose.entries_without_file, loose.files_without_entry), (0, 0));
-        // as if the lease were over
-        let uploads = site.collection("cache", "uploads").await;
-        let past = doc! {"$set": {"until": bson::DateTime::from_millis(0)}};
-        uploads.update_many(doc! {}, past).await.unwrap();
-        api = Api::start(common::API, common::NO_ARGS, &site).await;
-        eventually("all that was left is swept", async || {
-            site.cache.loose_ends().await.unwrap() == Default::default()
+        // the server may be at the last commit still
+        eventually("what there is belongs together", async || {
+            let loose = site.cache.loose_ends().await.unwrap();
+            loose
+                == LooseEnds {
+                    uploads: loose.uploads,
+                    ..LooseEnds::default()
+                }
         })
         .await;
+        api = Api::start(common::API, common::NO_ARGS, &site).await;
     }
+    api.daemon.kill();
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    // as if the leases were over
+    let past = doc! {"$set": {"until": bson::DateTime::from_millis(0)}};
+    uploads.update_many(doc! {}, past).await.unwrap();
+    let _api = Api::start(common::API, common::NO_ARGS, &site).await;
+    eventually("all that was left is swept", async || {
+        site.cache.loose_ends().await.unwrap() == LooseEnds::default()
+    })
+    .await;
     // what was acknowledged is there; what was not may be
     let entries = stored(&site).await[0];
-    assert!(acknowledged > 0 && entries >= acknowledged, "{entries} of {acknowledged}");
+    assert!(
+        acknowledged > 0 && entries >= acknowledged,
+        "{entries} of {acknowledged}"
+    );
 }

@@ -54,16 +54,28 @@ fn requests(site: &Site) -> Vec<Request> {
     vec![
         Request::Get("/ping"),
         Request::Get("/openapi.json"),
-        Request::Post("/login", json!({"email": "jdoe@example.com", "password": "wrong password"})),
+        Request::Post(
+            "/login",
+            json!({"email": "jdoe@example.com", "password": "wrong password"}),
+        ),
         Request::Get("/user/info/self"),
         Request::Get("/orgs/admin_of"),
         Request::Get("/orgs/user_of"),
         Request::Post("/create/user", new_user),
         Request::Post("/create/org", new_org),
         Request::Post("/org/info", json!({ "org_hash": org })),
-        Request::Post("/org/add/user", json!({"org_hash": org, "user": nobody, "add_to": "user"})),
-        Request::Post("/org/del/user", json!({"org_hash": org, "user": nobody, "del_from": "user"})),
-        Request::Post("/query", json!({"type": "count", "data": {"sub_type": "ipv4"}})),
+        Request::Post(
+            "/org/add/user",
+            json!({"org_hash": org, "user": nobody, "add_to": "user"}),
+        ),
+        Request::Post(
+            "/org/del/user",
+            json!({"org_hash": org, "user": nobody, "del_from": "user"}),
+        ),
+        Request::Post(
+            "/query",
+            json!({"type": "count", "data": {"sub_type": "ipv4"}}),
+        ),
         Request::Submit,
         // last, for it revokes what is good
         Request::Post("/logout", json!({})),
@@ -71,7 +83,11 @@ fn requests(site: &Site) -> Vec<Request> {
 }
 
 fn claims(user: &User, exp: i64) -> Value {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+        .cast_signed();
     let mut claims = python_claims(user);
     claims["jti"] = json!(cybexp_testkit::unique("token"));
     claims["exp"] = json!(now + exp);
@@ -96,7 +112,11 @@ async fn every_endpoint_with_every_kind_of_token() {
 
     let good = |user: &User| token(&claims(user, 3600), Site::SECRET);
     let revoked = good(&member);
-    is(&api.post("/logout", Some(&revoked), &json!({})).await, 200, "Logout Successful");
+    is(
+        &api.post("/logout", Some(&revoked), &json!({})).await,
+        200,
+        "Logout Successful",
+    );
     let mut superior = claims(&member, 3600);
     superior["sub_type"] = json!("cybexp_superuser");
     let mut other_hash = claims(&member, 3600);
@@ -104,9 +124,18 @@ async fn every_endpoint_with_every_kind_of_token() {
     let kinds: Vec<(&str, Option<String>)> = vec![
         ("none", None),
         ("no JWT", Some("x".to_owned())),
-        ("forged", Some(token(&claims(&root, 3600), "another secret"))),
+        (
+            "forged",
+            Some(token(&claims(&root, 3600), "another secret")),
+        ),
         ("alg none", Some(unsigned(&good(&root), ""))),
-        ("alg none, signed", Some(unsigned(&good(&root), good(&root).rsplit('.').next().unwrap()))),
+        (
+            "alg none, signed",
+            Some(unsigned(
+                &good(&root),
+                good(&root).rsplit('.').next().unwrap(),
+            )),
+        ),
         ("expired", Some(token(&claims(&root, -1), Site::SECRET))),
         ("revoked", Some(revoked)),
         ("unknown user", Some(good(&ghost))),
@@ -138,7 +167,12 @@ async fn every_endpoint_with_every_kind_of_token() {
                 }
                 _ => 401,
             };
-            assert_eq!(answer.status, expected, "{} {kind}: {answer:?}", request.name());
+            assert_eq!(
+                answer.status,
+                expected,
+                "{} {kind}: {answer:?}",
+                request.name()
+            );
             if expected == 401 {
                 assert!(!answer.message().is_empty());
             }
@@ -162,12 +196,20 @@ async fn how_the_header_may_look() {
     for (header, status, message) in [
         (format!("Bearer {token}"), 200, "See result."),
         (format!("bearer {token}"), 200, "See result."),
-        (format!("Basic {token}"), 401, "Token must be of type Bearer!"),
+        (
+            format!("Basic {token}"),
+            401,
+            "Token must be of type Bearer!",
+        ),
         (token.clone(), 401, missing),
         ("Bearer".to_owned(), 401, missing),
         ("Bearer ".to_owned(), 401, missing),
         ("Bearer  ".to_owned(), 401, missing),
-        (format!("Bearer {token}x"), 401, "Invalid token: its signature is wrong"),
+        (
+            format!("Bearer {token}x"),
+            401,
+            "Invalid token: its signature is wrong",
+        ),
     ] {
         let request = api.request("GET", "/user/info/self", None);
         let answer = answer(request.header("authorization", &header)).await;
@@ -183,14 +225,21 @@ async fn how_the_header_may_look() {
 #[tokio::test]
 async fn tokens_of_the_python_system_never_end_until_they_are_refused() {
     for (accept, status) in [(true, 200), (false, 401)] {
-        let (site, api) = start("python", json!({"api": {"accept_unexpiring_tokens": accept}})).await;
+        let (site, api) = start(
+            "python",
+            json!({"api": {"accept_unexpiring_tokens": accept}}),
+        )
+        .await;
         let python = token(&python_claims(&site.user().await), Site::SECRET);
         let answer = api.get("/user/info/self", Some(&python)).await;
         assert_eq!(answer.status, status);
         let answer = api.post("/logout", Some(&python), &json!({})).await;
         let (status, message) = match accept {
             true => (400, "the token has no id to revoke it by"),
-            false => (401, "Invalid token: it has no expiry, and such tokens are not accepted any more"),
+            false => (
+                401,
+                "Invalid token: it has no expiry, and such tokens are not accepted any more",
+            ),
         };
         is(&answer, status, message);
     }
@@ -203,13 +252,24 @@ async fn a_user_who_is_gone_has_no_token() {
     let token = site.token(&user);
     assert_eq!(api.get("/user/info/self", Some(&token)).await.status, 200);
     let users = site.collection("identity", "instance").await;
-    users.delete_one(bson::doc! {"_hash": user.hash().to_string()}).await.unwrap();
-    is(&api.get("/user/info/self", Some(&token)).await, 401, "User does not exist!");
+    users
+        .delete_one(bson::doc! {"_hash": user.hash().to_string()})
+        .await
+        .unwrap();
+    is(
+        &api.get("/user/info/self", Some(&token)).await,
+        401,
+        "User does not exist!",
+    );
     // an attribute or an organisation is no user either
     for hash in [site.orgid, Hash::of(&["x"])] {
         let claims = json!({"sub_type": Role::Superuser.as_str(), "_hash": hash});
         let token = common::token(&claims, Site::SECRET);
-        is(&api.get("/user/info/self", Some(&token)).await, 401, "User does not exist!");
+        is(
+            &api.get("/user/info/self", Some(&token)).await,
+            401,
+            "User does not exist!",
+        );
     }
 }
 
@@ -235,6 +295,9 @@ async fn the_secret_that_everybody_knows_is_for_this_machine_alone() {
         let config = site.config.display();
         let error = format!("{config}: identity.secret: is \\\"secret\\\", which everybody knows");
         assert!(log.contains(&error), "{log}");
-        assert!(log.contains(&format!("api.listen {listen} is no loopback address")), "{log}");
+        assert!(
+            log.contains(&format!("api.listen {listen} is no loopback address")),
+            "{log}"
+        );
     }
 }

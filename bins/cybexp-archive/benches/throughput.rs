@@ -16,7 +16,9 @@ const ARCHIVE: &str = env!("CARGO_BIN_EXE_cybexp-archive");
 #[tokio::main]
 async fn main() {
     let records = env::var("CYBEXP_BENCH_RECORDS").ok();
-    let records = records.map_or(20_000, |text| text.parse().expect("CYBEXP_BENCH_RECORDS is a number"));
+    let records = records.map_or(20_000, |text| {
+        text.parse().expect("CYBEXP_BENCH_RECORDS is a number")
+    });
     let lines = cowrie::records(records, 1);
     println!("{records} sealed honeypot records, RSA 2048");
     for (name, format) in [("JWE", Format::Jwe), ("legacy", Format::Legacy)] {
@@ -25,8 +27,17 @@ async fn main() {
         let start_up = once(&site);
         submit(&site, format, &lines).await;
         let took = once(&site).saturating_sub(start_up).as_secs_f64();
-        assert_eq!(site.cache.count_pending().await.expect("the cache can be read"), 0);
-        println!("{name:7} {took:6.2} s {:7.0} entries/s", records as f64 / took);
+        assert_eq!(
+            site.cache
+                .count_pending()
+                .await
+                .expect("the cache can be read"),
+            0
+        );
+        println!(
+            "{name:7} {took:6.2} s {:7.0} entries/s",
+            records as f64 / took
+        );
     }
 }
 
@@ -39,7 +50,8 @@ fn once(site: &Site) -> Duration {
 }
 
 async fn submit(site: &Site, format: Format, lines: &[String]) {
-    let pem = std::fs::read_to_string(site.folder.path().join("pub.pem")).expect("the site has a key");
+    let pem =
+        std::fs::read_to_string(site.folder.path().join("pub.pem")).expect("the site has a key");
     let key = PublicKey::from_pem(&pem).expect("the key is valid");
     for part in lines.chunks(1000) {
         let submissions: Vec<Submission> = part
@@ -49,6 +61,9 @@ async fn submit(site: &Site, format: Format, lines: &[String]) {
                 ..site.submission("cowrie", "")
             })
             .collect();
-        site.cache.submit(&submissions).await.expect("submissions are stored");
+        site.cache
+            .submit(&submissions)
+            .await
+            .expect("submissions are stored");
     }
 }

@@ -39,6 +39,17 @@ impl Desk {
                 Ok(page) => page,
                 Err(too_much @ TooMuch { .. }) => return Ok(Answer::Failed(too_much.to_string())),
             },
+            Question::ThreatRank { event } => {
+                let now = query.timestamp.get();
+                match self.threatrank(event, now, &visible).await? {
+                    Some(data) => Page::only(QueryType::ThreatRank, data),
+                    None => {
+                        return Ok(Answer::Failed(
+                            "field _hash: there is no such event".to_owned(),
+                        ));
+                    }
+                }
+            }
         };
         Ok(report(query, page))
     }

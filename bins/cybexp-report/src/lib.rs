@@ -6,8 +6,10 @@
 mod answer;
 mod callback;
 mod graph;
+mod neighbourhood;
 mod question;
 mod related;
+mod threatrank;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -156,7 +158,7 @@ impl Desk {
             tokio::select! {
                 answer = &mut answering => break answer,
                 _ = renewal.tick() => {
-                    if let Err(error) = self.queries.renew(&[claim.clone()], self.lease).await {
+                    if let Err(error) = self.queries.renew(std::slice::from_ref(&claim), self.lease).await {
                         tracing::warn!(%error, "a claim could not be renewed");
                     }
                 }

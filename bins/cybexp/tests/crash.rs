@@ -3,6 +3,8 @@
 //! `CYBEXP_CRASH_RECORDS` and `CYBEXP_CRASH_KILLS` set the size; the lease of a daemon that died ends after half a
 //! minute, so no size is faster than that.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::env;
 use std::time::{Duration, Instant};

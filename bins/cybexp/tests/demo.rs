@@ -16,6 +16,25 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+/// How far a demo has come.
+#[derive(Debug, Clone, Copy)]
+enum Point {
+    /// A process of it has this on its command line.
+    Process(&'static str),
+    /// It has printed this.
+    Said(&'static str),
+}
+
+/// From its first process to its last words.
+const POINTS: [Point; 6] = [
+    Point::Process("--dbpath"),
+    Point::Process("daemon api"),
+    Point::Process("daemon report"),
+    Point::Said("all up"),
+    Point::Said("records posted"),
+    Point::Said("What was made of it"),
+];
+
 struct Demo {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -45,15 +64,29 @@ impl Demo {
         }
     }
 
-    /// Reads what it prints up to the line that holds this.
-    fn read_to(&mut self, text: &str) {
-        loop {
-            let mut line = String::new();
-            let bytes = self.lines.read_line(&mut line).unwrap();
-            assert!(bytes > 0, "it ended without `{text}`");
-            if line.contains(text) {
-                return;
+    /// Waits until it has come so far.
+    fn reach(&mut self, point: Point) {
+        match point {
+            Point::Process(text) => {
+                while !processes(self.folder.path())
+                    .iter()
+                    .any(|(_, line)| line.contains(text))
+                {
+                    assert!(
+                        self.child.try_wait().unwrap().is_none(),
+                        "it ended without `{text}`"
+                    );
+                    std::thread::sleep(Duration::from_millis(2));
+                }
             }
+            Point::Said(text) => loop {
+                let mut line = String::new();
+                let bytes = self.lines.read_line(&mut line).unwrap();
+                assert!(bytes > 0, "it ended without `{text}`");
+                if line.contains(text) {
+                    return;
+                }
+            },
         }
     }
 
@@ -142,21 +175,20 @@ fn it_shows_the_suite_at_work_and_leaves_nothing_behind() {
     println!("{said}");
     assert_eq!(status.code(), Some(0));
     for expected in [
-        "MongoDB runs on 127.0.0.1:",
-        "daemons started: archive, analytics, report",
-        "718 records sealed and submitted",
+        "api, archive, analytics, report: all up",
+        "718 records posted to the API",
         "opened, archived and made into a graph",
         "│ raw       ┆ cowrie ",
         "│ session   ┆ cowrie_session ",
         "│ event     ┆ sighting ",
-        "│ cowrie  ┆ cowrie@1 ┆ ",
-        "count {\"sub_type\":\"url\",\"data\":\"http://login.bank-verify.example/kit/update.sh\"}",
+        "│ cowrie  ┆ cowrie@1 ┆ session is missing ",
+        "POST /query {",
         "10 events hold http://login.bank-verify.example/kit/update.sh",
         "http://login.bank-verify.example/kit/update.sh (",
         "file_download event",
         "cowrie_session session",
         "attacker object",
-        "README.md",
+        "docs/ARCHITECTURE.md",
     ] {
         assert!(said.contains(expected), "`{expected}` is missing");
     }
@@ -166,7 +198,7 @@ fn it_shows_the_suite_at_work_and_leaves_nothing_behind() {
 #[test]
 fn it_listens_on_loopback_alone_and_stops_when_interrupted() {
     let mut demo = Demo::start(&[]);
-    demo.read_to("The suite stays up until Ctrl-C");
+    demo.reach(Point::Said("The suite stays up until Ctrl-C"));
     let processes = processes(demo.folder.path());
     let programs = |name: &str| {
         processes
@@ -200,37 +232,24 @@ fn it_listens_on_loopback_alone_and_stops_when_interrupted() {
 }
 
 #[test]
-fn interrupted_in_the_middle_it_clears_up() {
-    for (after, signal) in [
-        ("MongoDB runs on", Signal::SIGINT),
-        ("daemons started", Signal::SIGINT),
-        ("records sealed", Signal::SIGTERM),
-    ] {
+fn interrupted_at_any_point_it_clears_up() {
+    for (point, signal) in POINTS
+        .into_iter()
+        .zip([Signal::SIGINT, Signal::SIGTERM].into_iter().cycle())
+    {
         let mut demo = Demo::start(&["--exit"]);
-        demo.read_to(after);
+        demo.reach(point);
         demo.signal(signal);
-        assert_eq!(demo.end().0.code(), Some(0), "{after}");
+        assert_eq!(demo.end().0.code(), Some(0), "{point:?}");
     }
-    // before anything runs
-    let demo = Demo::start(&["--exit"]);
-    while processes(demo.folder.path()).is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    demo.signal(Signal::SIGINT);
-    assert_eq!(demo.end().0.code(), Some(0));
 }
 
 #[test]
-fn killed_in_the_middle_it_leaves_nothing_behind() {
-    for after in [
-        "MongoDB runs on",
-        "daemons started",
-        "records sealed",
-        "What was made of it",
-    ] {
+fn killed_at_any_point_it_leaves_nothing_behind() {
+    for point in POINTS {
         let mut demo = Demo::start(&["--exit"]);
-        demo.read_to(after);
+        demo.reach(point);
         demo.signal(Signal::SIGKILL);
-        assert_eq!(demo.end().0.code(), None, "{after}");
+        assert_eq!(demo.end().0.code(), None, "{point:?}");
     }
 }

@@ -69,7 +69,10 @@ impl Server {
             Purpose::Archive => vec![(coll, indexes::archive())],
             Purpose::Queries => vec![(coll, indexes::queries())],
             Purpose::Identity => {
-                vec![(coll, indexes::identities()), ("revoked", indexes::revoked())]
+                vec![
+                    (coll, indexes::identities()),
+                    ("revoked", indexes::revoked()),
+                ]
             }
         };
         let mut missing = Vec::new();
@@ -108,7 +111,9 @@ impl StoreError {
         match &*source.kind {
             ErrorKind::ServerSelection { message, .. } => {
                 // the topology tells of each server why it was not taken
-                let reason = message.split_once("Error: Kind: ").map_or(&**message, |(_, why)| why);
+                let reason = message
+                    .split_once("Error: Kind: ")
+                    .map_or(&**message, |(_, why)| why);
                 let reason = reason.split_once(", labels").map_or(reason, |(why, _)| why);
                 format!("nobody answers: {reason}")
             }

@@ -11,7 +11,7 @@ use crate::collection::Raws;
 use crate::error::{Doing, StoreError};
 
 /// The longest that the server works on one query of a report.
-const MAX_TIME: Duration = Duration::from_secs(60);
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(60);
 
 /// A query with the index that serves it.
 #[derive(Debug, Clone)]

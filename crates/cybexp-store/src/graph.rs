@@ -130,7 +130,7 @@ impl Archive {
             .await
     }
 
-    async fn in_parts<T: serde::de::DeserializeOwned>(
+    pub(crate) async fn in_parts<T: serde::de::DeserializeOwned>(
         &self,
         hashes: &[Hash],
         find: impl Fn(&[Hash]) -> Find,
@@ -143,7 +143,7 @@ impl Archive {
     }
 }
 
-fn hex(hashes: &[Hash]) -> Vec<String> {
+pub(crate) fn hex(hashes: &[Hash]) -> Vec<String> {
     hashes.iter().map(Hash::to_string).collect()
 }
 

@@ -6,14 +6,14 @@ use bson::RawDocumentBuf;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use mongodb::ClientSession;
-use mongodb::error::Error;
+use mongodb::error::{Error, ErrorKind};
 use mongodb::options::WriteConcern;
 
 use crate::collection::Raws;
 use crate::error::{Doing, StoreError};
 
-/// How long a transaction is begun again while the server is away or another transaction is in the way. The driver
-/// alone would go on for two minutes, and somebody waits for the answer.
+/// How long a transaction is begun again that met another one or lost its connection. The driver alone would go on
+/// for two minutes, and somebody waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Documents and where they go.
@@ -43,10 +43,14 @@ pub(crate) async fn run<C: Send, R: Send + 'static>(
         .write_concern(WriteConcern::majority())
         .and_run(context, |session, context| {
             let done = work(session, context);
-            // a custom error has no label that tells the driver to begin again
-            done.map_err(move |error| match began.elapsed() > PATIENCE {
-                true => Error::custom(error),
-                false => error,
+            done.map_err(move |error| {
+                // the driver has already waited for a server to come back
+                let away = matches!(*error.kind, ErrorKind::ServerSelection { .. });
+                match away || began.elapsed() > PATIENCE {
+                    // without the label that tells the driver to begin again
+                    true => Error::custom(error),
+                    false => error,
+                }
             })
             .boxed()
         })

@@ -32,11 +32,17 @@ async fn an_entry_is_set_aside_shown_and_tried_again() {
     assert_eq!(shown["typetag"], json!("cowrie"));
 
     assert!(cache.retry(bad[0]).await.unwrap());
-    assert!(!cache.retry(bad[0]).await.unwrap(), "it is not set aside any more");
+    assert!(
+        !cache.retry(bad[0]).await.unwrap(),
+        "it is not set aside any more"
+    );
     assert!(cache.refused_entry(bad[0]).await.unwrap().is_none());
     let entries = collection(&db, "file_entries").await;
     let entry = find(&entries, doc! {"_id": bad[0]}).await.remove(0);
-    assert!(!entry.contains_key("bad_data") && !entry.contains_key("error"), "{entry}");
+    assert!(
+        !entry.contains_key("bad_data") && !entry.contains_key("error"),
+        "{entry}"
+    );
     assert_eq!(cache.count_pending().await.unwrap(), 1);
 
     assert_eq!(cache.retry_all(Some("email")).await.unwrap(), 0);
@@ -69,9 +75,15 @@ async fn a_raw_is_set_aside_shown_and_tried_again() {
     watch.changed().await.unwrap();
     let woken = tokio::spawn(async move { watch.changed().await });
     assert!(archive.retry(bad[0]).await.unwrap());
-    assert!(!archive.retry(bad[0]).await.unwrap(), "it is not set aside any more");
+    assert!(
+        !archive.retry(bad[0]).await.unwrap(),
+        "it is not set aside any more"
+    );
     woken.await.unwrap().unwrap();
-    let pending = archive.count_pending("cowrie@1", &["cowrie"]).await.unwrap();
+    let pending = archive
+        .count_pending("cowrie@1", &["cowrie"])
+        .await
+        .unwrap();
     assert_eq!(pending, 1);
     assert_eq!(archive.retry_all(&["email"]).await.unwrap(), 0);
     assert_eq!(archive.retry_all(&["email", "cowrie"]).await.unwrap(), 2);
@@ -93,7 +105,12 @@ async fn what_is_missing_is_told_and_not_made() {
     let (server, db) = server().await;
     let info = server.info().await.unwrap();
     assert!(info.replicated && info.version.contains('.'), "{info:?}");
-    let purposes = [Purpose::Cache, Purpose::Archive, Purpose::Queries, Purpose::Identity];
+    let purposes = [
+        Purpose::Cache,
+        Purpose::Archive,
+        Purpose::Queries,
+        Purpose::Identity,
+    ];
     for purpose in purposes {
         for _ in 0..2 {
             let missing = server.missing_indexes(&db, COLL, purpose).await.unwrap();
@@ -107,7 +124,10 @@ async fn what_is_missing_is_told_and_not_made() {
     }
     let coll = collection(&db, COLL).await;
     coll.drop_index("raw_pending").await.unwrap();
-    let missing = server.missing_indexes(&db, COLL, Purpose::Archive).await.unwrap();
+    let missing = server
+        .missing_indexes(&db, COLL, Purpose::Archive)
+        .await
+        .unwrap();
     assert_eq!(missing, ["instance.raw_pending"]);
 }
 
@@ -115,7 +135,9 @@ async fn open_all(server: &Server, db: &str) {
     Cache::open(server, db, COLL).await.unwrap();
     Archive::open(server, db, COLL).await.unwrap();
     Queries::open(server, db, COLL).await.unwrap();
-    cybexp_store::Identity::open(server, db, COLL).await.unwrap();
+    cybexp_store::Identity::open(server, db, COLL)
+        .await
+        .unwrap();
 }
 
 /// Refuses all pending entries as the archive would.
@@ -124,9 +146,15 @@ async fn refuse_entries(cache: &Cache, reason: &str) -> Vec<EntryId> {
     let Taken::Work(entries) = queue.take().await.unwrap() else {
         panic!("no entry is pending");
     };
-    let refused = |id| Opened { id, raw: Err(reason.to_owned()) };
+    let refused = |id| Opened {
+        id,
+        raw: Err(reason.to_owned()),
+    };
     let ids: Vec<EntryId> = entries.iter().map(|entry| entry.id).collect();
-    queue.mark(&ids.iter().copied().map(refused).collect::<Vec<_>>()).await.unwrap();
+    queue
+        .mark(&ids.iter().copied().map(refused).collect::<Vec<_>>())
+        .await
+        .unwrap();
     queue.release().await.unwrap();
     ids
 }
@@ -137,7 +165,9 @@ async fn refuse_raws(archive: &Archive, reason: &str) -> Vec<EntryId> {
     let Taken::Work(raws) = queue.take().await.unwrap() else {
         panic!("no raw is pending");
     };
-    let outcomes = raws.into_iter().map(|raw| RawOutcome::new(&raw.unwrap(), Err(reason.to_owned())));
+    let outcomes = raws
+        .into_iter()
+        .map(|raw| RawOutcome::new(&raw.unwrap(), Err(reason.to_owned())));
     let outcomes: Vec<RawOutcome> = outcomes.collect();
     queue.mark(&outcomes, 5.0).await.unwrap();
     queue.release().await.unwrap();

@@ -39,7 +39,9 @@ impl Answer {
     pub fn message(&self) -> String {
         let json = self.json();
         let message = json["message"].as_str();
-        message.unwrap_or_else(|| panic!("no message: {self:?}")).to_owned()
+        message
+            .unwrap_or_else(|| panic!("no message: {self:?}"))
+            .to_owned()
     }
 }
 
@@ -59,14 +61,19 @@ impl Api {
             daemon,
             address: address().expect("it was there"),
             log,
-            http: Client::builder().timeout(Duration::from_secs(60)).build().expect("a client"),
+            http: Client::builder()
+                .timeout(Duration::from_secs(60))
+                .build()
+                .expect("a client"),
         }
     }
 
     /// A request of this method to this path, as whom the token says.
     pub fn request(&self, method: &str, path: &str, token: Option<&str>) -> RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let request = self.http.request(method, format!("http://{}{path}", self.address));
+        let request = self
+            .http
+            .request(method, format!("http://{}{path}", self.address));
         match token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -98,9 +105,15 @@ impl Api {
 /// # Panics
 /// If there is no answer.
 pub async fn answer(request: RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap_or_else(|e| panic!("no answer: {e:?}"));
+    let response = request
+        .send()
+        .await
+        .unwrap_or_else(|e| panic!("no answer: {e:?}"));
     let status = response.status().as_u16();
-    let body = response.text().await.unwrap_or_else(|e| panic!("no whole answer: {e:?}"));
+    let body = response
+        .text()
+        .await
+        .unwrap_or_else(|e| panic!("no whole answer: {e:?}"));
     Answer { status, body }
 }
 
@@ -130,7 +143,10 @@ impl Form {
 
     /// With a file.
     pub fn file(self, filename: &str, bytes: &[u8]) -> Self {
-        self.part(&format!("form-data; name=\"file\"; filename=\"{filename}\""), bytes)
+        self.part(
+            &format!("form-data; name=\"file\"; filename=\"{filename}\""),
+            bytes,
+        )
     }
 
     fn part(mut self, disposition: &str, bytes: &[u8]) -> Self {

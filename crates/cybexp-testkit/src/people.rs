@@ -14,30 +14,42 @@ impl Site {
     /// A new user with this password.
     pub async fn add_user(&self, email: &str, password: &str) -> User {
         let hash = password::hash(password).expect("a good password");
-        self.add(User::new(email, &hash, "A User").expect("valid")).await
+        self.add(User::new(email, &hash, "A User").expect("valid"))
+            .await
     }
 
     /// A new superuser with this password.
     pub async fn add_superuser(&self, email: &str, password: &str) -> User {
         let hash = password::hash(password).expect("a good password");
-        self.add(User::superuser(email, &hash, "A Superuser").expect("valid")).await
+        self.add(User::superuser(email, &hash, "A Superuser").expect("valid"))
+            .await
     }
 
     async fn add(&self, user: User) -> User {
-        let new = self.identity.create_user(&user).await.expect("the user is stored");
+        let new = self
+            .identity
+            .create_user(&user)
+            .await
+            .expect("the user is stored");
         assert!(new, "{} is there already", user.email());
         user
     }
 
     /// The site's one user from the start.
     pub async fn user(&self) -> User {
-        let user = self.identity.user(self.userid).await.expect("the database answers");
+        let user = self
+            .identity
+            .user(self.userid)
+            .await
+            .expect("the database answers");
         user.expect("the user is there")
     }
 
     /// A token of this user, good for an hour.
     pub fn token(&self, user: &User) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970");
         let hour = Duration::from_secs(3600);
         let (role, hash) = (user.role().as_str(), user.hash().to_string());
         let tokens = Tokens::new(&Self::SECRET.into(), true);

@@ -11,8 +11,14 @@ impl Site {
     pub async fn collection(&self, section: &str, coll: &str) -> Collection<Document> {
         let text = std::fs::read_to_string(&self.config).expect("the configuration is there");
         let config: Value = serde_json::from_str(&text).expect("it is JSON");
-        let text = |key: &str| config[section][key].as_str().expect("the section is complete");
-        let client = Client::with_uri_str(text("mongo_url")).await.expect("a valid URL");
+        let text = |key: &str| {
+            config[section][key]
+                .as_str()
+                .expect("the section is complete")
+        };
+        let client = Client::with_uri_str(text("mongo_url"))
+            .await
+            .expect("a valid URL");
         client.database(text("db")).collection(coll)
     }
 }

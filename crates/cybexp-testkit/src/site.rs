@@ -68,7 +68,8 @@ impl Site {
         std::fs::write(&file, config.to_string()).expect("the folder takes files");
 
         let user = User::new("jdoe@example.com", "no password", "John Doe").expect("valid");
-        let org = Org::new("unr", "University", &[user.clone()], &[user.clone()]).expect("valid");
+        let users = std::slice::from_ref(&user);
+        let org = Org::new("unr", "University", users, users).expect("valid");
         let site = Self {
             config: file,
             cache: Cache::open(&server, &cache, "file_entries")

@@ -21,17 +21,20 @@ pub enum QueryType {
     Count,
     /// What was seen together with it?
     Related,
+    /// How threatening is an event?
+    ThreatRank,
 }
 
 impl QueryType {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Count, Self::Related];
+    pub const ALL: &[Self] = &[Self::Count, Self::Related, Self::ThreatRank];
 
     /// As it stands in documents.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Count => "count",
             Self::Related => "related",
+            Self::ThreatRank => "threatrank",
         }
     }
 }
@@ -142,6 +145,11 @@ pub enum Question {
     Count(Conditions),
     /// Together with what?
     Related(Related),
+    /// How threatening?
+    ThreatRank {
+        /// The event.
+        event: Hash,
+    },
 }
 
 /// What is wrong with a question, and in which field.
@@ -180,7 +188,27 @@ impl Question {
     }
 
     fn read(qtype: QueryType, fields: Map<String, Value>, now: f64) -> Result<Self, QuestionError> {
-        let mut fields = Fields(fields);
+        let fields = Fields(fields);
+        match qtype {
+            QueryType::Count => Ok(Self::Count(Self::read_related(fields, now)?.conditions)),
+            QueryType::Related => Ok(Self::Related(Self::read_related(fields, now)?)),
+            QueryType::ThreatRank => Self::read_threatrank(fields),
+        }
+    }
+
+    fn read_threatrank(mut fields: Fields) -> Result<Self, QuestionError> {
+        let event = fields.text("_hash")?;
+        if let Some((field, _)) = fields.0.iter().find(|(_, value)| !value.is_null()) {
+            let reason = "is not a field of a threatrank query";
+            return Err(bad(crate::excerpt(field), reason));
+        }
+        let event = event.ok_or_else(|| bad("_hash", "is missing"))?;
+        let event = event.parse().map_err(|error| bad("_hash", error))?;
+        Ok(Self::ThreatRank { event })
+    }
+
+    /// A count takes the fields of a related query, though most mean nothing to it.
+    fn read_related(mut fields: Fields, now: f64) -> Result<Related, QuestionError> {
         let conditions = fields.conditions(now)?;
         let related = Related {
             conditions,
@@ -199,10 +227,7 @@ impl Question {
         if let Some(field) = fields.0.keys().next() {
             return Err(bad(crate::excerpt(field), "is not a field of a query"));
         }
-        Ok(match qtype {
-            QueryType::Count => Self::Count(related.conditions),
-            QueryType::Related => Self::Related(related),
-        })
+        Ok(related)
     }
 }
 

@@ -133,5 +133,6 @@ proptest! {
         let fields = json!({"sub_type": "ipv4", "data": "192.0.2.1", key: value});
         let (text, _) = Question::encode(&fields).unwrap();
         let _ = Question::decode("related", &text, 1.6e9);
+        let _ = Question::decode("threatrank", &text, 1.6e9);
     }
 }

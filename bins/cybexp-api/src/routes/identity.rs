@@ -58,11 +58,13 @@ fn found(result: impl Into<Value>) -> Json<Found> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewUser {
     /// The e-mail address, which is the user's identity.
-    #[schema(example = "jdoe@example.com")]
+    #[schema(format = "email", max_length = 254, example = "jdoe@example.com")]
     email: String,
-    /// 8 characters at least.
+    /// 8 bytes at least.
+    #[schema(min_length = 8, max_length = 1024)]
     password: String,
     /// The same again.
+    #[schema(min_length = 8, max_length = 1024)]
     password2: String,
     /// The person's name.
     name: String,
@@ -188,6 +190,7 @@ fn hashes(field: &str, hashes: OneOrMany) -> Result<Vec<Hash>, ApiError> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddUser {
     /// The organisation's hash.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     org_hash: String,
     /// The users' hashes.
     user: OneOrMany,
@@ -207,12 +210,9 @@ pub(crate) async fn org_add_user(
     caller: Caller,
     Body(add): Body<AddUser>,
 ) -> Result<(StatusCode, Json<Message>), ApiError> {
-    let org = caller.admin_of(&app, &add.org_hash).await?;
+    let org = caller.admin_of(&app, "org_hash", &add.org_hash).await?;
     let to = memberships("add_to", add.add_to, &[Membership::Admin])?;
-    let to = to
-        .first()
-        .copied()
-        .ok_or_else(|| bad("add_to", "is empty"))?;
+    let to = to.first().copied().expect("there is one");
     let users = users(&app, "user", add.user).await?;
     change(&app, org.hash(), |org| org.add(to, &users)).await?;
     Ok((
@@ -226,6 +226,7 @@ pub(crate) async fn org_add_user(
 #[serde(deny_unknown_fields)]
 pub(crate) struct DelUser {
     /// The organisation's hash.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     org_hash: String,
     /// The users' hashes.
     user: OneOrMany,
@@ -245,7 +246,7 @@ pub(crate) async fn org_del_user(
     caller: Caller,
     Body(del): Body<DelUser>,
 ) -> Result<(StatusCode, Json<Message>), ApiError> {
-    let org = caller.admin_of(&app, &del.org_hash).await?;
+    let org = caller.admin_of(&app, "org_hash", &del.org_hash).await?;
     let from = memberships("del_from", del.del_from, &ALL)?;
     let users = hashes("user", del.user)?;
     change(&app, org.hash(), |org| org.remove(&from, &users)).await?;
@@ -255,7 +256,7 @@ pub(crate) async fn org_del_user(
     ))
 }
 
-/// `all` stands for `all_means`. The greatest membership comes first.
+/// At least one; `all` stands for `all_means`. The greatest membership comes first.
 fn memberships(
     field: &str,
     names: OneOrMany,
@@ -270,6 +271,9 @@ fn memberships(
             "acl" => drop(memberships.insert(Membership::Acl)),
             _ => return Err(ApiError::BadRequest(format!("Invalid '{field}'!"))),
         }
+    }
+    if memberships.is_empty() {
+        return Err(bad(field, "is empty"));
     }
     Ok(memberships)
 }
@@ -291,6 +295,7 @@ async fn change(
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrgInfo {
     /// The organisation's hash.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     org_hash: String,
     /// `user`, `admin`, `acl` or `all` [default].
     return_type: Option<OneOrMany>,
@@ -307,7 +312,7 @@ pub(crate) async fn org_info(
     caller: Caller,
     Body(info): Body<OrgInfo>,
 ) -> Result<Json<Found>, ApiError> {
-    let org = caller.admin_of(&app, &info.org_hash).await?;
+    let org = caller.admin_of(&app, "org_hash", &info.org_hash).await?;
     let wanted = info
         .return_type
         .unwrap_or_else(|| OneOrMany::One("all".to_owned()));

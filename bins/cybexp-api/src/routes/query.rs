@@ -27,15 +27,56 @@ const LOOK: Duration = Duration::from_millis(500);
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QueryRequest {
-    /// `count` or `related`.
+    /// `count`, `related`, or `threatrank`, which takes the `_hash` of an event and nothing else.
     #[serde(rename = "type")]
     #[schema(example = "count")]
     qtype: String,
     /// The question's fields.
-    #[schema(value_type = Object, example = json!({"sub_type": "ipv4", "data": "192.0.2.1", "last": "7d"}))]
+    #[schema(value_type = Fields, example = json!({"sub_type": "ipv4", "data": "192.0.2.1", "last": "7d"}))]
     data: Map<String, Value>,
     /// Answer anew, even if the same was answered within this hour.
     redo: Option<bool>,
+}
+
+/// What a question may say: `sub_type` and `data`, or `_hash`, and conditions.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "only its description is used: the fields are read from their canonical form"
+)]
+struct Fields {
+    /// The type of an attribute, such as `url`; `ip` is `ipv4` or `ipv6`, by the value.
+    sub_type: Option<String>,
+    /// The attribute's value: text, a number, true, false or null.
+    data: Option<Value>,
+    /// In place of both: the hash of any instance.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    _hash: Option<String>,
+    /// Events from then on: Unix seconds, or a date and time.
+    from: Option<Value>,
+    /// Events until then.
+    to: Option<Value>,
+    /// In place of both: the time until now, such as `30min`, `2h`, `7d`, `1M` or `1Y`.
+    last: Option<String>,
+    /// The IANA name of the zone of dates without one [default: UTC].
+    tzname: Option<String>,
+    /// Of events: `malicious`, `benign`, `unknown` or `all` [default].
+    category: Option<String>,
+    /// In which the event has it: `malicious`, `benign`, `unknown` or `all` [default].
+    context: Option<String>,
+    /// `attribute`, `object`, `event`, `session` or `all` [default].
+    return_type: Option<String>,
+    /// How far to go: 1 [default] to 3.
+    #[schema(minimum = 1, maximum = 3)]
+    level: Option<u8>,
+    /// Ten events a page, from 1 [default].
+    #[schema(minimum = 1)]
+    page: Option<u32>,
+    /// Values by type [default], not documents.
+    summary: Option<bool>,
+    /// With the path from each value to the attribute.
+    summary_graph: Option<bool>,
 }
 
 /// What comes instead of a report that takes longer.

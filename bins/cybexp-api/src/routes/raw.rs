@@ -32,11 +32,13 @@ pub(crate) struct Submission {
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
     file: String,
     /// A name for it; without, that of the file.
+    #[schema(max_length = 1024)]
     name: Option<String>,
     /// The hash of the organisation whose data it is; the caller must be an admin of it.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     orgid: String,
     /// What it is, such as `cowrie`; says which filter reads it.
-    #[schema(example = "cowrie")]
+    #[schema(example = "cowrie", max_length = 1024)]
     typetag: String,
     /// The IANA name of the zone of times without one.
     #[schema(example = "UTC")]
@@ -154,7 +156,7 @@ async fn receive(
         // refused before the file has come, where the client says it first
         if name == "orgid" {
             caller
-                .admin_of(app, received.orgid.as_deref().unwrap_or_default())
+                .admin_of(app, "orgid", received.orgid.as_deref().unwrap_or_default())
                 .await?;
         }
     }

@@ -40,13 +40,21 @@ pub(crate) fn python_claims(user: &User) -> Value {
 /// All documents of a collection.
 pub(crate) async fn all(site: &Site, section: &str, coll: &str) -> Vec<Document> {
     let coll = site.collection(section, coll).await;
-    coll.find(bson::doc! {}).await.unwrap().try_collect().await.unwrap()
+    coll.find(bson::doc! {})
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap()
 }
 
 /// How much the cache holds: entries, files, chunks and uploads.
 pub(crate) async fn stored(site: &Site) -> [usize; 4] {
     let mut counts = [0; 4];
-    for (count, coll) in counts.iter_mut().zip(["file_entries", "fs.files", "fs.chunks", "uploads"]) {
+    for (count, coll) in counts
+        .iter_mut()
+        .zip(["file_entries", "fs.files", "fs.chunks", "uploads"])
+    {
         *count = all(site, "cache", coll).await.len();
     }
     counts
@@ -55,7 +63,11 @@ pub(crate) async fn stored(site: &Site) -> [usize; 4] {
 /// Asserts a status and a message.
 #[track_caller]
 pub(crate) fn is(answer: &Answer, status: u16, message: &str) {
-    assert_eq!((answer.status, answer.message().as_str()), (status, message), "{answer:?}");
+    assert_eq!(
+        (answer.status, answer.message().as_str()),
+        (status, message),
+        "{answer:?}"
+    );
 }
 
 /// A daemon in this process, with the site's configuration.
@@ -71,12 +83,17 @@ pub(crate) fn context(site: &Site, name: &'static str, once: bool) -> Context {
 
 /// Does all that the archive has to do.
 pub(crate) async fn archive(site: &Site) {
-    cybexp_archive::run(context(site, "archive", true)).await.unwrap();
+    cybexp_archive::run(context(site, "archive", true))
+        .await
+        .unwrap();
 }
 
 /// A number of `/proc/PID/status`, such as `VmHWM` in KiB.
 pub(crate) fn status_of(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
 }

@@ -11,5 +11,6 @@ mod forms;
 mod graph;
 mod life;
 mod pages;
+mod threatrank;
 mod world;
 mod wrong;

@@ -18,9 +18,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
 use cybexp_service::config::{Db, Format, Level, Log};
-use cybexp_service::{
-    CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE, init_logging,
-};
+use cybexp_service::{CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE, init_logging};
 use cybexp_store::{Identity, Server};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -150,7 +148,9 @@ impl ApiArgs {
 
 /// The server of a collection; `key` is where the configuration has its URL.
 async fn server(db: &Db, key: &str) -> anyhow::Result<Server> {
-    let server = Server::connect(db.url.expose(), "cybexp").await.context(key.to_owned())?;
+    let server = Server::connect(db.url.expose(), "cybexp")
+        .await
+        .context(key.to_owned())?;
     match server.ping().await {
         Ok(()) => Ok(server),
         Err(error) => bail!(

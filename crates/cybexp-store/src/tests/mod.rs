@@ -3,6 +3,7 @@
 
 mod explain_graph;
 mod explain_identity;
+mod explain_neighbours;
 mod explain_queues;
 mod explain_uploads;
 mod lease;

@@ -12,7 +12,7 @@ pub(super) struct Plan {
     pub(super) returned: i64,
     keys: i64,
     documents: i64,
-    stages: Vec<String>,
+    pub(super) stages: Vec<String>,
 }
 
 impl Plan {
@@ -39,6 +39,25 @@ impl Plan {
         Self::of(coll, command).await
     }
 
+    /// Of a pipeline whose `$lookup` does most of the reading: what both read.
+    pub(super) async fn lookup(coll: &Raws, hint: &str, pipeline: Vec<Document>) -> Self {
+        let command = doc! {
+            "aggregate": coll.name(), "pipeline": pipeline, "cursor": {}, "hint": hint,
+        };
+        let reply = Self::explain(coll, command).await;
+        let stages = reply.get_array("stages").expect("explain gives stages");
+        let mut stages = stages.iter().filter_map(Bson::as_document);
+        let lookup = stages.find(|stage| stage.contains_key("$lookup"));
+        let lookup = lookup.expect("explain gives the $lookup");
+        assert_eq!(number(lookup, "collectionScans"), 0, "{lookup}");
+        let mut plan = Self::read(&reply);
+        plan.keys += number(lookup, "totalKeysExamined");
+        plan.documents += number(lookup, "totalDocsExamined");
+        plan.stages
+            .push(lookup.get_array("indexesUsed").unwrap()[0].to_string());
+        plan
+    }
+
     pub(super) async fn update(coll: &Raws, update: &Update) -> Self {
         let statement =
             doc! {"q": &update.filter, "u": update.update.clone(), "upsert": update.upsert};
@@ -59,21 +78,24 @@ impl Plan {
     }
 
     async fn of(coll: &Raws, command: Document) -> Self {
+        Self::read(&Self::explain(coll, command).await)
+    }
+
+    async fn explain(coll: &Raws, command: Document) -> Document {
         let command = doc! {"explain": command, "verbosity": "executionStats"};
         let database = coll.client().database(&coll.namespace().db);
-        let reply = database.run_command(command).await.unwrap();
-        let stats = first(&reply, "executionStats").expect("explain gives executionStats");
-        let number = |name: &str| {
-            let value = stats.get(name).unwrap();
-            value.as_i64().or(value.as_i32().map(i64::from)).unwrap()
-        };
-        let plan = first(&reply, "winningPlan").expect("explain gives a plan");
+        database.run_command(command).await.unwrap()
+    }
+
+    fn read(reply: &Document) -> Self {
+        let stats = first(reply, "executionStats").expect("explain gives executionStats");
+        let plan = first(reply, "winningPlan").expect("explain gives a plan");
         let mut stages = Vec::new();
         collect_stages(plan, &mut stages);
         Self {
-            returned: number("nReturned"),
-            keys: number("totalKeysExamined"),
-            documents: number("totalDocsExamined"),
+            returned: number(stats, "nReturned"),
+            keys: number(stats, "totalKeysExamined"),
+            documents: number(stats, "totalDocsExamined"),
             stages,
         }
     }
@@ -89,6 +111,11 @@ impl Plan {
         let bad = |stage: &String| ["COLLSCAN", "SORT"].contains(&stage.as_str());
         assert!(!self.stages.iter().any(bad), "{self:?}");
     }
+}
+
+fn number(stats: &Document, name: &str) -> i64 {
+    let value = stats.get(name).unwrap();
+    value.as_i64().or(value.as_i32().map(i64::from)).unwrap()
 }
 
 /// The first document of this name, at any depth.

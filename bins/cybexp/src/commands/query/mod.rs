@@ -138,7 +138,11 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             let report = ask.ask(config, "count", subject.fields()?).await?;
             ask.show(&report, |report| show::count(&subject, report));
         }
-        Action::Related { subject, scope, ask } => {
+        Action::Related {
+            subject,
+            scope,
+            ask,
+        } => {
             let mut fields = subject.fields()?;
             fields.extend(scope.fields());
             let report = ask.ask(config, "related", fields).await?;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tahoe_core::Hash;
 
 use super::{Scope, Subject};
-use crate::term::{self, BOLD, CYAN, DIM};
+use crate::term::{self, BOLD, CYAN, DIM, YELLOW};
 use crate::tree::Tree;
 
 /// Values of one type that are shown.
@@ -77,6 +77,28 @@ fn documents(data: &Value) {
 
 pub(super) fn threatrank(event: Hash, report: &Value) {
     let data = &report["data"];
-    let (score, paths) = (&data["score"], &data["paths"]);
+    let (score, paths) = (&data["threatrank"], &data["paths"]);
     anstream::println!("{BOLD}{score}{BOLD:#} {DIM}event {event}, {paths} paths{DIM:#}");
+    if data["exact"] == false {
+        let left_out = &data["left_out"];
+        anstream::println!(
+            "{YELLOW}too much is connected to count it all: it may be {left_out} lower{YELLOW:#}"
+        );
+    }
+    let contributions = data["contributions"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    if contributions.is_empty() {
+        return;
+    }
+    let mut table = term::table(&["sub_type", "value", "contribution"]);
+    for row in contributions {
+        table.add_row([
+            term::value(&row[0]),
+            term::value(&row[1]),
+            term::value(&row[2]),
+        ]);
+    }
+    anstream::println!("{table}");
 }

@@ -1,0 +1,180 @@
+//! `threatrank`: the score of an event, who may ask for it, and of what.
+
+use bson::doc;
+use cybexp_store::GraphBatch;
+use serde_json::{Value, json};
+use tahoe_core::{Category, Event, Hash, Org, User};
+
+use crate::world::{World, attribute, event, object};
+
+const DAY: f64 = 86_400.0;
+
+fn of(hash: Hash) -> Value {
+    json!({"_hash": hash})
+}
+
+async fn rank(world: &World, event: &Event) -> Value {
+    let report = world.ask("threatrank", of(event.hash())).await;
+    let report = report.unwrap_or_else(|reason| panic!("{reason}"));
+    assert_eq!(report["sub_type"], "threatrank");
+    assert_eq!(
+        (&report["current_page"], &report["next_page"]),
+        (&json!(1), &json!(1))
+    );
+    report["data"].clone()
+}
+
+#[tokio::test]
+async fn the_score_is_that_of_the_published_equation() {
+    let world = World::new("threatrank").await;
+    let ip = |n: u32| attribute("ipv4", format!("192.0.2.{n}"));
+    let unr = world.site.orgid;
+    // objects are no nodes: two attributes, though `_ref` holds three hashes
+    let attacker = object("attacker", vec![ip(1).into()]);
+    let target = event(
+        unr,
+        0.0,
+        vec![attacker.into(), attribute("username", "root").into()],
+    );
+    let between = event(unr, -2.0 * DAY, vec![ip(1).into(), ip(2).into()]);
+    let malicious = event(unr, -3.0 * DAY, vec![ip(2).into()]).with_category(Category::Malicious);
+    let apart = event(unr, 0.0, vec![ip(9).into()]).with_category(Category::Benign);
+    let mut batch = GraphBatch::default();
+    for event in [&target, &between, &malicious, &apart] {
+        batch.add_event(event.clone());
+    }
+    world.write(&batch).await;
+
+    // its age, 192.0.2.2 in two events, its own and the other's two attributes, 192.0.2.1 in two events
+    let score = -0.998_f64.powi(3) / 2.0 * 0.998_f64.powi(2) / 2.0 / 2.0;
+    let data = rank(&world, &target).await;
+    let near = |value: &Value| (value.as_f64().unwrap() - score).abs() < 1e-12;
+    assert!(near(&data["threatrank"]), "{data} is not {score}");
+    assert_eq!(data["_hash"], json!(target.hash()));
+    let shape = (&data["exact"], &data["left_out"], &data["paths"]);
+    assert_eq!(shape, (&json!(true), &json!(0.0), &json!(1)));
+    let contributions = data["contributions"].as_array().unwrap();
+    assert!(contributions.iter().all(|row| near(&row[2])), "{data}");
+    let mut names: Vec<String> = contributions
+        .iter()
+        .map(|row| format!("{} {}", row[0], row[1]))
+        .collect();
+    names.sort();
+    assert_eq!(names, [r#""ipv4" "192.0.2.1""#, r#""ipv4" "192.0.2.2""#]);
+
+    let data = rank(&world, &malicious).await;
+    let expected = json!({
+        "threatrank": -1.0, "exact": true, "left_out": 0.0, "paths": 0, "contributions": [],
+        "_hash": malicious.hash(),
+    });
+    assert_eq!(data, expected);
+    let data = rank(&world, &apart).await;
+    assert_eq!(
+        (&data["threatrank"], &data["paths"]),
+        (&json!(0.0), &json!(0))
+    );
+}
+
+#[tokio::test]
+async fn a_hub_is_left_out_and_bounded() {
+    let world = World::new("hub").await;
+    let unr = world.site.orgid;
+    let (port, ip) = (attribute("port", 22), attribute("ipv4", "192.0.2.1"));
+    let target = event(unr, 0.0, vec![port.clone().into(), ip.clone().into()]);
+    let malicious = event(unr, 0.0, vec![ip.into()]).with_category(Category::Malicious);
+    let mut batch = GraphBatch::default();
+    for event in [&target, &malicious] {
+        batch.add_event(event.clone());
+    }
+    for n in 0..2000 {
+        batch.add_event(event(unr, -f64::from(n), vec![port.clone().into()]));
+    }
+    world.write(&batch).await;
+    let data = rank(&world, &target).await;
+    // one for each number of hops through the port
+    let found = (
+        &data["threatrank"],
+        &data["exact"],
+        &data["left_out"],
+        &data["paths"],
+    );
+    assert_eq!(found, (&json!(-0.5), &json!(false), &json!(3.0), &json!(1)));
+}
+
+#[tokio::test]
+async fn only_events_that_the_user_may_see_count() {
+    let world = World::new("rank_access").await;
+    let eve = User::new("eve@example.net", "-", "Eve").unwrap();
+    let other = Org::new(
+        "other",
+        "Other",
+        std::slice::from_ref(&eve),
+        std::slice::from_ref(&eve),
+    );
+    let other = other.unwrap();
+    world
+        .site
+        .identity
+        .add(&other, std::slice::from_ref(&eve))
+        .await
+        .unwrap();
+    let ip = attribute("ipv4", "192.0.2.1");
+    let target = event(world.site.orgid, 0.0, vec![ip.clone().into()]);
+    let foreign =
+        event(other.hash(), 0.0, vec![ip.clone().into()]).with_category(Category::Malicious);
+    let mut batch = GraphBatch::default();
+    batch.add_event(target.clone());
+    batch.add_event(foreign.clone());
+    world.write(&batch).await;
+
+    assert_eq!(rank(&world, &target).await["threatrank"], 0.0);
+    // the same for what is hidden, what is not there, and what is no event
+    for hash in [foreign.hash(), Hash::of(&["nothing"]), ip.hash()] {
+        let reason = world.ask("threatrank", of(hash)).await.unwrap_err();
+        assert_eq!(reason, "field _hash: there is no such event");
+    }
+    let orgs = world.site.collection("identity", "instance").await;
+    let users = [eve.hash().to_string(), world.site.userid.to_string()];
+    let update = doc! {"$set": {"_acl": &users[..]}};
+    orgs.update_one(doc! {"_hash": other.hash().to_string()}, update)
+        .await
+        .unwrap();
+    // asked anew: a query of the same content is answered once
+    let mut again = world.query("threatrank", &of(target.hash()));
+    again.timestamp = tahoe_core::Timestamp::new(again.timestamp.get() + 1.0).unwrap();
+    let data = world.answer(again).await.unwrap()["data"].clone();
+    let score = data["threatrank"].as_f64().unwrap();
+    assert!((score + 0.5).abs() < 1e-6, "{data}");
+}
+
+#[tokio::test]
+async fn only_the_hash_of_an_event_is_asked_for() {
+    let world = World::new("rank_wrong").await;
+    let hash = "0".repeat(64);
+    for (question, reason) in [
+        (json!({}), "field _hash: is missing"),
+        (json!({"_hash": null}), "field _hash: is missing"),
+        (json!({"_hash": 7}), "field _hash: is not text"),
+        (json!({"_hash": "abc"}), "field _hash: `abc` is not a hash"),
+        (
+            json!({"_hash": &hash, "level": 2}),
+            "field level: is not a field of a threatrank query",
+        ),
+        (
+            json!({"_hash": &hash, "last": "1d"}),
+            "field last: is not a field of a threatrank query",
+        ),
+        (json!({"sub_type": "ipv4", "data": "192.0.2.1"}), "field "),
+        (json!({"_hash": &hash, "colour": "red"}), "field colour: "),
+        (
+            json!({"_hash": &hash, "level": null}),
+            "field _hash: there is no such event",
+        ),
+    ] {
+        let said = world.ask("threatrank", question.clone()).await.unwrap_err();
+        assert!(
+            said.starts_with(reason),
+            "{question}: `{said}` does not begin with `{reason}`"
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! The person's commands, as processes, on a site of their own.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees helpers of a test as no test"
+)]
+
+mod doctor;
+mod identity;
+mod keygen;
+mod manual;
+mod post;
+mod quarantine;
+mod query;
+mod token;
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use cybexp_testkit::{Daemon, Site, eventually};
+use serde_json::{Value, json};
+
+const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
+
+/// What a command came to.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    /// What it printed, having succeeded.
+    fn good(self) -> String {
+        assert_eq!(self.code, 0, "{}{}", self.out, self.err);
+        self.out
+    }
+
+    /// What it complained of, having failed.
+    fn bad(self) -> String {
+        assert_eq!(self.code, 1, "{}{}", self.out, self.err);
+        self.err
+    }
+}
+
+/// Runs a command on the site.
+fn cybexp(site: &Site, args: &[&str]) -> Run {
+    fed(site, args, "")
+}
+
+/// The same, with this on its standard input.
+fn fed(site: &Site, args: &[&str], stdin: &str) -> Run {
+    let mut command = Command::new(CYBEXP);
+    command
+        .env("CYBEXP_CONFIG", &site.config)
+        .env_remove("CYBEXP_TOKEN");
+    run(command.args(args), stdin)
+}
+
+fn run(command: &mut Command, stdin: &str) -> Run {
+    command.env("NO_PROXY", "*");
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // one that needs none may be gone
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+/// A site with its API running, and with other daemons as asked for.
+struct Up {
+    site: Site,
+    /// The file that holds a token of the site's user.
+    token: String,
+    _daemons: Vec<Daemon>,
+}
+
+impl Up {
+    async fn new(daemons: &[&str]) -> Self {
+        let [api, health @ ..] = free_ports::<5>();
+        let mut metrics = serde_json::Map::new();
+        for (daemon, port) in ["api", "archive", "analytics", "report"].iter().zip(health) {
+            metrics.insert((*daemon).to_owned(), json!(format!("127.0.0.1:{port}")));
+        }
+        let more = json!({
+            "api": {
+                "url": format!("http://127.0.0.1:{api}/"), "listen": format!("127.0.0.1:{api}"),
+                "token": {"file": "token"}, "max_body_bytes": 1 << 20,
+            },
+            "identity": {"secret": "a secret of the tests"},
+            "metrics": metrics,
+        });
+        let site = Site::new("cli", more).await;
+        chmod(&site.folder.path().join("priv.pem"), 0o600);
+        let start = |daemon: &&str| {
+            let log = site.folder.path().join(format!("{daemon}.log"));
+            Daemon::start_logged(CYBEXP, &["daemon", daemon], &site.config, &log)
+        };
+        let daemons: Vec<Daemon> = [&["api"], daemons].concat().iter().map(start).collect();
+        let token = site.folder.path().join("token").display().to_string();
+        std::fs::write(&token, cybexp(&site, &["token", "jdoe@example.com"]).good()).unwrap();
+        let url = format!("http://127.0.0.1:{api}/ping");
+        eventually("the API is there", async || {
+            cybexp(&site, &["ready", &url]).code == 0
+        })
+        .await;
+        Self {
+            site,
+            token,
+            _daemons: daemons,
+        }
+    }
+
+    fn run(&self, args: &[&str]) -> Run {
+        cybexp(&self.site, args)
+    }
+
+    /// A file in the site's folder.
+    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> String {
+        let path = self.site.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+fn chmod(file: &Path, mode: u32) {
+    std::fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
+}
+
+impl Drop for Up {
+    /// Shows what the daemons of a test that failed had to say.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for daemon in ["api", "archive", "analytics", "report"] {
+                let log = self.site.folder.path().join(format!("{daemon}.log"));
+                eprintln!("{}", std::fs::read_to_string(log).unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// Ports that nobody listens on, for now. They are below those that the kernel gives to connections, for one of
+/// those could be taken before its daemon listens.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let bind = || {
+        let mut ports = std::iter::repeat_with(|| rand::random_range(10_000..32_000));
+        ports.find_map(|port: u16| TcpListener::bind(("127.0.0.1", port)).ok())
+    };
+    let listeners = [(); N].map(|()| bind().unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}

@@ -1,0 +1,88 @@
+//! What was set aside, and the way back.
+
+use cybexp_testkit::{Daemon, Site};
+use serde_json::{Value, json};
+
+use crate::{CYBEXP, cybexp, json_of};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_listed_shown_and_tried_again() {
+    let site = Site::new("quarantine", json!({})).await;
+    site.submit(
+        "cowrie",
+        [r#"{"eventid": "cowrie.login.failed", "session": "\u001b[2J"}"#],
+    )
+    .await;
+    let mut broken = site.submission("email", "never read");
+    broken.sealed.truncate(100);
+    site.cache.submit(&[broken]).await.unwrap();
+    process(&site);
+
+    let listed = || json_of(&cybexp(&site, &["quarantine", "list", "--json"]).good());
+    let all = listed();
+    let ids: Vec<String> = ["entry", "raw"].map(|kind| id_of(&all, kind)).into();
+    let table = cybexp(&site, &["quarantine", "list"]).good();
+    for text in ["email", "cowrie@1", "timestamp", &ids[0], &ids[1]] {
+        assert!(table.contains(text), "{text}: {table}");
+    }
+    let table = cybexp(&site, &["quarantine", "list", "--limit", "1"]).good();
+    assert!(!table.contains(" of 3"), "{table}");
+
+    let entry = cybexp(&site, &["quarantine", "show", &ids[0]]).good();
+    assert_eq!(json_of(&entry)["bad_data"], json!(true));
+    let raw = cybexp(&site, &["quarantine", "show", &ids[1]]).good();
+    assert_eq!(json_of(&raw)["data"]["session"], json!("\u{1b}[2J"));
+    assert!(!raw.contains('\u{1b}'));
+    let unknown = "0123456789abcdef01234567";
+    assert!(
+        cybexp(&site, &["quarantine", "show", unknown])
+            .bad()
+            .contains("quarantine list")
+    );
+    assert_eq!(cybexp(&site, &["quarantine", "show", "no id"]).code, 2);
+
+    let retry = cybexp(&site, &["quarantine", "retry", &ids[0], unknown]).bad();
+    assert!(
+        retry.contains("1 to be tried again") && retry.contains(unknown),
+        "{retry}"
+    );
+    assert_eq!(listed().as_array().unwrap().len(), 1);
+    process(&site);
+    assert_eq!(
+        listed().as_array().unwrap().len(),
+        2,
+        "what is still wrong is set aside anew"
+    );
+    cybexp(
+        &site,
+        &["quarantine", "retry", "--all", "--typetag", "cowrie"],
+    )
+    .good();
+    assert_eq!(listed().as_array().unwrap().len(), 1);
+    cybexp(&site, &["quarantine", "retry", "--all"]).good();
+    assert_eq!(listed(), json!([]));
+    assert!(
+        cybexp(&site, &["quarantine", "list"])
+            .good()
+            .contains("nothing is set aside")
+    );
+    assert_eq!(cybexp(&site, &["quarantine", "retry"]).code, 2);
+}
+
+fn process(site: &Site) {
+    for daemon in ["archive", "analytics"] {
+        assert!(
+            Daemon::start(CYBEXP, &["daemon", daemon, "--once"], site)
+                .wait()
+                .success()
+        );
+    }
+}
+
+fn id_of(listed: &Value, kind: &str) -> String {
+    let mut rows = listed.as_array().unwrap().iter();
+    let row = rows
+        .find(|row| row["kind"] == kind)
+        .unwrap_or_else(|| panic!("{kind}: {listed}"));
+    row["id"].as_str().unwrap().to_owned()
+}

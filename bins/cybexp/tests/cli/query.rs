@@ -1,0 +1,148 @@
+//! Questions through the API.
+
+use cybexp_testkit::eventually;
+use serde_json::json;
+
+use crate::{Up, json_of};
+
+const DOWNLOADS: &str = r#"{"eventid": "cowrie.session.file_download", "session": "a1", "sensor": "reno", "timestamp": 1700000000, "src_ip": "198.51.100.7", "url": "http://evil.example/a\u001b[2J.sh"}
+{"eventid": "cowrie.session.file_download", "session": "a2", "sensor": "reno", "timestamp": 1700000001, "src_ip": "198.51.100.8", "url": "http://evil.example/b.sh"}
+"#;
+const SIGHTINGS: &str = r#"{"size": 7, "timestamp": 1700000002}
+{"size": -7, "timestamp": 1700000003}
+{"port": 22, "timestamp": 1700000004, "category": "malicious"}
+{"port": 22, "timestamp": 1700000005}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_answered_as_tables_trees_and_json() {
+    let up = Up::new(&["archive", "analytics", "report"]).await;
+    for (typetag, records) in [("cowrie", DOWNLOADS), ("sighting", SIGHTINGS)] {
+        let file = up.file(typetag, records);
+        up.run(&["post", "-t", typetag, "-o", "unr", "--lines", &file])
+            .good();
+    }
+    eventually("the graph is made", async || {
+        let rows = up.site.archive.census().await.unwrap();
+        rows.iter().filter(|row| row.itype == "event").count() == 6
+    })
+    .await;
+    let query = |args: &[&str]| up.run(&[&["query"], args].concat());
+
+    let report = json_of(&query(&["count", "domain", "evil.example", "--json"]).good());
+    assert_eq!(report["data"], json!({"count": 2}));
+    let table = query(&["count", "domain", "evil.example", "--category", "malicious"]).good();
+    assert!(
+        table.contains("evil.example") && table.contains(" 2 "),
+        "{table}"
+    );
+    let none = query(&[
+        "count",
+        "domain",
+        "evil.example",
+        "--to",
+        "1699999999",
+        "--json",
+    ])
+    .good();
+    assert_eq!(json_of(&none)["data"]["count"], json!(0));
+    for (value, kind, count) in [
+        ("7", "int", 1),
+        ("-7", "int", 1),
+        ("7", "str", 0),
+        ("7", "float", 0),
+    ] {
+        let report = query(&["count", "size", value, "--type", kind, "--json"]).good();
+        assert_eq!(
+            json_of(&report)["data"]["count"],
+            json!(count),
+            "{value} as {kind}"
+        );
+    }
+
+    let table = query(&["related", "domain", "evil.example"]).good();
+    assert!(
+        table.contains("a\\u{1b}[2J.sh") && !table.contains('\u{1b}'),
+        "{table}"
+    );
+    assert!(
+        table.contains("b.sh") && table.contains("hostname"),
+        "{table}"
+    );
+    let tree = query(&["related", "domain", "evil.example", "--graph"]).good();
+    assert!(
+        tree.contains("└─ file_download event") && tree.contains("├─ hostname evil.example"),
+        "{tree}"
+    );
+    let documents = [
+        "related",
+        "domain",
+        "evil.example",
+        "--documents",
+        "--return-type",
+        "event",
+    ];
+    let table = query(&documents).good();
+    assert_eq!(table.matches("file_download").count(), 2, "{table}");
+    let report = json_of(&query(&[&documents[..], &["--json"]].concat()).good());
+    assert_eq!(report["data"].as_array().unwrap().len(), 2);
+
+    let events = [
+        "related",
+        "port",
+        "22",
+        "--type",
+        "int",
+        "--documents",
+        "--return-type",
+        "event",
+        "--json",
+    ];
+    let hash = |category: &str| {
+        let report = query(&[&events[..], &["--category", category]].concat()).good();
+        json_of(&report)["data"][0]["_hash"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let ranked = query(&["threatrank", &hash("malicious")]).good();
+    assert!(
+        ranked.starts_with("-1.0 event ") && ranked.contains("0 paths"),
+        "{ranked}"
+    );
+    let ranked = query(&["threatrank", &hash("unknown")]).good();
+    assert!(
+        ranked.starts_with("-0.") && ranked.contains("1 paths"),
+        "{ranked}"
+    );
+    assert!(ranked.contains("port") && ranked.contains("22"), "{ranked}");
+    assert!(
+        query(&["threatrank", &"0".repeat(64)])
+            .bad()
+            .contains("no such event")
+    );
+    assert_eq!(query(&["threatrank", "short"]).code, 2);
+
+    let wrong = query(&["count", "url", "x", "--from", "whenever"]).bad();
+    assert!(wrong.contains("field from: "), "{wrong}");
+    assert!(
+        query(&["count", "size", "x", "--type", "int"])
+            .bad()
+            .contains("VALUE is no int")
+    );
+    assert_eq!(query(&["related", "url", "x", "--level", "4"]).code, 2);
+    assert_eq!(
+        query(&["count", "url", "x", "--last", "7d", "--from", "0"]).code,
+        2
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_longer_than_asked_to() {
+    let up = Up::new(&[]).await;
+    let late = up.run(&["query", "count", "url", "x", "--wait", "1"]).bad();
+    assert!(
+        late.contains("not ready after 1 s") && late.contains("cybexp-report"),
+        "{late}"
+    );
+}
