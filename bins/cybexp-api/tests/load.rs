@@ -28,7 +28,13 @@ async fn submit(site: &Site, api: &Api, count: usize, size: usize, at_once: usiz
         let data = format!("{{\"n\": {n}, \"x\": \"{text}\"}}");
         let form = Form::submission(site, "text").file("x", data.as_bytes());
         let token = &token;
-        async move { is(&api.submit(Some(token), &form).await, 201, "File uploaded successfully!") }
+        async move {
+            is(
+                &api.submit(Some(token), &form).await,
+                201,
+                "File uploaded successfully!",
+            )
+        }
     });
     sent.buffer_unordered(at_once).collect::<Vec<()>>().await;
     let seconds = since.elapsed().as_secs_f64();
@@ -56,13 +62,22 @@ async fn throughput_and_memory() {
         let idle = status_of(pid, "VmHWM:");
         submit(&site, &api, count, size, at_once).await;
         let peak = status_of(pid, "VmHWM:");
-        println!("    API: idle {} MB, peak {} MB, {} threads", idle >> 10, peak >> 10, status_of(pid, "Threads:"));
+        println!(
+            "    API: idle {} MB, peak {} MB, {} threads",
+            idle >> 10,
+            peak >> 10,
+            status_of(pid, "Threads:")
+        );
         let archive = Path::new(API).with_file_name("cybexp-archive");
         let since = Instant::now();
         let archive = Daemon::start(archive.to_str().unwrap(), NO_ARGS, &site);
         let entries = site.collection("cache", "file_entries").await;
         eventually("all is archived", async || {
-            entries.count_documents(doc! {"processed": true}).await.unwrap() == count as u64
+            entries
+                .count_documents(doc! {"processed": true})
+                .await
+                .unwrap()
+                == count as u64
         })
         .await;
         println!(
@@ -70,7 +85,10 @@ async fn throughput_and_memory() {
             since.elapsed().as_secs_f64(),
             status_of(archive.pid(), "VmHWM:") >> 10
         );
-        let bad = entries.count_documents(doc! {"bad_data": true}).await.unwrap();
+        let bad = entries
+            .count_documents(doc! {"bad_data": true})
+            .await
+            .unwrap();
         println!("    {bad} set aside");
         assert!(archive.terminate().success() && api.daemon.terminate().success());
     }
@@ -110,7 +128,10 @@ async fn twenty_kills() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let loose = site.cache.loose_ends().await.unwrap();
         println!("kill {round}: {loose:?}");
-        let only_uploads = LooseEnds { uploads: loose.uploads, ..LooseEnds::default() };
+        let only_uploads = LooseEnds {
+            uploads: loose.uploads,
+            ..LooseEnds::default()
+        };
         assert_eq!(loose, only_uploads);
         api = Api::start(API, NO_ARGS, &site).await;
     }

@@ -172,7 +172,8 @@ async fn what_is_refused_names_the_field_and_leaves_nothing() {
     let (site, api) = start("refused", json!({})).await;
     let token = site.token(&site.user().await);
     let stranger = site.add_user("stranger@example.com", "correct horse").await;
-    let other = Org::new("other", "Other", &[stranger.clone()], &[stranger.clone()]).unwrap();
+    let strangers = std::slice::from_ref(&stranger);
+    let other = Org::new("other", "Other", strangers, strangers).unwrap();
     site.identity.create_org(&other).await.unwrap();
     let file = b"some data".as_slice();
     let org = site.orgid.to_string();

@@ -419,8 +419,9 @@ async fn a_password_of_the_python_system_is_upgraded_wherever_it_stands() {
     let site = Site::new("upgrade", json!({})).await;
     let sha256 = User::python_password_hash(PASSWORD);
     let old = User::new("old@example.com", &sha256, "Old User").unwrap();
-    let org = Org::new("old", "Old", &[old.clone()], &[old.clone()]).unwrap();
-    site.identity.add(&org, &[old.clone()]).await.unwrap();
+    let users = std::slice::from_ref(&old);
+    let org = Org::new("old", "Old", users, users).unwrap();
+    site.identity.add(&org, users).await.unwrap();
     let api = Api::start(common::API, NO_ARGS, &site).await;
 
     let everything = async || format!("{:?}", all(&site, "identity", "instance").await);

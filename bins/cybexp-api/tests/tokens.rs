@@ -106,7 +106,8 @@ async fn every_endpoint_with_every_kind_of_token() {
     let member = site.user().await;
     let root = site.add_superuser("root@example.com", PASSWORD).await;
     let stranger = site.add_user("stranger@example.com", PASSWORD).await;
-    let other = Org::new("other", "Other", &[stranger.clone()], &[stranger.clone()]).unwrap();
+    let strangers = std::slice::from_ref(&stranger);
+    let other = Org::new("other", "Other", strangers, strangers).unwrap();
     site.identity.create_org(&other).await.unwrap();
     let ghost = User::new("ghost@example.com", "no password", "Ghost").unwrap();
 

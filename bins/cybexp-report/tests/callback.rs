@@ -51,7 +51,12 @@ fn queries(site: &Site, port: u16, hosts: &[&str]) -> Vec<Query> {
     let make = |(n, host): (usize, &&str)| {
         let question = json!({"sub_type": "port", "data": n});
         let (host, nonce) = ((*host).to_owned(), format!("nonce for {host}"));
-        site.query("count", &question, 1_700_000_000.0, Socket { host, port, nonce })
+        site.query(
+            "count",
+            &question,
+            1_700_000_000.0,
+            Socket { host, port, nonce },
+        )
     };
     hosts.iter().enumerate().map(make).collect()
 }
@@ -89,17 +94,30 @@ async fn the_nonce_goes_to_the_api_and_to_listed_hosts() {
     let (api, port) = listen(3, 0);
     let (here, _) = listen(1, port);
     let (listed, _) = listen(4, port);
-    let hosts = ["localhost", "0.0.0.0", "127.0.0.1", "127.0.0.3", "127.0.0.4"];
+    let hosts = [
+        "localhost",
+        "0.0.0.0",
+        "127.0.0.1",
+        "127.0.0.3",
+        "127.0.0.4",
+    ];
     answer(&site, &queries(&site, port, &hosts)).await;
 
     let for_hosts = |hosts: &[&str]| {
-        let mut nonces: Vec<String> = hosts.iter().map(|host| format!("nonce for {host}")).collect();
+        let mut nonces: Vec<String> = hosts
+            .iter()
+            .map(|host| format!("nonce for {host}"))
+            .collect();
         nonces.sort_unstable();
         nonces
     };
     assert_eq!(heard(&api), for_hosts(&hosts[..4]));
     assert_eq!(heard(&listed), for_hosts(&hosts[4..]));
-    assert_eq!(heard(&here), for_hosts(&[]), "localhost means the API's host");
+    assert_eq!(
+        heard(&here),
+        for_hosts(&[]),
+        "localhost means the API's host"
+    );
 }
 
 #[tokio::test]
@@ -154,16 +172,27 @@ async fn who_does_not_listen_holds_up_nobody() {
     let (api, port) = listen(1, 0);
 
     let mut all = queries(&site, full.port(), &["localhost"; 80]);
-    for (query, port) in all[40..].iter_mut().zip([deaf_port, closed_port].into_iter().cycle()) {
+    for (query, port) in all[40..]
+        .iter_mut()
+        .zip([deaf_port, closed_port].into_iter().cycle())
+    {
         query.socket.port = port;
         // more than the kernel holds for one who never reads
         query.socket.nonce = "n".repeat(100_000);
     }
-    all[79].socket = Socket { host: "localhost".to_owned(), port, nonce: "last".to_owned() };
+    all[79].socket = Socket {
+        host: "localhost".to_owned(),
+        port,
+        nonce: "last".to_owned(),
+    };
     let since = Instant::now();
     answer(&site, &all).await;
     assert_eq!(heard(&api), ["last"]);
     // one after the other, the 40 calls to the full listener alone would take 200 s
-    assert!(since.elapsed() < Duration::from_secs(100), "{:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(100),
+        "{:?}",
+        since.elapsed()
+    );
     drop((hole, deaf));
 }

@@ -11,9 +11,7 @@ use std::sync::{Arc, Mutex};
 use cybexp_store::GraphBatch;
 use cybexp_testkit::{Daemon, Site, eventually, unique};
 use serde_json::json;
-use tahoe_core::{
-    Attribute, Event, Node, OrgId, Query, Socket, Status, SubType, Timestamp,
-};
+use tahoe_core::{Attribute, Event, Node, OrgId, Query, Socket, Status, SubType, Timestamp};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
@@ -56,12 +54,17 @@ async fn ask(site: &Site, count: usize, port: u16) -> Vec<Query> {
     let orgid = OrgId::new(&site.orgid.to_string()).unwrap();
     for n in 0..count {
         let name = format!("user{n}");
-        let username: Node = Attribute::new(SubType::new("username").unwrap(), name.as_str()).into();
+        let username: Node =
+            Attribute::new(SubType::new("username").unwrap(), name.as_str()).into();
         let at = Timestamp::new(NOW).unwrap();
         let ssh = SubType::new("ssh").unwrap();
         batch.add_event(Event::new(ssh, orgid.clone(), at, vec![username]).unwrap());
         let question = json!({"sub_type": "username", "data": name});
-        let socket = Socket { host: "localhost".to_owned(), port, nonce: unique(&name) };
+        let socket = Socket {
+            host: "localhost".to_owned(),
+            port,
+            nonce: unique(&name),
+        };
         queries.push(site.query("related", &question, NOW, socket));
     }
     site.archive.write_graph(&batch).await.unwrap();
@@ -77,7 +80,13 @@ async fn outcomes(site: &Site, queries: &[Query]) -> Vec<(Query, Option<serde_js
         let (query, reason) = site.queries.find(hash).await.unwrap().unwrap();
         assert_eq!(reason, None);
         let report = match query.report_id {
-            Some(id) => Some(site.queries.document(id).await.unwrap().expect("its report is there")),
+            Some(id) => Some(
+                site.queries
+                    .document(id)
+                    .await
+                    .unwrap()
+                    .expect("its report is there"),
+            ),
             None => None,
         };
         outcomes.push((query, report));
@@ -88,9 +97,8 @@ async fn outcomes(site: &Site, queries: &[Query]) -> Vec<(Query, Option<serde_js
 async fn all_ready(site: &Site, queries: &[Query]) {
     for query in queries {
         let hash = query.to_object().unwrap().hash();
-        let ready = || async {
-            site.queries.find(hash).await.unwrap().unwrap().0.status == Status::Ready
-        };
+        let ready =
+            || async { site.queries.find(hash).await.unwrap().unwrap().0.status == Status::Ready };
         eventually("a report", ready).await;
     }
 }
@@ -115,23 +123,35 @@ async fn two_daemons_answer_each_query_once() {
     let seen = nonces.seen();
     for (n, (query, report)) in outcomes(&site, &queries).await.into_iter().enumerate() {
         assert_eq!(seen.get(&query.socket.nonce), Some(&1));
-        assert_eq!(report.unwrap()["data"], json!({"username": [format!("user{n}")]}));
+        assert_eq!(
+            report.unwrap()["data"],
+            json!({"username": [format!("user{n}")]})
+        );
     }
     // and no report was made for nothing
     let stored = site.collection("report", "instance").await;
-    let reports = stored.count_documents(bson::doc! {"itype": "report"}).await.unwrap();
+    let reports = stored
+        .count_documents(bson::doc! {"itype": "report"})
+        .await
+        .unwrap();
     assert_eq!(reports, 500);
 }
 
 #[tokio::test]
 async fn what_a_killed_daemon_had_in_hand_is_answered_by_the_others() {
-    let site = Site::new("killed", json!({"report": {"max_concurrent": 8, "lease_s": 2}})).await;
+    let site = Site::new(
+        "killed",
+        json!({"report": {"max_concurrent": 8, "lease_s": 2}}),
+    )
+    .await;
     let nonces = Nonces::default();
     let (killed, survivor) = (start(&site), start(&site));
     let queries = ask(&site, 500, nonces.listen().await).await;
     eventually("some nonces", || async { nonces.seen().len() > 50 }).await;
     killed.kill();
-    let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let at = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
     all_ready(&site, &queries).await;
     assert!(survivor.terminate().success());
 
@@ -147,7 +167,9 @@ async fn what_a_killed_daemon_had_in_hand_is_answered_by_the_others() {
     // what was answered before may lack its nonce: the killed one had no time to send it
     let all_called = || async {
         let seen = nonces.seen();
-        later.iter().all(|query| seen.contains_key(&query.socket.nonce))
+        later
+            .iter()
+            .all(|query| seen.contains_key(&query.socket.nonce))
     };
     eventually("the nonces of the survivor", all_called).await;
     assert_eq!(nonces.seen().values().max(), Some(&1), "none comes twice");
@@ -161,10 +183,17 @@ async fn a_daemon_asked_to_stop_leaves_what_it_has_not_begun() {
     let queries = ask(&site, 300, nonces.listen().await).await;
     eventually("some nonces", || async { nonces.seen().len() > 10 }).await;
     assert!(daemon.terminate().success());
-    let statuses: Vec<Status> =
-        outcomes(&site, &queries).await.into_iter().map(|(query, _)| query.status).collect();
+    let statuses: Vec<Status> = outcomes(&site, &queries)
+        .await
+        .into_iter()
+        .map(|(query, _)| query.status)
+        .collect();
     let count = |status| statuses.iter().filter(|other| **other == status).count();
-    assert_eq!(count(Status::Ready) + count(Status::Wait), 300, "{statuses:?}");
+    assert_eq!(
+        count(Status::Ready) + count(Status::Wait),
+        300,
+        "{statuses:?}"
+    );
     assert!(count(Status::Wait) > 0);
     let called = nonces.seen().len();
     assert_eq!(called, count(Status::Ready), "each answer was told");

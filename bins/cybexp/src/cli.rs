@@ -16,6 +16,10 @@ pub(crate) struct Cli {
 }
 
 #[derive(Subcommand)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one in all, and it is read once"
+)]
 pub(crate) enum Command {
     /// Show the whole suite at work on sample data, on a MongoDB of its own that vanishes afterwards
     Demo(DemoArgs),

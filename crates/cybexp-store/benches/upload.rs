@@ -46,7 +46,7 @@ async fn main() {
     for uploads in [1, 5] {
         let all = join_all((0..uploads).map(|_| upload(&cache, &submitter, LARGE_BYTES)));
         let spent = time(all).await;
-        let rate = (uploads * LARGE_BYTES >> 20) as f64 / spent.as_secs_f64();
+        let rate = ((uploads * LARGE_BYTES) >> 20) as f64 / spent.as_secs_f64();
         let peak = memory_mib("VmHWM");
         println!("{uploads} of 50 MiB at once: {rate:.0} MiB/s, peak memory so far: {peak} MiB");
     }

@@ -139,10 +139,13 @@ impl Queries {
     /// Writes the answer and ends the claim. False: the claim was lost to another daemon, whose answer holds.
     pub async fn finish(&self, claim: &Claimed, answer: &Answer) -> Result<bool, StoreError> {
         let doing = "answering a query";
+        let mut own = Document::new();
         let (status, report_id, error) = match answer {
             Answer::Ready(report) => match to_document(report) {
                 Ok(document) => {
-                    self.put_report(report.hash(), &document).await?;
+                    let document = Document::try_from(&document).doing(doing)?;
+                    own.extend(OWN.map(|field| (field.to_owned(), document[field].clone())));
+                    self.put_report(report.hash(), document).await?;
                     (Status::Ready, Some(report.hash()), None)
                 }
                 Err(reason) => (Status::Failed, None, Some(format!("the report: {reason}"))),
@@ -157,6 +160,7 @@ impl Queries {
         let error = error.map_or(Bson::from("$$REMOVE"), |e| doc! {"$literal": e}.into());
         set.insert("_error", error);
         set.insert("_lease", "$$REMOVE");
+        set.insert("_report", doc! {"$literal": own});
         let ours = doc! {"_id": claim.id, "_lease.token": claim.token};
         let result = self
             .coll
@@ -188,11 +192,31 @@ impl Queries {
         Ok(find.read(&self.coll).await?.pop())
     }
 
-    async fn put_report(&self, hash: Hash, document: &RawDocumentBuf) -> Result<(), StoreError> {
+    /// The report of the query with this hash, if it is ready.
+    pub async fn report(&self, query: Hash) -> Result<Option<Value>, StoreError> {
+        let Some(stored) = self.document(query).await? else {
+            return Ok(None);
+        };
+        let report_id = Query::from_document(&stored)
+            .ok()
+            .and_then(|query| query.report_id);
+        let Some(report_id) = report_id else {
+            return Ok(None);
+        };
+        let mut report = self.document(report_id).await?;
+        if let (Some(Value::Object(report)), Some(own)) =
+            (&mut report, stored["_report"].as_object())
+        {
+            report.extend(own.clone());
+        }
+        Ok(report)
+    }
+
+    async fn put_report(&self, hash: Hash, document: Document) -> Result<(), StoreError> {
         let doing = "writing a report";
         let update = Update {
             filter: doc! {"_hash": hash.to_string()},
-            update: Document::try_from(document).doing(doing)?.into(),
+            update: document.into(),
             upsert: true,
         };
         let updated = bulk::update(&self.coll, &[update], doing).await?;
@@ -247,6 +271,10 @@ impl Queries {
         }
     }
 }
+
+/// What a report holds besides its data. Reports of equal data have one hash and are one document, written by
+/// whoever asked last; so each query keeps these of its own, in `_report`.
+const OWN: [&str; 4] = ["userid", "timestamp", "current_page", "next_page"];
 
 fn descendants(object: &Object) -> Vec<Node> {
     let mut nodes = Vec::new();

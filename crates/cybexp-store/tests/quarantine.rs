@@ -1,5 +1,10 @@
 //! Records that were set aside, and the way back.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees helpers of a test as no test"
+)]
+
 mod common;
 
 use bson::doc;

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 //! Vectors made by the Python TAHOE library. `$TAHOE_GOLDEN` names another folder of them.
 
 use std::path::PathBuf;

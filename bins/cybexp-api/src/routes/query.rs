@@ -197,11 +197,11 @@ async fn answer(app: &App, hash: Hash) -> Result<Option<Value>, ApiError> {
     let Some((query, reason)) = app.queries.find(hash).await? else {
         return Ok(None);
     };
-    match (query.status, query.report_id) {
-        (Status::Ready, Some(report_id)) => Ok(app.queries.document(report_id).await?),
-        (Status::Failed, _) => Err(ApiError::BadRequest(
+    match query.status {
+        Status::Ready => Ok(app.queries.report(hash).await?),
+        Status::Failed => Err(ApiError::BadRequest(
             reason.unwrap_or_else(|| "the query failed".to_owned()),
         )),
-        _ => Ok(None),
+        Status::Invalid | Status::Wait | Status::Processing => Ok(None),
     }
 }

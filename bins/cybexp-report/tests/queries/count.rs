@@ -35,7 +35,8 @@ async fn world() -> World {
         let attacker = object("attacker", vec![ip.clone().into()]);
         let other = attribute("username", format!("user{n}"));
         let children: Vec<Node> = vec![attacker.into(), other.clone().into()];
-        let seen_event = event(world.site.orgid, seen.second, children).with_category(seen.category);
+        let seen_event =
+            event(world.site.orgid, seen.second, children).with_category(seen.category);
         // the other attribute's contexts are not those of the address
         let (malicious, benign) = match seen.context {
             "malicious" => (vec![ip.hash()], vec![other.hash()]),
@@ -46,7 +47,11 @@ async fn world() -> World {
         let seen_event = seen_event.with_malicious(malicious).unwrap();
         batch.add_event(seen_event.with_benign(benign).unwrap());
     }
-    for data in [attribute("port", 22), attribute("port", "22"), attribute("port", true)] {
+    for data in [
+        attribute("port", 22),
+        attribute("port", "22"),
+        attribute("port", true),
+    ] {
         batch.add_event(event(world.site.orgid, 0.0, vec![data.into()]));
     }
     let ipv6 = attribute("ipv6", "2001:db8::7");
@@ -58,7 +63,10 @@ async fn world() -> World {
 /// The question about the address with these fields besides.
 fn about(more: &Value) -> Value {
     let mut question = json!({"sub_type": "ipv4", "data": IP});
-    question.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    question
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     question
 }
 
@@ -79,8 +87,14 @@ async fn counts_exactly_under_every_condition() {
         (json!({"to": NOW - 190.0}), 11),
         (json!({"from": NOW + 1.0}), 0),
         (json!({"from": "2023-11-14T22:13:00"}), 21),
-        (json!({"from": "2023/11/14 05:13:00pm", "tzname": "America/New_York"}), 21),
-        (json!({"from": "2023-11-14T23:13:00+01:00", "tzname": "America/New_York"}), 21),
+        (
+            json!({"from": "2023/11/14 05:13:00pm", "tzname": "America/New_York"}),
+            21,
+        ),
+        (
+            json!({"from": "2023-11-14T23:13:00+01:00", "tzname": "America/New_York"}),
+            21,
+        ),
         (json!({"to": "Nov 14 2023 22:10", "tzname": "UTC"}), 1),
         // counted back from when the query was asked
         (json!({"last": "10s"}), 11),
@@ -129,7 +143,10 @@ async fn finds_the_subject_by_what_it_is() {
         (json!({"sub_type": "ip", "data": "2001:db8::7"}), 1),
         (json!({"sub_type": "ipv6", "data": "2001:db8::7"}), 1),
         // a text is the same with white space around it, a number is another value than its text
-        (json!({"sub_type": "ipv4", "data": format!("  {IP}\n")}), 201),
+        (
+            json!({"sub_type": "ipv4", "data": format!("  {IP}\n")}),
+            201,
+        ),
         (json!({"sub_type": "port", "data": 22}), 1),
         (json!({"sub_type": "port", "data": "22"}), 1),
         (json!({"sub_type": "port", "data": 22.0}), 0),

@@ -12,7 +12,11 @@ use crate::world::{World, attribute, event};
 
 /// Python's `repr` of bytes.
 fn literal(bytes: &[u8]) -> String {
-    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
+        '"'
+    } else {
+        '\''
+    };
     let mut text = format!("b{quote}");
     for &byte in bytes {
         match byte {
@@ -51,11 +55,22 @@ async fn every_form_of_a_query_is_answered_alike() {
         ("our API", jwe.clone(), true),
         ("our seal in a literal", literal(jwe.as_bytes()), true),
         ("the Python API", literal(&seal(Format::Legacy)), true),
-        ("the Python API, not sealed", literal(text.as_bytes()), false),
+        (
+            "the Python API, not sealed",
+            literal(text.as_bytes()),
+            false,
+        ),
         ("as it is", text.clone(), false),
     ] {
-        let query = Query { qdata, encrypted, ..world.query("count", &question) };
-        let report = world.answer(query).await.unwrap_or_else(|e| panic!("{form}: {e}"));
+        let query = Query {
+            qdata,
+            encrypted,
+            ..world.query("count", &question)
+        };
+        let report = world
+            .answer(query)
+            .await
+            .unwrap_or_else(|e| panic!("{form}: {e}"));
         assert_eq!(report["data"], json!({"count": 3}), "{form}");
     }
 }

@@ -18,7 +18,10 @@ struct Chain {
 
 fn session(name: &str, events: &[&Event]) -> Session {
     // an object, so that the session has descendants that are no children
-    let place = object("place", vec![attribute("city", format!("city of {name}")).into()]);
+    let place = object(
+        "place",
+        vec![attribute("city", format!("city of {name}")).into()],
+    );
     let children = vec![attribute("sessionid", name).into(), place.into()];
     let session = Session::new(SubType::new("cowrie_session").unwrap(), children).unwrap();
     session.with_events(events.iter().map(|event| event.hash()))
@@ -28,7 +31,12 @@ fn session(name: &str, events: &[&Event]) -> Session {
 async fn chain(name: &str) -> Chain {
     let world = World::new(name).await;
     let eve = User::new("eve@example.net", "-", "Eve").unwrap();
-    let other = Org::new("other", "Other", std::slice::from_ref(&eve), std::slice::from_ref(&eve));
+    let other = Org::new(
+        "other",
+        "Other",
+        std::slice::from_ref(&eve),
+        std::slice::from_ref(&eve),
+    );
     let other = other.unwrap();
     world.site.identity.add(&other, &[eve]).await.unwrap();
 
@@ -37,7 +45,11 @@ async fn chain(name: &str) -> Chain {
         let username = attribute("username", format!("user{n}"));
         let attacker = object("attacker", vec![ip.into()]);
         let credential = object("credential", vec![username.into()]);
-        event(orgid, f64::from(n), vec![attacker.into(), credential.into()])
+        event(
+            orgid,
+            f64::from(n),
+            vec![attacker.into(), credential.into()],
+        )
     };
     let events = [0, 1, 2, 3].map(|n| make(world.site.orgid, n));
     let foreign = make(other.hash(), 9);
@@ -48,21 +60,36 @@ async fn chain(name: &str) -> Chain {
     ];
     let hashes = sessions.each_ref().map(Session::hash);
     let mut batch = GraphBatch::default();
-    events.iter().chain([&foreign]).for_each(|event| drop(batch.add_event(event.clone())));
-    sessions.into_iter().for_each(|session| drop(batch.add_session(session)));
+    events
+        .iter()
+        .chain([&foreign])
+        .for_each(|event| drop(batch.add_event(event.clone())));
+    sessions
+        .into_iter()
+        .for_each(|session| drop(batch.add_session(session)));
     world.write(&batch).await;
-    Chain { world, events, foreign, sessions: hashes }
+    Chain {
+        world,
+        events,
+        foreign,
+        sessions: hashes,
+    }
 }
 
 fn about(more: Value) -> Value {
     let mut question = json!({"sub_type": "ipv4", "data": "192.0.2.0"});
-    question.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    question
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     question
 }
 
 fn hashes(documents: &Value) -> Vec<Hash> {
     let documents = documents.as_array().unwrap().iter();
-    documents.map(|document| document["_hash"].as_str().unwrap().parse().unwrap()).collect()
+    documents
+        .map(|document| document["_hash"].as_str().unwrap().parse().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -71,7 +98,10 @@ async fn each_level_adds_the_sessions_and_their_other_events() {
     let summary = async |more: Value| world.related(about(more)).await["data"].clone();
     let one = json!({"ipv4": ["192.0.2.0"], "username": ["user0"]});
     assert_eq!(summary(json!({})).await, one);
-    assert_eq!(summary(json!({"level": 1, "summary": true, "return_type": "all"})).await, one);
+    assert_eq!(
+        summary(json!({"level": 1, "summary": true, "return_type": "all"})).await,
+        one
+    );
     assert_eq!(summary(json!({"return_type": "attribute"})).await, one);
     assert_eq!(
         summary(json!({"level": 2})).await,
@@ -88,7 +118,10 @@ async fn each_level_adds_the_sessions_and_their_other_events() {
         })
     );
     // a summary is of attributes
-    assert_eq!(summary(json!({"level": 3, "return_type": "event"})).await, json!({}));
+    assert_eq!(
+        summary(json!({"level": 3, "return_type": "event"})).await,
+        json!({})
+    );
 }
 
 #[tokio::test]
@@ -98,7 +131,8 @@ async fn a_summary_graph_names_the_shortest_path_to_the_subject() {
     let path = |before: &[&'static str]| {
         [before, &["ssh=event", "attacker=object", "ipv4=attribute"]].concat()
     };
-    let over_session = |before: &[&'static str]| path(&[before, &["cowrie_session=session"]].concat());
+    let over_session =
+        |before: &[&'static str]| path(&[before, &["cowrie_session=session"]].concat());
     let expected = json!({
         "city": [["city of s1", over_session(&["city=attribute", "place=object"])]],
         "ipv4": [
@@ -126,20 +160,43 @@ async fn a_summary_graph_names_the_shortest_path_to_the_subject() {
 
 #[tokio::test]
 async fn documents_hold_nothing_of_an_organisation_that_the_user_may_not_see() {
-    let Chain { world, events, foreign, sessions } = chain("documents").await;
+    let Chain {
+        world,
+        events,
+        foreign,
+        sessions,
+    } = chain("documents").await;
     let documents = async |more: Value| {
         let mut question = about(json!({"summary": false}));
-        question.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        question
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         world.related(question).await["data"].clone()
     };
-    let level_1: BTreeSet<Hash> =
-        events[0].children().refs().iter().copied().chain([events[0].hash()]).collect();
-    assert_eq!(hashes(&documents(json!({})).await), Vec::from_iter(level_1), "sorted, each once");
+    let level_1: BTreeSet<Hash> = events[0]
+        .children()
+        .refs()
+        .iter()
+        .copied()
+        .chain([events[0].hash()])
+        .collect();
+    assert_eq!(
+        hashes(&documents(json!({})).await),
+        Vec::from_iter(level_1),
+        "sorted, each once"
+    );
 
     let level_3 = documents(json!({"level": 3})).await;
     let text = level_3.to_string();
-    assert!(!text.contains(&foreign.hash().to_string()), "its event's hash");
-    assert!(!text.contains("192.0.2.9") && !text.contains("user9"), "its data");
+    assert!(
+        !text.contains(&foreign.hash().to_string()),
+        "its event's hash"
+    );
+    assert!(
+        !text.contains("192.0.2.9") && !text.contains("user9"),
+        "its data"
+    );
     assert!(!text.contains("192.0.2.3") && !text.contains("\"_id\""));
     for document in level_3.as_array().unwrap() {
         // whole, with the hashes of its content
@@ -149,11 +206,20 @@ async fn documents_hold_nothing_of_an_organisation_that_the_user_may_not_see() {
     let kind = async |itype: &str| {
         let found = documents(json!({"level": 3, "return_type": itype})).await;
         let all = found.as_array().unwrap();
-        assert!(all.iter().all(|document| document["itype"] == itype), "{itype}: {found}");
+        assert!(
+            all.iter().all(|document| document["itype"] == itype),
+            "{itype}: {found}"
+        );
         BTreeSet::from_iter(hashes(&found))
     };
-    assert_eq!(kind("event").await, events[..3].iter().map(Event::hash).collect());
-    assert_eq!(kind("session").await, sessions[..2].iter().copied().collect());
+    assert_eq!(
+        kind("event").await,
+        events[..3].iter().map(Event::hash).collect()
+    );
+    assert_eq!(
+        kind("session").await,
+        sessions[..2].iter().copied().collect()
+    );
     assert_eq!(kind("object").await.len(), 2 * 3 + 2);
     assert_eq!(kind("attribute").await.len(), 2 * 3 + 2 * 2);
 
@@ -173,7 +239,11 @@ async fn the_same_query_gives_the_same_answer() {
         let first = world.related(about(more.clone())).await;
         for _ in 0..3 {
             let again = world.related(about(more.clone())).await;
-            assert_eq!(again["data"].to_string(), first["data"].to_string(), "{more}");
+            assert_eq!(
+                again["data"].to_string(),
+                first["data"].to_string(),
+                "{more}"
+            );
             assert_eq!(again["_hash"], first["_hash"], "{more}");
         }
     }

@@ -19,7 +19,8 @@ async fn checked(queries: &Queries, hash: Hash) -> (Query, Value) {
         for child in hashes {
             let child: Hash = child.as_str().unwrap().parse().unwrap();
             let child = queries.document(child).await.unwrap();
-            let child = child.unwrap_or_else(|| panic!("nothing has a hash of {field}: {document}"));
+            let child =
+                child.unwrap_or_else(|| panic!("nothing has a hash of {field}: {document}"));
             Instance::from_document(&child).unwrap_or_else(|e| panic!("{e}: {child}"));
         }
     }
@@ -36,18 +37,33 @@ async fn a_query_has_the_hashes_of_its_data_at_every_step() {
     let site = Site::new("steps", json!({})).await;
     let queries = &site.queries;
     let question = json!({"sub_type": "ipv4", "data": "203.0.113.7"});
-    let socket = Socket { host: "127.0.0.1".to_owned(), port: 4711, nonce: "n".repeat(32) };
+    let socket = Socket {
+        host: "127.0.0.1".to_owned(),
+        port: 4711,
+        nonce: "n".repeat(32),
+    };
     let asked = site.query("count", &question, NOW + 0.25, socket);
     let hash = asked.to_object().unwrap().hash();
 
     queries.put(std::slice::from_ref(&asked)).await.unwrap();
     assert_eq!(checked(queries, hash).await.0, asked);
 
-    let claim = queries.claim(Duration::from_secs(60)).await.unwrap().unwrap();
+    let claim = queries
+        .claim(Duration::from_secs(60))
+        .await
+        .unwrap()
+        .unwrap();
     let (processing, document) = checked(queries, hash).await;
     assert_eq!(processing, asked.changed(Status::Processing, None));
     assert!(document["_lease"].is_object());
-    assert!(queries.claim(Duration::from_secs(60)).await.unwrap().is_none(), "it is taken");
+    assert!(
+        queries
+            .claim(Duration::from_secs(60))
+            .await
+            .unwrap()
+            .is_none(),
+        "it is taken"
+    );
 
     let failed = Answer::Failed("$field level: is `$$REMOVE`".to_owned());
     assert!(queries.finish(&claim, &failed).await.unwrap());
@@ -55,7 +71,10 @@ async fn a_query_has_the_hashes_of_its_data_at_every_step() {
     assert_eq!(query, asked.changed(Status::Failed, None));
     assert_eq!(document["_error"], "$field level: is `$$REMOVE`");
     assert!(document.get("_lease").is_none());
-    assert!(!queries.finish(&claim, &failed).await.unwrap(), "the claim has ended");
+    assert!(
+        !queries.finish(&claim, &failed).await.unwrap(),
+        "the claim has ended"
+    );
 
     // asked again: nothing of the last time is left
     queries.put(std::slice::from_ref(&asked)).await.unwrap();
@@ -84,7 +103,16 @@ async fn an_answered_query_leads_to_its_report() {
         let fields: Vec<&String> = report.as_object().unwrap().keys().collect();
         assert_eq!(
             fields,
-            ["itype", "sub_type", "userid", "timestamp", "data", "current_page", "next_page", "_hash"]
+            [
+                "itype",
+                "sub_type",
+                "userid",
+                "timestamp",
+                "data",
+                "current_page",
+                "next_page",
+                "_hash"
+            ]
         );
         assert_eq!(report["itype"], "report");
         assert_eq!(report["sub_type"], qtype);
@@ -94,7 +122,10 @@ async fn an_answered_query_leads_to_its_report() {
         assert_eq!(report_id, Hash::of(&["report", qtype, &data]));
 
         // failed after it was answered: no report is left over
-        let failed = Query { userid: "0".repeat(64), ..query };
+        let failed = Query {
+            userid: "0".repeat(64),
+            ..query
+        };
         let failed_hash = failed.to_object().unwrap().hash();
         world.answer(failed).await.unwrap_err();
         let (failed, document) = checked(&world.site.queries, failed_hash).await;

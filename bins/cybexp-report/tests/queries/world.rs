@@ -19,7 +19,10 @@ impl World {
     pub(crate) async fn new(name: &str) -> Self {
         let site = Site::new(name, json!({})).await;
         let daemon = Daemon::start::<&str>(env!("CARGO_BIN_EXE_cybexp-report"), &[], &site);
-        Self { site, _daemon: daemon }
+        Self {
+            site,
+            _daemon: daemon,
+        }
     }
 
     pub(crate) async fn write(&self, batch: &GraphBatch) {
@@ -39,7 +42,10 @@ impl World {
     pub(crate) async fn count(&self, question: Value) -> u64 {
         let report = self.ask("count", question.clone()).await;
         let report = report.unwrap_or_else(|reason| panic!("{question}: {reason}"));
-        assert_eq!((&report["current_page"], &report["next_page"]), (&json!(1), &json!(1)));
+        assert_eq!(
+            (&report["current_page"], &report["next_page"]),
+            (&json!(1), &json!(1))
+        );
         report["data"]["count"].as_u64().unwrap()
     }
 
@@ -60,9 +66,11 @@ impl World {
         eventually("an answer", done).await;
         let (query, reason) = queries.find(hash).await.unwrap().unwrap();
         match (query.status, query.report_id, reason) {
-            (Status::Ready, Some(id), None) => {
-                Ok(queries.document(id).await.unwrap().expect("the report is there"))
-            }
+            (Status::Ready, Some(id), None) => Ok(queries
+                .document(id)
+                .await
+                .unwrap()
+                .expect("the report is there")),
             (Status::Failed, None, Some(reason)) => Err(reason),
             other => panic!("{other:?}"),
         }

@@ -79,12 +79,8 @@ pub(crate) async fn accounts(
     }
     let password = random_text(20);
     let admin = User::superuser(first.admin, &password::hash(&password)?, "Administrator")?;
-    let org = Org::new(
-        first.orgname,
-        first.orgname,
-        &[admin.clone()],
-        &[admin.clone()],
-    )?;
+    let admins = std::slice::from_ref(&admin);
+    let org = Org::new(first.orgname, first.orgname, admins, admins)?;
     identity.create_user(&admin).await?;
     identity.create_org(&org).await?;
     let tokens = Tokens::new(&config.identity_secret()?, false);

@@ -51,7 +51,7 @@ impl Record {
 pub(super) fn size(files: &[PathBuf]) -> Option<u64> {
     let size = |file: &PathBuf| {
         let meta = std::fs::metadata(file).ok()?;
-        meta.is_file().then(|| meta.len())
+        meta.is_file().then_some(meta.len())
     };
     files.iter().map(size).sum()
 }
