@@ -10,6 +10,7 @@ mod json;
 mod openapi;
 mod parts;
 mod routes;
+mod serve;
 mod waiting;
 
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use crate::app::App;
+use crate::serve::{Limits, serve};
 use crate::waiting::Waiting;
 
 pub use openapi::{description, router};
@@ -34,6 +36,10 @@ pub const NAME: &str = "api";
 
 /// The secret of the Python system's configuration, which everybody knows.
 const KNOWN_SECRET: &str = "secret";
+const LIMITS: Limits = Limits {
+    headers: Duration::from_secs(30),
+    connections: 4096,
+};
 /// How often what broken uploads left is looked for.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -84,10 +90,9 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     tokio::spawn(sweep(ctx.clone(), cache));
     tracing::info!(listen = %listener.local_addr()?, "listening");
     let shutdown = ctx.shutdown.clone();
-    axum::serve(listener, router(Arc::new(app)))
-        .with_graceful_shutdown(async move { shutdown.begun().await })
-        .await
-        .context("serving HTTP")
+    let stop = async move { shutdown.begun().await };
+    serve(listener, router(Arc::new(app)), LIMITS, stop).await;
+    Ok(())
 }
 
 fn tokens(config: &Config) -> anyhow::Result<Tokens> {
