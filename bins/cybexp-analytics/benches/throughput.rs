@@ -26,8 +26,8 @@ async fn main() {
         println!("{}", round.line(records));
         all.push(round);
     }
-    all.sort_by_key(|round| round.analytics);
-    println!("median by time of analytics:");
+    all.sort_by(|a, b| a.ratio().total_cmp(&b.ratio()));
+    println!("the round with the median ratio of analytics to bare:");
     println!("{}", all[all.len() / 2].line(records));
 }
 
@@ -80,6 +80,10 @@ impl Round {
         }
     }
 
+    fn ratio(&self) -> f64 {
+        self.analytics.as_secs_f64() / self.bare.as_secs_f64()
+    }
+
     fn line(&self, records: usize) -> String {
         let (analytics, bare) = (self.analytics.as_secs_f64(), self.bare.as_secs_f64());
         format!(
@@ -91,7 +95,7 @@ impl Round {
             self.known * 100.0,
             bare,
             self.documents as f64 / bare,
-            analytics / bare,
+            self.ratio(),
         )
     }
 }

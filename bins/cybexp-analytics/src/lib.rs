@@ -8,7 +8,7 @@ mod batch;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cybexp_filters::{FILTERS, Filter};
-use cybexp_service::{Context, Step, WakeSignal, WorkOptions, Worker, connect, open, work_loop};
+use cybexp_service::{Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, work_loop};
 use cybexp_store::{Archive, PendingRaw, RawOutcome, RawQueue, Taken, Written};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
@@ -17,16 +17,13 @@ pub use batch::{Batch, run_filter};
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "analytics";
 
-/// The smallest part of a batch that gains by being worked on beside another: the server writes for one while the
-/// filter runs for the other, and with two cores it writes for both.
-const SMALLEST_PART: usize = 100;
-
 /// Runs until asked to stop, or with `--once` until nothing is pending.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     describe();
     let opened = open(&ctx, || async {
+        let mut servers = Servers::new(&ctx);
         let db = ctx.config.analytics_db()?;
-        let archive = Archive::open(&connect(&ctx, &db).await?, &db.db, &db.coll).await?;
+        let archive = Archive::open(&servers.of(&db).await?, &db.db, &db.coll).await?;
         let mut queues = Vec::new();
         for &filter in FILTERS {
             let queue = archive.raws(&filter.id(), filter.typetags()).await?;
@@ -92,14 +89,16 @@ impl Worker for Analyst {
     }
 }
 
-/// Works on the parts of a batch side by side.
 async fn process(
     filter: &'static dyn Filter,
     archive: &Archive,
     queue: &RawQueue,
-    mut raws: Vec<Result<PendingRaw, RawOutcome>>,
+    raws: Vec<Result<PendingRaw, RawOutcome>>,
 ) -> anyhow::Result<u64> {
-    let (count, now) = (raws.len() as u64, now());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64();
     let oldest = raws
         .iter()
         .flatten()
@@ -107,35 +106,12 @@ async fn process(
         .fold(now, f64::min);
     gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(now - oldest);
 
-    let rest = raws.split_off(raws.len().min(SMALLEST_PART.max(raws.len().div_ceil(2))));
-    tokio::try_join!(
-        process_part(filter, archive, queue, raws, now),
-        process_part(filter, archive, queue, rest, now),
-    )?;
-    Ok(count)
-}
-
-async fn process_part(
-    filter: &'static dyn Filter,
-    archive: &Archive,
-    queue: &RawQueue,
-    raws: Vec<Result<PendingRaw, RawOutcome>>,
-    now: f64,
-) -> anyhow::Result<()> {
-    if raws.is_empty() {
-        return Ok(());
-    }
     let (graph, mut batch) = tokio::task::spawn_blocking(move || run_filter(filter, raws)).await?;
     let written = archive.write_graph(&graph).await?;
     batch.reject(&written.rejected);
     queue.mark(&batch.outcomes, now).await?;
     record(filter, &batch, &written);
-    Ok(())
-}
-
-fn now() -> f64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_secs_f64()
+    Ok(batch.outcomes.len() as u64)
 }
 
 fn record(filter: &'static dyn Filter, batch: &Batch, written: &Written) {

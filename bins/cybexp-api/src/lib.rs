@@ -20,7 +20,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use cybexp_seal::{Format, Tokens};
 use cybexp_service::config::{Config, Seal};
-use cybexp_service::{BEAT_EVERY, ConfigError, Context, Fatal, connect, open, read_public_key};
+use cybexp_service::{BEAT_EVERY, ConfigError, Context, Fatal, Servers, open, read_public_key};
 use cybexp_store::{Cache, Identity, Queries, Submitter};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -53,15 +53,15 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let callback = callback_address(config);
     let waiting = Waiting::listen(bind(callback, "api.callback_listen").await?)?;
     let opened = open(&ctx, || async {
+        let mut servers = Servers::new(&ctx);
         let (cache, report, who) = (
             config.cache_db()?,
             config.report_db()?,
             config.identity_db()?,
         );
-        let cache = Cache::open(&connect(&ctx, &cache).await?, &cache.db, &cache.coll).await?;
-        let queries =
-            Queries::open(&connect(&ctx, &report).await?, &report.db, &report.coll).await?;
-        let identity = Identity::open(&connect(&ctx, &who).await?, &who.db, &who.coll).await?;
+        let cache = Cache::open(&servers.of(&cache).await?, &cache.db, &cache.coll).await?;
+        let queries = Queries::open(&servers.of(&report).await?, &report.db, &report.coll).await?;
+        let identity = Identity::open(&servers.of(&who).await?, &who.db, &who.coll).await?;
         Ok((cache, queries, identity))
     });
     let Some((cache, queries, identity)) = opened.await? else {

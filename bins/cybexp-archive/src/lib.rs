@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cybexp_seal::PrivateKey;
 use cybexp_service::{
-    Context, Step, WakeSignal, WorkOptions, Worker, connect, open, read_private_key, work_loop,
+    Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key, work_loop,
 };
 use cybexp_store::{Archive, Cache, EntryId, EntryQueue, Opened, SealedEntry, Taken};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
@@ -35,9 +35,10 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     );
     let key = Arc::new(read_private_key(&ctx.config.archive.private_key)?);
     let opened = open(&ctx, || async {
+        let mut servers = Servers::new(&ctx);
         let (from, to) = (ctx.config.cache_db()?, ctx.config.archive_db()?);
-        let cache = Cache::open(&connect(&ctx, &from).await?, &from.db, &from.coll).await?;
-        let archive = Archive::open(&connect(&ctx, &to).await?, &to.db, &to.coll).await?;
+        let cache = Cache::open(&servers.of(&from).await?, &from.db, &from.coll).await?;
+        let archive = Archive::open(&servers.of(&to).await?, &to.db, &to.coll).await?;
         Ok((cache.pending().await?, cache.watch(), archive))
     });
     let Some((queue, watch, archive)) = opened.await? else {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use cybexp_seal::PrivateKey;
 use cybexp_service::{
-    Context, Step, WakeSignal, WorkOptions, Worker, connect, open, read_private_key, work_loop,
+    Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key, work_loop,
 };
 use cybexp_store::{Answer, Archive, Claimed, Identity, Queries, StoreError};
 use metrics::{counter, describe_counter, describe_histogram, histogram};
@@ -42,14 +42,15 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let config = &ctx.config.report;
     let key = Arc::new(read_private_key(&config.private_key)?);
     let opened = open(&ctx, || async {
+        let mut servers = Servers::new(&ctx);
         let (at, graph, who) = (
             ctx.config.report_db()?,
             ctx.config.tahoe_db()?,
             ctx.config.identity_db()?,
         );
-        let queries = Queries::open(&connect(&ctx, &at).await?, &at.db, &at.coll).await?;
-        let archive = Archive::open(&connect(&ctx, &graph).await?, &graph.db, &graph.coll).await?;
-        let identity = Identity::open(&connect(&ctx, &who).await?, &who.db, &who.coll).await?;
+        let queries = Queries::open(&servers.of(&at).await?, &at.db, &at.coll).await?;
+        let archive = Archive::open(&servers.of(&graph).await?, &graph.db, &graph.coll).await?;
+        let identity = Identity::open(&servers.of(&who).await?, &who.db, &who.coll).await?;
         Ok((queries, archive, identity))
     });
     let Some((queries, archive, identity)) = opened.await? else {

@@ -12,9 +12,29 @@ use crate::wake::Wake;
 /// The longest wait between two tries to reach a database at start-up.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
-/// A pool of connections to where a collection is.
-pub async fn connect(ctx: &Context, db: &Db) -> Result<Server, StoreError> {
-    Server::connect(db.url.expose(), &format!("cybexp-{}", ctx.name)).await
+/// Pools of connections: one for each MongoDB, however many collections of it a daemon uses.
+pub struct Servers<'a> {
+    ctx: &'a Context,
+    known: Vec<(String, Server)>,
+}
+
+impl<'a> Servers<'a> {
+    /// None yet.
+    pub fn new(ctx: &'a Context) -> Self {
+        let known = Vec::new();
+        Self { ctx, known }
+    }
+
+    /// The pool for where this collection is.
+    pub async fn of(&mut self, db: &Db) -> Result<Server, StoreError> {
+        let url = db.url.expose();
+        if let Some((_, server)) = self.known.iter().find(|(known, _)| known == url) {
+            return Ok(server.clone());
+        }
+        let server = Server::connect(url, &format!("cybexp-{}", self.ctx.name)).await?;
+        self.known.push((url.to_owned(), server.clone()));
+        Ok(server)
+    }
 }
 
 /// Opens what a daemon needs of the database, again and again while that fails. `None`: asked to stop first.

@@ -24,7 +24,7 @@ pub use backoff::{Backoff, MAX_BACKOFF, delay};
 pub use cli::{CommonArgs, DaemonArgs, EXIT_FAILED, EXIT_USAGE};
 pub use config::{Config, ConfigError};
 pub use daemon::{Context, GRACE, run_daemon};
-pub use database::{connect, open};
+pub use database::{Servers, open};
 pub use health::{BEAT_EVERY, BEAT_LIMIT, Health};
 pub use http::{router, serve};
 pub use keys::{read_private_key, read_public_key};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use futures::TryStreamExt;
-use mongodb::options::{Hint, ReturnDocument};
+use mongodb::options::{Acknowledgment, Hint, ReturnDocument, WriteConcern};
 use tahoe_core::{Hash, Instance, Node, Object, Query, Report, Status, Value};
 
 use crate::archive::ASK;
@@ -107,6 +107,8 @@ impl Queries {
                 .sort(doc! {"_id": 1})
                 .hint(Hint::Name(find.hint.to_owned()))
                 .return_document(ReturnDocument::After)
+                // a claim that a fail-over loses is one more answer made in vain: `finish` asks for the token
+                .write_concern(WriteConcern::from(Acknowledgment::Nodes(1)))
                 .await
                 .doing(doing)?;
             if let Some(document) = document {

@@ -76,7 +76,6 @@ async fn ten_events_a_page_newest_first() {
 
 /// Two pages that look alike are two reports all the same.
 #[tokio::test]
-#[ignore = "fails while a report is known by its data alone (tahoe-core, report.rs)"]
 async fn pages_with_equal_content_keep_their_numbers() {
     let world = World::new("alike").await;
     let mut batch = GraphBatch::default();
