@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cybexp_store::{EventRow, InstanceRow, SessionRow, StoreError, Visible};
+use cybexp_store::{CompositeRow, InstanceRow, StoreError, Visible};
 use serde_json::Value;
 use tahoe_core::question::{QueryType, Related, ReturnType, Shape};
 use tahoe_core::{Hash, Instance};
@@ -33,12 +33,12 @@ pub(crate) struct TooMuch;
 /// Events and sessions within reach, by hash.
 #[derive(Default)]
 pub(crate) struct Reached {
-    pub(crate) events: BTreeMap<Hash, EventRow>,
-    pub(crate) sessions: BTreeMap<Hash, SessionRow>,
+    pub(crate) events: BTreeMap<Hash, CompositeRow>,
+    pub(crate) sessions: BTreeMap<Hash, CompositeRow>,
 }
 
 impl Reached {
-    fn add_events(&mut self, events: Vec<EventRow>) {
+    fn add_events(&mut self, events: Vec<CompositeRow>) {
         self.events
             .extend(events.into_iter().map(|event| (event.hash, event)));
     }
@@ -85,7 +85,7 @@ impl Desk {
     /// Each level above the first adds the sessions of the events reached, and those sessions' other events.
     async fn reach(
         &self,
-        events: Vec<EventRow>,
+        events: Vec<CompositeRow>,
         level: u8,
         visible: &Visible,
     ) -> Result<Option<Reached>, StoreError> {
@@ -97,7 +97,7 @@ impl Desk {
             let fresh = sessions
                 .into_iter()
                 .filter(|s| !reached.sessions.contains_key(&s.hash));
-            let fresh: BTreeMap<Hash, SessionRow> = fresh.map(|s| (s.hash, s)).collect();
+            let fresh: BTreeMap<Hash, CompositeRow> = fresh.map(|s| (s.hash, s)).collect();
             let others: BTreeSet<Hash> = fresh
                 .values()
                 .flat_map(|session| &session.refs)

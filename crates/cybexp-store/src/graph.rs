@@ -14,9 +14,9 @@ use crate::indexes::{EVENT_BENIGN, EVENT_MALICIOUS, EVENT_REF, IDENTITY, SESSION
 #[derive(Debug, Clone)]
 pub struct Visible(pub Vec<OrgId>);
 
-/// What related reports need of an event.
+/// What related reports need of an event or a session.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct EventRow {
+pub struct CompositeRow {
     /// Identity.
     #[serde(rename = "_hash")]
     pub hash: Hash,
@@ -25,7 +25,7 @@ pub struct EventRow {
     /// Children.
     #[serde(rename = "_cref")]
     pub cref: Vec<Hash>,
-    /// All descendants.
+    /// All descendants; of a session its events too.
     #[serde(rename = "_ref")]
     pub refs: Vec<Hash>,
 }
@@ -34,25 +34,9 @@ pub struct EventRow {
 #[derive(Debug)]
 pub struct EventPage {
     /// The events of the page.
-    pub events: Vec<EventRow>,
+    pub events: Vec<CompositeRow>,
     /// Whether there are more behind it.
     pub more: bool,
-}
-
-/// What related reports need of a session.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct SessionRow {
-    /// Identity.
-    #[serde(rename = "_hash")]
-    pub hash: Hash,
-    /// Type.
-    pub sub_type: String,
-    /// Children.
-    #[serde(rename = "_cref")]
-    pub cref: Vec<Hash>,
-    /// Descendants and events.
-    #[serde(rename = "_ref")]
-    pub refs: Vec<Hash>,
 }
 
 /// What related reports need of an attribute or object.
@@ -88,14 +72,14 @@ impl Archive {
         size: u32,
     ) -> Result<EventPage, StoreError> {
         let find = event_page(of, visible, page, size);
-        let mut events: Vec<EventRow> = find.read(&self.coll).await?;
+        let mut events: Vec<CompositeRow> = find.read(&self.coll).await?;
         let more = events.len() > size as usize;
         events.truncate(size as usize);
         Ok(EventPage { events, more })
     }
 
     /// The sessions of these events.
-    pub async fn sessions_of(&self, events: &[Hash]) -> Result<Vec<SessionRow>, StoreError> {
+    pub async fn sessions_of(&self, events: &[Hash]) -> Result<Vec<CompositeRow>, StoreError> {
         self.in_parts(events, sessions_of).await
     }
 
@@ -104,7 +88,7 @@ impl Archive {
         &self,
         events: &[Hash],
         visible: &Visible,
-    ) -> Result<Vec<EventRow>, StoreError> {
+    ) -> Result<Vec<CompositeRow>, StoreError> {
         self.in_parts(events, |part| visible_events(part, visible))
             .await
     }

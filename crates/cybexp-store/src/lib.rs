@@ -48,7 +48,7 @@ pub use cache::{Cache, Entry, EntryId, EntryQueue, Opened, SealedEntry, Submissi
 pub use census::CensusRow;
 pub use checkup::{Purpose, ServerInfo};
 pub use error::StoreError;
-pub use graph::{EventPage, EventRow, InstanceRow, SessionRow, Visible};
+pub use graph::{CompositeRow, EventPage, InstanceRow, Visible};
 pub use identity::{Access, Identity};
 pub use lease::Taken;
 pub use loose_ends::LooseEnds;

@@ -162,7 +162,11 @@ impl Queries {
         let error = error.map_or(Bson::from("$$REMOVE"), |e| doc! {"$literal": e}.into());
         set.insert("_error", error);
         set.insert("_lease", "$$REMOVE");
-        set.insert("_report", doc! {"$literal": own});
+        let own = match own.is_empty() {
+            true => Bson::from("$$REMOVE"),
+            false => doc! {"$literal": own}.into(),
+        };
+        set.insert("_report", own);
         let ours = doc! {"_id": claim.id, "_lease.token": claim.token};
         let result = self
             .coll

@@ -278,7 +278,7 @@ async fn is_stored(coll: &Collection<Document>, query: &Query) -> Document {
     let stored = find(coll, doc! {"_hash": object.get_str("_hash").unwrap()}).await;
     assert_eq!(stored.len(), 1);
     let mut fields = BTreeMap::from_iter(sorted(stored[0].clone()));
-    fields.retain(|name, _| name != "_lease" && name != "_error");
+    fields.retain(|name, _| !["_lease", "_error", "_report"].contains(&name.as_str()));
     assert_eq!(fields, BTreeMap::from_iter(object.clone()));
     for referred in object.get_array("_ref").unwrap() {
         let there = coll

@@ -1,7 +1,7 @@
 //! TAHOE values and rules, without input or output.
 //!
 //! An instance is an [`Attribute`], [`Object`], [`Event`], [`Session`] or [`Raw`]. Each can only be built
-//! with the hash that the Python TAHOE library gives it, so the same value has the same [`Hash`] wherever it
+//! with the hash that the Python TAHOE library gives it, so the same value has the same [`struct@Hash`] wherever it
 //! was seen: that is the correlation. A [`Query`] asks for a [`Report`] about them.
 //!
 //! The rules come from the project's design page and are held by the golden vectors in

@@ -115,9 +115,9 @@ impl ReturnType {
 /// The shape of a related report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// {sub_type: [values]} of the attributes.
+    /// `{sub_type: [values]}` of the attributes.
     Summary,
-    /// {sub_type: [[value, path to the subject], …]}.
+    /// `{sub_type: [[value, path to the subject], …]}`.
     SummaryGraph,
     /// The documents.
     Documents,
