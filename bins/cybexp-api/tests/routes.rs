@@ -284,6 +284,9 @@ async fn an_organisation_is_made_and_changed() {
         400,
         &format!("field user: Invalid user hash={}", "0".repeat(64)),
     );
+    // of all that a plain user is, whatever that is
+    is(&del(&c, "all").await, 201, "User/s successfully deleted!");
+    is(&add(&c, "user").await, 201, "User/s successfully added!");
     is(&add(&c, "admin").await, 201, "User/s successfully added!");
     is(&del(&a, "admin").await, 201, "User/s successfully deleted!");
     // no admin of it any more

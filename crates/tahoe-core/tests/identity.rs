@@ -380,3 +380,18 @@ fn documents_for_others_hold_no_password() {
         assert!(!text.contains(&user.password_attribute().hash().to_string()));
     }
 }
+
+#[test]
+fn expelled_from_all_that_each_of_them_is() {
+    let hash = |name| user(name).hash();
+    for (names, expected) in [
+        (&["uma"][..], "adam ann | adam ann | adam ann gus"),
+        (&["gus", "adam"], "ann | ann uma | ann uma"),
+        (&["adam", "ann"], "the last admin of an organisation stays"),
+    ] {
+        let hashes: Vec<_> = names.iter().copied().map(hash).collect();
+        assert_eq!(told(org().expel(&hashes)), expected, "{names:?}");
+    }
+    let error = org().expel(&[hash("eve")]).unwrap_err();
+    assert!(matches!(error, OrgError::UserIsNotInOrg(_)));
+}

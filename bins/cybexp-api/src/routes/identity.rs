@@ -30,6 +30,13 @@ pub(crate) enum OneOrMany {
 }
 
 impl OneOrMany {
+    fn holds(&self, text: &str) -> bool {
+        match self {
+            Self::One(one) => one == text,
+            Self::Many(many) => many.iter().any(|one| one == text),
+        }
+    }
+
     fn into_vec(self) -> Vec<String> {
         match self {
             Self::One(text) => vec![text],
@@ -247,9 +254,14 @@ pub(crate) async fn org_del_user(
     Body(del): Body<DelUser>,
 ) -> Result<(StatusCode, Json<Message>), ApiError> {
     let org = caller.admin_of(&app, "org_hash", &del.org_hash).await?;
+    let everywhere = del.del_from.holds("all");
     let from = memberships("del_from", del.del_from, &ALL)?;
     let users = hashes("user", del.user)?;
-    change(&app, org.hash(), |org| org.remove(&from, &users)).await?;
+    change(&app, org.hash(), |org| match everywhere {
+        true => org.expel(&users),
+        false => org.remove(&from, &users),
+    })
+    .await?;
     Ok((
         StatusCode::CREATED,
         Message::new("User/s successfully deleted!"),

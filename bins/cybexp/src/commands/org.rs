@@ -127,32 +127,17 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
         Action::DelUser(args) => {
             let users = super::find_users(&identity, &args.users).await?;
             let users: Vec<Hash> = users.iter().map(User::hash).collect();
-            let from = |org: &Org, user: Hash| match args.from {
-                From::User => BTreeSet::from([Membership::User]),
-                From::Admin => BTreeSet::from([Membership::Admin]),
-                From::Acl => BTreeSet::from([Membership::Acl]),
-                From::All => all_of(org, user),
-            };
-            let remove = |org: &Org| {
-                let each = |org: Org, user: &Hash| org.remove(&from(&org, *user), &[*user]);
-                users.iter().try_fold(org.clone(), each)
+            let only = |membership| BTreeSet::from([membership]);
+            let remove = |org: &Org| match args.from {
+                From::User => org.remove(&only(Membership::User), &users),
+                From::Admin => org.remove(&only(Membership::Admin), &users),
+                From::Acl => org.remove(&only(Membership::Acl), &users),
+                From::All => org.expel(&users),
             };
             change(&identity, &args.org, remove).await?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// All that a user is in an organisation.
-fn all_of(org: &Org, user: Hash) -> BTreeSet<Membership> {
-    let is = [
-        (Membership::Admin, org.is_admin(user)),
-        (Membership::User, org.is_user(user)),
-        (Membership::Acl, org.acl().contains(&user)),
-    ];
-    is.into_iter()
-        .filter_map(|(membership, is)| is.then_some(membership))
-        .collect()
 }
 
 async fn change(

@@ -299,6 +299,26 @@ impl Org {
         new.rebuilt()
     }
 
+    /// Without these users, in all that each of them is here. All are removed, or none.
+    pub fn expel(&self, users: &[Hash]) -> Result<Self, OrgError> {
+        users.iter().try_fold(self.clone(), |org, user| {
+            let is = [
+                (Membership::Admin, org.is_admin(*user)),
+                (Membership::User, org.is_user(*user)),
+                (Membership::Acl, org.acl.contains(user)),
+            ];
+            let from: BTreeSet<_> = is
+                .into_iter()
+                .filter(|(_, is)| *is)
+                .map(|(m, _)| m)
+                .collect();
+            match from.is_empty() {
+                true => Err(OrgError::UserIsNotInOrg(user.to_string())),
+                false => org.remove(&from, &[*user]),
+            }
+        })
+    }
+
     /// With this copy of a user, as after a change of password; the same where the user does not belong to it.
     pub fn with_user(&self, user: &User) -> Result<Self, OrgError> {
         let mut new = self.clone();
