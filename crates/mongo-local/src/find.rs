@@ -1,7 +1,10 @@
 use std::env;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use crate::{Error, wheel};
 
@@ -91,13 +94,27 @@ fn on_path(places: &Places) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+const BUSY_TRIES: u32 = 100;
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
 /// Whether `mongod --version` runs here and names a version that is new enough; the error is the reason.
 pub(crate) fn check(mongod: &Path) -> Result<(), String> {
-    let run = Command::new(mongod)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .output();
-    let output = run.map_err(|e| format!("cannot be run: {e}"))?;
+    let run = || {
+        let mut command = Command::new(mongod);
+        command.arg("--version").stdin(Stdio::null()).output()
+    };
+    let mut result = run();
+    // a file that was just written is busy while a process forked meanwhile still has it open
+    for _ in 0..BUSY_TRIES {
+        match &result {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                thread::sleep(BUSY_PAUSE);
+                result = run();
+            }
+            _ => break,
+        }
+    }
+    let output = result.map_err(|e| format!("cannot be run: {e}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!(
