@@ -39,7 +39,7 @@ async fn daemons_killed_at_work_lose_nothing_and_repeat_nothing() {
     let took = since.elapsed().as_secs_f64();
     eprintln!("{records} records, {kills} kills, {hits} of them at work: {took:.1} s");
     assert!(
-        hits * 2 > kills,
+        hits * 4 > kills,
         "only {hits} of {kills} kills interrupted anything"
     );
 

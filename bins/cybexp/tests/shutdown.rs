@@ -5,12 +5,11 @@
     reason = "clippy sees helpers of a test as no test"
 )]
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use cybexp_testkit::{Daemon, Site, eventually};
+use cybexp_testkit::{Daemon, Site, eventually, free_ports};
 use mongo_local::{Mongod, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -34,12 +33,6 @@ fn question(n: usize) -> Value {
 
 fn query(site: &Site, n: usize) -> Query {
     site.query("count", &question(n), 1_800_000_000.0, Socket::default())
-}
-
-/// Ports that nobody listens on, for now.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// A `metrics` section with an address for each daemon.

@@ -5,10 +5,12 @@ pub mod cowrie;
 mod daemon;
 mod mongo;
 mod people;
+mod ports;
 mod raw;
 mod site;
 
 pub use api::{Answer, Api, Form, answer};
 pub use daemon::{Daemon, eventually};
 pub use mongo::{URL_VARIABLE, mongo_url, unique};
+pub use ports::free_ports;
 pub use site::Site;

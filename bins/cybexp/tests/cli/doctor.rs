@@ -3,7 +3,9 @@
 use cybexp_seal::PrivateKey;
 use cybexp_testkit::eventually;
 
-use crate::{Up, chmod, cybexp, free_ports, json_of};
+use cybexp_testkit::free_ports;
+
+use crate::{Up, chmod, cybexp, json_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_is_well_and_what_is_not_is_told_with_what_to_do() {

@@ -16,12 +16,11 @@ mod token;
 
 use std::fs::Permissions;
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use cybexp_testkit::{Daemon, Site, eventually};
+use cybexp_testkit::{Daemon, Site, eventually, free_ports};
 use serde_json::{Value, json};
 
 const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
@@ -149,17 +148,6 @@ impl Drop for Up {
             }
         }
     }
-}
-
-/// Ports that nobody listens on, for now. They are below those that the kernel gives to connections, for one of
-/// those could be taken before its daemon listens.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let bind = || {
-        let mut ports = std::iter::repeat_with(|| rand::random_range(10_000..32_000));
-        ports.find_map(|port: u16| TcpListener::bind(("127.0.0.1", port)).ok())
-    };
-    let listeners = [(); N].map(|()| bind().unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 fn json_of(text: &str) -> Value {

@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use crate::{CYBEXP, Run, free_ports, run};
+use cybexp_testkit::free_ports;
+
+use crate::{CYBEXP, Run, run};
 
 fn plain(args: &[&str]) -> Run {
     run(Command::new(CYBEXP).args(args), "")

@@ -5,7 +5,9 @@ use std::process::Command;
 use cybexp_testkit::Site;
 use serde_json::json;
 
-use crate::{CYBEXP, Up, cybexp, fed, free_ports, run};
+use cybexp_testkit::free_ports;
+
+use crate::{CYBEXP, Up, cybexp, fed, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_and_lines_become_submissions() {
