@@ -1,9 +1,7 @@
 //! The checklist.
 
 use cybexp_seal::PrivateKey;
-use cybexp_testkit::eventually;
-
-use cybexp_testkit::free_ports;
+use cybexp_testkit::{eventually, free_ports};
 
 use crate::{Up, chmod, cybexp, json_of};
 

@@ -2,10 +2,8 @@
 
 use std::process::Command;
 
-use cybexp_testkit::Site;
+use cybexp_testkit::{Site, free_ports};
 use serde_json::json;
-
-use cybexp_testkit::free_ports;
 
 use crate::{CYBEXP, Up, cybexp, fed, run};
 
