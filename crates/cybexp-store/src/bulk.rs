@@ -70,6 +70,19 @@ pub(crate) async fn insert(
     Ok((inserted, failures))
 }
 
+/// The same where nothing may be refused: the first refusal is an error.
+pub(crate) async fn insert_whole(
+    coll: &Raws,
+    documents: &[RawDocumentBuf],
+    doing: &'static str,
+) -> Result<(), StoreError> {
+    let (_, failures) = insert(coll, documents, doing).await?;
+    match failures.into_iter().next() {
+        Some(failure) => Err(failure.into_error(doing)),
+        None => Ok(()),
+    }
+}
+
 async fn insert_command(
     coll: &Raws,
     start: usize,

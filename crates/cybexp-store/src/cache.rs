@@ -253,15 +253,10 @@ impl EntryQueue {
         let find = pending(&others.items);
         let documents = find.all(&self.cache.entries).await?;
         if documents.is_empty() {
-            self.lease.release().await?;
-            if others.items.is_empty() {
-                return Ok(Taken::Nothing);
-            }
-            let any = pending(&[]).limit(1).all(&self.cache.entries).await?;
-            return Ok(match any.is_empty() {
-                true => Taken::Nothing,
-                false => Taken::Leased(others.ends),
-            });
+            return self
+                .lease
+                .rest(&others, pending(&[]), &self.cache.entries)
+                .await;
         }
         let ids = documents
             .iter()

@@ -75,15 +75,7 @@ impl Identity {
                 message,
             })?);
         }
-        match bulk::insert(&self.coll, &documents, doing)
-            .await?
-            .1
-            .into_iter()
-            .next()
-        {
-            Some(failure) => Err(failure.into_error(doing)),
-            None => Ok(()),
-        }
+        bulk::insert_whole(&self.coll, &documents, doing).await
     }
 
     /// The user or superuser of this hash.

@@ -115,6 +115,20 @@ impl Lease {
         Ok(ours.difference(&theirs).copied().collect())
     }
 
+    /// What it means that a queue had nothing for this worker: the others may have leased what `theirs` finds.
+    pub(crate) async fn rest<T>(
+        &mut self,
+        others: &Others,
+        theirs: Find,
+        queue: &Raws,
+    ) -> Result<Taken<T>, StoreError> {
+        self.release().await?;
+        if others.items.is_empty() || theirs.limit(1).all(queue).await?.is_empty() {
+            return Ok(Taken::Nothing);
+        }
+        Ok(Taken::Leased(others.ends))
+    }
+
     /// Gives up what is leased.
     pub(crate) async fn release(&mut self) -> Result<(), StoreError> {
         if self.held {

@@ -266,15 +266,7 @@ impl Queries {
                 code: 0,
                 message,
             })?;
-        match bulk::insert(&self.coll, &documents, doing)
-            .await?
-            .1
-            .into_iter()
-            .next()
-        {
-            Some(failure) => Err(failure.into_error(doing)),
-            None => Ok(()),
-        }
+        bulk::insert_whole(&self.coll, &documents, doing).await
     }
 }
 

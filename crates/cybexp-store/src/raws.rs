@@ -123,16 +123,8 @@ impl RawQueue {
             documents.push(document);
         }
         if documents.is_empty() {
-            self.lease.release().await?;
-            if others.items.is_empty() {
-                return Ok(Taken::Nothing);
-            }
-            let theirs = pending(&self.typetags, &self.filter, doc! {"$in": others.items});
-            let theirs = theirs.limit(1).all(&self.archive.coll).await?;
-            return Ok(match theirs.is_empty() {
-                true => Taken::Nothing,
-                false => Taken::Leased(others.ends),
-            });
+            let theirs = pending(&self.typetags, &self.filter, doc! {"$in": &others.items});
+            return self.lease.rest(&others, theirs, &self.archive.coll).await;
         }
         let ids = documents
             .iter()
