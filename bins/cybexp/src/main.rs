@@ -1,11 +1,9 @@
 //! The person's tool.
 
 mod cli;
-mod client;
 mod commands;
 mod daemon;
 mod demo;
-mod term;
 mod tree;
 mod up;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::term::{BOLD, CYAN, DIM, short};
+use cybexp_term::{BOLD, CYAN, DIM, short};
 
 /// Values of one leaf that are shown.
 const SHOWN: usize = 4;

@@ -12,7 +12,7 @@ use cybexp_seal::PrivateKey;
 use cybexp_service::{Config, ConfigError};
 use tempfile::NamedTempFile;
 
-use crate::term::{DIM, GREEN};
+use cybexp_term::{DIM, GREEN};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

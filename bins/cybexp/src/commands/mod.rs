@@ -25,8 +25,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tahoe_core::{Hash, Org, User};
 use tokio::runtime::Runtime;
 
-use crate::client::Client;
-use crate::term;
+use cybexp_client::Client;
 
 /// Where a token may stand that is not in the configuration.
 const TOKEN_VARIABLE: &str = "CYBEXP_TOKEN";
@@ -76,7 +75,7 @@ pub(crate) fn main(tool: Tool, common: &CommonArgs) -> ExitCode {
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| runtime.block_on(run(tool, common)));
     outcome.unwrap_or_else(|error| {
-        anstream::eprintln!("cybexp: {}", term::line(&told(&error)));
+        anstream::eprintln!("cybexp: {}", term::line(&term::told(&error)));
         let usage = error.chain().any(|cause| cause.is::<ConfigError>());
         ExitCode::from(if usage { EXIT_USAGE } else { EXIT_FAILED })
     })
@@ -97,18 +96,6 @@ async fn run(tool: Tool, common: &CommonArgs) -> anyhow::Result<ExitCode> {
         Tool::Completions(args) => manual::completions(&args),
         Tool::Man(args) => manual::man(&args),
     }
-}
-
-/// An error and its causes; many of them tell their cause themselves.
-fn told(error: &anyhow::Error) -> String {
-    let causes = error.chain().map(ToString::to_string);
-    causes.fold(String::new(), |told, cause| {
-        match (told.is_empty(), told.contains(&cause)) {
-            (true, _) => cause,
-            (_, true) => told,
-            (_, false) => format!("{told}: {cause}"),
-        }
-    })
 }
 
 /// How a command reaches the API.
@@ -192,15 +179,10 @@ async fn find_users(identity: &Identity, names: &[String]) -> anyhow::Result<Vec
 
 /// The organisation of a name or hash.
 async fn find_org(identity: &Identity, name: &str) -> anyhow::Result<Org> {
-    let hash = org_hash(name);
+    let hash = Org::hash_named(name);
     identity.org(hash).await?.with_context(|| {
         format!("there is no organisation {name}: `cybexp org list` shows all, `cybexp org add` makes one")
     })
-}
-
-/// The hash of an organisation, given itself or its name.
-fn org_hash(name: &str) -> Hash {
-    name.parse().unwrap_or_else(|_| Org::hash_of(name))
 }
 
 /// The text of a file, or of the standard input where it is `-`, without the line end at its end.

@@ -10,7 +10,7 @@ use cybexp_store::Identity;
 use serde_json::Value;
 use tahoe_core::{Hash, Membership, Org, OrgError, User};
 
-use crate::term::{self, BOLD, DIM, GREEN};
+use cybexp_term::{self as term, BOLD, DIM, GREEN};
 
 #[derive(Subcommand)]
 pub(crate) enum Action {

@@ -9,7 +9,7 @@ use cybexp_service::Config;
 use cybexp_store::{Archive, Cache, EntryId, Refused};
 use serde_json::{Value, json};
 
-use crate::term::{self, DIM, GREEN, RED};
+use cybexp_term::{self as term, DIM, GREEN, RED};
 
 #[derive(Subcommand)]
 pub(crate) enum Action {

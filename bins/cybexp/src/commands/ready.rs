@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use reqwest::{StatusCode, Url};
 
-use crate::term;
+use cybexp_term as term;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

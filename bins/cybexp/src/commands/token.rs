@@ -10,7 +10,7 @@ use cybexp_seal::{TokenError, Tokens};
 use cybexp_service::Config;
 use tahoe_core::time::parse_last;
 
-use crate::term::{self, GREEN};
+use cybexp_term::{self as term, GREEN};
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]

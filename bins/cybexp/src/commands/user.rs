@@ -13,7 +13,7 @@ use rand::distr::Alphanumeric;
 use serde_json::Value;
 use tahoe_core::{Role, User};
 
-use crate::term::{self, DIM, GREEN};
+use cybexp_term::{self as term, DIM, GREEN};
 
 /// 119 bits.
 const GENERATED: usize = 20;

@@ -8,20 +8,20 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use cybexp_client::Part;
 use cybexp_filters::FILTERS;
 use cybexp_store::{Archive, Cache, Server};
 use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::multipart::Part;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::cli::{Daemon, DemoArgs};
-use crate::client::{About, Client};
 use crate::up::asked_to_stop;
 use crate::up::setup::First;
 use crate::up::suite::{Place, Suite};
+use cybexp_client::{About, Client};
 
 /// How long nothing may move before the demo gives up.
 const STUCK: Duration = Duration::from_secs(60);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use cybexp_store::{Refused, Tally};
 use serde_json::Value;
 
-use crate::term::{self, BOLD, CYAN, DIM, GREEN, short};
 use crate::tree::Tree;
 use crate::up::suite::Suite;
+use cybexp_term::{self as term, BOLD, CYAN, DIM, GREEN, short};
 
 pub(super) fn line(text: &str) {
     anstream::println!("  {DIM}{text}{DIM:#}");

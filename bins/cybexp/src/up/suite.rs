@@ -11,8 +11,8 @@ use mongo_local::Mongod;
 
 use super::setup::{Accounts, First, MONGO_URL, accounts, prepare, write_secret};
 use crate::cli::Daemon;
-use crate::client::Client;
 use crate::daemon::{Children, Logs};
+use cybexp_client::Client;
 
 /// How long the daemons may take to be there.
 const READY: Duration = Duration::from_secs(60);

@@ -94,6 +94,8 @@ pub struct Config {
     pub metrics: Metrics,
     #[serde(skip)]
     file: Option<PathBuf>,
+    #[serde(skip)]
+    folder: PathBuf,
 }
 
 impl Config {
@@ -274,11 +276,24 @@ impl Config {
         })
     }
 
+    /// A secret that stands in settings which only their owner knows; `key` is where.
+    pub fn secret_at(&self, key: &str, secret: &Secret) -> Result<SecretString, ConfigError> {
+        let mut secret = secret.clone();
+        secret.resolve(&self.folder, credentials().as_deref());
+        self.secret(key, &secret)
+    }
+
+    /// A path that stands in settings which only their owner knows: relative ones are beside the file.
+    pub fn path_at(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
     fn secret(&self, key: &str, secret: &Secret) -> Result<SecretString, ConfigError> {
         secret.read().map_err(|reason| self.invalid(key, reason))
     }
 
-    fn invalid(&self, key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
+    /// An error of this configuration; `key` is where, `reason` why.
+    pub fn invalid(&self, key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
         ConfigError::Invalid {
             origin: self.origin(),
             key: key.into(),
@@ -290,7 +305,8 @@ impl Config {
         for path in [&mut self.input.run_dir, &mut self.input.spool_dir] {
             *path = folder.join(&*path);
         }
-        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        folder.clone_into(&mut self.folder);
+        let credentials = credentials();
         for key in [
             &mut self.api.public_key,
             &mut self.archive.private_key,
@@ -312,4 +328,9 @@ impl Config {
             secret.resolve(folder, credentials.as_deref());
         }
     }
+}
+
+/// The folder of what systemd hands to this process alone.
+fn credentials() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }

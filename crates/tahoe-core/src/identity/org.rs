@@ -174,6 +174,11 @@ impl Org {
         Hash::of(&["object", ORG.as_str(), orgname.trim()])
     }
 
+    /// The hash of an organisation, given itself or the organisation's name.
+    pub fn hash_named(name: &str) -> Hash {
+        name.parse().unwrap_or_else(|_| Self::hash_of(name))
+    }
+
     /// The identity, which is the `orgid` of raws and events.
     pub fn hash(&self) -> Hash {
         self.object.hash()

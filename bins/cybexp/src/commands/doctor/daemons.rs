@@ -8,8 +8,8 @@ use secrecy::ExposeSecret;
 
 use super::Sheet;
 use crate::cli::Daemon;
-use crate::client::{Client, ClientError};
 use crate::commands::ready;
+use cybexp_client::{Client, ClientError};
 
 pub(super) async fn check(sheet: &mut Sheet, config: &Config) {
     api(sheet, config).await;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use cybexp_service::Config;
 
-use crate::term::{self, BOLD, DIM, GREEN, RED, YELLOW};
+use cybexp_term::{self as term, BOLD, DIM, GREEN, RED, YELLOW};
 
 /// The checklist, printed as it is filled in.
 #[derive(Default)]

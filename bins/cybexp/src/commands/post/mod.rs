@@ -10,13 +10,13 @@ use anyhow::{Context, ensure};
 use cybexp_service::{Backoff, Config};
 use futures::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
-use tahoe_core::SubType;
 use tahoe_core::time::parse_tzname;
+use tahoe_core::{Org, SubType};
 use tokio::sync::mpsc;
 
 use super::ApiArgs;
-use crate::client::{About, Client, ClientError};
-use crate::term::{self, DIM, GREEN, RED};
+use cybexp_client::{About, Client, ClientError};
+use cybexp_term::{self as term, DIM, GREEN, RED};
 use read::Record;
 
 /// Requests under way at once.
@@ -63,7 +63,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         .map_err(|error| anyhow::anyhow!("--timezone {}: {}", args.timezone, error.reason))?;
     let about = About {
         typetag: args.typetag,
-        orgid: super::org_hash(&args.org).to_string(),
+        orgid: Org::hash_named(&args.org).to_string(),
         timezone: args.timezone,
     };
     let client = args.api.client(config)?;

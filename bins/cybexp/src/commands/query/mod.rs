@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use tahoe_core::Hash;
 
 use super::ApiArgs;
-use crate::term;
+use cybexp_term as term;
 
 #[derive(Subcommand)]
 pub(crate) enum Action {

@@ -4,8 +4,8 @@ use serde_json::Value;
 use tahoe_core::Hash;
 
 use super::{Scope, Subject};
-use crate::term::{self, BOLD, CYAN, DIM, YELLOW};
 use crate::tree::Tree;
+use cybexp_term::{self as term, BOLD, CYAN, DIM, YELLOW};
 
 /// Values of one type that are shown.
 const SHOWN: usize = 10;

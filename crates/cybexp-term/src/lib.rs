@@ -5,18 +5,24 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::Value;
 
-pub(crate) const BOLD: Style = Style::new().bold();
-pub(crate) const DIM: Style = Style::new().dimmed();
-pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
-pub(crate) const RED: Style = AnsiColor::Red.on_default();
-pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
-pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
+/// Titles.
+pub const BOLD: Style = Style::new().bold();
+/// What stands back.
+pub const DIM: Style = Style::new().dimmed();
+/// Done.
+pub const GREEN: Style = AnsiColor::Green.on_default();
+/// Failed.
+pub const RED: Style = AnsiColor::Red.on_default();
+/// Not as it should be.
+pub const YELLOW: Style = AnsiColor::Yellow.on_default();
+/// Values.
+pub const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// Characters of a value that are shown where it stands with others.
 const WIDTH: usize = 64;
 
 /// A table with this header, as wide as the terminal at most.
-pub(crate) fn table(header: &[&str]) -> Table {
+pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
@@ -26,14 +32,14 @@ pub(crate) fn table(header: &[&str]) -> Table {
 }
 
 /// Sets the numbers of a column under each other.
-pub(crate) fn align_right(table: &mut Table, column: usize) {
+pub fn align_right(table: &mut Table, column: usize) {
     if let Some(column) = table.column_mut(column) {
         column.set_cell_alignment(CellAlignment::Right);
     }
 }
 
 /// A text on one line, cut where it is long.
-pub(crate) fn short(text: &str) -> String {
+pub fn short(text: &str) -> String {
     let mut shown = safe(text.chars().take(WIDTH));
     if text.chars().nth(WIDTH).is_some() {
         shown.push('…');
@@ -42,12 +48,12 @@ pub(crate) fn short(text: &str) -> String {
 }
 
 /// A whole text on one line.
-pub(crate) fn line(text: &str) -> String {
+pub fn line(text: &str) -> String {
     safe(text.chars())
 }
 
 /// A value on one line: text as it is, anything else as JSON.
-pub(crate) fn value(value: &Value) -> String {
+pub fn value(value: &Value) -> String {
     match value.as_str() {
         Some(text) => short(text),
         None => short(&value.to_string()),
@@ -55,7 +61,7 @@ pub(crate) fn value(value: &Value) -> String {
 }
 
 /// JSON on many lines. It means the same as without the escapes, for what they stand for is found in strings only.
-pub(crate) fn json(value: &Value) -> String {
+pub fn json(value: &Value) -> String {
     let text = format!("{value:#}");
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -86,6 +92,18 @@ fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// An error and its causes; many of them tell their cause themselves.
+pub fn told(error: &anyhow::Error) -> String {
+    let causes = error.chain().map(ToString::to_string);
+    causes.fold(String::new(), |told, cause| {
+        match (told.is_empty(), told.contains(&cause)) {
+            (true, _) => cause,
+            (_, true) => told,
+            (_, false) => format!("{told}: {cause}"),
+        }
+    })
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use reqwest::multipart::{Form, Part};
+use reqwest::multipart::Form;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::term;
+pub use reqwest::multipart::Part;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// The longest that one question may take; the API answers "check back later" long before.
@@ -18,15 +18,23 @@ const SUBMIT: Duration = Duration::from_secs(600);
 /// Between two times of asking the same.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// The longest message of an API, or of what answers in its place, that is told.
+const MESSAGE_CHARS: usize = 200;
+
 /// Why there is no answer, or not the one that was hoped for. Says what to do about it.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ClientError {
+pub enum ClientError {
     /// Nobody answered, or not to the end.
     #[error(
         "cannot reach the API at {url}: {reason}; is cybexp-api running? (`cybexp up` starts the whole suite, \
          `cybexp doctor` tells what is missing, --url or api.url of the configuration says where it is)"
     )]
-    Unreachable { url: Url, reason: String },
+    Unreachable {
+        /// Where the API should be.
+        url: Url,
+        /// The first cause: `Connection refused`.
+        reason: String,
+    },
     /// Nobody that it knows, or nobody who may.
     #[error(
         "the API says \"{0}\" (401); is the token that of the right user? `cybexp token EMAIL` makes one, and it is \
@@ -40,31 +48,43 @@ pub(crate) enum ClientError {
     NotTheApi(Url),
     /// The request is refused, and will be if it comes again.
     #[error("{message} ({})", status.as_u16())]
-    Refused { status: StatusCode, message: String },
+    Refused {
+        /// From 400 to 499.
+        status: StatusCode,
+        /// What the API says; may hold anything.
+        message: String,
+    },
     /// The API is in trouble.
     #[error("the API says \"{message}\" ({}); its log tells more", status.as_u16())]
-    Failed { status: StatusCode, message: String },
+    Failed {
+        /// 408, 429, or from 500 on.
+        status: StatusCode,
+        /// What the API says; may hold anything.
+        message: String,
+    },
 }
 
 impl ClientError {
     /// Whether the same request may succeed later.
-    pub(crate) fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Failed { .. })
     }
 }
 
 /// What is said of every submission of a kind.
 #[derive(Debug, Clone)]
-pub(crate) struct About {
-    pub(crate) typetag: String,
+pub struct About {
+    /// What it is, such as `cowrie`.
+    pub typetag: String,
     /// The organisation's hash.
-    pub(crate) orgid: String,
-    pub(crate) timezone: String,
+    pub orgid: String,
+    /// The IANA zone of times in the data that name none.
+    pub timezone: String,
 }
 
 /// A client of one API.
 #[derive(Debug, Clone)]
-pub(crate) struct Client {
+pub struct Client {
     http: reqwest::Client,
     base: Url,
     token: Option<SecretString>,
@@ -72,7 +92,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// The API at this URL. Without a token there is little that it answers.
-    pub(crate) fn new(mut base: Url, token: Option<SecretString>) -> anyhow::Result<Self> {
+    pub fn new(mut base: Url, token: Option<SecretString>) -> anyhow::Result<Self> {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
@@ -84,18 +104,18 @@ impl Client {
     }
 
     /// Whether it is there.
-    pub(crate) async fn ping(&self) -> Result<(), ClientError> {
+    pub async fn ping(&self) -> Result<(), ClientError> {
         let request = self.http.get(self.url("ping")).timeout(CONNECT);
         self.send(request).await.map(drop)
     }
 
     /// The document of the user whose token this is.
-    pub(crate) async fn whoami(&self) -> Result<Value, ClientError> {
+    pub async fn whoami(&self) -> Result<Value, ClientError> {
         self.result("user/info/self").await
     }
 
     /// The hashes of the organisations that the user may post for.
-    pub(crate) async fn admin_of(&self) -> Result<Vec<String>, ClientError> {
+    pub async fn admin_of(&self) -> Result<Vec<String>, ClientError> {
         let orgs = self.result("orgs/admin_of").await?;
         let hashes = orgs
             .as_array()
@@ -112,12 +132,7 @@ impl Client {
     }
 
     /// Submits a file.
-    pub(crate) async fn submit(
-        &self,
-        about: &About,
-        name: String,
-        file: Part,
-    ) -> Result<(), ClientError> {
+    pub async fn submit(&self, about: &About, name: String, file: Part) -> Result<(), ClientError> {
         let form = Form::new()
             // what can be refused without the file stands before it
             .text("orgid", about.orgid.clone())
@@ -130,7 +145,7 @@ impl Client {
     }
 
     /// Asks once; `None`: the report is not ready yet.
-    pub(crate) async fn query(
+    pub async fn query(
         &self,
         qtype: &str,
         data: &Value,
@@ -146,7 +161,7 @@ impl Client {
     }
 
     /// Asks until the report is there, for as long as `wait`.
-    pub(crate) async fn ask(
+    pub async fn ask(
         &self,
         qtype: &str,
         data: &Value,
@@ -193,7 +208,7 @@ impl Client {
         let text = response.text().await.unwrap_or_default();
         let message = serde_json::from_str::<Value>(&text).ok();
         let message = message.as_ref().and_then(|body| body["message"].as_str());
-        let message = term::short(message.unwrap_or(&text));
+        let message = short(message.unwrap_or(&text));
         Err(match status {
             StatusCode::UNAUTHORIZED => ClientError::Unauthorized(message),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
@@ -229,4 +244,8 @@ impl Client {
             reason,
         }
     }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(MESSAGE_CHARS).collect()
 }

@@ -1,0 +1,3 @@
+//! The `cybexp-input` daemon, and the command that controls it.
+
+fn main() {}

@@ -1,0 +1,233 @@
+//! What was taken and is not posted yet: one SQLite file, written by one thread.
+//!
+//! Records and the cursor that tells up to where a source is taken are written in one transaction and are on disk before
+//! the source hears of it, so that nothing is lost and nothing is taken twice, whenever the daemon dies. Whoever writes at
+//! the same time shares a transaction, and with it the wait for the disk.
+
+mod db;
+mod thread;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use db::Database;
+pub use db::{Room, SpoolError};
+use thread::{Effect, Job, Task};
+
+use crate::record::{Batch, Key};
+
+/// The file in `input.spool_dir`.
+pub const FILE: &str = "spool.db";
+
+/// An input, as the spool knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InputId(pub(crate) i64);
+
+/// What is kept of an input from one run to the next.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// Its id.
+    pub id: InputId,
+    /// Its name.
+    pub name: String,
+    /// What its records are posted as.
+    pub about: About,
+    /// Up to where its source is taken.
+    pub cursor: Option<Value>,
+    /// It must not be fetched before this time, in Unix seconds.
+    pub not_before: f64,
+    /// Numbers since its first run.
+    pub counts: Counts,
+    /// Records that are not posted yet, those set aside among them.
+    pub spooled: u64,
+    /// Records that the API has refused and that are set aside.
+    pub refused: u64,
+}
+
+/// What is said of each record of an input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// What it is, such as `cowrie`.
+    pub typetag: String,
+    /// The organisation's hash.
+    pub orgid: String,
+    /// The IANA zone of times in the data that name none.
+    pub timezone: String,
+}
+
+/// What became of records, since an input's first run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// On disk.
+    pub taken: u64,
+    /// At the API.
+    pub posted: u64,
+    /// Lost: they came in while there was no room, from a source that cannot wait.
+    pub dropped: u64,
+}
+
+/// A record on its way to the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// Its place in the order in which records were taken.
+    pub id: i64,
+    /// What it is called.
+    pub name: Option<String>,
+    /// The data.
+    pub data: Bytes,
+}
+
+/// The spool; clones are the same one. It is closed when the last one is gone.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    jobs: Sender<Box<dyn Job>>,
+    news: Arc<News>,
+}
+
+/// What the spool tells those who wait.
+#[derive(Debug, Default)]
+struct News {
+    /// There are records to post.
+    queued: Notify,
+    /// There is room again.
+    freed: Notify,
+}
+
+impl Spool {
+    /// Opens the spool in this folder, or makes it; it takes up to `max_bytes` of the disk, and a few MiB for its journal.
+    ///
+    /// Blocks: what is in it is counted first.
+    pub fn open(folder: &Path, max_bytes: u64) -> Result<Self, SpoolError> {
+        let database = Database::open(folder, max_bytes)?;
+        let news = Arc::new(News::default());
+        let jobs = thread::start(database, Arc::clone(&news)).map_err(|_| SpoolError::Gone)?;
+        Ok(Self { jobs, news })
+    }
+
+    /// Makes an input known, with what its records are to be posted as from now on, and has those that were refused
+    /// tried again.
+    pub async fn register(&self, name: &str, about: &About) -> Result<Known, SpoolError> {
+        let (name, about) = (name.to_owned(), about.clone());
+        self.ask(Effect::Queued, 0, move |database| {
+            database.register(&name, &about)
+        })
+        .await
+    }
+
+    /// All inputs that were ever made known.
+    pub async fn known(&self) -> Result<Vec<Known>, SpoolError> {
+        self.ask(Effect::None, 0, |database| database.known()).await
+    }
+
+    /// Puts a batch on disk, if there is room for it.
+    ///
+    /// # Errors
+    /// When the disk does not take it, and when it is larger than the whole spool may be.
+    pub async fn put(&self, input: InputId, batch: &Arc<Batch>) -> Result<Room, SpoolError> {
+        let (batch, bytes) = (Arc::clone(batch), batch.bytes());
+        self.ask(Effect::Queued, bytes, move |database| {
+            database.put(input, &batch)
+        })
+        .await
+    }
+
+    /// Waits until something was posted. To be called before [`Spool::put`], and awaited after it.
+    pub fn freed(&self) -> Notified<'_> {
+        self.news.freed.notified()
+    }
+
+    /// Waits until something was put. To be called before [`Spool::next`], and awaited after it.
+    pub fn queued(&self) -> Notified<'_> {
+        self.news.queued.notified()
+    }
+
+    /// The next records of an input after this one, in order: at least one if there is one, and hardly more than
+    /// `max_bytes`.
+    pub async fn next(
+        &self,
+        input: InputId,
+        after: i64,
+        max_records: usize,
+        max_bytes: u64,
+    ) -> Result<Vec<Queued>, SpoolError> {
+        self.ask(Effect::None, 0, move |database| {
+            database.next(input, after, max_records, max_bytes)
+        })
+        .await
+    }
+
+    /// The API has this record: it is removed. Not waited for, because to post it again would do no harm.
+    pub fn posted(&self, input: InputId, record: i64) {
+        self.tell(Effect::Freed, move |database| {
+            database.posted(input, record)
+        });
+    }
+
+    /// The API refuses this record: it is set aside.
+    pub fn refused(&self, record: i64, reason: &str) {
+        let reason = reason.to_owned();
+        self.tell(Effect::None, move |database| {
+            database.refused(record, &reason)
+        });
+    }
+
+    /// Counts records that were lost.
+    pub fn dropped(&self, input: InputId, records: u64) {
+        self.tell(Effect::None, move |database| {
+            database.dropped(input, records)
+        });
+    }
+
+    /// Remembers that an input must not be fetched before this time, in Unix seconds.
+    pub async fn not_before(&self, input: InputId, at: f64) -> Result<(), SpoolError> {
+        self.ask(Effect::None, 0, move |database| {
+            database.not_before(input, at)
+        })
+        .await
+    }
+
+    /// The numbers that these things were remembered with.
+    pub async fn marks(
+        &self,
+        input: InputId,
+        keys: Vec<Key>,
+    ) -> Result<Vec<Option<i64>>, SpoolError> {
+        self.ask(Effect::None, 0, move |database| {
+            database.marks(input, &keys)
+        })
+        .await
+    }
+
+    /// The bytes of the disk that are in use.
+    pub async fn used_bytes(&self) -> Result<u64, SpoolError> {
+        self.ask(Effect::None, 0, |database| database.used_bytes())
+            .await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        effect: Effect,
+        bytes: u64,
+        work: impl FnMut(&mut Database) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, SpoolError> {
+        let (task, answer) = Task::new(work, effect, bytes);
+        self.jobs.send(task).map_err(|_| SpoolError::Gone)?;
+        answer.await.unwrap_or(Err(SpoolError::Gone))
+    }
+
+    fn tell(
+        &self,
+        effect: Effect,
+        work: impl FnMut(&mut Database) -> rusqlite::Result<()> + Send + 'static,
+    ) {
+        let (task, _) = Task::new(work, effect, 0);
+        // it ends only with the process
+        let _ = self.jobs.send(task);
+    }
+}

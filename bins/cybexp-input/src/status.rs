@@ -1,0 +1,140 @@
+//! How an input is.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// What an input is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nobody has started it, or it was stopped.
+    Stopped,
+    /// It has not yet heard from its source.
+    Starting,
+    /// All is well: it collects, or waits for its time.
+    Running,
+    /// There is no room in the spool: it waits.
+    Blocked,
+    /// The source cannot be had, or not understood: it tries again.
+    Failing,
+}
+
+/// All that is told of an input. Times are Unix seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputStatus {
+    /// Its name.
+    pub name: String,
+    /// The plugin.
+    pub plugin: String,
+    /// Whether it starts with the daemon.
+    pub enabled: bool,
+    /// What it is doing.
+    pub state: State,
+    /// Since when.
+    pub since: f64,
+    /// When the source was last heard from.
+    pub last_fetch: Option<f64>,
+    /// When a source that is asked now and then is asked again.
+    pub next_fetch: Option<f64>,
+    /// When something was last taken.
+    pub last_event: Option<f64>,
+    /// Records taken since its first run.
+    pub taken: u64,
+    /// Records that the API has, since its first run.
+    pub posted: u64,
+    /// Records that are not posted yet, without those set aside.
+    pub spooled: u64,
+    /// Records that the API refused and that are set aside; a restart has them tried again.
+    pub refused: u64,
+    /// Records that were lost, since its first run: they came while there was no room, from a source that cannot wait.
+    pub dropped: u64,
+    /// Fetches that failed, since the daemon's start.
+    pub errors: u64,
+    /// How often the plugin panicked, since the daemon's start.
+    pub panics: u64,
+    /// The last error, of the source or of the API.
+    pub last_error: Option<String>,
+    /// When that was.
+    pub last_error_at: Option<f64>,
+}
+
+impl InputStatus {
+    /// Whether all is as it should be: it runs, or is not meant to.
+    pub fn is_right(&self) -> bool {
+        match self.state {
+            State::Running => true,
+            State::Stopped => !self.enabled,
+            State::Starting | State::Blocked | State::Failing => false,
+        }
+    }
+}
+
+/// The status of one input, as all who know something of it see and change it.
+#[derive(Debug)]
+pub struct Status(watch::Sender<InputStatus>);
+
+impl Status {
+    /// That of an input that nobody has started yet.
+    pub fn new(name: &str, plugin: &str, enabled: bool) -> Self {
+        Self(watch::Sender::new(InputStatus {
+            name: name.to_owned(),
+            plugin: plugin.to_owned(),
+            enabled,
+            state: State::Stopped,
+            since: now(),
+            last_fetch: None,
+            next_fetch: None,
+            last_event: None,
+            taken: 0,
+            posted: 0,
+            spooled: 0,
+            refused: 0,
+            dropped: 0,
+            errors: 0,
+            panics: 0,
+            last_error: None,
+            last_error_at: None,
+        }))
+    }
+
+    /// How it is now.
+    pub fn get(&self) -> InputStatus {
+        self.0.borrow().clone()
+    }
+
+    /// Changes it.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut InputStatus)) {
+        self.0.send_modify(change);
+    }
+
+    /// Sets the state; gives the one before.
+    pub(crate) fn enter(&self, state: State) -> State {
+        let mut before = state;
+        self.0.send_if_modified(|status| {
+            before = status.state;
+            if before != state {
+                status.state = state;
+                status.since = now();
+            }
+            before != state
+        });
+        before
+    }
+
+    /// Waits until it is known how a start went.
+    pub(crate) async fn settled(&self) {
+        let mut seen = self.0.subscribe();
+        // the sender is here: it cannot be gone
+        let _ = seen
+            .wait_for(|status| status.state != State::Starting)
+            .await;
+    }
+}
+
+/// Unix seconds.
+pub(crate) fn now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
+}

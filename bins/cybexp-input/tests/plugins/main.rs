@@ -1,0 +1,8 @@
+//! Each plugin against a real counterpart.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees helpers of a test as no test"
+)]
+
+mod harness;
