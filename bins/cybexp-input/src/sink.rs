@@ -212,10 +212,6 @@ impl Sink {
         let Store::Spool { spool, id, cursor } = &self.store else {
             return Ok(Room::Taken);
         };
-        ensure!(
-            !batch.is_empty() || batch.records.is_empty(),
-            "nothing to take"
-        );
         // held until it is on disk, so that the two stay the same
         let mut cursor = cursor.lock().await;
         let room = spool.put(*id, batch).await?;
