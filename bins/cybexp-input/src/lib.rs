@@ -1,12 +1,125 @@
 //! The input daemon: collects from feeds, files and sockets, and posts to the API.
 //!
-//! Each input is a task: its plugin fetches, the [`spool`] keeps, and the poster hands on to the API.
+//! Each input is a task: its [`plugin`] fetches, the [`spool`] keeps, and a poster hands on to the API. A command speaks to
+//! the daemon over a websocket on loopback.
 
+mod api;
+pub mod cli;
+mod collector;
+mod control;
+mod manager;
 pub mod plugin;
+mod poster;
 pub mod record;
+mod running;
+pub mod select;
 pub mod sink;
 pub mod spool;
 pub mod status;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use cybexp_service::{BEAT_EVERY, Context};
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+use tokio::net::TcpListener;
+
+use control::server;
+use manager::Manager;
+use running::{Place, RunningConfig};
+use select::Select;
+use spool::Spool;
+
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "input";
+
+/// How often the numbers that are no counters are looked at.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs all inputs that are enabled, until asked to stop.
+pub async fn run(ctx: Context) -> anyhow::Result<()> {
+    run_some(ctx, Select::default()).await
+}
+
+/// Runs these inputs, until asked to stop; more may be started through the control socket.
+pub async fn run_some(ctx: Context, select: Select) -> anyhow::Result<()> {
+    describe();
+    ctx.health.ready(NAME, Err("starting".to_owned()));
+    ctx.health.beat(NAME);
+    let config = Arc::clone(&ctx.config);
+    let (place, spool) = {
+        let config = Arc::clone(&config);
+        tokio::task::spawn_blocking(move || {
+            let input = &config.input;
+            let place = Place::take(&input.run_dir)?;
+            let spool = Spool::open(&input.spool_dir, input.spool_max_bytes)?;
+            anyhow::Ok((place, spool))
+        })
+        .await??
+    };
+    // before anything is started: a wrong name on the command line starts nothing
+    let manager = Arc::new(Manager::new(config, spool).await?);
+    manager.start(&select).await?;
+
+    let listener = TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .context("cannot listen on loopback")?;
+    let nonce = format!("{:032x}", rand::random::<u128>());
+    place.announce(&RunningConfig {
+        host: "127.0.0.1".to_owned(),
+        port: listener.local_addr()?.port(),
+        nonce: nonce.clone(),
+        pid: std::process::id(),
+    })?;
+    ctx.health.ready(NAME, Ok(()));
+
+    let control = server::serve(listener, nonce, Arc::clone(&manager), ctx.shutdown.clone());
+    tokio::select! {
+        () = control => {}
+        () = watch(&ctx, &manager) => {}
+        () = ctx.shutdown.begun() => {}
+    }
+    manager.end().await;
+    ctx.health.ended(NAME);
+    // last, for it says that the daemon is gone
+    drop(place);
+    Ok(())
+}
+
+/// Says that the daemon is alive, and how it is.
+async fn watch(ctx: &Context, manager: &Manager) {
+    let mut ticks = tokio::time::interval(MEASURE_EVERY.min(BEAT_EVERY));
+    loop {
+        ticks.tick().await;
+        ctx.health.beat(NAME);
+        manager.measure().await;
+    }
+}
+
+fn describe() {
+    describe_counter!("cybexp_input_taken_total", "records that are on disk");
+    describe_counter!("cybexp_input_posted_total", "records that the API has");
+    describe_counter!(
+        "cybexp_input_refused_total",
+        "records that the API refused and that were set aside"
+    );
+    describe_counter!(
+        "cybexp_input_dropped_total",
+        "records lost for want of room, from sources that cannot wait"
+    );
+    describe_counter!("cybexp_input_failures_total", "fetches that failed");
+    describe_gauge!("cybexp_input_running", "1 while all is well with the input");
+    describe_gauge!(
+        "cybexp_input_spool_records",
+        "records that are not posted yet"
+    );
+    describe_gauge!(
+        "cybexp_input_spool_bytes",
+        "bytes of the disk that the spool has in use"
+    );
+    describe_histogram!(
+        "cybexp_input_post_seconds",
+        "how long the API took for a submission"
+    );
+}

@@ -1,3 +1,7 @@
 //! The `cybexp-input` daemon, and the command that controls it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cybexp_input::cli::main()
+}

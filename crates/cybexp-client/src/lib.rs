@@ -103,6 +103,11 @@ impl Client {
         Ok(Self { http, base, token })
     }
 
+    /// Where it is looked for.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// Whether it is there.
     pub async fn ping(&self) -> Result<(), ClientError> {
         let request = self.http.get(self.url("ping")).timeout(CONNECT);

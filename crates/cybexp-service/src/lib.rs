@@ -28,7 +28,7 @@ pub use database::{Servers, open};
 pub use health::{BEAT_EVERY, BEAT_LIMIT, Health};
 pub use http::{router, serve};
 pub use keys::{read_private_key, read_public_key};
-pub use logging::init as init_logging;
+pub use logging::{init as init_logging, panic_message};
 pub use retry::{Fatal, retry};
 pub use shutdown::Shutdown;
 pub use wake::{Wake, WakeSignal};

@@ -36,7 +36,7 @@ pub fn init(config: &Log, args: &CommonArgs) -> anyhow::Result<()> {
 }
 
 /// What a panic said.
-pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> &str {
+pub fn panic_message(payload: &(dyn std::any::Any + Send)) -> &str {
     payload
         .downcast_ref::<&str>()
         .copied()

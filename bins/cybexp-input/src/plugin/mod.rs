@@ -20,6 +20,20 @@ pub fn find(name: &str) -> Option<&'static dyn Plugin> {
     PLUGINS.iter().copied().find(|plugin| plugin.name() == name)
 }
 
+/// The plugin that an input names.
+///
+/// # Errors
+/// When there is none of that name, with those that there are.
+pub fn find_for(given: &Given<'_>) -> Result<&'static dyn Plugin, ConfigError> {
+    let name = &given.input.plugin;
+    find(name).ok_or_else(|| {
+        let all: Vec<_> = PLUGINS.iter().map(|plugin| plugin.name()).collect();
+        let key = format!("input.inputs[{}].plugin", given.input.name);
+        let reason = format!("there is no plugin `{name}`; there are {}", all.join(", "));
+        given.config.invalid(key, reason)
+    })
+}
+
 /// A kind of source.
 pub trait Plugin: Sync {
     /// As `plugin` of an input names it.
@@ -27,6 +41,9 @@ pub trait Plugin: Sync {
 
     /// What it collects, in a line.
     fn about(&self) -> &'static str;
+
+    /// The typetag that what it collects usually has, for examples.
+    fn typetag(&self) -> &'static str;
 
     /// What it wants to know.
     fn settings(&self) -> &'static [Setting];

@@ -23,6 +23,7 @@ const LAYOUT: &str = "
     CREATE TABLE input (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
+        plugin TEXT NOT NULL,
         typetag TEXT NOT NULL,
         orgid TEXT NOT NULL,
         timezone TEXT NOT NULL,
@@ -173,29 +174,38 @@ impl Database {
     }
 
     /// Makes an input known, as this from now on; its refused records wait again.
-    pub(super) fn register(&mut self, name: &str, about: &About) -> rusqlite::Result<Known> {
+    pub(super) fn register(
+        &mut self,
+        name: &str,
+        plugin: &str,
+        about: &About,
+    ) -> rusqlite::Result<Known> {
         let About {
             typetag,
             orgid,
             timezone,
         } = about;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO input (name, typetag, orgid, timezone) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (name) DO UPDATE SET typetag = ?2, orgid = ?3, timezone = ?4",
-            )?
-            .execute(params![name, typetag, orgid, timezone])?;
-        self.connection
-            .prepare_cached(
-                "UPDATE record SET refused = NULL
-                 WHERE refused IS NOT NULL AND input = (SELECT id FROM input WHERE name = ?1)",
-            )?
-            .execute([name])?;
+        // what another plugin remembers means nothing to this one
+        self.connection.execute(
+            "DELETE FROM mark WHERE input = (SELECT id FROM input WHERE name = ?1 AND plugin != ?2)",
+            [name, plugin],
+        )?;
+        self.connection.execute(
+            "UPDATE input SET cursor = NULL, not_before = 0 WHERE name = ?1 AND plugin != ?2",
+            [name, plugin],
+        )?;
+        self.connection.execute(
+            "INSERT INTO input (name, plugin, typetag, orgid, timezone) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (name) DO UPDATE SET plugin = ?2, typetag = ?3, orgid = ?4, timezone = ?5",
+            params![name, plugin, typetag, orgid, timezone],
+        )?;
+        self.connection.execute(
+            "UPDATE record SET refused = NULL
+             WHERE refused IS NOT NULL AND input = (SELECT id FROM input WHERE name = ?1)",
+            [name],
+        )?;
         let sql = format!("{INPUTS} WHERE name = ?1");
-        let mut known = self
-            .connection
-            .prepare_cached(&sql)?
-            .query_row([name], known)?;
+        let mut known = self.connection.query_row(&sql, [name], known)?;
         known.spooled = self.spooled.get(&known.id).copied().unwrap_or_default();
         Ok(known)
     }
@@ -338,11 +348,19 @@ impl Database {
         const PAGES: u64 = 2048;
         let free: u64 = self.pragma("freelist_count")?;
         if free < PAGES {
-            return Ok(false);
+            // the file itself becomes smaller when the journal is worked in
+            return self.run("PRAGMA wal_checkpoint(TRUNCATE)").map(|()| false);
         }
-        self.connection
-            .execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+        self.run(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
         Ok(true)
+    }
+
+    /// To the last row: `incremental_vacuum` frees a page with each.
+    fn run(&self, sql: &str) -> rusqlite::Result<()> {
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+        Ok(())
     }
 
     fn count(&mut self) -> rusqlite::Result<()> {

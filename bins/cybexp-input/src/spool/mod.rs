@@ -7,9 +7,10 @@
 mod db;
 mod thread;
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -93,10 +94,18 @@ pub struct Spool {
 /// What the spool tells those who wait.
 #[derive(Debug, Default)]
 struct News {
-    /// There are records to post.
-    queued: Notify,
+    /// There are records of this input to post.
+    queued: Mutex<HashMap<InputId, Arc<Notify>>>,
     /// There is room again.
     freed: Notify,
+}
+
+impl News {
+    fn queued(&self, input: InputId) -> Arc<Notify> {
+        // whole after a panic: there is nothing here that is changed in two steps
+        let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(queued.entry(input).or_default())
+    }
 }
 
 impl Spool {
@@ -110,12 +119,17 @@ impl Spool {
         Ok(Self { jobs, news })
     }
 
-    /// Makes an input known, with what its records are to be posted as from now on, and has those that were refused
-    /// tried again.
-    pub async fn register(&self, name: &str, about: &About) -> Result<Known, SpoolError> {
-        let (name, about) = (name.to_owned(), about.clone());
-        self.ask(Effect::Queued, 0, move |database| {
-            database.register(&name, &about)
+    /// Makes an input known, with what its records are to be posted as from now on; those that were refused wait again.
+    /// An input that is of another plugin than before begins anew.
+    pub async fn register(
+        &self,
+        name: &str,
+        plugin: &str,
+        about: &About,
+    ) -> Result<Known, SpoolError> {
+        let (name, plugin, about) = (name.to_owned(), plugin.to_owned(), about.clone());
+        self.ask(Effect::None, 0, move |database| {
+            database.register(&name, &plugin, &about)
         })
         .await
     }
@@ -131,7 +145,7 @@ impl Spool {
     /// When the disk does not take it, and when it is larger than the whole spool may be.
     pub async fn put(&self, input: InputId, batch: &Arc<Batch>) -> Result<Room, SpoolError> {
         let (batch, bytes) = (Arc::clone(batch), batch.bytes());
-        self.ask(Effect::Queued, bytes, move |database| {
+        self.ask(Effect::Queued(input), bytes, move |database| {
             database.put(input, &batch)
         })
         .await
@@ -142,9 +156,9 @@ impl Spool {
         self.news.freed.notified()
     }
 
-    /// Waits until something was put. To be called before [`Spool::next`], and awaited after it.
-    pub fn queued(&self) -> Notified<'_> {
-        self.news.queued.notified()
+    /// Is notified when something of this input was put; a word that nobody waits for is kept.
+    pub fn queued(&self, input: InputId) -> Arc<Notify> {
+        self.news.queued(input)
     }
 
     /// The next records of an input after this one, in order: at least one if there is one, and hardly more than

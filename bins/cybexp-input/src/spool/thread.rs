@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use super::News;
 use super::db::{Database, SpoolError};
+use super::{InputId, News};
 
 /// Jobs that share a transaction at most: more would only make the first one wait longer.
 const GROUP: usize = 4096;
@@ -22,8 +22,8 @@ const QUIET: Duration = Duration::from_secs(2);
 pub(super) enum Effect {
     /// Nothing.
     None,
-    /// There are records to post.
-    Queued,
+    /// There are records of this input to post.
+    Queued(InputId),
     /// There is room again.
     Freed,
 }
@@ -157,7 +157,7 @@ fn end(job: Box<dyn Job>, outcome: Result<(), SpoolError>, news: &News) {
     job.end(outcome);
     match effect {
         Effect::None => {}
-        Effect::Queued => news.queued.notify_waiters(),
+        Effect::Queued(input) => news.queued(input).notify_one(),
         Effect::Freed => news.freed.notify_waiters(),
     }
 }

@@ -63,7 +63,7 @@ impl Input {
     /// What the spool knows of it.
     pub(crate) async fn known(&self) -> Known {
         self.spool
-            .register("test", &About::default())
+            .register("test", &self.spec.plugin, &About::default())
             .await
             .unwrap()
     }

@@ -248,7 +248,7 @@ impl Default for Input {
 }
 
 /// One of `input.inputs`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputSpec {
     /// Its name, unlike that of any other input.
@@ -274,7 +274,7 @@ pub struct InputSpec {
 }
 
 /// The settings of a plugin as they stand in the file. `Debug` shows the names alone, for they may hold keys.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Settings(pub Map<String, Value>);
 

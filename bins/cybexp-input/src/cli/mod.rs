@@ -1,0 +1,217 @@
+//! The command `cybexp-input`.
+
+mod background;
+mod check;
+mod list;
+mod show;
+mod test;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use cybexp_service::config::{Format, Level, Log};
+use cybexp_service::{
+    CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE, GRACE, init_logging, run_daemon,
+};
+use cybexp_term as term;
+use tokio::runtime::Runtime;
+
+use crate::control::Request;
+use crate::control::client::{Control, ControlError};
+use crate::manager::DaemonStatus;
+use crate::running;
+use crate::select::Select;
+use crate::{NAME, run_some};
+
+/// Exit status when no daemon can be reached.
+const EXIT_UNREACHABLE: u8 = 3;
+/// Between two looks at a daemon that starts or ends.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Collects from feeds, files and sockets, and posts to the API.
+///
+/// Exit status: 0 all is right, 1 some input is not, 2 wrong usage or configuration, 3 no daemon can be reached
+#[derive(Parser)]
+#[command(name = "cybexp-input", version)]
+struct Cli {
+    #[command(flatten, next_help_heading = "Options of every command")]
+    common: CommonArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the daemon in the foreground, as systemd and Docker want it
+    Run(Run),
+    /// Start inputs; and the daemon in the background, where it does not run yet
+    Start(Select),
+    /// Stop inputs; all of them: the daemon
+    Stop(Select),
+    /// Read the configuration again: what has changed is started anew, the rest is left alone
+    Restart(Restart),
+    /// Show how the inputs are
+    Status(Output),
+    /// Show the plugins, what they want to know, and an example
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try the configuration, each source and the API, without taking anything
+    Check(Output),
+    /// Fetch once and print what would be posted
+    Test(test::Test),
+}
+
+#[derive(Args)]
+struct Run {
+    #[command(flatten)]
+    select: Select,
+    /// Leave the terminal that it was started from
+    #[arg(long, hide = true)]
+    background: bool,
+}
+
+#[derive(Args)]
+struct Restart {
+    #[command(flatten)]
+    select: Select,
+    /// Start all inputs anew, also those that have not changed; those named with -n or -p always are
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Args)]
+struct Output {
+    #[command(flatten)]
+    select: Select,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let Cli { common, command } = Cli::parse();
+    if let Command::Run(Run { select, background }) = command {
+        if background {
+            // it fails only for who leads a group already
+            let _ = nix::unistd::setsid();
+        }
+        return run_daemon(NAME, common, |ctx| run_some(ctx, select));
+    }
+    // two TLS libraries in one build make rustls panic unless one is chosen; that one is chosen already is fine
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let log = Log {
+        level: Level::Error,
+        format: Format::Text,
+    };
+    let outcome = init_logging(&log, &common)
+        .and_then(|()| Runtime::new().context("cannot start the runtime"))
+        .and_then(|runtime| runtime.block_on(obey(command, &common)));
+    outcome.unwrap_or_else(|error| {
+        anstream::eprintln!("cybexp-input: {}", term::line(&term::told(&error)));
+        ExitCode::from(if error.chain().any(|cause| cause.is::<ConfigError>()) {
+            EXIT_USAGE
+        } else if error.is::<ControlError>() {
+            EXIT_UNREACHABLE
+        } else {
+            EXIT_FAILED
+        })
+    })
+}
+
+async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode> {
+    if let Command::List { json } = command {
+        list::show(json);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = Config::load(common.config.as_deref())?;
+    let run_dir = config.input.run_dir.clone();
+    match command {
+        Command::Run(_) | Command::List { .. } => Ok(ExitCode::SUCCESS),
+        Command::Start(select) => {
+            known(&select, &config)?;
+            background::ensure(&config, common, &select).await?;
+            let status = Control::open(&run_dir)
+                .await?
+                .ask(&Request::Start { select })
+                .await?;
+            Ok(shown(&status))
+        }
+        Command::Restart(Restart { select, all }) => {
+            known(&select, &config)?;
+            if background::ensure(&config, common, &select).await? {
+                // it has just read it
+                let request = Request::Start { select };
+                return Ok(shown(&Control::open(&run_dir).await?.ask(&request).await?));
+            }
+            let request = Request::Restart { select, every: all };
+            let status = Control::open(&run_dir).await?.ask(&request).await?;
+            Ok(shown(&status))
+        }
+        Command::Stop(select) => {
+            let all = select.is_all();
+            let status = Control::open(&run_dir)
+                .await?
+                .ask(&Request::Stop { select })
+                .await?;
+            show::status(&status);
+            if all {
+                ended(&config).await?;
+                anstream::eprintln!("the daemon has ended");
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Status(Output { select, json }) => {
+            let status = Control::open(&run_dir)
+                .await?
+                .ask(&Request::Status { select })
+                .await?;
+            if json {
+                anstream::println!("{}", term::json(&serde_json::to_value(&status)?));
+            } else {
+                show::status(&status);
+            }
+            Ok(exit(&status))
+        }
+        Command::Check(Output { select, json }) => check::run(&config, &select, json).await,
+        Command::Test(args) => test::run(&config, args).await,
+    }
+}
+
+/// Names that the configuration does not have are wrong usage, whatever a daemon thinks.
+fn known(select: &Select, config: &Config) -> anyhow::Result<()> {
+    match select.of(&config.input.inputs) {
+        Ok(_) => Ok(()),
+        Err(reason) => Err(config.invalid("input.inputs", reason).into()),
+    }
+}
+
+fn shown(status: &DaemonStatus) -> ExitCode {
+    show::status(status);
+    exit(status)
+}
+
+fn exit(status: &DaemonStatus) -> ExitCode {
+    ExitCode::from(if status.is_right() { 0 } else { EXIT_FAILED })
+}
+
+/// Waits until the daemon's process has given up its place.
+async fn ended(config: &Config) -> anyhow::Result<()> {
+    let since = Instant::now();
+    while running::is_taken(&config.input.run_dir)? {
+        // longer than the daemon gives itself
+        if since.elapsed() > GRACE * 2 {
+            bail!(
+                "the daemon was asked to end and has not after {} s",
+                since.elapsed().as_secs()
+            );
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,390 @@
+//! All inputs of a daemon: which there are, which run, and what is asked of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use cybexp_client::Client;
+use cybexp_service::Config;
+use cybexp_service::config::InputSpec;
+use futures::future::join_all;
+use metrics::gauge;
+use serde::{Deserialize, Serialize};
+use tahoe_core::Org;
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+use crate::api::{Api, ApiStatus};
+use crate::collector::{Collector, Parts};
+use crate::poster::Poster;
+use crate::select::Select;
+use crate::spool::{About, Spool};
+use crate::status::{InputStatus, State, Status, now};
+
+/// How a daemon is: all that `status` tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DaemonStatus {
+    /// Its process.
+    pub(crate) pid: u32,
+    /// When it was started, in Unix seconds.
+    pub(crate) since: f64,
+    /// Its configuration file.
+    pub(crate) config: String,
+    /// The API that it posts to.
+    pub(crate) api: ApiStatus,
+    /// The spool.
+    pub(crate) spool: SpoolStatus,
+    /// The inputs that were asked for.
+    pub(crate) inputs: Vec<InputStatus>,
+}
+
+/// How full the spool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SpoolStatus {
+    /// Of the disk, in use.
+    pub(crate) used_bytes: u64,
+    /// `input.spool_max_bytes`.
+    pub(crate) max_bytes: u64,
+}
+
+impl DaemonStatus {
+    /// Whether all inputs are as they should be; the API may be away, for nothing is lost then.
+    pub(crate) fn is_right(&self) -> bool {
+        self.inputs.iter().all(InputStatus::is_right)
+    }
+}
+
+/// The inputs of a daemon.
+pub(crate) struct Manager {
+    spool: Spool,
+    api: Arc<Api>,
+    poster: Poster,
+    since: f64,
+    /// One command after the other.
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    config: Arc<Config>,
+    inputs: BTreeMap<String, Input>,
+}
+
+struct Input {
+    spec: InputSpec,
+    status: Arc<Status>,
+    /// `None`: it is stopped, or could not be started.
+    collector: Option<Collector>,
+}
+
+impl Manager {
+    /// The inputs of this configuration, all stopped; what the spool holds is posted from now on, also that of inputs which
+    /// the configuration has no more.
+    pub(crate) async fn new(config: Arc<Config>, spool: Spool) -> anyhow::Result<Self> {
+        let api = Arc::new(Api::new(client(&config)?));
+        let manager = Self {
+            poster: Poster::new(spool.clone(), Arc::clone(&api)),
+            api,
+            since: now(),
+            inner: Mutex::new(Inner {
+                config: Arc::clone(&config),
+                inputs: BTreeMap::new(),
+            }),
+            spool,
+        };
+        let mut inner = manager.inner.lock().await;
+        for spec in &config.input.inputs {
+            inner.add(spec.clone());
+        }
+        for known in manager.spool.known().await? {
+            if known.spooled == 0 && !inner.inputs.contains_key(&known.name) {
+                continue;
+            }
+            let status = match inner.inputs.get(&known.name) {
+                Some(input) => Arc::clone(&input.status),
+                None => {
+                    info!(
+                        input = known.name,
+                        records = known.spooled,
+                        "not in the configuration any more: what is left of it is posted"
+                    );
+                    Arc::new(Status::new(&known.name, "", false))
+                }
+            };
+            count(&status, &known);
+            manager.poster.follow(&known, &status).await;
+        }
+        drop(inner);
+        Ok(manager)
+    }
+
+    /// Starts the inputs that are meant and do not run; of all, those that are enabled.
+    pub(crate) async fn start(&self, select: &Select) -> anyhow::Result<BTreeSet<String>> {
+        let mut inner = self.inner.lock().await;
+        let meant = inner.meant(select)?;
+        for name in &meant {
+            if inner.wants(name, select) && inner.inputs[name].collector.is_none() {
+                self.start_one(&mut inner, name).await;
+            }
+        }
+        Ok(meant)
+    }
+
+    /// Stops the inputs that are meant.
+    pub(crate) async fn stop(&self, select: &Select) -> anyhow::Result<BTreeSet<String>> {
+        let mut inner = self.inner.lock().await;
+        let meant = inner.meant(select)?;
+        inner.stop(&meant).await;
+        Ok(meant)
+    }
+
+    /// Reads the configuration again and takes it over: inputs that it has no more are stopped; those that are new or
+    /// changed, or stopped or failed though they should run, are started anew; the others are left alone. Inputs that are
+    /// named, and with `every` all, are started anew in any case.
+    ///
+    /// # Errors
+    /// When the configuration is wrong; then nothing is changed.
+    pub(crate) async fn restart(
+        &self,
+        select: &Select,
+        every: bool,
+    ) -> anyhow::Result<BTreeSet<String>> {
+        let mut inner = self.inner.lock().await;
+        let file = inner.config.file().map(ToOwned::to_owned);
+        let read = tokio::task::spawn_blocking(move || Config::load(file.as_deref())).await?;
+        let config = Arc::new(read?);
+        let specs: BTreeMap<String, InputSpec> = config
+            .input
+            .inputs
+            .iter()
+            .map(|spec| (spec.name.clone(), spec.clone()))
+            .collect();
+        let meant = select.of(specs.values()).map_err(anyhow::Error::msg)?;
+        for spec in specs.values() {
+            let parts = self.parts(&config, spec, &Arc::new(Status::new("", "", true)));
+            parts.open()?;
+        }
+        self.take_over(&mut inner, Arc::clone(&config))?;
+
+        let gone: BTreeSet<String> = inner
+            .inputs
+            .keys()
+            .filter(|name| !specs.contains_key(*name))
+            .cloned()
+            .collect();
+        inner.stop(&gone).await;
+        inner.inputs.retain(|name, _| !gone.contains(name));
+
+        for (name, spec) in specs {
+            let named = !select.is_all() && meant.contains(&name);
+            let (changed, state) = match inner.inputs.get_mut(&name) {
+                Some(input) => {
+                    let changed = input.spec != spec;
+                    input.spec = spec;
+                    (changed, input.status.get().state)
+                }
+                None => {
+                    inner.add(spec);
+                    (true, State::Stopped)
+                }
+            };
+            let input = &inner.inputs[&name];
+            let (plugin, enabled) = (input.spec.plugin.clone(), input.spec.enabled);
+            input.status.change(|status| {
+                status.plugin = plugin;
+                status.enabled = enabled;
+            });
+            let bad = matches!(state, State::Failing | State::Stopped);
+            if named || every || changed || (bad && enabled) {
+                inner.stop(&BTreeSet::from([name.clone()])).await;
+                if enabled || named {
+                    self.start_one(&mut inner, &name).await;
+                }
+            }
+        }
+        Ok(meant)
+    }
+
+    /// Waits until it is known how the start of these went.
+    pub(crate) async fn settled(&self, names: &BTreeSet<String>) {
+        let statuses = self.statuses(names).await;
+        join_all(statuses.iter().map(|status| status.settled())).await;
+    }
+
+    /// How the daemon is, and these inputs.
+    pub(crate) async fn status(&self, names: &BTreeSet<String>) -> anyhow::Result<DaemonStatus> {
+        let statuses = self.statuses(names).await;
+        let inner = self.inner.lock().await;
+        Ok(DaemonStatus {
+            pid: std::process::id(),
+            since: self.since,
+            config: inner.config.origin(),
+            api: self.api.status(),
+            spool: SpoolStatus {
+                used_bytes: self.spool.used_bytes().await?,
+                max_bytes: inner.config.input.spool_max_bytes,
+            },
+            inputs: statuses.iter().map(|status| status.get()).collect(),
+        })
+    }
+
+    /// The names of the inputs that are meant.
+    pub(crate) async fn meant(&self, select: &Select) -> anyhow::Result<BTreeSet<String>> {
+        self.inner.lock().await.meant(select)
+    }
+
+    /// Ends all inputs, and then the posting.
+    pub(crate) async fn end(&self) {
+        let mut inner = self.inner.lock().await;
+        let all = inner.inputs.keys().cloned().collect();
+        inner.stop(&all).await;
+        self.poster.stop().await;
+    }
+
+    /// Gives the numbers that are no counters.
+    pub(crate) async fn measure(&self) {
+        let inner = self.inner.lock().await;
+        for (name, input) in &inner.inputs {
+            let status = input.status.get();
+            let running = f64::from(u8::from(status.state == State::Running));
+            gauge!("cybexp_input_running", "input" => name.clone()).set(running);
+            #[allow(clippy::cast_precision_loss, reason = "a gauge is a double")]
+            gauge!("cybexp_input_spool_records", "input" => name.clone())
+                .set(status.spooled as f64);
+        }
+        if let Ok(bytes) = self.spool.used_bytes().await {
+            #[allow(clippy::cast_precision_loss, reason = "a gauge is a double")]
+            gauge!("cybexp_input_spool_bytes").set(bytes as f64);
+        }
+    }
+
+    async fn statuses(&self, names: &BTreeSet<String>) -> Vec<Arc<Status>> {
+        let inner = self.inner.lock().await;
+        let status = |name| Some(Arc::clone(&inner.inputs.get(name)?.status));
+        names.iter().filter_map(status).collect()
+    }
+
+    fn parts(&self, config: &Arc<Config>, spec: &InputSpec, status: &Arc<Status>) -> Parts {
+        Parts {
+            spec: spec.clone(),
+            config: Arc::clone(config),
+            spool: self.spool.clone(),
+            status: Arc::clone(status),
+        }
+    }
+
+    /// Starts one; what keeps it from starting is in its status.
+    async fn start_one(&self, inner: &mut Inner, name: &str) {
+        let Some(input) = inner.inputs.get_mut(name) else {
+            return;
+        };
+        let parts = self.parts(&inner.config, &input.spec, &input.status);
+        match self.started(parts).await {
+            Ok(collector) => input.collector = Some(collector),
+            Err(error) => {
+                let error = format!("{error:#}");
+                warn!(input = name, error, "cannot be started");
+                input.status.enter(State::Failing);
+                input.status.change(|status| {
+                    status.errors += 1;
+                    status.last_error = Some(error);
+                    status.last_error_at = Some(now());
+                });
+            }
+        }
+    }
+
+    async fn started(&self, parts: Parts) -> anyhow::Result<Collector> {
+        let InputSpec {
+            name,
+            plugin,
+            typetag,
+            orgid,
+            timezone,
+            ..
+        } = &parts.spec;
+        let about = About {
+            typetag: typetag.clone(),
+            orgid: Org::hash_named(orgid).to_string(),
+            timezone: timezone.clone(),
+        };
+        // nothing is registered that could not be opened
+        parts.open()?;
+        let known = self.spool.register(name, plugin, &about).await?;
+        count(&parts.status, &known);
+        self.poster.follow(&known, &parts.status).await;
+        info!(input = name, plugin, "started");
+        Ok(Collector::start(parts, known)?)
+    }
+
+    fn take_over(&self, inner: &mut Inner, config: Arc<Config>) -> anyhow::Result<()> {
+        self.api.replace(client(&config)?);
+        let (old, new) = (&inner.config.input, &config.input);
+        if old.run_dir != new.run_dir
+            || old.spool_dir != new.spool_dir
+            || old.spool_max_bytes != new.spool_max_bytes
+        {
+            warn!(
+                "input.run_dir, spool_dir and spool_max_bytes are taken over when the daemon itself is started again"
+            );
+        }
+        inner.config = config;
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn add(&mut self, spec: InputSpec) {
+        let status = Arc::new(Status::new(&spec.name, &spec.plugin, spec.enabled));
+        let input = Input {
+            spec,
+            status,
+            collector: None,
+        };
+        self.inputs.insert(input.spec.name.clone(), input);
+    }
+
+    fn meant(&self, select: &Select) -> anyhow::Result<BTreeSet<String>> {
+        match select.of(self.inputs.values().map(|input| &input.spec)) {
+            Ok(names) => Ok(names),
+            Err(reason) => bail!(reason),
+        }
+    }
+
+    /// Of all inputs those that are enabled, and those that are named in any case.
+    fn wants(&self, name: &str, select: &Select) -> bool {
+        self.inputs[name].spec.enabled || select.names.iter().any(|named| named == name)
+    }
+
+    async fn stop(&mut self, names: &BTreeSet<String>) {
+        let running = names.iter().filter_map(|name| {
+            let collector = self.inputs.get_mut(name)?.collector.take()?;
+            Some(async move {
+                collector.stop().await;
+                info!(input = name, "stopped");
+            })
+        });
+        // all at once: each may need its time
+        join_all(running.collect::<Vec<_>>()).await;
+        for name in names {
+            if let Some(input) = self.inputs.get(name) {
+                input.status.enter(State::Stopped);
+            }
+        }
+    }
+}
+
+fn client(config: &Config) -> anyhow::Result<Client> {
+    let token = config.api_token()?;
+    let given = !secrecy::ExposeSecret::expose_secret(&token).is_empty();
+    Client::new(config.api.url.clone(), given.then_some(token)).context("api.url")
+}
+
+fn count(status: &Status, known: &crate::spool::Known) {
+    status.change(|status| {
+        status.taken = known.counts.taken;
+        status.posted = known.counts.posted;
+        status.dropped = known.counts.dropped;
+        status.spooled = known.spooled.saturating_sub(known.refused);
+        status.refused = known.refused;
+    });
+}
