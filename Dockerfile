@@ -8,13 +8,17 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     cargo build --release --locked \
         --bin cybexp --bin cybexp-api --bin cybexp-archive --bin cybexp-analytics --bin cybexp-report \
+        --bin cybexp-input \
     && install -D --strip --target-directory=/out \
         target/release/cybexp target/release/cybexp-api target/release/cybexp-archive \
-        target/release/cybexp-analytics target/release/cybexp-report
+        target/release/cybexp-analytics target/release/cybexp-report target/release/cybexp-input \
+    && install -d /spool
 
 # glibc, libgcc, root certificates: no shell, no package manager
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /out/ /usr/bin/
+# a new volume takes its owner from here
+COPY --from=build --chown=10001:10001 --chmod=0700 /spool /var/lib/cybexp-input
 USER 10001:10001
 WORKDIR /
 CMD ["cybexp", "--help"]

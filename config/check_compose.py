@@ -1,20 +1,24 @@
 """What docker-compose.yml promises and no schema can say: who holds which key, and who can be reached."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).parent.parent
-DAEMONS = {"api", "archive", "analytics", "report"}
+DAEMONS = {"api", "archive", "analytics", "report", "input"}
 # the API may be taken over: what it stored, it must not be able to read
 SECRETS = {
     "api": {"pub.pem", "identity_secret"},
     "archive": {"priv.pem"},
     "analytics": set(),
     "report": {"priv.pem"},
+    "input": {"api_token"},
 }
+# who speaks to strangers does not reach the database
+NETWORKS = {"api": {"front", "back"}, "input": {"front"}}
 
 compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 config = json.loads((ROOT / "config/docker/config.json").read_text())
@@ -33,11 +37,12 @@ for name, service in services.items():
     ensure(service.get("cap_drop") == ["ALL"], f"{name}: has capabilities")
     ensure("no-new-privileges:true" in service.get("security_opt", []), f"{name}: may gain privileges")
     ensure(name == "api" or "ports" not in service, f"{name}: publishes a port")
-    ensure(name == "api" or service["networks"] == ["back"], f"{name}: is on another network than back")
+    networks = NETWORKS.get(name, {"back"})
+    ensure(set(service["networks"]) == networks, f"{name}: is on the networks {service['networks']}")
     for secret in service.get("secrets", []):
         ensure(secret in compose["secrets"], f"{name}: no secret is called {secret}")
     for volume in service.get("volumes", []):
-        source = volume.split(":")[0]
+        source = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", volume).split(":")[0]
         known = source.startswith(".") or source in compose["volumes"]
         ensure(known, f"{name}: no volume is called {source}")
 ensure(compose["networks"]["back"]["internal"], "the network back is not internal")
