@@ -17,15 +17,15 @@ const MAX_BACKOFF: Duration = Duration::from_secs(15);
 
 /// How the API was when it was last spoken to. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ApiStatus {
+pub struct ApiStatus {
     /// Where it should be.
-    pub(crate) url: String,
+    pub url: String,
     /// Whether it takes submissions, for all that is known.
-    pub(crate) up: bool,
+    pub up: bool,
     /// Since when.
-    pub(crate) since: f64,
+    pub since: f64,
     /// Why it does not.
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
 }
 
 /// The API. While it is down nobody asks it, but one at a time after a wait.

@@ -17,6 +17,7 @@ pub mod sink;
 pub mod spool;
 pub mod status;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +26,11 @@ use cybexp_service::{BEAT_EVERY, Context};
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use tokio::net::TcpListener;
 
+pub use api::ApiStatus;
+use control::client::Control;
 use control::server;
 use manager::Manager;
+pub use manager::{DaemonStatus, SpoolStatus};
 use running::{Place, RunningConfig};
 use select::Select;
 use spool::Spool;
@@ -85,6 +89,16 @@ pub async fn run_some(ctx: Context, select: Select) -> anyhow::Result<()> {
     // last, for it says that the daemon is gone
     drop(place);
     Ok(())
+}
+
+/// How the daemon of this `input.run_dir` is, and all its inputs.
+///
+/// # Errors
+/// When there is none, or it does not answer.
+pub async fn status(run_dir: &Path) -> anyhow::Result<DaemonStatus> {
+    let select = Select::default();
+    let mut control = Control::open(run_dir).await?;
+    control.ask(&control::Request::Status { select }).await
 }
 
 /// Says that the daemon is alive, and how it is.

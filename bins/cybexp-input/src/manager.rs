@@ -23,33 +23,33 @@ use crate::status::{InputStatus, State, Status, now};
 
 /// How a daemon is: all that `status` tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct DaemonStatus {
+pub struct DaemonStatus {
     /// Its process.
-    pub(crate) pid: u32,
+    pub pid: u32,
     /// When it was started, in Unix seconds.
-    pub(crate) since: f64,
+    pub since: f64,
     /// Its configuration file.
-    pub(crate) config: String,
+    pub config: String,
     /// The API that it posts to.
-    pub(crate) api: ApiStatus,
+    pub api: ApiStatus,
     /// The spool.
-    pub(crate) spool: SpoolStatus,
+    pub spool: SpoolStatus,
     /// The inputs that were asked for.
-    pub(crate) inputs: Vec<InputStatus>,
+    pub inputs: Vec<InputStatus>,
 }
 
 /// How full the spool is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct SpoolStatus {
+pub struct SpoolStatus {
     /// Of the disk, in use.
-    pub(crate) used_bytes: u64,
+    pub used_bytes: u64,
     /// `input.spool_max_bytes`.
-    pub(crate) max_bytes: u64,
+    pub max_bytes: u64,
 }
 
 impl DaemonStatus {
     /// Whether all inputs are as they should be; the API may be away, for nothing is lost then.
-    pub(crate) fn is_right(&self) -> bool {
+    pub fn is_right(&self) -> bool {
         self.inputs.iter().all(InputStatus::is_right)
     }
 }

@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cybexp_service::{CommonArgs, DaemonArgs};
+use cybexp_service::{CommonArgs, Config, DaemonArgs};
 
 use crate::commands::Tool;
 
@@ -48,8 +48,9 @@ pub(crate) struct ChildArgs {
 }
 
 /// The daemons that this program can run as its children.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Daemon {
+    Input,
     Api,
     Archive,
     Analytics,
@@ -58,14 +59,29 @@ pub(crate) enum Daemon {
 
 impl Daemon {
     /// In the order in which data walks through them, which is also the order of stopping.
-    pub(crate) const ALL: [Self; 4] = [Self::Api, Self::Archive, Self::Analytics, Self::Report];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Input,
+        Self::Api,
+        Self::Archive,
+        Self::Analytics,
+        Self::Report,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Input => cybexp_input::NAME,
             Self::Api => cybexp_api::NAME,
             Self::Archive => cybexp_archive::NAME,
             Self::Analytics => cybexp_analytics::NAME,
             Self::Report => cybexp_report::NAME,
         }
+    }
+    /// Those that this configuration gives something to do.
+    pub(crate) fn wanted(config: &Config) -> Vec<Self> {
+        let collects = config.input.inputs.iter().any(|input| input.enabled);
+        let wanted = Self::ALL.into_iter();
+        wanted
+            .filter(|daemon| *daemon != Self::Input || collects)
+            .collect()
     }
 }

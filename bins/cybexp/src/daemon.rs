@@ -30,6 +30,7 @@ pub(crate) fn main(child: ChildArgs) -> ExitCode {
     });
     let (name, args) = (child.which.name(), child.args);
     match child.which {
+        Daemon::Input => run_daemon(name, args, cybexp_input::run),
         Daemon::Api => run_daemon(name, args, cybexp_api::run),
         Daemon::Archive => run_daemon(name, args, cybexp_archive::run),
         Daemon::Analytics => run_daemon(name, args, cybexp_analytics::run),
@@ -74,16 +75,25 @@ impl Children {
             running: Vec::new(),
         };
         for &daemon in daemons {
-            let child = children.spawn(daemon)?;
-            children.running.push(Running {
-                daemon,
-                child,
-                since: Instant::now(),
-                failures: 0,
-                again: None,
-            });
+            children.add(daemon)?;
         }
         Ok(children)
+    }
+
+    /// Starts one more, in its place in the order of stopping.
+    pub(crate) fn add(&mut self, daemon: Daemon) -> anyhow::Result<()> {
+        let child = self.spawn(daemon)?;
+        let place = self.running.iter().position(|other| other.daemon > daemon);
+        let running = Running {
+            daemon,
+            child,
+            since: Instant::now(),
+            failures: 0,
+            again: None,
+        };
+        self.running
+            .insert(place.unwrap_or(self.running.len()), running);
+        Ok(())
     }
 
     fn spawn(&self, daemon: Daemon) -> anyhow::Result<Child> {

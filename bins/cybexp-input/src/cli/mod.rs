@@ -3,7 +3,7 @@
 mod background;
 mod check;
 mod list;
-mod show;
+pub mod show;
 mod test;
 
 use std::process::ExitCode;

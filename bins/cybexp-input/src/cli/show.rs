@@ -7,7 +7,8 @@ use indicatif::BinaryBytes;
 use crate::manager::DaemonStatus;
 use crate::status::{InputStatus, State, now};
 
-pub(super) fn status(status: &DaemonStatus) {
+/// Prints all of it.
+pub fn status(status: &DaemonStatus) {
     let DaemonStatus {
         pid,
         since,
@@ -38,7 +39,8 @@ pub(super) fn status(status: &DaemonStatus) {
     anstream::println!("{}", table(inputs));
 }
 
-fn table(inputs: &[InputStatus]) -> String {
+/// The inputs, a line each.
+pub fn table(inputs: &[InputStatus]) -> String {
     // what is rare has a column only when it happens
     let refused = inputs.iter().any(|input| input.refused > 0);
     let dropped = inputs.iter().any(|input| input.dropped > 0);

@@ -20,6 +20,7 @@ use clap::Subcommand;
 use cybexp_service::config::{Db, Format, Level, Log};
 use cybexp_service::{CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE, init_logging};
 use cybexp_store::{Identity, Server};
+use cybexp_term as term;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use tahoe_core::{Hash, Org, User};

@@ -119,7 +119,7 @@ fn show(suite: &Suite) {
         anstream::println!("  token         {}", made.token);
         anstream::println!("\nPost a honeypot's log:");
         anstream::println!(
-            "  CYBEXP_TOKEN=… cybexp --config {} post --lines --typetag cowrie --org {} cowrie.json",
+            "  cybexp --config {} post --lines --typetag cowrie --org {} cowrie.json",
             suite.config.file().unwrap_or(&config).display(),
             made.org.orgname()
         );

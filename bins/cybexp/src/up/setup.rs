@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use cybexp_seal::{PrivateKey, Tokens, password};
 use cybexp_service::Config;
+use cybexp_service::config::Secret;
 use cybexp_store::Identity;
 use rand::Rng;
 use rand::distr::Alphanumeric;
@@ -16,6 +17,8 @@ use tahoe_core::{Org, User};
 
 /// The file beside the configuration in which `up` tells where its MongoDB is.
 pub(crate) const MONGO_URL: &str = "mongo.url";
+/// The file beside the configuration that holds a token of the admin.
+const API_TOKEN: &str = "api.token";
 const CONFIG: &str = "config.json";
 
 /// What the first start is to make.
@@ -58,6 +61,7 @@ pub(crate) fn prepare(folder: &Path, first: &First<'_>) -> anyhow::Result<PathBu
         "cache": mongo, "tahoe": mongo, "report": mongo, "identity": mongo,
     });
     config["identity"]["secret"] = json!({"file": "secret"});
+    config["api"]["token"] = json!({"file": API_TOKEN});
     for (section, values) in first.more.as_object().into_iter().flatten() {
         for (key, value) in values.as_object().into_iter().flatten() {
             config[section][key] = value.clone();
@@ -83,19 +87,40 @@ pub(crate) async fn accounts(
     let org = Org::new(first.orgname, first.orgname, admins, admins)?;
     identity.create_user(&admin).await?;
     identity.create_org(&org).await?;
-    let tokens = Tokens::new(&config.identity_secret()?, false);
-    let ttl = std::time::Duration::from_secs(config.api.token_ttl_s);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let sub_type = admin.role().as_str();
-    let token = tokens
-        .issue(sub_type, &admin.hash().to_string(), ttl, now)
-        .token;
+    let token = issue(config, &admin)?;
     Ok(Some(Accounts {
         org,
         admin,
         password,
         token,
     }))
+}
+
+/// Writes a token of the admin, good from now on, where the configuration says that it is in the file of this name: so
+/// inputs and the person's tool find one that is not over.
+pub(crate) async fn renew_token(
+    config: &Config,
+    identity: &Identity,
+    first: &First<'_>,
+) -> anyhow::Result<()> {
+    let Secret::File(file) = &config.api.token else {
+        return Ok(());
+    };
+    if file.file_name().is_none_or(|name| name != API_TOKEN) {
+        return Ok(());
+    }
+    match identity.user_by_email(first.admin).await? {
+        Some(admin) => write_secret(file, &issue(config, &admin)?),
+        None => Ok(()),
+    }
+}
+
+fn issue(config: &Config, user: &User) -> anyhow::Result<String> {
+    let tokens = Tokens::new(&config.identity_secret()?, false);
+    let ttl = std::time::Duration::from_secs(config.api.token_ttl_s);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let role = user.role().as_str();
+    Ok(tokens.issue(role, &user.hash().to_string(), ttl, now).token)
 }
 
 fn random_text(length: usize) -> String {

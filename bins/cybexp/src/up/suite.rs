@@ -9,7 +9,7 @@ use cybexp_service::config::Secret;
 use cybexp_store::{Identity, Server};
 use mongo_local::Mongod;
 
-use super::setup::{Accounts, First, MONGO_URL, accounts, prepare, write_secret};
+use super::setup::{Accounts, First, MONGO_URL, accounts, prepare, renew_token, write_secret};
 use crate::cli::Daemon;
 use crate::daemon::{Children, Logs};
 use cybexp_client::Client;
@@ -69,6 +69,7 @@ impl Suite {
         let server = Server::connect(at.url.expose(), "cybexp-up").await?;
         let identity = Identity::open(&server, &at.db, &at.coll).await?;
         let accounts = accounts(&config, &identity, first).await?;
+        renew_token(&config, &identity, first).await?;
 
         let logs = if vanishes {
             Logs::Files(folder.clone())
@@ -76,8 +77,12 @@ impl Suite {
             Logs::Terminal
         };
         let mongo_url = at.url.to_string();
+        let mut daemons = Daemon::wanted(&config);
+        let collects = daemons.contains(&Daemon::Input);
+        // not before the API is there, for it would wait a while before it tries again
+        daemons.retain(|daemon| *daemon != Daemon::Input);
         let mut suite = Self {
-            children: Children::start(&Daemon::ALL, &file, logs)?,
+            children: Children::start(&daemons, &file, logs)?,
             config,
             mongo_url,
             accounts,
@@ -85,6 +90,9 @@ impl Suite {
             mongod,
         };
         suite.ready().await?;
+        if collects {
+            suite.children.add(Daemon::Input)?;
+        }
         Ok(suite)
     }
 

@@ -13,12 +13,8 @@ use cybexp_client::{Client, ClientError};
 
 pub(super) async fn check(sheet: &mut Sheet, config: &Config) {
     api(sheet, config).await;
-    let mut daemons = Daemon::ALL.map(Daemon::name).to_vec();
-    if config.input.inputs.iter().any(|input| input.enabled) {
-        daemons.push("input");
-    }
     let mut silent = Vec::new();
-    for daemon in daemons {
+    for daemon in Daemon::wanted(config).into_iter().map(Daemon::name) {
         match config.metrics.of(daemon) {
             Some(address) => is_ready(sheet, daemon, address).await,
             None => silent.push(daemon),
