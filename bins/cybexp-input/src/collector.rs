@@ -79,7 +79,9 @@ impl Collector {
             period,
             stop: stop.clone(),
             sink,
-            parts,
+            spool: parts.spool.clone(),
+            status: Arc::clone(&status),
+            open: Box::new(move || Ok(parts.open()?.1)),
             backoff: Backoff::new(MAX_BACKOFF),
         };
         let task = tokio::spawn(run.run(source));
@@ -105,7 +107,9 @@ struct Run {
     period: Option<Duration>,
     stop: CancellationToken,
     sink: Sink,
-    parts: Parts,
+    spool: Spool,
+    status: Arc<Status>,
+    open: Box<dyn Fn() -> Result<Box<dyn Source>, ConfigError> + Send + Sync>,
     backoff: Backoff,
 }
 
@@ -114,12 +118,12 @@ impl Run {
         let first = Duration::try_from_secs_f64(self.not_before - now()).unwrap_or_default();
         if self.period.is_some() && !first.is_zero() {
             // it ran not long ago: its time has not come yet
-            self.parts.status.enter(State::Running);
+            self.status.enter(State::Running);
             self.rest(first.min(MAX_BACKOFF.max(self.period.unwrap_or_default())))
                 .await;
         }
         while !self.stop.is_cancelled() {
-            self.parts.status.change(|status| status.next_fetch = None);
+            self.status.change(|status| status.next_fetch = None);
             let outcome = AssertUnwindSafe(source.fetch(&self.sink))
                 .catch_unwind()
                 .await;
@@ -132,8 +136,8 @@ impl Run {
                 Err(panic) => {
                     let text = panic_message(&*panic).to_owned();
                     // what is left of it may be broken
-                    match self.parts.open() {
-                        Ok((_, new)) => source = new,
+                    match (self.open)() {
+                        Ok(new) => source = new,
                         Err(error) => warn!(%error, "cannot be opened again"),
                     }
                     self.panicked(&text).await
@@ -144,8 +148,7 @@ impl Run {
     }
 
     async fn rest(&self, wait: Duration) {
-        self.parts
-            .status
+        self.status
             .change(|status| status.next_fetch = Some(now() + wait.as_secs_f64()));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -174,7 +177,7 @@ impl Run {
         let wait = self.backoff.failure();
         let asked = error.downcast_ref::<Later>().map(|later| later.wait);
         let wait = asked.map_or(wait, |asked| wait.max(asked));
-        counter!("cybexp_input_failures_total", "input" => self.parts.spec.name.clone())
+        counter!("cybexp_input_failures_total", "input" => self.sink.name().to_owned())
             .increment(1);
         self.sink.failing(error);
         if self.period.is_some() {
@@ -185,7 +188,7 @@ impl Run {
     }
 
     async fn panicked(&mut self, text: &str) -> Duration {
-        self.parts.status.change(|status| status.panics += 1);
+        self.status.change(|status| status.panics += 1);
         self.failed(&anyhow::anyhow!("the plugin panicked: {text}"))
             .await
     }
@@ -193,8 +196,123 @@ impl Run {
     /// Keeps the interval across a restart of the daemon.
     async fn remember(&self, wait: Duration) {
         let at = now() + wait.as_secs_f64();
-        if let Err(error) = self.parts.spool.not_before(self.id, at).await {
+        if let Err(error) = self.spool.not_before(self.id, at).await {
             info!(%error, "the time of the next fetch is not kept");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::record::Batch;
+    use crate::spool::About;
+
+    /// Panics at its first fetch, fails at its second, and delivers from the third on.
+    struct Fickle(Arc<std::sync::atomic::AtomicU32>);
+
+    #[async_trait]
+    impl Source for Fickle {
+        async fn check(&mut self) -> anyhow::Result<String> {
+            Ok(String::new())
+        }
+
+        async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+            match self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+                0 => panic!("a plugin's mistake"),
+                1 => anyhow::bail!("the source is away"),
+                _ => {
+                    let mut batch = Batch::new();
+                    batch.push("a record");
+                    sink.take(batch).await?;
+                    Ok(Next::Period)
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plugin_that_panics_is_opened_anew_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), 1 << 20).unwrap();
+        let known = spool.register("fickle", "test", &About::default()).await;
+        let id = known.unwrap().id;
+        let status = Arc::new(Status::new("fickle", "test", true));
+        let (stop, fetches) = (CancellationToken::new(), Arc::default());
+        let fickle = {
+            let fetches = Arc::clone(&fetches);
+            move || -> Box<dyn Source> { Box::new(Fickle(Arc::clone(&fetches))) }
+        };
+        let first = fickle();
+        let run = Run {
+            id,
+            not_before: 0.0,
+            period: Some(Duration::from_secs(3600)),
+            stop: stop.clone(),
+            sink: Sink::new(
+                "fickle",
+                Arc::clone(&status),
+                stop.clone(),
+                spool.clone(),
+                id,
+                None,
+            ),
+            spool: spool.clone(),
+            status: Arc::clone(&status),
+            open: Box::new(move || Ok(fickle())),
+            // no longer than the test may take
+            backoff: Backoff::new(Duration::from_millis(20)),
+        };
+        let running = tokio::spawn(run.run(first));
+        cybexp_testkit::eventually("a record", async || status.get().taken == 1).await;
+        stop.cancel();
+        running.await.unwrap();
+
+        let seen = status.get();
+        assert_eq!((seen.panics, seen.errors), (1, 2));
+        assert_eq!(seen.last_error.as_deref(), Some("the source is away"));
+        assert_eq!(seen.state, State::Running);
+        let known = spool.known().await.unwrap();
+        assert!(
+            known[0].not_before > now() + 3000.0,
+            "the next fetch is in an hour"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_source_whose_time_has_not_come_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), 1 << 20).unwrap();
+        let known = spool.register("fickle", "test", &About::default()).await;
+        let id = known.unwrap().id;
+        let status = Arc::new(Status::new("fickle", "test", true));
+        let (stop, fetches) = (CancellationToken::new(), Arc::default());
+        let run = Run {
+            id,
+            not_before: now() + 3600.0,
+            period: Some(Duration::from_secs(3600)),
+            stop: stop.clone(),
+            sink: Sink::new(
+                "fickle",
+                Arc::clone(&status),
+                stop.clone(),
+                spool.clone(),
+                id,
+                None,
+            ),
+            spool,
+            status: Arc::clone(&status),
+            open: Box::new(|| unreachable!("it is open")),
+            backoff: Backoff::new(MAX_BACKOFF),
+        };
+        let running = tokio::spawn(run.run(Box::new(Fickle(Arc::clone(&fetches)))));
+        let waits = async || status.get().next_fetch.is_some();
+        cybexp_testkit::eventually("it waits", waits).await;
+        assert_eq!(status.get().state, State::Running);
+        stop.cancel();
+        running.await.unwrap();
+        assert_eq!(fetches.load(std::sync::atomic::Ordering::Relaxed), 0);
     }
 }

@@ -1,0 +1,383 @@
+//! The command and the daemon, as a person has them: processes, exit statuses, what is printed.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees helpers of a test as no test"
+)]
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+/// A folder with a configuration of some `file` inputs; its daemon is killed at the end.
+struct Site {
+    folder: TempDir,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if let Some(running) = self.running() {
+            let pid = i32::try_from(running["pid"].as_i64().unwrap()).unwrap();
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+}
+
+impl Site {
+    fn new(names: &[&str]) -> Self {
+        let site = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        for name in names {
+            fs::write(site.log(name), format!("{{\"from\": \"{name}\"}}\n")).unwrap();
+        }
+        let inputs: Vec<Value> = names.iter().map(|name| site.input(name)).collect();
+        site.configure(&inputs);
+        site
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.log"))
+    }
+
+    fn input(&self, name: &str) -> Value {
+        json!({
+            "name": name, "plugin": "file", "typetag": "cowrie", "orgid": "unr",
+            "settings": {"path": self.log(name)},
+        })
+    }
+
+    /// Nobody listens where the API should be.
+    fn configure(&self, inputs: &[Value]) {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let config = json!({
+            "api": {"url": format!("http://{port}/"), "token": "x"},
+            "input": {"inputs": inputs},
+        });
+        fs::write(self.folder.path().join("config.json"), config.to_string()).unwrap();
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_cybexp-input"))
+            .args(args)
+            .arg("--config")
+            .arg(self.folder.path().join("config.json"))
+            .output()
+            .unwrap()
+    }
+
+    /// Runs it and expects this exit status; gives what it printed.
+    fn ran(&self, args: &[&str], status: i32) -> String {
+        let output = self.run(args);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(status), "{args:?}\n{out}{err}");
+        out + &err
+    }
+
+    fn status(&self) -> Value {
+        let output = self.run(&["status", "--json"]);
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// One of the inputs of the status.
+    fn input_status(&self, name: &str) -> Value {
+        let status = self.status();
+        let inputs = status["inputs"].as_array().unwrap();
+        inputs
+            .iter()
+            .find(|input| input["name"] == name)
+            .unwrap_or_else(|| panic!("{name} is not in {status}"))
+            .clone()
+    }
+
+    fn running(&self) -> Option<Value> {
+        let file = self.folder.path().join("run/runningconfig");
+        serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
+    }
+}
+
+#[test]
+fn started_shown_and_stopped() {
+    let site = Site::new(&["london", "oslo"]);
+    assert!(
+        site.ran(&["status"], 3)
+            .contains("no cybexp-input runs here")
+    );
+    assert!(site.ran(&["stop"], 3).contains("no cybexp-input runs here"));
+
+    let started = site.ran(&["start"], 0);
+    assert!(
+        started.contains("london") && started.contains("running"),
+        "{started}"
+    );
+    let file = site.folder.path().join("run/runningconfig");
+    let mode = fs::metadata(file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let pid = site.running().unwrap()["pid"].clone();
+
+    // once more: it is there already
+    site.ran(&["start"], 0);
+    assert_eq!(site.running().unwrap()["pid"], pid);
+    let shown = site.ran(&["status"], 0);
+    for text in ["oslo", "file", "running", "spool", "API"] {
+        assert!(shown.contains(text), "{text} is not in\n{shown}");
+    }
+    assert_eq!(site.input_status("oslo")["taken"], 1);
+
+    site.ran(&["stop", "--name", "oslo"], 0);
+    assert_eq!(site.input_status("oslo")["state"], "stopped");
+    assert!(
+        site.ran(&["status"], 1).contains("stopped"),
+        "one is not as it should be"
+    );
+    site.ran(&["status", "--name", "london"], 0);
+
+    let stopped = site.ran(&["stop"], 0);
+    assert!(stopped.contains("the daemon has ended"), "{stopped}");
+    assert!(site.running().is_none());
+    site.ran(&["status"], 3);
+}
+
+#[test]
+fn only_what_is_named_is_started_and_wrong_names_are_wrong_usage() {
+    let site = Site::new(&["london", "oslo"]);
+    let wrong = site.ran(&["start", "--name", "paris"], 2);
+    assert!(
+        wrong.contains("no input `paris`; there are london, oslo"),
+        "{wrong}"
+    );
+    assert!(site.running().is_none());
+    site.ran(&["start", "-n", "london", "-p", "file"], 0);
+    assert_eq!(site.input_status("oslo")["state"], "stopped");
+    assert_eq!(site.input_status("london")["state"], "running");
+    site.ran(&["start", "-p", "file"], 0);
+    assert_eq!(site.input_status("oslo")["state"], "running");
+    site.ran(&["start", "--plugin", "syslog"], 2);
+    site.ran(&["frobnicate"], 2);
+}
+
+#[test]
+fn a_second_daemon_is_refused_and_a_killed_one_is_replaced() {
+    let site = Site::new(&["london"]);
+    site.ran(&["start"], 0);
+    let pid = site.running().unwrap()["pid"].as_i64().unwrap();
+    let second = site.ran(&["run"], 1);
+    assert!(second.contains(&format!("process {pid}")), "{second}");
+
+    let process = Pid::from_raw(i32::try_from(pid).unwrap());
+    kill(process, Signal::SIGKILL).unwrap();
+    while kill(process, None).is_ok()
+        && fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"))
+    {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(site.running().is_some(), "what it left is still there");
+    site.ran(&["status"], 3);
+    site.ran(&["start"], 0);
+    assert_ne!(site.running().unwrap()["pid"], pid);
+    assert_eq!(
+        site.input_status("london")["taken"],
+        1,
+        "it knows what it has taken"
+    );
+}
+
+#[test]
+fn restart_takes_over_what_has_changed_and_leaves_the_rest_alone() {
+    let site = Site::new(&["london", "oslo", "rome"]);
+    site.ran(&["start"], 0);
+    let before = site.input_status("london");
+
+    let mut oslo = site.input("oslo");
+    oslo["typetag"] = "sighting".into();
+    fs::write(site.log("paris"), "{}\n").unwrap();
+    site.configure(&[site.input("london"), oslo, site.input("paris")]);
+    site.ran(&["restart"], 0);
+    let status = site.status();
+    let names: Vec<_> = status["inputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|input| &input["name"])
+        .collect();
+    assert_eq!(names, ["london", "oslo", "paris"]);
+    assert_eq!(
+        site.input_status("london")["since"],
+        before["since"],
+        "it was not touched"
+    );
+    assert_eq!(
+        site.input_status("oslo")["taken"],
+        1,
+        "it does not begin anew"
+    );
+
+    // a wrong configuration changes nothing
+    let mut wrong = site.input("london");
+    wrong["settings"] = json!({"pth": "x"});
+    site.configure(&[wrong]);
+    let said = site.ran(&["restart"], 1);
+    assert!(said.contains("input.inputs[london].settings"), "{said}");
+    assert_eq!(site.status()["inputs"].as_array().unwrap().len(), 3);
+    assert_eq!(site.input_status("london")["since"], before["since"]);
+
+    site.configure(&[site.input("london")]);
+    site.ran(&["restart", "--name", "london"], 0);
+    assert_ne!(
+        site.input_status("london")["since"],
+        before["since"],
+        "it was named"
+    );
+}
+
+#[test]
+fn an_input_that_cannot_be_does_not_hold_up_the_others() {
+    let site = Site::new(&["london", "oslo"]);
+    fs::remove_file(site.log("oslo")).unwrap();
+    let said = site.ran(&["start"], 1);
+    assert!(said.contains("oslo.log"), "the reason is shown: {said}");
+    assert_eq!(site.input_status("oslo")["state"], "failing");
+    assert_eq!(site.input_status("london")["state"], "running");
+    // it is looked for
+    fs::write(site.log("oslo"), "{}\n").unwrap();
+    let since = std::time::Instant::now();
+    while site.input_status("oslo")["state"] != "running" {
+        assert!(since.elapsed() < Duration::from_secs(60));
+    }
+
+    let mut unknown = site.input("rome");
+    unknown["plugin"] = "telepathy".into();
+    site.configure(&[site.input("london"), unknown]);
+    let said = site.ran(&["restart"], 1);
+    assert!(said.contains("no plugin `telepathy`"), "{said}");
+}
+
+#[test]
+fn the_wrong_nonce_is_refused_and_silent_callers_keep_nobody_out() {
+    let site = Site::new(&["london"]);
+    site.ran(&["start"], 0);
+    let running = site.running().unwrap();
+    let port = running["port"].as_u64().unwrap();
+    // they say nothing at all
+    let silent: Vec<_> = (0..20)
+        .map(|_| std::net::TcpStream::connect(("127.0.0.1", u16::try_from(port).unwrap())).unwrap())
+        .collect();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ask = |nonce: &str| {
+        let mut request = format!("ws://127.0.0.1:{port}/")
+            .into_client_request()
+            .unwrap();
+        let token = format!("Bearer {nonce}").parse().unwrap();
+        request.headers_mut().insert("authorization", token);
+        runtime.block_on(async {
+            let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
+            socket
+                .send(Message::text("{\"command\": \"status\"}"))
+                .await?;
+            let answer = socket.next().await.unwrap()?;
+            anyhow::Ok(answer.into_text()?.to_string())
+        })
+    };
+    for wrong in ["", "0", &"0".repeat(32)] {
+        let error = ask(wrong).unwrap_err().to_string();
+        assert!(error.contains("401"), "{error}");
+    }
+    let nonce = running["nonce"].as_str().unwrap();
+    assert_eq!(nonce.len(), 32);
+    assert!(ask(nonce).unwrap().contains("london"));
+    site.ran(&["status"], 0);
+    drop(silent);
+}
+
+#[test]
+fn check_and_test_take_nothing() {
+    let site = Site::new(&["london"]);
+    let checked = site.ran(&["check"], 1);
+    assert!(checked.contains("cannot reach the API"), "{checked}");
+    assert!(
+        checked.contains('✓'),
+        "the source itself is well: {checked}"
+    );
+    let json: Value = serde_json::from_slice(&site.run(&["check", "--json"]).stdout).unwrap();
+    assert_eq!(
+        (&json[0]["ok"], &json[1]["ok"]),
+        (&json!(false), &json!(true))
+    );
+
+    let output = site.run(&["test", "london", "--limit", "1"]);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "{\"from\": \"london\"}\n"
+    );
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("1 records")
+    );
+    assert!(!site.folder.path().join("spool").exists());
+    site.ran(&["test", "paris"], 2);
+}
+
+#[test]
+fn every_plugin_is_listed_with_an_example_that_it_takes() {
+    let site = Site::new(&[]);
+    let listed = site.ran(&["list"], 0);
+    let json: Value = serde_json::from_slice(&site.run(&["list", "--json"]).stdout).unwrap();
+    let examples: Vec<Value> = json
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|plugin| plugin["example"].clone())
+        .collect();
+    assert_eq!(examples.len(), cybexp_input::plugin::PLUGINS.len());
+    for plugin in cybexp_input::plugin::PLUGINS {
+        assert!(listed.contains(plugin.name()) && listed.contains(plugin.about()));
+    }
+    site.configure(&examples);
+    let config =
+        cybexp_service::Config::from_file(&site.folder.path().join("config.json")).unwrap();
+    for input in &config.input.inputs {
+        let given = cybexp_input::plugin::Given {
+            input,
+            config: &config,
+        };
+        let plugin = cybexp_input::plugin::find_for(&given).unwrap();
+        plugin
+            .open(&given)
+            .unwrap_or_else(|error| panic!("{error}"));
+        let known: Vec<_> = plugin
+            .settings()
+            .iter()
+            .map(|setting| setting.name)
+            .collect();
+        let used: Vec<_> = input.settings.0.keys().map(String::as_str).collect();
+        assert!(
+            used.iter().all(|name| known.contains(name)),
+            "{}: {used:?}",
+            plugin.name()
+        );
+        for required in plugin.settings().iter().filter(|setting| setting.required) {
+            assert!(
+                used.contains(&required.name),
+                "{}: {}",
+                plugin.name(),
+                required.name
+            );
+        }
+    }
+}
