@@ -1,5 +1,7 @@
 //! The kinds of sources: one file each, and a line in [`PLUGINS`].
 
+mod websocket;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use serde_json::Value;
 use crate::sink::Sink;
 
 /// All plugins, by name.
-pub const PLUGINS: &[&dyn Plugin] = &[];
+pub const PLUGINS: &[&dyn Plugin] = &[&websocket::Websocket];
 
 /// The plugin of this name.
 pub fn find(name: &str) -> Option<&'static dyn Plugin> {
