@@ -2,6 +2,7 @@
 //!
 //! Each input is a task: its plugin fetches, the [`spool`] keeps, and the poster hands on to the API.
 
+mod feed;
 pub mod plugin;
 pub mod record;
 pub mod sink;

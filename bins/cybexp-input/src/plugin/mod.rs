@@ -1,5 +1,9 @@
 //! The kinds of sources: one file each, and a line in [`PLUGINS`].
 
+mod http;
+mod openphish;
+mod phishtank;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +17,11 @@ use serde_json::Value;
 use crate::sink::Sink;
 
 /// All plugins, by name.
-pub const PLUGINS: &[&dyn Plugin] = &[];
+pub const PLUGINS: &[&dyn Plugin] = &[
+    &openphish::OpenPhish,
+    &phishtank::PhishTank,
+    &http::HttpPlugin,
+];
 
 /// The plugin of this name.
 pub fn find(name: &str) -> Option<&'static dyn Plugin> {

@@ -6,3 +6,7 @@
 )]
 
 mod harness;
+mod http;
+mod openphish;
+mod phishtank;
+mod server;
