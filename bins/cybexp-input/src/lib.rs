@@ -7,6 +7,7 @@ mod api;
 pub mod cli;
 mod collector;
 mod control;
+mod feed;
 mod manager;
 pub mod plugin;
 mod poster;

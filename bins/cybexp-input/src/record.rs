@@ -1,5 +1,7 @@
 //! What a source delivers.
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -33,6 +35,13 @@ impl Key {
         let mut key = [0; 16];
         key.copy_from_slice(&hash[..16]);
         Self(key)
+    }
+}
+
+/// As it may stand in a cursor: in hex.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
 }
 

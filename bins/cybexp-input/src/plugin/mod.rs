@@ -1,5 +1,8 @@
 //! The kinds of sources: one file each, and a line in [`PLUGINS`].
 
+mod http;
+mod openphish;
+mod phishtank;
 mod websocket;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +18,12 @@ use serde_json::Value;
 use crate::sink::Sink;
 
 /// All plugins, by name.
-pub const PLUGINS: &[&dyn Plugin] = &[&websocket::Websocket];
+pub const PLUGINS: &[&dyn Plugin] = &[
+    &websocket::Websocket,
+    &openphish::OpenPhish,
+    &phishtank::PhishTank,
+    &http::HttpPlugin,
+];
 
 /// The plugin of this name.
 pub fn find(name: &str) -> Option<&'static dyn Plugin> {

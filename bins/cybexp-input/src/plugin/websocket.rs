@@ -81,6 +81,10 @@ impl Plugin for Websocket {
         "The JSON or text messages of a websocket server, such as Logstash."
     }
 
+    fn typetag(&self) -> &'static str {
+        "cowrie"
+    }
+
     fn settings(&self) -> &'static [Setting] {
         &[
             Setting {

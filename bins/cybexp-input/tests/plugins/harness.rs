@@ -9,8 +9,8 @@ use cybexp_input::plugin::{self, Given, Next, Source};
 use cybexp_input::sink::Sink;
 use cybexp_input::spool::{About, Known, Spool};
 use cybexp_input::status::{InputStatus, Status};
-use cybexp_service::Config;
 use cybexp_service::config::InputSpec;
+use cybexp_service::{Config, ConfigError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -48,16 +48,38 @@ impl Input {
         }
     }
 
+    /// The same input with other settings, as after a change of the configuration.
+    pub(crate) fn with_settings(mut self, settings: Value) -> Self {
+        self.spec.settings = serde_json::from_value(settings).unwrap();
+        self
+    }
+
+    /// With this `period_s`.
+    pub(crate) fn every(mut self, period_s: u64) -> Self {
+        self.spec.period_s = period_s;
+        self
+    }
+
+    /// The error of settings that are wrong.
+    pub(crate) fn refused(plugin: &str, settings: Value, period_s: u64) -> String {
+        let input = Self::new(plugin, settings).every(period_s);
+        match input.open() {
+            Ok(_) => panic!("these settings are taken"),
+            Err(error) => error.to_string(),
+        }
+    }
+
     /// A new source, as after a start of the daemon.
     pub(crate) fn source(&self) -> Box<dyn Source> {
+        self.open().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn open(&self) -> Result<Box<dyn Source>, ConfigError> {
         let given = Given {
             input: &self.spec,
             config: &self.config,
         };
-        plugin::find(&self.spec.plugin)
-            .unwrap()
-            .open(&given)
-            .unwrap_or_else(|error| panic!("{error}"))
+        plugin::find(&self.spec.plugin).unwrap().open(&given)
     }
 
     /// What the spool knows of it.

@@ -6,4 +6,8 @@
 )]
 
 mod harness;
+mod http;
+mod openphish;
+mod phishtank;
+mod server;
 mod websocket;

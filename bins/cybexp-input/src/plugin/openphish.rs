@@ -1,0 +1,187 @@
+//! The OpenPhish feed: one URL a line, or one JSON object a line (premium).
+
+use std::time::Duration;
+
+use anyhow::{anyhow, ensure};
+use async_trait::async_trait;
+use cybexp_service::ConfigError;
+use cybexp_service::config::Secret;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Response, StatusCode};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::feed::{self, Answer, Http, Options, Pieces, Refused, Round, Validators};
+use crate::plugin::{Given, Next, Plugin, Setting, Source};
+use crate::record::Key;
+use crate::sink::Sink;
+
+/// Where the community's feed is: the URL of openphish.com redirects there, where it works.
+const FEED: &str =
+    "https://raw.githubusercontent.com/openphish/public_feed/refs/heads/main/feed.txt";
+/// URLs in one record.
+const LINES: usize = 1000;
+
+/// The plugin.
+#[derive(Debug)]
+pub(super) struct OpenPhish;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    url: Option<Secret>,
+}
+
+impl Plugin for OpenPhish {
+    fn name(&self) -> &'static str {
+        "openphish"
+    }
+
+    fn about(&self) -> &'static str {
+        "the OpenPhish feed of phishing URLs"
+    }
+
+    fn typetag(&self) -> &'static str {
+        "openphish_feed"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[Setting {
+            name: "url",
+            required: false,
+            about: "the feed, text or JSON lines, with user and password for the premium one [default: the community's at \
+                    GitHub, for non-commercial use]",
+        }]
+    }
+
+    fn example(&self) -> Value {
+        json!({"url": FEED})
+    }
+
+    /// The feed changes every 12 hours, nobody knows when; a question whether it has costs nothing.
+    fn period(&self) -> Option<Duration> {
+        Some(Duration::from_secs(3600))
+    }
+
+    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
+        let settings: Settings = given.settings()?;
+        let url = settings.url.unwrap_or_else(|| FEED.into());
+        let url = given.secret("url", &url)?;
+        Ok(Box::new(OpenPhishSource {
+            http: Http::new(&Options::default()).map_err(|reason| given.wrong("", reason))?,
+            url: feed::web_url(url.expose_secret()).map_err(|reason| given.wrong("url", reason))?,
+        }))
+    }
+}
+
+struct OpenPhishSource {
+    http: Http,
+    url: Url,
+}
+
+#[async_trait]
+impl Source for OpenPhishSource {
+    async fn check(&mut self) -> anyhow::Result<String> {
+        let Answer::New(response) = self.get(None).await? else {
+            return Ok("answers, with nothing".to_owned());
+        };
+        let mut lines = lines(response).await?;
+        let mut urls = 0;
+        while let Some(group) = lines.next().await? {
+            urls += read(group, &mut lines).len();
+        }
+        ensure!(urls > 0, "there is not one URL in the feed");
+        Ok(format!("{urls} URLs"))
+    }
+
+    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        let mut round = Round::new(sink).await?;
+        let answer = self.get(round.validators(self.url.as_str())).await?;
+        sink.reached();
+        let Answer::New(response) = answer else {
+            return Ok(Next::Period);
+        };
+        let validators = Validators::of(self.url.as_str(), &response);
+        let mut lines = lines(response).await?;
+        let mut any = false;
+        let mut unseen = Vec::new();
+        while let Some(group) = lines.next().await? {
+            let urls = read(group, &mut lines);
+            any |= !urls.is_empty();
+            let keyed = urls.into_iter().map(|url| (Key::of(&url), url));
+            unseen.extend(round.unseen(keyed.collect()).await?);
+            if unseen.len() >= LINES || round.is_full() {
+                push(&mut round, &mut unseen);
+                round.flush().await?;
+            }
+            if sink.is_stopping() {
+                return Ok(Next::Period);
+            }
+        }
+        // else all that is known would be forgotten
+        ensure!(any, "there is not one URL in the feed");
+        push(&mut round, &mut unseen);
+        lines.complain(sink);
+        round.finish(validators).await?;
+        Ok(Next::Period)
+    }
+}
+
+impl OpenPhishSource {
+    async fn get(&self, known: Option<&Validators>) -> anyhow::Result<Answer> {
+        let answer = self.http.get(&self.url, &HeaderMap::new(), known).await;
+        answer.map_err(|error| match error.downcast_ref::<Refused>() {
+            Some(refused) if refused.status == StatusCode::UNAUTHORIZED => {
+                anyhow!("{error}: are user and password in settings.url those of the premium feed?")
+            }
+            _ => error,
+        })
+    }
+}
+
+async fn lines(response: Response) -> anyhow::Result<Pieces<String>> {
+    let kind = response.headers().get(CONTENT_TYPE);
+    let html = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    ensure!(!html, "the answer is HTML, and no feed");
+    feed::lines(response).await
+}
+
+#[derive(Deserialize)]
+struct Premium {
+    url: String,
+}
+
+/// The URLs of these lines.
+fn read(group: Vec<String>, lines: &mut Pieces<String>) -> Vec<String> {
+    let mut urls = Vec::with_capacity(group.len());
+    for line in group {
+        let url = match line.starts_with('{') {
+            true => serde_json::from_str(&line).map(|premium: Premium| premium.url),
+            false => Ok(line),
+        };
+        match url {
+            Ok(url) if is_url(&url) => urls.push(url),
+            Ok(other) => lines.leave_out(format!("\"{}\" is no URL", feed::cleaned(&other))),
+            Err(error) => {
+                let error = feed::cleaned(&error.to_string());
+                lines.leave_out(format!("a line of JSON without a url: {error}"));
+            }
+        }
+    }
+    urls
+}
+
+/// Phishers make URLs that are not valid, which are wanted, too; but the text of an error is none.
+fn is_url(text: &str) -> bool {
+    let word = text.split_whitespace().next();
+    word.is_some_and(|word| word.contains("://")) && !text.contains(char::is_control)
+}
+
+fn push(round: &mut Round<'_>, unseen: &mut Vec<String>) {
+    for lines in unseen.chunks(LINES) {
+        round.push(lines.join("\n"));
+    }
+    unseen.clear();
+}

@@ -1,0 +1,331 @@
+//! The PhishTank feed: a JSON list of all phishes that are verified and online, tens of thousands of them.
+
+use std::collections::HashSet;
+use std::mem;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use cybexp_service::ConfigError;
+use cybexp_service::config::Secret;
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderValue};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::feed::{self, Answer, Http, Options, Refused, Validators, Where};
+use crate::plugin::{Given, Next, Plugin, Setting, Source};
+use crate::record::{Batch, Key};
+use crate::sink::Sink;
+
+const FEED: &str = "https://data.phishtank.com/data/online-valid.json.bz2";
+/// The feed changes every hour.
+const WITH_KEY: Duration = Duration::from_secs(3600);
+/// "A few downloads per day" for those without a key.
+const WITHOUT_KEY: Duration = Duration::from_secs(6 * 3600);
+/// Those who try again at once are locked out.
+const REFUSED: Duration = Duration::from_secs(3600);
+const DAY: i64 = 24 * 3600;
+/// What was not listed for so long is forgotten, in seconds.
+const FORGET: i64 = 90 * DAY;
+/// Marks that go to disk at once, at most.
+const FULL_MARKS: usize = 10_000;
+
+/// The plugin.
+#[derive(Debug)]
+pub(super) struct PhishTank;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    url: Option<String>,
+    key: Option<Secret>,
+    user: Option<String>,
+}
+
+impl Plugin for PhishTank {
+    fn name(&self) -> &'static str {
+        "phishtank"
+    }
+
+    fn about(&self) -> &'static str {
+        "the PhishTank feed of verified phishing URLs"
+    }
+
+    fn typetag(&self) -> &'static str {
+        "phishtank_feed"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[
+            Setting {
+                name: "url",
+                required: false,
+                about: "the feed or a copy of it: .json, .json.bz2 or .json.gz [default: PhishTank's]",
+            },
+            Setting {
+                name: "key",
+                required: false,
+                about: "the application key, which goes into the URL; without it, PhishTank is asked every 6 h at most, with \
+                        it every hour",
+            },
+            Setting {
+                name: "user",
+                required: false,
+                about: "the user at PhishTank, which it wants to be told (User-Agent phishtank/USER)",
+            },
+        ]
+    }
+
+    fn example(&self) -> Value {
+        json!({"key": {"env": "PHISHTANK_KEY"}, "user": "alice"})
+    }
+
+    fn period(&self) -> Option<Duration> {
+        Some(WITH_KEY)
+    }
+
+    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
+        let settings: Settings = given.settings()?;
+        let url = settings.url.as_deref().unwrap_or(FEED);
+        let mut url = feed::web_url(url).map_err(|reason| given.wrong("url", reason))?;
+        // of copies, nobody knows what they bear
+        let least = match (is_phishtank(&url), &settings.key) {
+            (false, _) => Duration::ZERO,
+            (true, Some(_)) => WITH_KEY,
+            (true, None) => WITHOUT_KEY,
+        };
+        let period = given.input.period_s;
+        if period > 0 && period < least.as_secs() {
+            let key = format!("input.inputs[{}].period_s", given.input.name);
+            let reason = format!(
+                "PhishTank locks out who asks more often than every {} s{}",
+                least.as_secs(),
+                match settings.key {
+                    Some(_) => "",
+                    None => " without settings.key",
+                }
+            );
+            return Err(given.config.invalid(key, reason));
+        }
+        if let Some(key) = &settings.key {
+            let key = given.secret("key", key)?;
+            insert(&mut url, key.expose_secret()).map_err(|reason| given.wrong("key", reason))?;
+        }
+        let mut options = Options::default();
+        if let Some(user) = &settings.user {
+            options.user_agent = format!("phishtank/{user} {}", options.user_agent);
+            let valid = HeaderValue::from_str(&options.user_agent);
+            valid.map_err(|_| given.wrong("user", "has characters that no header can have"))?;
+        }
+        Ok(Box::new(PhishTankSource {
+            http: Http::new(&options).map_err(|reason| given.wrong("", reason))?,
+            url,
+            least,
+        }))
+    }
+}
+
+fn is_phishtank(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    ["phishtank.com", "phishtank.org"].iter().any(|name| {
+        host.strip_suffix(name)
+            .is_some_and(|sub| sub.is_empty() || sub.ends_with('.'))
+    })
+}
+
+/// `/data/online-valid.json` becomes `/data/KEY/online-valid.json`.
+fn insert(url: &mut Url, key: &str) -> Result<(), &'static str> {
+    let Some(file) = url.path().strip_prefix("/data/").map(str::to_owned) else {
+        return Err("has no place in url, whose path does not begin with /data/");
+    };
+    if key.trim().is_empty() {
+        return Err("is empty: leave it out");
+    }
+    if file.contains('/') {
+        return Err("has no place in url, which has one already");
+    }
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop().push(key.trim()).push(&file);
+    }
+    Ok(())
+}
+
+struct PhishTankSource {
+    http: Http,
+    url: Url,
+    /// The time between two downloads.
+    least: Duration,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Cursor {
+    /// Of the last feed that was read to its end.
+    validators: Option<Validators>,
+}
+
+#[async_trait]
+impl Source for PhishTankSource {
+    /// A download, for PhishTank counts every question.
+    async fn check(&mut self) -> anyhow::Result<String> {
+        let Answer::New(response) = self.get(None).await? else {
+            return Ok("answers, with nothing".to_owned());
+        };
+        let mut phishes = feed::items(response, Where::path("")).await?;
+        let group = phishes.next().await?.unwrap_or_default();
+        anyhow::ensure!(
+            group.iter().any(|phish| key(phish).is_some()),
+            "there is not one phish in the feed"
+        );
+        Ok("the feed is there".to_owned())
+    }
+
+    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        let cursor: Cursor = sink.cursor().await?.unwrap_or_default();
+        let known = cursor.validators;
+        let known = known.filter(|known| known.are_of(self.url.as_str()));
+        let answer = self.get(known.as_ref()).await?;
+        sink.reached();
+        if let Answer::New(response) = answer {
+            let validators = Validators::of(self.url.as_str(), &response);
+            let mut phishes = feed::items(response, Where::path("")).await?;
+            let mut seen = Seen::new(sink);
+            while let Some(group) = phishes.next().await? {
+                let mut keyed = Vec::with_capacity(group.len());
+                for phish in group {
+                    match key(&phish) {
+                        Some(key) => keyed.push((key, phish)),
+                        None => phishes.leave_out(format!(
+                            "{} has neither phish_id nor url",
+                            feed::cleaned(phish.get())
+                        )),
+                    }
+                }
+                seen.add(keyed).await?;
+                if sink.is_stopping() {
+                    return Ok(Next::NotBefore(self.least));
+                }
+            }
+            phishes.complain(sink);
+            seen.finish(validators).await?;
+        }
+        Ok(Next::NotBefore(self.least))
+    }
+}
+
+impl PhishTankSource {
+    async fn get(&self, known: Option<&Validators>) -> anyhow::Result<Answer> {
+        let answer = self.http.get(&self.url, &HeaderMap::new(), known).await;
+        // 403 is a captcha of the host before it, 509 was the status for too many requests
+        let busy = |status: StatusCode| matches!(status.as_u16(), 403 | 429 | 509);
+        answer.map_err(|error| match error.downcast::<Refused>() {
+            Ok(refused) if busy(refused.status) => refused.later(REFUSED),
+            Ok(refused) => refused.into(),
+            Err(error) => error,
+        })
+    }
+}
+
+/// What names a phish: its id, or its URL. Both may be of any type.
+#[derive(Deserialize)]
+struct Phish<'a> {
+    #[serde(borrow)]
+    phish_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    url: Option<&'a RawValue>,
+}
+
+fn key(phish: &RawValue) -> Option<Key> {
+    let Phish { phish_id, url } = serde_json::from_str(phish.get()).ok()?;
+    let name = |value: Option<&RawValue>| {
+        let value = value?.get();
+        // the same id may be a number or its text
+        let text = serde_json::from_str(value).unwrap_or_else(|_| value.to_owned());
+        (!matches!(text.as_str(), "" | "null")).then_some(text)
+    };
+    name(phish_id).or_else(|| name(url)).map(Key::of)
+}
+
+/// What is new of a feed; marked with the time at which it was listed, in Unix seconds.
+struct Seen<'a> {
+    sink: &'a Sink,
+    now: i64,
+    batch: Batch,
+    /// What is marked in the batch, which the spool does not have yet.
+    here: HashSet<Key>,
+}
+
+impl<'a> Seen<'a> {
+    fn new(sink: &'a Sink) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            sink,
+            now: now.map_or(0, |now| now.as_secs() as i64),
+            batch: Batch::new(),
+            here: HashSet::new(),
+        }
+    }
+
+    async fn add(&mut self, phishes: Vec<(Key, Box<RawValue>)>) -> anyhow::Result<()> {
+        let keys = phishes.iter().map(|(key, _)| *key).collect();
+        let marks = self.sink.marks(keys).await?;
+        for ((key, phish), mark) in phishes.into_iter().zip(marks) {
+            // once a day is often enough to say that it is still listed
+            if mark.is_some_and(|mark| mark > self.now - DAY) || !self.here.insert(key) {
+                continue;
+            }
+            self.batch.marks.push((key, self.now));
+            if mark.is_none() {
+                self.batch.push(String::from(Box::<str>::from(phish)));
+            }
+        }
+        if self.batch.is_full() || self.batch.marks.len() >= FULL_MARKS {
+            self.here.clear();
+            self.sink.take(mem::take(&mut self.batch)).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self, validators: Option<Validators>) -> anyhow::Result<()> {
+        self.batch.cursor = Some(json!(Cursor { validators }));
+        self.batch.forget_below = Some(self.now - FORGET);
+        self.sink.take(self.batch).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phish_is_named_by_its_id_or_its_url() {
+        let key = |text: &str| key(&RawValue::from_string(text.to_owned()).unwrap());
+        let id = key(r#"{"phish_id": "7946016", "url": "https://a/"}"#);
+        assert!(id.is_some());
+        assert_eq!(key(r#"{"url": "https://b/", "phish_id": 7946016}"#), id);
+        let url = key(r#"{"url": "https://a/"}"#);
+        assert!(url.is_some() && url != id);
+        assert_eq!(key(r#"{"url": "https://a/", "phish_id": null}"#), url);
+        for none in ["{}", "[]", "5", "null", r#"{"url": ""}"#] {
+            assert_eq!(key(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn hosts_of_phishtank() {
+        let is = |url: &str| is_phishtank(&Url::parse(url).unwrap());
+        assert!(is(FEED) && is("http://PHISHTANK.org./x"));
+        assert!(!is("https://notphishtank.com/") && !is("https://phishtank.com.example/"));
+    }
+
+    #[test]
+    fn the_key_goes_into_the_url() {
+        let mut url = Url::parse(FEED).unwrap();
+        insert(&mut url, "ab/cd\n").unwrap();
+        let expected = "https://data.phishtank.com/data/ab%2Fcd/online-valid.json.bz2";
+        assert_eq!(url.as_str(), expected);
+        assert!(insert(&mut url, "again").is_err());
+    }
+}
