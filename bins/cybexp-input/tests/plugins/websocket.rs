@@ -224,12 +224,12 @@ async fn a_full_spool_lets_the_server_wait() {
     .await;
     assert_eq!(safe.load(Ordering::SeqCst), 0);
     let id = input.known().await.id;
+    let queued = input.spool.queued(id);
     let mut posted = Vec::new();
     while posted.len() < 20 {
-        let queued = input.spool.queued();
         let next = input.spool.next(id, 0, 1, 1).await.unwrap();
         let Some(record) = next.first() else {
-            queued.await;
+            queued.notified().await;
             continue;
         };
         posted.push(String::from_utf8_lossy(&record.data).trim().to_owned());
