@@ -34,6 +34,7 @@ pub(crate) async fn all(folder: &Path, records: usize) -> Vec<Box<dyn Offer>> {
         Box::new(Socket::new(records).await),
     ];
     all.extend(feeds::all(records).await);
+    all.retain(|offer| cybexp_input::plugin::find(offer.plugin()).is_some());
     all
 }
 
@@ -224,11 +225,11 @@ impl Socket {
         }
     }
 
-    /// Offers to one client for as long as it stays; whether all of it is safe.
-    async fn attend(&self) -> bool {
+    /// Offers to one client for as long as it stays, or until all of it is safe.
+    async fn attend(&self) {
         let (stream, _) = self.listener.accept().await.unwrap();
         let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
-            return false;
+            return;
         };
         loop {
             let unsafe_yet: Vec<usize> = {
@@ -239,24 +240,22 @@ impl Socket {
                     .collect()
             };
             if unsafe_yet.is_empty() {
-                // whoever comes again is told that there is nothing new
-                while socket.next().await.is_some_and(|message| message.is_ok()) {}
-                return true;
+                return;
             }
             for &n in &unsafe_yet {
                 let text = json!({"mark": self.marks[n]}).to_string();
                 if socket.send(Message::text(text)).await.is_err() {
-                    return false;
+                    return;
                 }
             }
             if socket.send(Message::Ping("safe?".into())).await.is_err() {
-                return false;
+                return;
             }
             loop {
                 match socket.next().await {
                     Some(Ok(Message::Pong(_))) => break,
                     Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return false,
+                    Some(Err(_)) | None => return,
                 }
             }
             self.safe.lock().unwrap().extend(unsafe_yet);
