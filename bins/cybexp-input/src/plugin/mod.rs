@@ -1,5 +1,7 @@
 //! The kinds of sources: one file each, and a line in [`PLUGINS`].
 
+mod file;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use serde_json::Value;
 use crate::sink::Sink;
 
 /// All plugins, by name.
-pub const PLUGINS: &[&dyn Plugin] = &[];
+pub const PLUGINS: &[&dyn Plugin] = &[&file::File];
 
 /// The plugin of this name.
 pub fn find(name: &str) -> Option<&'static dyn Plugin> {
@@ -130,5 +132,18 @@ impl Given<'_> {
     /// A path of the settings: relative ones are beside the configuration file.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.config.path_at(path)
+    }
+}
+
+/// Does what blocks on a thread for that; a panic goes on here.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(error.into()),
+        },
     }
 }

@@ -5,4 +5,5 @@
     reason = "clippy sees helpers of a test as no test"
 )]
 
+mod file;
 mod harness;
