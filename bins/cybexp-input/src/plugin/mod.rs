@@ -1,6 +1,7 @@
 //! The kinds of sources: one file each, and a line in [`PLUGINS`].
 
 mod file;
+mod misp_file;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use serde_json::Value;
 use crate::sink::Sink;
 
 /// All plugins, by name.
-pub const PLUGINS: &[&dyn Plugin] = &[&file::File];
+pub const PLUGINS: &[&dyn Plugin] = &[&misp_file::MispFile, &file::File];
 
 /// The plugin of this name.
 pub fn find(name: &str) -> Option<&'static dyn Plugin> {

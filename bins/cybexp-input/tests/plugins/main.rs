@@ -7,3 +7,4 @@
 
 mod file;
 mod harness;
+mod misp_file;
