@@ -2,6 +2,7 @@
 
 mod file;
 mod misp_file;
+mod syslog;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use crate::sink::Sink;
 
 /// All plugins, by name.
-pub const PLUGINS: &[&dyn Plugin] = &[&misp_file::MispFile, &file::File];
+pub const PLUGINS: &[&dyn Plugin] = &[&misp_file::MispFile, &file::File, &syslog::Syslog];
 
 /// The plugin of this name.
 pub fn find(name: &str) -> Option<&'static dyn Plugin> {

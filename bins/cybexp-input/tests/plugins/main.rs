@@ -8,3 +8,4 @@
 mod file;
 mod harness;
 mod misp_file;
+mod syslog;
