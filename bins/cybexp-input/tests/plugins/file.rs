@@ -326,7 +326,7 @@ async fn many_lines_with_crashes_and_rotations_on_the_way() {
     assert!(numbers.eq(0..FILES * LINES));
 }
 
-/// A measurement, not a test: `cargo test --release -- --ignored --nocapture file::hundred`.
+/// A measurement, not a test: `cargo test --release --test plugins hundred -- --ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures"]
 async fn hundred_thousand_lines() {
@@ -336,12 +336,8 @@ async fn hundred_thousand_lines() {
     log.write("log", &line.repeat(LINES as usize));
     let start = std::time::Instant::now();
     let running = log.input.start().await;
-    eventually_all(&log, LINES).await;
+    let all = async || log.input.now().taken >= LINES;
+    cybexp_testkit::eventually("all is taken", all).await;
     println!("{LINES} lines in {:?}", start.elapsed());
     running.stop().await.unwrap();
-}
-
-async fn eventually_all(log: &Log, lines: u64) {
-    let all = async || log.input.now().taken >= lines;
-    cybexp_testkit::eventually("all is taken", all).await;
 }

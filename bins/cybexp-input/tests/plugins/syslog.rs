@@ -234,3 +234,59 @@ async fn a_message_that_is_too_long_is_cut() {
         "a message from 127.0.0.1 was longer than 64 KiB, and was cut"
     );
 }
+
+/// A measurement, not a test: `cargo test --release --test plugins flood -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
+async fn a_flood_of_datagrams() {
+    const SENT: u64 = 500_000;
+    let listening = Listening::new(json!({})).await;
+    let socket = listening.udp();
+    let sending = tokio::task::spawn_blocking(move || burst(socket, SENT, 50_000));
+    sending.await.unwrap();
+    let dropped = listening.accounts_for(SENT).await;
+    println!("of {SENT} datagrams at 50,000 a second {dropped} were dropped");
+}
+
+/// A measurement, not a test.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
+async fn idle_inputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Vec::new();
+    for number in 0..10 {
+        let path = folder.path().join(number.to_string());
+        std::fs::write(&path, "one\n").unwrap();
+        let [port] = free_ports();
+        let listen = format!("127.0.0.1:{port}");
+        for (plugin, settings) in [
+            ("file", json!({"path": path})),
+            ("syslog", json!({"listen": listen})),
+        ] {
+            let input = Input::new(plugin, settings);
+            let started = input.start().await;
+            running.push((input, started));
+        }
+    }
+    let used = || {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let fields: Vec<_> = stat
+            .rsplit_once(')')
+            .unwrap()
+            .1
+            .split_whitespace()
+            .collect();
+        let ticks = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * 10)
+    };
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let before = used();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    println!(
+        "20 inputs, idle for 20 s: {:?} of CPU time",
+        used() - before
+    );
+    for (_, running) in running {
+        running.stop().await.unwrap();
+    }
+}

@@ -140,7 +140,16 @@ impl Follower {
             if step.batch.is_full() {
                 return Ok(true);
             }
-            match reader.fill()? {
+            let filled = match reader.fill() {
+                Ok(filled) => filled,
+                Err(error) => {
+                    // opened anew it may be read: the server of a network file system has forgotten it
+                    self.place = Some(reader.place());
+                    self.reader = None;
+                    return Err(error);
+                }
+            };
+            match filled {
                 Filled::More => {}
                 // first what is in hand
                 Filled::End | Filled::Changed if moved => return Ok(true),
@@ -191,23 +200,18 @@ impl Follower {
 
     /// All that the file has is read: is there another one? Whether the cursor has moved.
     fn ended(&mut self, step: &mut Step) -> std::io::Result<bool> {
-        let Some(reader) = &self.reader else {
-            return Ok(false);
-        };
-        let current = rotated::current(&self.path)?;
         step.wait = POLL;
+        let current = rotated::current(&self.path)?;
         match &current {
+            Some(_) => self.missing = None,
             None => self.absent(step),
-            Some(current) => {
-                self.missing = None;
-                if current.id == reader.id {
-                    return Ok(false);
-                }
-            }
         }
         let Some(reader) = &self.reader else {
             return Ok(false);
         };
+        if current.is_some_and(|current| current.id == reader.id) {
+            return Ok(false);
+        }
         let Some(quiet) = reader.quiet()? else {
             step.wait = Duration::ZERO;
             return Ok(false);

@@ -26,6 +26,7 @@ const WAITING_BYTES: usize = 32 << 20;
 const ROW: usize = 256;
 /// How often losses are counted.
 const COUNT: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_millis(100);
 /// No UDP datagram is longer.
 const LONGEST: usize = 1 << 16;
 
@@ -151,7 +152,11 @@ fn receive(
                 () = stop.cancelled() => break,
             }
             match row() {
-                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return Err(error),
+                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
+                    // the kernel is out of memory, or the network is away: it passes
+                    warn!(%error, "syslog over UDP");
+                    std::thread::sleep(AGAIN);
+                }
                 _ => {}
             }
             if stop.is_cancelled() {
