@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::reader::{Id, Place, Reader, mtime_ns};
 
+/// A folder is listed so often at most.
+const LISTS: usize = 5;
+
 /// A file beside the one that is followed, or that itself.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
@@ -35,6 +38,14 @@ pub(super) fn current(path: &Path) -> io::Result<Option<Found>> {
 /// The file that a place is in: of the same inode, or else one with the same content up to there, which `copytruncate`
 /// copied or somebody moved.
 pub(super) fn find(path: &Path, place: &Place) -> io::Result<Option<Reader>> {
+    // it may get another name between the look at its folder and the look at it
+    match find_now(path, place)? {
+        None => find_now(path, place),
+        found => Ok(found),
+    }
+}
+
+fn find_now(path: &Path, place: &Place) -> io::Result<Option<Reader>> {
     let rotated = beside(path)?;
     let current = current(path)?;
     let all = rotated.iter().chain(&current);
@@ -84,6 +95,23 @@ fn opened<T>(opened: io::Result<Option<T>>) -> io::Result<Option<T>> {
 
 /// All that were rotated away, oldest first.
 fn beside(path: &Path) -> io::Result<Vec<Found>> {
+    let names = |all: &[Found]| -> Vec<_> {
+        let names = all.iter().map(|found| (found.path.clone(), found.id));
+        names.collect()
+    };
+    // a folder that is listed while files in it are renamed may show some of them under no name: until it is at rest
+    let mut all = list(path)?;
+    for _ in 0..LISTS {
+        let again = list(path)?;
+        if names(&all) == names(&again) {
+            return Ok(again);
+        }
+        all = again;
+    }
+    Ok(all)
+}
+
+fn list(path: &Path) -> io::Result<Vec<Found>> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Ok(Vec::new());
     };
