@@ -1,8 +1,11 @@
 //! The kinds of sources: one file each, and a line in [`PLUGINS`].
 
+mod file;
 mod http;
+mod misp_file;
 mod openphish;
 mod phishtank;
+mod syslog;
 mod websocket;
 
 use std::path::{Path, PathBuf};
@@ -20,8 +23,11 @@ use crate::sink::Sink;
 /// All plugins, by name.
 pub const PLUGINS: &[&dyn Plugin] = &[
     &websocket::Websocket,
+    &misp_file::MispFile,
     &openphish::OpenPhish,
     &phishtank::PhishTank,
+    &file::File,
+    &syslog::Syslog,
     &http::HttpPlugin,
 ];
 
@@ -157,5 +163,18 @@ impl Given<'_> {
     /// A path of the settings: relative ones are beside the configuration file.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.config.path_at(path)
+    }
+}
+
+/// Does what blocks on a thread for that; a panic goes on here.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(error.into()),
+        },
     }
 }

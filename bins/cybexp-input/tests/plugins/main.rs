@@ -5,9 +5,12 @@
     reason = "clippy sees helpers of a test as no test"
 )]
 
+mod file;
 mod harness;
 mod http;
+mod misp_file;
 mod openphish;
 mod phishtank;
 mod server;
+mod syslog;
 mod websocket;

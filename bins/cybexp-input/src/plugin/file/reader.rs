@@ -1,0 +1,352 @@
+//! The lines of one file, a chunk at a time, for as long as it is the file that it was.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The longest line that becomes a record; a raw ends there, too.
+pub(super) const LONGEST: usize = 15 << 20;
+const CHUNK: usize = 1 << 20;
+/// So many bytes of the head of a file, and as many before a place in it, tell whether it is the same file.
+const PRINT: usize = 256;
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Id {
+    dev: u64,
+    ino: u64,
+}
+
+impl Id {
+    pub(super) const NONE: Self = Self { dev: 0, ino: 0 };
+
+    pub(super) fn of(about: &Metadata) -> Self {
+        Self {
+            dev: about.dev(),
+            ino: about.ino(),
+        }
+    }
+}
+
+/// Up to where a file was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) id: Id,
+    /// In bytes.
+    pub(super) offset: u64,
+    /// Hash of up to 256 bytes at the head of the file and as many before `offset`.
+    print: u64,
+    /// When the file was last written to, in Unix nanoseconds: what was rotated later is newer.
+    pub(super) mtime_ns: i64,
+}
+
+impl Place {
+    /// Nowhere yet: no file was there at this time.
+    pub(super) fn nowhere(mtime_ns: i64) -> Self {
+        Self {
+            id: Id::NONE,
+            offset: 0,
+            print: print(&[], &[]),
+            mtime_ns,
+        }
+    }
+}
+
+fn print(head: &[u8], tail: &[u8]) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update((head.len() as u64).to_be_bytes());
+    hash.update(head);
+    hash.update(tail);
+    let mut print = [0; 8];
+    print.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_be_bytes(print)
+}
+
+/// Last modification, in Unix nanoseconds.
+pub(super) fn mtime_ns(about: &Metadata) -> i64 {
+    let seconds = about.mtime().saturating_mul(1_000_000_000);
+    seconds.saturating_add(about.mtime_nsec())
+}
+
+/// Opens a regular file; waits for nothing, as one would that opens a FIFO.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let regular = |about: Metadata| {
+        let wrong = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+        about.is_file().then_some(()).ok_or_else(wrong)
+    };
+    regular(std::fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    regular(file.metadata()?)?;
+    Ok(file)
+}
+
+/// What reading on has brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filled {
+    /// There may be lines.
+    More,
+    /// Nothing more for now.
+    End,
+    /// What was read is no longer in the file: it was truncated, or written anew.
+    Changed,
+}
+
+/// One line.
+#[derive(Debug)]
+pub(super) enum Line<'a> {
+    /// Not blank, without its end.
+    Text(&'a [u8]),
+    /// It begins at this offset, and is left out.
+    TooLong(u64),
+}
+
+/// An open file.
+#[derive(Debug)]
+pub(super) struct Reader {
+    file: File,
+    /// The name that it was opened by.
+    pub(super) path: PathBuf,
+    pub(super) id: Id,
+    mtime_ns: i64,
+    head: Vec<u8>,
+    /// What was read last, with at least [`PRINT`] bytes (if the file has them) before the line that it ends in.
+    buffer: Vec<u8>,
+    /// Where in the file the buffer begins.
+    base: u64,
+    /// Where in the buffer the next line begins.
+    line: usize,
+    /// Up to where in the buffer there is no line end.
+    scanned: usize,
+    /// Where a line begins that is too long and whose end was not seen yet.
+    skipped: Option<Place>,
+}
+
+impl Reader {
+    /// From the start.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = open(path)?;
+        let about = file.metadata()?;
+        Ok(Self {
+            id: Id::of(&about),
+            mtime_ns: mtime_ns(&about),
+            file,
+            path: path.to_owned(),
+            head: Vec::new(),
+            buffer: Vec::new(),
+            base: 0,
+            line: 0,
+            scanned: 0,
+            skipped: None,
+        })
+    }
+
+    /// From this offset, if there are so many bytes.
+    pub(super) fn open_from(path: &Path, offset: u64) -> io::Result<Option<Self>> {
+        let mut reader = Self::open(path)?;
+        let length = offset.min(PRINT as u64);
+        let (Some(head), Some(buffer)) = (
+            reader.bytes(0, length as usize)?,
+            reader.bytes(offset - length, length as usize)?,
+        ) else {
+            return Ok(None);
+        };
+        reader.base = offset - length;
+        (reader.line, reader.scanned) = (buffer.len(), buffer.len());
+        (reader.head, reader.buffer) = (head, buffer);
+        Ok(Some(reader))
+    }
+
+    /// From a place, if this is the file that the place is in, whatever its inode.
+    pub(super) fn open_at(path: &Path, place: &Place) -> io::Result<Option<Self>> {
+        let reader = Self::open_from(path, place.offset)?;
+        Ok(reader.filter(|reader| reader.place().print == place.print))
+    }
+
+    /// From the last line that is not finished, or the end.
+    pub(super) fn open_at_end(path: &Path) -> io::Result<Option<Self>> {
+        let mut reader = Self::open(path)?;
+        let size = reader.file.metadata()?.len();
+        let mut end = size;
+        let begin = loop {
+            let length = end.min(CHUNK as u64);
+            let Some(chunk) = reader.bytes(end - length, length as usize)? else {
+                return Ok(None);
+            };
+            end -= length;
+            match chunk.iter().rposition(|byte| *byte == b'\n') {
+                Some(at) => break end + at as u64 + 1,
+                None if end == 0 => break 0,
+                None => {}
+            }
+        };
+        reader = match Self::open_from(path, begin)? {
+            Some(reader) => reader,
+            None => return Ok(None),
+        };
+        Ok(Some(reader))
+    }
+
+    /// Where the next line begins.
+    pub(super) fn place(&self) -> Place {
+        let begun = self.skipped.clone();
+        begun.unwrap_or_else(|| self.place_at(self.line))
+    }
+
+    /// Where all that was read ends, unfinished lines included.
+    pub(super) fn end(&self) -> Place {
+        self.place_at(self.buffer.len())
+    }
+
+    fn place_at(&self, at: usize) -> Place {
+        let offset = self.base + at as u64;
+        let length = offset.min(PRINT as u64) as usize;
+        let tail = &self.buffer[at - length.min(at)..at];
+        Place {
+            id: self.id,
+            offset,
+            print: print(&self.head[..length.min(self.head.len())], tail),
+            mtime_ns: self.mtime_ns,
+        }
+    }
+
+    /// The next line that is complete.
+    pub(super) fn next_line(&mut self) -> Option<Line<'_>> {
+        loop {
+            // a writer that does not append leaves a hole of zeros where its file was truncated
+            let zeros = self.buffer[self.line..].iter();
+            self.line += zeros.take_while(|byte| **byte == 0).count();
+            self.scanned = self.scanned.max(self.line);
+            let new = &self.buffer[self.scanned..];
+            let Some(length) = new.iter().position(|byte| *byte == b'\n') else {
+                self.scanned = self.buffer.len();
+                if self.skipped.is_some() {
+                    self.line = self.scanned;
+                } else if self.scanned - self.line > LONGEST {
+                    return Some(Line::TooLong(self.skip()));
+                }
+                return None;
+            };
+            let (begin, end) = (self.line, self.scanned + length);
+            let offset = self.base + begin as u64;
+            (self.line, self.scanned) = (end + 1, end + 1);
+            if self.skipped.take().is_some() {
+                continue;
+            }
+            if end - begin > LONGEST {
+                return Some(Line::TooLong(offset));
+            }
+            if !trimmed(&self.buffer[begin..end], offset).is_empty() {
+                return Some(Line::Text(trimmed(&self.buffer[begin..end], offset)));
+            }
+        }
+    }
+
+    fn skip(&mut self) -> u64 {
+        let place = self.place();
+        let offset = place.offset;
+        self.skipped = Some(place);
+        self.line = self.scanned;
+        offset
+    }
+
+    /// What has no line end yet.
+    pub(super) fn rest(&self) -> &[u8] {
+        let offset = self.base + self.line as u64;
+        trimmed(&self.buffer[self.line..], offset)
+    }
+
+    /// Reads on.
+    pub(super) fn fill(&mut self) -> io::Result<Filled> {
+        let done = self.line.saturating_sub(PRINT);
+        self.buffer.drain(..done);
+        self.base += done as u64;
+        self.line -= done;
+        self.scanned -= done;
+        let (at, end) = (self.buffer.len(), self.base + self.buffer.len() as u64);
+        let size = self.file.metadata()?.len();
+        if size > end {
+            let room = (size - end).min(CHUNK as u64) as usize;
+            self.buffer.resize(at + room, 0);
+            let read = read_at(&self.file, &mut self.buffer[at..], end);
+            self.buffer
+                .truncate(at + read.as_ref().copied().unwrap_or_default());
+            read?;
+        } else {
+            self.buffer.shrink_to(at + PRINT);
+        }
+        // checked after reading: if what came before is still there, then what was read came after it
+        if !self.is_same(at)? {
+            self.buffer.truncate(at);
+            return Ok(Filled::Changed);
+        }
+        if self.base == 0 && self.head.len() < PRINT {
+            self.head = self.buffer[..self.buffer.len().min(PRINT)].to_vec();
+        }
+        Ok(match self.buffer.len() > at {
+            true => Filled::More,
+            false => Filled::End,
+        })
+    }
+
+    /// Whether the file still has what was read of it, up to this place in the buffer.
+    fn is_same(&mut self, at: usize) -> io::Result<bool> {
+        let about = self.file.metadata()?;
+        let tail = &self.buffer[at.saturating_sub(PRINT)..at];
+        let end = self.base + at as u64;
+        let same = about.len() >= end
+            && self.bytes(0, self.head.len())?.as_deref() == Some(&self.head)
+            && self.bytes(end - tail.len() as u64, tail.len())?.as_deref() == Some(tail);
+        if same {
+            self.mtime_ns = mtime_ns(&about);
+        }
+        Ok(same)
+    }
+
+    /// For how long nobody has written to it; `None` if there is something to read.
+    pub(super) fn quiet(&self) -> io::Result<Option<Duration>> {
+        let about = self.file.metadata()?;
+        if about.len() != self.base + self.buffer.len() as u64 {
+            return Ok(None);
+        }
+        let since = SystemTime::now().duration_since(about.modified()?);
+        // it was written in the future: one of the clocks is wrong, and tells nothing
+        Ok(Some(since.unwrap_or(Duration::MAX)))
+    }
+
+    fn bytes(&self, offset: u64, length: usize) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = vec![0; length];
+        match self.file.read_exact_at(&mut bytes, offset) {
+            Ok(()) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match file.read_at(buffer, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+/// A line that begins at `offset`, without its end; nothing if it is blank.
+fn trimmed(line: &[u8], offset: u64) -> &[u8] {
+    let line = match offset {
+        0 => line.strip_prefix(BOM).unwrap_or(line),
+        _ => line,
+    };
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match line.trim_ascii().is_empty() {
+        true => &[],
+        false => line,
+    }
+}

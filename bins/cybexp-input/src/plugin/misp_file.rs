@@ -1,0 +1,277 @@
+//! `misp_file`: MISP's JSON exports in a folder; also a folder that MISP publishes as a feed.
+//!
+//! Every file `*.json` but `manifest.json` is read, in the order of the names: one event (`{"Event": {…}}`, or bare), a
+//! list of such, or `{"response": […]}`. Each event is one record `{"Event": {…}}`, with the bytes that it has in the
+//! file. A file is first read through, and only one that is JSON to its end is taken; then it is renamed to
+//! `NAME.taken`, or `NAME.taken.1` if there is one. One that is broken is left alone while it may still be written, then
+//! renamed to `NAME.bad` with nothing of it taken: once it is mended, it can have its name back.
+
+mod events;
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, bail};
+use async_trait::async_trait;
+use cybexp_service::ConfigError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::plugin::{Given, Next, Plugin, Setting, Source, blocking};
+use crate::record::Batch;
+use crate::sink::Sink;
+use events::Found;
+
+const PERIOD: Duration = Duration::from_secs(60);
+/// A broken file that was last changed so long ago is not being written any more.
+const WRITTEN: Duration = Duration::from_secs(30);
+
+/// The plugin.
+pub(super) struct MispFile;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    path: PathBuf,
+}
+
+impl Plugin for MispFile {
+    fn name(&self) -> &'static str {
+        "misp_file"
+    }
+
+    fn about(&self) -> &'static str {
+        "MISP JSON exports in a folder; a file is renamed once it is taken"
+    }
+
+    fn typetag(&self) -> &'static str {
+        "misp_event"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[Setting {
+            name: "path",
+            required: true,
+            about: "the folder; a relative one is beside the configuration file",
+        }]
+    }
+
+    fn example(&self) -> Value {
+        json!({"path": "/var/lib/cybexp/misp"})
+    }
+
+    fn period(&self) -> Option<Duration> {
+        Some(PERIOD)
+    }
+
+    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
+        let settings: Settings = given.settings()?;
+        Ok(Box::new(Folder(given.path(&settings.path))))
+    }
+}
+
+struct Folder(PathBuf);
+
+/// The file in hand, and how many of its events are taken or left out for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Cursor {
+    file: Identity,
+    events: usize,
+}
+
+/// A file with this content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Identity {
+    dev: u64,
+    ino: u64,
+    bytes: u64,
+    mtime_s: i64,
+    mtime_ns: i64,
+}
+
+impl Identity {
+    fn of(about: &Metadata) -> Self {
+        Self {
+            dev: about.dev(),
+            ino: about.ino(),
+            bytes: about.len(),
+            mtime_s: about.mtime(),
+            mtime_ns: about.mtime_nsec(),
+        }
+    }
+}
+
+/// What the thread that reads tells.
+enum News {
+    Batch(Batch),
+    Complaint(String),
+}
+
+/// How a file is after it was read.
+enum Outcome {
+    Taken,
+    /// It may still be written, or is not there any more.
+    Left,
+    Bad(String),
+}
+
+#[async_trait]
+impl Source for Folder {
+    async fn check(&mut self) -> anyhow::Result<String> {
+        let folder = self.0.clone();
+        blocking(move || {
+            let files = exports(&folder)?.len();
+            // of no name and gone at once: files must be renamed here
+            tempfile::tempfile_in(&folder)
+                .with_context(|| format!("{}: is not writable", folder.display()))?;
+            Ok(format!("{files} files to take"))
+        })
+        .await
+    }
+
+    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        let folder = self.0.clone();
+        let files = blocking(move || exports(&folder)).await?;
+        sink.reached();
+        for file in files {
+            if sink.is_stopping() {
+                break;
+            }
+            let name = file.display().to_string();
+            let to = match take(&file, sink).await.with_context(|| name.clone())? {
+                Outcome::Left => continue,
+                Outcome::Taken => "taken",
+                Outcome::Bad(why) => {
+                    sink.complain(&format!("{name}: {why}; nothing of it was taken"));
+                    "bad"
+                }
+            };
+            // if this fails no other file is taken: the cursor remembers but one
+            blocking(move || rename(&file, to)).await?;
+            let mut done = Batch::new();
+            done.cursor = Some(Value::Null);
+            sink.take(done).await?;
+        }
+        Ok(Next::Period)
+    }
+}
+
+/// Takes all of a file that is not taken yet.
+async fn take(path: &Path, sink: &Sink) -> anyhow::Result<Outcome> {
+    let cursor: Option<Cursor> = sink.cursor::<Option<Cursor>>().await?.flatten();
+    let (news, mut told) = mpsc::channel(1);
+    let path = path.to_owned();
+    let reading = blocking(move || read(&path, cursor.as_ref(), &news));
+    let taking = async move {
+        while let Some(news) = told.recv().await {
+            match news {
+                News::Batch(batch) => sink.take(batch).await?,
+                News::Complaint(what) => sink.complain(&what),
+            }
+            if sink.is_stopping() {
+                // whoever reads ends, because nobody hears it
+                return Ok(false);
+            }
+        }
+        anyhow::Ok(true)
+    };
+    let (outcome, all) = tokio::join!(reading, taking);
+    Ok(match all? {
+        true => outcome?,
+        false => Outcome::Left,
+    })
+}
+
+/// Reads a file and hands on what is in it. Blocks.
+fn read(
+    path: &Path,
+    cursor: Option<&Cursor>,
+    news: &mpsc::Sender<News>,
+) -> anyhow::Result<Outcome> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Outcome::Left),
+        file => file?,
+    };
+    let about = file.metadata()?;
+    let identity = Identity::of(&about);
+    let survey = match events::survey(&mut file) {
+        Ok(survey) => survey,
+        Err(error) => {
+            let age = SystemTime::now().duration_since(about.modified()?);
+            // one that is of the future is of a clock that was wrong
+            let written = age.is_ok_and(|age| age < WRITTEN);
+            return Ok(match written {
+                true => Outcome::Left,
+                false => Outcome::Bad(error.to_string()),
+            });
+        }
+    };
+    let done = cursor.filter(|cursor| cursor.file == identity);
+    let done = done.map_or(0, |cursor| cursor.events);
+    let mut batch = Batch::new();
+    let send = |batch: &mut Batch, events: usize| -> anyhow::Result<()> {
+        let file = identity.clone();
+        batch.cursor = Some(serde_json::to_value(Cursor { file, events })?);
+        let full = std::mem::take(batch);
+        news.blocking_send(News::Batch(full)).context("is stopping")
+    };
+    let result = events::extract(&mut file, &survey, done, |index, found| {
+        match found {
+            Found::Event(record) => batch.push(record),
+            Found::Not(why) => {
+                let what = format!("{}: entry {index} {why}: left out", path.display());
+                news.blocking_send(News::Complaint(what))
+                    .context("is stopping")?;
+            }
+        }
+        match batch.is_full() {
+            true => send(&mut batch, index + 1),
+            false => Ok(()),
+        }
+    });
+    result?;
+    if !batch.is_empty() {
+        send(&mut batch, survey.entries)?;
+    }
+    if Identity::of(&file.metadata()?) != identity {
+        bail!("was written while it was read");
+    }
+    Ok(Outcome::Taken)
+}
+
+/// The files to take, by name. Links are not followed: what they point to is somebody else's.
+fn exports(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_export =
+            name.ends_with(".json") && !name.starts_with('.') && name != "manifest.json";
+        if is_export && entry.file_type()?.is_file() {
+            all.push(entry.path());
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// Renames `NAME` to the first that is free of `NAME.to`, `NAME.to.1` …
+fn rename(path: &Path, to: &str) -> anyhow::Result<()> {
+    let numbered = (1..).map(|number| format!(".{to}.{number}"));
+    for suffix in std::iter::once(format!(".{to}")).chain(numbered) {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        // a dangling link is something, too
+        if std::fs::symlink_metadata(&name).is_err() {
+            return std::fs::rename(path, &name)
+                .with_context(|| format!("{}: cannot be renamed", path.display()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! TCP: connections are read only as fast as the spool takes what they bring.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::framing::{Frame, Frames, LONGEST};
+use super::gather;
+use super::message::Format;
+use crate::record::Batch;
+use crate::sink::{Sink, Stopped};
+
+/// At the same time; more wait in the kernel.
+const CONNECTIONS: usize = 256;
+const CHUNK: usize = 16 << 10;
+/// What connections have read and the spool has not: so many chunks.
+const WAITING: usize = 64;
+/// What is still read of a connection when the end is asked for.
+const LAST_CHUNKS: usize = 64;
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Messages that a connection brought.
+struct Chunk {
+    frames: Vec<Frame>,
+    peer: IpAddr,
+}
+
+/// Serves until the end is asked for.
+pub(super) async fn serve(
+    listeners: Vec<TcpListener>,
+    format: &Format,
+    sink: &Sink,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let (queue, mut chunks) = mpsc::channel(WAITING);
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let accepting = async move {
+        let all = listeners
+            .into_iter()
+            .map(|listener| accept(listener, queue.clone(), &permits, sink, stop));
+        futures::future::join_all(all).await;
+    };
+    let taking = async {
+        while let Some(first) = chunks.recv().await {
+            let now = Utc::now();
+            let batch = gather(&mut chunks, first, |chunk: Chunk, batch| {
+                for frame in chunk.frames {
+                    if frame.cut {
+                        sink.complain(&format!(
+                            "a message from {} was longer than {} KiB, and was cut",
+                            chunk.peer,
+                            LONGEST >> 10
+                        ));
+                    }
+                    if let Some(record) = format.record(&frame.data, chunk.peer, now) {
+                        batch.push(record);
+                    }
+                }
+            });
+            take(batch.await, sink).await;
+        }
+    };
+    tokio::join!(accepting, taking);
+    Ok(())
+}
+
+/// Waits for room, and for the disk to be well; what is in hand at the end is counted as dropped.
+async fn take(batch: Batch, sink: &Sink) {
+    while let Err(error) = sink.take(batch.clone()).await {
+        if !error.is::<Stopped>() {
+            sink.failing(&error);
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => continue,
+                () = sink.stopping() => {}
+            }
+        }
+        sink.dropped(batch.records.len() as u64);
+        return;
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    queue: mpsc::Sender<Chunk>,
+    permits: &Arc<Semaphore>,
+    sink: &Sink,
+    stop: &CancellationToken,
+) {
+    // they end with this future
+    let mut connections = JoinSet::new();
+    while !stop.is_cancelled() {
+        if permits.available_permits() == 0 {
+            sink.complain(&format!(
+                "{CONNECTIONS} connections are open: others must wait"
+            ));
+        }
+        let connecting = async {
+            let permit = Arc::clone(permits).acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        tokio::select! {
+            (permit, accepted) = connecting => match (permit, accepted) {
+                (Ok(permit), Ok((stream, peer))) => {
+                    let peer = peer.ip().to_canonical();
+                    let reading = read(stream, peer, queue.clone(), stop.clone(), permit);
+                    connections.spawn(reading);
+                }
+                (_, Err(error)) => {
+                    sink.complain(&format!("a connection was not accepted: {error}"));
+                    tokio::time::sleep(AGAIN).await;
+                }
+                (Err(_), _) => break,
+            },
+            Some(ended) = connections.join_next() => panicked(ended),
+            () = stop.cancelled() => break,
+        }
+    }
+    while let Some(ended) = connections.join_next().await {
+        panicked(ended);
+    }
+}
+
+/// A panic goes on here.
+fn panicked(ended: Result<(), tokio::task::JoinError>) {
+    if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Reads a connection to its end, or until the end is asked for; whatever is wrong with it ends it.
+async fn read(
+    mut stream: TcpStream,
+    peer: IpAddr,
+    queue: mpsc::Sender<Chunk>,
+    stop: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+) {
+    // a sender may be silent for days, or gone without a word
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15));
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+    let mut frames = Frames::default();
+    let mut buffer = vec![0; CHUNK];
+    let mut last = 0..LAST_CHUNKS;
+    loop {
+        let read = tokio::select! {
+            biased;
+            () = stop.cancelled() => match last.next() {
+                Some(_) => stream.try_read(&mut buffer),
+                None => Ok(0),
+            },
+            read = stream.read(&mut buffer) => read,
+        };
+        let length = read.unwrap_or(0);
+        let mut complete = Vec::new();
+        frames.push(&buffer[..length], &mut complete);
+        if length == 0 {
+            complete.extend(frames.end());
+        }
+        if !complete.is_empty() {
+            let chunk = Chunk {
+                frames: complete,
+                peer,
+            };
+            if queue.send(chunk).await.is_err() {
+                return;
+            }
+        }
+        if length == 0 {
+            return;
+        }
+    }
+}
