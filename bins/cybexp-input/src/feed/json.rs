@@ -266,10 +266,19 @@ impl<R: BufRead> Reader<R> {
     /// The next byte that is no white space; it is not read yet.
     fn peek_after_space(&mut self) -> anyhow::Result<Option<u8>> {
         loop {
-            match self.peek()? {
-                Some(b' ' | b'\t' | b'\r' | b'\n') => self.skip(1),
-                other => return Ok(other),
-            }
+            let buffer = self.input.fill_buf().map_err(body::failed)?;
+            let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+            let Some(at) = buffer.iter().position(|byte| !space(byte)) else {
+                let spaces = buffer.len();
+                if spaces == 0 {
+                    return Ok(None);
+                }
+                self.skip(spaces);
+                continue;
+            };
+            let byte = buffer[at];
+            self.skip(at);
+            return Ok(Some(byte));
         }
     }
 

@@ -16,6 +16,8 @@ mod url;
 use std::time::Duration;
 
 use reqwest::Response;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::io::AsyncReadExt;
 
 pub(crate) use json::Where;
@@ -33,6 +35,17 @@ pub(crate) enum Piece<T> {
     Left(String),
 }
 
+/// Reads an object. serde would take a list for a struct, too.
+///
+/// # Errors
+/// Says in a few words why it cannot be read as `T`.
+pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Result<T, String> {
+    if !json.get().starts_with('{') {
+        return Err("it is no object".to_owned());
+    }
+    serde_json::from_str(json.get()).map_err(|error| cleaned(&error.to_string()))
+}
+
 /// The longest record: a raw document ends at 15 MiB.
 pub(crate) const RECORD_BYTES: usize = 15 << 20;
 /// The longest body, decompressed.
@@ -44,7 +57,7 @@ pub(crate) const IDLE: Duration = Duration::from_secs(60);
 pub(crate) async fn items(
     response: Response,
     place: Where,
-) -> anyhow::Result<Pieces<Box<serde_json::value::RawValue>>> {
+) -> anyhow::Result<Pieces<Box<RawValue>>> {
     let body = body::open(response, BODY_BYTES).await?;
     Ok(Pieces::of(body, move |input, out| {
         json::split(input, &place, RECORD_BYTES, |piece, bytes| {

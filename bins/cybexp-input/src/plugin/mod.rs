@@ -1,6 +1,7 @@
 //! The kinds of sources: one file each, and a line in [`PLUGINS`].
 
 mod http;
+mod misp_api;
 mod openphish;
 mod phishtank;
 
@@ -18,6 +19,7 @@ use crate::sink::Sink;
 
 /// All plugins, by name.
 pub const PLUGINS: &[&dyn Plugin] = &[
+    &misp_api::MispApi,
     &openphish::OpenPhish,
     &phishtank::PhishTank,
     &http::HttpPlugin,

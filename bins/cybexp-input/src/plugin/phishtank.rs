@@ -234,7 +234,7 @@ struct Phish<'a> {
 }
 
 fn key(phish: &RawValue) -> Option<Key> {
-    let Phish { phish_id, url } = serde_json::from_str(phish.get()).ok()?;
+    let Phish { phish_id, url } = feed::object(phish).ok()?;
     let name = |value: Option<&RawValue>| {
         let value = value?.get();
         // the same id may be a number or its text
@@ -304,7 +304,7 @@ mod tests {
         let url = key(r#"{"url": "https://a/"}"#);
         assert!(url.is_some() && url != id);
         assert_eq!(key(r#"{"url": "https://a/", "phish_id": null}"#), url);
-        for none in ["{}", "[]", "5", "null", r#"{"url": ""}"#] {
+        for none in ["{}", "[]", "[1, 2]", "5", "null", r#"{"url": ""}"#] {
             assert_eq!(key(none), None, "{none}");
         }
     }

@@ -7,6 +7,7 @@
 
 mod harness;
 mod http;
+mod misp_api;
 mod openphish;
 mod phishtank;
 mod server;
