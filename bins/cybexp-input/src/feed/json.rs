@@ -243,14 +243,18 @@ impl<R: BufRead> Reader<R> {
 
     /// Reads a number, or `true`, `false`, `null`.
     fn scalar(&mut self, kept: &mut Kept) -> anyhow::Result<()> {
-        while let Some(byte) = self.peek()? {
-            if matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n') {
-                break;
+        loop {
+            let buffer = self.input.fill_buf().map_err(body::failed)?;
+            let ends =
+                |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n');
+            let end = buffer.iter().position(ends);
+            let used = end.unwrap_or(buffer.len());
+            kept.add(&buffer[..used]);
+            self.skip(used);
+            if end.is_some() || used == 0 {
+                return Ok(());
             }
-            kept.add(&[byte]);
-            self.skip(1);
         }
-        Ok(())
     }
 
     fn peek(&mut self) -> anyhow::Result<Option<u8>> {

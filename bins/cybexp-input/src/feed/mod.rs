@@ -10,7 +10,7 @@ mod json;
 mod lines;
 mod pieces;
 mod request;
-mod round;
+mod seen;
 mod url;
 
 use std::time::Duration;
@@ -23,7 +23,7 @@ use tokio::io::AsyncReadExt;
 pub(crate) use json::Where;
 pub(crate) use pieces::Pieces;
 pub(crate) use request::{Answer, Http, Options, Redirects, Refused, Validators, cleaned};
-pub(crate) use round::Round;
+pub(crate) use seen::Seen;
 pub(crate) use url::{origin, web_url};
 
 /// A part of a feed.
@@ -33,6 +33,11 @@ pub(crate) enum Piece<T> {
     Good(T),
     /// What has no place in a record, and why.
     Left(String),
+}
+
+/// The text of a value, as it was sent.
+pub(crate) fn text(json: Box<RawValue>) -> String {
+    Box::<str>::from(json).into()
 }
 
 /// Reads an object. serde would take a list for a struct, too.

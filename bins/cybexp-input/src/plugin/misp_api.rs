@@ -1,28 +1,30 @@
 //! The events of a MISP, through its API.
 
+mod client;
+mod event;
 mod walk;
 
 use std::collections::HashMap;
 use std::mem;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::ensure;
 use async_trait::async_trait;
 use cybexp_service::ConfigError;
 use cybexp_service::config::Secret;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use url::Url;
 
+use self::client::Client;
+use self::event::Event;
 use self::walk::{Page, Step, Walk};
-use crate::feed::{self, Http, Options, Redirects, Refused, Where};
+use crate::feed::{self, Http, Options, Redirects};
 use crate::plugin::{Given, Next, Plugin, Setting, Source};
 use crate::record::{Batch, Key};
 use crate::sink::Sink;
+use crate::status::now;
 
 /// MISP puts a page together before it answers.
 const IDLE: Duration = Duration::from_secs(300);
@@ -128,26 +130,22 @@ impl Plugin for MispApi {
             idle: IDLE,
             ..Options::default()
         };
-        Ok(Box::new(MispSource {
+        let of = Key::of(format!("{url} {:?}", settings.orgs)).to_string();
+        let client = Client {
             http: Http::new(&options).map_err(|reason| given.wrong("", reason))?,
-            of: Key::of(format!("{url} {:?}", settings.orgs)).to_string(),
             url,
             key,
             headers,
             orgs: settings.orgs,
             limit: settings.limit,
-        }))
+        };
+        Ok(Box::new(MispSource { client, of }))
     }
 }
 
 #[derive(Debug)]
 struct MispSource {
-    http: Http,
-    url: Url,
-    key: SecretString,
-    headers: HeaderMap,
-    orgs: Vec<String>,
-    limit: u32,
+    client: Client,
     /// Which events are asked for.
     of: String,
 }
@@ -164,12 +162,12 @@ struct Cursor {
 #[async_trait]
 impl Source for MispSource {
     async fn check(&mut self) -> anyhow::Result<String> {
-        let version = self.get("servers/getVersion").await?;
-        let me = self.get("users/view/me").await?;
+        let version = self.client.get("servers/getVersion").await?;
+        let me = self.client.get("users/view/me").await?;
         ensure!(
             version["version"].is_string(),
             "{} answers, but not as a MISP does: is settings.url that of a MISP?",
-            feed::origin(&self.url)
+            feed::origin(&self.client.url)
         );
         let text = |value: &Value| feed::cleaned(value.as_str().unwrap_or("?"));
         Ok(format!(
@@ -184,14 +182,14 @@ impl Source for MispSource {
         let cursor: Option<Cursor> = sink.cursor().await?;
         let cursor = cursor.filter(|cursor| cursor.of == self.of);
         let last = cursor.map_or(0, |cursor| cursor.timestamp);
-        let mut walk = Walk::new(last.saturating_sub(OVERLAP).max(0), self.limit);
+        let mut walk = Walk::new(last.saturating_sub(OVERLAP).max(0), self.client.limit);
         loop {
             let (page, mut batch) = self.page(sink, &walk).await?;
             if sink.is_stopping() {
                 return Ok(Next::Period);
             }
             if walk.must_know_order(&page) {
-                let newest = self.newest(walk.from).await?;
+                let newest = self.client.newest(walk.from).await?;
                 walk.newest(newest, &page);
             }
             let step = walk.after(&page);
@@ -202,7 +200,7 @@ impl Source for MispSource {
             };
             // one with a timestamp of the future must not hide those of today
             batch.cursor = taken.map(|taken| {
-                let timestamp = taken.min(now()).max(last);
+                let timestamp = taken.min(now() as i64).max(last);
                 json!(Cursor {
                     of: self.of.clone(),
                     timestamp
@@ -226,10 +224,8 @@ impl Source for MispSource {
 impl MispSource {
     /// Reads a page. What is new is in the batch, and what did not fit there is taken already.
     async fn page(&self, sink: &Sink, walk: &Walk) -> anyhow::Result<(Page, Batch)> {
-        let order = "Event.timestamp asc,Event.id asc";
-        let response = self.search(walk.from, order, walk.page, self.limit).await?;
+        let mut events = self.client.page(walk.from, walk.page).await?;
         sink.reached();
-        let mut events = feed::items(response, Where::path("response").or_top()).await?;
         let mut page = Page {
             sorted: true,
             ..Page::default()
@@ -258,7 +254,7 @@ impl MispSource {
                 page.unseen += 1;
                 here.insert(event.key, timestamp);
                 batch.marks.push((event.key, timestamp));
-                batch.push(String::from(Box::<str>::from(event.text)));
+                batch.push(feed::text(event.text));
             }
             if batch.is_full() {
                 here.clear();
@@ -269,101 +265,10 @@ impl MispSource {
             }
         }
         page.events += events.left_out();
+        print.extend_from_slice(events.left_print().as_bytes());
         page.print = Some(Key::of(print));
         events.complain(sink);
         Ok((page, batch))
-    }
-
-    /// The timestamp of the newest event.
-    async fn newest(&self, from: i64) -> anyhow::Result<Option<i64>> {
-        let order = "Event.timestamp desc,Event.id desc";
-        let response = self.search(from, order, 1, 1).await?;
-        let mut events = feed::items(response, Where::path("response").or_top()).await?;
-        let newest = events
-            .next()
-            .await?
-            .and_then(|group| group.into_iter().next());
-        Ok(newest.and_then(|event| Event::of(event).ok()?.timestamp))
-    }
-
-    async fn search(
-        &self,
-        from: i64,
-        order: &str,
-        page: u32,
-        limit: u32,
-    ) -> anyhow::Result<Response> {
-        let mut body =
-            json!({"returnFormat": "json", "limit": limit, "page": page, "order": order});
-        // some versions want a greater one, some one that is not smaller
-        if from > 1 {
-            body["timestamp"] = json!(from - 1);
-        }
-        if !self.orgs.is_empty() {
-            body["org"] = json!(self.orgs);
-        }
-        let request = self.request(Method::POST, "events/restSearch")?;
-        self.send(request.json(&body)).await
-    }
-
-    async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let response = self.send(self.request(Method::GET, path)?).await?;
-        let body = feed::whole(response).await?;
-        serde_json::from_slice(&body).with_context(|| {
-            let origin = feed::origin(&self.url);
-            format!("{origin} answers {path} with something that is no JSON: is settings.url that of a MISP?")
-        })
-    }
-
-    fn request(&self, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
-        let url = self.url.join(path)?;
-        Ok(self
-            .http
-            .client()
-            .request(method, url)
-            .headers(self.headers.clone()))
-    }
-
-    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        let response = match self.http.send(request.build()).await {
-            Ok(response) => response,
-            Err(error) => {
-                return Err(match error.downcast::<Refused>() {
-                    Ok(refused) => self.explained(&refused),
-                    Err(error) => error,
-                });
-            }
-        };
-        match response.status() {
-            StatusCode::OK => Ok(response),
-            status => Err(anyhow!("{} answers {status}", feed::origin(&self.url))),
-        }
-    }
-
-    /// With what MISP says: `{"name": …, "message": …, "url": …}`, or `errors`.
-    fn explained(&self, refused: &Refused) -> anyhow::Error {
-        let body: Value = serde_json::from_slice(&refused.body).unwrap_or_default();
-        let message = match (&body["errors"], &body["message"], &body["name"]) {
-            (Value::Null, Value::String(text), _) | (Value::Null, _, Value::String(text)) => {
-                text.clone()
-            }
-            (Value::Null, ..) => String::new(),
-            (errors, ..) => errors.to_string(),
-        };
-        let message = message.replace(self.key.expose_secret().trim(), "***");
-        let message = match feed::cleaned(&message) {
-            message if message.is_empty() => String::new(),
-            message => format!(": {message}"),
-        };
-        match refused.status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => anyhow!(
-                "{refused}{message} (is settings.key the key of a user who may read events?)"
-            ),
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-                anyhow!("{refused}{message} (is settings.url that of a MISP?)")
-            }
-            _ => anyhow!("{refused}{message}"),
-        }
     }
 }
 
@@ -375,55 +280,4 @@ impl Page {
         self.ends = Some((first, timestamp));
         self.greatest = self.greatest.max(timestamp);
     }
-}
-
-/// An event as it was sent, `{"Event": {…}}`.
-#[derive(Debug)]
-struct Event {
-    text: Box<RawValue>,
-    /// Its UUID, or where it lacks that or a timestamp, all of it.
-    key: Key,
-    /// Unix seconds, of the last edit.
-    timestamp: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct Wrapped<'a> {
-    #[serde(rename = "Event", borrow)]
-    event: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct Head {
-    #[serde(default)]
-    uuid: Value,
-    #[serde(default)]
-    timestamp: Value,
-}
-
-impl Event {
-    fn of(text: Box<RawValue>) -> Result<Self, String> {
-        let head = feed::object(&text).and_then(|wrapped: Wrapped<'_>| feed::object(wrapped.event));
-        let Head { uuid, timestamp } =
-            head.map_err(|error| format!("{} is no event: {error}", feed::cleaned(text.get())))?;
-        // numbers are strings in most versions
-        let timestamp = match &timestamp {
-            Value::String(text) => text.trim().parse().ok(),
-            other => other.as_i64(),
-        };
-        let key = match (uuid.as_str(), timestamp) {
-            (Some(uuid), Some(_)) if !uuid.is_empty() => Key::of(uuid.to_lowercase()),
-            _ => Key::of(text.get()),
-        };
-        Ok(Self {
-            text,
-            key,
-            timestamp,
-        })
-    }
-}
-
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| now.as_secs() as i64)
 }

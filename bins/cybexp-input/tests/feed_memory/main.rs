@@ -93,7 +93,7 @@ async fn bomb(plugin: &str, open: &str, fill: u8) {
     let server = Server::start(move |_| ok(bomb.clone())).await;
     let mut settings = json!({"url": server.url("/")});
     if plugin == "http" {
-        settings["items"] = json!(".");
+        settings["items"] = json!(if open.starts_with('{') { "a" } else { "." });
     }
     let since = Instant::now();
     let error = Input::new(plugin, settings).fetch().await.unwrap_err();

@@ -13,6 +13,9 @@ const KEY: &str = "SECRETsecretSECRETsecretSECRETsecret0000";
 /// Some day of 2023.
 const DAY: i64 = 1_700_000_000;
 
+/// Changes the events after so many answers.
+type Change = Box<dyn FnMut(&mut BTreeMap<u32, i64>, u32) + Send>;
+
 /// A MISP, as far as it matters here.
 #[derive(Default)]
 struct Misp {
@@ -26,7 +29,7 @@ struct Misp {
     hidden: BTreeSet<u32>,
     asked: u32,
     /// What happens after each answer.
-    then: Option<Box<dyn FnMut(&mut BTreeMap<u32, i64>, u32) + Send>>,
+    then: Option<Change>,
 }
 
 fn uuid(id: u32) -> String {
@@ -350,6 +353,35 @@ async fn killed_inside_of_a_large_page() {
     *step.lock().unwrap() = 1;
     input.fetch().await.unwrap();
     assert_eq!(versions(&input).await.len(), 3000);
+}
+
+#[tokio::test]
+async fn events_that_are_too_long_do_not_end_it() {
+    let server = Server::start(|request| {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let page = body["page"].as_u64().unwrap();
+        match page {
+            1..=3 => {
+                let long = "x".repeat(15 << 20);
+                ok(format!(
+                    "[{{\"Event\": {{\"id\": \"{page}\", \"info\": \"{long}\"}}}}]"
+                ))
+            }
+            4 => ok(format!("[{}]", event(4, DAY))),
+            _ => ok("[]"),
+        }
+    })
+    .await;
+    let input = input(&server, 1);
+    input.fetch().await.unwrap();
+    assert_eq!(versions(&input).await, BTreeSet::from([(4, DAY)]));
+    assert!(
+        input
+            .now()
+            .last_error
+            .unwrap()
+            .contains("15728640 are the most")
+    );
 }
 
 #[tokio::test]
