@@ -12,6 +12,7 @@ mod pieces;
 mod request;
 mod seen;
 mod url;
+mod validators;
 
 use std::time::Duration;
 
@@ -22,9 +23,10 @@ use tokio::io::AsyncReadExt;
 
 pub(crate) use json::Where;
 pub(crate) use pieces::Pieces;
-pub(crate) use request::{Answer, Http, Options, Redirects, Refused, Validators, cleaned};
+pub(crate) use request::{Answer, Http, Options, Redirects, Refused, cleaned};
 pub(crate) use seen::Seen;
 pub(crate) use url::{origin, web_url};
+pub(crate) use validators::Validators;
 
 /// A part of a feed.
 #[derive(Debug)]
