@@ -3,16 +3,17 @@
 //! serde_json would read a whole element, however long it is, before it could be asked whether it is too long; this reader
 //! looks for the ends of elements only, keeps one at a time up to a limit, and leaves it to serde_json to check it.
 
+mod reader;
+
 use std::io::BufRead;
 
-use anyhow::{anyhow, bail, ensure};
+use anyhow::bail;
 use serde_json::value::RawValue;
 
+use self::reader::Reader;
+use super::Piece;
 use super::pieces::Gone;
-use super::{Piece, body};
 
-/// A longer key is none that anybody asks for.
-const KEY_BYTES: usize = 4096;
 /// What is told of an element that is left out.
 const SHOWN_BYTES: usize = 80;
 
@@ -60,7 +61,7 @@ pub(super) fn split(
     max: usize,
     mut out: impl FnMut(Piece<Box<RawValue>>, usize) -> Result<(), Gone>,
 ) -> anyhow::Result<()> {
-    let mut reader = Reader { input, at: 0 };
+    let mut reader = Reader::new(input);
     reader.skip_mark()?;
     let depth = reader.enter(place)?;
     let name = place.name(depth);
@@ -132,181 +133,6 @@ impl Kept {
             Ok(value) => Piece::Good(value),
             Err(error) => left(format!("is no JSON: {error}"), shown),
         }
-    }
-}
-
-struct Reader<R> {
-    input: R,
-    /// Bytes read.
-    at: u64,
-}
-
-impl<R: BufRead> Reader<R> {
-    /// Goes into the list, past its bracket; how many keys lead there.
-    fn enter(&mut self, place: &Where) -> anyhow::Result<usize> {
-        for (depth, key) in place.keys.iter().enumerate() {
-            match self.next()? {
-                b'{' => self.skip(1),
-                b'[' if place.or_top && depth == 0 => {
-                    self.skip(1);
-                    return Ok(0);
-                }
-                byte => {
-                    self.could_be_json(byte)?;
-                    bail!(
-                        "{} is no object, so there is no {}",
-                        place.name(depth),
-                        place.name(depth + 1)
-                    );
-                }
-            }
-            if !self.find(key)? {
-                bail!("there is no {} in the answer", place.name(depth + 1));
-            }
-        }
-        let depth = place.keys.len();
-        let byte = self.next()?;
-        self.could_be_json(byte)?;
-        ensure!(byte == b'[', "{} is no list", place.name(depth));
-        self.skip(1);
-        Ok(depth)
-    }
-
-    /// Goes to the value of this key of the object that has just begun; whether it is there.
-    fn find(&mut self, wanted: &str) -> anyhow::Result<bool> {
-        loop {
-            match self.next()? {
-                b'}' => return Ok(false),
-                b',' => self.skip(1),
-                b'"' => {
-                    let mut key = Kept::new(KEY_BYTES);
-                    self.value(&mut key)?;
-                    match self.next()? {
-                        b':' => self.skip(1),
-                        byte => bail!(self.unexpected(byte)),
-                    }
-                    let key = key
-                        .is_whole()
-                        .then(|| serde_json::from_slice::<String>(&key.bytes));
-                    if key.is_some_and(|key| key.is_ok_and(|key| key == wanted)) {
-                        return Ok(true);
-                    }
-                    self.value(&mut Kept::new(0))?;
-                }
-                byte => bail!(self.unexpected(byte)),
-            }
-        }
-    }
-
-    /// Reads one value.
-    fn value(&mut self, kept: &mut Kept) -> anyhow::Result<()> {
-        let first = self.next()?;
-        self.could_be_json(first)?;
-        match first {
-            b'"' | b'{' | b'[' => self.nested(0, kept),
-            _ => self.scalar(kept),
-        }
-    }
-
-    /// Reads to the end of what begins here, or of the objects and lists of this depth that it is in.
-    fn nested(&mut self, mut depth: u64, kept: &mut Kept) -> anyhow::Result<()> {
-        let (mut string, mut escaped) = (false, false);
-        loop {
-            let buffer = self.input.fill_buf().map_err(body::failed)?;
-            ensure!(
-                !buffer.is_empty(),
-                "the answer ends early, after {} bytes",
-                self.at
-            );
-            let end = buffer.iter().position(|&byte| {
-                if escaped {
-                    escaped = false;
-                    return false;
-                }
-                match byte {
-                    b'\\' if string => escaped = true,
-                    b'"' => string = !string,
-                    b'{' | b'[' if !string => depth += 1,
-                    b'}' | b']' if !string => depth = depth.saturating_sub(1),
-                    _ => return false,
-                }
-                depth == 0 && !string
-            });
-            let used = end.map_or(buffer.len(), |end| end + 1);
-            kept.add(&buffer[..used]);
-            self.skip(used);
-            if end.is_some() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Reads a number, or `true`, `false`, `null`.
-    fn scalar(&mut self, kept: &mut Kept) -> anyhow::Result<()> {
-        while let Some(byte) = self.peek()? {
-            if matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n') {
-                break;
-            }
-            kept.add(&[byte]);
-            self.skip(1);
-        }
-        Ok(())
-    }
-
-    fn peek(&mut self) -> anyhow::Result<Option<u8>> {
-        let buffer = self.input.fill_buf().map_err(body::failed)?;
-        Ok(buffer.first().copied())
-    }
-
-    fn skip(&mut self, bytes: usize) {
-        self.input.consume(bytes);
-        self.at += bytes as u64;
-    }
-
-    /// The next byte that is no white space; it is not read yet.
-    fn peek_after_space(&mut self) -> anyhow::Result<Option<u8>> {
-        loop {
-            match self.peek()? {
-                Some(b' ' | b'\t' | b'\r' | b'\n') => self.skip(1),
-                other => return Ok(other),
-            }
-        }
-    }
-
-    fn next(&mut self) -> anyhow::Result<u8> {
-        let next = self.peek_after_space()?;
-        next.ok_or_else(|| anyhow!("the answer ends early, after {} bytes", self.at))
-    }
-
-    /// Skips a byte order mark.
-    fn skip_mark(&mut self) -> anyhow::Result<()> {
-        if self.peek()? == Some(0xef) {
-            let mut mark = [0; 3];
-            self.input.read_exact(&mut mark).map_err(body::failed)?;
-            ensure!(mark == *b"\xef\xbb\xbf", "the answer is no JSON");
-            self.at += 3;
-        }
-        Ok(())
-    }
-
-    fn could_be_json(&self, first: u8) -> anyhow::Result<()> {
-        match first {
-            b'"' | b'{' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => Ok(()),
-            other => Err(self.unexpected(other)),
-        }
-    }
-
-    fn unexpected(&self, byte: u8) -> anyhow::Error {
-        let html = if byte == b'<' && self.at < 100 {
-            " (it looks like HTML)"
-        } else {
-            ""
-        };
-        anyhow!(
-            "the answer is no JSON: '{}' at byte {}{html}",
-            byte.escape_ascii(),
-            self.at
-        )
     }
 }
 

@@ -10,19 +10,23 @@ mod json;
 mod lines;
 mod pieces;
 mod request;
-mod round;
+mod seen;
 mod url;
+mod validators;
 
 use std::time::Duration;
 
 use reqwest::Response;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::io::AsyncReadExt;
 
 pub(crate) use json::Where;
 pub(crate) use pieces::Pieces;
-pub(crate) use request::{Answer, Http, Options, Redirects, Refused, Validators, cleaned};
-pub(crate) use round::Round;
+pub(crate) use request::{Answer, Http, Options, Redirects, Refused, cleaned};
+pub(crate) use seen::Seen;
 pub(crate) use url::{origin, web_url};
+pub(crate) use validators::Validators;
 
 /// A part of a feed.
 #[derive(Debug)]
@@ -31,6 +35,22 @@ pub(crate) enum Piece<T> {
     Good(T),
     /// What has no place in a record, and why.
     Left(String),
+}
+
+/// The text of a value, as it was sent.
+pub(crate) fn text(json: Box<RawValue>) -> String {
+    Box::<str>::from(json).into()
+}
+
+/// Reads an object. serde would take a list for a struct, too.
+///
+/// # Errors
+/// Says in a few words why it cannot be read as `T`.
+pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Result<T, String> {
+    if !json.get().starts_with('{') {
+        return Err("it is no object".to_owned());
+    }
+    serde_json::from_str(json.get()).map_err(|error| cleaned(&error.to_string()))
 }
 
 /// The longest record: a raw document ends at 15 MiB.
@@ -44,7 +64,7 @@ pub(crate) const IDLE: Duration = Duration::from_secs(60);
 pub(crate) async fn items(
     response: Response,
     place: Where,
-) -> anyhow::Result<Pieces<Box<serde_json::value::RawValue>>> {
+) -> anyhow::Result<Pieces<Box<RawValue>>> {
     let body = body::open(response, BODY_BYTES).await?;
     Ok(Pieces::of(body, move |input, out| {
         json::split(input, &place, RECORD_BYTES, |piece, bytes| {

@@ -11,6 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Piece;
 use super::body::Body;
+use crate::record::Key;
 use crate::sink::Sink;
 
 const BUFFER: usize = 64 << 10;
@@ -33,6 +34,8 @@ pub(crate) struct Pieces<T> {
 struct Left {
     count: u64,
     first: Option<String>,
+    /// What names all of it.
+    print: String,
 }
 
 #[derive(Debug)]
@@ -111,7 +114,13 @@ impl<T: Send + 'static> Pieces<T> {
     /// One that is not to be taken, and why.
     pub(crate) fn leave_out(&mut self, why: String) {
         self.left.count += 1;
+        self.left.print = Key::of(format!("{}{why}", self.left.print)).to_string();
         self.left.first.get_or_insert(why);
+    }
+
+    /// What tells apart that which was left out; empty where that is nothing.
+    pub(crate) fn left_print(&self) -> &str {
+        &self.left.print
     }
 
     /// How many were left out up to now.
@@ -124,6 +133,7 @@ impl<T: Send + 'static> Pieces<T> {
         if let Left {
             count,
             first: Some(first),
+            ..
         } = &self.left
         {
             let more = match count {

@@ -3,24 +3,18 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
-use reqwest::header::{
-    ACCEPT_ENCODING, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
-    RETRY_AFTER,
-};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, Request, Response, StatusCode, Url};
-use serde::{Deserialize, Serialize};
 
+use super::Validators;
 use super::url::origin;
 use crate::plugin::Later;
-use crate::record::Key;
 
 const CONNECT: Duration = Duration::from_secs(20);
 const MAX_REDIRECTS: usize = 5;
 /// Whatever a source asks for, it is tried again after a day.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
-/// Longer validators are not kept.
-const MAX_VALIDATOR: usize = 1024;
 /// What is read of the body of a refusal.
 const MAX_MESSAGE: usize = 4096;
 /// What is told of it.
@@ -150,7 +144,7 @@ impl Http {
         request
             .headers_mut()
             .entry(ACCEPT_ENCODING)
-            .or_insert(reqwest::header::HeaderValue::from_static("gzip"));
+            .or_insert(HeaderValue::from_static("gzip"));
         let response = self.client.execute(request).await;
         let response = response.map_err(|error| anyhow!("{origin}: {}", cause(&error)))?;
         let status = response.status();
@@ -192,53 +186,6 @@ impl Refused {
         );
         Later { reason, wait }.into()
     }
-}
-
-/// What tells one state of a document from another (RFC 9110, 8.8), and which document they are of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Validators {
-    of: String,
-    etag: Option<String>,
-    last_modified: Option<String>,
-}
-
-impl Validators {
-    /// Those of a response to a request for the document that `of` names; `None` if it has none.
-    pub(crate) fn of(of: &str, response: &Response) -> Option<Self> {
-        let header = |name: HeaderName| {
-            let value = response.headers().get(name)?.to_str().ok()?;
-            (value.len() <= MAX_VALIDATOR).then(|| value.to_owned())
-        };
-        let (etag, last_modified) = (header(ETAG), header(LAST_MODIFIED));
-        (etag.is_some() || last_modified.is_some()).then(|| Self {
-            of: name(of),
-            etag,
-            last_modified,
-        })
-    }
-
-    /// Whether they are of the document that `of` names.
-    pub(crate) fn are_of(&self, of: &str) -> bool {
-        self.of == name(of)
-    }
-
-    /// The request's conditions, with what the source sent, to the letter.
-    fn headers(&self) -> HeaderMap {
-        let conditions = [
-            (IF_NONE_MATCH, &self.etag),
-            (IF_MODIFIED_SINCE, &self.last_modified),
-        ];
-        let conditions = conditions.into_iter().filter_map(|(name, value)| {
-            let value = value.as_deref()?.parse().ok()?;
-            Some((name, value))
-        });
-        conditions.collect()
-    }
-}
-
-/// A name of a document that says nothing of the keys in its URL.
-fn name(of: &str) -> String {
-    Key::of(of).to_string()
 }
 
 fn follow(attempt: Attempt<'_>, redirects: Redirects) -> reqwest::redirect::Action {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::feed::{self, Answer, Http, Options, Redirects, Round, Validators, Where};
+use crate::feed::{self, Answer, Http, Options, Redirects, Seen, Validators, Where};
 use crate::plugin::{Given, Next, Plugin, Setting, Source};
 use crate::record::{Batch, Key};
 use crate::sink::Sink;
@@ -179,8 +179,8 @@ impl HttpSource {
     }
 
     async fn fetch_items(&self, sink: &Sink, place: Where) -> anyhow::Result<()> {
-        let mut round = Round::new(sink).await?;
-        let answer = self.get(round.validators(&self.of)).await?;
+        let mut seen = Seen::in_last_answer(sink).await?;
+        let answer = self.get(seen.validators(&self.of)).await?;
         sink.reached();
         let Answer::New(response) = answer else {
             return Ok(());
@@ -189,18 +189,18 @@ impl HttpSource {
         let mut items = feed::items(response, place).await?;
         while let Some(group) = items.next().await? {
             let keyed = group.into_iter().map(|item| (Key::of(item.get()), item));
-            for item in round.unseen(keyed.collect()).await? {
-                round.push(String::from(Box::<str>::from(item)));
+            for item in seen.unseen(keyed.collect()).await? {
+                seen.push(feed::text(item));
             }
-            if round.is_full() {
-                round.flush().await?;
+            if seen.is_full() {
+                seen.flush().await?;
             }
             if sink.is_stopping() {
                 return Ok(());
             }
         }
         items.complain(sink);
-        round.finish(validators).await
+        seen.finish(validators).await
     }
 
     async fn fetch_whole(&self, sink: &Sink) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 mod file;
 mod http;
+mod misp_api;
 mod misp_file;
 mod openphish;
 mod phishtank;
@@ -23,6 +24,7 @@ use crate::sink::Sink;
 /// All plugins, by name.
 pub const PLUGINS: &[&dyn Plugin] = &[
     &websocket::Websocket,
+    &misp_api::MispApi,
     &misp_file::MispFile,
     &openphish::OpenPhish,
     &phishtank::PhishTank,

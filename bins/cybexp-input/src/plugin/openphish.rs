@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::feed::{self, Answer, Http, Options, Pieces, Refused, Round, Validators};
+use crate::feed::{self, Answer, Http, Options, Pieces, Refused, Seen, Validators};
 use crate::plugin::{Given, Next, Plugin, Setting, Source};
 use crate::record::Key;
 use crate::sink::Sink;
@@ -97,8 +97,8 @@ impl Source for OpenPhishSource {
     }
 
     async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
-        let mut round = Round::new(sink).await?;
-        let answer = self.get(round.validators(self.url.as_str())).await?;
+        let mut seen = Seen::in_last_answer(sink).await?;
+        let answer = self.get(seen.validators(self.url.as_str())).await?;
         sink.reached();
         let Answer::New(response) = answer else {
             return Ok(Next::Period);
@@ -111,10 +111,10 @@ impl Source for OpenPhishSource {
             let urls = read(group, &mut lines);
             any |= !urls.is_empty();
             let keyed = urls.into_iter().map(|url| (Key::of(&url), url));
-            unseen.extend(round.unseen(keyed.collect()).await?);
-            if unseen.len() >= LINES || round.is_full() {
-                push(&mut round, &mut unseen);
-                round.flush().await?;
+            unseen.extend(seen.unseen(keyed.collect()).await?);
+            if unseen.len() >= LINES || seen.is_full() {
+                push(&mut seen, &mut unseen);
+                seen.flush().await?;
             }
             if sink.is_stopping() {
                 return Ok(Next::Period);
@@ -122,9 +122,9 @@ impl Source for OpenPhishSource {
         }
         // else all that is known would be forgotten
         ensure!(any, "there is not one URL in the feed");
-        push(&mut round, &mut unseen);
+        push(&mut seen, &mut unseen);
         lines.complain(sink);
-        round.finish(validators).await?;
+        seen.finish(validators).await?;
         Ok(Next::Period)
     }
 }
@@ -179,9 +179,9 @@ fn is_url(text: &str) -> bool {
     word.is_some_and(|word| word.contains("://")) && !text.contains(char::is_control)
 }
 
-fn push(round: &mut Round<'_>, unseen: &mut Vec<String>) {
+fn push(seen: &mut Seen<'_>, unseen: &mut Vec<String>) {
     for lines in unseen.chunks(LINES) {
-        round.push(lines.join("\n"));
+        seen.push(lines.join("\n"));
     }
     unseen.clear();
 }

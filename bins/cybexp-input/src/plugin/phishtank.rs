@@ -1,8 +1,6 @@
 //! The PhishTank feed: a JSON list of all phishes that are verified and online, tens of thousands of them.
 
-use std::collections::HashSet;
-use std::mem;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cybexp_service::ConfigError;
@@ -10,14 +8,14 @@ use cybexp_service::config::Secret;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::feed::{self, Answer, Http, Options, Refused, Validators, Where};
-use crate::plugin::{Given, Next, Plugin, Setting, Source};
-use crate::record::{Batch, Key};
+use crate::feed::{self, Answer, Http, Options, Pieces, Refused, Seen, Validators, Where};
+use crate::plugin::{Given, Later, Next, Plugin, Setting, Source};
+use crate::record::Key;
 use crate::sink::Sink;
 
 const FEED: &str = "https://data.phishtank.com/data/online-valid.json.bz2";
@@ -25,13 +23,10 @@ const FEED: &str = "https://data.phishtank.com/data/online-valid.json.bz2";
 const WITH_KEY: Duration = Duration::from_secs(3600);
 /// "A few downloads per day" for those without a key.
 const WITHOUT_KEY: Duration = Duration::from_secs(6 * 3600);
-/// Those who try again at once are locked out.
+/// Those who try again at once, or ask for too much, are locked out.
 const REFUSED: Duration = Duration::from_secs(3600);
-const DAY: i64 = 24 * 3600;
-/// What was not listed for so long is forgotten, in seconds.
-const FORGET: i64 = 90 * DAY;
-/// Marks that go to disk at once, at most.
-const FULL_MARKS: usize = 10_000;
+/// What was not listed for so long would be new again.
+const REMEMBERED_DAYS: i64 = 90;
 
 /// The plugin.
 #[derive(Debug)]
@@ -160,12 +155,6 @@ struct PhishTankSource {
     least: Duration,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Cursor {
-    /// Of the last feed that was read to its end.
-    validators: Option<Validators>,
-}
-
 #[async_trait]
 impl Source for PhishTankSource {
     /// A download, for PhishTank counts every question.
@@ -183,27 +172,21 @@ impl Source for PhishTankSource {
     }
 
     async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
-        let cursor: Cursor = sink.cursor().await?.unwrap_or_default();
-        let known = cursor.validators;
-        let known = known.filter(|known| known.are_of(self.url.as_str()));
-        let answer = self.get(known.as_ref()).await?;
+        let mut seen = Seen::within(sink, REMEMBERED_DAYS).await?;
+        let answer = self.get(seen.validators(self.url.as_str())).await?;
         sink.reached();
         if let Answer::New(response) = answer {
             let validators = Validators::of(self.url.as_str(), &response);
-            let mut phishes = feed::items(response, Where::path("")).await?;
-            let mut seen = Seen::new(sink);
-            while let Some(group) = phishes.next().await? {
-                let mut keyed = Vec::with_capacity(group.len());
-                for phish in group {
-                    match key(&phish) {
-                        Some(key) => keyed.push((key, phish)),
-                        None => phishes.leave_out(format!(
-                            "{} has neither phish_id nor url",
-                            feed::cleaned(phish.get())
-                        )),
-                    }
+            let phishes = feed::items(response, Where::path("")).await;
+            let mut phishes = phishes.map_err(|error| self.later(error))?;
+            while let Some(group) = phishes.next().await.map_err(|error| self.later(error))? {
+                let keyed = named(group, &mut phishes);
+                for phish in seen.unseen(keyed).await? {
+                    seen.push(feed::text(phish));
                 }
-                seen.add(keyed).await?;
+                if seen.is_full() {
+                    seen.flush().await?;
+                }
                 if sink.is_stopping() {
                     return Ok(Next::NotBefore(self.least));
                 }
@@ -222,10 +205,40 @@ impl PhishTankSource {
         let busy = |status: StatusCode| matches!(status.as_u16(), 403 | 429 | 509);
         answer.map_err(|error| match error.downcast::<Refused>() {
             Ok(refused) if busy(refused.status) => refused.later(REFUSED),
-            Ok(refused) => refused.into(),
+            Ok(refused) => self.later(refused.into()),
             Err(error) => error,
         })
     }
+
+    /// PhishTank counts a download that failed, too.
+    fn later(&self, error: anyhow::Error) -> anyhow::Error {
+        match self.least {
+            Duration::ZERO => error,
+            _ => {
+                let reason = error.to_string();
+                let wait = REFUSED;
+                Later { reason, wait }.into()
+            }
+        }
+    }
+}
+
+/// With what names each; what has no name is left out.
+fn named(
+    group: Vec<Box<RawValue>>,
+    phishes: &mut Pieces<Box<RawValue>>,
+) -> Vec<(Key, Box<RawValue>)> {
+    let mut named = Vec::with_capacity(group.len());
+    for phish in group {
+        match key(&phish) {
+            Some(key) => named.push((key, phish)),
+            None => {
+                let shown = feed::cleaned(phish.get());
+                phishes.leave_out(format!("{shown} has neither phish_id nor url"));
+            }
+        }
+    }
+    named
 }
 
 /// What names a phish: its id, or its URL. Both may be of any type.
@@ -238,7 +251,7 @@ struct Phish<'a> {
 }
 
 fn key(phish: &RawValue) -> Option<Key> {
-    let Phish { phish_id, url } = serde_json::from_str(phish.get()).ok()?;
+    let Phish { phish_id, url } = feed::object(phish).ok()?;
     let name = |value: Option<&RawValue>| {
         let value = value?.get();
         // the same id may be a number or its text
@@ -246,53 +259,6 @@ fn key(phish: &RawValue) -> Option<Key> {
         (!matches!(text.as_str(), "" | "null")).then_some(text)
     };
     name(phish_id).or_else(|| name(url)).map(Key::of)
-}
-
-/// What is new of a feed; marked with the time at which it was listed, in Unix seconds.
-struct Seen<'a> {
-    sink: &'a Sink,
-    now: i64,
-    batch: Batch,
-    /// What is marked in the batch, which the spool does not have yet.
-    here: HashSet<Key>,
-}
-
-impl<'a> Seen<'a> {
-    fn new(sink: &'a Sink) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Self {
-            sink,
-            now: now.map_or(0, |now| now.as_secs() as i64),
-            batch: Batch::new(),
-            here: HashSet::new(),
-        }
-    }
-
-    async fn add(&mut self, phishes: Vec<(Key, Box<RawValue>)>) -> anyhow::Result<()> {
-        let keys = phishes.iter().map(|(key, _)| *key).collect();
-        let marks = self.sink.marks(keys).await?;
-        for ((key, phish), mark) in phishes.into_iter().zip(marks) {
-            // once a day is often enough to say that it is still listed
-            if mark.is_some_and(|mark| mark > self.now - DAY) || !self.here.insert(key) {
-                continue;
-            }
-            self.batch.marks.push((key, self.now));
-            if mark.is_none() {
-                self.batch.push(String::from(Box::<str>::from(phish)));
-            }
-        }
-        if self.batch.is_full() || self.batch.marks.len() >= FULL_MARKS {
-            self.here.clear();
-            self.sink.take(mem::take(&mut self.batch)).await?;
-        }
-        Ok(())
-    }
-
-    async fn finish(mut self, validators: Option<Validators>) -> anyhow::Result<()> {
-        self.batch.cursor = Some(json!(Cursor { validators }));
-        self.batch.forget_below = Some(self.now - FORGET);
-        self.sink.take(self.batch).await
-    }
 }
 
 #[cfg(test)]
@@ -308,7 +274,7 @@ mod tests {
         let url = key(r#"{"url": "https://a/"}"#);
         assert!(url.is_some() && url != id);
         assert_eq!(key(r#"{"url": "https://a/", "phish_id": null}"#), url);
-        for none in ["{}", "[]", "5", "null", r#"{"url": ""}"#] {
+        for none in ["{}", "[]", "[1, 2]", "5", "null", r#"{"url": ""}"#] {
             assert_eq!(key(none), None, "{none}");
         }
     }

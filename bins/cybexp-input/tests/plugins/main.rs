@@ -8,6 +8,7 @@
 mod file;
 mod harness;
 mod http;
+mod misp_api;
 mod misp_file;
 mod openphish;
 mod phishtank;

@@ -9,55 +9,83 @@ use serde_json::json;
 use super::Validators;
 use crate::record::{Batch, Key, Record};
 use crate::sink::Sink;
+use crate::status;
 
 /// Marks that go to disk at once, at most.
 const FULL_MARKS: usize = 10_000;
+const DAY: i64 = 24 * 3600;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Cursor {
-    /// Of the last round, be it that it did not come to its end.
+    /// The number of the last answer, be it that it was not read to its end.
+    #[serde(default)]
     round: i64,
-    /// Of the last response that was read to its end.
+    /// Of the last answer that was read to its end.
     validators: Option<Validators>,
 }
 
-/// One response of a feed. What it lists is marked with the round's number; once all of it is read, what has an older
-/// number is forgotten, and would be new again.
+/// One answer of a feed, and what is remembered of those before. What it lists is marked; what was not marked for long
+/// enough is forgotten once all of the answer is read, and would be new again.
 ///
-/// A round that did not come to its end forgets nothing, and the next one finds what it has marked.
+/// An answer that was not read to its end forgets nothing, and the next time finds what it has marked.
 #[derive(Debug)]
-pub(crate) struct Round<'a> {
+pub(crate) struct Seen<'a> {
     sink: &'a Sink,
     cursor: Cursor,
+    /// What is marked now gets this mark.
+    mark: i64,
+    /// What has a smaller one is marked again.
+    renew_below: i64,
+    /// What has a smaller one then is forgotten.
+    forget_below: i64,
     batch: Batch,
     /// What is marked in the batch, which the spool does not have yet.
     here: HashSet<Key>,
 }
 
-impl<'a> Round<'a> {
-    /// The next round.
+impl<'a> Seen<'a> {
+    /// New is what the last answer lacked. The marks are the numbers of answers.
     ///
     /// # Errors
     /// When the cursor is of another plugin.
-    pub(crate) async fn new(sink: &'a Sink) -> anyhow::Result<Self> {
+    pub(crate) async fn in_last_answer(sink: &'a Sink) -> anyhow::Result<Self> {
         let mut cursor: Cursor = sink.cursor().await?.unwrap_or_default();
         cursor.round = cursor.round.saturating_add(1);
-        Ok(Self {
-            sink,
-            cursor,
-            batch: Batch::new(),
-            here: HashSet::new(),
-        })
+        let round = cursor.round;
+        Ok(Self::new(sink, cursor, round, round, round))
     }
 
-    /// What was said of the last response, if it was of the document that `of` names.
+    /// New is what was not listed for so many days. The marks are times, in Unix seconds.
+    ///
+    /// # Errors
+    /// When the cursor is of another plugin.
+    pub(crate) async fn within(sink: &'a Sink, days: i64) -> anyhow::Result<Self> {
+        let cursor = sink.cursor().await?.unwrap_or_default();
+        let now = status::now() as i64;
+        // once a day is often enough to say that something is still listed
+        Ok(Self::new(sink, cursor, now, now - DAY, now - days * DAY))
+    }
+
+    fn new(sink: &'a Sink, cursor: Cursor, mark: i64, renew_below: i64, forget_below: i64) -> Self {
+        Self {
+            sink,
+            cursor,
+            mark,
+            renew_below,
+            forget_below,
+            batch: Batch::new(),
+            here: HashSet::new(),
+        }
+    }
+
+    /// What was said of the last answer, if it was of the document that `of` names.
     pub(crate) fn validators(&self, of: &str) -> Option<&Validators> {
         let validators = self.cursor.validators.as_ref();
         validators.filter(|validators| validators.are_of(of))
     }
 
     /// Of these, in their order, those that are new. The records made of them must be pushed before the next
-    /// [`Round::flush`].
+    /// [`Seen::flush`].
     ///
     /// # Errors
     /// When the spool cannot be read.
@@ -66,10 +94,10 @@ impl<'a> Round<'a> {
         let marks = self.sink.marks(keys).await?;
         let mut unseen = Vec::new();
         for ((key, thing), mark) in things.into_iter().zip(marks) {
-            if mark == Some(self.cursor.round) || !self.here.insert(key) {
+            if mark.is_some_and(|mark| mark >= self.renew_below) || !self.here.insert(key) {
                 continue;
             }
-            self.batch.marks.push((key, self.cursor.round));
+            self.batch.marks.push((key, self.mark));
             if mark.is_none() {
                 unseen.push(thing);
             }
@@ -98,13 +126,13 @@ impl<'a> Round<'a> {
         self.sink.take(batch).await
     }
 
-    /// The response was read to its end.
+    /// The answer was read to its end.
     ///
     /// # Errors
     /// As [`Sink::take`].
     pub(crate) async fn finish(mut self, validators: Option<Validators>) -> anyhow::Result<()> {
         self.cursor.validators = validators;
-        self.batch.forget_below = Some(self.cursor.round);
+        self.batch.forget_below = Some(self.forget_below);
         self.flush().await
     }
 }

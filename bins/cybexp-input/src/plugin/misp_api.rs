@@ -1,0 +1,287 @@
+//! The events of a MISP, through its API.
+
+mod client;
+mod event;
+mod walk;
+
+use std::collections::HashMap;
+use std::mem;
+use std::time::Duration;
+
+use anyhow::ensure;
+use async_trait::async_trait;
+use cybexp_service::ConfigError;
+use cybexp_service::config::Secret;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use self::client::Client;
+use self::event::Event;
+use self::walk::{Page, Step, Walk};
+use crate::feed::{self, Http, Options, Redirects};
+use crate::plugin::{Given, Next, Plugin, Setting, Source};
+use crate::record::{Batch, Key};
+use crate::sink::Sink;
+use crate::status::now;
+
+/// MISP puts a page together before it answers.
+const IDLE: Duration = Duration::from_secs(300);
+/// An event may be committed later than one with a greater timestamp: so much is asked for again, in seconds.
+const OVERLAP: i64 = 300;
+const LIMIT: u32 = 100;
+
+/// The plugin.
+#[derive(Debug)]
+pub(super) struct MispApi;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    url: String,
+    key: Secret,
+    #[serde(default)]
+    orgs: Vec<String>,
+    #[serde(default = "yes")]
+    verify_tls: bool,
+    #[serde(default = "limit")]
+    limit: u32,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn limit() -> u32 {
+    LIMIT
+}
+
+impl Plugin for MispApi {
+    fn name(&self) -> &'static str {
+        "misp_api"
+    }
+
+    fn about(&self) -> &'static str {
+        "the events of a MISP, each once and again when it was edited"
+    }
+
+    fn typetag(&self) -> &'static str {
+        "misp_event"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[
+            Setting {
+                name: "url",
+                required: true,
+                about: "the MISP, as a browser shows it",
+            },
+            Setting {
+                name: "key",
+                required: true,
+                about: "the authentication key of a user: the key, {\"env\": …} or {\"file\": …}",
+            },
+            Setting {
+                name: "orgs",
+                required: false,
+                about: "only events of these organisations: names, ids or UUIDs, !NAME for all but it [default: all]",
+            },
+            Setting {
+                name: "verify_tls",
+                required: false,
+                about: "whether its certificate is verified [default: true]",
+            },
+            Setting {
+                name: "limit",
+                required: false,
+                about: "events that are asked for at once [default: 100]",
+            },
+        ]
+    }
+
+    fn example(&self) -> Value {
+        json!({"url": "https://misp.example.com", "key": {"env": "MISP_KEY"}, "orgs": ["CIRCL"]})
+    }
+
+    fn period(&self) -> Option<Duration> {
+        Some(Duration::from_secs(600))
+    }
+
+    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
+        let settings: Settings = given.settings()?;
+        let mut url = feed::web_url(&settings.url).map_err(|reason| given.wrong("url", reason))?;
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        url.set_query(None);
+        if settings.limit == 0 {
+            return Err(given.wrong("limit", "must be at least 1"));
+        }
+        let key = given.secret("key", &settings.key)?;
+        let mut authorization = HeaderValue::from_str(key.expose_secret().trim())
+            .ok()
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| given.wrong("key", "is empty, or has characters that no key has"))?;
+        authorization.set_sensitive(true);
+        let headers = HeaderMap::from_iter([
+            (AUTHORIZATION, authorization),
+            (ACCEPT, HeaderValue::from_static("application/json")),
+        ]);
+        let options = Options {
+            verify_tls: settings.verify_tls,
+            redirects: Redirects::None,
+            idle: IDLE,
+            ..Options::default()
+        };
+        let of = Key::of(format!("{url} {:?}", settings.orgs)).to_string();
+        let client = Client {
+            http: Http::new(&options).map_err(|reason| given.wrong("", reason))?,
+            url,
+            key,
+            headers,
+            orgs: settings.orgs,
+            limit: settings.limit,
+        };
+        Ok(Box::new(MispSource { client, of }))
+    }
+}
+
+#[derive(Debug)]
+struct MispSource {
+    client: Client,
+    /// Which events are asked for.
+    of: String,
+}
+
+/// Up to where events are taken.
+#[derive(Debug, Serialize, Deserialize)]
+struct Cursor {
+    /// Which ones.
+    of: String,
+    /// Unix seconds.
+    timestamp: i64,
+}
+
+#[async_trait]
+impl Source for MispSource {
+    async fn check(&mut self) -> anyhow::Result<String> {
+        let version = self.client.get("servers/getVersion").await?;
+        let me = self.client.get("users/view/me").await?;
+        ensure!(
+            version["version"].is_string(),
+            "{} answers, but not as a MISP does: is settings.url that of a MISP?",
+            feed::origin(&self.client.url)
+        );
+        let text = |value: &Value| feed::cleaned(value.as_str().unwrap_or("?"));
+        Ok(format!(
+            "MISP {}, as {} of {}",
+            text(&version["version"]),
+            text(&me["User"]["email"]),
+            text(&me["Organisation"]["name"])
+        ))
+    }
+
+    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        let cursor: Option<Cursor> = sink.cursor().await?;
+        let cursor = cursor.filter(|cursor| cursor.of == self.of);
+        let last = cursor.map_or(0, |cursor| cursor.timestamp);
+        let mut walk = Walk::new(last.saturating_sub(OVERLAP).max(0), self.client.limit);
+        loop {
+            let (page, mut batch) = self.page(sink, &walk).await?;
+            if sink.is_stopping() {
+                return Ok(Next::Period);
+            }
+            if walk.must_know_order(&page) {
+                let newest = self.client.newest(walk.from).await?;
+                walk.newest(newest, &page);
+            }
+            let step = walk.after(&page);
+            let taken = match step {
+                Step::On => None,
+                Step::Taken => Some(walk.from),
+                Step::End { greatest, .. } => Some(greatest),
+            };
+            // one with a timestamp of the future must not hide those of today
+            batch.cursor = taken.map(|taken| {
+                let timestamp = taken.min(now() as i64).max(last);
+                json!(Cursor {
+                    of: self.of.clone(),
+                    timestamp
+                })
+            });
+            sink.take(batch).await?;
+            if let Step::End { stuck, .. } = step {
+                if stuck {
+                    sink.complain(&format!(
+                        "MISP gives the same {} events as every page: if it has more, they are not seen; \
+                         try a greater settings.limit",
+                        page.events
+                    ));
+                }
+                return Ok(Next::Period);
+            }
+        }
+    }
+}
+
+impl MispSource {
+    /// Reads a page. What is new is in the batch, and what did not fit there is taken already.
+    async fn page(&self, sink: &Sink, walk: &Walk) -> anyhow::Result<(Page, Batch)> {
+        let mut events = self.client.page(walk.from, walk.page).await?;
+        sink.reached();
+        let mut page = Page {
+            sorted: true,
+            ..Page::default()
+        };
+        let (mut batch, mut here) = (Batch::new(), HashMap::new());
+        let mut print = Vec::new();
+        while let Some(group) = events.next().await? {
+            let mut named = Vec::with_capacity(group.len());
+            for event in group {
+                match Event::of(event) {
+                    Ok(event) => named.push(event),
+                    Err(why) => events.leave_out(why),
+                }
+            }
+            page.events += named.len() as u64;
+            let keys = named.iter().map(|event| event.key).collect();
+            let marks = sink.marks(keys).await?;
+            for (event, mark) in named.into_iter().zip(marks) {
+                print.extend_from_slice(event.key.to_string().as_bytes());
+                page.see(event.timestamp);
+                let timestamp = event.timestamp.unwrap_or_default();
+                let mark = here.get(&event.key).copied().or(mark);
+                if mark.is_some_and(|mark| mark >= timestamp) {
+                    continue;
+                }
+                page.unseen += 1;
+                here.insert(event.key, timestamp);
+                batch.marks.push((event.key, timestamp));
+                batch.push(feed::text(event.text));
+            }
+            if batch.is_full() {
+                here.clear();
+                sink.take(mem::take(&mut batch)).await?;
+            }
+            if sink.is_stopping() {
+                break;
+            }
+        }
+        page.events += events.left_out();
+        print.extend_from_slice(events.left_print().as_bytes());
+        page.print = Some(Key::of(print));
+        events.complain(sink);
+        Ok((page, batch))
+    }
+}
+
+impl Page {
+    fn see(&mut self, timestamp: Option<i64>) {
+        let Some(timestamp) = timestamp else { return };
+        let (first, last) = self.ends.unwrap_or((timestamp, timestamp));
+        self.sorted &= last <= timestamp;
+        self.ends = Some((first, timestamp));
+        self.greatest = self.greatest.max(timestamp);
+    }
+}

@@ -1,0 +1,130 @@
+//! Asking a MISP.
+
+use anyhow::{Context, anyhow};
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::event::Event;
+use crate::feed::{self, Http, Pieces, Refused, Where};
+
+/// Events, oldest first; those of one second in a fixed order, without which pages would not fit together.
+const OLDEST_FIRST: &str = "Event.timestamp asc,Event.id asc";
+const NEWEST_FIRST: &str = "Event.timestamp desc,Event.id desc";
+
+/// A MISP, and what is asked for.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) http: Http,
+    /// With a slash at the end.
+    pub(super) url: Url,
+    pub(super) key: SecretString,
+    /// With the key.
+    pub(super) headers: HeaderMap,
+    /// Whose events; all where there is none.
+    pub(super) orgs: Vec<String>,
+    /// Events of a page.
+    pub(super) limit: u32,
+}
+
+impl Client {
+    /// A page of the events from this timestamp on.
+    pub(super) async fn page(&self, from: i64, page: u32) -> anyhow::Result<Pieces<Box<RawValue>>> {
+        self.search(from, OLDEST_FIRST, page, self.limit).await
+    }
+
+    /// The timestamp of the newest event.
+    pub(super) async fn newest(&self, from: i64) -> anyhow::Result<Option<i64>> {
+        let mut events = self.search(from, NEWEST_FIRST, 1, 1).await?;
+        let newest = events
+            .next()
+            .await?
+            .and_then(|group| group.into_iter().next());
+        Ok(newest.and_then(|event| Event::of(event).ok()?.timestamp))
+    }
+
+    async fn search(
+        &self,
+        from: i64,
+        order: &str,
+        page: u32,
+        limit: u32,
+    ) -> anyhow::Result<Pieces<Box<RawValue>>> {
+        let mut body =
+            json!({"returnFormat": "json", "limit": limit, "page": page, "order": order});
+        // some versions want a greater one, some one that is not smaller
+        if from > 1 {
+            body["timestamp"] = json!(from - 1);
+        }
+        if !self.orgs.is_empty() {
+            body["org"] = json!(self.orgs);
+        }
+        let request = self.request(Method::POST, "events/restSearch")?;
+        let response = self.send(request.json(&body)).await?;
+        feed::items(response, Where::path("response").or_top()).await
+    }
+
+    /// What a path answers, which is little.
+    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let response = self.send(self.request(Method::GET, path)?).await?;
+        let body = feed::whole(response).await?;
+        serde_json::from_slice(&body).with_context(|| {
+            let origin = feed::origin(&self.url);
+            format!("{origin} answers {path} with something that is no JSON: is settings.url that of a MISP?")
+        })
+    }
+
+    fn request(&self, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
+        let url = self.url.join(path)?;
+        Ok(self
+            .http
+            .client()
+            .request(method, url)
+            .headers(self.headers.clone()))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let response = match self.http.send(request.build()).await {
+            Ok(response) => response,
+            Err(error) => {
+                return Err(match error.downcast::<Refused>() {
+                    Ok(refused) => self.explained(&refused),
+                    Err(error) => error,
+                });
+            }
+        };
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            status => Err(anyhow!("{} answers {status}", feed::origin(&self.url))),
+        }
+    }
+
+    /// With what MISP says: `{"name": …, "message": …, "url": …}`, or `errors`.
+    fn explained(&self, refused: &Refused) -> anyhow::Error {
+        let body: Value = serde_json::from_slice(&refused.body).unwrap_or_default();
+        let message = match (&body["errors"], &body["message"], &body["name"]) {
+            (Value::Null, Value::String(text), _) | (Value::Null, _, Value::String(text)) => {
+                text.clone()
+            }
+            (Value::Null, ..) => String::new(),
+            (errors, ..) => errors.to_string(),
+        };
+        let message = message.replace(self.key.expose_secret().trim(), "***");
+        let message = match feed::cleaned(&message) {
+            message if message.is_empty() => String::new(),
+            message => format!(": {message}"),
+        };
+        match refused.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => anyhow!(
+                "{refused}{message} (is settings.key the key of a user who may read events?)"
+            ),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                anyhow!("{refused}{message} (is settings.url that of a MISP?)")
+            }
+            _ => anyhow!("{refused}{message}"),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What is read of an event.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::feed;
+use crate::record::Key;
+
+/// An event as it was sent, `{"Event": {…}}`.
+#[derive(Debug)]
+pub(super) struct Event {
+    pub(super) text: Box<RawValue>,
+    /// Its UUID, or where it lacks that or a timestamp, all of it.
+    pub(super) key: Key,
+    /// Unix seconds, of the last edit.
+    pub(super) timestamp: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Wrapped<'a> {
+    #[serde(rename = "Event", borrow)]
+    event: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    uuid: Value,
+    #[serde(default)]
+    timestamp: Value,
+}
+
+impl Event {
+    /// # Errors
+    /// Says what it is instead.
+    pub(super) fn of(text: Box<RawValue>) -> Result<Self, String> {
+        let head = feed::object(&text).and_then(|wrapped: Wrapped<'_>| feed::object(wrapped.event));
+        let Head { uuid, timestamp } =
+            head.map_err(|error| format!("{} is no event: {error}", feed::cleaned(text.get())))?;
+        // numbers are strings in most versions
+        let timestamp = match &timestamp {
+            Value::String(text) => text.trim().parse().ok(),
+            other => other.as_i64(),
+        };
+        let key = match (uuid.as_str(), timestamp) {
+            (Some(uuid), Some(_)) if !uuid.is_empty() => Key::of(uuid.to_lowercase()),
+            _ => Key::of(text.get()),
+        };
+        Ok(Self {
+            text,
+            key,
+            timestamp,
+        })
+    }
+}
