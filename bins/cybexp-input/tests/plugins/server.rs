@@ -149,8 +149,13 @@ pub(crate) async fn tls(body: &'static str) -> u16 {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-    let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/cert.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/key.pem")).unwrap();
+    let certificate =
+        CertificateDer::from_pem_slice(include_bytes!("../../../../tests/fixtures/tls/server.pem"))
+            .unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!(
+        "../../../../tests/fixtures/tls/server.key.pem"
+    ))
+    .unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
