@@ -143,7 +143,11 @@ impl Plugin for MispApi {
             orgs: settings.orgs,
             limit: settings.limit,
         };
-        Ok(Box::new(MispSource { client, of }))
+        Ok(Box::new(MispSource {
+            client,
+            of,
+            walk: None,
+        }))
     }
 }
 
@@ -152,6 +156,9 @@ struct MispSource {
     client: Client,
     /// Which events are asked for.
     of: String,
+    /// Where a fetch that failed was: the next one goes on from there, or the many pages of a server that fails now and then
+    /// would never be through.
+    walk: Option<Walk>,
 }
 
 /// Up to where events are taken.
@@ -186,8 +193,13 @@ impl Source for MispSource {
         let cursor: Option<Cursor> = sink.cursor().await?;
         let cursor = cursor.filter(|cursor| cursor.of == self.of);
         let last = cursor.map_or(0, |cursor| cursor.timestamp);
-        let mut walk = Walk::new(last.saturating_sub(OVERLAP).max(0), self.client.limit);
+        let from = last.saturating_sub(OVERLAP).max(0);
+        let mut walk = self
+            .walk
+            .take()
+            .unwrap_or_else(|| Walk::new(from, self.client.limit));
         loop {
+            self.walk = Some(walk.clone());
             let (page, mut batch) = self.page(sink, &walk).await?;
             if sink.is_stopping() {
                 return Ok(Next::Period);
@@ -212,6 +224,7 @@ impl Source for MispSource {
             });
             sink.take(batch).await?;
             if let Step::End { stuck, .. } = step {
+                self.walk = None;
                 if stuck {
                     sink.complain(&format!(
                         "MISP gives the same {} events as every page: if it has more, they are not seen; \

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::response::Response;
 use cybexp_input::plugin::Later;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::Input;
 use crate::server::{Request, Script, Server, cut, hang, ok, script, status};
@@ -326,6 +327,41 @@ async fn killed_at_every_page() {
         }
         *stop_at.lock().unwrap() = 0;
         input.fetch().await.unwrap();
+        assert_eq!(versions(&input).await, all(&misp));
+    }
+}
+
+#[tokio::test]
+async fn many_pages_of_a_server_that_fails_at_every_third() {
+    for ignores_order in [false, true] {
+        // all of them within what each fetch reads again, so that no cursor helps
+        let events = (1..=80).map(|id| (id, DAY + i64::from(id)));
+        let misp = script(Misp {
+            ignores_order,
+            ..Misp::with(events)
+        });
+        let serving = misp.clone();
+        let server = Server::start(move |request| {
+            let mut misp = serving.lock().unwrap();
+            let events = misp.page(request).join(",");
+            match misp.asked % 3 {
+                0 => cut(&format!("[{events}"), None),
+                _ => ok(format!("[{events}]")),
+            }
+        })
+        .await;
+        let input = Input::new(
+            "misp_api",
+            json!({"url": server.url("/"), "key": KEY, "limit": 9}),
+        );
+        let sink = input.sink(&CancellationToken::new()).await;
+        let mut source = input.source();
+        let mut failures = 0;
+        while source.fetch(&sink).await.is_err() {
+            failures += 1;
+            assert!(failures < 30, "it comes to an end");
+        }
+        assert!(failures > 2);
         assert_eq!(versions(&input).await, all(&misp));
     }
 }
