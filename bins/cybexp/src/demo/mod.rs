@@ -188,7 +188,11 @@ async fn submit(client: &Client, orgid: &str) -> anyhow::Result<u64> {
     };
     let posts = sample::SIGHTINGS.lines().map(|record| {
         let about = &about;
-        async move { client.submit(about, "sightings.json".to_owned(), Part::text(record)).await }
+        async move {
+            client
+                .submit(about, "sightings.json".to_owned(), Part::text(record))
+                .await
+        }
     });
     let posts = posts.collect::<FuturesUnordered<_>>();
     let posted = posts.try_collect::<Vec<()>>().await?.len();

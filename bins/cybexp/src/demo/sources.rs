@@ -42,9 +42,7 @@ impl Sources {
     pub(super) fn config(&self, orgname: &str) -> anyhow::Result<Value> {
         let logstash = format!("ws://{}/", self.logstash.local_addr()?);
         let feed = format!("http://{}/feed.txt", self.feed.local_addr()?);
-        let input = |name: &str, plugin: &str, typetag: &str, settings: Value| {
-            json!({"name": name, "plugin": plugin, "typetag": typetag, "orgid": orgname, "settings": settings})
-        };
+        let input = |name: &str, plugin: &str, typetag: &str, settings: Value| json!({"name": name, "plugin": plugin, "typetag": typetag, "orgid": orgname, "settings": settings});
         Ok(json!({"inputs": [
             input("honeypots", "file", "cowrie", json!({"path": LOG})),
             input("london", "websocket", "cowrie", json!({"url": logstash})),
