@@ -181,12 +181,10 @@ impl DatabaseSource {
     async fn connect(&self) -> anyhow::Result<(Box<dyn Connection>, Vec<String>)> {
         let connect = self.server.connect(Arc::clone(&self.select));
         let mut connection = match timeout(CONNECT, connect).await {
-            Ok(connected) => connected.with_context(|| format!("{} (settings.url)", self.server)),
-            Err(_) => Err(anyhow!(
-                "{} (settings.url): no connection within {CONNECT:?}",
-                self.server
-            )),
-        }?;
+            Ok(connected) => connected.map_err(|error| told(error.into())),
+            Err(_) => Err(anyhow!("no connection within {CONNECT:?}")),
+        }
+        .with_context(|| format!("{} (settings.url)", self.server))?;
         let columns = in_time(async { Ok(connection.columns().await?) })
             .await
             .with_context(|| format!("{}: settings.query", self.server))?;
@@ -204,7 +202,7 @@ impl DatabaseSource {
         }
         in_time(connection.choose(place))
             .await
-            .with_context(|| format!("settings.cursor: the column `{cursor}`"))?;
+            .with_context(|| self.server.to_string())?;
         Ok((connection, columns))
     }
 
@@ -240,7 +238,16 @@ impl DatabaseSource {
 
 async fn in_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     match timeout(PATIENCE, work).await {
-        Ok(done) => done,
+        Ok(done) => done.map_err(told),
         Err(_) => Err(anyhow!("no answer within {PATIENCE:?}")),
+    }
+}
+
+/// What a database says is wrong, without sqlx's words around it, which come twice.
+fn told(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<sqlx::Error>() {
+        Ok(sqlx::Error::Database(error)) => anyhow!(error.message().to_owned()),
+        Ok(error) => anyhow!(error.to_string()),
+        Err(error) => error,
     }
 }

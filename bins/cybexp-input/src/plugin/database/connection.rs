@@ -60,6 +60,9 @@ impl Select {
 pub(super) struct Row {
     /// Its cursor, as a later query can name it: a text, or of SQLite also a number.
     pub(super) at: Value,
+    /// Whether it is beyond the place where the page begins, and not at it. Only the database knows: to it, 1.0 may be 1.00,
+    /// and `a` may be `A`.
+    pub(super) beyond: bool,
     /// All of it, as JSON.
     pub(super) json: String,
 }
@@ -70,7 +73,7 @@ pub(super) trait Connection: Send {
     /// The names of the query's columns.
     async fn columns(&mut self) -> sqlx::Result<Vec<String>>;
 
-    /// Makes this column the cursor; an error if its values have no order that a query can go by.
+    /// Makes this column the cursor.
     async fn choose(&mut self, place: usize) -> anyhow::Result<()>;
 
     /// Begins a transaction, or what it has instead, that writes nothing and ends in time.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, ensure};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -15,7 +15,7 @@ use sqlx::{
     ValueRef,
 };
 
-use super::connection::{Connection, Row, Select};
+use super::connection::{Connection, ROWS, Row, Select};
 use super::{STATEMENT, json};
 
 pub(super) struct MySql {
@@ -71,13 +71,14 @@ impl Connection for MySql {
 
     async fn choose(&mut self, place: usize) -> anyhow::Result<()> {
         self.place = place;
-        match self.kind() {
-            // its text is rounded
-            "FLOAT" => bail!("is a FLOAT, which is not exact: CAST it AS DOUBLE"),
-            kind if is_number(kind) || is_text(kind) || is_time(kind) => Ok(()),
-            // ENUM has one order and another comparison; binary values are no text
-            kind => bail!("is of the type {kind}, which is no cursor: use another, or CAST it"),
-        }
+        let kind = self.kind();
+        // the text of a FLOAT is rounded, an ENUM has one order and another comparison, and binary values are no text
+        ensure!(
+            is_number(kind) || is_text(kind) || is_time(kind),
+            "settings.cursor: `{}` is of the type {kind}, which is no cursor: use another column, or CAST it",
+            self.select.cursor
+        );
+        Ok(())
     }
 
     async fn begin(&mut self) -> sqlx::Result<()> {
@@ -92,16 +93,17 @@ impl Connection for MySql {
         after: Option<&Value>,
         limit: u64,
     ) -> BoxStream<'a, anyhow::Result<Row>> {
-        let condition = match after.map(|after| literal(after, self.kind())) {
-            None => "IS NOT NULL".to_owned(),
-            Some(Some(literal)) => format!(">= {literal}"),
+        let column = self.select.column('`');
+        let (beyond, condition) = match after.map(|after| literal(after, self.kind())) {
+            None => ("1".to_owned(), "IS NOT NULL".to_owned()),
+            Some(Some(literal)) => (format!("{column} > {literal}"), format!(">= {literal}")),
             Some(None) => {
-                let error = anyhow::anyhow!("the cursor is no {}", self.kind());
+                let error = anyhow!("the cursor is no {}", self.kind());
                 return futures::stream::once(async { Err(error) }).boxed();
             }
         };
-        let column = self.select.column('`');
-        let sql = self.select.page("*", &column, &condition, limit);
+        let what = format!("{ROWS}.*, {beyond}");
+        let sql = self.select.page(&what, &column, &condition, limit);
         let place = self.place;
         let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut self.connection);
         rows.map_err(anyhow::Error::from)
@@ -162,7 +164,8 @@ fn literal(at: &Value, kind: &str) -> Option<String> {
 fn read(row: &MySqlRow, place: usize) -> anyhow::Result<Row> {
     let mut object = json::Object::new();
     let mut at = Value::Null;
-    for (number, column) in row.columns().iter().enumerate() {
+    let last = row.len().saturating_sub(1);
+    for (number, column) in row.columns()[..last].iter().enumerate() {
         if row.try_get_raw(number)?.is_null() {
             object.put(column.name(), "null");
             continue;
@@ -174,8 +177,10 @@ fn read(row: &MySqlRow, place: usize) -> anyhow::Result<Row> {
         }
         object.put(column.name(), &as_json(value, column.type_info().name()));
     }
+    let beyond: &[u8] = row.try_get_unchecked(last)?;
     Ok(Row {
         at,
+        beyond: beyond == b"1",
         json: object.finish(),
     })
 }

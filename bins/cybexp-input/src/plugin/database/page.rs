@@ -47,6 +47,8 @@ pub(super) struct Page {
     new: usize,
     new_bytes: usize,
     too_long: usize,
+    /// The last row is beyond the first ones.
+    moved: bool,
     /// There may be more.
     cut: bool,
 }
@@ -121,6 +123,7 @@ impl<'a> Walk<'a> {
         let marks = self.sink.marks(group.iter().map(|(key, _)| *key).collect());
         for ((key, row), mark) in group.drain(..).zip(marks.await?) {
             let new = mark.is_none();
+            page.moved = row.beyond;
             let fits = row.json.len() <= feed::RECORD_BYTES;
             page.new += usize::from(new);
             page.too_long += usize::from(new && !fits);
@@ -137,9 +140,7 @@ impl<'a> Walk<'a> {
 
     /// Takes what is new in a page; whether there may be more.
     pub(super) async fn take(&mut self, page: Page) -> anyhow::Result<bool> {
-        let last = page.rows.last().map(|row| row.at.clone());
-        let moved = last.is_some() && last != self.cursor.at;
-        self.limit = match moved {
+        self.limit = match page.moved {
             true => ROWS,
             false => self.limit.saturating_mul(2),
         };
@@ -150,7 +151,7 @@ impl<'a> Walk<'a> {
                 feed::RECORD_BYTES >> 20
             ));
         }
-        if page.new == 0 && !(moved && page.cut) {
+        if page.new == 0 && !(page.moved && page.cut) {
             return Ok(page.cut);
         }
         self.cursor.round = self.cursor.round.saturating_add(1);
@@ -166,8 +167,8 @@ impl<'a> Walk<'a> {
                 self.sink.take(std::mem::take(&mut batch)).await?;
             }
         }
-        // the next page can have no row of those before this one, unless this one was all the same
-        batch.forget_below = moved.then_some(self.cursor.round);
+        // the rows before this page are behind the cursor now, unless all of this page is where it was
+        batch.forget_below = page.moved.then_some(self.cursor.round);
         batch.cursor = Some(json!(self.cursor));
         self.sink.take(batch).await?;
         Ok(page.cut)

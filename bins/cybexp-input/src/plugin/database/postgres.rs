@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -10,8 +9,8 @@ use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, SqlSafeStr, Statement};
 
-use super::STATEMENT;
 use super::connection::{Connection, ROWS, Row, Select};
+use super::{STATEMENT, told};
 
 pub(super) struct Postgres {
     connection: PgConnection,
@@ -48,7 +47,9 @@ impl Connection for Postgres {
         // without running the query
         let sql = format!("SELECT pg_typeof((SELECT {column} FROM {table} LIMIT 0))::text");
         let query = sqlx::query_scalar(AssertSqlSafe(sql)).persistent(false);
-        self.kind = query.fetch_one(&mut self.connection).await?;
+        let kind = query.fetch_one(&mut self.connection).await;
+        // constants are worked out already
+        self.kind = kind.map_err(|error| told(error.into()).context("settings.query"))?;
         Ok(())
     }
 
@@ -70,12 +71,15 @@ impl Connection for Postgres {
         limit: u64,
     ) -> BoxStream<'a, anyhow::Result<Row>> {
         let column = self.select.column('"');
-        let what = format!("{column}::text, row_to_json({ROWS})::text");
         // as text, whatever type it is, and compared as what it is
-        let condition = match after {
-            Some(_) => format!(">= $1::text::{}", self.kind),
-            None => "IS NOT NULL".to_owned(),
+        let (beyond, condition) = match after {
+            Some(_) => {
+                let place = format!("$1::text::{}", self.kind);
+                (format!("{column} > {place}"), format!(">= {place}"))
+            }
+            None => ("true".to_owned(), "IS NOT NULL".to_owned()),
         };
+        let what = format!("{column}::text, {beyond}, row_to_json({ROWS})::text");
         let sql = self.select.page(&what, &column, &condition, limit);
         // a pooler may lose what is prepared
         let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
@@ -89,7 +93,8 @@ impl Connection for Postgres {
             let at: String = row.try_get(0)?;
             Ok(Row {
                 at: at.into(),
-                json: row.try_get(1).context("a row as JSON")?,
+                beyond: row.try_get(1)?,
+                json: row.try_get(2)?,
             })
         })
         .boxed()

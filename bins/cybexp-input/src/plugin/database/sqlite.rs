@@ -14,7 +14,7 @@ use sqlx::{
     ValueRef,
 };
 
-use super::connection::{Connection, Row, Select};
+use super::connection::{Connection, ROWS, Row, Select};
 use super::{STATEMENT, json};
 
 /// How long whoever writes may hold the file.
@@ -77,8 +77,12 @@ impl Connection for Sqlite {
         limit: u64,
     ) -> BoxStream<'a, anyhow::Result<Row>> {
         let column = self.select.column('"');
-        let condition = after.map_or("IS NOT NULL", |_| ">= ?");
-        let sql = self.select.page("*", &column, condition, limit);
+        let (beyond, condition) = match after {
+            Some(_) => (format!("{column} > ?1"), ">= ?1"),
+            None => ("1".to_owned(), "IS NOT NULL"),
+        };
+        let what = format!("{ROWS}.*, {beyond}");
+        let sql = self.select.page(&what, &column, condition, limit);
         let mut query = sqlx::query(AssertSqlSafe(sql));
         // SQLite compares by the type of the value, not of the column
         if let Some(after) = after {
@@ -116,7 +120,8 @@ impl Connection for Sqlite {
 fn read(row: &SqliteRow, place: usize) -> anyhow::Result<Row> {
     let mut object = json::Object::new();
     let mut at = Value::Null;
-    for (number, column) in row.columns().iter().enumerate() {
+    let last = row.len().saturating_sub(1);
+    for (number, column) in row.columns()[..last].iter().enumerate() {
         let value = row.try_get_raw(number)?;
         let kind = match value.is_null() {
             true => "NULL".to_owned(),
@@ -138,6 +143,7 @@ fn read(row: &SqliteRow, place: usize) -> anyhow::Result<Row> {
     }
     Ok(Row {
         at,
+        beyond: row.try_get_unchecked(last)?,
         json: object.finish(),
     })
 }
