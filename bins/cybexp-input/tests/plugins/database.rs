@@ -395,7 +395,7 @@ async fn a_full_spool_does_not_hold_the_file() {
 
 #[tokio::test]
 async fn killed_again_and_again() {
-    let file = File::seen();
+    let file = File::new("PRAGMA journal_mode = WAL; CREATE TABLE seen (id INTEGER, ip TEXT)");
     file.add(0..30_000, "n / 700");
     let input = file.input();
     for n in 1..=20 {
@@ -417,4 +417,14 @@ async fn a_row_that_is_too_long_is_left_out() {
         assert_eq!(ips(&input).await, ["1", "3"]);
         assert_eq!(input.now().errors, 1);
     }
+}
+
+#[tokio::test]
+#[ignore = "takes a minute"]
+async fn a_query_that_never_ends() {
+    let file = File::seen();
+    let query = "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT * FROM n";
+    let input = Input::new("database", file.settings(query, "id"));
+    let error = format!("{:#}", input.fetch().await.unwrap_err());
+    assert!(error.contains("interrupted"), "{error}");
 }

@@ -200,8 +200,16 @@ fn as_json(value: &[u8], kind: &str) -> String {
             let text = String::from_utf8_lossy(value).replacen(' ', "T", 1);
             json::string(&(text + zone))
         }
-        kind if is_number(kind) => json::verbatim(value),
+        kind if is_number(kind) => json::verbatim(unfilled(value)),
         _ => json::bytes(value),
+    }
+}
+
+/// Without the zeros of ZEROFILL, with which no number in JSON begins.
+fn unfilled(number: &[u8]) -> &[u8] {
+    match number {
+        [b'0', rest @ [b'0'..=b'9', ..]] => unfilled(rest),
+        _ => number,
     }
 }
 
@@ -235,6 +243,9 @@ mod tests {
             "12345678901234567890.10"
         );
         assert_eq!(as_json(b"1", "BOOLEAN"), "1");
+        for (filled, number) in [("007", "7"), ("000", "0"), ("00.50", "0.50"), ("-5", "-5")] {
+            assert_eq!(as_json(filled.as_bytes(), "DECIMAL"), number);
+        }
         assert_eq!(as_json(b"\x01\x02", "BIT"), "258");
         let time = b"2026-11-21 10:00:00.5";
         assert_eq!(as_json(time, "TIMESTAMP"), r#""2026-11-21T10:00:00.5Z""#);

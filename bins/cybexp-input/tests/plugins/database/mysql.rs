@@ -28,7 +28,7 @@ async fn rows_of_mysql() {
             (18446744073709551614, 7, 12345678901234567890.1234567890, 0.1, '2026-11-21 10:00:00.5', '2026-11-21 12:00',
              '2026-11-21', '-12:00:01', 2026, x'ff00', 'ü\"', 'zzz', 1.5, 258, 1),
             (18446744073709551615, 8, 12345678901234567890.1234567891, 1e300, '2026-11-21 10:00:00.6', '2026-11-21 12:01',
-             '2026-11-22', '12:00:01', 2027, NULL, 'v', NULL, NULL, NULL, NULL)",
+             '2026-11-22', '12:00:01', 2027, NULL, 'z', NULL, NULL, NULL, NULL)",
     )
     .await;
     let input = |query: &str, cursor: &str| {
@@ -37,8 +37,8 @@ async fn rows_of_mysql() {
             json!({"url": url, "query": query, "cursor": cursor}),
         )
     };
-    let first = r#"{"id":18446744073709551614,"z":"000007","n":12345678901234567890.1234567890,"f":0.1,"at":"2026-11-21T10:00:00.500000Z","local":"2026-11-21T12:00:00","d":"2026-11-21","t":"-12:00:01","y":2026,"b":"\\xff00","s":"ü\"","e":"zzz","g":1.5,"k":258,"a `b":1}"#;
-    let second = r#"{"id":18446744073709551615,"z":"000008","n":12345678901234567890.1234567891,"f":1e300,"at":"2026-11-21T10:00:00.600000Z","local":"2026-11-21T12:01:00","d":"2026-11-22","t":"12:00:01","y":2027,"b":null,"s":"v","e":null,"g":null,"k":null,"a `b":null}"#;
+    let first = r#"{"id":18446744073709551614,"z":7,"n":12345678901234567890.1234567890,"f":0.1,"at":"2026-11-21T10:00:00.500000Z","local":"2026-11-21T12:00:00","d":"2026-11-21","t":"-12:00:01","y":2026,"b":"\\xff00","s":"ü\"","e":"zzz","g":1.5,"k":258,"a `b":1}"#;
+    let second = r#"{"id":18446744073709551615,"z":8,"n":12345678901234567890.1234567891,"f":1e300,"at":"2026-11-21T10:00:00.600000Z","local":"2026-11-21T12:01:00","d":"2026-11-22","t":"12:00:01","y":2027,"b":null,"s":"z","e":null,"g":null,"k":null,"a `b":null}"#;
     for cursor in ["id", "z", "n", "f", "at", "local", "d", "t", "y", "s"] {
         let input = input("SELECT * FROM cybexp_types;", cursor);
         for _ in 0..2 {
@@ -61,6 +61,27 @@ async fn rows_of_mysql() {
     }
     let error = input("SELECT * FROM nowhere", "id").source().check().await;
     assert!(format!("{:#}", error.unwrap_err()).contains("settings.query"));
+
+    let (_, server) = url.rsplit_once('@').unwrap();
+    let wrong = json!({"url": format!("mysql://u:wrong1@{server}"), "query": "SELECT 1 AS id", "cursor": "id"});
+    let error = Input::new("database", wrong).source().check().await;
+    let error = format!("{:#}", error.unwrap_err());
+    assert!(
+        error.contains("settings.url") && !error.contains("wrong1"),
+        "{error}"
+    );
+    // a minute, which MySQL and MariaDB call otherwise
+    let version: String = sqlx::query_scalar("SELECT VERSION()")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    let (limit, minute) = match version.contains("MariaDB") {
+        true => ("@@max_statement_time", "60.000000"),
+        false => ("@@max_execution_time", "60000"),
+    };
+    let limited = input(&format!("SELECT {limit} AS id"), "id");
+    limited.fetch().await.unwrap();
+    assert_eq!(limited.taken().await, [format!("{{\"id\":{minute}}}")]);
 
     // a text by which upper and lower case are the same, and many rows that share it
     run(

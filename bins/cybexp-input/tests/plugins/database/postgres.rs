@@ -321,6 +321,10 @@ async fn what_is_wrong_is_said_without_the_password() {
     )
     .await;
 
+    let input = server.input("SELECT current_setting('statement_timeout') AS id", "id");
+    input.fetch().await.unwrap();
+    assert_eq!(input.taken().await, [r#"{"id":"1min"}"#]);
+
     // what writes is refused, when it comes to it
     let input = server.input("SELECT nextval('s') AS id", "id");
     let error = format!("{:#}", input.fetch().await.unwrap_err());
