@@ -208,7 +208,7 @@ fn as_json(value: &[u8], kind: &str) -> String {
 /// Without the zeros of ZEROFILL, with which no number in JSON begins.
 fn unfilled(number: &[u8]) -> &[u8] {
     match number {
-        [b'0', rest @ [b'0'..=b'9', ..]] => unfilled(rest),
+        [b'0', b'0'..=b'9', ..] => unfilled(&number[1..]),
         _ => number,
     }
 }
