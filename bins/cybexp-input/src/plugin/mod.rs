@@ -1,5 +1,6 @@
 //! The kinds of sources: one file each, and a line in [`PLUGINS`].
 
+mod database;
 mod file;
 mod http;
 mod misp_api;
@@ -31,6 +32,7 @@ pub const PLUGINS: &[&dyn Plugin] = &[
     &file::File,
     &syslog::Syslog,
     &http::HttpPlugin,
+    &database::Database,
 ];
 
 /// The plugin of this name.

@@ -5,6 +5,7 @@
     reason = "clippy sees helpers of a test as no test"
 )]
 
+mod database;
 mod file;
 mod harness;
 mod http;

@@ -1,0 +1,253 @@
+//! `database`: the rows of a query, by a column that only grows.
+//!
+//! A fetch reads pages: the rows at and after the cursor, in its order. The rows of the last page are remembered, so those
+//! that share the value of the cursor are neither lost nor taken twice. What is committed behind the cursor is never seen: a
+//! number from a sequence whose transaction ends after that of a later one, a clock that was set back. No row says that it
+//! is missing, so only the query can help: by leaving out what is too young to be settled.
+
+mod connection;
+mod json;
+mod mysql;
+mod page;
+mod postgres;
+mod sqlite;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, ensure};
+use async_trait::async_trait;
+use cybexp_service::ConfigError;
+use cybexp_service::config::Secret;
+use futures::TryStreamExt;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use tracing::debug;
+
+use crate::plugin::{Given, Next, Plugin, Setting, Source};
+use crate::sink::Sink;
+use connection::{Connection, Select, Server};
+use page::Walk;
+
+/// A name, a connection, TLS and a password.
+const CONNECT: Duration = Duration::from_secs(20);
+/// What the server is told that a statement may take.
+const STATEMENT: Duration = Duration::from_secs(60);
+/// When a server is held to be gone that should have given up by itself.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The plugin.
+#[derive(Debug)]
+pub(super) struct Database;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    url: Secret,
+    query: String,
+    cursor: String,
+    from: Option<Value>,
+}
+
+impl Plugin for Database {
+    fn name(&self) -> &'static str {
+        "database"
+    }
+
+    fn about(&self) -> &'static str {
+        "the rows of a PostgreSQL, MySQL or SQLite query, after a cursor column"
+    }
+
+    fn typetag(&self) -> &'static str {
+        "sighting"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[
+            Setting {
+                name: "url",
+                required: true,
+                about: "postgres://, mysql:// or sqlite:PATH, relative to the configuration file; {\"env\": …} or {\"file\": …} \
+                        where it holds a password",
+            },
+            Setting {
+                name: "query",
+                required: true,
+                about: "a SELECT without LIMIT; each of its rows is a record, a JSON object",
+            },
+            Setting {
+                name: "cursor",
+                required: true,
+                about: "the column of its result that only grows, such as a serial number or the time of a change; it should \
+                        have an index, and few rows in which it is equal; rows in which it is NULL are never taken",
+            },
+            Setting {
+                name: "from",
+                required: false,
+                about: "the first value of that column that is taken, a text or number [default: all there are]",
+            },
+        ]
+    }
+
+    fn example(&self) -> Value {
+        json!({
+            "url": {"env": "SIGHTINGS_URL"},
+            "query": "SELECT id, seen_at, ip FROM sightings",
+            "cursor": "id",
+        })
+    }
+
+    fn period(&self) -> Option<Duration> {
+        Some(Duration::from_secs(60))
+    }
+
+    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
+        let settings: Settings = given.settings()?;
+        let url = given.secret("url", &settings.url)?;
+        let server = Server::parse(url.expose_secret(), |path| given.path(path))
+            .map_err(|reason| given.wrong("url", reason))?;
+        let query = settings.query.trim().trim_end_matches(';').trim_end();
+        if query.is_empty() {
+            return Err(given.wrong("query", "is empty"));
+        }
+        if settings.cursor.is_empty() {
+            return Err(given.wrong("cursor", "is empty"));
+        }
+        if let Some(from) = &settings.from
+            && !(from.is_number() || from.is_string())
+        {
+            return Err(given.wrong("from", "must be a text or a number"));
+        }
+        Ok(Box::new(DatabaseSource {
+            server,
+            select: Arc::new(Select {
+                query: query.to_owned(),
+                cursor: settings.cursor,
+            }),
+            from: settings.from,
+            asked_for_nulls: false,
+        }))
+    }
+}
+
+struct DatabaseSource {
+    server: Server,
+    select: Arc<Select>,
+    from: Option<Value>,
+    asked_for_nulls: bool,
+}
+
+#[async_trait]
+impl Source for DatabaseSource {
+    async fn check(&mut self) -> anyhow::Result<String> {
+        let (mut connection, columns) = self.connect().await?;
+        connection.begin().await?;
+        // no row, but all that can be wrong before the first one
+        let none: Vec<_> = in_time(connection.rows(self.from.as_ref(), 0).try_collect())
+            .await
+            .with_context(|| self.reading(self.from.as_ref()))?;
+        debug_assert!(none.is_empty());
+        connection.close().await;
+        Ok(format!("{}, columns {}", self.server, columns.join(", ")))
+    }
+
+    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        let (mut connection, _) = self.connect().await?;
+        sink.reached();
+        let mut walk = Walk::begin(sink, &self.select.cursor, self.from.clone()).await?;
+        loop {
+            let page = tokio::select! {
+                page = in_time(walk.read(&mut *connection)) => {
+                    page.with_context(|| self.reading(walk.after()))?
+                }
+                () = sink.stopping() => return Ok(Next::Period),
+            };
+            // no transaction is open while this waits for room
+            if !walk.take(page).await? || sink.is_stopping() {
+                break;
+            }
+        }
+        self.look_for_nulls(&mut *connection, sink).await;
+        connection.close().await;
+        Ok(Next::Period)
+    }
+}
+
+impl DatabaseSource {
+    /// A connection, and the columns of the query, among which the cursor is.
+    async fn connect(&self) -> anyhow::Result<(Box<dyn Connection>, Vec<String>)> {
+        let connect = self.server.connect(Arc::clone(&self.select));
+        let mut connection = match timeout(CONNECT, connect).await {
+            Ok(connected) => connected.map_err(|error| told(error.into())),
+            Err(_) => Err(anyhow!("no connection within {CONNECT:?}")),
+        }
+        .with_context(|| format!("{} (settings.url)", self.server))?;
+        let columns = in_time(async { Ok(connection.columns().await?) })
+            .await
+            .with_context(|| format!("{}: settings.query", self.server))?;
+        let cursor = &self.select.cursor;
+        let listed = columns.join(", ");
+        let mut places = (0..columns.len()).filter(|&place| columns[place] == *cursor);
+        let place = places.next().ok_or_else(|| {
+            anyhow!("settings.cursor: the query has no column `{cursor}`; it has {listed}")
+        })?;
+        for (place, column) in columns.iter().enumerate() {
+            ensure!(
+                !columns[..place].contains(column),
+                "settings.query: two columns are called `{column}`: name one of them otherwise, with AS"
+            );
+        }
+        in_time(connection.choose(place))
+            .await
+            .with_context(|| self.server.to_string())?;
+        Ok((connection, columns))
+    }
+
+    fn reading(&self, after: Option<&Value>) -> String {
+        let after = after.map(|after| format!(" from {after} of `{}` on", self.select.cursor));
+        format!(
+            "{}: settings.query{}",
+            self.server,
+            after.unwrap_or_default()
+        )
+    }
+
+    /// Says once that there are rows which no cursor reaches.
+    async fn look_for_nulls(&mut self, connection: &mut dyn Connection, sink: &Sink) {
+        if std::mem::replace(&mut self.asked_for_nulls, true) {
+            return;
+        }
+        // without an index it may take longer than a statement may, and that is no failure
+        match in_time(connection.any_null()).await {
+            Ok(false) => {}
+            Ok(true) => sink.complain(&format!(
+                "there are rows whose `{}` (settings.cursor) is NULL: they are never taken",
+                self.select.cursor
+            )),
+            Err(error) => debug!(
+                input = sink.name(),
+                error = format!("{error:#}"),
+                "nobody knows whether there are NULLs"
+            ),
+        }
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    match timeout(PATIENCE, work).await {
+        Ok(done) => done.map_err(told),
+        Err(_) => Err(anyhow!("no answer within {PATIENCE:?}")),
+    }
+}
+
+/// What a database says is wrong, without sqlx's words around it, which come twice.
+fn told(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<sqlx::Error>() {
+        Ok(sqlx::Error::Database(error)) => anyhow!(error.message().to_owned()),
+        Ok(error) => anyhow!(error.to_string()),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,210 @@
+//! What the three kinds of databases have in common.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use serde_json::Value;
+use sqlx::ConnectOptions;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use url::Url;
+
+use super::mysql::MySql;
+use super::postgres::Postgres;
+use super::sqlite::Sqlite;
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct Select {
+    pub(super) query: String,
+    pub(super) cursor: String,
+}
+
+/// A name that no column has: PostgreSQL would take the column.
+pub(super) const ROWS: &str = "cybexp_rows";
+
+impl Select {
+    /// The query as a table, on lines of its own because it may end in a comment.
+    pub(super) fn table(&self) -> String {
+        format!("(\n{}\n) AS {ROWS}", self.query)
+    }
+
+    /// The cursor column, in quotes of this kind. With the table's name: SQLite takes what is no column for a text.
+    pub(super) fn column(&self, quote: char) -> String {
+        let doubled = self.cursor.replace(quote, &format!("{quote}{quote}"));
+        format!("{ROWS}.{quote}{doubled}{quote}")
+    }
+
+    /// Up to `limit` rows that meet the condition, in the order of the cursor.
+    pub(super) fn page(&self, what: &str, column: &str, condition: &str, limit: u64) -> String {
+        let table = self.table();
+        format!(
+            "SELECT {what} FROM {table} WHERE {column} {condition} ORDER BY {column} LIMIT {limit}"
+        )
+    }
+
+    /// One row if there is one without a cursor.
+    pub(super) fn nulls(&self, column: &str) -> String {
+        let table = self.table();
+        format!("SELECT 1 FROM {table} WHERE {column} IS NULL LIMIT 1")
+    }
+}
+
+/// A row of the query.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Its cursor, as a later query can name it: a text, or of SQLite also a number.
+    pub(super) at: Value,
+    /// Whether it is beyond the place where the page begins, and not at it. Only the database knows: to it, 1.0 may be 1.00,
+    /// and `a` may be `A`.
+    pub(super) beyond: bool,
+    /// All of it, as JSON.
+    pub(super) json: String,
+}
+
+/// A connection to a database. Whatever fails in it, it is not used again.
+#[async_trait]
+pub(super) trait Connection: Send {
+    /// The names of the query's columns.
+    async fn columns(&mut self) -> sqlx::Result<Vec<String>>;
+
+    /// Makes this column the cursor.
+    async fn choose(&mut self, place: usize) -> anyhow::Result<()>;
+
+    /// Begins a transaction, or what it has instead, that writes nothing and ends in time.
+    async fn begin(&mut self) -> sqlx::Result<()>;
+
+    /// Up to `limit` rows at and after this place, in the order of the cursor.
+    fn rows<'a>(
+        &'a mut self,
+        after: Option<&Value>,
+        limit: u64,
+    ) -> BoxStream<'a, anyhow::Result<Row>>;
+
+    /// Ends what was begun.
+    async fn end(&mut self) -> sqlx::Result<()>;
+
+    /// Whether there are rows whose cursor is NULL.
+    async fn any_null(&mut self) -> anyhow::Result<bool>;
+
+    /// Says farewell.
+    async fn close(self: Box<Self>);
+}
+
+/// Where a database is, and how to enter it. What is shown of it is no secret.
+#[derive(Clone)]
+pub(super) enum Server {
+    Postgres(Box<PgConnectOptions>),
+    MySql(Box<MySqlConnectOptions>),
+    Sqlite(Box<SqliteConnectOptions>),
+}
+
+/// What a URL may say after the `?`. sqlx would log whatever else there is, and it may be half of a password.
+const PARAMETERS: [&str; 14] = [
+    "application_name",
+    "charset",
+    "collation",
+    "dbname",
+    "host",
+    "options",
+    "port",
+    "socket",
+    "ssl-ca",
+    "ssl-mode",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+];
+
+impl Server {
+    /// Reads a URL; `place` says where a relative path is. The error does not repeat the URL.
+    pub(super) fn parse(url: &str, place: impl Fn(&Path) -> PathBuf) -> Result<Self, String> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            "postgres" | "postgresql" => {
+                let options: PgConnectOptions = parse(url)?;
+                Ok(Self::Postgres(Box::new(
+                    options.disable_statement_logging(),
+                )))
+            }
+            "mysql" | "mariadb" => {
+                let options: MySqlConnectOptions = parse(url)?;
+                // the query is to mean what it means elsewhere
+                let options = options
+                    .pipes_as_concat(false)
+                    .no_engine_substitution(false)
+                    .disable_statement_logging();
+                Ok(Self::MySql(Box::new(options)))
+            }
+            "sqlite" => {
+                let options = SqliteConnectOptions::from_str(url).map_err(|e| e.to_string())?;
+                let path = options.get_filename().to_owned();
+                let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+                if path.as_os_str().is_empty() || in_memory {
+                    return Err("must name a file".to_owned());
+                }
+                let options = options
+                    .filename(place(&path))
+                    .create_if_missing(false)
+                    .read_only(true)
+                    .disable_statement_logging();
+                Ok(Self::Sqlite(Box::new(options)))
+            }
+            _ => Err("must begin with postgres://, mysql:// or sqlite:".to_owned()),
+        }
+    }
+
+    pub(super) async fn connect(&self, select: Arc<Select>) -> sqlx::Result<Box<dyn Connection>> {
+        Ok(match self {
+            Self::Postgres(options) => Box::new(Postgres::connect(options, select).await?),
+            Self::MySql(options) => Box::new(MySql::connect(options, select).await?),
+            Self::Sqlite(options) => Box::new(Sqlite::connect(options, select).await?),
+        })
+    }
+}
+
+fn parse<T: FromStr<Err = sqlx::Error>>(url: &str) -> Result<T, String> {
+    const ENCODE: &str = "special characters of a password must be percent-encoded";
+    let parsed = Url::parse(url).map_err(|error| format!("{error}; {ENCODE}"))?;
+    let known = |name: &str| PARAMETERS.contains(&name);
+    if parsed.fragment().is_some() || !parsed.query_pairs().all(|(name, _)| known(&name)) {
+        return Err(format!(
+            "has parameters other than {}; {ENCODE}",
+            PARAMETERS.join(", ")
+        ));
+    }
+    url.parse().map_err(|error: sqlx::Error| error.to_string())
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Postgres(options) => {
+                match options.get_socket() {
+                    Some(socket) => write!(f, "postgres:{}", socket.display())?,
+                    None => write!(
+                        f,
+                        "postgres://{}:{}",
+                        options.get_host(),
+                        options.get_port()
+                    )?,
+                }
+                write!(f, "/{}", options.get_database().unwrap_or_default())
+            }
+            Self::MySql(options) => {
+                match options.get_socket() {
+                    Some(socket) => write!(f, "mysql:{}", socket.display())?,
+                    None => write!(f, "mysql://{}:{}", options.get_host(), options.get_port())?,
+                }
+                write!(f, "/{}", options.get_database().unwrap_or_default())
+            }
+            Self::Sqlite(options) => write!(f, "sqlite:{}", options.get_filename().display()),
+        }
+    }
+}

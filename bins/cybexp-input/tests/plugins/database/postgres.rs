@@ -1,0 +1,339 @@
+//! A PostgreSQL of the test's own. Without one on the machine, these tests say so and pass.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions};
+use tempfile::TempDir;
+
+use super::{ips, named, sorted};
+use crate::harness::Input;
+
+const PASSWORD: &str = "hunter2";
+
+struct Server {
+    port: u16,
+    process: Child,
+    owner: PgConnection,
+    _folder: TempDir,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // a fast end, in which its children end, too
+        let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap());
+        let _ = kill(pid, Signal::SIGINT);
+        let _ = self.process.wait();
+    }
+}
+
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let folders = versions.flatten().map(|version| version.path().join("bin"));
+    folders
+        .filter(|folder| folder.join("initdb").exists())
+        .max()
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// A program of PostgreSQL's, which does not run as root. It ends with the test.
+fn command(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "INT"]);
+    if is_root() {
+        command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]);
+    }
+    command.arg(program).current_dir("/").stdout(Stdio::null());
+    command
+}
+
+impl Server {
+    async fn start() -> Option<Self> {
+        let Some(programs) = programs() else {
+            eprintln!("skipped: there is no /usr/lib/postgresql/*/bin/initdb");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let (data, password) = (folder.path().join("data"), folder.path().join("password"));
+        fs::create_dir(&data).unwrap();
+        fs::write(&password, PASSWORD).unwrap();
+        if is_root() {
+            let mut chown = Command::new("chown");
+            assert!(chown.arg("nobody").arg(&data).status().unwrap().success());
+        }
+        let mut initdb = command(&programs.join("initdb"));
+        initdb.args([
+            "--username",
+            "owner",
+            "--auth",
+            "scram-sha-256",
+            "--no-sync",
+        ]);
+        initdb.args(["--encoding", "UTF8", "--locale", "C.UTF-8"]);
+        initdb
+            .arg("--pwfile")
+            .arg(password)
+            .arg("--pgdata")
+            .arg(&data);
+        assert!(initdb.status().unwrap().success());
+
+        let [port] = cybexp_testkit::free_ports();
+        let mut postgres = command(&programs.join("postgres"));
+        postgres
+            .arg("-D")
+            .arg(&data)
+            .arg("-p")
+            .arg(port.to_string());
+        for option in [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=off",
+        ] {
+            postgres.args(["-c", option]);
+        }
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let process = postgres.stderr(log).spawn().unwrap();
+        let options = PgConnectOptions::new_without_pgpass();
+        let options = options.host("127.0.0.1").port(port).username("owner");
+        let options = options.password(PASSWORD).database("postgres");
+        let patience = std::time::Instant::now();
+        let owner = loop {
+            match options.connect().await {
+                Ok(owner) => break owner,
+                Err(error) => assert!(patience.elapsed().as_secs() < 60, "{error}"),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        };
+        Some(Self {
+            port,
+            process,
+            owner,
+            _folder: folder,
+        })
+    }
+
+    async fn run(&mut self, sql: &str) {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        sql.execute(&mut self.owner).await.unwrap();
+    }
+
+    fn url(&self, password: &str) -> String {
+        format!(
+            "postgres://owner:{password}@127.0.0.1:{}/postgres",
+            self.port
+        )
+    }
+
+    fn settings(&self, query: &str, cursor: &str) -> Value {
+        json!({"url": self.url(PASSWORD), "query": query, "cursor": cursor})
+    }
+
+    fn input(&self, query: &str, cursor: &str) -> Input {
+        Input::new("database", self.settings(query, cursor))
+    }
+}
+
+#[tokio::test]
+async fn rows_as_postgresql_writes_them() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    server
+        .run(
+            "ALTER DATABASE postgres SET DateStyle = 'SQL, DMY';
+             CREATE TYPE mood AS ENUM ('zzz', 'aaa');
+             CREATE TABLE t (
+                id bigint, n numeric, f float8, at timestamptz, local timestamp, d date, b bytea, j jsonb, a text[], ip inet,
+                u uuid, m mood, q text, \"cybexp \"\"x\" bool);
+             INSERT INTO t VALUES
+                (9223372036854775806, 12345678901234567890.1234567890, 0.1, '2026-11-21 12:00:00.123456+02', '2026-11-21 12:00',
+                 '2026-11-21', '\\xff00', '{\"b\": 1.10}', '{a,NULL}', '10.0.0.0/8', '00000000-0000-0000-0000-000000000001',
+                 'zzz', 'ü\"', true),
+                (9223372036854775807, 'NaN', 'Infinity', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'aaa', NULL, NULL)",
+        )
+        .await;
+    let first = r#"{"id":9223372036854775806,"n":12345678901234567890.1234567890,"f":0.1,"at":"2026-11-21T10:00:00.123456+00:00","local":"2026-11-21T12:00:00","d":"2026-11-21","b":"\\xff00","j":{"b": 1.10},"a":["a",null],"ip":"10.0.0.0/8","u":"00000000-0000-0000-0000-000000000001","m":"zzz","q":"ü\"","cybexp \"x":true}"#;
+    let second = r#"{"id":9223372036854775807,"n":"NaN","f":"Infinity","at":null,"local":null,"d":null,"b":null,"j":null,"a":null,"ip":null,"u":null,"m":"aaa","q":null,"cybexp \"x":null}"#;
+    // by each type that has an order; the cursor comes back from the spool for the second fetch
+    for cursor in ["id", "n", "f", "m"] {
+        let input = server.input("SELECT * FROM t; ", cursor);
+        for _ in 0..2 {
+            input.fetch().await.unwrap();
+            assert_eq!(input.taken().await, [first, second], "by {cursor}");
+        }
+    }
+    for cursor in [
+        "at",
+        "local",
+        "d",
+        "b",
+        "j",
+        "a",
+        "ip",
+        "u",
+        "q",
+        "cybexp \"x",
+    ] {
+        let input = server.input("TABLE t -- all", cursor);
+        for _ in 0..2 {
+            input.fetch().await.unwrap();
+            assert_eq!(input.taken().await, [first], "by {cursor}");
+            let error = input.now().last_error.unwrap();
+            assert!(error.contains("is NULL"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn grows_with_equal_cursors() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    server
+        .run("CREATE TABLE seen (at timestamptz, n numeric, ip text)")
+        .await;
+    let query = "WITH all_of_it AS (SELECT * FROM seen) SELECT * FROM all_of_it ORDER BY ip";
+    let (by_time, by_number) = (server.input(query, "at"), server.input(query, "n"));
+    let add = |from: u32, to: u32, at: &str| {
+        format!(
+            "INSERT INTO seen SELECT timestamptz '2026-11-21' + interval '1 microsecond' * {at}, {at}, 'ip' || n
+             FROM generate_series({from}, {to} - 1) AS n"
+        )
+    };
+    let mut all = 0;
+    for (rows, at) in [
+        (5, "n"),
+        (1500, "n"),
+        (7000, "8000"),
+        (10, "8000.0"),
+        (3000, "n"),
+        (0, "n"),
+    ] {
+        server.run(&add(all, all + rows, at)).await;
+        all += rows;
+        for input in [&by_time, &by_number] {
+            input.fetch().await.unwrap();
+            assert!(sorted(ips(input).await) == sorted(named(0..all)));
+        }
+    }
+    // of the same value, but not written alike
+    server.run("INSERT INTO seen VALUES (NULL, 1e6, 'a'), (NULL, 1000000.00, 'b'), (NULL, 1000000.0, 'c')").await;
+    for _ in 0..3 {
+        by_number.fetch().await.unwrap();
+        assert_eq!(ips(&by_number).await.len(), all as usize + 3);
+    }
+    // killed inside of a fetch
+    let input = server.input(query, "at");
+    for n in 1..=10 {
+        let running = input.start().await;
+        tokio::time::sleep(std::time::Duration::from_millis(n * 20)).await;
+        running.kill().await;
+    }
+    input.fetch().await.unwrap();
+    assert!(sorted(ips(&input).await) == sorted(named(0..all)));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_without_the_password() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    server
+        .run("CREATE TABLE seen (id int, ip text); CREATE SEQUENCE s")
+        .await;
+    let place = format!("postgres://127.0.0.1:{}/postgres", server.port);
+    let fine = server
+        .input("SELECT * FROM seen", "id")
+        .source()
+        .check()
+        .await
+        .unwrap();
+    assert_eq!(fine, format!("{place}, columns id, ip"));
+    let wrong = async |settings: Value, parts: &[&str]| {
+        let error = Input::new("database", settings.clone())
+            .source()
+            .check()
+            .await
+            .unwrap_err();
+        let error = format!("{error:#}");
+        for part in parts {
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(
+            !error.contains(PASSWORD) && !error.contains("wrong1"),
+            "{error}"
+        );
+        let fetched = Input::new("database", settings).fetch().await.unwrap_err();
+        assert_eq!(format!("{fetched:#}"), error);
+    };
+    let query = |query: &str| server.settings(query, "id");
+    let mut settings = query("SELECT * FROM seen");
+    settings["url"] = server.url("wrong1").into();
+    wrong(
+        settings,
+        &[&place, "settings.url", "password authentication failed"],
+    )
+    .await;
+    wrong(
+        query("SELECT * FROM sen"),
+        &[&place, "settings.query", "\"sen\" does not exist"],
+    )
+    .await;
+    wrong(
+        query("SELECT 1) AS x; DROP TABLE seen; SELECT * FROM (SELECT 1"),
+        &["settings.query"],
+    )
+    .await;
+    wrong(
+        query("SELECT ip FROM seen"),
+        &["settings.cursor", "no column `id`; it has ip"],
+    )
+    .await;
+    wrong(
+        query("SELECT id, ip, ip FROM seen"),
+        &["settings.query", "two columns are called `ip`"],
+    )
+    .await;
+    wrong(query("SELECT json '1' AS id"), &["settings.query", "json"]).await;
+    wrong(
+        query("SELECT 1 / 0 AS id"),
+        &["settings.query", "division by zero"],
+    )
+    .await;
+    let mut settings = query("SELECT * FROM seen");
+    settings["from"] = "x".into();
+    wrong(
+        settings,
+        &[
+            "from \"x\" of `id`",
+            "invalid input syntax for type integer",
+        ],
+    )
+    .await;
+
+    let input = server.input("SELECT current_setting('statement_timeout') AS id", "id");
+    input.fetch().await.unwrap();
+    assert_eq!(input.taken().await, [r#"{"id":"1min"}"#]);
+
+    // what writes is refused, when it comes to it
+    let input = server.input("SELECT nextval('s') AS id", "id");
+    let error = format!("{:#}", input.fetch().await.unwrap_err());
+    assert!(error.contains("read-only transaction"), "{error}");
+    let input = Input::new("database", server.settings("SELECT * FROM seen", "id"));
+    drop(server);
+    let error = format!("{:#}", input.fetch().await.unwrap_err());
+    assert!(
+        error.contains("settings.url") && error.contains("refused"),
+        "{error}"
+    );
+}
