@@ -214,7 +214,11 @@ async fn what_another_server_had_for_long_is_found_within_a_day() {
     cursor["swept"] = json!(DAY);
     let mut batch = Batch::new();
     batch.cursor = Some(cursor);
-    input.spool.put(id, &std::sync::Arc::new(batch)).await.unwrap();
+    input
+        .spool
+        .put(id, &std::sync::Arc::new(batch))
+        .await
+        .unwrap();
     server.requests();
     input.fetch().await.unwrap();
     assert_eq!(versions(&input).await, all(&misp));

@@ -34,7 +34,11 @@ pub(crate) async fn all(folder: &Path, records: usize) -> Vec<Box<dyn Offer>> {
         Box::new(Socket::new(records).await),
     ];
     all.extend(feeds::all(records).await);
-    all.retain(|offer| cybexp_input::plugin::find(offer.plugin()).is_some());
+    let offered = |plugin: &str| all.iter().any(|offer| offer.plugin() == plugin);
+    for plugin in cybexp_input::plugin::PLUGINS {
+        let name = plugin.name();
+        assert!(name == "syslog" || offered(name), "{name} is left out");
+    }
     all
 }
 

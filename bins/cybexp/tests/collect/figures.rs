@@ -6,7 +6,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use cybexp_testkit::Site;
+use cybexp_testkit::{Site, free_ports};
+use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -80,9 +81,12 @@ async fn twenty_idle_inputs() {
     let feed_url = format!("http://{}/", feed.local_addr().unwrap());
     let websocket_url = format!("ws://{}/", silent.local_addr().unwrap());
     tokio::spawn(async move {
-        let mut open = Vec::new();
         while let Ok((stream, _)) = silent.accept().await {
-            open.push(tokio_tungstenite::accept_async(stream).await);
+            tokio::spawn(async move {
+                let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+                // to read is to answer pings
+                while let Some(Ok(_)) = socket.next().await {}
+            });
         }
     });
     let app = axum::Router::new().fallback(async || "http://phish.example/\n");
@@ -98,10 +102,11 @@ async fn twenty_idle_inputs() {
         fs::write(&log, "").unwrap();
         add("file", 0, json!({"path": log}));
     }
-    for _ in 0..4 {
+    let ports: [u16; 4] = free_ports();
+    for port in ports {
         add("websocket", 0, json!({"url": websocket_url}));
         add("openphish", 60, json!({"url": feed_url}));
-        add("syslog", 0, json!({"listen": "127.0.0.1:0"}));
+        add("syslog", 0, json!({"listen": format!("127.0.0.1:{port}")}));
     }
     assert_eq!(inputs.len(), 20);
     let suite = Suite::start(&json!(inputs)).await;
