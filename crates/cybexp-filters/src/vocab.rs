@@ -14,6 +14,7 @@ sub_types! {
     FILE_DOWNLOAD = "file_download";
     FILE_UPLOAD = "file_upload";
     NETWORK_TRAFFIC = "network_traffic";
+    PHISHTANK_URL = "phishtank_url";
     SIGHTING = "sighting";
     SSH = "ssh";
     TELNET = "telnet";
@@ -25,15 +26,20 @@ sub_types! {
     CREDENTIAL = "credential";
     DST = "dst";
     FILE = "file";
+    GEOIP = "geoip";
     SRC = "src";
     SSH_CLIENT_SIZE = "ssh_client_size";
     SSH_KEY_EXCHANGE = "ssh_key_exchange";
     SSH_PUBLIC_KEY = "ssh_public_key";
+    TARGET = "target";
 }
 
 // Attributes; `SHELL_COMMAND` is also an event.
 sub_types! {
+    ASN = "asn";
+    CIDR = "cidr";
     COMP_ALGO = "comp_algo";
+    COUNTRY_CODE2 = "country_code2";
     DATA = "data";
     DOMAIN = "domain";
     ENCR_ALGO = "encr_algo";
@@ -46,11 +52,15 @@ sub_types! {
     KEX_ALGO = "kex_algo";
     MAC_ALGO = "mac_algo";
     METHOD = "method";
+    NAME = "name";
+    ONLINE = "online";
     OUTPUT_FILE_PATH = "output_file_path";
     PASSWORD = "password";
+    PHISH_ID = "phish_id";
     PORT = "port";
     PROTOCOL = "protocol";
     PUB_KEY_ALGO = "pub_key_algo";
+    RIR = "rir";
     SENSOR = "sensor";
     SESSIONID = "sessionid";
     SHA256 = "sha256";
@@ -59,8 +69,11 @@ sub_types! {
     SSH_FINGERPRINT = "ssh_fingerprint";
     SSH_KEY = "ssh_key";
     SSH_VERSION = "ssh_version";
+    SUBMISSION_TIME = "submission_time";
     SUCCESS = "success";
     URL = "url";
     USERNAME = "username";
+    VERIFICATION_TIME = "verification_time";
+    VERIFIED = "verified";
     WIDTH = "width";
 }
