@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde_json::Map;
 use tahoe_core::{Attribute, Category, Event, Node, Object, SubType, Timestamp, Value, json};
 
-use crate::{RawInput, Refusal, Yield, url, vocab};
+use crate::{RawInput, Refusal, Yield, fields, url, vocab};
 
 /// A line or a list's item, with what it tells.
 pub(crate) enum Entry<'a> {
@@ -17,8 +17,9 @@ pub(crate) enum Entry<'a> {
     Record(Cow<'a, Map<String, Value>>),
 }
 
-/// Of one raw. With some 2 kB an event this bounds the memory; a raw of 15 MiB could hold five times as many.
-const ENTRIES: usize = 250_000;
+/// Of one raw: they take up to 1 kB each while it is worked on. 200,000 URLs make 800,000, and a raw of 15 MiB
+/// that is made for it could hold millions.
+const INSTANCES: usize = 1_000_000;
 
 /// No browser takes a longer URL but of `data:`. Escaped at each level, ten of these still fit in a document.
 const URL_BYTES: usize = 64 << 10;
@@ -37,7 +38,7 @@ pub(crate) fn read(
     let mut reader = Reader {
         event,
         made: Yield::default(),
-        entries: 0,
+        instances: 0,
     };
     reader.value(data, LEVELS)?;
     if reader.made.events.is_empty() {
@@ -56,7 +57,7 @@ pub(crate) fn read(
 struct Reader<F> {
     event: F,
     made: Yield,
-    entries: usize,
+    instances: usize,
 }
 
 impl<F: FnMut(Entry<'_>) -> Result<Event, &'static str>> Reader<F> {
@@ -119,15 +120,17 @@ impl<F: FnMut(Entry<'_>) -> Result<Event, &'static str>> Reader<F> {
     }
 
     fn entry(&mut self, entry: Result<Entry<'_>, &'static str>) -> Result<(), Refusal> {
-        self.entries += 1;
-        if self.entries > ENTRIES {
-            return Err(Refusal::new(format!(
-                "data: more than {ENTRIES} entries in one submission: post it in parts"
-            )));
-        }
         match entry.and_then(&mut self.event) {
-            Ok(event) => self.made.events.push(event),
+            Ok(event) => {
+                self.instances += 1 + event.children().refs().len();
+                self.made.events.push(event);
+            }
             Err(why) => self.made.leave_out(why),
+        }
+        if self.instances > INSTANCES {
+            return Err(Refusal::new(format!(
+                "data: makes more than {INSTANCES} instances: post it in parts"
+            )));
         }
         Ok(())
     }
@@ -169,32 +172,15 @@ pub(crate) fn event(
     event.with_malicious(malicious).map_err(|_| "too_large")
 }
 
-/// A field's text, or the JSON text of a number or boolean; `None` where it says nothing.
+/// A field's text; `None` where it says nothing, or far too much.
 pub(crate) fn text(record: &Map<String, Value>, field: &str) -> Option<String> {
-    let text = match record.get(field)? {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(value) => value.to_string(),
-        _ => return None,
-    };
-    (1..=TEXT_BYTES).contains(&text.len()).then_some(text)
+    fields::text(record.get(field)?).filter(|text| text.len() <= TEXT_BYTES)
 }
 
 /// Whom a phishing page imitates.
 pub(crate) fn target(name: Option<String>) -> Option<Node> {
     let name = Attribute::new(vocab::NAME, name?);
     Some(Object::new(vocab::TARGET, vec![name.into()]).ok()?.into())
-}
-
-/// The number of an autonomous system, written as `8100`, `AS8100` or `8100 NAME`. As text, for it is a name.
-pub(crate) fn asn(text: &str) -> Option<Attribute> {
-    let first = text.split_whitespace().next()?;
-    let digits = match first.get(..2) {
-        Some(prefix) if prefix.eq_ignore_ascii_case("as") => &first[2..],
-        _ => first,
-    };
-    let number: u32 = digits.parse().ok()?;
-    Some(Attribute::new(vocab::ASN, number.to_string()))
 }
 
 /// Where an address is; none where nothing is known.

@@ -5,6 +5,8 @@
 
 mod cowrie;
 mod feed;
+mod fields;
+mod misp;
 mod openphish;
 mod phishtank;
 mod sighting;
@@ -19,6 +21,7 @@ use tahoe_core::{Event, OrgId, Session, Timestamp, Value};
 /// Every filter of the suite. No two share a name or a typetag.
 pub const FILTERS: &[&dyn Filter] = &[
     &cowrie::Cowrie,
+    &misp::Misp,
     &openphish::OpenPhish,
     &phishtank::PhishTank,
     &sighting::Sighting,

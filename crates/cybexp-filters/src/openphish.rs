@@ -7,7 +7,7 @@ use serde_json::Map;
 use tahoe_core::{Attribute, Event, Timestamp, Value};
 
 use crate::feed::{self, Entry};
-use crate::{Filter, RawInput, Refusal, Yield, time, url, vocab};
+use crate::{Filter, RawInput, Refusal, Yield, fields, time, url, vocab};
 
 /// Makes one event of each URL in a feed.
 pub(crate) struct OpenPhish;
@@ -39,7 +39,7 @@ fn premium(record: &Map<String, Value>, raw: &RawInput<'_>) -> Result<Event, &'s
     let text = |field| feed::text(record, field);
     let place = feed::geoip([
         text("ip").and_then(|ip| url::ip_attribute(&ip)),
-        text("asn").and_then(|asn| feed::asn(&asn)),
+        text("asn").and_then(|asn| fields::asn(&asn)),
         text("country_code")
             .map(|code| Attribute::new(vocab::COUNTRY_CODE2, code.to_ascii_uppercase())),
     ]);

@@ -4,7 +4,7 @@ use serde_json::Map;
 use tahoe_core::{Attribute, Event, Node, SubType, Timestamp, Value};
 
 use crate::feed::{self, Entry};
-use crate::{Filter, RawInput, Refusal, Yield, time, url, vocab};
+use crate::{Filter, RawInput, Refusal, Yield, fields, time, url, vocab};
 
 /// Makes one event of each phish in a feed: bare URLs, records of JSON, or CSV.
 pub(crate) struct PhishTank;
@@ -81,7 +81,7 @@ fn place(row: &Map<String, Value>) -> Option<Node> {
     feed::geoip([
         text("ip_address").and_then(|ip| url::ip_attribute(&ip)),
         text("cidr_block").map(|cidr| Attribute::new(vocab::CIDR, cidr)),
-        text("announcing_network").and_then(|asn| feed::asn(&asn)),
+        text("announcing_network").and_then(|asn| fields::asn(&asn)),
         text("rir").map(|rir| Attribute::new(vocab::RIR, rir.to_ascii_lowercase())),
         text("country").map(|code| Attribute::new(vocab::COUNTRY_CODE2, code.to_ascii_uppercase())),
     ])

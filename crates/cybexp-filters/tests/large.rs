@@ -64,7 +64,22 @@ fn openphish_200_000_urls() {
 
 #[test]
 #[ignore = "prints figures"]
-fn phishtank_200_000_records() {
+fn phishtank_200_000_urls() {
+    let url = |n| {
+        format!(
+            "https://login{n}.bank-{}.example.com/verify?id={n}\n",
+            n % 5000
+        )
+    };
+    let text: String = (0..200_000).map(url).collect();
+    let made = run("phishtank", &json!({"data": text}));
+    assert_eq!(made.events.len(), 200_000);
+}
+
+/// As many as one raw can hold.
+#[test]
+#[ignore = "prints figures"]
+fn phishtank_records_of_15_mib() {
     let record = |n| {
         json!({
             "phish_id": format!("{n}"), "url": format!("https://login{n}.bank-{}.example.com/verify", n % 5000),
@@ -76,7 +91,9 @@ fn phishtank_200_000_records() {
             }],
         })
     };
-    let made = run("phishtank", &(0..200_000).map(record).collect());
-    assert_eq!(made.events.len(), 200_000);
+    let records: Value = (0..38_000).map(record).collect();
+    eprintln!("{} bytes", records.to_string().len());
+    let made = run("phishtank", &records);
+    assert_eq!(made.events.len(), 38_000);
     assert!(largest_bytes(&made) < DOCUMENT_BYTES);
 }
