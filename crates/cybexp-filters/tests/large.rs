@@ -2,33 +2,28 @@
 //!
 //! `cargo test --release -p cybexp-filters --test large -- --ignored --nocapture openphish`
 
+mod sizes;
+
 use std::time::Instant;
 
-use cybexp_filters::{FILTERS, RawInput, Yield};
+use cybexp_filters::Yield;
 use serde_json::{Value, json};
-use tahoe_core::{OrgId, Timestamp};
+use sizes::bson_bytes;
 
 /// MongoDB's limit less what the store keeps free.
 const DOCUMENT_BYTES: usize = 15 << 20;
 
 fn run(name: &str, data: &Value) -> Yield {
-    let filter = FILTERS.iter().find(|filter| filter.name() == name);
-    let orgid = OrgId::new("org").expect("orgid");
+    let bytes = bson_bytes(data);
     let before = peak_mib();
     let start = Instant::now();
-    let made = filter.expect("a filter").run(&RawInput {
-        data,
-        orgid: &orgid,
-        timezone: "UTC",
-        timestamp: Timestamp::new(1.5).expect("finite"),
-    });
+    let made = sizes::run(name, data).expect("not refused");
     let took = start.elapsed();
-    let made = made.expect("not refused");
-    let hashes: usize = made.events.iter().map(|e| e.children().refs().len()).sum();
+    let refs: usize = made.events.iter().map(|e| e.children().refs().len()).sum();
     let events = made.events.len();
+    let left_out = &made.left_out;
     eprintln!(
-        "{name}: {events} events with {hashes} references in {took:?}, left out {:?}",
-        made.left_out
+        "{name}: {bytes} bytes, {events} events with {refs} references in {took:?}, left out {left_out:?}"
     );
     eprintln!("{name}: peak {} MiB, {before} MiB before", peak_mib());
     made
@@ -41,9 +36,9 @@ fn peak_mib() -> u64 {
     kib.expect("VmHWM").parse::<u64>().expect("kB") / 1024
 }
 
-/// The largest event's document, as JSON: longer than as BSON but for short arrays.
+/// The largest event's document.
 fn largest_bytes(made: &Yield) -> usize {
-    let bytes = |event| serde_json::to_vec(event).expect("JSON").len();
+    let bytes = |event| bson_bytes(&serde_json::to_value(event).expect("JSON"));
     made.events.iter().map(bytes).max().unwrap_or_default()
 }
 
@@ -92,8 +87,38 @@ fn phishtank_records_of_15_mib() {
         })
     };
     let records: Value = (0..38_000).map(record).collect();
-    eprintln!("{} bytes", records.to_string().len());
     let made = run("phishtank", &records);
     assert_eq!(made.events.len(), 38_000);
     assert!(largest_bytes(&made) < DOCUMENT_BYTES);
+}
+
+#[test]
+#[ignore = "prints figures"]
+fn misp_100_000_attributes() {
+    let attribute = |n| {
+        let (kind, value) = match n % 4 {
+            0 => (
+                "ip-src",
+                format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255),
+            ),
+            1 => (
+                "url",
+                format!("https://login{n}.bank-{}.example.com/verify", n % 5000),
+            ),
+            2 => ("sha256", format!("{n:064x}")),
+            _ => ("filename|md5", format!("invoice{n}.doc|{n:032x}")),
+        };
+        json!({"type": kind, "value": value, "to_ids": true, "uuid": format!("{n:036}")})
+    };
+    let attributes: Value = (0..100_000).map(attribute).collect();
+    let made = run(
+        "misp",
+        &json!({"Event": {"uuid": "5f0e0c1e", "info": "all", "timestamp": "1594756127", "Attribute": attributes}}),
+    );
+    let largest = largest_bytes(&made);
+    eprintln!(
+        "misp: the largest of {} documents has {largest} bytes",
+        made.events.len()
+    );
+    assert!(largest < DOCUMENT_BYTES);
 }
