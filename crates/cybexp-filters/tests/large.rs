@@ -42,83 +42,108 @@ fn largest_bytes(made: &Yield) -> usize {
     made.events.iter().map(bytes).max().unwrap_or_default()
 }
 
+/// A quarter, a half, and all: the time should double with the size.
+fn growing(whole: u32) -> [u32; 3] {
+    [whole / 4, whole / 2, whole]
+}
+
 #[test]
 #[ignore = "prints figures"]
 fn openphish_200_000_urls() {
-    let url = |n| {
-        format!(
-            "https://login{n}.bank-{}.example.com/verify/account?id={n}\n",
-            n % 5000
-        )
-    };
-    let text: String = (0..200_000).map(url).collect();
-    let made = run("openphish", &json!({"data": text}));
-    assert_eq!(made.events.len(), 200_000);
-    assert!(largest_bytes(&made) < 10_000);
+    for urls in growing(200_000) {
+        let made = run("openphish", &lines(urls));
+        assert_eq!(made.events.len(), urls as usize);
+        assert!(largest_bytes(&made) < 10_000);
+    }
 }
 
 #[test]
 #[ignore = "prints figures"]
 fn phishtank_200_000_urls() {
+    for urls in growing(200_000) {
+        let made = run("phishtank", &lines(urls));
+        assert_eq!(made.events.len(), urls as usize);
+    }
+}
+
+fn lines(urls: u32) -> Value {
     let url = |n| {
         format!(
             "https://login{n}.bank-{}.example.com/verify?id={n}\n",
             n % 5000
         )
     };
-    let text: String = (0..200_000).map(url).collect();
-    let made = run("phishtank", &json!({"data": text}));
-    assert_eq!(made.events.len(), 200_000);
+    json!({"data": (0..urls).map(url).collect::<String>()})
 }
 
 /// As many as one raw can hold.
 #[test]
 #[ignore = "prints figures"]
 fn phishtank_records_of_15_mib() {
-    let record = |n| {
-        json!({
-            "phish_id": format!("{n}"), "url": format!("https://login{n}.bank-{}.example.com/verify", n % 5000),
-            "submission_time": "2022-11-16T14:08:44+00:00", "verified": "yes",
-            "verification_time": "2022-11-16T14:12:55+00:00", "online": "yes", "target": "AEON Card",
-            "details": [{
-                "ip_address": format!("198.51.{}.{}", n / 250 % 250, n % 250), "cidr_block": "198.51.0.0/16",
-                "announcing_network": "8100", "rir": "arin", "country": "US",
-            }],
-        })
-    };
-    let records: Value = (0..38_000).map(record).collect();
-    let made = run("phishtank", &records);
-    assert_eq!(made.events.len(), 38_000);
-    assert!(largest_bytes(&made) < DOCUMENT_BYTES);
+    for records in growing(38_000) {
+        let made = run("phishtank", &(0..records).map(record).collect());
+        assert_eq!(made.events.len(), records as usize);
+        assert!(largest_bytes(&made) < DOCUMENT_BYTES);
+    }
+}
+
+fn record(n: u32) -> Value {
+    json!({
+        "phish_id": format!("{n}"), "url": format!("https://login{n}.bank-{}.example.com/verify", n % 5000),
+        "submission_time": "2022-11-16T14:08:44+00:00", "verified": "yes",
+        "verification_time": "2022-11-16T14:12:55+00:00", "online": "yes", "target": "AEON Card",
+        "details": [{
+            "ip_address": format!("198.51.{}.{}", n / 250 % 250, n % 250), "cidr_block": "198.51.0.0/16",
+            "announcing_network": "8100", "rir": "arin", "country": "US",
+        }],
+    })
 }
 
 #[test]
 #[ignore = "prints figures"]
 fn misp_100_000_attributes() {
-    let attribute = |n| {
-        let (kind, value) = match n % 4 {
-            0 => (
-                "ip-src",
-                format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255),
-            ),
-            1 => (
-                "url",
-                format!("https://login{n}.bank-{}.example.com/verify", n % 5000),
-            ),
-            2 => ("sha256", format!("{n:064x}")),
-            _ => ("filename|md5", format!("invoice{n}.doc|{n:032x}")),
-        };
-        json!({"type": kind, "value": value, "to_ids": true, "uuid": format!("{n:036}")})
+    for attributes in growing(100_000) {
+        let attributes: Value = (0..attributes).map(attribute).collect();
+        let made = run("misp", &event(json!({"Attribute": attributes})));
+        let largest = largest_bytes(&made);
+        eprintln!("misp: the largest event's document has {largest} bytes");
+        assert!(largest < DOCUMENT_BYTES);
+    }
+}
+
+#[test]
+#[ignore = "prints figures"]
+fn misp_100_000_attributes_in_one_object() {
+    for attributes in growing(100_000) {
+        let attributes: Value = (0..attributes).map(attribute).collect();
+        let made = run(
+            "misp",
+            &event(json!({"Object": [{"name": "all", "Attribute": attributes}]})),
+        );
+        assert!(largest_bytes(&made) < DOCUMENT_BYTES);
+    }
+}
+
+fn event(more: Value) -> Value {
+    let mut event = json!({"uuid": "5f0e0c1e", "info": "all", "timestamp": "1594756127"});
+    for (field, value) in more.as_object().expect("fields") {
+        event[field] = value.clone();
+    }
+    json!({"Event": event})
+}
+
+fn attribute(n: u32) -> Value {
+    let (kind, value) = match n % 4 {
+        0 => (
+            "ip-src",
+            format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255),
+        ),
+        1 => (
+            "url",
+            format!("https://login{n}.bank-{}.example.com/verify", n % 5000),
+        ),
+        2 => ("sha256", format!("{n:064x}")),
+        _ => ("filename|md5", format!("invoice{n}.doc|{n:032x}")),
     };
-    let attributes: Value = (0..100_000).map(attribute).collect();
-    let made = run(
-        "misp",
-        &json!({"Event": {"uuid": "5f0e0c1e", "info": "all", "timestamp": "1594756127", "Attribute": attributes}}),
-    );
-    let largest = largest_bytes(&made);
-    eprintln!(
-        "misp: the largest of {} documents has {largest} bytes",
-        made.events.len()
-    );
-    assert!(largest < DOCUMENT_BYTES);
+    json!({"type": kind, "value": value, "to_ids": true, "uuid": format!("{n:036}")})
 }

@@ -21,7 +21,7 @@ pub(super) struct Piece {
 const NODE_COST: usize = 3 * 80 + 24;
 
 /// A quote, backslash or character beyond ASCII grows in the canonical form, doubling at each of up to seven levels. With
-/// this weight the form of what costs 8 MiB ends at 64.
+/// this weight the form of what costs 12 MiB ends at 96; forms may have 128.
 const ESCAPE_COST: usize = 16;
 
 impl Piece {
