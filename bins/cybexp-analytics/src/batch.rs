@@ -12,7 +12,7 @@ use tahoe_core::{Hash, OrgId, Timestamp};
 pub struct Batch {
     /// One for each raw.
     pub outcomes: Vec<RawOutcome>,
-    /// How many records of which event ID make no event.
+    /// How many records of which event ID make no event, and how many parts of raws were left out why.
     pub unknown: HashMap<&'static str, u64>,
 }
 
@@ -55,6 +55,9 @@ pub fn run_filter(
         let made = made.map(|made| {
             if let Some(event) = made.unknown {
                 *batch.unknown.entry(event).or_default() += 1;
+            }
+            for (why, parts) in made.left_out {
+                *batch.unknown.entry(why).or_default() += parts;
             }
             let mut hashes = BTreeSet::new();
             for event in made.events {

@@ -4,15 +4,28 @@
 //! one: its file here, its line in [`FILTERS`], a case in `tests/fixtures/filters/<name>/`.
 
 mod cowrie;
+mod feed;
+mod fields;
+mod misp;
+mod openphish;
+mod phishtank;
 mod sighting;
 mod time;
 pub mod url;
 mod vocab;
 
+use std::collections::BTreeMap;
+
 use tahoe_core::{Event, OrgId, Session, Timestamp, Value};
 
 /// Every filter of the suite. No two share a name or a typetag.
-pub const FILTERS: &[&dyn Filter] = &[&cowrie::Cowrie, &sighting::Sighting];
+pub const FILTERS: &[&dyn Filter] = &[
+    &cowrie::Cowrie,
+    &misp::Misp,
+    &openphish::OpenPhish,
+    &phishtank::PhishTank,
+    &sighting::Sighting,
+];
 
 /// What a filter may look at.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +50,15 @@ pub struct Yield {
     /// The event ID of a record that makes no event, for counting. One of a bounded set: an ID that the
     /// filter has never heard of is `other`, so this may be a metric's label.
     pub unknown: Option<&'static str>,
+    /// How many parts of the raw, such as lines of a feed, were left out while the rest was read, by why. The
+    /// reasons are of a bounded set, as those of `unknown`; the parts themselves stay in the raw.
+    pub left_out: BTreeMap<&'static str, u64>,
+}
+
+impl Yield {
+    fn leave_out(&mut self, why: &'static str) {
+        *self.left_out.entry(why).or_default() += 1;
+    }
 }
 
 /// Why a filter refused a raw: names the field at fault.

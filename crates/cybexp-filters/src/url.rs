@@ -26,6 +26,17 @@ pub fn host_attributes(url: &str) -> Vec<Attribute> {
         .collect()
 }
 
+/// Whether a line of a feed is meant to be a URL: it has a scheme, or there is a host in it. Phishers make URLs
+/// that no parser takes (`http://www..example.com/`), and those are wanted, too.
+pub(crate) fn is_url(text: &str) -> bool {
+    let meant = refang(head(text));
+    let has_scheme = match split_scheme(&meant) {
+        (Some(_), rest) => !rest.trim_start_matches(['/', '\\']).is_empty(),
+        (None, _) => false,
+    };
+    !text.contains(char::is_control) && (has_scheme || host_of_url(text).is_some())
+}
+
 /// The ipv4 or ipv6 attribute of an address; `None` when `text` is none.
 ///
 /// An IPv4 address mapped into IPv6 (`::ffff:192.0.2.1`, from a dual-stack listener) is that IPv4 address.
@@ -261,6 +272,30 @@ mod tests {
     }
 
     #[test]
+    fn knows_urls_from_other_lines() {
+        for url in [
+            "http://evil.example/",
+            "hxxps[://]evil[.]example",
+            "http://www..example.com/",
+            "evil.example/login",
+            "https://evil.example/a b",
+        ] {
+            assert!(is_url(url), "{url}");
+        }
+        for other in [
+            "",
+            "# phishing",
+            "url",
+            "http://",
+            "<url><![CDATA[http://evil.example/]]></url>",
+            "Rate limit exceeded.",
+            "http://evil.example/\u{1b}[31m",
+        ] {
+            assert!(!is_url(other), "{other:?}");
+        }
+    }
+
+    #[test]
     fn reads_hosts_that_stand_alone() {
         for (text, host, domain) in [
             (
@@ -292,6 +327,7 @@ mod tests {
             for text in [text, url] {
                 host_attributes(&text);
                 bare_host_attributes(&text);
+                is_url(&text);
                 ip_attribute(&text);
             }
         }

@@ -13,7 +13,9 @@ sub_types! {
     COWRIE_SESSION = "cowrie_session";
     FILE_DOWNLOAD = "file_download";
     FILE_UPLOAD = "file_upload";
+    MISP = "misp";
     NETWORK_TRAFFIC = "network_traffic";
+    PHISHTANK_URL = "phishtank_url";
     SIGHTING = "sighting";
     SSH = "ssh";
     TELNET = "telnet";
@@ -21,36 +23,64 @@ sub_types! {
 
 // Objects.
 sub_types! {
+    ATTACHMENT = "attachment";
     ATTACKER = "attacker";
     CREDENTIAL = "credential";
+    DOMAIN_IP = "domain_ip";
     DST = "dst";
     FILE = "file";
+    GEOIP = "geoip";
+    HOSTNAME_PORT = "hostname_port";
+    ORG = "org";
+    ORGC = "orgc";
+    REGISTRY_KEY = "registry_key";
+    REPLY_TO = "reply_to";
     SRC = "src";
     SSH_CLIENT_SIZE = "ssh_client_size";
     SSH_KEY_EXCHANGE = "ssh_key_exchange";
     SSH_PUBLIC_KEY = "ssh_public_key";
+    TARGET = "target";
+    WHOIS_REGISTRANT = "whois_registrant";
 }
 
 // Attributes; `SHELL_COMMAND` is also an event.
 sub_types! {
+    ANALYSIS = "analysis";
+    ASN = "asn";
+    BODY = "body";
+    CIDR = "cidr";
     COMP_ALGO = "comp_algo";
+    COUNTRY_CODE2 = "country_code2";
+    CVE_ID = "cve_id";
     DATA = "data";
+    DATE = "date";
     DOMAIN = "domain";
+    EMAIL_ADDR = "email_addr";
     ENCR_ALGO = "encr_algo";
     FILENAME = "filename";
     HASSH = "hassh";
+    HASSHSERVER = "hasshserver";
     HEIGHT = "height";
     HOSTNAME = "hostname";
+    ID = "id";
+    INFO = "info";
     IPV4 = "ipv4";
     IPV6 = "ipv6";
+    JA3 = "ja3";
+    JARM = "jarm";
     KEX_ALGO = "kex_algo";
     MAC_ALGO = "mac_algo";
     METHOD = "method";
+    MIME_TYPE = "mime_type";
+    NAME = "name";
+    ONLINE = "online";
     OUTPUT_FILE_PATH = "output_file_path";
     PASSWORD = "password";
+    PHISH_ID = "phish_id";
     PORT = "port";
     PROTOCOL = "protocol";
     PUB_KEY_ALGO = "pub_key_algo";
+    RIR = "rir";
     SENSOR = "sensor";
     SESSIONID = "sessionid";
     SHA256 = "sha256";
@@ -59,8 +89,15 @@ sub_types! {
     SSH_FINGERPRINT = "ssh_fingerprint";
     SSH_KEY = "ssh_key";
     SSH_VERSION = "ssh_version";
+    SUBJECT = "subject";
+    SUBMISSION_TIME = "submission_time";
     SUCCESS = "success";
+    TAG = "tag";
+    THREAT_LEVEL = "threat_level";
     URL = "url";
     USERNAME = "username";
+    UUID = "uuid";
+    VERIFICATION_TIME = "verification_time";
+    VERIFIED = "verified";
     WIDTH = "width";
 }

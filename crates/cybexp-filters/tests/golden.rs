@@ -76,7 +76,11 @@ fn run(filter: &dyn Filter, input: &Value) -> Value {
             .iter()
             .for_each(|node| documents.push_node(node));
     }
-    json!({"unknown": found.unknown, "documents": documents.list})
+    let mut shown = json!({"unknown": found.unknown, "documents": documents.list});
+    if !found.left_out.is_empty() {
+        shown["left_out"] = json!(found.left_out);
+    }
+    shown
 }
 
 /// Each instance once, a parent before its children.

@@ -1,0 +1,190 @@
+//! The shapes in which a feed of URLs arrives, be it from an input plugin or from somebody who posts a whole file.
+//!
+//! Text has one entry a line: a URL, or a JSON record; or it is CSV, whose first line names the columns. JSON is
+//! a record, or a list of records and URLs. The archive has put text under `data`; lists may stand under `data`
+//! or `URLs`.
+
+use std::borrow::Cow;
+
+use serde_json::Map;
+use tahoe_core::{Attribute, Category, Event, Node, Object, SubType, Timestamp, Value, json};
+
+use crate::{RawInput, Refusal, Yield, fields, url, vocab};
+
+/// A line or a list's item, with what it tells.
+pub(crate) enum Entry<'a> {
+    Url(&'a str),
+    Record(Cow<'a, Map<String, Value>>),
+}
+
+/// Of one raw: they take up to 1 kB each while it is worked on. 200,000 URLs make 800,000, and a raw of 15 MiB
+/// that is made for it could hold millions.
+const INSTANCES: usize = 1_000_000;
+
+/// No browser takes a longer URL but of `data:`. Escaped at each level, ten of these still fit in a document.
+const URL_BYTES: usize = 64 << 10;
+
+/// Of any other field: names, numbers and times.
+const TEXT_BYTES: usize = 1024;
+
+/// Lists and objects around the entries: `{"data": {"URLs": […]}}` is the deepest there is.
+const LEVELS: usize = 4;
+
+/// Makes an event of each entry. What is none is counted and left out, for one bad line must not lose the others.
+pub(crate) fn read(
+    data: &Value,
+    event: impl FnMut(Entry<'_>) -> Result<Event, &'static str>,
+) -> Result<Yield, Refusal> {
+    let mut reader = Reader {
+        event,
+        made: Yield::default(),
+        instances: 0,
+    };
+    reader.value(data, LEVELS)?;
+    if reader.made.events.is_empty() {
+        let markup = data.get("data").and_then(Value::as_str);
+        let is_markup = markup.is_some_and(|text| text.trim_start().starts_with('<'));
+        return Err(Refusal::new(match is_markup {
+            true => {
+                "data: there is not one URL in it: it is HTML or XML, where text, JSON or CSV is read"
+            }
+            false => "data: there is not one URL in it",
+        }));
+    }
+    Ok(reader.made)
+}
+
+struct Reader<F> {
+    event: F,
+    made: Yield,
+    instances: usize,
+}
+
+impl<F: FnMut(Entry<'_>) -> Result<Event, &'static str>> Reader<F> {
+    fn value(&mut self, value: &Value, levels: usize) -> Result<(), Refusal> {
+        match value {
+            Value::String(text) => self.text(text),
+            Value::Array(items) if levels > 0 => items
+                .iter()
+                .try_for_each(|item| self.value(item, levels - 1)),
+            Value::Object(record) => {
+                let inner = ["data", "URLs", "urls"].iter().find_map(|f| record.get(*f));
+                match inner {
+                    Some(inner) if levels > 0 && !record.contains_key("url") => {
+                        self.value(inner, levels - 1)
+                    }
+                    _ => self.entry(Ok(Entry::Record(Cow::Borrowed(record)))),
+                }
+            }
+            _ => self.entry(Err("not_a_record")),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), Refusal> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        if lines.clone().next().is_some_and(is_csv_header) {
+            return self.csv(text);
+        }
+        lines.try_for_each(|line| match line.starts_with('{') {
+            false => self.entry(Ok(Entry::Url(line))),
+            true => self.entry(match json::parse(line) {
+                Ok(Value::Object(record)) => Ok(Entry::Record(Cow::Owned(record))),
+                _ => Err("not_a_record"),
+            }),
+        })
+    }
+
+    fn csv(&mut self, text: &str) -> Result<(), Refusal> {
+        let mut rows = csv::ReaderBuilder::new()
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let columns = rows
+            .headers()
+            .cloned()
+            .map_err(|error| Refusal::new(format!("data: {error}")))?;
+        for row in rows.records() {
+            self.entry(match row {
+                Ok(row) => Ok(Entry::Record(Cow::Owned(
+                    columns
+                        .iter()
+                        .zip(&row)
+                        .map(|(column, cell)| (column.to_ascii_lowercase(), Value::from(cell)))
+                        .collect(),
+                ))),
+                Err(_) => Err("not_a_record"),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: Result<Entry<'_>, &'static str>) -> Result<(), Refusal> {
+        match entry.and_then(&mut self.event) {
+            Ok(event) => {
+                self.instances += 1 + event.children().refs().len();
+                self.made.events.push(event);
+            }
+            Err(why) => self.made.leave_out(why),
+        }
+        if self.instances > INSTANCES {
+            return Err(Refusal::new(format!(
+                "data: makes more than {INSTANCES} instances: post it in parts"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the first line names columns, of which one is `url`.
+fn is_csv_header(line: &str) -> bool {
+    let mut columns = line
+        .split(',')
+        .map(|column| column.trim().trim_matches('"'));
+    line.contains(',')
+        && !line.contains("://")
+        && columns.any(|column| column.eq_ignore_ascii_case("url"))
+}
+
+/// A malicious event of a URL in malicious context, beside it in unknown context what it tells of hosts, and `more`.
+pub(crate) fn event(
+    sub_type: SubType,
+    raw: &RawInput<'_>,
+    at: Timestamp,
+    url: &str,
+    more: impl IntoIterator<Item = Node>,
+) -> Result<Event, &'static str> {
+    let url = url.trim();
+    if url.len() > URL_BYTES {
+        return Err("url_too_long");
+    }
+    if !url::is_url(url) {
+        return Err("not_a_url");
+    }
+    let seen = Attribute::new(vocab::URL, url);
+    let malicious = [seen.hash()];
+    let hosts = url::host_attributes(url).into_iter().map(Node::from);
+    let children = std::iter::once(seen.into()).chain(hosts).chain(more);
+    let event = Event::new(sub_type, raw.orgid.clone(), at, children.collect());
+    let event = event
+        .map_err(|_| "too_large")?
+        .with_category(Category::Malicious);
+    event.with_malicious(malicious).map_err(|_| "too_large")
+}
+
+/// A field's text; `None` where it says nothing, or far too much.
+pub(crate) fn text(record: &Map<String, Value>, field: &str) -> Option<String> {
+    fields::text(record.get(field)?).filter(|text| text.len() <= TEXT_BYTES)
+}
+
+/// Whom a phishing page imitates.
+pub(crate) fn target(name: Option<String>) -> Option<Node> {
+    let name = Attribute::new(vocab::NAME, name?);
+    Some(Object::new(vocab::TARGET, vec![name.into()]).ok()?.into())
+}
+
+/// Where an address is; none where nothing is known.
+pub(crate) fn geoip(parts: impl IntoIterator<Item = Option<Attribute>>) -> Option<Node> {
+    let parts = parts.into_iter().flatten().map(Node::from).collect();
+    Some(Object::new(vocab::GEOIP, parts).ok()?.into())
+}

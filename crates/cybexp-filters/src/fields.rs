@@ -1,0 +1,27 @@
+//! Values as several sources write them.
+
+use tahoe_core::{Attribute, Value};
+
+use crate::vocab;
+
+/// Text without white space around it, or the JSON text of a number or boolean; `None` where it says nothing.
+pub(crate) fn text(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(value) => value.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// The number of an autonomous system, written as `8100`, `AS8100` or `8100 NAME`. As text, for it is a name.
+pub(crate) fn asn(text: &str) -> Option<Attribute> {
+    let first = text.split_whitespace().next()?;
+    let digits = match first.get(..2) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("as") => &first[2..],
+        _ => first,
+    };
+    let number: u32 = digits.parse().ok()?;
+    Some(Attribute::new(vocab::ASN, number.to_string()))
+}

@@ -1,0 +1,129 @@
+//! One object of MISP's: a template's name, and attributes with their relation to it.
+
+use std::collections::BTreeMap;
+
+use tahoe_core::{SubType, Value};
+
+use super::piece::{Piece, pack};
+use super::types::{self, Kind, Read};
+use super::value::{Given, identifier, is_true};
+use super::{list, tags};
+use crate::{Yield, fields, vocab};
+
+/// What an object's document may cost; one that has more comes as several of its name.
+const OBJECT_COST: usize = 2 << 20;
+
+/// TAHOE knows these by some of their children: no feed may make one.
+const RESERVED: [&str; 4] = ["cybexp_org", "cybexp_superuser", "cybexp_user", "query"];
+
+/// The object, or several if it is too large for one.
+pub(super) fn pieces(object: &Value, made: &mut Yield) -> Vec<Piece> {
+    if is_true(object.get("deleted")) {
+        return Vec::new();
+    }
+    let name = object.get("name").and_then(fields::text);
+    let name = match name.ok_or("object_without_name").and_then(|n| template(&n)) {
+        Ok(name) => name,
+        Err(why) => {
+            made.leave_out(why);
+            return Vec::new();
+        }
+    };
+    let mut children = Vec::new();
+    let mut within: BTreeMap<SubType, Vec<Piece>> = BTreeMap::new();
+    for attribute in list(object.get("Attribute")) {
+        if is_true(attribute.get("deleted")) {
+            continue;
+        }
+        let relation = attribute.get("object_relation").and_then(fields::text);
+        match child(attribute, relation.as_deref().unwrap_or_default(), &name) {
+            Ok((inner, child)) => {
+                let child = child.beside(tags::of(attribute, made));
+                match inner {
+                    Some(inner) => within.entry(inner).or_default().push(child),
+                    None => children.push(child),
+                }
+            }
+            Err(why) => made.leave_out(why),
+        }
+    }
+    for (inner, parts) in within {
+        children.extend(objects(&inner, parts, made));
+    }
+    objects(&name, children, made)
+}
+
+/// As many objects of this name as it takes.
+fn objects(name: &SubType, children: Vec<Piece>, made: &mut Yield) -> Vec<Piece> {
+    let mut all = Vec::new();
+    for group in pack(children, OBJECT_COST) {
+        match Piece::object(name.clone(), group) {
+            Some(piece) => all.push(piece),
+            None => made.leave_out("too_large"),
+        }
+    }
+    all
+}
+
+fn template(name: &str) -> Result<SubType, &'static str> {
+    match RESERVED.contains(&name.replace('-', "_").as_str()) {
+        true => identifier(&format!("misp_{name}")),
+        false => identifier(name),
+    }
+}
+
+/// What an attribute becomes in an object, and the object in that object which it belongs in.
+fn child(
+    attribute: &Value,
+    relation: &str,
+    owner: &SubType,
+) -> Result<(Option<SubType>, Piece), &'static str> {
+    let given = Given::of(attribute)?;
+    Ok(match types::of(&given.kind) {
+        Some(Kind::Generic) => {
+            let name = identifier(relation).or_else(|_| identifier(&given.kind))?;
+            (None, given.named(name))
+        }
+        Some(Kind::Pair(object, first, second)) => {
+            let inner = Some(object.clone()).filter(|object| object != owner);
+            (inner, Piece::all(given.pair(first, second)?))
+        }
+        Some(Kind::Within(object, name, how)) => {
+            let inner = match side(relation) {
+                Some(side) if is_of_party(name, *how) => Some(side),
+                // the type alone does not tell: `ip-dst` is also what an address is called that is just an address
+                _ if [vocab::SRC, vocab::DST].contains(object) => None,
+                _ => Some(object.clone()),
+            };
+            (inner, given.bare()?)
+        }
+        Some(Kind::Named(name, how)) => (
+            side(relation).filter(|_| is_of_party(name, *how)),
+            given.bare()?,
+        ),
+        Some(Kind::Keep(_)) | None => (None, given.bare()?),
+    })
+}
+
+/// What tells one end of a connection, or one correspondent, from the other.
+fn is_of_party(name: &SubType, how: Read) -> bool {
+    matches!(
+        how,
+        Read::Ip | Read::Host | Read::Domain | Read::Port | Read::Asn
+    ) || [vocab::EMAIL_ADDR, vocab::NAME].contains(name)
+}
+
+/// The end that a relation names: `src-port`, `ip_dst`, `from-display-name`.
+fn side(relation: &str) -> Option<SubType> {
+    let mut found = None;
+    for word in relation.split(|c: char| !c.is_ascii_alphanumeric()) {
+        match word {
+            "src" | "source" | "from" => found = Some(vocab::SRC),
+            "dst" | "destination" | "bcc" | "cc" => found = Some(vocab::DST),
+            "to" if found.is_none() => found = Some(vocab::DST),
+            "reply" => found = Some(vocab::REPLY_TO),
+            _ => {}
+        }
+    }
+    found
+}

@@ -1,0 +1,31 @@
+//! Tags: TLP, taxonomies, and the clusters of galaxies, which are tags, too.
+
+use tahoe_core::{Attribute, Value};
+
+use super::list;
+use crate::{Yield, fields, vocab};
+
+/// Of one event or attribute; analysts give a dozen.
+const TAGS: usize = 500;
+
+/// Taxonomies' longest are some hundred bytes.
+const TAG_BYTES: usize = 1024;
+
+/// The tags of an event or attribute, once each.
+pub(super) fn of(tagged: &Value, made: &mut Yield) -> Vec<Attribute> {
+    let direct = list(tagged.get("Tag")).map(|tag| tag.get("name"));
+    let clusters = list(tagged.get("Galaxy"))
+        .flat_map(|galaxy| list(galaxy.get("GalaxyCluster")))
+        .map(|cluster| cluster.get("tag_name"));
+    let mut found: Vec<Attribute> = Vec::new();
+    for name in direct.chain(clusters) {
+        match name.and_then(fields::text) {
+            Some(name) if name.len() <= TAG_BYTES && found.len() < TAGS => {
+                found.push(Attribute::new(vocab::TAG, name));
+            }
+            Some(_) => made.leave_out("tag"),
+            None => made.leave_out("tag_without_name"),
+        }
+    }
+    found
+}

@@ -1,0 +1,88 @@
+//! PhishTank, a feed of phishing URLs that people report and verify: <https://phishtank.org>.
+
+use serde_json::Map;
+use tahoe_core::{Attribute, Event, Node, SubType, Timestamp, Value};
+
+use crate::feed::{self, Entry};
+use crate::{Filter, RawInput, Refusal, Yield, fields, time, url, vocab};
+
+/// Makes one event of each phish in a feed: bare URLs, records of JSON, or CSV.
+pub(crate) struct PhishTank;
+
+/// Rows of a phish's `details`: the addresses that its host had, two or three.
+const DETAILS: usize = 64;
+
+impl Filter for PhishTank {
+    fn name(&self) -> &'static str {
+        "phishtank"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn typetags(&self) -> &'static [&'static str] {
+        &["phishtank_feed"]
+    }
+
+    fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
+        feed::read(raw.data, |entry| match entry {
+            Entry::Url(url) => feed::event(vocab::PHISHTANK_URL, raw, raw.timestamp, url, None),
+            Entry::Record(record) => phish(&record, raw),
+        })
+    }
+}
+
+/// Fields that become an attribute of the same name, as text: a phish_id that came as a number has one hash with
+/// the same one as text.
+const FIELDS: [(&str, SubType); 5] = [
+    ("phish_id", vocab::PHISH_ID),
+    ("submission_time", vocab::SUBMISSION_TIME),
+    ("verified", vocab::VERIFIED),
+    ("verification_time", vocab::VERIFICATION_TIME),
+    ("online", vocab::ONLINE),
+];
+
+fn phish(record: &Map<String, Value>, raw: &RawInput<'_>) -> Result<Event, &'static str> {
+    let url = record.get("url").and_then(Value::as_str);
+    let url = url.ok_or("no_url")?;
+    let fields = FIELDS.into_iter().filter_map(|(field, sub_type)| {
+        Some(Attribute::new(sub_type, feed::text(record, field)?).into())
+    });
+    let more = fields
+        .chain(feed::target(feed::text(record, "target")))
+        .chain(places(record.get("details")));
+    feed::event(vocab::PHISHTANK_URL, raw, at(record, raw), url, more)
+}
+
+/// The first of these times that can be read.
+fn at(record: &Map<String, Value>, raw: &RawInput<'_>) -> Timestamp {
+    ["verification_time", "submission_time"]
+        .iter()
+        .find_map(|field| time::parse(record.get(*field)?, raw.timezone).ok())
+        .unwrap_or(raw.timestamp)
+}
+
+/// Where the host's addresses are: a list of rows, or one.
+fn places(details: Option<&Value>) -> impl Iterator<Item = Node> {
+    let rows = match details {
+        Some(Value::Array(rows)) => rows.as_slice(),
+        Some(row) => std::slice::from_ref(row),
+        None => &[],
+    };
+    rows.iter()
+        .take(DETAILS)
+        .filter_map(Value::as_object)
+        .filter_map(place)
+}
+
+fn place(row: &Map<String, Value>) -> Option<Node> {
+    let text = |field| feed::text(row, field);
+    feed::geoip([
+        text("ip_address").and_then(|ip| url::ip_attribute(&ip)),
+        text("cidr_block").map(|cidr| Attribute::new(vocab::CIDR, cidr)),
+        text("announcing_network").and_then(|asn| fields::asn(&asn)),
+        text("rir").map(|rir| Attribute::new(vocab::RIR, rir.to_ascii_lowercase())),
+        text("country").map(|code| Attribute::new(vocab::COUNTRY_CODE2, code.to_ascii_uppercase())),
+    ])
+}
