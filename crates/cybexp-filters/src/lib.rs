@@ -4,6 +4,7 @@
 //! one: its file here, its line in [`FILTERS`], a case in `tests/fixtures/filters/<name>/`.
 
 mod cowrie;
+mod email;
 mod sighting;
 mod time;
 pub mod url;
@@ -12,7 +13,7 @@ mod vocab;
 use tahoe_core::{Event, OrgId, Session, Timestamp, Value};
 
 /// Every filter of the suite. No two share a name or a typetag.
-pub const FILTERS: &[&dyn Filter] = &[&cowrie::Cowrie, &sighting::Sighting];
+pub const FILTERS: &[&dyn Filter] = &[&cowrie::Cowrie, &email::Email, &sighting::Sighting];
 
 /// What a filter may look at.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +38,8 @@ pub struct Yield {
     /// The event ID of a record that makes no event, for counting. One of a bounded set: an ID that the
     /// filter has never heard of is `other`, so this may be a metric's label.
     pub unknown: Option<&'static str>,
+    /// What a limit left out, in words: the raw was read all the same.
+    pub cut: Vec<String>,
 }
 
 /// Why a filter refused a raw: names the field at fault.

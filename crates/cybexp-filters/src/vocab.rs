@@ -11,6 +11,7 @@ macro_rules! sub_types {
 // Events and sessions.
 sub_types! {
     COWRIE_SESSION = "cowrie_session";
+    EMAIL = "email";
     FILE_DOWNLOAD = "file_download";
     FILE_UPLOAD = "file_upload";
     NETWORK_TRAFFIC = "network_traffic";
@@ -21,10 +22,12 @@ sub_types! {
 
 // Objects.
 sub_types! {
+    ATTACHMENT = "attachment";
     ATTACKER = "attacker";
     CREDENTIAL = "credential";
     DST = "dst";
     FILE = "file";
+    REPLY_TO = "reply_to";
     SRC = "src";
     SSH_CLIENT_SIZE = "ssh_client_size";
     SSH_KEY_EXCHANGE = "ssh_key_exchange";
@@ -33,9 +36,11 @@ sub_types! {
 
 // Attributes; `SHELL_COMMAND` is also an event.
 sub_types! {
+    BODY = "body";
     COMP_ALGO = "comp_algo";
     DATA = "data";
     DOMAIN = "domain";
+    EMAIL_ADDR = "email_addr";
     ENCR_ALGO = "encr_algo";
     FILENAME = "filename";
     HASSH = "hassh";
@@ -46,6 +51,8 @@ sub_types! {
     KEX_ALGO = "kex_algo";
     MAC_ALGO = "mac_algo";
     METHOD = "method";
+    MIME_TYPE = "mime_type";
+    NAME = "name";
     OUTPUT_FILE_PATH = "output_file_path";
     PASSWORD = "password";
     PORT = "port";
@@ -59,6 +66,7 @@ sub_types! {
     SSH_FINGERPRINT = "ssh_fingerprint";
     SSH_KEY = "ssh_key";
     SSH_VERSION = "ssh_version";
+    SUBJECT = "subject";
     SUCCESS = "success";
     URL = "url";
     USERNAME = "username";

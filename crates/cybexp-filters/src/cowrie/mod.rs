@@ -66,6 +66,7 @@ impl Filter for Cowrie {
             events,
             sessions: vec![session],
             unknown,
+            ..Yield::default()
         })
     }
 }

@@ -1,0 +1,149 @@
+//! The header of a mail or of one of its parts. The fields are found here, under limits; what stands in one
+//! is `mail-parser`'s to read.
+
+use std::borrow::Cow;
+
+use mail_parser::parsers::MessageStream;
+use mail_parser::{Address, ContentType, DateTime, HeaderValue};
+use tahoe_core::{Timestamp, Value};
+
+use crate::{Refusal, excerpt, time};
+
+/// The most fields of a header, as many as mail servers take; the rest is not looked at.
+const FIELDS: usize = 1000;
+/// The longest field: a thousand recipients. What follows is not looked at.
+const FIELD_BYTES: usize = 64 << 10;
+/// The longest field about a part's content. Its parser compares each parameter with all others.
+const CONTENT_FIELD_BYTES: usize = 4 << 10;
+
+/// The fields of one header, in order.
+pub(super) struct Headers<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Headers<'a> {
+    /// What stands in the first field of this name.
+    pub(super) fn first(&self, name: &str) -> Option<&'a str> {
+        self.0
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| *value)
+    }
+
+    /// What stands in the fields of this name, in order.
+    pub(super) fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
+        let of_name = move |(known, _): &&(&str, &str)| known.eq_ignore_ascii_case(name);
+        self.0.iter().filter(of_name).map(|(_, value)| *value)
+    }
+
+    /// Content-Type or Content-Disposition.
+    pub(super) fn content(&self, name: &str) -> Option<ContentType<'static>> {
+        let value = line(self.first(name)?, CONTENT_FIELD_BYTES);
+        let parsed = MessageStream::new(value.as_bytes()).parse_content_type();
+        parsed.into_owned().into_content_type()
+    }
+}
+
+/// The header of a mail or part, and what follows it.
+///
+/// Lines before the first field (an mbox has one) and lines that are no field are passed over.
+pub(super) fn split<'a>(entity: &'a str, cut: &mut Vec<String>) -> (Headers<'a>, &'a str) {
+    let mut fields: Vec<(&str, &str)> = Vec::new();
+    let mut open: Option<(&str, usize)> = None;
+    let mut at = entity.len() - entity.trim_start_matches(['\r', '\n']).len();
+    loop {
+        let end = entity[at..].find('\n').map_or(entity.len(), |n| at + n + 1);
+        let text = &entity[at..end];
+        let folded = text.starts_with([' ', '\t']) && !text.trim().is_empty();
+        if !folded {
+            if let Some((name, start)) = open.take() {
+                if fields.len() == FIELDS {
+                    cut.push(format!("header: all but the first {FIELDS} fields"));
+                    // The body still begins where the header ends.
+                    return (Headers(fields), after_blank_line(&entity[at..]));
+                }
+                fields.push((name, limited(&entity[start..at], cut)));
+            }
+            open = text
+                .split_once(':')
+                .filter(|(name, _)| is_name(name.trim_end()))
+                .map(|(name, _)| (name.trim_end(), at + name.len() + 1));
+        }
+        at = end;
+        if text.trim_end_matches(['\r', '\n']).is_empty() {
+            return (Headers(fields), &entity[at..]);
+        }
+    }
+}
+
+fn after_blank_line(text: &str) -> &str {
+    let ends = ["\n\n", "\n\r\n"].map(|blank| text.find(blank).map(|at| at + blank.len()));
+    let end = ends.into_iter().flatten().min();
+    &text[end.unwrap_or(text.len())..]
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn limited<'a>(value: &'a str, cut: &mut Vec<String>) -> &'a str {
+    if value.len() > FIELD_BYTES {
+        cut.push(format!(
+            "header: all but the first {FIELD_BYTES} bytes of a field"
+        ));
+    }
+    &value[..value.floor_char_boundary(FIELD_BYTES)]
+}
+
+/// A field's value as `mail-parser` needs it: the line end is what makes it keep the last word.
+fn line(value: &str, limit: usize) -> String {
+    let value = value[..value.floor_char_boundary(limit)].trim();
+    format!("{value}\n")
+}
+
+/// Text with its encoded words decoded.
+pub(super) fn unstructured(value: &str) -> String {
+    let line = line(value, FIELD_BYTES);
+    match MessageStream::new(line.as_bytes()).parse_unstructured() {
+        HeaderValue::Text(text) => text.into_owned(),
+        _ => String::new(),
+    }
+}
+
+/// A name and an address, of which one may be missing; those of groups too.
+pub(super) fn addresses(value: &str) -> Vec<(Option<String>, Option<String>)> {
+    let line = line(value, FIELD_BYTES);
+    let parsed = MessageStream::new(line.as_bytes()).parse_address();
+    let said = |text: &Option<Cow<'_, str>>| {
+        let text = text.as_deref().unwrap_or_default().trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    let list = parsed.as_address().map(Address::iter);
+    list.into_iter()
+        .flatten()
+        .map(|address| (said(&address.name), said(&address.address)))
+        .collect()
+}
+
+/// When the mail was written. A time without an offset is in `timezone`.
+pub(super) fn date(value: &str, timezone: &str) -> Result<Timestamp, Refusal> {
+    let value = line(value, FIELD_BYTES);
+    let unreadable = || Refusal::new(format!("Date {} is no date", excerpt(value.trim())));
+    let mut parsed = DateTime::parse_rfc822(&value).ok_or_else(unreadable)?;
+    // A leap second has no place in Unix time.
+    parsed.second = parsed.second.min(59);
+    if !parsed.is_valid() {
+        return Err(unreadable());
+    }
+    let without_comment = value.split('(').next().unwrap_or_default();
+    let last_word = without_comment.split_whitespace().last();
+    let at: Value = if last_word.is_some_and(|word| word.contains(':')) {
+        let local = DateTime {
+            tz_hour: 0,
+            tz_minute: 0,
+            ..parsed
+        };
+        local.to_rfc3339().trim_end_matches('Z').into()
+    } else {
+        parsed.to_timestamp().into()
+    };
+    time::parse(&at, timezone).map_err(|reason| Refusal::new(format!("Date {reason}")))
+}
