@@ -4,10 +4,7 @@
 use std::borrow::Cow;
 
 use mail_parser::parsers::MessageStream;
-use mail_parser::{Address, ContentType, DateTime, HeaderValue};
-use tahoe_core::{Timestamp, Value};
-
-use crate::{Refusal, excerpt, time};
+use mail_parser::{Address, ContentType, HeaderValue};
 
 /// The most fields of a header, as many as mail servers take; the rest is not looked at.
 const FIELDS: usize = 1000;
@@ -121,29 +118,4 @@ pub(super) fn addresses(value: &str) -> Vec<(Option<String>, Option<String>)> {
         .flatten()
         .map(|address| (said(&address.name), said(&address.address)))
         .collect()
-}
-
-/// When the mail was written. A time without an offset is in `timezone`.
-pub(super) fn date(value: &str, timezone: &str) -> Result<Timestamp, Refusal> {
-    let value = line(value, FIELD_BYTES);
-    let unreadable = || Refusal::new(format!("Date {} is no date", excerpt(value.trim())));
-    let mut parsed = DateTime::parse_rfc822(&value).ok_or_else(unreadable)?;
-    // A leap second has no place in Unix time.
-    parsed.second = parsed.second.min(59);
-    if !parsed.is_valid() {
-        return Err(unreadable());
-    }
-    let without_comment = value.split('(').next().unwrap_or_default();
-    let last_word = without_comment.split_whitespace().last();
-    let at: Value = if last_word.is_some_and(|word| word.contains(':')) {
-        let local = DateTime {
-            tz_hour: 0,
-            tz_minute: 0,
-            ..parsed
-        };
-        local.to_rfc3339().trim_end_matches('Z').into()
-    } else {
-        parsed.to_timestamp().into()
-    };
-    time::parse(&at, timezone).map_err(|reason| Refusal::new(format!("Date {reason}")))
 }

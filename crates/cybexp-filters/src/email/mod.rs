@@ -4,6 +4,7 @@
 //! stays below the 16 MB of a document and its canonical form below what `tahoe-core` makes. What a limit
 //! leaves out is said in [`Yield::cut`]; the raw keeps it all.
 
+mod date;
 mod decode;
 mod header;
 mod html;
@@ -56,7 +57,7 @@ impl Filter for Email {
         let from = required(&headers, "From")?;
         required(&headers, "To")?;
         let subject = header::unstructured(required(&headers, "Subject")?);
-        let at = header::date(required(&headers, "Date")?, raw.timezone)?;
+        let at = date::timestamp(required(&headers, "Date")?, raw.timezone)?;
         let content = Content::of(text, &mut cut);
 
         let mut children = people::sender(from, sender::address(&headers));
