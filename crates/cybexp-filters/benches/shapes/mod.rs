@@ -60,11 +60,8 @@ pub(crate) const SHAPES: &[Shape] = &[
         )
     }),
     email("nested multiparts", |n| {
-        mail(
-            "Content-Type: multipart/mixed; boundary=b\n",
-            "--b\nContent-Type: multipart/mixed; boundary=b\n\n",
-            n,
-        )
+        let part = |i| format!("Content-Type: multipart/mixed; boundary=b{i}\n\n--b{i}\n");
+        of(HEADER.to_owned() + &(0..n / 56).map(part).collect::<String>())
     }),
     email("nested messages", |n| {
         mail(

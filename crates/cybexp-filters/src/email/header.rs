@@ -39,46 +39,50 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// The header of a mail or part, and what follows it.
-///
-/// Lines before the first field (an mbox has one) and lines that are no field are passed over.
+/// The header of a mail or part, and what follows it: behind a blank line, or from the first line on that is no
+/// field. An mbox has one line before the header.
 pub(super) fn split<'a>(entity: &'a str, cut: &mut Vec<String>) -> (Headers<'a>, &'a str) {
     let mut fields: Vec<(&str, &str)> = Vec::new();
     let mut open: Option<(&str, usize)> = None;
-    let mut at = entity.len() - entity.trim_start_matches(['\r', '\n']).len();
+    let mut at = 0;
     loop {
         let end = entity[at..].find('\n').map_or(entity.len(), |n| at + n + 1);
         let text = &entity[at..end];
-        let folded = text.starts_with([' ', '\t']) && !text.trim().is_empty();
-        if !folded {
+        let is_blank = text.trim_end_matches(['\r', '\n']).is_empty();
+        let is_folded = open.is_some() && text.starts_with([' ', '\t']);
+        if !is_folded {
             if let Some((name, start)) = open.take() {
-                if fields.len() == FIELDS {
-                    cut.push(format!("header: all but the first {FIELDS} fields"));
-                    // The body still begins where the header ends.
-                    return (Headers(fields), after_blank_line(&entity[at..]));
-                }
+                let name = name.trim_end_matches(':').trim_end();
                 fields.push((name, limited(&entity[start..at], cut)));
             }
-            open = text
-                .split_once(':')
-                .filter(|(name, _)| is_name(name.trim_end()))
-                .map(|(name, _)| (name.trim_end(), at + name.len() + 1));
+            if is_blank {
+                return (Headers(fields), &entity[end..]);
+            }
+            if fields.len() == FIELDS {
+                cut.push(format!("header: all but the first {FIELDS} fields"));
+                return (Headers(fields), after_blank_line(&entity[at..]));
+            }
+            open = field_name(text).map(|name| (name, at + name.len()));
+            if open.is_none() && !(at == 0 && text.starts_with("From ")) {
+                return (Headers(fields), &entity[at..]);
+            }
         }
         at = end;
-        if text.trim_end_matches(['\r', '\n']).is_empty() {
-            return (Headers(fields), &entity[at..]);
-        }
     }
+}
+
+/// With the colon behind it.
+fn field_name(line: &str) -> Option<&str> {
+    let colon = line.find(':')?;
+    let name = line[..colon].trim_end();
+    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
+    is_name.then_some(&line[..=colon])
 }
 
 fn after_blank_line(text: &str) -> &str {
     let ends = ["\n\n", "\n\r\n"].map(|blank| text.find(blank).map(|at| at + blank.len()));
     let end = ends.into_iter().flatten().min();
     &text[end.unwrap_or(text.len())..]
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn limited<'a>(value: &'a str, cut: &mut Vec<String>) -> &'a str {

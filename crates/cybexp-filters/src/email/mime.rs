@@ -2,7 +2,7 @@
 //!
 //! The tree is walked here and not by `mail-parser`: that looks for the boundary of every part through the
 //! whole rest of the mail, and drops messages within messages by recursion, so a mail of a few megabytes holds
-//! it up for hours or overflows its stack. Here each level reads each line once, and there are few levels.
+//! it up for many minutes or overflows its stack. Here each level reads each line once, and there are few levels.
 
 use mail_parser::ContentType;
 use sha2::{Digest, Sha256};

@@ -52,6 +52,8 @@ impl Filter for Email {
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
         let text = raw.data.get("data").and_then(Value::as_str);
         let text = text.ok_or_else(|| Refusal::new("data holds no text of a mail"))?;
+        // A blank line would end the header.
+        let text = text.trim_start_matches(['\r', '\n']);
         let mut cut = Vec::new();
         let (headers, _) = header::split(text, &mut cut);
         let from = required(&headers, "From")?;
