@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes cowrie.json and sightings.json beside itself: the demo's data.
+"""Writes cowrie.json, openphish.txt and sightings.json beside itself: the demo's data.
 
 The same output on every run. Addresses and names are those reserved for
 documentation (RFC 5737, RFC 3849, RFC 2606), so no real party is accused.
@@ -301,6 +301,18 @@ def sightings():
     ]
 
 
+def feed():
+    """As OpenPhish lists them: one URL a line. Two of the hosts were in the honeypots, too."""
+    return [
+        PAYLOADS["verify"],
+        "https://login.bank-verify.example/signin.html?session=8c1f",
+        "http://dl.payload.example/parcel/track.php",
+        "https://webmail.example.net/owa/auth/logon.aspx",
+        "http://203.0.113.150:8080/secure/",
+        "https://account-update.example.org/%7Eroot/index.html",
+    ]
+
+
 def write(name, records, separators):
     lines = (json.dumps(record, separators=separators) + "\n" for record in records)
     (HERE / name).write_text("".join(lines), encoding="utf-8")
@@ -309,3 +321,4 @@ def write(name, records, separators):
 if __name__ == "__main__":
     write("cowrie.json", cowrie_records(), (",", ":"))
     write("sightings.json", sightings(), (", ", ": "))
+    (HERE / "openphish.txt").write_text("".join(f"{url}\n" for url in feed()), encoding="utf-8")

@@ -253,7 +253,7 @@ impl Posting {
             }
             Err(error) => error,
         };
-        let told = error.to_string();
+        let told = error.brief();
         match error {
             ClientError::Unreachable { .. } | ClientError::Failed { .. } => {
                 self.api.trouble(&told);

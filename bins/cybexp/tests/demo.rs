@@ -26,12 +26,13 @@ enum Point {
 }
 
 /// From its first process to its last words.
-const POINTS: [Point; 6] = [
+const POINTS: [Point; 7] = [
     Point::Process("--dbpath"),
     Point::Process("daemon api"),
     Point::Process("daemon report"),
+    Point::Process("daemon input"),
     Point::Said("all up"),
-    Point::Said("records posted"),
+    Point::Said("records collected"),
     Point::Said("What was made of it"),
 ];
 
@@ -175,8 +176,12 @@ fn it_shows_the_suite_at_work_and_leaves_nothing_behind() {
     println!("{said}");
     assert_eq!(status.code(), Some(0));
     for expected in [
-        "api, archive, analytics, report: all up",
-        "718 records posted to the API",
+        "input, api, archive, analytics, report: all up",
+        "713 records collected by the inputs",
+        "6 sightings of an analyst posted to the API",
+        "│ honeypots ┆ file ",
+        "│ london    ┆ websocket ",
+        "│ phishing  ┆ openphish ",
         "opened, archived and made into a graph",
         "│ raw       ┆ cowrie ",
         "│ session   ┆ cowrie_session ",

@@ -140,6 +140,35 @@ async fn every_daemon_is_ready_tells_what_it_does_and_stops_when_asked() {
 }
 
 #[tokio::test]
+async fn the_input_daemon_is_ready_without_the_api_and_keeps_what_it_takes() {
+    let [port, nobody] = free_ports();
+    let site = Site::new(
+        "probe-input",
+        json!({
+            "api": {"url": format!("http://127.0.0.1:{nobody}/"), "token": "token"},
+            "metrics": {"input": format!("127.0.0.1:{port}")},
+            "input": {"run_dir": "run", "spool_dir": "spool", "inputs": [
+                {"name": "log", "plugin": "file", "typetag": "cowrie", "orgid": "unr", "settings": {"path": "log.json"}}
+            ]},
+        }),
+    )
+    .await;
+    std::fs::write(site.folder.path().join("log.json"), "{}\n{}\n{}\n").unwrap();
+    for _ in 0..2 {
+        let daemon = start(&site, "input", &[]);
+        ready(port).await;
+        assert_eq!(get(port, "healthz").await, (200, "ok\n".to_owned()));
+        eventually("what it took", || async {
+            let metrics = get(port, "metrics").await.1;
+            metrics.contains("cybexp_input_spool_records{input=\"log\"} 3")
+                && metrics.contains("cybexp_input_running{input=\"log\"} 1")
+        })
+        .await;
+        stops(daemon, "input");
+    }
+}
+
+#[tokio::test]
 async fn once_with_nothing_to_do_is_done() {
     let site = Site::new("once", json!({})).await;
     for name in DAEMONS {

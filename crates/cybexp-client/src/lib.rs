@@ -65,6 +65,16 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// The same in a few words, for where it is known which API is meant.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::Unreachable { reason, .. } => {
+                format!("cannot be reached: {reason}; is cybexp-api running?")
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// Whether the same request may succeed later.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Failed { .. })

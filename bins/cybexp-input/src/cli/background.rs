@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
 use cybexp_service::{CommonArgs, Config};
+use cybexp_term as term;
 
 use super::LOOK;
 use crate::running;
@@ -36,9 +37,11 @@ pub(super) async fn ensure(
         if let Some(status) = child.try_wait()? {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
-            let end = lines[lines.len().saturating_sub(LINES)..].join("\n");
+            for line in &lines[lines.len().saturating_sub(LINES)..] {
+                anstream::eprintln!("{}", term::line(line));
+            }
             bail!(
-                "the daemon ended with {status}; the end of {}:\n{end}",
+                "the daemon ended with {status}; above is the end of {}",
                 log.display()
             );
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use comfy_table::{Cell, Color};
-use cybexp_client::Client;
+use cybexp_client::{Client, ClientError};
 use cybexp_service::config::InputSpec;
 use cybexp_service::{Config, EXIT_FAILED};
 use cybexp_term as term;
@@ -75,13 +75,14 @@ pub(super) async fn run(
 
 /// The API, and the organisations that may be posted for.
 async fn api(config: &Config, client: &Client) -> anyhow::Result<(String, Vec<String>)> {
-    client.ping().await?;
+    let brief = |error: ClientError| anyhow!(error.brief());
+    client.ping().await.map_err(brief)?;
     if config.api_token()?.expose_secret().is_empty() {
         return Err(anyhow!(
             "it is there, but api.token of the configuration is empty: `cybexp token EMAIL` makes one"
         ));
     }
-    let orgs = client.admin_of().await?;
+    let orgs = client.admin_of().await.map_err(brief)?;
     let told = format!(
         "there, and the token's user is an admin of {} organisations",
         orgs.len()

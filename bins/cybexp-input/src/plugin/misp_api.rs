@@ -2,6 +2,7 @@
 
 mod client;
 mod event;
+mod sweep;
 mod walk;
 
 use std::collections::HashMap;
@@ -15,12 +16,13 @@ use cybexp_service::config::Secret;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use self::client::Client;
 use self::event::Event;
 use self::walk::{Page, Step, Walk};
-use crate::feed::{self, Http, Options, Redirects};
+use crate::feed::{self, Http, Options, Pieces, Redirects};
 use crate::plugin::{Given, Next, Plugin, Setting, Source};
 use crate::record::{Batch, Key};
 use crate::sink::Sink;
@@ -30,6 +32,8 @@ use crate::status::now;
 const IDLE: Duration = Duration::from_secs(300);
 /// An event may be committed later than one with a greater timestamp: so much is asked for again, in seconds.
 const OVERLAP: i64 = 300;
+/// Between two looks at all that the server has, in seconds.
+const SWEEP: i64 = 24 * 3600;
 const LIMIT: u32 = 100;
 
 /// The plugin.
@@ -143,7 +147,11 @@ impl Plugin for MispApi {
             orgs: settings.orgs,
             limit: settings.limit,
         };
-        Ok(Box::new(MispSource { client, of }))
+        Ok(Box::new(MispSource {
+            client,
+            of,
+            walk: None,
+        }))
     }
 }
 
@@ -152,6 +160,9 @@ struct MispSource {
     client: Client,
     /// Which events are asked for.
     of: String,
+    /// Where a fetch that failed was: the next one goes on from there, or the many pages of a server that fails now and then
+    /// would never be through.
+    walk: Option<Walk>,
 }
 
 /// Up to where events are taken.
@@ -161,6 +172,9 @@ struct Cursor {
     of: String,
     /// Unix seconds.
     timestamp: i64,
+    /// When all that the server has was last compared with what is taken, in Unix seconds.
+    #[serde(default)]
+    swept: i64,
 }
 
 #[async_trait]
@@ -185,10 +199,17 @@ impl Source for MispSource {
     async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
         let cursor: Option<Cursor> = sink.cursor().await?;
         let cursor = cursor.filter(|cursor| cursor.of == self.of);
-        let last = cursor.map_or(0, |cursor| cursor.timestamp);
-        let mut walk = Walk::new(last.saturating_sub(OVERLAP).max(0), self.client.limit);
+        // the first time, all is read anyhow
+        let (last, swept) = cursor.map_or((0, now() as i64), |c| (c.timestamp, c.swept));
+        let from = last.saturating_sub(OVERLAP).max(0);
+        let mut walk = self
+            .walk
+            .take()
+            .unwrap_or_else(|| Walk::new(from, self.client.limit));
         loop {
-            let (page, mut batch) = self.page(sink, &walk).await?;
+            self.walk = Some(walk.clone());
+            let events = self.client.page(walk.from, walk.page).await?;
+            let (page, mut batch) = self.read(sink, events).await?;
             if sink.is_stopping() {
                 return Ok(Next::Period);
             }
@@ -203,21 +224,23 @@ impl Source for MispSource {
                 Step::End { greatest, .. } => Some(greatest),
             };
             // one with a timestamp of the future must not hide those of today
-            batch.cursor = taken.map(|taken| {
-                let timestamp = taken.min(now() as i64).max(last);
-                json!(Cursor {
-                    of: self.of.clone(),
-                    timestamp
-                })
-            });
+            let taken = taken.map(|taken| taken.min(now() as i64).max(last));
+            batch.cursor = taken.map(|timestamp| self.cursor(timestamp, swept));
             sink.take(batch).await?;
             if let Step::End { stuck, .. } = step {
+                self.walk = None;
                 if stuck {
                     sink.complain(&format!(
                         "MISP gives the same {} events as every page: if it has more, they are not seen; \
                          try a greater settings.limit",
                         page.events
                     ));
+                }
+                let now = now() as i64;
+                if now - swept >= SWEEP && self.sweep(sink).await? {
+                    let mut batch = Batch::new();
+                    batch.cursor = Some(self.cursor(taken.unwrap_or(last), now));
+                    sink.take(batch).await?;
                 }
                 return Ok(Next::Period);
             }
@@ -226,9 +249,20 @@ impl Source for MispSource {
 }
 
 impl MispSource {
+    fn cursor(&self, timestamp: i64, swept: i64) -> Value {
+        json!(Cursor {
+            of: self.of.clone(),
+            timestamp,
+            swept,
+        })
+    }
+
     /// Reads a page. What is new is in the batch, and what did not fit there is taken already.
-    async fn page(&self, sink: &Sink, walk: &Walk) -> anyhow::Result<(Page, Batch)> {
-        let mut events = self.client.page(walk.from, walk.page).await?;
+    async fn read(
+        &self,
+        sink: &Sink,
+        mut events: Pieces<Box<RawValue>>,
+    ) -> anyhow::Result<(Page, Batch)> {
         sink.reached();
         let mut page = Page {
             sorted: true,

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::Response;
 use cybexp_input::plugin::Later;
+use cybexp_input::record::Batch;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::Input;
 use crate::server::{Request, Script, Server, cut, hang, ok, script, status};
@@ -55,13 +57,16 @@ impl Misp {
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         let number = |key: &str| body[key].as_i64();
         let from = number("timestamp").unwrap_or(i64::MIN);
+        let named = body["uuid"].as_array();
         let events = self
             .events
             .iter()
-            .filter(|(_, timestamp)| **timestamp >= from);
+            .filter(|(_, timestamp)| **timestamp >= from)
+            .filter(|(id, _)| named.is_none_or(|named| named.contains(&json!(uuid(**id)))));
         let mut events: Vec<(i64, u32)> = events.map(|(id, timestamp)| (*timestamp, *id)).collect();
         match body["order"].as_str().unwrap() {
             _ if self.ignores_order => events.sort_by_key(|(_, id)| *id),
+            "Event.id asc" => events.sort_by_key(|(_, id)| *id),
             "Event.timestamp asc,Event.id asc" => events.sort(),
             "Event.timestamp desc,Event.id desc" => {
                 events.sort();
@@ -77,7 +82,14 @@ impl Misp {
         };
         let events = events.into_iter().skip((page - 1) * limit).take(limit);
         let seen = events.filter(|(_, id)| !self.hidden.contains(id));
-        let page = seen.map(|(timestamp, id)| event(id, timestamp)).collect();
+        let metadata = body["metadata"] == true;
+        let page = seen.map(|(timestamp, id)| match metadata {
+            true => {
+                json!({"Event": {"uuid": uuid(id), "timestamp": timestamp.to_string()}}).to_string()
+            }
+            false => event(id, timestamp),
+        });
+        let page = page.collect();
         self.asked += 1;
         if let Some(mut then) = self.then.take() {
             then(&mut self.events, self.asked);
@@ -183,6 +195,36 @@ async fn every_event_once_and_again_when_it_was_edited() {
     let versions = versions(&input).await;
     assert!(versions.contains(&(3, DAY + 3000)) && versions.contains(&(3, DAY + 26_000)));
     assert!(versions.contains(&(26, DAY + 24_900)) && versions.len() == 27);
+}
+
+#[tokio::test]
+async fn what_another_server_had_for_long_is_found_within_a_day() {
+    let events = (1..=25).map(|id| (id, DAY + i64::from(id) * 1000));
+    let (misp, server) = served(Misp::with(events)).await;
+    let input = input(&server, 10);
+    input.fetch().await.unwrap();
+    // pulled from another server: new here, and old by their timestamps
+    let late = (30..=54).map(|id| (id, DAY - i64::from(id)));
+    misp.lock().unwrap().events.extend(late);
+    input.fetch().await.unwrap();
+    assert_eq!(versions(&input).await.len(), 25, "not looked for yet");
+
+    let id = input.known().await.id;
+    let mut cursor = input.known().await.cursor.unwrap();
+    cursor["swept"] = json!(DAY);
+    let mut batch = Batch::new();
+    batch.cursor = Some(cursor);
+    input.spool.put(id, &std::sync::Arc::new(batch)).await.unwrap();
+    server.requests();
+    input.fetch().await.unwrap();
+    assert_eq!(versions(&input).await, all(&misp));
+    assert_eq!(
+        server.requests().len(),
+        2 + 2 + 3,
+        "what is new; two pages of the list; the missing ones by tens"
+    );
+    input.fetch().await.unwrap();
+    assert_eq!(server.requests().len(), 2, "done for a day");
 }
 
 #[tokio::test]
@@ -326,6 +368,41 @@ async fn killed_at_every_page() {
         }
         *stop_at.lock().unwrap() = 0;
         input.fetch().await.unwrap();
+        assert_eq!(versions(&input).await, all(&misp));
+    }
+}
+
+#[tokio::test]
+async fn many_pages_of_a_server_that_fails_at_every_third() {
+    for ignores_order in [false, true] {
+        // all of them within what each fetch reads again, so that no cursor helps
+        let events = (1..=80).map(|id| (id, DAY + i64::from(id)));
+        let misp = script(Misp {
+            ignores_order,
+            ..Misp::with(events)
+        });
+        let serving = misp.clone();
+        let server = Server::start(move |request| {
+            let mut misp = serving.lock().unwrap();
+            let events = misp.page(request).join(",");
+            match misp.asked % 3 {
+                0 => cut(&format!("[{events}"), None),
+                _ => ok(format!("[{events}]")),
+            }
+        })
+        .await;
+        let input = Input::new(
+            "misp_api",
+            json!({"url": server.url("/"), "key": KEY, "limit": 9}),
+        );
+        let sink = input.sink(&CancellationToken::new()).await;
+        let mut source = input.source();
+        let mut failures = 0;
+        while source.fetch(&sink).await.is_err() {
+            failures += 1;
+            assert!(failures < 30, "it comes to an end");
+        }
+        assert!(failures > 2);
         assert_eq!(versions(&input).await, all(&misp));
     }
 }

@@ -2,33 +2,38 @@
 
 mod sample;
 mod show;
+mod sources;
 
-use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use cybexp_client::Part;
 use cybexp_filters::FILTERS;
+use cybexp_input::status::InputStatus;
 use cybexp_store::{Archive, Cache, Server};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
+use futures::stream::FuturesUnordered;
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 
 use crate::cli::{Daemon, DemoArgs};
 use crate::up::asked_to_stop;
 use crate::up::setup::First;
 use crate::up::suite::{Place, Suite};
-use cybexp_client::{About, Client};
+use cybexp_client::{About, Client, Part};
+use sources::Sources;
 
 /// How long nothing may move before the demo gives up.
 const STUCK: Duration = Duration::from_secs(60);
 /// How long a report may take.
 const REPORT: Duration = Duration::from_secs(60);
-/// Submissions on their way at once.
-const AT_ONCE: usize = 16;
+/// Between two looks at how far the daemons are.
+const LOOK: Duration = Duration::from_millis(50);
+const ORG: &str = "demo";
 /// Enough for a demo.
 const KEY_BITS: u32 = 2048;
 
@@ -47,12 +52,14 @@ pub(crate) fn main(args: &DemoArgs) -> ExitCode {
 
 async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let mut stop = std::pin::pin!(asked_to_stop()?);
+    let sources = Sources::bind().await?;
     let mut suite = tokio::select! {
-        suite = start() => suite?,
+        suite = start(&sources) => suite?,
         () = &mut stop => return Ok(()),
     };
+    let mut sources = sources.offer(&suite.folder);
     let shown = tokio::select! {
-        shown = show_all(&mut suite) => shown,
+        shown = show_all(&mut suite, &mut sources) => shown,
         () = &mut stop => return suite.stop().await,
     };
     if shown.is_ok() && !args.exit {
@@ -64,16 +71,18 @@ async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     shown.and(stopped)
 }
 
-async fn start() -> anyhow::Result<Suite> {
+async fn start(sources: &Sources) -> anyhow::Result<Suite> {
     let since = Instant::now();
     // let go again at once: the API takes it a moment later
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let listen = format!("127.0.0.1:{port}");
+    let listen = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     let first = First {
-        orgname: "demo",
+        orgname: ORG,
         admin: "analyst@demo.example",
         key_bits: KEY_BITS,
-        more: json!({"api": {"url": format!("http://{listen}/"), "listen": listen}}),
+        more: json!({
+            "api": {"url": format!("http://{listen}/"), "listen": listen.to_string()},
+            "input": sources.config(ORG)?,
+        }),
     };
     let suite = Suite::start(Place::Nowhere, &first, show::line).await?;
     let names = Daemon::ALL.map(Daemon::name).join(", ");
@@ -84,7 +93,10 @@ async fn start() -> anyhow::Result<Suite> {
     Ok(suite)
 }
 
-async fn show_all(suite: &mut Suite) -> anyhow::Result<()> {
+async fn show_all(
+    suite: &mut Suite,
+    sources: &mut JoinSet<anyhow::Result<()>>,
+) -> anyhow::Result<()> {
     let made = suite
         .accounts
         .as_ref()
@@ -94,10 +106,13 @@ async fn show_all(suite: &mut Suite) -> anyhow::Result<()> {
     let client = Client::new(suite.config.api.url.clone(), Some(token))?;
     let (cache, archive) = databases(suite).await?;
 
-    let records = sample::records();
-    submit(&client, &orgid, &records).await?;
-    follow(suite, &cache, &archive, records.len() as u64).await?;
+    let inputs = collect(suite, sources).await?;
+    let sightings = submit(&client, &orgid).await?;
+    let submissions = inputs.iter().map(|input| input.posted).sum::<u64>() + sightings;
+    follow(suite, &cache, &archive, submissions).await?;
 
+    show::title("What the inputs collected");
+    show::inputs(&inputs);
     show::title("What was made of it");
     show::tally(&archive.tally().await?);
     show::title("What was set aside");
@@ -131,34 +146,61 @@ async fn databases(suite: &Suite) -> anyhow::Result<(Cache, Archive)> {
     ))
 }
 
-async fn submit(client: &Client, orgid: &str, records: &[sample::Record]) -> anyhow::Result<()> {
+/// Waits until the input daemon has handed on all that the sources offer; how its inputs are then.
+async fn collect(
+    suite: &mut Suite,
+    sources: &mut JoinSet<anyhow::Result<()>>,
+) -> anyhow::Result<Vec<InputStatus>> {
     let since = Instant::now();
-    let bar = bar("posting to the API", records.len() as u64);
-    let posts = records.iter().map(|record| {
-        let about = About {
-            typetag: record.typetag.to_owned(),
-            orgid: orgid.to_owned(),
-            timezone: "UTC".to_owned(),
-        };
-        let bar = bar.clone();
+    let offered = (sample::logged().len() + sample::sent().len() + 1) as u64;
+    let bar = bar("collecting and posting to the API", offered);
+    let mut moved = Moved::new();
+    loop {
+        suite.children.check()?;
+        if let Some(ended) = sources.try_join_next() {
+            ended??;
+        }
+        // it may not be there yet
+        let status = cybexp_input::status(&suite.config.input.run_dir).await.ok();
+        let inputs = status.map(|status| status.inputs).unwrap_or_default();
+        let posted = inputs.iter().map(|input| input.posted).sum();
+        bar.set_position(posted);
+        if posted >= offered {
+            bar.finish_and_clear();
+            show::done(
+                &format!("{posted} records collected by the inputs, and posted to the API"),
+                since.elapsed(),
+            );
+            return Ok(inputs);
+        }
+        moved.look(posted)?;
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// What an analyst has to say, posted as a program would; how many submissions that is.
+async fn submit(client: &Client, orgid: &str) -> anyhow::Result<u64> {
+    let since = Instant::now();
+    let about = About {
+        typetag: "sighting".to_owned(),
+        orgid: orgid.to_owned(),
+        timezone: "UTC".to_owned(),
+    };
+    let posts = sample::SIGHTINGS.lines().map(|record| {
+        let about = &about;
         async move {
-            let file = Part::text(record.text);
-            client.submit(&about, record.file.to_owned(), file).await?;
-            bar.inc(1);
-            anyhow::Ok(())
+            client
+                .submit(about, "sightings.json".to_owned(), Part::text(record))
+                .await
         }
     });
-    let posts = posts.collect::<Vec<_>>();
-    stream::iter(posts)
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<()>()
-        .await?;
-    bar.finish_and_clear();
+    let posts = posts.collect::<FuturesUnordered<_>>();
+    let posted = posts.try_collect::<Vec<()>>().await?.len();
     show::done(
-        &format!("{} records posted to the API", records.len()),
+        &format!("{posted} sightings of an analyst posted to the API"),
         since.elapsed(),
     );
-    Ok(())
+    Ok(posted as u64)
 }
 
 /// Watches the daemons until everything is done.
@@ -169,7 +211,7 @@ async fn follow(
     records: u64,
 ) -> anyhow::Result<()> {
     let since = Instant::now();
-    let mut moved = (Instant::now(), 0);
+    let mut moved = Moved::new();
     let bar = bar("opening and archiving", records);
     loop {
         suite.children.check()?;
@@ -189,19 +231,42 @@ async fn follow(
         };
         bar.set_message(message);
         bar.set_position(records - left.min(records));
-        if moved.1 != entries + raws {
-            moved = (Instant::now(), entries + raws);
-        }
-        ensure!(
-            moved.0.elapsed() < STUCK,
-            "nothing has moved for {} s",
-            STUCK.as_secs()
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        moved.look(entries + raws)?;
+        tokio::time::sleep(LOOK).await;
     }
     bar.finish_and_clear();
     show::done("opened, archived and made into a graph", since.elapsed());
     Ok(())
+}
+
+/// Whether a number still changes.
+struct Moved {
+    at: Instant,
+    last: u64,
+}
+
+impl Moved {
+    fn new() -> Self {
+        Self {
+            at: Instant::now(),
+            last: 0,
+        }
+    }
+
+    fn look(&mut self, number: u64) -> anyhow::Result<()> {
+        if self.last != number {
+            *self = Self {
+                at: Instant::now(),
+                last: number,
+            };
+        }
+        ensure!(
+            self.at.elapsed() < STUCK,
+            "nothing has moved for {} s",
+            STUCK.as_secs()
+        );
+        Ok(())
+    }
 }
 
 async fn ask(client: &Client, qtype: &str, data: &Value) -> anyhow::Result<(Value, Duration)> {

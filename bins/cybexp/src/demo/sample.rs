@@ -1,29 +1,24 @@
-//! The sample data, as honeypots and analysts would submit it.
+//! The sample data, and how it comes to the suite.
 
-/// The URL that an analyst reported and the honeypots saw being downloaded.
+/// The URL that the feed lists, an analyst reported and the honeypots saw being downloaded.
 pub(super) const PHISHING_URL: &str = "http://login.bank-verify.example/kit/update.sh";
 
+/// The log of three honeypots, a record a line.
 const COWRIE: &str = include_str!("../../../../demo/cowrie.json");
-const SIGHTINGS: &str = include_str!("../../../../demo/sightings.json");
+/// What an analyst submits, a record a line.
+pub(super) const SIGHTINGS: &str = include_str!("../../../../demo/sightings.json");
+/// A feed of URLs, which is one record as long as it is short.
+pub(super) const FEED: &str = include_str!("../../../../demo/openphish.txt");
 
-/// One submission.
-pub(super) struct Record {
-    pub(super) typetag: &'static str,
-    pub(super) file: &'static str,
-    pub(super) text: &'static str,
+/// This honeypot sends its records to a Logstash; those of the others stand in a file.
+const SENT: &str = r#""sensor":"london""#;
+
+/// The records that are written to a file.
+pub(super) fn logged() -> Vec<&'static str> {
+    COWRIE.lines().filter(|line| !line.contains(SENT)).collect()
 }
 
-pub(super) fn records() -> Vec<Record> {
-    let cowrie = COWRIE.lines().map(|text| ("cowrie", "cowrie.json", text));
-    let sightings = SIGHTINGS
-        .lines()
-        .map(|text| ("sighting", "sightings.json", text));
-    cowrie
-        .chain(sightings)
-        .map(|(typetag, file, text)| Record {
-            typetag,
-            file,
-            text,
-        })
-        .collect()
+/// The records that are sent over a websocket.
+pub(super) fn sent() -> Vec<&'static str> {
+    COWRIE.lines().filter(|line| line.contains(SENT)).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cybexp_input::status::InputStatus;
 use cybexp_store::{Refused, Tally};
 use serde_json::Value;
 
@@ -22,6 +23,10 @@ pub(super) fn done(what: &str, took: Duration) {
 
 pub(super) fn title(text: &str) {
     anstream::println!("\n{BOLD}{text}{BOLD:#}");
+}
+
+pub(super) fn inputs(inputs: &[InputStatus]) {
+    anstream::println!("{}", cybexp_input::cli::show::table(inputs));
 }
 
 pub(super) fn tally(tally: &[Tally]) {

@@ -1,5 +1,5 @@
-//! Every input plugin at once, collecting from counterparts that go on offering, while the input daemon is killed again
-//! and again and the API is away for a while: what was offered and what is in the archive.
+//! The input daemon in a suite. Every plugin at once, collecting from counterparts that go on offering, while the daemon is
+//! killed again and again and the API is away for a while: what was offered and what is in the archive.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,6 +8,7 @@
 
 mod counterparts;
 mod feeds;
+mod figures;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ use counterparts::Offer;
 use cybexp_testkit::{Api, Daemon, Site, free_ports};
 use futures::TryStreamExt;
 use serde_json::{Value, json};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_cybexp");
 
 /// How much, how often, how long.
 struct Scale {
@@ -53,27 +56,10 @@ async fn the_same_with_more_of_everything() {
 }
 
 async fn survive(scale: &Scale) {
-    let [api_port] = free_ports();
     let folder = tempfile::tempdir().unwrap();
     let offers = counterparts::all(folder.path(), scale.records).await;
     let inputs: Vec<Value> = offers.iter().map(|offer| input(offer.as_ref())).collect();
-    let site = Site::new(
-        "collect",
-        json!({
-            "api": {
-                "url": format!("http://127.0.0.1:{api_port}/"),
-                "listen": format!("127.0.0.1:{api_port}"),
-                "token": {"file": "token"},
-            },
-            "input": {"run_dir": "run", "spool_dir": "spool", "inputs": inputs},
-        }),
-    )
-    .await;
-    let token = site.token(&site.user().await);
-    std::fs::write(site.folder.path().join("token"), token).unwrap();
-    let program = env!("CARGO_BIN_EXE_cybexp");
-    let _archive = Daemon::start(program, &["daemon", "archive"], &site);
-    let api = Api::start(program, &["daemon", "api"], &site).await;
+    let Suite { site, api, archive } = Suite::start(&json!(inputs)).await;
 
     let mut offering = tokio::task::JoinSet::new();
     for offer in offers {
@@ -86,20 +72,22 @@ async fn survive(scale: &Scale) {
         tokio::time::sleep(scale.between_kills * 2).await;
         api.daemon.kill();
         tokio::time::sleep(scale.api_away).await;
-        Api::start(program, &["daemon", "api"], &site).await
+        Api::start(PROGRAM, &["daemon", "api"], &site).await
     };
     let kills = async {
         for _ in 0..scale.kills {
-            let input = Daemon::start(program, &["daemon", "input"], &site);
+            let input = collector(&site);
             tokio::time::sleep(scale.between_kills.mul_f64(0.5 + rand::random::<f64>())).await;
             input.kill();
         }
-        Daemon::start(program, &["daemon", "input"], &site)
+        collector(&site)
     };
-    let (_api, input) = tokio::join!(outage, kills);
+    let (api, input) = tokio::join!(outage, kills);
     let offered: BTreeMap<&str, Vec<String>> = offering.join_all().await.into_iter().collect();
     let archived = archived(&site, &offered).await;
-    assert_eq!(input.terminate().code(), Some(0));
+    for daemon in [input, api.daemon, archive] {
+        assert_eq!(daemon.terminate().code(), Some(0));
+    }
 
     let entries = site.collection("cache", "file_entries").await;
     let mut lost = Vec::new();
@@ -123,6 +111,42 @@ async fn survive(scale: &Scale) {
         }
     }
     assert!(lost.is_empty(), "{lost:?}");
+}
+
+/// What an input daemon posts to, and what comes after that.
+struct Suite {
+    site: Site,
+    api: Api,
+    archive: Daemon,
+}
+
+impl Suite {
+    async fn start(inputs: &Value) -> Self {
+        let [api_port] = free_ports();
+        let site = Site::new(
+            "collect",
+            json!({
+                "api": {
+                    "url": format!("http://127.0.0.1:{api_port}/"),
+                    "listen": format!("127.0.0.1:{api_port}"),
+                    "token": {"file": "token"},
+                },
+                "input": {"run_dir": "run", "spool_dir": "spool", "inputs": inputs},
+            }),
+        )
+        .await;
+        let token = site.token(&site.user().await);
+        std::fs::write(site.folder.path().join("token"), token).unwrap();
+        Self {
+            archive: Daemon::start(PROGRAM, &["daemon", "archive"], &site),
+            api: Api::start(PROGRAM, &["daemon", "api"], &site).await,
+            site,
+        }
+    }
+}
+
+fn collector(site: &Site) -> Daemon {
+    Daemon::start(PROGRAM, &["daemon", "input"], site)
 }
 
 fn input(offer: &dyn Offer) -> Value {

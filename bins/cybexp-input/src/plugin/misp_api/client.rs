@@ -14,6 +14,10 @@ use crate::feed::{self, Http, Pieces, Refused, Where};
 /// Events, oldest first; those of one second in a fixed order, without which pages would not fit together.
 const OLDEST_FIRST: &str = "Event.timestamp asc,Event.id asc";
 const NEWEST_FIRST: &str = "Event.timestamp desc,Event.id desc";
+/// What is edited meanwhile stays where it is.
+const AS_THEY_CAME: &str = "Event.id asc";
+/// Events without their attributes are small.
+const LISTED: u32 = 1000;
 
 /// A MISP, and what is asked for.
 #[derive(Debug)]
@@ -33,12 +37,13 @@ pub(super) struct Client {
 impl Client {
     /// A page of the events from this timestamp on.
     pub(super) async fn page(&self, from: i64, page: u32) -> anyhow::Result<Pieces<Box<RawValue>>> {
+        let from = Self::from(from);
         self.search(from, OLDEST_FIRST, page, self.limit).await
     }
 
     /// The timestamp of the newest event.
     pub(super) async fn newest(&self, from: i64) -> anyhow::Result<Option<i64>> {
-        let mut events = self.search(from, NEWEST_FIRST, 1, 1).await?;
+        let mut events = self.search(Self::from(from), NEWEST_FIRST, 1, 1).await?;
         let newest = events
             .next()
             .await?
@@ -46,19 +51,38 @@ impl Client {
         Ok(newest.and_then(|event| Event::of(event).ok()?.timestamp))
     }
 
+    /// A page of all events there are, without what is in them.
+    pub(super) async fn listing(&self, page: u32) -> anyhow::Result<Pieces<Box<RawValue>>> {
+        let metadata = json!({"metadata": true});
+        self.search(metadata, AS_THEY_CAME, page, LISTED).await
+    }
+
+    /// These events; at most [`Client::limit`].
+    pub(super) async fn named(&self, uuids: &[String]) -> anyhow::Result<Pieces<Box<RawValue>>> {
+        let named = json!({"uuid": uuids});
+        self.search(named, OLDEST_FIRST, 1, self.limit).await
+    }
+
+    fn from(timestamp: i64) -> Value {
+        match timestamp {
+            ..=1 => json!({}),
+            // some versions want a greater one, some one that is not smaller
+            from => json!({"timestamp": from - 1}),
+        }
+    }
+
     async fn search(
         &self,
-        from: i64,
+        which: Value,
         order: &str,
         page: u32,
         limit: u32,
     ) -> anyhow::Result<Pieces<Box<RawValue>>> {
-        let mut body =
-            json!({"returnFormat": "json", "limit": limit, "page": page, "order": order});
-        // some versions want a greater one, some one that is not smaller
-        if from > 1 {
-            body["timestamp"] = json!(from - 1);
-        }
+        let mut body = which;
+        body["returnFormat"] = json!("json");
+        body["limit"] = json!(limit);
+        body["page"] = json!(page);
+        body["order"] = json!(order);
         if !self.orgs.is_empty() {
             body["org"] = json!(self.orgs);
         }

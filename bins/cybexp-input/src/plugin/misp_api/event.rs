@@ -13,6 +13,8 @@ pub(super) struct Event {
     pub(super) text: Box<RawValue>,
     /// Its UUID, or where it lacks that or a timestamp, all of it.
     pub(super) key: Key,
+    /// Its UUID, where that names it.
+    pub(super) uuid: Option<String>,
     /// Unix seconds, of the last edit.
     pub(super) timestamp: Option<i64>,
 }
@@ -43,13 +45,15 @@ impl Event {
             Value::String(text) => text.trim().parse().ok(),
             other => other.as_i64(),
         };
-        let key = match (uuid.as_str(), timestamp) {
-            (Some(uuid), Some(_)) if !uuid.is_empty() => Key::of(uuid.to_lowercase()),
-            _ => Key::of(text.get()),
+        let uuid = match (uuid.as_str(), timestamp) {
+            (Some(uuid), Some(_)) if !uuid.is_empty() => Some(uuid.to_lowercase()),
+            _ => None,
         };
+        let key = uuid.as_deref().unwrap_or(text.get());
         Ok(Self {
+            key: Key::of(key),
             text,
-            key,
+            uuid,
             timestamp,
         })
     }

@@ -29,7 +29,7 @@ pub(super) struct Page {
 }
 
 /// Up to where a fetch is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Walk {
     /// Only events with this timestamp, or a greater one, are asked for.
     pub(super) from: i64,
@@ -43,7 +43,7 @@ pub(super) struct Walk {
 }
 
 /// The pages from the first one on.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Pass {
     /// There was something new.
     fresh: bool,
