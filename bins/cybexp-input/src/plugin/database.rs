@@ -94,7 +94,7 @@ impl Plugin for Database {
 
     fn example(&self) -> Value {
         json!({
-            "url": {"env": "SIGHTINGS_URL"},
+            "url": "postgres://reader@db.example.org/sensors?sslmode=verify-full",
             "query": "SELECT id, seen_at, ip FROM sightings",
             "cursor": "id",
         })
