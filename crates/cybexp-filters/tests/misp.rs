@@ -130,14 +130,17 @@ fn a_large_object_comes_as_several() {
         |n| json!({"type": "text", "object_relation": "comment", "value": format!("note {n}")}),
     );
     let object = json!({"name": "annotation", "Attribute": Vec::from_iter(texts)});
-    assert_split(&event(vec![], vec![object]), 2);
+    let made = assert_split(&event(vec![], vec![object]), 1);
+    let children = made.events.iter().flat_map(|e| e.children().iter());
+    let parts = children.filter(|n| n.sub_type().as_str() == "annotation");
+    assert!(parts.count() > 4);
 }
 
 #[test]
 fn long_values_come_in_several_or_are_left_out() {
     let quotes = "\"".repeat(500 << 10);
     let long = |n: usize| attribute("yara", &format!("{n}{quotes}"));
-    assert_split(&event((0..10).map(long).collect(), vec![]), 10);
+    assert_split(&event((0..10).map(long).collect(), vec![]), 4);
     let huge = attribute("yara", &"a".repeat(600 << 10));
     let made = run("misp", &event(vec![huge], vec![])).expect("an event");
     assert_eq!(made.left_out.get("value_too_long"), Some(&1));
@@ -148,6 +151,11 @@ fn what_would_fill_the_memory_is_refused() {
     let quotes = "\"".repeat(500 << 10);
     let long = |n: usize| attribute("yara", &format!("{n}{quotes}"));
     let refusal = run("misp", &event((0..30).map(long).collect(), vec![])).expect_err("too large");
+    assert!(refusal.to_string().contains("share it in parts"));
+    // deeper they are escaped oftener
+    let name = |n: usize| json!({"type": "email-src-display-name", "object_relation": "from", "value": format!("{n}{quotes}")});
+    let object = json!({"name": "email", "Attribute": (0..3).map(name).collect::<Value>()});
+    let refusal = run("misp", &event(vec![], vec![object])).expect_err("too large");
     assert!(refusal.to_string().contains("share it in parts"));
 }
 

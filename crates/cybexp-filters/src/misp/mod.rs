@@ -4,15 +4,16 @@
 //! what its attributes become. What is deleted is left out, and so is what others propose (`ShadowAttribute`) or
 //! MISP has worked out (`RelatedEvent`), and the content of attachments.
 
+mod head;
 mod object;
 mod piece;
 mod tags;
 mod types;
 mod value;
 
-use tahoe_core::{Attribute, Category, Event, Node, Object, SubType, Timestamp, Value};
+use tahoe_core::{Category, Event, Node, Timestamp, Value};
 
-use crate::{Filter, RawInput, Refusal, Yield, fields, time, vocab};
+use crate::{Filter, RawInput, Refusal, Yield, time, vocab};
 use piece::{Piece, pack};
 use value::{Given, is_true};
 
@@ -29,9 +30,6 @@ const EVENT_COST: usize = 12 << 20;
 /// What all that is made of one raw may cost: two events of 100,000 attributes, or eight raws' worth of text.
 const RAW_COST: usize = 128 << 20;
 
-/// Of `info`, names and the like. MISP holds 64 KiB of `info`.
-const TEXT_BYTES: usize = 64 << 10;
-
 impl Filter for Misp {
     fn name(&self) -> &'static str {
         "misp"
@@ -46,26 +44,28 @@ impl Filter for Misp {
     }
 
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
-        let mut made = Yield::default();
-        let mut room = RAW_COST;
+        let mut making = Making {
+            made: Yield::default(),
+            room: RAW_COST,
+        };
         let mut reason =
             "Event is missing, and so is uuid or info of one that stands alone".to_owned();
         for entry in list(Some(raw.data.get("response").unwrap_or(raw.data))) {
             let Some(event) = event_in(entry) else {
-                made.leave_out("not_an_event");
+                making.made.leave_out("not_an_event");
                 continue;
             };
             match time_of(event, raw) {
-                Ok(at) => read(event, raw, at, &mut room, &mut made)?,
+                Ok(at) => making.read(event, raw, at)?,
                 Err(why) => {
-                    made.leave_out("event_without_time");
+                    making.made.leave_out("event_without_time");
                     reason = format!("timestamp {why}");
                 }
             }
         }
-        match made.events.is_empty() {
+        match making.made.events.is_empty() {
             true => Err(Refusal::new(reason)),
-            false => Ok(made),
+            false => Ok(making.made),
         }
     }
 }
@@ -96,107 +96,69 @@ fn time_of(event: &Value, raw: &RawInput<'_>) -> Result<Timestamp, String> {
     }
 }
 
-fn read(
-    event: &Value,
-    raw: &RawInput<'_>,
-    at: Timestamp,
-    room: &mut usize,
-    made: &mut Yield,
-) -> Result<(), Refusal> {
-    let mut pieces = Vec::new();
-    for attribute in list(event.get("Attribute")) {
-        if is_true(attribute.get("deleted")) {
-            continue;
-        }
-        match Given::of(attribute).and_then(|given| given.piece()) {
-            Ok(piece) => pieces.push(piece.beside(tags::of(attribute, made))),
-            Err(why) => made.leave_out(why),
-        }
-    }
-    for object in list(event.get("Object")) {
-        pieces.extend(object::pieces(object, made));
-    }
-    let cost = pieces.iter().map(|piece| piece.cost).sum();
-    *room = room.checked_sub(cost).ok_or_else(|| {
-        let mib = RAW_COST >> 20;
-        Refusal::new(format!(
-            "Attribute: what is made of it takes more than {mib} MiB: share it in parts"
-        ))
-    })?;
-    let flagged = pieces.iter().any(|piece| !piece.malicious.is_empty());
-    let category = match flagged {
-        true => Category::Malicious,
-        false => Category::Unknown,
-    };
-    let mut groups = pack(pieces, EVENT_COST);
-    if groups.is_empty() {
-        groups.push(Vec::new());
-    }
-    let head = head(event, made);
-    for group in groups {
-        let part = Piece::all(group);
-        let beside = part.beside.into_iter().map(Node::from);
-        let children: Vec<Node> = head
-            .iter()
-            .cloned()
-            .chain(part.nodes)
-            .chain(beside)
-            .collect();
-        if children.is_empty() {
-            made.leave_out("empty_event");
-            continue;
-        }
-        let refuse = |error: &dyn std::fmt::Display| Refusal::new(format!("Event: {error}"));
-        let event = Event::new(vocab::MISP, raw.orgid.clone(), at, children)
-            .map_err(|error| refuse(&error))?
-            .with_category(category)
-            .with_malicious(part.malicious)
-            .map_err(|error| refuse(&error))?;
-        made.events.push(event);
-    }
-    Ok(())
+/// The events so far, and what more may cost.
+struct Making {
+    made: Yield,
+    room: usize,
 }
 
-/// What is told of the event as a whole.
-fn head(event: &Value, made: &mut Yield) -> Vec<Node> {
-    let attribute = |sub_type, field| Some(Attribute::new(sub_type, text(event, field)?).into());
-    let level = |sub_type, field, levels: &[&str]| {
-        let number: usize = text(event, field)?.parse().ok()?;
-        let level = levels.get(number).filter(|level| !level.is_empty())?;
-        Some(Attribute::new(sub_type, *level).into())
-    };
-    let own: [Option<Node>; 8] = [
-        attribute(vocab::ID, "id"),
-        text(event, "uuid").map(|uuid| Attribute::new(vocab::UUID, uuid.to_lowercase()).into()),
-        attribute(vocab::INFO, "info"),
-        attribute(vocab::DATE, "date"),
-        level(
-            vocab::THREAT_LEVEL,
-            "threat_level_id",
-            &["", "high", "medium", "low", "undefined"],
-        ),
-        level(
-            vocab::ANALYSIS,
-            "analysis",
-            &["initial", "ongoing", "complete"],
-        ),
-        organisation(vocab::ORG, event.get("Org")),
-        organisation(vocab::ORGC, event.get("Orgc")),
-    ];
-    let tags = tags::of(event, made).into_iter().map(Node::from);
-    own.into_iter().flatten().chain(tags).collect()
-}
+impl Making {
+    /// Takes what a piece costs, before anything larger is made of it.
+    fn spend(&mut self, cost: usize) -> Result<(), Refusal> {
+        self.room = self.room.checked_sub(cost).ok_or_else(|| {
+            Refusal::new(format!(
+                "Attribute: what is made of it takes more than {} MiB: share it in parts",
+                RAW_COST >> 20
+            ))
+        })?;
+        Ok(())
+    }
 
-/// Whose server the event is on (`Org`), or who made it (`Orgc`).
-fn organisation(sub_type: SubType, org: Option<&Value>) -> Option<Node> {
-    let org = org?;
-    let name = text(org, "name").map(|name| Attribute::new(vocab::NAME, name).into());
-    let uuid =
-        text(org, "uuid").map(|uuid| Attribute::new(vocab::UUID, uuid.to_lowercase()).into());
-    let children = name.into_iter().chain(uuid).collect();
-    Some(Object::new(sub_type, children).ok()?.into())
-}
+    /// Makes the events of one of MISP's.
+    fn read(&mut self, event: &Value, raw: &RawInput<'_>, at: Timestamp) -> Result<(), Refusal> {
+        let pieces = self.pieces(event)?;
+        let flagged = pieces.iter().any(|piece| !piece.malicious.is_empty());
+        let category = match flagged {
+            true => Category::Malicious,
+            false => Category::Unknown,
+        };
+        let head = head::of(event, &mut self.made);
+        let mut groups = pack(pieces, EVENT_COST);
+        if groups.is_empty() && !head.is_empty() {
+            groups.push(Vec::new());
+        }
+        for group in groups {
+            let part = Piece::all(group);
+            let beside = part.beside.into_iter().map(Node::from);
+            let children = head.iter().cloned().chain(part.nodes).chain(beside);
+            let event = Event::new(vocab::MISP, raw.orgid.clone(), at, children.collect())
+                .map_err(|error| Refusal::new(format!("Event: {error}")))?
+                .with_category(category)
+                .with_malicious(part.malicious)
+                .map_err(|error| Refusal::new(format!("Event: {error}")))?;
+            self.made.events.push(event);
+        }
+        Ok(())
+    }
 
-fn text(of: &Value, field: &str) -> Option<String> {
-    fields::text(of.get(field)?).filter(|text| text.len() <= TEXT_BYTES)
+    fn pieces(&mut self, event: &Value) -> Result<Vec<Piece>, Refusal> {
+        let mut pieces = Vec::new();
+        for attribute in list(event.get("Attribute")) {
+            if is_true(attribute.get("deleted")) {
+                continue;
+            }
+            match Given::of(attribute).and_then(|given| given.piece()) {
+                Ok(piece) => {
+                    let piece = piece.beside(tags::of(attribute, &mut self.made));
+                    self.spend(piece.cost())?;
+                    pieces.push(piece);
+                }
+                Err(why) => self.made.leave_out(why),
+            }
+        }
+        for object in list(event.get("Object")) {
+            pieces.extend(object::pieces(object, self)?);
+        }
+        Ok(pieces)
+    }
 }

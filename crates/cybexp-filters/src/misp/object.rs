@@ -7,8 +7,8 @@ use tahoe_core::{SubType, Value};
 use super::piece::{Piece, pack};
 use super::types::{self, Kind, Read};
 use super::value::{Given, identifier, is_true};
-use super::{list, tags};
-use crate::{Yield, fields, vocab};
+use super::{Making, list, tags};
+use crate::{Refusal, Yield, fields, vocab};
 
 /// What an object's document may cost; one that has more comes as several of its name.
 const OBJECT_COST: usize = 2 << 20;
@@ -17,16 +17,16 @@ const OBJECT_COST: usize = 2 << 20;
 const RESERVED: [&str; 4] = ["cybexp_org", "cybexp_superuser", "cybexp_user", "query"];
 
 /// The object, or several if it is too large for one.
-pub(super) fn pieces(object: &Value, made: &mut Yield) -> Vec<Piece> {
+pub(super) fn pieces(object: &Value, making: &mut Making) -> Result<Vec<Piece>, Refusal> {
     if is_true(object.get("deleted")) {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let name = object.get("name").and_then(fields::text);
     let name = match name.ok_or("object_without_name").and_then(|n| template(&n)) {
         Ok(name) => name,
         Err(why) => {
-            made.leave_out(why);
-            return Vec::new();
+            making.made.leave_out(why);
+            return Ok(Vec::new());
         }
     };
     let mut children = Vec::new();
@@ -38,19 +38,20 @@ pub(super) fn pieces(object: &Value, made: &mut Yield) -> Vec<Piece> {
         let relation = attribute.get("object_relation").and_then(fields::text);
         match child(attribute, relation.as_deref().unwrap_or_default(), &name) {
             Ok((inner, child)) => {
-                let child = child.beside(tags::of(attribute, made));
+                let child = child.beside(tags::of(attribute, &mut making.made));
+                making.spend(child.cost_below(1 + u32::from(inner.is_some())))?;
                 match inner {
                     Some(inner) => within.entry(inner).or_default().push(child),
                     None => children.push(child),
                 }
             }
-            Err(why) => made.leave_out(why),
+            Err(why) => making.made.leave_out(why),
         }
     }
     for (inner, parts) in within {
-        children.extend(objects(&inner, parts, made));
+        children.extend(objects(&inner, parts, &mut making.made));
     }
-    objects(&name, children, made)
+    Ok(objects(&name, children, &mut making.made))
 }
 
 /// As many objects of this name as it takes.

@@ -13,23 +13,28 @@ pub(super) struct Piece {
     pub(super) malicious: Vec<Hash>,
     /// What stands beside it on the event, in unknown context: hosts of URLs, tags.
     pub(super) beside: Vec<Attribute>,
-    /// An upper bound of its bytes in a document.
-    pub(super) cost: usize,
+    /// An upper bound of its bytes in a document, as far as they do not depend on where it stands.
+    plain: usize,
+    /// What its quotes, backslashes and characters beyond ASCII take in the canonical form. Each is escaped anew at
+    /// every level: one makes 8 characters on the event itself, and 4 times as many with each object around it.
+    escaped: usize,
 }
 
 /// A hash in `_cref`, `_ref` and `_mal_ref`, each an element of a BSON array, and the array's element of the value.
 const NODE_COST: usize = 3 * 80 + 24;
 
-/// A quote, backslash or character beyond ASCII grows in the canonical form, doubling at each of up to seven levels. With
-/// this weight the form of what costs 12 MiB ends at 96; forms may have 128.
-const ESCAPE_COST: usize = 16;
+/// Of one in an attribute on the event.
+const ESCAPE_COST: usize = 8;
+
+/// How much that grows with an object around it.
+const ESCAPE_GROWTH: usize = 4;
 
 impl Piece {
     /// An attribute; in malicious context if it is flagged.
     pub(super) fn attribute(attribute: Attribute, flagged: bool) -> Self {
         let mut piece = Self::default();
         piece.malicious.extend(flagged.then(|| attribute.hash()));
-        piece.cost = cost(&attribute);
+        (piece.plain, piece.escaped) = costs(&attribute);
         piece.nodes.push(attribute.into());
         piece
     }
@@ -37,7 +42,8 @@ impl Piece {
     /// With this beside it.
     pub(super) fn beside(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
         for attribute in attributes {
-            self.cost += cost(&attribute);
+            let (plain, escaped) = costs(&attribute);
+            self.plain += plain + escaped;
             self.beside.push(attribute);
         }
         self
@@ -49,7 +55,8 @@ impl Piece {
             nodes,
             mut malicious,
             beside,
-            cost,
+            plain,
+            escaped,
         } = Self::all(pieces);
         let object = Object::new(sub_type, nodes).ok()?;
         if !malicious.is_empty() {
@@ -59,8 +66,19 @@ impl Piece {
             nodes: vec![object.into()],
             malicious,
             beside,
-            cost: cost + NODE_COST,
+            plain: plain + NODE_COST,
+            escaped: escaped * ESCAPE_GROWTH,
         })
+    }
+
+    /// An upper bound of its bytes in a document or in the canonical form of that, where it stands.
+    pub(super) fn cost(&self) -> usize {
+        self.cost_below(0)
+    }
+
+    /// The same with so many more objects around it.
+    pub(super) fn cost_below(&self, objects: u32) -> usize {
+        self.plain + self.escaped * ESCAPE_GROWTH.pow(objects)
     }
 
     /// These as one.
@@ -70,19 +88,21 @@ impl Piece {
             all.nodes.extend(piece.nodes);
             all.malicious.extend(piece.malicious);
             all.beside.extend(piece.beside);
-            all.cost += piece.cost;
+            all.plain += piece.plain;
+            all.escaped += piece.escaped;
         }
         all
     }
 }
 
-fn cost(attribute: &Attribute) -> usize {
+fn costs(attribute: &Attribute) -> (usize, usize) {
     let text = match attribute.data() {
         Scalar::Str(text) => text.as_str(),
         Scalar::Null | Scalar::Bool(_) | Scalar::Int(_) | Scalar::Float(_) => "",
     };
-    let escaped = |b: &u8| !matches!(b, b' '..=b'~') || matches!(b, b'"' | b'\\');
-    NODE_COST + text.len() + text.bytes().filter(|b| escaped(b)).count() * ESCAPE_COST
+    let escaped = |c: &char| !matches!(c, ' '..='~') || matches!(c, '"' | '\\');
+    let escaped = text.chars().filter(escaped).count();
+    (NODE_COST + text.len(), escaped * ESCAPE_COST)
 }
 
 /// These in groups, each of which costs up to `limit`, or is one piece that costs more.
@@ -91,12 +111,12 @@ pub(super) fn pack(pieces: Vec<Piece>, limit: usize) -> Vec<Vec<Piece>> {
     let mut room = 0;
     for piece in pieces {
         match groups.last_mut() {
-            Some(group) if piece.cost <= room => {
-                room -= piece.cost;
+            Some(group) if piece.cost() <= room => {
+                room -= piece.cost();
                 group.push(piece);
             }
             _ => {
-                room = limit.saturating_sub(piece.cost);
+                room = limit.saturating_sub(piece.cost());
                 groups.push(vec![piece]);
             }
         }
