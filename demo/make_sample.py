@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes cowrie.json, openphish.txt and sightings.json beside itself: the demo's data.
+"""Writes what lies beside it: cowrie.json, mail.eml, misp.json, openphish.txt, sightings.json. The demo's data.
 
 The same output on every run. Addresses and names are those reserved for
 documentation (RFC 5737, RFC 3849, RFC 2606), so no real party is accused.
@@ -313,6 +313,45 @@ def feed():
     ]
 
 
+MAIL = """\
+Received: from mx.example.org (mx.example.org [192.0.2.25]) by imap.example.org; Wed, 18 Nov 2026 09:20:04 +0000
+Received: from mailer.bank-verify.example (unknown [203.0.113.150]) by mx.example.org; Wed, 18 Nov 2026 09:20:03 +0000
+From: =?utf-8?q?Your_B=C3=A4nk?= <support@bank-verify.example>
+To: "Doe, Jane" <jdoe@example.org>
+Reply-To: claims@bank-verify.example
+Subject: Your account is locked
+Date: Wed, 18 Nov 2026 09:20:00 +0000
+MIME-Version: 1.0
+Content-Type: text/plain; charset=utf-8
+
+Dear customer,
+
+confirm who you are at http://login.bank-verify.example/signin.html within 24 hours.
+"""
+
+
+def misp():
+    """What a partner shares: the kit's host and what it drops."""
+    attributes = [
+        ("hostname", "login.bank-verify.example", True),
+        ("ip-src", "203.0.113.150", True),
+        ("filename|sha256", "update.sh|" + file_hash("verify"), True),
+        ("link", "https://www.example.org/advisories/2026-17", False),
+    ]
+    when = int(datetime(2026, 11, 18, 12, 0, tzinfo=timezone.utc).timestamp())
+    org = {"id": "1", "name": "CERT Example", "uuid": "5a2f6b1c-0000-4000-8000-000000000001"}
+    return {"Event": {
+        "id": "17", "uuid": "5a2f6b1c-0000-4000-8000-000000000017", "info": "Phishing kit against bank customers",
+        "date": "2026-11-18", "timestamp": str(when), "threat_level_id": "2", "analysis": "2", "published": True,
+        "Org": org, "Orgc": org, "Tag": [{"name": "tlp:green"}],
+        "Attribute": [
+            {"uuid": f"5a2f6b1c-0000-4000-8000-0000000001{number:02}", "type": kind, "value": value, "to_ids": to_ids,
+             "category": "Network activity", "timestamp": str(when)}
+            for number, (kind, value, to_ids) in enumerate(attributes)
+        ],
+    }}
+
+
 def write(name, records, separators):
     lines = (json.dumps(record, separators=separators) + "\n" for record in records)
     (HERE / name).write_text("".join(lines), encoding="utf-8")
@@ -322,3 +361,5 @@ if __name__ == "__main__":
     write("cowrie.json", cowrie_records(), (",", ":"))
     write("sightings.json", sightings(), (", ", ": "))
     (HERE / "openphish.txt").write_text("".join(f"{url}\n" for url in feed()), encoding="utf-8")
+    (HERE / "mail.eml").write_text(MAIL, encoding="utf-8")
+    (HERE / "misp.json").write_text(json.dumps(misp(), indent=1) + "\n", encoding="utf-8")

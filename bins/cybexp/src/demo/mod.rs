@@ -107,8 +107,8 @@ async fn show_all(
     let (cache, archive) = databases(suite).await?;
 
     let inputs = collect(suite, sources).await?;
-    let sightings = submit(&client, &orgid).await?;
-    let submissions = inputs.iter().map(|input| input.posted).sum::<u64>() + sightings;
+    let posted = submit(&client, &orgid).await?;
+    let submissions = inputs.iter().map(|input| input.posted).sum::<u64>() + posted;
     follow(suite, &cache, &archive, submissions).await?;
 
     show::title("What the inputs collected");
@@ -128,10 +128,11 @@ async fn show_all(
     let (count, took) = ask(&client, "count", &question).await?;
     show::count(url, &count, took);
 
-    show::title("What is it related to?");
-    let question = json!({"sub_type": "url", "data": url, "level": 2, "summary_graph": true});
+    let host = sample::PHISHING_HOST;
+    show::title("What is its host related to?");
+    let question = json!({"sub_type": "hostname", "data": host, "level": 2, "summary_graph": true});
     let (related, took) = ask(&client, "related", &question).await?;
-    show::tree(url, &related, took);
+    show::tree(host, &related, took);
     show::where_to_go_on();
     Ok(())
 }
@@ -181,23 +182,21 @@ async fn collect(
 /// What an analyst has to say, posted as a program would; how many submissions that is.
 async fn submit(client: &Client, orgid: &str) -> anyhow::Result<u64> {
     let since = Instant::now();
-    let about = About {
-        typetag: "sighting".to_owned(),
-        orgid: orgid.to_owned(),
-        timezone: "UTC".to_owned(),
-    };
-    let posts = sample::SIGHTINGS.lines().map(|record| {
-        let about = &about;
-        async move {
-            client
-                .submit(about, "sightings.json".to_owned(), Part::text(record))
-                .await
-        }
+    let posts = sample::posted().into_iter().map(|record| async move {
+        let about = About {
+            typetag: record.typetag.to_owned(),
+            orgid: orgid.to_owned(),
+            timezone: "UTC".to_owned(),
+        };
+        let file = Part::text(record.text);
+        client.submit(&about, record.file.to_owned(), file).await
     });
     let posts = posts.collect::<FuturesUnordered<_>>();
     let posted = posts.try_collect::<Vec<()>>().await?.len();
     show::done(
-        &format!("{posted} sightings of an analyst posted to the API"),
+        &format!(
+            "{posted} records of an analyst posted: sightings, a mail, an event of a partner's MISP"
+        ),
         since.elapsed(),
     );
     Ok(posted as u64)

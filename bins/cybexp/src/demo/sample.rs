@@ -2,11 +2,17 @@
 
 /// The URL that the feed lists, an analyst reported and the honeypots saw being downloaded.
 pub(super) const PHISHING_URL: &str = "http://login.bank-verify.example/kit/update.sh";
+/// Its host, which is also in a link of the mail and in the partner's event.
+pub(super) const PHISHING_HOST: &str = "login.bank-verify.example";
 
 /// The log of three honeypots, a record a line.
 const COWRIE: &str = include_str!("../../../../demo/cowrie.json");
-/// What an analyst submits, a record a line.
-pub(super) const SIGHTINGS: &str = include_str!("../../../../demo/sightings.json");
+/// Records of what somebody saw, one a line.
+const SIGHTINGS: &str = include_str!("../../../../demo/sightings.json");
+/// A phishing mail that a user handed in.
+const MAIL: &str = include_str!("../../../../demo/mail.eml");
+/// An event that a partner shared.
+const MISP: &str = include_str!("../../../../demo/misp.json");
 /// A feed of URLs, which is one record as long as it is short.
 pub(super) const FEED: &str = include_str!("../../../../demo/openphish.txt");
 
@@ -21,4 +27,27 @@ pub(super) fn logged() -> Vec<&'static str> {
 /// The records that are sent over a websocket.
 pub(super) fn sent() -> Vec<&'static str> {
     COWRIE.lines().filter(|line| line.contains(SENT)).collect()
+}
+
+/// What an analyst submits.
+pub(super) struct Record {
+    pub(super) typetag: &'static str,
+    pub(super) file: &'static str,
+    pub(super) text: &'static str,
+}
+
+pub(super) fn posted() -> Vec<Record> {
+    let record = |typetag, file, text| Record {
+        typetag,
+        file,
+        text,
+    };
+    let sightings = SIGHTINGS.lines();
+    let sightings = sightings.map(|text| record("sighting", "sightings.json", text));
+    sightings
+        .chain([
+            record("email", "mail.eml", MAIL),
+            record("misp_event", "misp.json", MISP),
+        ])
+        .collect()
 }
