@@ -124,11 +124,16 @@ impl Run {
         }
         while !self.stop.is_cancelled() {
             self.status.change(|status| status.next_fetch = None);
+            let taken = self.status.get().taken;
             let outcome = AssertUnwindSafe(source.fetch(&self.sink))
                 .catch_unwind()
                 .await;
             if self.stop.is_cancelled() {
                 break;
+            }
+            if self.status.get().taken > taken {
+                // it came some way: what fails after that is no failure in a row
+                self.backoff.success();
             }
             let wait = match outcome {
                 Ok(Ok(next)) => self.well(next).await,

@@ -171,7 +171,7 @@ async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respons
     ([(header::ETAG, tag)], body).into_response()
 }
 
-/// A page of events, as MISP answers; many have the same timestamp.
+/// A page of events, as MISP answers; some have the same timestamp.
 async fn search(State(shared): State<Arc<Shared>>, Json(query): Json<Value>) -> Response {
     const FIRST: usize = 1_700_000_000;
     let number = |key: &str| match &query[key] {
@@ -184,7 +184,7 @@ async fn search(State(shared): State<Arc<Shared>>, Json(query): Json<Value>) -> 
     );
     let since = number("timestamp").unwrap_or(0);
     let events = shared.offered().iter().enumerate().map(|(n, mark)| {
-        let timestamp = FIRST + n / 7;
+        let timestamp = FIRST + n / 7 * 60;
         (timestamp, json!({"Event": {"id": n.to_string(), "uuid": mark, "info": "x", "timestamp": timestamp.to_string()}}))
     });
     let events: Vec<Value> = events
