@@ -18,7 +18,7 @@ use cybexp_store::{Archive, Cache, EntryId, EntryQueue, Opened, SealedEntry, Tak
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tahoe_core::{Hash, Raw};
 
-pub use raw::raw_of;
+pub use raw::{About, raw_of};
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "archive";
@@ -135,7 +135,7 @@ impl Archivist {
                 let read = part.into_iter().map(|entry| {
                     let raw = entry
                         .read
-                        .and_then(|(known, sealed)| raw_of(&key, &known, &sealed));
+                        .and_then(|(known, sealed)| raw::open(&key, &known, &sealed));
                     (entry.id, raw)
                 });
                 read.collect::<Vec<_>>()

@@ -8,23 +8,45 @@ use serde_json::{Value, json};
 use tahoe_core::json::{ParseError, parse};
 use tahoe_core::{OrgId, Raw, SubType, Timestamp};
 
-/// The raw of a submission, or why there is none, naming the field at fault.
-pub fn raw_of(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, String> {
-    // one submission that trips over a fault in a library must not stop those behind it
-    catch_unwind(AssertUnwindSafe(|| open(key, entry, sealed)))
-        .unwrap_or_else(|_| Err("opening it panicked: please report this".to_owned()))
+/// What is said of a submission besides its data.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// What the data is.
+    pub typetag: &'a str,
+    /// Whose it is.
+    pub orgid: &'a str,
+    /// IANA name.
+    pub timezone: &'a str,
+    /// Unix seconds when it was taken in.
+    pub timestamp: f64,
 }
 
-fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, String> {
-    let bytes = key.open(sealed).map_err(|error| format!("seal: {error}"))?;
+/// The raw of a sealed submission, or why there is none, naming the field at fault.
+pub(crate) fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, String> {
+    let about = About {
+        typetag: &entry.typetag,
+        orgid: &entry.orgid,
+        timezone: &entry.timezone,
+        timestamp: entry.timestamp,
+    };
+    // one submission that trips over a fault in a library must not stop those behind it
+    catch_unwind(AssertUnwindSafe(|| {
+        let bytes = key.open(sealed).map_err(|error| format!("seal: {error}"))?;
+        raw_of(&about, bytes)
+    }))
+    .unwrap_or_else(|_| Err("opening it panicked: please report this".to_owned()))
+}
+
+/// The raw of a submission whose seal is open, or why there is none, naming the field at fault.
+pub fn raw_of(about: &About<'_>, bytes: Vec<u8>) -> Result<Raw, String> {
     let text = String::from_utf8(bytes).map_err(|error| format!("data: {}", error.utf8_error()))?;
     let field =
         |name: &'static str| move |error: &dyn std::fmt::Display| format!("{name}: {error}");
-    let sub_type = SubType::new(&entry.typetag).map_err(|error| field("typetag")(&error))?;
-    let orgid = OrgId::new(&entry.orgid).map_err(|error| field("orgid")(&error))?;
-    let at = Timestamp::new(entry.timestamp).map_err(|error| field("timestamp")(&error))?;
+    let sub_type = SubType::new(about.typetag).map_err(|error| field("typetag")(&error))?;
+    let orgid = OrgId::new(about.orgid).map_err(|error| field("orgid")(&error))?;
+    let at = Timestamp::new(about.timestamp).map_err(|error| field("timestamp")(&error))?;
     let data = data_of(text).map_err(|error| field("data")(&error))?;
-    Raw::new(sub_type, data, orgid, entry.timezone.clone(), Some(at))
+    Raw::new(sub_type, data, orgid, about.timezone.to_owned(), Some(at))
         .map_err(|error| field("data")(&error))
 }
 

@@ -4,6 +4,7 @@
 //! one: its file here, its line in [`FILTERS`], a case in `tests/fixtures/filters/<name>/`.
 
 mod cowrie;
+mod email;
 mod feed;
 mod fields;
 mod misp;
@@ -21,6 +22,7 @@ use tahoe_core::{Event, OrgId, Session, Timestamp, Value};
 /// Every filter of the suite. No two share a name or a typetag.
 pub const FILTERS: &[&dyn Filter] = &[
     &cowrie::Cowrie,
+    &email::Email,
     &misp::Misp,
     &openphish::OpenPhish,
     &phishtank::PhishTank,
@@ -53,6 +55,8 @@ pub struct Yield {
     /// How many parts of the raw, such as lines of a feed, were left out while the rest was read, by why. The
     /// reasons are of a bounded set, as those of `unknown`; the parts themselves stay in the raw.
     pub left_out: BTreeMap<&'static str, u64>,
+    /// What a limit left out, in words: the raw was read all the same.
+    pub cut: Vec<String>,
 }
 
 impl Yield {

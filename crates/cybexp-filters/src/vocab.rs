@@ -11,6 +11,7 @@ macro_rules! sub_types {
 // Events and sessions.
 sub_types! {
     COWRIE_SESSION = "cowrie_session";
+    EMAIL = "email";
     FILE_DOWNLOAD = "file_download";
     FILE_UPLOAD = "file_upload";
     MISP = "misp";

@@ -2,24 +2,24 @@
 //!
 //! `UPDATE_FIXTURES=1 cargo test -p cybexp-filters` writes the expected files anew; read the difference.
 
+mod common;
+
 use std::collections::HashSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use cybexp_filters::{FILTERS, Filter, RawInput};
+use common::{Case, cases};
+use cybexp_filters::{FILTERS, Filter};
 use serde_json::{Value, json};
-use tahoe_core::{Node, OrgId, Timestamp, json::parse};
+use tahoe_core::{Node, json::parse};
 
 #[test]
 fn every_case_gives_what_is_expected() {
     let update = std::env::var_os("UPDATE_FIXTURES").is_some();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/filters");
     let mut wrong = Vec::new();
     for filter in FILTERS {
-        for case in folders(&root.join(filter.name())) {
-            let input = fs::read_to_string(case.join("input.json")).expect("input.json");
-            let found = run(*filter, &parse(&input).expect("input.json is JSON"));
-            let path = case.join("expected.json");
+        for case in cases(*filter) {
+            let found = run(*filter, &case);
+            let path = case.folder.join("expected.json");
             if update {
                 let text = serde_json::to_string_pretty(&found).expect("JSON") + "\n";
                 fs::write(&path, text).unwrap();
@@ -34,30 +34,13 @@ fn every_case_gives_what_is_expected() {
     );
 }
 
-fn folders(of: &Path) -> Vec<PathBuf> {
-    let entries = of
-        .read_dir()
-        .unwrap_or_else(|error| panic!("{of:?}: {error}"));
-    entries
-        .map(|entry| entry.expect("a folder's entry").path())
-        .filter(|path| path.is_dir())
-        .collect()
-}
-
-fn run(filter: &dyn Filter, input: &Value) -> Value {
-    let text = |field: &str| {
-        input[field]
-            .as_str()
-            .unwrap_or_else(|| panic!("{field}: {input}"))
-    };
-    assert!(filter.typetags().contains(&text("typetag")), "{input}");
-    let raw = RawInput {
-        data: &input["data"],
-        orgid: &OrgId::new(text("orgid")).expect("orgid"),
-        timezone: text("timezone"),
-        timestamp: Timestamp::new(input["timestamp"].as_f64().expect("timestamp")).expect("finite"),
-    };
-    let found = match filter.run(&raw) {
+fn run(filter: &dyn Filter, case: &Case) -> Value {
+    assert!(
+        filter.typetags().contains(&case.typetag.as_str()),
+        "{:?}",
+        case.folder
+    );
+    let found = match case.run(filter) {
         Ok(found) => found,
         Err(refusal) => return json!({"refused": refusal.to_string()}),
     };
@@ -79,6 +62,9 @@ fn run(filter: &dyn Filter, input: &Value) -> Value {
     let mut shown = json!({"unknown": found.unknown, "documents": documents.list});
     if !found.left_out.is_empty() {
         shown["left_out"] = json!(found.left_out);
+    }
+    if !found.cut.is_empty() {
+        shown["cut"] = json!(found.cut);
     }
     shown
 }

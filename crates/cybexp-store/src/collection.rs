@@ -23,6 +23,11 @@ pub(crate) fn to_document(instance: &impl serde::Serialize) -> Result<RawDocumen
     Ok(document)
 }
 
+/// Why the archive cannot hold an instance, if it cannot: it is too large for one document.
+pub fn check_fits(instance: &impl serde::Serialize) -> Result<(), String> {
+    to_document(instance).map(|_| ())
+}
+
 /// What a document says, or why it says no such thing, with the field.
 pub(crate) fn from_document<T: DeserializeOwned>(document: &RawDocument) -> Result<T, String> {
     let told = |error: bson::error::Error| {

@@ -47,6 +47,7 @@ pub use bare::BareDocuments;
 pub use cache::{Cache, Entry, EntryId, EntryQueue, Opened, SealedEntry, Submission};
 pub use census::CensusRow;
 pub use checkup::{Purpose, ServerInfo};
+pub use collection::check_fits;
 pub use error::StoreError;
 pub use graph::{CompositeRow, EventPage, InstanceRow, Visible};
 pub use identity::{Access, Identity};

@@ -1,6 +1,7 @@
 //! What a person does with the suite: one file a command.
 
 mod doctor;
+mod filter;
 mod keygen;
 mod manual;
 mod org;
@@ -51,6 +52,9 @@ pub(crate) enum Tool {
     /// Records that were set aside: list them, show one, have them tried again
     #[command(subcommand)]
     Quarantine(quarantine::Action),
+    /// For people who write filters
+    #[command(subcommand)]
+    Filter(filter::Action),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
     /// Exit with 0 if a URL answers with 200
@@ -92,6 +96,7 @@ async fn run(tool: Tool, common: &CommonArgs) -> anyhow::Result<ExitCode> {
         Tool::Post(args) => post::run(args, &config()?).await,
         Tool::Query(action) => query::run(action, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
+        Tool::Filter(action) => filter::run(&action),
         Tool::Doctor => doctor::run(common.config.as_deref()).await,
         Tool::Ready(args) => ready::run(&args).await,
         Tool::Completions(args) => manual::completions(&args),

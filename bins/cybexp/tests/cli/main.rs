@@ -6,6 +6,7 @@
 )]
 
 mod doctor;
+mod filter;
 mod identity;
 mod keygen;
 mod manual;

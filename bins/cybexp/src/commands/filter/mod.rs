@@ -1,0 +1,145 @@
+//! `cybexp filter`: what a filter makes of a record, without a database.
+
+mod show;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow, bail};
+use chrono_tz::Tz;
+use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
+use cybexp_archive::{About, raw_of};
+use cybexp_filters::{FILTERS, RawInput, Yield};
+use cybexp_store::{GraphBatch, check_fits};
+use serde_json::Value;
+use tahoe_core::time::{parse_instant, parse_tzname};
+use tahoe_core::{Instance, OrgId, Timestamp};
+
+use cybexp_term::{self as term, DIM, YELLOW};
+
+#[derive(Subcommand)]
+pub(crate) enum Action {
+    /// Print what becomes of a record: its events and sessions, and what these refer to
+    Test(Args),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The record, as it would be submitted; `-` is the standard input
+    file: PathBuf,
+    /// What the record is: says which filter reads it
+    #[arg(long, short, value_parser = typetags())]
+    typetag: String,
+    /// The organisation whose record it is
+    #[arg(long, short, default_value = "test")]
+    orgid: String,
+    /// The IANA zone of times in the record that name none
+    #[arg(long, default_value = "UTC", value_name = "ZONE", value_parser = parse_zone)]
+    timezone: Tz,
+    /// When the record was taken in: Unix seconds or a date [default: now]
+    #[arg(long, value_name = "TIME")]
+    timestamp: Option<String>,
+    /// Print the documents that would be stored
+    #[arg(long)]
+    json: bool,
+}
+
+fn typetags() -> PossibleValuesParser {
+    PossibleValuesParser::new(FILTERS.iter().flat_map(|filter| filter.typetags()).copied())
+}
+
+fn parse_zone(name: &str) -> Result<Tz, String> {
+    parse_tzname(name).map_err(|error| error.reason.to_string())
+}
+
+pub(super) fn run(action: &Action) -> anyhow::Result<ExitCode> {
+    let Action::Test(args) = action;
+    let made = make(args)?;
+    for cut in &made.cut {
+        anstream::eprintln!("{YELLOW}!{YELLOW:#} left out: {}", term::line(cut));
+    }
+    if let Some(kind) = made.unknown {
+        anstream::eprintln!("{DIM}a record of the kind {kind} makes no event{DIM:#}");
+    }
+    let lines = show::lines(&made);
+    let documents = documents(made)?;
+    if args.json {
+        anstream::println!("{}", term::json(&documents));
+    } else {
+        for line in lines {
+            anstream::println!("{line}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// As archive and analytics would do it.
+fn make(args: &Args) -> anyhow::Result<Yield> {
+    let timestamp = match &args.timestamp {
+        Some(text) => parse_instant(text, args.timezone)
+            .map_err(|error| anyhow!("--timestamp {text}: {}", error.reason))?,
+        None => super::unix_now() as f64,
+    };
+    let about = About {
+        typetag: &args.typetag,
+        orgid: &args.orgid,
+        timezone: args.timezone.name(),
+        timestamp,
+    };
+    let refused = |by: &str, reason: String| anyhow!("refused by {by}: {reason}");
+    let raw = raw_of(&about, read(&args.file)?).map_err(|reason| refused("the archive", reason))?;
+    check_fits(&raw).map_err(|reason| refused("the archive", reason))?;
+    let Some(filter) = FILTERS
+        .iter()
+        .find(|filter| filter.typetags().contains(&args.typetag.as_str()))
+    else {
+        bail!("no filter reads {}", args.typetag);
+    };
+    let input = RawInput {
+        data: raw.data(),
+        orgid: &OrgId::new(&args.orgid)?,
+        timezone: about.timezone,
+        timestamp: Timestamp::new(timestamp)?,
+    };
+    filter
+        .run(&input)
+        .map_err(|refusal| refused(&format!("the filter {}", filter.id()), refusal.to_string()))
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    if file != Path::new("-") {
+        return std::fs::read(file).with_context(|| file.display().to_string());
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .context("standard input")?;
+    Ok(bytes)
+}
+
+/// What would be stored, each instance once: events, sessions, objects, attributes.
+fn documents(made: Yield) -> anyhow::Result<Value> {
+    let mut graph = GraphBatch::default();
+    for event in made.events {
+        graph.add_event(event);
+    }
+    for session in made.sessions {
+        graph.add_session(session);
+    }
+    let order = |instance: &Instance| match instance {
+        Instance::Event(_) => 0,
+        Instance::Session(_) => 1,
+        Instance::Object(_) => 2,
+        Instance::Attribute(_) => 3,
+        Instance::Raw(_) => 4,
+    };
+    let mut instances: Vec<Instance> = graph.instances().collect();
+    instances.sort_by_cached_key(|instance| (order(instance), instance.hash()));
+    for instance in &instances {
+        let told = |reason| anyhow!("{} cannot be stored: {reason}", instance.hash());
+        check_fits(instance).map_err(told)?;
+    }
+    Ok(serde_json::to_value(instances)?)
+}

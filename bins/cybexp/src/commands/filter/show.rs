@@ -1,0 +1,107 @@
+//! Events and sessions as trees.
+
+use chrono::{DateTime, SecondsFormat};
+use cybexp_filters::Yield;
+use tahoe_core::{Category, Event, Hash, Node, Session, Timestamp};
+
+use cybexp_term::{BOLD, DIM, GREEN, RED, short};
+
+/// One tree for each event and session.
+pub(super) fn lines(made: &Yield) -> Vec<String> {
+    let mut lines = Vec::new();
+    for event in &made.events {
+        let marks = Marks(Some(event));
+        lines.push(format!(
+            "{BOLD}event {}{BOLD:#} {} {DIM}{} {}{DIM:#}",
+            event.sub_type(),
+            category(event.category()),
+            time(event.timestamp()),
+            event.hash()
+        ));
+        marks.draw(&Vec::from_iter(event.children().iter()), "", &mut lines);
+    }
+    for session in &made.sessions {
+        lines.push(format!(
+            "{BOLD}session {}{BOLD:#}{} {DIM}{}{DIM:#}",
+            session.sub_type(),
+            span(session),
+            session.hash()
+        ));
+        Marks(None).draw(&Vec::from_iter(session.children().iter()), "", &mut lines);
+    }
+    lines
+}
+
+/// In which context an event has its descendants.
+struct Marks<'a>(Option<&'a Event>);
+
+impl Marks<'_> {
+    fn draw(&self, nodes: &[&Node], indent: &str, lines: &mut Vec<String>) {
+        for (at, node) in nodes.iter().enumerate() {
+            let (branch, below) = match at + 1 == nodes.len() {
+                true => ("└─", "   "),
+                false => ("├─", "│  "),
+            };
+            let start = format!("{indent}{branch} {}", node.sub_type());
+            let mark = self.mark(node.hash());
+            match node {
+                Node::Attribute(attribute) => {
+                    lines.push(format!(
+                        "{start} {}{mark}",
+                        short(&attribute.data().to_string())
+                    ));
+                }
+                Node::Object(object) => {
+                    lines.push(format!("{start}{mark}"));
+                    let children = Vec::from_iter(object.children().iter());
+                    self.draw(&children, &format!("{indent}{below}"), lines);
+                }
+            }
+        }
+    }
+
+    /// Nothing for unknown context, in which most things are.
+    fn mark(&self, hash: Hash) -> String {
+        let is_in = |hashes: &[Hash]| hashes.binary_search(&hash).is_ok();
+        match self.0 {
+            Some(event) if is_in(event.malicious()) => {
+                format!(" {}", category(Category::Malicious))
+            }
+            Some(event) if is_in(event.benign()) => format!(" {}", category(Category::Benign)),
+            _ => String::new(),
+        }
+    }
+}
+
+fn category(category: Category) -> String {
+    let name = category.as_str();
+    match category {
+        Category::Malicious => format!("{RED}{name}{RED:#}"),
+        Category::Benign => format!("{GREEN}{name}{GREEN:#}"),
+        Category::Unknown => name.to_owned(),
+    }
+}
+
+/// What is known of when a session began and ended.
+fn span(session: &Session) -> String {
+    let mut span = String::new();
+    if let Some(start) = session.start_time() {
+        span += &format!(" from {}", time(start));
+    }
+    if let Some(end) = session.end_time() {
+        span += &format!(" to {}", time(end));
+    }
+    if let Some(seconds) = session.duration() {
+        span += &format!(" lasting {} s", seconds.get());
+    }
+    span
+}
+
+/// As a date, for people; a time that the calendar does not reach, as Unix seconds.
+fn time(at: Timestamp) -> String {
+    let micros = (at.get() * 1e6).round() as i64;
+    DateTime::from_timestamp_micros(micros).map_or_else(
+        || at.get().to_string(),
+        |date| date.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+    )
+}

@@ -1,0 +1,111 @@
+//! What a filter makes of a record.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::{CYBEXP, Run, json_of, run};
+
+const MAIL: &str = "From: Jane <jdoe@example.com>\nTo: bob@example.org\nSubject: Invoice\n\
+    Date: Tue, 28 Apr 2020 02:00:05 +0200\nX-Originating-IP: [203.0.113.7]\n\n\
+    Pay at hxxp://pay[.]evil[.]example/now\n";
+
+fn filter(more: &[&str], record: &str) -> Run {
+    let args = ["filter", "test", "-", "--typetag"];
+    run(Command::new(CYBEXP).args(args).args(more), record)
+}
+
+#[test]
+fn a_record_is_shown_as_trees_of_what_it_makes() {
+    let out = filter(&["email"], MAIL).good();
+    for line in [
+        "event email unknown 2020-04-28T00:00:05Z ",
+        "├─ subject Invoice",
+        "│  ├─ ipv4 203.0.113.7",
+        "url hxxp://pay[.]evil[.]example/now",
+        "hostname pay.evil.example",
+    ] {
+        assert!(out.contains(line), "{line}\n{out}");
+    }
+    assert!(!out.contains("malicious"), "{out}");
+
+    let login = r#"{"eventid": "cowrie.login.failed", "session": "a1", "src_ip": "203.0.113.7",
+        "username": "root", "password": "x", "timestamp": "2020-04-28T09:00:05"}"#;
+    let out = filter(&["cowrie", "--timezone", "Asia/Tokyo"], login).good();
+    for line in [
+        "event ssh malicious 2020-04-28T00:00:05Z ",
+        "ipv4 203.0.113.7 malicious",
+        "session cowrie_session ",
+        "└─ sessionid a1",
+    ] {
+        assert!(out.contains(line), "{line}\n{out}");
+    }
+}
+
+#[test]
+fn documents_are_those_that_would_be_stored() {
+    let args = [
+        "sighting",
+        "--json",
+        "--orgid",
+        "unr",
+        "--timestamp",
+        "2020-04-28T00:00:05Z",
+    ];
+    let documents = json_of(&filter(&args, r#"{"ipv4": "203.0.113.7"}"#).good());
+    let [event, attribute] = &documents.as_array().unwrap()[..] else {
+        panic!("{documents}");
+    };
+    assert_eq!(event["timestamp"], 1_588_032_005.0);
+    assert_eq!(event["orgid"], "unr");
+    assert_eq!(
+        event["_cref"],
+        Value::from(vec![attribute["_hash"].clone()])
+    );
+    assert_eq!(attribute["data"], "203.0.113.7");
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    let urls: String = (0..501)
+        .map(|n| format!("http://a.example/{n}\n"))
+        .collect();
+    let made = filter(&["email"], &(MAIL.to_owned() + &urls));
+    assert!(
+        made.err.contains("left out: url: all but the first 500"),
+        "{}",
+        made.err
+    );
+    made.good();
+}
+
+#[test]
+fn a_refusal_says_who_refuses_and_why() {
+    let refused = filter(&["email"], &MAIL.replace("Date", "Dat")).bad();
+    assert!(
+        refused.contains("refused by the filter email@1: Date is missing"),
+        "{refused}"
+    );
+    let large = MAIL.to_owned() + &"x".repeat(15 << 20);
+    let refused = filter(&["email"], &large).bad();
+    assert!(
+        refused.contains("refused by the archive") && refused.contains("15 MiB"),
+        "{refused}"
+    );
+    let nan = filter(&["cowrie"], r#"{"x": NaN}"#).bad();
+    assert!(nan.contains("refused by the archive: data: "), "{nan}");
+    let missing = run(
+        Command::new(CYBEXP).args(["filter", "test", "/no/such/file", "-t", "email"]),
+        "",
+    );
+    assert!(missing.bad().contains("/no/such/file: No such file"));
+}
+
+#[test]
+fn a_typetag_that_no_filter_reads_is_wrong_usage() {
+    let unknown = filter(&["e-mail"], MAIL);
+    assert_eq!(unknown.code, 2);
+    for known in ["cowrie", "unr_honeypot", "email", "sighting"] {
+        assert!(unknown.err.contains(known), "{}", unknown.err);
+    }
+}
