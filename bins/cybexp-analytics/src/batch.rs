@@ -2,10 +2,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::vec;
 
 use cybexp_filters::{Filter, RawInput, Yield};
-use cybexp_store::{GraphBatch, PendingRaw, RawOutcome, Rejected};
+use cybexp_store::{EntryId, GraphBatch, PendingRaw, RawOutcome, Rejected};
 use tahoe_core::{Hash, OrgId, Timestamp};
+
+/// Where a batch ends that makes more than others: a raw of some megabytes may make a hundred times as much.
+const BATCH_BYTES: usize = 64 << 20;
+
+/// Raws that were taken, of which the filter has not seen all.
+pub type Raws = vec::IntoIter<Result<PendingRaw, RawOutcome>>;
 
 /// What became of the raws of a batch.
 #[derive(Debug, Default)]
@@ -14,6 +21,8 @@ pub struct Batch {
     pub outcomes: Vec<RawOutcome>,
     /// How many records of which event ID make no event, and how many parts of raws were left out why.
     pub unknown: HashMap<&'static str, u64>,
+    /// What limits left out, and of which raw.
+    pub cut: Vec<(EntryId, String)>,
 }
 
 impl Batch {
@@ -35,14 +44,14 @@ impl Batch {
     }
 }
 
-/// Runs the filter over raws. One that it refuses or trips over is set aside; the rest goes on.
-pub fn run_filter(
-    filter: &dyn Filter,
-    raws: Vec<Result<PendingRaw, RawOutcome>>,
-) -> (GraphBatch, Batch) {
+/// Runs the filter over raws, until they are through or what they make is to be written first. One that it
+/// refuses or trips over is set aside; the rest goes on.
+pub fn run_filter(filter: &dyn Filter, raws: &mut Raws) -> (GraphBatch, Batch) {
     let mut graph = GraphBatch::default();
     let mut batch = Batch::default();
-    for raw in raws {
+    while graph.bytes() < BATCH_BYTES
+        && let Some(raw) = raws.next()
+    {
         let raw = match raw {
             Ok(raw) => raw,
             Err(outcome) => {
@@ -59,6 +68,8 @@ pub fn run_filter(
             for (why, parts) in made.left_out {
                 *batch.unknown.entry(why).or_default() += parts;
             }
+            let cut = made.cut.into_iter().map(|cut| (raw.id, cut));
+            batch.cut.extend(cut);
             let mut hashes = BTreeSet::new();
             for event in made.events {
                 hashes.append(&mut graph.add_event(event));

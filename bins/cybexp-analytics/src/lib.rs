@@ -12,7 +12,7 @@ use cybexp_service::{Context, Servers, Step, WakeSignal, WorkOptions, Worker, op
 use cybexp_store::{Archive, PendingRaw, RawOutcome, RawQueue, Taken, Written};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
-pub use batch::{Batch, run_filter};
+pub use batch::{Batch, Raws, run_filter};
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "analytics";
@@ -55,6 +55,10 @@ fn describe() {
     describe_counter!(
         "cybexp_analytics_unknown_total",
         "records that make no event, by event ID"
+    );
+    describe_counter!(
+        "cybexp_analytics_cut_total",
+        "things that the limits of a filter left out of what it made"
     );
     describe_gauge!(
         "cybexp_analytics_lag_seconds",
@@ -106,12 +110,22 @@ async fn process(
         .fold(now, f64::min);
     gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(now - oldest);
 
-    let (graph, mut batch) = tokio::task::spawn_blocking(move || run_filter(filter, raws)).await?;
-    let written = archive.write_graph(&graph).await?;
-    batch.reject(&written.rejected);
-    queue.mark(&batch.outcomes, now).await?;
-    record(filter, &batch, &written);
-    Ok(batch.outcomes.len() as u64)
+    let mut raws = raws.into_iter();
+    let mut worked = 0;
+    while raws.len() > 0 {
+        let part = tokio::task::spawn_blocking(move || {
+            let (graph, batch) = run_filter(filter, &mut raws);
+            (graph, batch, raws)
+        });
+        let (graph, mut batch, rest) = part.await?;
+        let written = archive.write_graph(&graph).await?;
+        batch.reject(&written.rejected);
+        queue.mark(&batch.outcomes, now).await?;
+        record(filter, &batch, &written);
+        worked += batch.outcomes.len() as u64;
+        raws = rest;
+    }
+    Ok(worked)
 }
 
 fn record(filter: &'static dyn Filter, batch: &Batch, written: &Written) {
@@ -127,6 +141,10 @@ fn record(filter: &'static dyn Filter, batch: &Batch, written: &Written) {
     counter!("cybexp_analytics_raws_total", "filter" => name, "outcome" => "done").increment(done);
     counter!("cybexp_analytics_raws_total", "filter" => name, "outcome" => "refused")
         .increment(refused);
+    for (raw, cut) in &batch.cut {
+        tracing::info!(%raw, filter = name, cut, "read, but for what a limit left out");
+    }
+    counter!("cybexp_analytics_cut_total", "filter" => name).increment(batch.cut.len() as u64);
     for (event, count) in &batch.unknown {
         counter!("cybexp_analytics_unknown_total", "filter" => name, "event" => *event)
             .increment(*count);

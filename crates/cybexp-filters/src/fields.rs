@@ -2,7 +2,7 @@
 
 use tahoe_core::{Attribute, Value};
 
-use crate::vocab;
+use crate::{url, vocab};
 
 /// Text without white space around it, or the JSON text of a number or boolean; `None` where it says nothing.
 pub(crate) fn text(value: &Value) -> Option<String> {
@@ -24,4 +24,15 @@ pub(crate) fn asn(text: &str) -> Option<Attribute> {
     };
     let number: u32 = digits.parse().ok()?;
     Some(Attribute::new(vocab::ASN, number.to_string()))
+}
+
+/// A network: `192.0.2.0/24`.
+pub(crate) fn cidr(text: &str) -> Option<Attribute> {
+    let (address, bits) = text.trim().split_once('/')?;
+    let address = url::ip_attribute(address)?;
+    let bits: u8 = bits.parse().ok().filter(|bits| *bits <= 128)?;
+    Some(Attribute::new(
+        vocab::CIDR,
+        format!("{}/{bits}", address.data()),
+    ))
 }

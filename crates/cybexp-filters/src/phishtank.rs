@@ -80,7 +80,7 @@ fn place(row: &Map<String, Value>) -> Option<Node> {
     let text = |field| feed::text(row, field);
     feed::geoip([
         text("ip_address").and_then(|ip| url::ip_attribute(&ip)),
-        text("cidr_block").map(|cidr| Attribute::new(vocab::CIDR, cidr)),
+        text("cidr_block").and_then(|cidr| fields::cidr(&cidr)),
         text("announcing_network").and_then(|asn| fields::asn(&asn)),
         text("rir").map(|rir| Attribute::new(vocab::RIR, rir.to_ascii_lowercase())),
         text("country").map(|code| Attribute::new(vocab::COUNTRY_CODE2, code.to_ascii_uppercase())),

@@ -10,6 +10,9 @@ use crate::{Filter, RawInput, Refusal, Yield, excerpt, time, vocab};
 /// Makes one event of each attribute in a sighting.
 pub(crate) struct Sighting;
 
+/// Each attribute is an event of its own: of some bytes in a raw, a kilobyte and more is made.
+const ATTRIBUTES: usize = 10_000;
+
 const RESERVED: [&str; 3] = ["timestamp", "category", "context"];
 
 impl Filter for Sighting {
@@ -37,6 +40,12 @@ impl Filter for Sighting {
         };
         let category = one_of_three(fields, "category")?;
         let context = one_of_three(fields, "context")?;
+        if fields.len() > ATTRIBUTES + RESERVED.len() {
+            return Err(Refusal::new(format!(
+                "a sighting names at most {ATTRIBUTES} attributes, not {}",
+                fields.len()
+            )));
+        }
         let events = fields
             .iter()
             .filter(|(field, _)| !RESERVED.contains(&field.as_str()))

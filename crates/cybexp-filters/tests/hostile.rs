@@ -197,3 +197,17 @@ fn huge_text_is_left_out() {
         json!({"eventid": "client.kex", "session": "s", "timestamp": 1, "encCS": algorithms});
     assert!(cowrie_accepts(&data));
 }
+
+#[test]
+fn a_sighting_of_too_many_attributes_is_refused() {
+    let sighting = |attributes: usize| {
+        let fields = (0..attributes).map(|n| (format!("a{n}"), json!("x")));
+        let data = Value::Object(fields.collect());
+        let mut filters = FILTERS.iter();
+        let sighting = filters.find(|filter| filter.name() == "sighting");
+        run(*sighting.expect("sighting is a filter"), &data)
+    };
+    assert_eq!(sighting(10_000).expect("read").events.len(), 10_000);
+    let refusal = sighting(10_004).expect_err("refused").to_string();
+    assert!(refusal.contains("at most 10000"), "{refusal}");
+}

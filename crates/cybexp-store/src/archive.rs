@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bson::{RawDocumentBuf, doc};
 use serde::Deserialize;
-use tahoe_core::{Event, Hash, Instance, Node, Raw, Session};
+use tahoe_core::{Children, Event, Hash, Instance, Node, Raw, Session};
 
 use crate::bulk::{self, Update};
 use crate::collection::{Raws, to_document};
@@ -15,6 +15,10 @@ use crate::server::Server;
 
 /// Hashes asked for at once.
 pub(crate) const ASK: usize = 1000;
+/// Instances that are asked for and written together: enough commands to keep the server busy.
+const PART: usize = 32 * ASK;
+/// Where writing begins before that: what a part holds in memory.
+const PART_BYTES: usize = 32 << 20;
 
 /// The archive: `tahoe_db.instance`.
 #[derive(Debug, Clone)]
@@ -30,7 +34,13 @@ pub struct GraphBatch {
     nodes: HashMap<Hash, Node>,
     events: HashMap<Hash, Event>,
     sessions: HashMap<Hash, Session>,
+    bytes: usize,
 }
+
+/// A hash in an array of a document, with its place there.
+const HASH_BYTES: usize = 76;
+/// Of a document with its hash and its names, and of the instance it is made of.
+const INSTANCE_BYTES: usize = 1000;
 
 /// An instance that the archive cannot hold.
 #[derive(Debug, Clone)]
@@ -53,11 +63,17 @@ pub struct Written {
 }
 
 impl GraphBatch {
+    /// About how much memory it takes, and as much again when it is written.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Adds an event and all that it refers to; gives their hashes.
     pub fn add_event(&mut self, event: Event) -> BTreeSet<Hash> {
         let mut hashes: BTreeSet<Hash> = event.children().refs().iter().copied().collect();
         self.add_nodes(event.children().iter());
         hashes.insert(event.hash());
+        self.bytes += size(event.children());
         self.events.entry(event.hash()).or_insert(event);
         hashes
     }
@@ -67,6 +83,7 @@ impl GraphBatch {
         let mut hashes = session.refs();
         self.add_nodes(session.children().iter());
         hashes.insert(session.hash());
+        self.bytes += HASH_BYTES * hashes.len() + INSTANCE_BYTES;
         self.sessions
             .entry(session.hash())
             .and_modify(|known| known.merge(&session))
@@ -76,14 +93,19 @@ impl GraphBatch {
 
     fn add_nodes<'a>(&mut self, nodes: impl Iterator<Item = &'a Node>) {
         for node in nodes {
-            if let Node::Object(object) = node
-                && !self.nodes.contains_key(&node.hash())
-            {
+            if self.nodes.contains_key(&node.hash()) {
+                continue;
+            }
+            self.bytes += match node {
+                Node::Object(object) => size(object.children()),
+                Node::Attribute(attribute) => {
+                    INSTANCE_BYTES + attribute.data().as_str().map_or(0, str::len)
+                }
+            };
+            if let Node::Object(object) = node {
                 self.add_nodes(object.children().iter());
             }
-            self.nodes
-                .entry(node.hash())
-                .or_insert_with(|| node.clone());
+            self.nodes.insert(node.hash(), node.clone());
         }
     }
 
@@ -95,6 +117,11 @@ impl GraphBatch {
             .chain(events)
             .chain(self.sessions.into_values().map(Instance::Session))
     }
+}
+
+/// Of the canonical form, and of the references.
+fn size(children: &Children) -> usize {
+    INSTANCE_BYTES + children.canonical().len() + HASH_BYTES * children.refs().len()
 }
 
 /// What identifies an instance in the archive.
@@ -152,22 +179,38 @@ impl Archive {
         // neighbours in the index are written together, and every worker writes in the same order
         instances.sort_unstable_by_key(|(hash, orgid, _)| (*hash, *orgid));
         instances.dedup_by_key(|(hash, orgid, _)| (*hash, *orgid));
+        let mut written = Written::default();
+        for part in instances.chunks(PART) {
+            written.add(self.insert_part(part, doing).await?);
+        }
+        Ok(written)
+    }
+
+    /// Inserts those that are not there yet, holding no more documents at once than fit in a few commands.
+    async fn insert_part<T: serde::Serialize>(
+        &self,
+        instances: &[(Hash, Option<&str>, T)],
+        doing: &'static str,
+    ) -> Result<Written, StoreError> {
         let existing = self
             .existing(instances.iter().map(|(hash, ..)| *hash))
             .await?;
         let mut written = Written::default();
         let mut hashes = Vec::new();
         let mut documents: Vec<RawDocumentBuf> = Vec::new();
-        for (hash, orgid, instance) in &instances {
+        let mut bytes = 0;
+        for (hash, orgid, instance) in instances {
             let identity = Identity {
                 _hash: hash.to_string(),
                 orgid: orgid.map(str::to_owned),
             };
             if existing.contains(&identity) {
+                written.existing += 1;
                 continue;
             }
             match to_document(instance) {
                 Ok(document) => {
+                    bytes += document.as_bytes().len();
                     hashes.push(*hash);
                     documents.push(document);
                 }
@@ -176,17 +219,37 @@ impl Archive {
                     reason,
                 }),
             }
+            if bytes >= PART_BYTES {
+                self.insert(&mut hashes, &mut documents, doing, &mut written)
+                    .await?;
+                bytes = 0;
+            }
         }
-        let (inserted, failures) = bulk::insert(&self.coll, &documents, doing).await?;
-        written.inserted = inserted;
-        written
-            .rejected
-            .extend(failures.into_iter().map(|failure| Rejected {
-                hash: hashes[failure.index],
-                reason: failure.message,
-            }));
-        written.existing = instances.len() as u64 - inserted - written.rejected.len() as u64;
+        self.insert(&mut hashes, &mut documents, doing, &mut written)
+            .await?;
         Ok(written)
+    }
+
+    /// Inserts the documents, which are of these hashes, and empties both lists.
+    async fn insert(
+        &self,
+        hashes: &mut Vec<Hash>,
+        documents: &mut Vec<RawDocumentBuf>,
+        doing: &'static str,
+        written: &mut Written,
+    ) -> Result<(), StoreError> {
+        let (inserted, failures) = bulk::insert(&self.coll, documents, doing).await?;
+        written.inserted += inserted;
+        // another process may have been faster with the rest
+        written.existing += (documents.len() - failures.len()) as u64 - inserted;
+        let failures = failures.into_iter();
+        written.rejected.extend(failures.map(|failure| Rejected {
+            hash: hashes[failure.index],
+            reason: failure.message,
+        }));
+        hashes.clear();
+        documents.clear();
+        Ok(())
     }
 
     /// Which of these are there. Asking first is four times as fast as letting the unique index refuse, at

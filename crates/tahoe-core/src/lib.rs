@@ -30,7 +30,7 @@ pub use event::{Category, Event, NotReferenced};
 pub use hash::{Hash, InvalidHash};
 pub use identity::{InvalidField, Membership, Org, OrgError, Role, User, UserError};
 pub use instance::Instance;
-pub use node::{Attribute, InvalidObject, Node, Object};
+pub use node::{Attribute, Children, InvalidObject, Node, Object};
 pub use query::{Query, Socket, Status};
 pub use raw::Raw;
 pub use read::DocumentError;

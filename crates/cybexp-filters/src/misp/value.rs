@@ -110,7 +110,7 @@ fn read(name: SubType, how: Read, value: &str) -> Option<(Vec<Attribute>, Vec<At
     match how {
         Read::Text => one(Attribute::new(name, value)),
         Read::Lower => one(Attribute::new(name, value.to_lowercase())),
-        Read::Ip => one(url::ip_attribute(value).or_else(|| cidr(value))?),
+        Read::Ip => one(url::ip_attribute(value).or_else(|| fields::cidr(value))?),
         Read::Host => {
             let (host, domain) = url::bare_host_attributes(value)?;
             Some((vec![host], Vec::from_iter(domain)))
@@ -141,15 +141,6 @@ fn read(name: SubType, how: Read, value: &str) -> Option<(Vec<Attribute>, Vec<At
                 .then(|| (vec![Attribute::new(name, upper)], Vec::new()))
         }
     }
-}
-
-/// A network, which MISP takes for an address: `192.0.2.0/24`.
-fn cidr(value: &str) -> Option<Attribute> {
-    let (address, bits) = value.split_once('/')?;
-    let address = url::ip_attribute(address)?;
-    let bits: u8 = bits.parse().ok().filter(|bits| *bits <= 128)?;
-    let network = format!("{}/{bits}", address.data());
-    Some(Attribute::new(vocab::CIDR, network))
 }
 
 /// A name of MISP's as an identifier: `named pipe` is `named_pipe`.

@@ -1,0 +1,122 @@
+//! Submissions as large as they get: what fits becomes a graph, what does not is refused with the reason, and
+//! neither holds up what comes behind it or takes memory in proportion to the backlog.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the figures are part of what it shows, and clippy sees helpers of a test as no test"
+)]
+
+use std::time::{Duration, Instant};
+
+use bson::doc;
+use cybexp_testkit::{Daemon, Site};
+use serde_json::json;
+
+const PARTS: usize = 2000;
+
+/// A mail of so many bytes, all of it attachments.
+fn mail(bytes: usize) -> String {
+    let content = "QUFB".repeat(bytes / PARTS / 4 - 40);
+    let part = |n| {
+        format!(
+            "--b\nContent-Type: application/pdf; name=\"invoice-{n}.pdf\"\nContent-Transfer-Encoding: base64\n\n\
+             {content}{n:04}\n"
+        )
+    };
+    let parts: String = (0..PARTS).map(part).collect();
+    format!(
+        "From: Jane <jdoe@example.com>\nTo: bob@example.org\nSubject: {bytes} bytes\nDate: 28 Apr 2020 00:00:05 +0000\n\
+         Content-Type: multipart/mixed; boundary=b\n\n{parts}--b\n\nPay at http://evil.example/now\n--b--\n"
+    )
+}
+
+/// Does all that is pending; gives how long that took and the most memory that it had, in MiB.
+fn once(site: &Site, daemon: &str) -> (Duration, u64) {
+    let since = Instant::now();
+    let args = ["daemon", daemon, "--once"];
+    let mut process = Daemon::start(env!("CARGO_BIN_EXE_cybexp"), &args, site);
+    let mut peak = 0;
+    while !process.has_ended() {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid()));
+        let status = status.unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(kib.unwrap_or(0) / 1024);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let took = since.elapsed();
+    assert!(process.wait().success());
+    println!("{daemon}: {:.1} s, {peak} MiB at most", took.as_secs_f64());
+    (took, peak)
+}
+
+#[tokio::test]
+async fn a_mail_of_two_thousand_parts_is_read_up_to_the_limit_of_a_raw() {
+    let site = Site::new("large", json!({})).await;
+    let fits = mail(14_500 << 10);
+    let too_large = mail(25 << 20);
+    site.submit("email", [too_large.as_str(), fits.as_str()])
+        .await;
+
+    once(&site, "archive");
+    let refused = site.cache.refused(10).await.unwrap();
+    let [refused] = &refused[..] else {
+        panic!("{refused:?}");
+    };
+    assert!(refused.reason.contains("15 MiB"), "{}", refused.reason);
+
+    once(&site, "analytics");
+    let instances = site.collection("tahoe", "instance").await;
+    let raw = instances
+        .find_one(doc! {"itype": "raw"})
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(raw.get_array("filters").unwrap().len(), 1);
+    assert_eq!(raw.get("_valid"), None);
+    let event = instances
+        .find_one(doc! {"itype": "event"})
+        .await
+        .unwrap()
+        .unwrap();
+    let data = event.get_document("data").unwrap();
+    assert_eq!(data.get_array("attachment").unwrap().len(), PARTS);
+    assert_eq!(data.get_array("url").unwrap().len(), 1);
+    let documents = instances.count_documents(doc! {}).await.unwrap();
+    let bytes = bson::serialize_to_vec(&event).unwrap().len();
+    println!(
+        "{} bytes of mail: {documents} documents, the event has {bytes} bytes",
+        fits.len()
+    );
+    // raw, event; object, name and digest of each attachment
+    assert!(documents > 2 + 3 * PARTS as u64, "{documents}");
+
+    // neither is tried for ever
+    once(&site, "archive");
+    once(&site, "analytics");
+    assert_eq!(instances.count_documents(doc! {}).await.unwrap(), documents);
+    assert_eq!(site.cache.count_pending().await.unwrap(), 0);
+}
+
+#[tokio::test]
+#[ignore = "takes a minute; by hand"]
+async fn small_raws_that_make_much_are_written_as_they_come() {
+    let site = Site::new("amplified", json!({})).await;
+    let sighting = |n: usize| {
+        let fields = (0..10_000).map(|i| (format!("a{i}"), json!(format!("{n}"))));
+        serde_json::Value::Object(fields.collect()).to_string()
+    };
+    let sightings: Vec<String> = (0..60).map(sighting).collect();
+    site.submit("sighting", sightings.iter().map(String::as_str))
+        .await;
+    once(&site, "archive");
+    let (_, peak) = once(&site, "analytics");
+    let instances = site.collection("tahoe", "instance").await;
+    let events = instances
+        .count_documents(doc! {"itype": "event"})
+        .await
+        .unwrap();
+    assert_eq!(events, 600_000);
+    assert!(peak < 1024, "{peak} MiB");
+}
