@@ -107,7 +107,7 @@ async fn small_raws_that_make_much_are_written_as_they_come() {
         let fields = (0..10_000).map(|i| (format!("a{i}"), json!(format!("{n}"))));
         serde_json::Value::Object(fields.collect()).to_string()
     };
-    let sightings: Vec<String> = (0..60).map(sighting).collect();
+    let sightings: Vec<String> = (0..10).map(sighting).collect();
     site.submit("sighting", sightings.iter().map(String::as_str))
         .await;
     once(&site, "archive");
@@ -117,6 +117,6 @@ async fn small_raws_that_make_much_are_written_as_they_come() {
         .count_documents(doc! {"itype": "event"})
         .await
         .unwrap();
-    assert_eq!(events, 600_000);
-    assert!(peak < 1024, "{peak} MiB");
+    assert_eq!(events, 100_000);
+    assert!(peak < 512, "{peak} MiB");
 }
