@@ -1,6 +1,6 @@
 //! A batch of raws through a filter: no input, no output.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::vec;
 
@@ -19,10 +19,10 @@ pub type Raws = vec::IntoIter<Result<PendingRaw, RawOutcome>>;
 pub struct Batch {
     /// One for each raw.
     pub outcomes: Vec<RawOutcome>,
-    /// How many records of which event ID make no event, and how many parts of raws were left out why.
+    /// How many records of which event ID make no event.
     pub unknown: HashMap<&'static str, u64>,
-    /// What limits left out, and of which raw.
-    pub cut: Vec<(EntryId, String)>,
+    /// How many parts of which raw were left out, by why.
+    pub left_out: Vec<(EntryId, BTreeMap<&'static str, u64>)>,
 }
 
 impl Batch {
@@ -65,11 +65,9 @@ pub fn run_filter(filter: &dyn Filter, raws: &mut Raws) -> (GraphBatch, Batch) {
             if let Some(event) = made.unknown {
                 *batch.unknown.entry(event).or_default() += 1;
             }
-            for (why, parts) in made.left_out {
-                *batch.unknown.entry(why).or_default() += parts;
+            if !made.left_out.is_empty() {
+                batch.left_out.push((raw.id, made.left_out));
             }
-            let cut = made.cut.into_iter().map(|cut| (raw.id, cut));
-            batch.cut.extend(cut);
             let mut hashes = BTreeSet::new();
             for event in made.events {
                 hashes.append(&mut graph.add_event(event));

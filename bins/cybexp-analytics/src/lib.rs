@@ -57,8 +57,8 @@ fn describe() {
         "records that make no event, by event ID"
     );
     describe_counter!(
-        "cybexp_analytics_cut_total",
-        "things that the limits of a filter left out of what it made"
+        "cybexp_analytics_left_out_total",
+        "parts of raws that were left out while the rest was read, by why"
     );
     describe_gauge!(
         "cybexp_analytics_lag_seconds",
@@ -141,10 +141,13 @@ fn record(filter: &'static dyn Filter, batch: &Batch, written: &Written) {
     counter!("cybexp_analytics_raws_total", "filter" => name, "outcome" => "done").increment(done);
     counter!("cybexp_analytics_raws_total", "filter" => name, "outcome" => "refused")
         .increment(refused);
-    for (raw, cut) in &batch.cut {
-        tracing::info!(%raw, filter = name, cut, "read, but for what a limit left out");
+    for (raw, left_out) in &batch.left_out {
+        tracing::info!(%raw, filter = name, ?left_out, "read, but for some of it");
+        for (why, parts) in left_out {
+            counter!("cybexp_analytics_left_out_total", "filter" => name, "why" => *why)
+                .increment(*parts);
+        }
     }
-    counter!("cybexp_analytics_cut_total", "filter" => name).increment(batch.cut.len() as u64);
     for (event, count) in &batch.unknown {
         counter!("cybexp_analytics_unknown_total", "filter" => name, "event" => *event)
             .increment(*count);

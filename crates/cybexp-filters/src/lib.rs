@@ -52,11 +52,10 @@ pub struct Yield {
     /// The event ID of a record that makes no event, for counting. One of a bounded set: an ID that the
     /// filter has never heard of is `other`, so this may be a metric's label.
     pub unknown: Option<&'static str>,
-    /// How many parts of the raw, such as lines of a feed, were left out while the rest was read, by why. The
+    /// How many parts of the raw, such as lines of a feed or what is beyond a limit, were left out while the rest was
+    /// read, by why. The
     /// reasons are of a bounded set, as those of `unknown`; the parts themselves stay in the raw.
     pub left_out: BTreeMap<&'static str, u64>,
-    /// What a limit left out, in words: the raw was read all the same.
-    pub cut: Vec<String>,
 }
 
 impl Yield {

@@ -58,13 +58,8 @@ fn a_mail_at_all_limits_fits_in_a_document() {
     let made = run(&mail);
     let event = &made.events[0];
     assert_eq!(
-        made.cut,
-        [
-            "body: all but the first 1048576 bytes",
-            "dst: all but the first 1000 recipients",
-            "parts: all but the first 5000",
-            "url: all but the first 500",
-        ]
+        left_out(&made),
+        ["body_bytes", "parts", "recipients", "urls"]
     );
     assert_eq!(count(event, "dst"), 1000);
     assert_eq!(count(event, "url"), 500);
@@ -77,23 +72,20 @@ fn a_mail_at_all_limits_fits_in_a_document() {
 
 #[test]
 fn limits_are_said() {
-    let cut = |mail: &str| run(mail).cut.join("; ");
+    let cut = |mail: &str| left_out(&run(mail));
     let long_field = cut(&format!("{REST}X: {}\n\nx", "x".repeat(70_000)));
-    assert_eq!(
-        long_field,
-        "header: all but the first 65536 bytes of a field"
-    );
+    assert_eq!(long_field, ["header_field_bytes"]);
     let fields = run(&format!("{REST}{}\nbody", "X: y\n".repeat(2000)));
-    assert_eq!(fields.cut, ["header: all but the first 1000 fields"]);
+    assert_eq!(left_out(&fields), ["header_fields"]);
     assert_eq!(
         count(&fields.events[0], "body"),
         1,
         "the body is where it was"
     );
     let subject = cut(&REST.replace("Subject: s", &format!("Subject: {}", "é".repeat(3000))));
-    assert_eq!(subject, "subject: all but the first 4096 bytes");
+    assert_eq!(subject, ["subject_bytes"]);
     let url = run(&format!("{REST}\nhttp://a.example/{}", "x".repeat(9000)));
-    assert_eq!(url.cut, ["url: one of 9017 bytes, but for its host"]);
+    assert_eq!(left_out(&url), ["url_bytes"]);
     assert_eq!(
         (
             count(&url.events[0], "url"),
@@ -106,6 +98,10 @@ fn limits_are_said() {
     let multiparts: String = (0..100_000).map(multipart).collect();
     for deep in [messages, multiparts] {
         let deep = cut(&format!("{REST}{deep}\nx"));
-        assert_eq!(deep, "parts: those nested more than 20 deep");
+        assert_eq!(deep, ["nesting"]);
     }
+}
+
+fn left_out(made: &Yield) -> Vec<&'static str> {
+    made.left_out.keys().copied().collect()
 }

@@ -63,9 +63,6 @@ fn run(filter: &dyn Filter, case: &Case) -> Value {
     if !found.left_out.is_empty() {
         shown["left_out"] = json!(found.left_out);
     }
-    if !found.cut.is_empty() {
-        shown["cut"] = json!(found.cut);
-    }
     shown
 }
 

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Address, ContentType, HeaderValue};
 
+use crate::Yield;
+
 /// The most fields of a header, as many as mail servers take; the rest is not looked at.
 const FIELDS: usize = 1000;
 /// The longest field: a thousand recipients. What follows is not looked at.
@@ -41,7 +43,7 @@ impl<'a> Headers<'a> {
 
 /// The header of a mail or part, and what follows it: behind a blank line, or from the first line on that is no
 /// field. An mbox has one line before the header.
-pub(super) fn split<'a>(entity: &'a str, cut: &mut Vec<String>) -> (Headers<'a>, &'a str) {
+pub(super) fn split<'a>(entity: &'a str, made: &mut Yield) -> (Headers<'a>, &'a str) {
     let mut fields: Vec<(&str, &str)> = Vec::new();
     let mut open: Option<(&str, usize)> = None;
     let mut at = 0;
@@ -53,13 +55,13 @@ pub(super) fn split<'a>(entity: &'a str, cut: &mut Vec<String>) -> (Headers<'a>,
         if !is_folded {
             if let Some((name, start)) = open.take() {
                 let name = name.trim_end_matches(':').trim_end();
-                fields.push((name, limited(&entity[start..at], cut)));
+                fields.push((name, limited(&entity[start..at], made)));
             }
             if is_blank {
                 return (Headers(fields), &entity[end..]);
             }
             if fields.len() == FIELDS {
-                cut.push(format!("header: all but the first {FIELDS} fields"));
+                made.leave_out("header_fields");
                 return (Headers(fields), after_blank_line(&entity[at..]));
             }
             open = field_name(text).map(|name| (name, at + name.len()));
@@ -85,11 +87,9 @@ fn after_blank_line(text: &str) -> &str {
     &text[end.unwrap_or(text.len())..]
 }
 
-fn limited<'a>(value: &'a str, cut: &mut Vec<String>) -> &'a str {
+fn limited<'a>(value: &'a str, made: &mut Yield) -> &'a str {
     if value.len() > FIELD_BYTES {
-        cut.push(format!(
-            "header: all but the first {FIELD_BYTES} bytes of a field"
-        ));
+        made.leave_out("header_field_bytes");
     }
     &value[..value.floor_char_boundary(FIELD_BYTES)]
 }

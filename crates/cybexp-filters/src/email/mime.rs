@@ -8,7 +8,7 @@ use mail_parser::ContentType;
 use sha2::{Digest, Sha256};
 
 use super::{decode, header, html};
-use crate::url;
+use crate::{Yield, url};
 
 /// Parts within parts within parts. Mail programs make four levels, forwarding adds two each time.
 const DEPTH: usize = 20;
@@ -39,23 +39,20 @@ pub(super) struct Attachment {
 }
 
 impl Content {
-    pub(super) fn of(mail: &str, cut: &mut Vec<String>) -> Self {
+    pub(super) fn of(mail: &str, made: &mut Yield) -> Self {
         let mut content = Self::default();
-        content.walk(mail, 0, false, cut);
+        content.walk(mail, 0, false, made);
         content
     }
 
     /// The text parts, else the HTML parts as text.
     pub(super) fn body(&self) -> String {
         let plain = self.plain.join("\n");
-        if plain.trim().is_empty() {
-            {
-                let texts: Vec<String> = self.html.iter().map(|part| html::text(part)).collect();
-                texts.join("\n")
-            }
-        } else {
-            plain
+        if !plain.trim().is_empty() {
+            return plain;
         }
+        let texts: Vec<String> = self.html.iter().map(|part| html::text(part)).collect();
+        texts.join("\n")
     }
 
     /// The URLs in all text, and in the links of HTML, in order, with repetitions.
@@ -73,13 +70,13 @@ impl Content {
             .chain(self.attached_html.iter().flat_map(|text| html::urls(text)))
     }
 
-    fn walk(&mut self, entity: &str, depth: usize, attached: bool, cut: &mut Vec<String>) {
+    fn walk(&mut self, entity: &str, depth: usize, attached: bool, made: &mut Yield) {
         if self.parts == PARTS {
-            cut.push(format!("parts: all but the first {PARTS}"));
+            made.leave_out("parts");
             return;
         }
         self.parts += 1;
-        let (headers, body) = header::split(entity, cut);
+        let (headers, body) = header::split(entity, made);
         let content_type = headers.content("Content-Type");
         let kind = Kind::of(content_type.as_ref());
         let boundary = content_type
@@ -87,12 +84,12 @@ impl Content {
             .and_then(|ct| ct.attribute("boundary"));
         if let (Kind::Multipart, Some(boundary)) = (&kind, boundary) {
             if depth == DEPTH {
-                cut.push(format!("parts: those nested more than {DEPTH} deep"));
+                made.leave_out("nesting");
                 return;
             }
             let mut parts = parts(body, boundary).peekable();
             if parts.peek().is_some() {
-                parts.for_each(|part| self.walk(part, depth + 1, attached, cut));
+                parts.for_each(|part| self.walk(part, depth + 1, attached, made));
                 return;
             }
         }
@@ -116,10 +113,10 @@ impl Content {
                 });
                 if let Kind::Message = kind {
                     if depth == DEPTH {
-                        cut.push(format!("parts: those nested more than {DEPTH} deep"));
+                        made.leave_out("nesting");
                     } else {
                         let message = String::from_utf8_lossy(&bytes);
-                        self.walk(&message, depth + 1, true, cut);
+                        self.walk(&message, depth + 1, true, made);
                     }
                 }
             }

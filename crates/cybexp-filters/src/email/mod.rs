@@ -2,7 +2,7 @@
 //!
 //! A mail is written by whoever sent it, so every count and length has a limit here, chosen such that an event
 //! stays below the 16 MB of a document and its canonical form below what `tahoe-core` makes. What a limit
-//! leaves out is said in [`Yield::cut`]; the raw keeps it all.
+//! leaves out is counted in [`Yield::left_out`]; the raw keeps it all.
 
 mod date;
 mod decode;
@@ -54,41 +54,36 @@ impl Filter for Email {
         let text = text.ok_or_else(|| Refusal::new("data holds no text of a mail"))?;
         // A blank line would end the header.
         let text = text.trim_start_matches(['\r', '\n']);
-        let mut cut = Vec::new();
-        let (headers, _) = header::split(text, &mut cut);
+        let mut made = Yield::default();
+        let (headers, _) = header::split(text, &mut made);
         let from = required(&headers, "From")?;
         required(&headers, "To")?;
         let subject = header::unstructured(required(&headers, "Subject")?);
         let at = date::timestamp(required(&headers, "Date")?, raw.timezone)?;
-        let content = Content::of(text, &mut cut);
+        let content = Content::of(text, &mut made);
 
         let mut children = people::sender(from, sender::address(&headers));
         children.extend(people::reply_to(&headers));
-        children.extend(people::recipients(headers.all("To"), &mut cut));
+        children.extend(people::recipients(headers.all("To"), &mut made));
         children.extend(text_attribute(
             vocab::SUBJECT,
             &subject,
-            SUBJECT_BYTES,
-            &mut cut,
+            (SUBJECT_BYTES, "subject_bytes"),
+            &mut made,
         ));
         children.extend(text_attribute(
             vocab::BODY,
             &content.body(),
-            BODY_BYTES,
-            &mut cut,
+            (BODY_BYTES, "body_bytes"),
+            &mut made,
         ));
         children.extend(content.attachments.iter().filter_map(attachment));
-        children.extend(urls(&content, &mut cut));
+        children.extend(urls(&content, &mut made));
 
-        cut.sort_unstable();
-        cut.dedup();
         let event = Event::new(vocab::EMAIL, raw.orgid.clone(), at, children)
             .map_err(|error| Refusal::new(format!("no event can be made: {error}")))?;
-        Ok(Yield {
-            events: vec![event],
-            cut,
-            ..Yield::default()
-        })
+        made.events.push(event);
+        Ok(made)
     }
 }
 
@@ -98,16 +93,16 @@ fn required<'a>(headers: &Headers<'a>, name: &str) -> Result<&'a str, Refusal> {
         .ok_or_else(|| Refusal::new(format!("{name} is missing")))
 }
 
-/// Text that says something, up to so many bytes.
+/// Text that says something, up to so many bytes; what it is called when more is left out.
 fn text_attribute(
     sub_type: SubType,
     text: &str,
-    limit: usize,
-    cut: &mut Vec<String>,
+    (limit, beyond): (usize, &'static str),
+    made: &mut Yield,
 ) -> Option<Node> {
     let text = text.trim();
     if text.len() > limit {
-        cut.push(format!("{sub_type}: all but the first {limit} bytes"));
+        made.leave_out(beyond);
     }
     let text = text[..text.floor_char_boundary(limit)].trim_end();
     (!text.is_empty()).then(|| Attribute::new(sub_type, text).into())
@@ -137,7 +132,7 @@ fn object(
 }
 
 /// Each distinct URL with what it tells about its host, in the order they were found.
-fn urls(content: &Content, cut: &mut Vec<String>) -> Vec<Node> {
+fn urls(content: &Content, made: &mut Yield) -> Vec<Node> {
     let mut seen = HashSet::new();
     let mut nodes: Vec<Node> = Vec::new();
     for found in content.urls() {
@@ -145,16 +140,13 @@ fn urls(content: &Content, cut: &mut Vec<String>) -> Vec<Node> {
             continue;
         }
         if seen.len() == URLS {
-            cut.push(format!("url: all but the first {URLS}"));
+            made.leave_out("urls");
             break;
         }
         if found.len() <= URL_BYTES {
             nodes.push(Attribute::new(vocab::URL, found.as_str()).into());
         } else {
-            cut.push(format!(
-                "url: one of {} bytes, but for its host",
-                found.len()
-            ));
+            made.leave_out("url_bytes");
         }
         nodes.extend(url::host_attributes(&found).into_iter().map(Node::from));
         seen.insert(found);

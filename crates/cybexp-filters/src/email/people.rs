@@ -4,7 +4,7 @@ use tahoe_core::{Attribute, Node};
 
 use super::header::{Headers, addresses};
 use super::object;
-use crate::vocab;
+use crate::{Yield, vocab};
 
 /// The most recipients; mail servers take about as many.
 const RECIPIENTS: usize = 1000;
@@ -34,10 +34,7 @@ pub(super) fn reply_to(headers: &Headers<'_>) -> Option<Node> {
 }
 
 /// An object `dst` for each recipient.
-pub(super) fn recipients<'a>(
-    fields: impl Iterator<Item = &'a str>,
-    cut: &mut Vec<String>,
-) -> Vec<Node> {
+pub(super) fn recipients<'a>(fields: impl Iterator<Item = &'a str>, made: &mut Yield) -> Vec<Node> {
     let mut people = fields.flat_map(addresses);
     let objects = people
         .by_ref()
@@ -51,7 +48,7 @@ pub(super) fn recipients<'a>(
         .map(Node::from)
         .collect();
     if people.next().is_some() {
-        cut.push(format!("dst: all but the first {RECIPIENTS} recipients"));
+        made.leave_out("recipients");
     }
     objects
 }

@@ -57,9 +57,6 @@ fn parse_zone(name: &str) -> Result<Tz, String> {
 pub(super) fn run(action: &Action) -> anyhow::Result<ExitCode> {
     let Action::Test(args) = action;
     let made = make(args)?;
-    for cut in &made.cut {
-        anstream::eprintln!("{YELLOW}!{YELLOW:#} left out: {}", term::line(cut));
-    }
     for (why, parts) in &made.left_out {
         anstream::eprintln!("{YELLOW}!{YELLOW:#} left out: {parts} × {why}");
     }
