@@ -62,7 +62,16 @@ impl Engine {
         userid: &str,
         now: f64,
     ) -> Result<Result<Page, String>, StoreError> {
-        let visible = match self.identity.access(userid).await? {
+        let access = self.identity.access(userid);
+        let (access, archive) = match question {
+            // both at once
+            Question::Count(of) if self.archive.knows(of) => {
+                let (access, archive) = tokio::join!(access, self.archive.as_of_now());
+                (access?, Some(archive?))
+            }
+            _ => (access.await?, None),
+        };
+        let visible = match access {
             Access::Orgs(visible) => visible,
             Access::UnknownUser => {
                 return Ok(Err("field userid: there is no such user".to_owned()));
@@ -70,7 +79,8 @@ impl Engine {
         };
         Ok(match question {
             Question::Count(conditions) => {
-                let count = self.archive.count(conditions, &visible).await?;
+                let archive = archive.as_ref().unwrap_or(&self.archive);
+                let count = archive.count(conditions, &visible).await?;
                 Ok(Page::only(QueryType::Count, json!({"count": count})))
             }
             Question::Related(related) => Ok(self.related(related, &visible).await?),

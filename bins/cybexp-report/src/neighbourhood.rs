@@ -4,6 +4,9 @@
 //! attributes, which are the next level. Of hubs some events are drawn by chance. What time and limits leave unread is a
 //! gap of the graph. The effect of both on the rank is bounded.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 

@@ -142,7 +142,7 @@ impl Archive {
             server: server.clone(),
             db: db.to_owned(),
             coll: server.collection(db, coll),
-            journal: server.collection(db, &format!("{coll}_journal")),
+            journal: server.collection(db, &journal(coll)),
             lanes: Lanes::new(),
             timelines: Timelines::default(),
         }
@@ -257,6 +257,11 @@ impl Written {
         self.existing += other.existing;
         self.rejected.extend(other.rejected);
     }
+}
+
+/// The name of the journal of a collection.
+pub(crate) fn journal(coll: &str) -> String {
+    format!("{coll}_journal")
 }
 
 /// A node as a document of its own.

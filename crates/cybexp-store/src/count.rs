@@ -23,6 +23,21 @@ const DIRECT: i64 = 2_000;
 const TRIES: usize = 10;
 
 impl Archive {
+    /// Whether these conditions are about a hub whose timeline is known.
+    pub fn knows(&self, of: &Conditions) -> bool {
+        let nobody = Visible(vec![]);
+        let wanted = Wanted::of(of, &nobody);
+        wanted.is_some_and(|wanted| self.timelines.has(&wanted.key()))
+    }
+
+    /// The archive for a question that was asked just now: what was written until now is looked for but once.
+    pub async fn as_of_now(&self) -> Result<Self, StoreError> {
+        Ok(Self {
+            timelines: self.timelines.as_of_now(&self.journal).await?,
+            ..self.clone()
+        })
+    }
+
     /// In how many events that `visible` shows; exact.
     pub async fn count(&self, of: &Conditions, visible: &Visible) -> Result<u64, StoreError> {
         match Wanted::of(of, visible) {

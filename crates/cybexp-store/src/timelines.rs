@@ -32,7 +32,11 @@ const MAX_RUNS: usize = 8;
 
 /// All timelines of an archive; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Timelines(Arc<Inner>);
+pub(crate) struct Timelines {
+    shared: Arc<Inner>,
+    /// The look at the journal that suffices; none: one that is yet to come.
+    look: Option<u64>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -84,7 +88,7 @@ pub(crate) struct Timeline {
 impl Timelines {
     /// Whether there is one: then it is a hub.
     pub(crate) fn has(&self, key: &Key) -> bool {
-        lock(&self.0.kept).timelines.contains_key(key)
+        lock(&self.shared.kept).timelines.contains_key(key)
     }
 
     /// The timeline of what is wanted, whatever the range, as it is now.
@@ -93,11 +97,11 @@ impl Timelines {
         archive: &Archive,
         wanted: &Wanted<'_>,
     ) -> Result<OwnedMutexGuard<Timeline>, StoreError> {
-        self.look(&archive.journal).await?;
+        self.look(&archive.journal, self.look).await?;
         let key = wanted.key();
         // one makes it, the others wait
         let mut timeline = self.slot(&key).lock_owned().await;
-        let (now, dirty) = lock(&self.0.changes).since(timeline.at);
+        let (now, dirty) = lock(&self.shared.changes).since(timeline.at);
         let old = timeline.made.is_some_and(|made| made.elapsed() > MAX_AGE);
         let dirty = match dirty {
             Some(dirty) if !old => dirty,
@@ -133,7 +137,7 @@ impl Timelines {
         }
         timeline.made.get_or_insert_with(Instant::now);
         timeline.at = now;
-        lock(&self.0.kept).weigh(&key, timeline.bytes());
+        lock(&self.shared.kept).weigh(&key, timeline.bytes());
         Ok(timeline)
     }
 
@@ -143,8 +147,8 @@ impl Timelines {
         journal: &Raws,
         range: &TimeRange,
     ) -> Result<(u64, u64), StoreError> {
-        self.look(journal).await?;
-        let changes = lock(&self.0.changes);
+        self.look(journal, None).await?;
+        let changes = lock(&self.shared.changes);
         let within = changes
             .hours
             .iter()
@@ -155,14 +159,27 @@ impl Timelines {
         ))
     }
 
-    /// Learns what was written until now. A look that began after it was asked for serves all who wait.
-    async fn look(&self, journal: &Raws) -> Result<(), StoreError> {
-        let ticket = self.0.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut followed = self.0.journal.lock().await;
+    /// The same, for whom what was written until now suffices.
+    pub(crate) async fn as_of_now(&self, journal: &Raws) -> Result<Self, StoreError> {
+        let look = self.look(journal, None).await?;
+        Ok(Self {
+            shared: Arc::clone(&self.shared),
+            look: Some(look),
+        })
+    }
+
+    /// Learns what was written until now, or until the look that suffices, and says which it was. A look that began after
+    /// it was asked for serves all who wait.
+    async fn look(&self, journal: &Raws, enough: Option<u64>) -> Result<u64, StoreError> {
+        let ticket = match enough {
+            Some(ticket) => ticket,
+            None => self.shared.asked.fetch_add(1, Ordering::SeqCst) + 1,
+        };
+        let mut followed = self.shared.journal.lock().await;
         if followed.answered >= ticket {
-            return Ok(());
+            return Ok(ticket);
         }
-        let answers = self.0.asked.load(Ordering::SeqCst);
+        let answers = self.shared.asked.load(Ordering::SeqCst);
         if followed.at.is_some_and(|at| at.elapsed() > MAX_SILENCE) {
             followed.seen = Seen::default();
         }
@@ -170,7 +187,7 @@ impl Timelines {
         // half a look would not be noticed by the next one
         let mut seen = std::mem::take(&mut followed.seen);
         let news = seen.look(journal).await;
-        let mut changes = lock(&self.0.changes);
+        let mut changes = lock(&self.shared.changes);
         match news {
             Ok(news) => {
                 changes.add(news);
@@ -183,11 +200,11 @@ impl Timelines {
         }
         followed.at = Some(began);
         followed.answered = answers;
-        Ok(())
+        Ok(ticket)
     }
 
     fn slot(&self, key: &Key) -> Arc<AsyncMutex<Timeline>> {
-        let mut kept = lock(&self.0.kept);
+        let mut kept = lock(&self.shared.kept);
         kept.uses += 1;
         let uses = kept.uses;
         let slot = kept.timelines.entry(key.clone()).or_default();
