@@ -2,14 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cybexp_store::{Access, Answer, Claimed, StoreError};
-use serde_json::{Value, json};
-use tahoe_core::question::{QueryType, Question};
+use cybexp_store::{Answer, Claimed, StoreError};
 use tahoe_core::{Query, Report, Timestamp};
 
-use crate::Desk;
 use crate::question::question_of;
-use crate::related::{Page, TooMuch};
+use crate::{Desk, Page};
 
 impl Desk {
     /// The answer to a query; an error is one of the database, and the query stays in work.
@@ -22,34 +19,10 @@ impl Desk {
             Ok(question) => question,
             Err(reason) => return Ok(Answer::Failed(reason)),
         };
-        let visible = match self.identity.access(&query.userid).await? {
-            Access::Orgs(visible) => visible,
-            Access::UnknownUser => {
-                return Ok(Answer::Failed(
-                    "field userid: there is no such user".to_owned(),
-                ));
-            }
-        };
-        let page = match question {
-            Question::Count(conditions) => {
-                let count = self.archive.count(&conditions, &visible).await?;
-                Page::only(QueryType::Count, json!({"count": count}))
-            }
-            Question::Related(related) => match self.related(&related, &visible).await? {
-                Ok(page) => page,
-                Err(too_much @ TooMuch { .. }) => return Ok(Answer::Failed(too_much.to_string())),
-            },
-            Question::ThreatRank { event } => {
-                let now = query.timestamp.get();
-                match self.threatrank(event, now, &visible).await? {
-                    Some(data) => Page::only(QueryType::ThreatRank, data),
-                    None => {
-                        return Ok(Answer::Failed(
-                            "field _hash: there is no such event".to_owned(),
-                        ));
-                    }
-                }
-            }
+        let now = query.timestamp.get();
+        let page = match self.engine.page(&question, &query.userid, now).await? {
+            Ok(page) => page,
+            Err(reason) => return Ok(Answer::Failed(reason)),
         };
         Ok(report(query, page))
     }
@@ -65,21 +38,10 @@ fn report(query: &Query, page: Page) -> Answer {
         data,
         current,
         next,
+        cut,
     } = page;
     match Report::new(qtype, query.userid.clone(), now, data, current, next) {
-        Ok(report) => Answer::Ready(report),
+        Ok(report) => Answer::Ready(report.cut(cut)),
         Err(error) => Answer::Failed(format!("the report is {error}")),
-    }
-}
-
-impl Page {
-    /// The one page of a report that has no more.
-    fn only(qtype: QueryType, data: Value) -> Self {
-        Self {
-            qtype,
-            data,
-            current: 1,
-            next: 1,
-        }
     }
 }

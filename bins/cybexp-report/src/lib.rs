@@ -5,6 +5,7 @@
 
 mod answer;
 mod callback;
+mod engine;
 mod graph;
 mod neighbourhood;
 mod question;
@@ -25,6 +26,8 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::callback::Callback;
+
+pub use engine::{Engine, Page};
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "report";
@@ -62,8 +65,11 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let reporter = Reporter {
         desk: Arc::new(Desk {
             queries,
-            archive,
-            identity,
+            engine: Engine::new(
+                archive,
+                identity,
+                Duration::from_millis(config.threatrank_budget_ms),
+            ),
             key,
             callback: Callback::new(&ctx.config.api.host, &config.callback_hosts),
             lease,
@@ -90,8 +96,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
 /// What it takes to answer a query.
 pub(crate) struct Desk {
     pub(crate) queries: Queries,
-    pub(crate) archive: Archive,
-    pub(crate) identity: Identity,
+    pub(crate) engine: Engine,
     pub(crate) key: Arc<PrivateKey>,
     callback: Callback,
     lease: Duration,

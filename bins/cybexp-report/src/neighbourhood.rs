@@ -1,32 +1,61 @@
-//! The graph around an event, read as far as the paths of its rank go.
+//! The graph around an event, read as far as the paths of its rank go, and as far as its time goes.
 //!
 //! Level by level from the target, in batches: the attributes of the events of a level, then the events of those
-//! attributes, which are the next level. What the limits leave unread is a gap of the graph, and its effect on the
-//! rank is bounded.
+//! attributes, which are the next level. Of hubs some events are drawn by chance. What time and limits leave unread is a
+//! gap of the graph. The effect of both on the rank is bounded.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
-use cybexp_store::{Archive, EventTime, StoreError, Visible};
+use cybexp_store::{Archive, AttributeEvents, EventTime, StoreError, Visible};
 use serde_json::{Value, json};
 use tahoe_core::Hash;
 
-use crate::Desk;
+use crate::Engine;
 use crate::threatrank::{Event, Graph, HOPS, Rank, STEPS};
 
-/// An attribute of more events is a hub, and paths through it are left out.
-const HUB: usize = 2_000;
-/// The most events of attributes that are listed; an event counts once for each attribute.
-const EDGES: usize = 200_000;
-/// The most events whose attributes are read.
-const EVENTS: usize = 10_000;
-/// About as many `_ref`s of events are read.
-const REFS: usize = 500_000;
-/// Events whose attributes are read at once.
-const PART: usize = 1_000;
+/// How much is read for a rank.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// The longest to read and to search for paths.
+    pub(crate) time: Duration,
+    /// An attribute of more events is a hub.
+    pub(crate) hub: usize,
+    /// Events that are drawn of a hub, by its hops from the target.
+    pub(crate) draws: [usize; HOPS],
+    /// Events of attributes that are listed; an event counts once for each attribute.
+    pub(crate) edges: usize,
+    /// Events whose attributes are read.
+    pub(crate) events: usize,
+    /// About as many `_ref`s of events are read.
+    pub(crate) refs: usize,
+}
+
+impl Limits {
+    pub(crate) fn new(time: Duration) -> Self {
+        Self {
+            time,
+            hub: 2_000,
+            draws: [1_000, 100, 20],
+            edges: 200_000,
+            events: 10_000,
+            refs: 500_000,
+        }
+    }
+}
+
+/// Events whose attributes are read at once, and attributes whose events are: between batches the clock is looked at.
+const EVENTS_AT_ONCE: usize = 250;
+const ATTRIBUTES_AT_ONCE: usize = 50;
+/// Of the time, the share that is for reading; the rest is for the search.
+const READING: f64 = 0.7;
 /// Attributes that a report names.
 const NAMED: usize = 20;
 
-impl Desk {
+impl Engine {
     /// A report's data on an event as of `now`, in Unix seconds; nothing if there is none that `visible` shows.
     pub(crate) async fn threatrank(
         &self,
@@ -34,43 +63,47 @@ impl Desk {
         now: f64,
         visible: &Visible,
     ) -> Result<Option<Value>, StoreError> {
+        let began = Instant::now();
         let Some(target) = self.archive.event_time(event, visible).await? else {
             return Ok(None);
         };
-        let mut around = Neighbourhood::new(&self.archive, visible, now);
+        let time = self.limits.time;
+        let until = began + time.mul_f64(READING);
+        let mut around = Neighbourhood::new(&self.archive, visible, now, self.limits, until);
         // the rank of a malicious event does not depend on others
         if target.malicious {
             around.number(target);
         } else {
             around.read(target).await?;
         }
-        let rank = tokio::task::block_in_place(|| around.graph.rank(STEPS));
-        let contributions = self.contributions(&rank, &around.names).await?;
+        let until = Some(began + time);
+        let rank = tokio::task::block_in_place(|| around.graph.rank(STEPS, until));
+        let contributors = self.contributors(&rank, &around.names).await?;
         Ok(Some(json!({
-            "threatrank": rank.score,
-            "exact": rank.left_out == 0.0,
-            "left_out": rank.left_out,
+            "score": rank.score,
             "paths": rank.paths,
-            "contributions": contributions,
+            "exact": rank.error_bound == 0.0,
+            "error_bound": rank.error_bound,
+            "contributors": contributors,
             "_hash": event,
         })))
     }
 
-    /// [[sub_type, value, contribution], …] of the attributes that contributed most.
-    async fn contributions(&self, rank: &Rank, names: &[Hash]) -> Result<Vec<Value>, StoreError> {
+    /// The attributes that contributed most, with the share of the score that came through each.
+    async fn contributors(&self, rank: &Rank, names: &[Hash]) -> Result<Vec<Value>, StoreError> {
         let contributions = rank.contributions.iter().zip(names);
         let mut most: Vec<(f64, Hash)> = contributions
             .filter(|(contribution, _)| **contribution < 0.0)
-            .map(|(contribution, name)| (*contribution, *name))
+            .map(|(contribution, name)| (contribution / rank.score, *name))
             .collect();
-        most.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        most.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         most.truncate(NAMED);
         let hashes: Vec<Hash> = most.iter().map(|(_, hash)| *hash).collect();
         let nodes = self.archive.nodes(&hashes, false).await?;
         let nodes: HashMap<Hash, _> = nodes.into_iter().map(|node| (node.hash, node)).collect();
-        let rows = most.iter().filter_map(|(contribution, hash)| {
+        let rows = most.iter().filter_map(|(share, hash)| {
             let node = nodes.get(hash)?;
-            Some(json!([node.sub_type, node.data, contribution]))
+            Some(json!({"sub_type": node.sub_type, "data": node.data, "share": share}))
         });
         Ok(rows.collect())
     }
@@ -88,13 +121,19 @@ struct Neighbourhood<'a> {
     events: HashMap<Hash, usize>,
     /// Numbers of the graph's attributes; none for objects.
     nodes: HashMap<Hash, Option<usize>>,
-    room_for_edges: usize,
-    room_for_events: usize,
-    room_for_refs: usize,
+    /// What is left of them.
+    limits: Limits,
+    until: Instant,
 }
 
 impl<'a> Neighbourhood<'a> {
-    fn new(archive: &'a Archive, visible: &'a Visible, now: f64) -> Self {
+    fn new(
+        archive: &'a Archive,
+        visible: &'a Visible,
+        now: f64,
+        limits: Limits,
+        until: Instant,
+    ) -> Self {
         Self {
             archive,
             visible,
@@ -103,9 +142,8 @@ impl<'a> Neighbourhood<'a> {
             names: Vec::new(),
             events: HashMap::new(),
             nodes: HashMap::new(),
-            room_for_edges: EDGES,
-            room_for_events: EVENTS,
-            room_for_refs: REFS,
+            limits,
+            until,
         }
     }
 
@@ -114,7 +152,7 @@ impl<'a> Neighbourhood<'a> {
         let mut level = vec![target];
         for hops in 1..=HOPS {
             let attributes = self.read_attributes(level).await?;
-            level = self.read_events(attributes).await?;
+            level = self.read_events(attributes, hops).await?;
             if hops == HOPS {
                 // what is this far away can only begin a path
                 level.retain(|event| event.malicious);
@@ -146,17 +184,17 @@ impl<'a> Neighbourhood<'a> {
             let newest_first = b.timestamp.total_cmp(&a.timestamp);
             newest_first.then(a.hash.cmp(&b.hash))
         });
-        events.truncate(self.room_for_events);
-        self.room_for_events -= events.len();
+        events.truncate(self.limits.events);
+        self.limits.events -= events.len();
         let mut fresh = Vec::new();
-        for part in events.chunks(PART) {
-            if self.room_for_refs == 0 {
+        for part in events.chunks(EVENTS_AT_ONCE) {
+            if self.limits.refs == 0 || self.is_late() {
                 break;
             }
             let part: Vec<Hash> = part.iter().map(|event| event.hash).collect();
             let rows = self.archive.visible_events(&part, self.visible).await?;
             let refs = rows.iter().map(|row| row.refs.len()).sum();
-            self.room_for_refs = self.room_for_refs.saturating_sub(refs);
+            self.limits.refs = self.limits.refs.saturating_sub(refs);
             let unknown: BTreeSet<Hash> = rows
                 .iter()
                 .flat_map(|row| &row.refs)
@@ -181,29 +219,60 @@ impl<'a> Neighbourhood<'a> {
         Ok(fresh)
     }
 
-    /// Reads which events refer to these attributes, as far as there is room; gives the events not seen before.
-    async fn read_events(&mut self, attributes: Vec<Hash>) -> Result<Vec<EventTime>, StoreError> {
-        let room = self.room_for_edges;
-        let rows = self
-            .archive
-            .events_of_attributes(&attributes, self.visible, HUB, room);
+    /// Reads which events refer to these attributes, as far as there is room; gives the events not seen before. Of hubs
+    /// some are drawn.
+    async fn read_events(
+        &mut self,
+        attributes: Vec<Hash>,
+        hops: usize,
+    ) -> Result<Vec<EventTime>, StoreError> {
         let mut fresh = Vec::new();
-        for row in rows.await? {
+        for part in attributes.chunks(ATTRIBUTES_AT_ONCE) {
+            if self.is_late() {
+                break;
+            }
+            let (hub, room) = (self.limits.hub, self.limits.edges);
+            let listed = self
+                .archive
+                .events_of_attributes(part, self.visible, hub, room);
+            let listed = listed.await?;
+            let hubs = listed.iter().filter(|row| row.events.is_none());
+            let hubs: Vec<Hash> = hubs.map(|row| row.hash).collect();
+            self.add(listed, &mut fresh);
+            if hubs.is_empty() || self.is_late() {
+                continue;
+            }
+            let draws = self.limits.draws[hops - 1].min(self.limits.edges);
+            let drawn = self.archive.draw_events(&hubs, self.visible, draws).await?;
+            for row in &drawn {
+                if let Some(&Some(attribute)) = self.nodes.get(&row.hash) {
+                    self.graph.sampled.insert(attribute);
+                }
+            }
+            self.add(drawn, &mut fresh);
+        }
+        Ok(fresh)
+    }
+
+    fn add(&mut self, rows: Vec<AttributeEvents>, fresh: &mut Vec<EventTime>) {
+        for row in rows {
             let (Some(events), Some(&Some(attribute))) = (row.events, self.nodes.get(&row.hash))
             else {
                 continue;
             };
-            self.room_for_edges = self.room_for_edges.saturating_sub(events.len());
+            self.limits.edges = self.limits.edges.saturating_sub(events.len());
             let numbers = events.iter().map(|event| {
                 let (number, new) = self.number(*event);
-                if new {
-                    fresh.push(*event);
-                }
+                fresh.extend(new.then_some(*event));
                 number
             });
-            let numbers = numbers.collect();
+            let mut numbers: Vec<usize> = numbers.collect();
+            numbers.sort_unstable();
             self.graph.attributes[attribute] = Some(numbers);
         }
-        Ok(fresh)
+    }
+
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.until
     }
 }

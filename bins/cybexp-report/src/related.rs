@@ -7,40 +7,64 @@ use serde_json::Value;
 use tahoe_core::question::{QueryType, Related, ReturnType, Shape};
 use tahoe_core::{Hash, Instance};
 
-use crate::Desk;
 use crate::graph::{Graph, summary};
+use crate::{Engine, Page};
 
 /// Events of a page.
 const PAGE: u32 = 10;
-/// The most instances that one answer is made of; a report of more would not fit a document.
-const LIMIT: usize = 100_000;
-
-/// One page of an answer.
-pub(crate) struct Page {
-    pub(crate) qtype: QueryType,
-    pub(crate) data: Value,
-    pub(crate) current: i64,
-    pub(crate) next: i64,
-}
-
-/// An answer that no report can hold.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "field level: the answer has over {LIMIT} instances, more than a report can hold; ask for a lower level"
-)]
-pub(crate) struct TooMuch;
+/// The most instances that one answer is made of, each counted for whatever refers to it; a report of more might not fit
+/// a document.
+const INSTANCES: usize = 100_000;
+/// The most events that one level adds.
+const EVENTS: usize = 5_000;
 
 /// Events and sessions within reach, by hash.
 #[derive(Default)]
 pub(crate) struct Reached {
     pub(crate) events: BTreeMap<Hash, CompositeRow>,
     pub(crate) sessions: BTreeMap<Hash, CompositeRow>,
+    /// Whether there was more than an answer can hold.
+    cut: bool,
 }
 
 impl Reached {
-    fn add_events(&mut self, events: Vec<CompositeRow>) {
-        self.events
-            .extend(events.into_iter().map(|event| (event.hash, event)));
+    /// Adds events, and says which; not those for which there is no room.
+    fn add_events(&mut self, events: Vec<CompositeRow>) -> Vec<Hash> {
+        let mut room = INSTANCES.saturating_sub(self.size());
+        let mut added = Vec::with_capacity(events.len());
+        for event in events {
+            let Some(left) = room.checked_sub(event.refs.len()) else {
+                self.cut = true;
+                break;
+            };
+            room = left;
+            added.push(event.hash);
+            self.events.insert(event.hash, event);
+        }
+        added
+    }
+
+    /// Adds the sessions that are new; gives their events that are new, not more than there is room for.
+    fn add_sessions(&mut self, sessions: Vec<CompositeRow>) -> Vec<Hash> {
+        let mut room = INSTANCES.saturating_sub(self.size());
+        let mut others = BTreeSet::new();
+        for session in sessions {
+            if self.sessions.contains_key(&session.hash) {
+                continue;
+            }
+            let Some(left) = room.checked_sub(session.refs.len()) else {
+                self.cut = true;
+                break;
+            };
+            room = left;
+            let fresh = session
+                .refs
+                .iter()
+                .filter(|hash| !self.events.contains_key(hash));
+            others.extend(fresh.copied());
+            self.sessions.insert(session.hash, session);
+        }
+        others.into_iter().collect()
     }
 
     /// Hashes of all that they refer to, without themselves.
@@ -61,25 +85,24 @@ impl Reached {
     }
 }
 
-impl Desk {
+impl Engine {
     /// One page of what is related.
     pub(crate) async fn related(
         &self,
         related: &Related,
         visible: &Visible,
-    ) -> Result<Result<Page, TooMuch>, StoreError> {
+    ) -> Result<Page, StoreError> {
         let of = &related.conditions;
         let page = self.archive.events(of, visible, related.page, PAGE).await?;
-        let Some(reached) = self.reach(page.events, related.level, visible).await? else {
-            return Ok(Err(TooMuch));
-        };
+        let reached = self.reach(page.events, related.level, visible).await?;
         let current = i64::from(related.page);
-        Ok(Ok(Page {
+        Ok(Page {
             qtype: QueryType::Related,
             data: self.shape(related, &reached, visible).await?,
             current,
             next: if page.more { current + 1 } else { 1 },
-        }))
+            cut: reached.cut,
+        })
     }
 
     /// Each level above the first adds the sessions of the events reached, and those sessions' other events.
@@ -88,35 +111,23 @@ impl Desk {
         events: Vec<CompositeRow>,
         level: u8,
         visible: &Visible,
-    ) -> Result<Option<Reached>, StoreError> {
-        let mut newest: Vec<Hash> = events.iter().map(|event| event.hash).collect();
+    ) -> Result<Reached, StoreError> {
         let mut reached = Reached::default();
-        reached.add_events(events);
+        let mut newest = reached.add_events(events);
         for _ in 1..level {
-            let sessions = self.archive.sessions_of(&newest).await?;
-            let fresh = sessions
-                .into_iter()
-                .filter(|s| !reached.sessions.contains_key(&s.hash));
-            let fresh: BTreeMap<Hash, CompositeRow> = fresh.map(|s| (s.hash, s)).collect();
-            let others: BTreeSet<Hash> = fresh
-                .values()
-                .flat_map(|session| &session.refs)
-                .filter(|hash| !reached.events.contains_key(hash))
-                .copied()
-                .collect();
-            reached.sessions.extend(fresh);
-            if reached.size() > LIMIT {
-                return Ok(None);
-            }
-            let others: Vec<Hash> = others.into_iter().collect();
+            let sessions = self.archive.sessions_of(&newest, EVENTS).await?;
+            reached.cut |= sessions.cut;
+            let mut others = reached.add_sessions(sessions.rows);
+            // their own attributes are among them, too
+            reached.cut |= others.len() > EVENTS;
+            others.truncate(EVENTS);
             let events = self.archive.visible_events(&others, visible).await?;
-            newest = events.iter().map(|event| event.hash).collect();
-            reached.add_events(events);
+            newest = reached.add_events(events);
             if newest.is_empty() {
                 break;
             }
         }
-        Ok((reached.size() <= LIMIT).then_some(reached))
+        Ok(reached)
     }
 
     async fn shape(

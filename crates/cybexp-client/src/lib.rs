@@ -92,6 +92,9 @@ pub struct About {
     pub timezone: String,
 }
 
+/// Questions of one request: the API takes 1000, and 1 MiB.
+const BATCH: usize = 250;
+
 /// A client of one API.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -198,6 +201,42 @@ impl Client {
             }
             // the answer to this one, and not yet another
             redo = false;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks many questions as one, each as the API takes it, and again those that are not answered yet, for as long as
+    /// `wait`. Gives `{status, body}` for each, in order; 202: still not answered.
+    pub async fn ask_many(
+        &self,
+        mut questions: Vec<Value>,
+        wait: Duration,
+    ) -> Result<Vec<Value>, ClientError> {
+        let since = Instant::now();
+        let mut answers = vec![Value::Null; questions.len()];
+        let mut open: Vec<usize> = (0..questions.len()).collect();
+        loop {
+            for part in open.chunks(BATCH) {
+                let asked: Vec<&Value> = part.iter().map(|&n| &questions[n]).collect();
+                let request = self.http.post(self.url("query")).timeout(ANSWER);
+                let response = self.send(request.json(&asked)).await?;
+                let Value::Array(replies) = self.json(response).await? else {
+                    return Err(ClientError::NotTheApi(self.base.clone()));
+                };
+                for (&n, reply) in part.iter().zip(replies) {
+                    answers[n] = reply;
+                }
+            }
+            open.retain(|&n| answers[n]["status"] == StatusCode::ACCEPTED.as_u16());
+            if open.is_empty() || since.elapsed() >= wait {
+                return Ok(answers);
+            }
+            // the answers to these, and not yet others
+            for question in &mut questions {
+                question
+                    .as_object_mut()
+                    .map(|question| question.remove("redo"));
+            }
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -9,9 +9,11 @@ use tahoe_core::{Children, Event, Hash, Instance, Node, Raw, Session};
 use crate::bulk::{self, Update};
 use crate::collection::{Raws, to_document};
 use crate::error::StoreError;
+use crate::events::Lanes;
 use crate::find::Find;
 use crate::indexes::{self, IDENTITY};
 use crate::server::Server;
+use crate::timelines::Timelines;
 
 /// Hashes asked for at once.
 pub(crate) const ASK: usize = 1000;
@@ -26,6 +28,10 @@ pub struct Archive {
     pub(crate) server: Server,
     pub(crate) db: String,
     pub(crate) coll: Raws,
+    /// Which hours got new events.
+    pub(crate) journal: Raws,
+    pub(crate) lanes: Lanes,
+    pub(crate) timelines: Timelines,
 }
 
 /// All that a batch of raws yielded, each instance once.
@@ -126,22 +132,47 @@ fn size(children: &Children) -> usize {
 
 /// What identifies an instance in the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-struct Identity {
+pub(crate) struct Identity {
     _hash: String,
     #[serde(default)]
     orgid: Option<String>,
 }
 
+/// Which of some instances are there.
+pub(crate) struct Existing(HashSet<Identity>);
+
+impl Existing {
+    /// Whether this event is.
+    pub(crate) fn holds(&self, hash: Hash, orgid: &str) -> bool {
+        self.contains(hash, Some(orgid))
+    }
+
+    fn contains(&self, hash: Hash, orgid: Option<&str>) -> bool {
+        self.0.contains(&Identity {
+            _hash: hash.to_string(),
+            orgid: orgid.map(str::to_owned),
+        })
+    }
+}
+
 impl Archive {
     /// Opens the collection and makes its indexes.
     pub async fn open(server: &Server, db: &str, coll: &str) -> Result<Self, StoreError> {
-        let archive = Self {
+        let archive = Self::new(server, db, coll);
+        indexes::ensure(&archive.coll, &indexes::archive()).await?;
+        indexes::ensure(&archive.journal, &indexes::journal()).await?;
+        Ok(archive)
+    }
+
+    pub(crate) fn new(server: &Server, db: &str, coll: &str) -> Self {
+        Self {
             server: server.clone(),
             db: db.to_owned(),
             coll: server.collection(db, coll),
-        };
-        indexes::ensure(&archive.coll, &indexes::archive()).await?;
-        Ok(archive)
+            journal: server.collection(db, &journal(coll)),
+            lanes: Lanes::new(),
+            timelines: Timelines::default(),
+        }
     }
 
     /// Inserts the raws that are not there yet.
@@ -163,9 +194,7 @@ impl Archive {
         let mut written = self
             .insert_missing(nodes, "writing attributes and objects")
             .await?;
-        let events = batch.events.values();
-        let events = events.map(|event| (event.hash(), Some(event.orgid().as_str()), event));
-        written.add(self.insert_missing(events, "writing events").await?);
+        written.add(self.insert_events(batch.events.values()).await?);
         written.add(self.merge_sessions(batch.sessions.values()).await?);
         Ok(written)
     }
@@ -200,11 +229,7 @@ impl Archive {
         let mut documents: Vec<RawDocumentBuf> = Vec::new();
         let mut bytes = 0;
         for (hash, orgid, instance) in instances {
-            let identity = Identity {
-                _hash: hash.to_string(),
-                orgid: orgid.map(str::to_owned),
-            };
-            if existing.contains(&identity) {
+            if existing.contains(*hash, *orgid) {
                 written.existing += 1;
                 continue;
             }
@@ -254,16 +279,16 @@ impl Archive {
 
     /// Which of these are there. Asking first is four times as fast as letting the unique index refuse, at
     /// the share of known instances that real logs have.
-    async fn existing(
+    pub(crate) async fn existing(
         &self,
         hashes: impl Iterator<Item = Hash>,
-    ) -> Result<HashSet<Identity>, StoreError> {
+    ) -> Result<Existing, StoreError> {
         let hashes: Vec<String> = hashes.map(|hash| hash.to_string()).collect();
         let parts = hashes
             .chunks(ASK)
             .map(|part| existing(part).read(&self.coll));
         let found: Vec<Vec<Identity>> = futures::future::try_join_all(parts).await?;
-        Ok(found.into_iter().flatten().collect())
+        Ok(Existing(found.into_iter().flatten().collect()))
     }
 
     async fn merge_sessions(
@@ -295,6 +320,11 @@ impl Written {
         self.existing += other.existing;
         self.rejected.extend(other.rejected);
     }
+}
+
+/// The name of the journal of a collection.
+pub(crate) fn journal(coll: &str) -> String {
+    format!("{coll}_journal")
 }
 
 /// A node as a document of its own.

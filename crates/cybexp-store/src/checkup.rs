@@ -4,6 +4,7 @@ use bson::doc;
 use mongodb::error::ErrorKind;
 use tahoe_core::Status;
 
+use crate::archive;
 use crate::error::{Doing, StoreError};
 use crate::find::Find;
 use crate::indexes::{self, Index, QUERY_CREF};
@@ -59,6 +60,7 @@ impl Server {
         coll: &str,
         purpose: Purpose,
     ) -> Result<Vec<String>, StoreError> {
+        let journal = archive::journal(coll);
         let wanted: Vec<(&str, Vec<Index>)> = match purpose {
             Purpose::Cache => vec![
                 (coll, indexes::entries()),
@@ -66,7 +68,7 @@ impl Server {
                 ("fs.chunks", indexes::grid_chunks()),
                 ("uploads", indexes::uploads()),
             ],
-            Purpose::Archive => vec![(coll, indexes::archive())],
+            Purpose::Archive => vec![(coll, indexes::archive()), (&journal, indexes::journal())],
             Purpose::Queries => vec![(coll, indexes::queries())],
             Purpose::Identity => {
                 vec![

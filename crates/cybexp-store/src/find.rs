@@ -93,11 +93,16 @@ impl Find {
             .collect()
     }
 
+    /// How many there are, up to the limit.
     pub(crate) async fn count(self, coll: &Raws) -> Result<u64, StoreError> {
-        coll.count_documents(self.filter)
+        let count = coll.count_documents(self.filter);
+        let count = count
             .hint(Hint::Name(self.hint.to_owned()))
-            .max_time(MAX_TIME)
-            .await
-            .doing(self.doing)
+            .max_time(MAX_TIME);
+        let counted = match u64::try_from(self.limit) {
+            Ok(limit) if limit > 0 => count.limit(limit).await,
+            _ => count.await,
+        };
+        counted.doing(self.doing)
     }
 }

@@ -1,14 +1,14 @@
 //! Reading the graph: the queries that reports are made of. Everything here is bounded by what was asked.
 
-use bson::{Document, doc};
+use bson::doc;
 use serde::Deserialize;
-use tahoe_core::question::{Conditions, Context, ReturnType};
+use tahoe_core::question::ReturnType;
 use tahoe_core::{Hash, OrgId, Value};
 
 use crate::archive::{ASK, Archive};
 use crate::error::StoreError;
 use crate::find::Find;
-use crate::indexes::{EVENT_BENIGN, EVENT_MALICIOUS, EVENT_REF, IDENTITY, SESSION_REF};
+use crate::indexes::{IDENTITY, SESSION_REF};
 
 /// The organisations whose events someone may see.
 #[derive(Debug, Clone)]
@@ -30,13 +30,13 @@ pub struct CompositeRow {
     pub refs: Vec<Hash>,
 }
 
-/// Some of the events that a query is about, newest first.
-#[derive(Debug)]
-pub struct EventPage {
-    /// The events of the page.
-    pub events: Vec<CompositeRow>,
-    /// Whether there are more behind it.
-    pub more: bool,
+/// Sessions, as far as they were wanted.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    /// The sessions.
+    pub rows: Vec<CompositeRow>,
+    /// Whether there are more of them, or more events in one of them.
+    pub cut: bool,
 }
 
 /// What related reports need of an attribute or object.
@@ -58,29 +58,22 @@ pub struct InstanceRow {
 }
 
 impl Archive {
-    /// In how many events that `visible` shows; exact.
-    pub async fn count(&self, of: &Conditions, visible: &Visible) -> Result<u64, StoreError> {
-        events(of, visible).count(&self.coll).await
-    }
-
-    /// The events that meet the conditions, `size` of them from the `page`th (from 1) on.
-    pub async fn events(
-        &self,
-        of: &Conditions,
-        visible: &Visible,
-        page: u32,
-        size: u32,
-    ) -> Result<EventPage, StoreError> {
-        let find = event_page(of, visible, page, size);
-        let mut events: Vec<CompositeRow> = find.read(&self.coll).await?;
-        let more = events.len() > size as usize;
-        events.truncate(size as usize);
-        Ok(EventPage { events, more })
-    }
-
-    /// The sessions of these events.
-    pub async fn sessions_of(&self, events: &[Hash]) -> Result<Vec<CompositeRow>, StoreError> {
-        self.in_parts(events, sessions_of).await
+    /// The sessions of these events, and of each not more than so many of its events.
+    pub async fn sessions_of(&self, events: &[Hash], most: usize) -> Result<Sessions, StoreError> {
+        let mut sessions = Sessions::default();
+        for part in events.chunks(ASK) {
+            let rows: Vec<CompositeRow> = sessions_of(part, most).read(&self.coll).await?;
+            sessions.cut |= rows.len() > most;
+            sessions.rows.extend(rows);
+            if sessions.rows.len() > most {
+                break;
+            }
+        }
+        sessions.cut |= sessions
+            .rows
+            .iter()
+            .any(|session| session.refs.len() > most);
+        Ok(sessions)
     }
 
     /// Those of these events that `visible` shows.
@@ -131,61 +124,12 @@ pub(crate) fn hex(hashes: &[Hash]) -> Vec<String> {
     hashes.iter().map(Hash::to_string).collect()
 }
 
-/// The events that meet the conditions, in no order.
-pub(crate) fn events(of: &Conditions, visible: &Visible) -> Find {
-    let subject = of.subject.to_string();
-    let orgs: Vec<&str> = visible.0.iter().map(OrgId::as_str).collect();
-    let mut filter = doc! {"itype": "event"};
-    let index = match of.context {
-        Context::All => {
-            filter.insert("_ref", subject);
-            EVENT_REF
-        }
-        Context::Unknown => {
-            filter.insert("_ref", &subject);
-            filter.insert("_mal_ref", doc! {"$ne": &subject});
-            filter.insert("_ben_ref", doc! {"$ne": &subject});
-            EVENT_REF
-        }
-        Context::Malicious => {
-            filter.insert("_mal_ref", subject);
-            EVENT_MALICIOUS
-        }
-        Context::Benign => {
-            filter.insert("_ben_ref", subject);
-            EVENT_BENIGN
-        }
-    };
-    filter.insert("orgid", doc! {"$in": orgs});
-    let mut range = Document::new();
-    if let Some(start) = of.range.start {
-        range.insert("$gte", start);
-    }
-    if let Some(end) = of.range.end {
-        range.insert("$lte", end);
-    }
-    if !range.is_empty() {
-        filter.insert("timestamp", range);
-    }
-    if let Some(category) = of.category {
-        filter.insert("category", category.as_str());
-    }
-    Find::new("reading the events of a query", index, filter)
-}
-
-/// One page of them and one more, newest first, equal times by hash.
-pub(crate) fn event_page(of: &Conditions, visible: &Visible, page: u32, size: u32) -> Find {
-    events(of, visible)
-        .project(doc! {"_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": 1})
-        .sort(doc! {"timestamp": -1, "_hash": 1})
-        .skip(u64::from(page.saturating_sub(1)) * u64::from(size))
-        .limit(i64::from(size) + 1)
-}
-
-pub(crate) fn sessions_of(events: &[Hash]) -> Find {
+pub(crate) fn sessions_of(events: &[Hash], most: usize) -> Find {
     let filter = doc! {"itype": "session", "_ref": {"$in": hex(events)}};
+    let refs = doc! {"$slice": ["$_ref", most as i64 + 1]};
     Find::new("reading the sessions of events", SESSION_REF, filter)
-        .project(doc! {"_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": 1})
+        .project(doc! {"_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": refs})
+        .limit(most as i64 + 1)
 }
 
 pub(crate) fn visible_events(events: &[Hash], visible: &Visible) -> Find {

@@ -78,6 +78,10 @@ pub(crate) const EVENT_REF: &str = "event_ref";
 pub(crate) const EVENT_MALICIOUS: &str = "event_malicious";
 /// Events by what they saw in benign context.
 pub(crate) const EVENT_BENIGN: &str = "event_benign";
+/// A sixteenth of all events by what they refer to, in the order of their hashes, which is by chance.
+pub(crate) const EVENT_SAMPLE: &str = "event_sample";
+/// The hashes of those begin below this.
+pub(crate) const SAMPLED: &str = "1";
 /// Sessions by their events.
 pub(crate) const SESSION_REF: &str = "session_ref";
 /// Queries by status: the hash of the status attribute is in `_cref`.
@@ -125,8 +129,20 @@ pub(crate) fn archive() -> Vec<Index> {
             .partial(doc! {"itype": "event", "_mal_ref": {"$gt": ""}}),
         Index::new(EVENT_BENIGN, event_keys("_ben_ref"))
             .partial(doc! {"itype": "event", "_ben_ref": {"$gt": ""}}),
+        Index::new(
+            EVENT_SAMPLE,
+            doc! {"_ref": 1, "orgid": 1, "_hash": 1, "timestamp": 1, "category": 1, "itype": 1},
+        )
+        .partial(doc! {"itype": "event", "_hash": {"$lt": SAMPLED}}),
         Index::new(SESSION_REF, doc! {"_ref": 1}).partial(doc! {"itype": "session"}),
     ]
+}
+
+/// Of which hours got new events; nobody needs to know after a day.
+pub(crate) fn journal() -> Vec<Index> {
+    let mut expiry = Index::new("journal_expiry", doc! {"at": 1});
+    expiry.expire_s = Some(86_400);
+    vec![expiry]
 }
 
 /// Of queries and reports.

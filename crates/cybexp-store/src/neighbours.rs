@@ -4,7 +4,7 @@
 //! depended on the others would tell of them.
 
 use bson::{Document, RawDocumentBuf, doc};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use mongodb::options::Hint;
 use serde::Deserialize;
 use tahoe_core::{Hash, OrgId};
@@ -13,7 +13,7 @@ use crate::archive::{ASK, Archive};
 use crate::error::{Doing, StoreError};
 use crate::find::{Find, MAX_TIME};
 use crate::graph::{Visible, hex};
-use crate::indexes::IDENTITY;
+use crate::indexes::{EVENT_SAMPLE, IDENTITY, SAMPLED};
 
 /// When an event happened, and whether it was an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -36,6 +36,9 @@ pub struct AttributeEvents {
     /// The visible events whose `_ref` holds it; none if they are more than was asked for.
     pub events: Option<Vec<EventTime>>,
 }
+
+/// Finds under way at once.
+const READERS: usize = 4;
 
 const RANKED: &str = "reading an event";
 const ATTRIBUTES: &str = "reading what is an attribute";
@@ -96,6 +99,29 @@ impl Archive {
     }
 }
 
+impl Archive {
+    /// Some events of each of these hubs, drawn by chance, all its events alike, and the same each time: those of the
+    /// smallest hashes, of the sixteenth of all events that is kept in order of these.
+    pub async fn draw_events(
+        &self,
+        hubs: &[Hash],
+        visible: &Visible,
+        draws: usize,
+    ) -> Result<Vec<AttributeEvents>, StoreError> {
+        let draw = async |hub: &Hash| {
+            let events = drawn(*hub, visible, draws).read(&self.coll).await?;
+            let events = Some(events);
+            Ok(AttributeEvents { hash: *hub, events })
+        };
+        let mut reads = stream::iter(hubs.iter().map(draw)).buffered(READERS);
+        let mut all = Vec::with_capacity(hubs.len());
+        while let Some(row) = reads.try_next().await? {
+            all.push(row);
+        }
+        Ok(all)
+    }
+}
+
 fn orgs(visible: &Visible) -> Vec<&str> {
     visible.0.iter().map(OrgId::as_str).collect()
 }
@@ -115,6 +141,16 @@ pub(crate) fn event_time(event: Hash, visible: &Visible) -> Find {
 pub(crate) fn attributes_among(hashes: &[Hash]) -> Find {
     let filter = doc! {"_hash": {"$in": hex(hashes)}, "orgid": null, "itype": "attribute"};
     Find::new(ATTRIBUTES, IDENTITY, filter).project(doc! {"_id": 0, "_hash": 1})
+}
+
+pub(crate) fn drawn(hub: Hash, visible: &Visible, draws: usize) -> Find {
+    let filter = doc! {
+        "_ref": hub.to_string(), "orgid": {"$in": orgs(visible)}, "_hash": {"$lt": SAMPLED}, "itype": "event",
+    };
+    Find::new(EVENTS, EVENT_SAMPLE, filter)
+        .project(time())
+        .sort(doc! {"_hash": 1})
+        .limit(draws.max(1) as i64)
 }
 
 /// One look into the index of events for each attribute, all in one round trip: a `find` by all the attributes

@@ -1,5 +1,6 @@
 //! The queue of questions and their answers.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bson::oid::ObjectId;
@@ -146,7 +147,10 @@ impl Queries {
             Answer::Ready(report) => match to_document(report) {
                 Ok(document) => {
                     let document = Document::try_from(&document).doing(doing)?;
-                    own.extend(OWN.map(|field| (field.to_owned(), document[field].clone())));
+                    let fields = OWN.iter().filter_map(|field| {
+                        Some((field.to_string(), document.get(field)?.clone()))
+                    });
+                    own.extend(fields);
                     self.put_report(report.hash(), document).await?;
                     (Status::Ready, Some(report.hash()), None)
                 }
@@ -190,6 +194,32 @@ impl Queries {
             .map(|query| (query, reason)))
     }
 
+    /// Those of these queries that are there, each as by [`Queries::find`].
+    pub async fn find_many(
+        &self,
+        hashes: &[Hash],
+    ) -> Result<HashMap<Hash, (Query, Option<String>)>, StoreError> {
+        let hashes: Vec<String> = hashes.iter().map(Hash::to_string).collect();
+        let mut found = HashMap::new();
+        for part in hashes.chunks(ASK) {
+            let find = by_hash(part).project(doc! {"_id": 0});
+            for value in find.read::<Value>(&self.coll).await? {
+                let reason = value
+                    .get("_error")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned);
+                let hash = value
+                    .get("_hash")
+                    .and_then(Value::as_str)
+                    .and_then(|h| h.parse().ok());
+                if let (Some(hash), Ok(query)) = (hash, Query::from_document(&value)) {
+                    found.insert(hash, (query, reason));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Any document of queries and reports by its hash.
     pub async fn document(&self, hash: Hash) -> Result<Option<Value>, StoreError> {
         let find = by_hash(&[hash.to_string()])
@@ -213,6 +243,7 @@ impl Queries {
         if let (Some(Value::Object(report)), Some(own)) =
             (&mut report, stored["_report"].as_object())
         {
+            report.remove(CUT);
             report.extend(own.clone());
         }
         Ok(report)
@@ -272,7 +303,9 @@ impl Queries {
 
 /// What a report holds besides its data. Reports of equal data have one hash and are one document, written by
 /// whoever asked last; so each query keeps these of its own, in `_report`.
-const OWN: [&str; 4] = ["userid", "timestamp", "current_page", "next_page"];
+const OWN: [&str; 5] = ["userid", "timestamp", "current_page", "next_page", CUT];
+/// Marks a report that does not hold all; others have no such field.
+const CUT: &str = "cut";
 
 fn descendants(object: &Object) -> Vec<Node> {
     let mut nodes = Vec::new();

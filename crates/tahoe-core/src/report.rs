@@ -17,6 +17,7 @@ pub struct Report {
     data: Value,
     current_page: i64,
     next_page: i64,
+    cut: bool,
     hash: Hash,
 }
 
@@ -38,8 +39,14 @@ impl Report {
             data,
             current_page,
             next_page,
+            cut: false,
             hash,
         })
+    }
+
+    /// The same, marked as not holding all that there is where that is so.
+    pub fn cut(self, cut: bool) -> Self {
+        Self { cut, ..self }
     }
 
     /// Its identity.
@@ -56,7 +63,7 @@ impl Report {
 /// The document of a report.
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(8))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("itype", "report")?;
         map.serialize_entry("sub_type", self.qtype.as_str())?;
         map.serialize_entry("userid", &self.userid)?;
@@ -64,6 +71,9 @@ impl Serialize for Report {
         map.serialize_entry("data", &self.data)?;
         map.serialize_entry("current_page", &self.current_page)?;
         map.serialize_entry("next_page", &self.next_page)?;
+        if self.cut {
+            map.serialize_entry("cut", &true)?;
+        }
         map.serialize_entry("_hash", &self.hash)?;
         map.end()
     }

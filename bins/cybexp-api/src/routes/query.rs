@@ -14,6 +14,7 @@ use tahoe_core::question::Question;
 use tahoe_core::{Hash, Query, Socket, Status, Timestamp};
 use utoipa::ToSchema;
 
+use super::batch::{self, OneOfMany};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Message};
@@ -21,7 +22,7 @@ use crate::json::Body;
 
 /// How often a query is looked at without being called: somebody else may have asked the same, at another API
 /// perhaps, or the call may not have come through.
-const LOOK: Duration = Duration::from_millis(500);
+pub(super) const LOOK: Duration = Duration::from_millis(500);
 
 /// A question.
 #[derive(Deserialize, ToSchema)]
@@ -35,7 +36,21 @@ pub(crate) struct QueryRequest {
     #[schema(value_type = Fields, example = json!({"sub_type": "ipv4", "data": "192.0.2.1", "last": "7d"}))]
     data: Map<String, Value>,
     /// Answer anew, even if the same was answered within this hour.
-    redo: Option<bool>,
+    pub(super) redo: Option<bool>,
+}
+
+/// One question or several.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(
+    dead_code,
+    reason = "only its description is used: each of a list is read on its own"
+)]
+pub(crate) enum Questions {
+    /// One.
+    One(QueryRequest),
+    /// Several, which are answered as one.
+    Many(Vec<QueryRequest>),
 }
 
 /// What a question may say: `sub_type` and `data`, or `_hash`, and conditions.
@@ -87,8 +102,11 @@ pub(crate) struct NotReady {
     status: String,
 }
 
-/// Ask a question and wait a little for its report
-#[utoipa::path(post, path = "/query", request_body = QueryRequest, security(("bearer" = [])), responses(
+/// Ask a question, or up to 1000 in a list, and wait a little for the report
+///
+/// A list is answered by a list of what each question would have been answered alone, in the same order.
+#[utoipa::path(post, path = "/query", request_body = Questions, security(("bearer" = [])), responses(
+    (status = 200, description = "The answers to a list of questions.", body = Vec<OneOfMany>),
     (status = 201, description = "The report.", body = Object),
     (status = 202, description = "Not ready yet: ask the same again.", body = NotReady),
     (status = 400, description = "A field is missing or wrong, or there can be no report.", body = Message),
@@ -97,9 +115,17 @@ pub(crate) struct NotReady {
 pub(crate) async fn query(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Body(request): Body<QueryRequest>,
+    Body(body): Body<Value>,
 ) -> Result<Response, ApiError> {
     let since = Instant::now();
+    let request = match body {
+        Value::Array(requests) => {
+            let answers = batch::ask(&app, &caller, requests).await?;
+            counter!("cybexp_api_queries_total", "outcome" => "batch").increment(1);
+            return Ok(Json(answers).into_response());
+        }
+        body => read(body)?,
+    };
     let asked = ask(&app, &caller, request).await;
     let (outcome, response) = match asked {
         Ok(Some(report)) => ("ready", (StatusCode::CREATED, Json(report)).into_response()),
@@ -152,8 +178,14 @@ async fn ask(app: &App, caller: &Caller, request: QueryRequest) -> Result<Option
     }
 }
 
+/// A question as it was sent.
+pub(super) fn read(request: Value) -> Result<QueryRequest, ApiError> {
+    serde_json::from_value(request)
+        .map_err(|error| ApiError::BadRequest(format!("the question cannot be read: {error}")))
+}
+
 /// The query as it will stand in the database: sealed, and with where to call back.
-fn question(
+pub(super) fn question(
     app: &App,
     caller: &Caller,
     request: &QueryRequest,
@@ -199,9 +231,11 @@ async fn answer(app: &App, hash: Hash) -> Result<Option<Value>, ApiError> {
     };
     match query.status {
         Status::Ready => Ok(app.queries.report(hash).await?),
-        Status::Failed => Err(ApiError::BadRequest(
-            reason.unwrap_or_else(|| "the query failed".to_owned()),
-        )),
+        Status::Failed => Err(failed(reason)),
         Status::Invalid | Status::Wait | Status::Processing => Ok(None),
     }
+}
+
+pub(super) fn failed(reason: Option<String>) -> ApiError {
+    ApiError::BadRequest(reason.unwrap_or_else(|| "the query failed".to_owned()))
 }

@@ -48,35 +48,35 @@ async fn the_score_is_that_of_the_published_equation() {
     // its age, 192.0.2.2 in two events, its own and the other's two attributes, 192.0.2.1 in two events
     let score = -0.998_f64.powi(3) / 2.0 * 0.998_f64.powi(2) / 2.0 / 2.0;
     let data = rank(&world, &target).await;
-    let near = |value: &Value| (value.as_f64().unwrap() - score).abs() < 1e-12;
-    assert!(near(&data["threatrank"]), "{data} is not {score}");
+    let near = |value: &Value, to: f64| (value.as_f64().unwrap() - to).abs() < 1e-12;
+    assert!(near(&data["score"], score), "{data} is not {score}");
     assert_eq!(data["_hash"], json!(target.hash()));
-    let shape = (&data["exact"], &data["left_out"], &data["paths"]);
+    let shape = (&data["exact"], &data["error_bound"], &data["paths"]);
     assert_eq!(shape, (&json!(true), &json!(0.0), &json!(1)));
-    let contributions = data["contributions"].as_array().unwrap();
-    assert!(contributions.iter().all(|row| near(&row[2])), "{data}");
-    let mut names: Vec<String> = contributions
+    let contributors = data["contributors"].as_array().unwrap();
+    assert!(
+        contributors.iter().all(|row| near(&row["share"], 1.0)),
+        "{data}"
+    );
+    let mut names: Vec<String> = contributors
         .iter()
-        .map(|row| format!("{} {}", row[0], row[1]))
+        .map(|row| format!("{} {}", row["sub_type"], row["data"]))
         .collect();
     names.sort();
     assert_eq!(names, [r#""ipv4" "192.0.2.1""#, r#""ipv4" "192.0.2.2""#]);
 
     let data = rank(&world, &malicious).await;
     let expected = json!({
-        "threatrank": -1.0, "exact": true, "left_out": 0.0, "paths": 0, "contributions": [],
+        "score": -1.0, "exact": true, "error_bound": 0.0, "paths": 0, "contributors": [],
         "_hash": malicious.hash(),
     });
     assert_eq!(data, expected);
     let data = rank(&world, &apart).await;
-    assert_eq!(
-        (&data["threatrank"], &data["paths"]),
-        (&json!(0.0), &json!(0))
-    );
+    assert_eq!((&data["score"], &data["paths"]), (&json!(0.0), &json!(0)));
 }
 
 #[tokio::test]
-async fn a_hub_is_left_out_and_bounded() {
+async fn a_hub_is_sampled_and_bounded() {
     let world = World::new("hub").await;
     let unr = world.site.orgid;
     let (port, ip) = (attribute("port", 22), attribute("ipv4", "192.0.2.1"));
@@ -91,14 +91,11 @@ async fn a_hub_is_left_out_and_bounded() {
     }
     world.write(&batch).await;
     let data = rank(&world, &target).await;
-    // one for each number of hops through the port
-    let found = (
-        &data["threatrank"],
-        &data["exact"],
-        &data["left_out"],
-        &data["paths"],
-    );
-    assert_eq!(found, (&json!(-0.5), &json!(false), &json!(3.0), &json!(1)));
+    let found = (&data["score"], &data["exact"], &data["paths"]);
+    assert_eq!(found, (&json!(-0.5), &json!(false), &json!(1)));
+    // without the sample it would be 1 for each number of hops through the port
+    let bound = data["error_bound"].as_f64().unwrap();
+    assert!(bound > 0.1 && bound < 2.5, "{data}");
 }
 
 #[tokio::test]
@@ -127,7 +124,7 @@ async fn only_events_that_the_user_may_see_count() {
     batch.add_event(foreign.clone());
     world.write(&batch).await;
 
-    assert_eq!(rank(&world, &target).await["threatrank"], 0.0);
+    assert_eq!(rank(&world, &target).await["score"], 0.0);
     // the same for what is hidden, what is not there, and what is no event
     for hash in [foreign.hash(), Hash::of(&["nothing"]), ip.hash()] {
         let reason = world.ask("threatrank", of(hash)).await.unwrap_err();
@@ -143,7 +140,7 @@ async fn only_events_that_the_user_may_see_count() {
     let mut again = world.query("threatrank", &of(target.hash()));
     again.timestamp = tahoe_core::Timestamp::new(again.timestamp.get() + 1.0).unwrap();
     let data = world.answer(again).await.unwrap()["data"].clone();
-    let score = data["threatrank"].as_f64().unwrap();
+    let score = data["score"].as_f64().unwrap();
     assert!((score + 0.5).abs() < 1e-6, "{data}");
 }
 

@@ -1,5 +1,6 @@
 //! What a person does with the suite: one file a command.
 
+mod bench;
 mod doctor;
 mod filter;
 mod keygen;
@@ -46,9 +47,8 @@ pub(crate) enum Tool {
     Token(token::Args),
     /// Submit files through the API
     Post(post::Args),
-    /// Ask a question through the API
-    #[command(subcommand)]
-    Query(query::Action),
+    /// Ask a question through the API, or many
+    Query(query::Args),
     /// Records that were set aside: list them, show one, have them tried again
     #[command(subcommand)]
     Quarantine(quarantine::Action),
@@ -57,6 +57,9 @@ pub(crate) enum Tool {
     Filter(filter::Action),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
+    /// Measure how fast it is on this machine
+    #[command(subcommand)]
+    Bench(bench::Action),
     /// Exit with 0 if a URL answers with 200
     #[command(hide = true)]
     Ready(ready::Args),
@@ -94,10 +97,11 @@ async fn run(tool: Tool, common: &CommonArgs) -> anyhow::Result<ExitCode> {
         Tool::Org(action) => org::run(action, &config()?).await,
         Tool::Token(args) => token::run(args, &config()?).await,
         Tool::Post(args) => post::run(args, &config()?).await,
-        Tool::Query(action) => query::run(action, &config()?).await,
+        Tool::Query(args) => query::run(args, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
         Tool::Filter(action) => filter::run(&action),
         Tool::Doctor => doctor::run(common.config.as_deref()).await,
+        Tool::Bench(action) => bench::run(action, config).await,
         Tool::Ready(args) => ready::run(&args).await,
         Tool::Completions(args) => manual::completions(&args),
         Tool::Man(args) => manual::man(&args),
@@ -193,14 +197,19 @@ async fn find_org(identity: &Identity, name: &str) -> anyhow::Result<Org> {
 
 /// The text of a file, or of the standard input where it is `-`, without the line end at its end.
 fn read_line(file: &Path) -> anyhow::Result<String> {
+    let text = read_text(file)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The text of a file, or of the standard input where it is `-`.
+fn read_text(file: &Path) -> anyhow::Result<String> {
     let text = if file == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
     } else {
         std::fs::read_to_string(file)
     };
-    let text = text.with_context(|| file.display().to_string())?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    text.with_context(|| file.display().to_string())
 }
 
 /// Whole seconds since 1970.

@@ -71,11 +71,7 @@ fn what_is_left_out_is_said() {
         .map(|n| format!("http://a.example/{n}\n"))
         .collect();
     let made = filter(&["email"], &(MAIL.to_owned() + &urls));
-    assert!(
-        made.err.contains("left out: 1 × urls"),
-        "{}",
-        made.err
-    );
+    assert!(made.err.contains("left out: 1 × urls"), "{}", made.err);
     made.good();
 }
 

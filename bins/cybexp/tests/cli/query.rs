@@ -36,6 +36,17 @@ async fn questions_are_answered_as_tables_trees_and_json() {
         table.contains("evil.example") && table.contains(" 2 "),
         "{table}"
     );
+    let question = |data: serde_json::Value| json!({"type": "count", "data": data}).to_string();
+    let lines = [
+        question(json!({"sub_type": "domain", "data": "evil.example"})),
+        question(json!({"sub_type": "port", "data": 22})),
+    ];
+    let file = up.file("questions", &lines.join("\n"));
+    let answers = json_of(&query(&["--file", &file, "--json"]).good());
+    assert_eq!(answers[0]["body"]["data"], json!({"count": 2}));
+    assert_eq!(answers[1]["status"], json!(201));
+    let table = query(&["--file", &file]).good();
+    assert!(table.contains("domain evil.example"), "{table}");
     let none = query(&[
         "count",
         "domain",

@@ -181,6 +181,8 @@ pub struct Report {
     pub lease_s: u64,
     /// How many queries are answered at the same time.
     pub max_concurrent: u32,
+    /// The longest to work on a threatrank; what is not read by then widens the bound of its error.
+    pub threatrank_budget_ms: u64,
 }
 
 impl Default for Report {
@@ -193,6 +195,7 @@ impl Default for Report {
             callback_hosts: Vec::new(),
             lease_s: 60,
             max_concurrent: 64,
+            threatrank_budget_ms: 400,
         }
     }
 }

@@ -106,6 +106,7 @@ impl Config {
             ("api.max_body_bytes", api.max_body_bytes),
             ("report.lease_s", report.lease_s),
             ("report.max_concurrent", u64::from(report.max_concurrent)),
+            ("report.threatrank_budget_ms", report.threatrank_budget_ms),
             ("input.spool_max_bytes", input.spool_max_bytes),
             ("analytics.max_backoff_s", analytics.max_backoff_s),
         ] {

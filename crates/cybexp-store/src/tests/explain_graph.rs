@@ -8,8 +8,12 @@ use tahoe_core::{Attribute, Category, Hash, OrgId, Session, SubType};
 use super::plan::Plan;
 use super::{fill, hash, server};
 use crate::archive::{self, Archive};
+use crate::count;
 use crate::graph::{self, Visible};
+use crate::hours;
 use crate::identity::{self, Identity};
+use crate::pages::{self, Start};
+use crate::wanted::{Wanted, Within};
 
 const CONTEXTS: [Context; 4] = [
     Context::All,
@@ -54,43 +58,90 @@ async fn a_session_is_merged_by_its_hash() {
 
 /// Each of three organisations has 180 events of the address, 20 in each context of each category, and others 3000.
 #[tokio::test(flavor = "multi_thread")]
-async fn events_are_counted_in_proportion_to_their_number() {
+async fn events_are_counted_by_keys_of_the_index_alone() {
     let archive = archive_with_events().await;
     for context in CONTEXTS {
         for category in [None, Some(Category::Malicious)] {
             for (range, part) in [(TimeRange::default(), 1), (between(0.0, 89.0), 2)] {
                 let of = conditions(context, category, range);
-                let find = graph::events(&of, &visible());
                 let count = archive.count(&of, &visible()).await.unwrap() as i64;
                 let contexts = if context == Context::All { 3 } else { 1 };
                 let categories = if category.is_some() { 1 } else { 3 };
                 assert_eq!(count, 3 * 20 * contexts * categories / part, "{of:?}");
-                let plan = Plan::count(&archive.coll, &find).await;
-                match context {
-                    // `_mal_ref` and `_ben_ref` of each event in any context must be looked at
-                    Context::Unknown => plan.reads_at_most(ALL + 10, ALL),
-                    _ => plan.reads_at_most(ALL + 10, 0),
+                for within in [Within::All, Within::Malicious, Within::Benign] {
+                    let (of, visible) = (
+                        Conditions {
+                            context,
+                            ..of.clone()
+                        },
+                        visible(),
+                    );
+                    let wanted = Wanted::new(&of, within, &visible);
+                    let (find, limited) = (wanted.find(), wanted.scanned().find());
+                    let plan = Plan::count(&archive.coll, &find).await;
+                    plan.reads_at_most(ALL + 10, 0);
+                    let plan = Plan::count(&archive.coll, &limited.limit(50)).await;
+                    plan.reads_at_most(50 + 10, 0);
                 }
             }
         }
     }
 }
 
+/// Nothing is in both contexts here; those in benign context are looked at.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_events_reads_the_pages_up_to_it() {
+async fn events_in_both_contexts_are_looked_for_among_those_in_one() {
     let archive = archive_with_events().await;
+    let (of, visible) = (
+        conditions(Context::Unknown, None, TimeRange::default()),
+        visible(),
+    );
+    for by_malicious in [true, false] {
+        let mut both = Wanted::new(&of, Within::Both, &visible);
+        both.by_malicious = by_malicious;
+        let plan = Plan::count(&archive.coll, &both.find()).await;
+        plan.reads_at_most(ALL / 3 + 10, ALL / 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeline_is_made_of_keys_of_the_index_alone() {
+    let archive = archive_with_events().await;
+    let (of, visible) = (
+        conditions(Context::All, None, TimeRange::default()),
+        visible(),
+    );
+    let wanted = Wanted::new(&of, Within::All, &visible);
+    for (times, keys) in [
+        (doc! {}, ALL),
+        (hours::times(0, 0), ALL),
+        (hours::times(1, 5), 0),
+    ] {
+        let (pipeline, hint) = count::by_hour(&wanted, times);
+        let plan = Plan::aggregate(&archive.coll, hint, pipeline).await;
+        plan.reads_at_most(keys + 10, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_events_reads_what_is_skipped_as_keys() {
+    let archive = archive_with_events().await;
+    let visible = visible();
     for context in CONTEXTS {
         for range in [TimeRange::default(), between(0.0, 89.0)] {
-            for page in [1, 5] {
-                let of = conditions(context, None, range);
-                let find = graph::event_page(&of, &visible(), page, 10);
+            let of = conditions(context, None, range);
+            let plan = Plan::find(&archive.coll, &pages::first(&of, &visible, 10)).await;
+            assert_eq!(plan.returned, 11, "{of:?}");
+            let read = if context == Context::Unknown { ALL } else { 11 };
+            plan.reads_at_most(read + 10, read);
+            let Some(wanted) = Wanted::of(&of, &visible) else {
+                continue;
+            };
+            for hour in [None, Some(0)] {
+                let find = pages::places(&wanted, Start { hour, skip: 50 }, 10);
                 let plan = Plan::find(&archive.coll, &find).await;
                 assert_eq!(plan.returned, 11, "{of:?}");
-                let read = match context {
-                    Context::Unknown => ALL,
-                    _ => i64::from(page) * 10 + 1,
-                };
-                plan.reads_at_most(read + 10, read);
+                plan.reads_at_most(61 + 10, 0);
             }
         }
     }
@@ -108,7 +159,7 @@ async fn sessions_are_found_by_their_events() {
     });
     fill(&archive.coll, sessions).await;
     let events: Vec<Hash> = (0..30).map(|i| hash(format_args!("e{i}.1"))).collect();
-    let plan = Plan::find(&archive.coll, &graph::sessions_of(&events)).await;
+    let plan = Plan::find(&archive.coll, &graph::sessions_of(&events, 1000)).await;
     assert_eq!(plan.returned, 30);
     plan.reads_at_most(2 * 30 + 2, 30);
 }

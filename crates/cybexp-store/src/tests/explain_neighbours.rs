@@ -52,6 +52,32 @@ async fn events_of_attributes_are_read_from_the_index_alone() {
     );
 }
 
+/// However many events a hub has.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_drawn_from_the_index_alone() {
+    let archive = archive().await;
+    let popular = hash("popular");
+    let find = neighbours::drawn(popular, &visible("unr"), 20);
+    let plan = Plan::find(&archive.coll, &find).await;
+    assert_eq!(plan.returned, 20);
+    plan.reads_at_most(22, 0);
+
+    let drawn = archive
+        .draw_events(&[popular], &visible("unr"), POPULAR)
+        .await
+        .unwrap();
+    let events = drawn[0].events.as_ref().unwrap();
+    let expected = (0..POPULAR).map(|i| hash(format_args!("unr{i}")));
+    let expected = expected.filter(|hash| hash.to_string().starts_with('0'));
+    let mut expected: Vec<Hash> = expected.collect();
+    expected.sort();
+    assert_eq!(
+        events.iter().map(|event| event.hash).collect::<Vec<_>>(),
+        expected
+    );
+    assert!((20..100).contains(&events.len()), "{}", events.len());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_attributes_are_what_the_reader_may_see() {
     let archive = archive().await;

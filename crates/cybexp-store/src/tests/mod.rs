@@ -6,6 +6,8 @@ mod explain_identity;
 mod explain_neighbours;
 mod explain_queues;
 mod explain_uploads;
+mod hubs;
+mod journal;
 mod lease;
 mod plan;
 

@@ -32,9 +32,17 @@ impl Plan {
     /// As the driver's `count_documents` sends it.
     pub(super) async fn count(coll: &Raws, find: &Find) -> Self {
         let group = doc! {"$group": {"_id": 1, "n": {"$sum": 1}}};
+        let mut pipeline = vec![doc! {"$match": &find.filter}];
+        if find.limit > 0 {
+            pipeline.push(doc! {"$limit": find.limit});
+        }
+        pipeline.push(group);
+        Self::aggregate(coll, find.hint, pipeline).await
+    }
+
+    pub(super) async fn aggregate(coll: &Raws, hint: &str, pipeline: Vec<Document>) -> Self {
         let command = doc! {
-            "aggregate": coll.name(), "pipeline": [{"$match": &find.filter}, group], "cursor": {},
-            "hint": find.hint,
+            "aggregate": coll.name(), "pipeline": pipeline, "cursor": {}, "hint": hint,
         };
         Self::of(coll, command).await
     }

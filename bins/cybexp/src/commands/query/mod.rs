@@ -1,7 +1,9 @@
 //! `cybexp query`: questions, through the API.
 
+mod many;
 mod show;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +15,19 @@ use tahoe_core::Hash;
 
 use super::ApiArgs;
 use cybexp_term as term;
+
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Ask all questions of this file at once, `-` is the standard input: a JSON list, or one to a line, each as the API
+    /// takes it, such as {"type": "count", "data": {"sub_type": "ipv4", "data": "192.0.2.1"}}
+    #[arg(long, required = true, value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    ask: Ask,
+}
 
 #[derive(Subcommand)]
 pub(crate) enum Action {
@@ -132,7 +147,11 @@ pub(crate) struct Ask {
     api: ApiArgs,
 }
 
-pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let Some(action) = args.action else {
+        let file = args.file.unwrap_or_else(|| "-".into());
+        return many::run(&file, &args.ask, config).await;
+    };
     match action {
         Action::Count { subject, ask } => {
             let report = ask.ask(config, "count", subject.fields()?).await?;

@@ -37,6 +37,11 @@ pub(super) fn related(subject: &Subject, scope: &Scope, report: &Value) {
     } else {
         summary(data);
     }
+    if report["cut"] == true {
+        anstream::println!(
+            "{YELLOW}there is more than a report holds: ask for a lower level{YELLOW:#}"
+        );
+    }
     let (page, next) = (
         report["current_page"].as_i64(),
         report["next_page"].as_i64(),
@@ -77,28 +82,30 @@ fn documents(data: &Value) {
 
 pub(super) fn threatrank(event: Hash, report: &Value) {
     let data = &report["data"];
-    let (score, paths) = (&data["threatrank"], &data["paths"]);
+    let (score, paths) = (&data["score"], &data["paths"]);
     anstream::println!("{BOLD}{score}{BOLD:#} {DIM}event {event}, {paths} paths{DIM:#}");
     if data["exact"] == false {
-        let left_out = &data["left_out"];
+        let bound = &data["error_bound"];
         anstream::println!(
-            "{YELLOW}too much is connected to count it all: it may be {left_out} lower{YELLOW:#}"
+            "{YELLOW}too much is connected to count it all: it may be {bound} more or less{YELLOW:#}"
         );
     }
-    let contributions = data["contributions"]
+    let contributors = data["contributors"]
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
-    if contributions.is_empty() {
+    if contributors.is_empty() {
         return;
     }
-    let mut table = term::table(&["sub_type", "value", "contribution"]);
-    for row in contributions {
+    let mut table = term::table(&["sub_type", "value", "share of the score"]);
+    for row in contributors {
+        let share = row["share"].as_f64().unwrap_or_default();
         table.add_row([
-            term::value(&row[0]),
-            term::value(&row[1]),
-            term::value(&row[2]),
+            term::value(&row["sub_type"]),
+            term::value(&row["data"]),
+            format!("{:.1} %", share * 100.0),
         ]);
     }
+    term::align_right(&mut table, 2);
     anstream::println!("{table}");
 }

@@ -1,0 +1,105 @@
+//! Many questions in one request.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees helpers of a test as no test"
+)]
+
+mod common;
+
+use common::{context, start};
+use serde_json::{Value, json};
+
+fn count(n: usize) -> Value {
+    json!({"type": "count", "data": {"sub_type": "port", "data": n, "last": "7d"}})
+}
+
+#[tokio::test]
+async fn each_of_a_list_is_answered_as_it_would_be_alone() {
+    let (site, api) = start("batch", json!({"api": {"wait_s": 60}})).await;
+    let token = site.token(&site.user().await);
+    let ctx = context(&site, "report", false);
+    let shutdown = ctx.shutdown.clone();
+    let reporter = tokio::spawn(cybexp_report::run(ctx));
+
+    let wrong = json!({"type": "count", "data": {"sub_type": "port", "data": 1, "level": 9}});
+    let unheard_of = json!({"type": "count", "data": {}, "colour": "red"});
+    let missing = json!({"type": "threatrank", "data": {"_hash": "0".repeat(64)}});
+    let redone = json!({"type": "count", "data": {"sub_type": "port", "data": 22, "last": "7d"}, "redo": true});
+    let list = [
+        count(22),
+        wrong,
+        count(23),
+        count(22),
+        unheard_of,
+        missing,
+        redone,
+        json!(7),
+    ];
+    let answer = api.post("/query", Some(&token), &json!(&list)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answers = answer.json();
+    let statuses = answers
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["status"].as_u64().unwrap());
+    assert_eq!(
+        statuses.collect::<Vec<_>>(),
+        [201, 400, 201, 201, 400, 400, 201, 400]
+    );
+    for (n, message) in [
+        (1, "field level: "),
+        (4, "the question cannot be read: unknown field `colour`"),
+        (5, "field _hash: there is no such event"),
+        (7, "the question cannot be read: "),
+    ] {
+        let said = answers[n]["body"]["message"].as_str().unwrap();
+        assert!(said.starts_with(message), "{said}");
+    }
+    for n in [0, 2] {
+        let alone = api.post("/query", Some(&token), &list[n]).await;
+        assert_eq!((alone.status, &alone.json()), (201, &answers[n]["body"]));
+    }
+    assert_eq!(answers[0], answers[3]);
+    assert_eq!(answers[0]["body"]["data"], json!({"count": 0}));
+
+    let hundreds: Vec<Value> = (0..300).map(count).collect();
+    let answers = api
+        .post("/query", Some(&token), &json!(hundreds))
+        .await
+        .json();
+    let answers = answers.as_array().unwrap();
+    assert_eq!(answers.len(), 300);
+    assert!(answers.iter().all(|one| one["status"] == 201));
+
+    shutdown.begin();
+    reporter.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_list_is_bounded_and_does_not_wait_for_ever() {
+    let (site, api) = start("batch_bounds", json!({"api": {"wait_s": 1}})).await;
+    let token = site.token(&site.user().await);
+    let ask = async |list: Value| api.post("/query", Some(&token), &list).await;
+    let answer = ask(json!([])).await;
+    assert_eq!((answer.status, answer.json()), (200, json!([])));
+    let many: Vec<Value> = (0..1001).map(count).collect();
+    let answer = ask(json!(many)).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.message().contains("1000"), "{answer:?}");
+    let long = json!({"type": "count", "data": {"sub_type": "port", "data": "x".repeat(2 << 20)}});
+    assert_eq!(ask(json!([long])).await.status, 413);
+    assert_eq!(
+        api.post("/query", None, &json!([count(1)])).await.status,
+        401
+    );
+
+    // nobody answers
+    let later =
+        json!({"status": 202, "body": {"message": "check back later", "status": "processing"}});
+    for _ in 0..2 {
+        let answer = ask(json!([count(1), count(2)])).await;
+        assert_eq!((answer.status, answer.json()), (200, json!([later, later])));
+    }
+}

@@ -1,0 +1,106 @@
+//! Ranks of events of small archives, read with all the room and time there is and with hardly any.
+
+use std::time::Duration;
+
+use cybexp_store::{GraphBatch, Visible};
+use cybexp_testkit::Site;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+use tahoe_core::{Attribute, Category, Event, Hash, OrgId, SubType, Timestamp};
+
+use super::Limits;
+use crate::Engine;
+
+const NOW: f64 = 1_700_000_000.0;
+const ARCHIVES: u64 = 4;
+const EVENTS: usize = 80;
+
+/// Events of one to three attributes, of which the first are in most.
+fn events(orgid: Hash, rng: &mut StdRng, archive: u64) -> Vec<Event> {
+    let orgid = OrgId::new(&orgid.to_string()).unwrap();
+    let event = |number: usize| {
+        let attributes = (0..rng.random_range(1..=3)).map(|_| {
+            let rank = 25_f64.powf(rng.random::<f64>()) as i64;
+            Attribute::new(SubType::from_static("port"), 100 * archive as i64 + rank).into()
+        });
+        let attributes = attributes.collect();
+        let at = Timestamp::new(NOW - number as f64 * 90_000.0).unwrap();
+        let event = Event::new(SubType::from_static("ssh"), orgid.clone(), at, attributes).unwrap();
+        let categories = [Category::Malicious, Category::Benign, Category::Unknown];
+        event.with_category(categories[rng.random_range(0..3)])
+    };
+    (0..EVENTS).map(event).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_true_score_is_within_the_bound_however_little_is_read() {
+    let site = Site::new("ranks", json!({})).await;
+    let visible = Visible(vec![OrgId::new(&site.orgid.to_string()).unwrap()]);
+    let mut engine = Engine::new(
+        site.archive.clone(),
+        site.identity.clone(),
+        Duration::MAX / 2,
+    );
+    let all = Limits {
+        time: Duration::from_secs(3600),
+        ..engine.limits
+    };
+    let mut rng = StdRng::seed_from_u64(1);
+    let (mut ranks, mut inexact) = (0, 0);
+    for archive in 0..ARCHIVES {
+        let events = events(site.orgid, &mut rng, archive);
+        let mut batch = GraphBatch::default();
+        events
+            .iter()
+            .for_each(|event| drop(batch.add_event(event.clone())));
+        site.archive.write_graph(&batch).await.unwrap();
+        for target in events
+            .iter()
+            .filter(|event| event.category() != Category::Malicious)
+            .take(10)
+        {
+            engine.limits = all;
+            let rank = async |engine: &Engine| -> Value {
+                let rank = engine.threatrank(target.hash(), NOW, &visible).await;
+                rank.unwrap().expect("the event is there")
+            };
+            let truth = rank(&engine).await;
+            assert_eq!(truth["exact"], json!(true));
+            for limits in [
+                Limits {
+                    hub: 5,
+                    draws: [3, 2, 1],
+                    ..all
+                },
+                Limits {
+                    hub: 12,
+                    draws: [8, 4, 2],
+                    ..all
+                },
+                Limits { edges: 60, ..all },
+                Limits { events: 20, ..all },
+                Limits { refs: 30, ..all },
+                Limits {
+                    time: Duration::ZERO,
+                    ..all
+                },
+                Limits {
+                    time: Duration::from_millis(3),
+                    ..all
+                },
+            ] {
+                engine.limits = limits;
+                let found = rank(&engine).await;
+                let number = |rank: &Value, field: &str| rank[field].as_f64().unwrap();
+                let error = (number(&found, "score") - number(&truth, "score")).abs();
+                let bound = number(&found, "error_bound");
+                assert!(error <= bound + 1e-12, "{limits:?}: {found} is not {truth}");
+                assert_eq!(found["exact"], json!(bound == 0.0));
+                ranks += 1;
+                inexact += usize::from(bound > 0.0);
+            }
+        }
+    }
+    assert!(inexact * 2 > ranks, "{inexact} of {ranks}");
+}

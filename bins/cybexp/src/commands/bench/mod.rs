@@ -1,0 +1,146 @@
+//! `cybexp bench`: how fast it is, on this machine, beside the bare database.
+
+mod archive;
+mod honeypots;
+mod memory;
+mod questions;
+mod show;
+mod storm;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Subcommand;
+use cybexp_report::Engine;
+use cybexp_service::Config;
+use serde_json::{Value, json};
+
+use archive::Bench;
+use memory::Watched;
+use questions::Case;
+
+/// How many ask at once.
+const AT_ONCE: [usize; 3] = [1, 8, 64];
+
+#[derive(Subcommand)]
+pub(crate) enum Action {
+    /// Reports on a made-up honeypot archive, beside the one ideal lookup of a bare client
+    Report(Args),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Events of the archive
+    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    events: u64,
+    /// How long each question is asked, in seconds
+    #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
+    seconds: f64,
+    /// Keep the archive in this folder, and take the one that an earlier run left there
+    #[arg(long, value_name = "FOLDER", conflicts_with = "configured")]
+    data: Option<PathBuf>,
+    /// On the server of tahoe.mongo_url, in databases that are not there yet and are dropped afterwards, instead of on a
+    /// MongoDB of its own
+    #[arg(long)]
+    configured: bool,
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(
+    action: Action,
+    config: impl FnOnce() -> Result<Config, cybexp_service::ConfigError>,
+) -> anyhow::Result<ExitCode> {
+    let Action::Report(args) = action;
+    let config = if args.configured {
+        Some(config()?)
+    } else {
+        None
+    };
+    let bench = Bench::open(config.as_ref(), args.data.as_deref(), args.events).await?;
+    let measured = measure(&bench, &args).await;
+    bench.close().await?;
+    let figures = measured?;
+    match args.json {
+        true => anstream::println!("{}", cybexp_term::json(&figures)),
+        false => show::tables(&figures),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Value> {
+    let engine = bench.engine();
+    let cases = questions::cases(args.events);
+    let mut rows = Vec::new();
+    for case in &cases {
+        anstream::eprintln!("asking: {}", case.name);
+        let row = ask(bench, &engine, case, args);
+        rows.push(row.await.with_context(|| case.name.clone())?);
+    }
+    anstream::eprintln!("asking everything, {} at once", AT_ONCE[2]);
+    let watched = Watched::begin();
+    let mixed = {
+        let (engine, cases, userid) = (engine.clone(), cases.clone(), bench.userid());
+        storm::run(
+            AT_ONCE[2],
+            Duration::from_secs_f64(args.seconds * 2.0),
+            move |turn| {
+                let (engine, userid) = (engine.clone(), userid.clone());
+                let case = cases[turn % cases.len()].clone();
+                async move { case.ask(&engine, &userid).await.map(drop) }
+            },
+        )
+        .await?
+    };
+    Ok(json!({
+        "events": args.events,
+        "cases": rows,
+        "mixed": mixed.json(),
+        "memory": watched.end().await,
+    }))
+}
+
+/// All figures of one question.
+async fn ask(bench: &Bench, engine: &Engine, case: &Case, args: &Args) -> anyhow::Result<Value> {
+    let (userid, visible) = (bench.userid(), bench.visible());
+    let since = Instant::now();
+    let first = case.ask(engine, &userid).await?;
+    let first_ms = since.elapsed().as_secs_f64() * 1e3;
+    let before = bench.server.reads().await?;
+    case.ask(engine, &userid).await?;
+    let after = bench.server.reads().await?;
+    let time = Duration::from_secs_f64(args.seconds);
+    let mut at_once = Vec::new();
+    for n in AT_ONCE {
+        let bare = {
+            let (archive, case, visible) = (bench.archive.clone(), case.clone(), visible.clone());
+            storm::run(n, time, move |_| {
+                let (archive, case, visible) = (archive.clone(), case.clone(), visible.clone());
+                async move { case.bare(&archive, &visible).await }
+            })
+            .await?
+        };
+        let ours = {
+            let (engine, case, userid) = (engine.clone(), case.clone(), userid.clone());
+            storm::run(n, time, move |_| {
+                let (engine, case, userid) = (engine.clone(), case.clone(), userid.clone());
+                async move { case.ask(&engine, &userid).await.map(drop) }
+            })
+            .await?
+        };
+        at_once.push(json!({
+            "at_once": n, "report": ours.json(), "bare": bare.json(), "ratio": ours.p50 / bare.p50,
+        }));
+    }
+    Ok(json!({
+        "name": case.name,
+        "answer": case.told(&first),
+        "first_ms": first_ms,
+        "keys": after.keys - before.keys,
+        "documents": after.documents - before.documents,
+        "figures": at_once,
+    }))
+}

@@ -1,0 +1,195 @@
+//! What is asked.
+
+use anyhow::anyhow;
+use cybexp_report::{Engine, Page};
+use cybexp_store::{Archive, Visible};
+use serde_json::{Value, json};
+use tahoe_core::question::Question;
+use tahoe_core::{Category, Event, OrgId};
+
+use super::honeypots::{END_S, domain, ip, password, sighting, username};
+
+/// When questions are asked.
+const NOW_S: f64 = END_S + 86_400.0;
+/// Of the address of this rank there are a few events in the smallest archive.
+const RARE: usize = 9_000;
+const MID: usize = 40;
+
+/// A question and what a bare client would ask in its place.
+#[derive(Clone)]
+pub(super) struct Case {
+    pub(super) name: String,
+    question: Question,
+    bare: Bare,
+}
+
+#[derive(Clone, Copy)]
+enum Bare {
+    /// One key of the index.
+    Key,
+    /// The count by the index.
+    Count,
+    /// Ten events.
+    Page,
+}
+
+/// Events to be ranked; the last has attributes that only few others have.
+pub(super) fn targets(orgid: &OrgId) -> Vec<Event> {
+    let hub = [
+        ("ipv4", ip(0)),
+        ("username", username(0)),
+        ("password", password(0)),
+    ];
+    let mid = [("ipv4", ip(MID)), ("url", "http://mid.example/".to_owned())];
+    let rare = [
+        ("domain", domain(2_000)),
+        ("url", "http://rare.example/".to_owned()),
+    ];
+    let event = |category, attributes: &[(&'static str, String)]| {
+        let attributes: Vec<_> = attributes
+            .iter()
+            .map(|(name, data)| (*name, data.as_str()))
+            .collect();
+        sighting(orgid, END_S, category, &attributes)
+    };
+    vec![
+        event(Category::Unknown, &hub),
+        event(Category::Benign, &mid),
+        event(Category::Unknown, &rare),
+    ]
+}
+
+pub(super) fn cases(events: u64) -> Vec<Case> {
+    // every login has it
+    let method = json!({"sub_type": "method", "data": "ssh"});
+    let root = json!({"sub_type": "username", "data": username(0)});
+    let (hub, mid, rare) = (address(0), address(MID), address(RARE));
+    // over half of all events are logins, and ten events are on a page
+    let deep = (events / 30).max(2);
+    let orgid = OrgId::new(&tahoe_core::Org::hash_of("bench1").to_string()).expect("not empty");
+    let targets = targets(&orgid);
+    let rank = |n: usize| json!({"_hash": targets[n].hash()});
+    let two_days = json!({"from": END_S - 2.3 * 86_400.0, "to": END_S - 1000.0});
+    [
+        ("count, hub", "count", method.clone(), Bare::Key),
+        ("count, hub of addresses", "count", hub, Bare::Key),
+        ("count, mid", "count", mid.clone(), Bare::Count),
+        ("count, rare", "count", rare.clone(), Bare::Count),
+        (
+            "count, hub, two days",
+            "count",
+            with(&method, &two_days),
+            Bare::Key,
+        ),
+        (
+            "count, hub of names, malicious context",
+            "count",
+            with(&root, &json!({"context": "malicious"})),
+            Bare::Key,
+        ),
+        (
+            "count, hub of names, unknown context",
+            "count",
+            with(&root, &json!({"context": "unknown"})),
+            Bare::Key,
+        ),
+        (
+            "count, hub, category",
+            "count",
+            with(&method, &json!({"category": "malicious"})),
+            Bare::Key,
+        ),
+        ("related, rare", "related", rare, Bare::Page),
+        (
+            "related, hub, page 1",
+            "related",
+            method.clone(),
+            Bare::Page,
+        ),
+        (
+            "related, hub, deep page",
+            "related",
+            with(&method, &json!({"page": deep})),
+            Bare::Page,
+        ),
+        (
+            "related, hub, level 2",
+            "related",
+            with(&method, &json!({"level": 2})),
+            Bare::Page,
+        ),
+        (
+            "related, hub, level 3",
+            "related",
+            with(&method, &json!({"level": 3})),
+            Bare::Page,
+        ),
+        ("threatrank, hubs", "threatrank", rank(0), Bare::Page),
+        ("threatrank, mid", "threatrank", rank(1), Bare::Page),
+        ("threatrank, rare", "threatrank", rank(2), Bare::Page),
+    ]
+    .map(|(name, qtype, fields, bare)| Case {
+        name: name.to_owned(),
+        question: read(qtype, &fields),
+        bare,
+    })
+    .to_vec()
+}
+
+fn address(rank: usize) -> Value {
+    json!({"sub_type": "ipv4", "data": ip(rank)})
+}
+
+fn with(question: &Value, more: &Value) -> Value {
+    let mut question = question.clone();
+    for (field, value) in more.as_object().into_iter().flatten() {
+        question[field] = value.clone();
+    }
+    question
+}
+
+fn read(qtype: &str, fields: &Value) -> Question {
+    let (text, _) = Question::encode(fields).expect("it has a canonical form");
+    Question::decode(qtype, &text, NOW_S).expect("it is a question")
+}
+
+impl Case {
+    pub(super) async fn ask(&self, engine: &Engine, userid: &str) -> anyhow::Result<Page> {
+        let page = engine.page(&self.question, userid, NOW_S).await?;
+        page.map_err(|reason| anyhow!(reason))
+    }
+
+    pub(super) async fn bare(&self, archive: &Archive, visible: &Visible) -> anyhow::Result<()> {
+        let conditions = match &self.question {
+            Question::Count(conditions) => conditions,
+            Question::Related(related) => &related.conditions,
+            Question::ThreatRank { event } => return Ok(archive.bare_document(*event).await?),
+        };
+        match self.bare {
+            Bare::Key => archive.bare_key(conditions, visible).await?,
+            Bare::Count => drop(archive.bare_count(conditions, visible).await?),
+            Bare::Page => archive.bare_page(conditions, visible).await?,
+        }
+        Ok(())
+    }
+
+    /// The answer in short.
+    pub(super) fn told(&self, page: &Page) -> Value {
+        let data = &page.data;
+        match &self.question {
+            Question::Count(_) => data["count"].clone(),
+            Question::Related(_) => {
+                let values = data.as_object().into_iter().flatten();
+                let values: usize = values.map(|(_, v)| v.as_array().map_or(0, Vec::len)).sum();
+                json!({"values": values, "next_page": page.next})
+            }
+            Question::ThreatRank { .. } => {
+                let mut data = data.clone();
+                if let Some(data) = data.as_object_mut() {
+                    data.retain(|field, _| !field.contains("contrib"));
+                }
+                data
+            }
+        }
+    }
+}

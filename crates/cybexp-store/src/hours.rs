@@ -1,0 +1,122 @@
+//! Time cut into hours: how many events of something there were in each. No input, no output.
+
+use bson::{Document, doc};
+use tahoe_core::time::TimeRange;
+
+pub(crate) const HOUR_S: f64 = 3600.0;
+
+/// How many events there were by hour, oldest first.
+pub(crate) type Hours = Vec<(i64, u64)>;
+
+/// The hour of a time, counted from 1970. All that was before belongs to the first.
+pub(crate) fn hour_of(timestamp: f64) -> i64 {
+    let since = timestamp.max(0.0);
+    // exact, where a division would round
+    ((since - since % HOUR_S) / HOUR_S) as i64
+}
+
+/// The same, as the server works it out, but for times before 1970, which may come out negative. In seconds.
+pub(crate) fn hour_expression() -> Document {
+    doc! {"$subtract": ["$timestamp", {"$mod": ["$timestamp", HOUR_S]}]}
+}
+
+/// The times of hours in a row, as a condition on a field.
+pub(crate) fn times(first: i64, last: i64) -> Document {
+    let mut times = doc! {"$lt": (last + 1) as f64 * HOUR_S};
+    if let Some(begin) = begin(first) {
+        times.insert("$gte", begin);
+    }
+    times
+}
+
+fn begin(hour: i64) -> Option<f64> {
+    (hour > 0).then_some(hour as f64 * HOUR_S)
+}
+
+/// How much of an hour belongs to a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    None,
+    Some,
+    All,
+}
+
+pub(crate) fn part(of: &TimeRange, hour: i64) -> Part {
+    let (begin, end) = (begin(hour), (hour + 1) as f64 * HOUR_S);
+    let all_after = of
+        .start
+        .is_none_or(|start| begin.is_some_and(|begin| start <= begin));
+    let all_before = of.end.is_none_or(|last| last >= end);
+    let none = of.start.is_some_and(|start| start >= end)
+        || of
+            .end
+            .is_some_and(|last| begin.is_some_and(|begin| last < begin));
+    match (none, all_after && all_before) {
+        (true, _) => Part::None,
+        (_, true) => Part::All,
+        _ => Part::Some,
+    }
+}
+
+/// Hours in runs of neighbours: the first and the last of each.
+pub(crate) fn runs(hours: impl IntoIterator<Item = i64>) -> Vec<(i64, i64)> {
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for hour in hours {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == hour => *last = hour,
+            _ => runs.push((hour, hour)),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(start: Option<f64>, end: Option<f64>) -> TimeRange {
+        TimeRange { start, end }
+    }
+
+    #[test]
+    fn an_hour_holds_its_first_second_and_not_the_next_hours() {
+        for (timestamp, hour) in [
+            (0.0, 0),
+            (-1.0, 0),
+            (-1e12, 0),
+            (3599.999_999, 0),
+            (3600.0, 1),
+            (1_699_999_199.999_999_8, 472_221),
+            (1_699_999_200.0, 472_222),
+        ] {
+            assert_eq!(hour_of(timestamp), hour, "{timestamp}");
+        }
+    }
+
+    #[test]
+    fn hours_belong_to_ranges_wholly_in_part_or_not() {
+        for (start, end, expected) in [
+            (None, None, Part::All),
+            (Some(7200.0), Some(10_800.0), Part::All),
+            (Some(7200.0), Some(10_799.9), Part::Some),
+            (Some(7200.1), None, Part::Some),
+            (Some(10_800.0), None, Part::None),
+            (None, Some(7200.0), Part::Some),
+            (None, Some(7199.9), Part::None),
+            (Some(8000.0), Some(8000.0), Part::Some),
+        ] {
+            assert_eq!(part(&range(start, end), 2), expected, "{start:?} {end:?}");
+        }
+        assert_eq!(
+            part(&range(Some(0.0), None), 0),
+            Part::Some,
+            "what was before 1970"
+        );
+        assert_eq!(part(&range(None, Some(-5.0)), 0), Part::Some);
+    }
+
+    #[test]
+    fn neighbours_are_one_run() {
+        assert_eq!(runs([1, 2, 3, 7, 9, 10]), [(1, 3), (7, 7), (9, 10)]);
+    }
+}

@@ -1,0 +1,207 @@
+//! Counts and pages of what is in more events than are counted one by one: always the same as without any haste.
+
+use std::collections::BTreeSet;
+
+use bson::doc;
+use tahoe_core::question::{Conditions, Context};
+use tahoe_core::time::TimeRange;
+use tahoe_core::{Attribute, Category, Event, Hash, OrgId, SubType, Timestamp};
+
+use super::server;
+use crate::archive::{Archive, GraphBatch};
+use crate::graph::Visible;
+use crate::pages;
+
+/// Of each batch of events.
+const EVENTS: u32 = 2_600;
+const SPREAD_S: f64 = 61.0;
+
+fn subject() -> Attribute {
+    Attribute::new(SubType::from_static("ipv4"), "192.0.2.1")
+}
+
+fn event(n: u32) -> Event {
+    let subject = subject();
+    // several at the same time; some before 1970
+    let at = Timestamp::new(f64::from(n / 2) * SPREAD_S - 4_000.0).unwrap();
+    let orgid = OrgId::new(&format!("org{}", n % 150)).unwrap();
+    let own = Attribute::new(SubType::from_static("port"), i64::from(n));
+    let children = vec![subject.clone().into(), own.into()];
+    let event = Event::new(SubType::from_static("ssh"), orgid, at, children).unwrap();
+    let categories = [Category::Malicious, Category::Benign, Category::Unknown];
+    let mut event = event.with_category(categories[n as usize % 3]);
+    if n % 2 == 0 {
+        event = event.with_malicious([subject.hash()]).unwrap();
+    }
+    if n % 7 == 0 {
+        event = event.with_benign([subject.hash()]).unwrap();
+    }
+    event
+}
+
+async fn write(archive: &Archive, numbers: impl IntoIterator<Item = u32>) {
+    let mut batch = GraphBatch::default();
+    for n in numbers {
+        batch.add_event(event(n));
+    }
+    let written = archive.write_graph(&batch).await.unwrap();
+    assert!(written.rejected.is_empty());
+}
+
+/// Every third organisation is hidden; of others there are more than the server merges in order.
+fn visible() -> Visible {
+    let orgs = (0..150).filter(|n| n % 7 != 0);
+    Visible(
+        orgs.map(|n| OrgId::new(&format!("org{n}")).unwrap())
+            .collect(),
+    )
+}
+
+fn conditions() -> Vec<Conditions> {
+    let end = f64::from(EVENTS / 2) * SPREAD_S;
+    let ranges = [
+        (None, None),
+        (Some(5_000.5), Some(end * 0.8)),
+        (Some(7_200.0), Some(10_800.0)),
+        (None, Some(3_599.0)),
+    ];
+    let mut all = Vec::new();
+    for context in [
+        Context::All,
+        Context::Malicious,
+        Context::Benign,
+        Context::Unknown,
+    ] {
+        for category in [None, Some(Category::Malicious)] {
+            for (start, end) in ranges {
+                all.push(Conditions {
+                    subject: subject().hash(),
+                    attribute: None,
+                    range: TimeRange { start, end },
+                    category,
+                    context,
+                });
+            }
+        }
+    }
+    all
+}
+
+/// All of them as the index gives them, by time and hash.
+async fn slowly(archive: &Archive, of: &Conditions) -> Vec<Hash> {
+    let find = pages::events(of, &visible());
+    let mut rows: Vec<(f64, Hash)> = Vec::new();
+    for row in find.all(&archive.coll).await.unwrap() {
+        let hash = row.get_str("_hash").unwrap().parse().unwrap();
+        rows.push((row.get_f64("timestamp").unwrap(), hash));
+    }
+    rows.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    rows.into_iter().map(|(_, hash)| hash).collect()
+}
+
+async fn check_counts(archive: &Archive) {
+    for of in conditions() {
+        let count = archive.count(&of, &visible()).await.unwrap();
+        assert_eq!(count, slowly(archive, &of).await.len() as u64, "{of:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_are_exact_while_events_come_in() {
+    let (server, db) = server().await;
+    let writer = Archive::open(&server, &db, "instance").await.unwrap();
+    let reader = Archive::open(&server, &db, "instance").await.unwrap();
+    write(&writer, 0..EVENTS).await;
+    check_counts(&reader).await;
+    // into hours that are known, far behind, and the same once more
+    write(&writer, (EVENTS..EVENTS + 30).chain([100_000])).await;
+    check_counts(&reader).await;
+    write(&writer, 0..EVENTS + 60).await;
+    check_counts(&reader).await;
+
+    let of = &conditions()[0];
+    let before = reader.count(of, &visible()).await.unwrap();
+    let (first, last) = (200_000, 200_400);
+    let writing = async {
+        for n in first..last {
+            write(&writer, [n]).await;
+        }
+    };
+    let counting = async {
+        let mut least = before;
+        while least < before + 300 {
+            let count = reader.count(of, &visible()).await.unwrap();
+            assert!(count >= least, "{count} after {least}");
+            least = count;
+        }
+    };
+    futures::join!(writing, counting);
+    check_counts(&reader).await;
+}
+
+/// What is written is counted by whoever asks afterwards, also while others ask all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_after_a_write_sees_it() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, "instance").await.unwrap();
+    let reader = Archive::open(&server, &db, "instance").await.unwrap();
+    // all are visible
+    write(&archive, (0..3 * EVENTS).filter(|n| n % 150 % 7 != 0)).await;
+    let of = conditions().remove(0);
+    let start = reader.count(&of, &visible()).await.unwrap();
+    let asking = (0..8).map(|_| {
+        let (reader, of) = (reader.clone(), of.clone());
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                reader.count(&of, &visible()).await.unwrap();
+            }
+        })
+    });
+    let asking: Vec<_> = asking.collect();
+    let new = (3 * EVENTS..4 * EVENTS)
+        .filter(|n| n % 150 % 7 != 0)
+        .take(60);
+    for (written, n) in new.enumerate() {
+        write(&archive, [n]).await;
+        let count = reader.count(&of, &visible()).await.unwrap();
+        assert_eq!(count, start + written as u64 + 1);
+    }
+    for task in asking {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_the_same_wherever_they_are_looked_for() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, "instance").await.unwrap();
+    write(&archive, 0..2 * EVENTS).await;
+    for of in conditions() {
+        let all = slowly(&archive, &of).await;
+        let last = all.len().div_ceil(10);
+        let pages = BTreeSet::from([1, 2, 49, 50, 51, 52, 60, 137, last, last + 1]);
+        for page in pages.into_iter().chain([u32::MAX as usize]) {
+            let events = archive
+                .events(&of, &visible(), page as u32, 10)
+                .await
+                .unwrap();
+            let found: Vec<Hash> = events.events.iter().map(|row| row.hash).collect();
+            let expected: Vec<Hash> = all.iter().skip((page - 1) * 10).take(10).copied().collect();
+            assert_eq!(found, expected, "page {page} of {of:?}");
+            assert_eq!(events.more, all.len() > page * 10, "page {page} of {of:?}");
+        }
+    }
+}
+
+/// As [`MAX_AGE`](crate::timelines) has it, but for a fail-over or a note that is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_cannot_be_trusted_makes_timelines_anew() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, "instance").await.unwrap();
+    write(&archive, 0..2 * EVENTS).await;
+    check_counts(&archive).await;
+    write(&archive, 2 * EVENTS..2 * EVENTS + 40).await;
+    let gone = doc! {"hours": {"$exists": true}};
+    archive.journal.delete_many(gone).await.unwrap();
+    check_counts(&archive).await;
+}
