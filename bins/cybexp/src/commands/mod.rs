@@ -48,7 +48,7 @@ pub(crate) enum Tool {
     /// Submit files through the API
     Post(post::Args),
     /// Ask a question through the API, or many
-    Query(query::Args),
+    Query(Box<query::Args>),
     /// Records that were set aside: list them, show one, have them tried again
     #[command(subcommand)]
     Quarantine(quarantine::Action),
@@ -97,7 +97,7 @@ async fn run(tool: Tool, common: &CommonArgs) -> anyhow::Result<ExitCode> {
         Tool::Org(action) => org::run(action, &config()?).await,
         Tool::Token(args) => token::run(args, &config()?).await,
         Tool::Post(args) => post::run(args, &config()?).await,
-        Tool::Query(args) => query::run(args, &config()?).await,
+        Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
         Tool::Filter(action) => filter::run(&action),
         Tool::Doctor => doctor::run(common.config.as_deref()).await,
