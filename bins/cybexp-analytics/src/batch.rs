@@ -70,10 +70,11 @@ pub fn run_filter(filter: &dyn Filter, raws: &mut Raws) -> (GraphBatch, Batch) {
             }
             let mut hashes = BTreeSet::new();
             for event in made.events {
-                hashes.append(&mut graph.add_event(event));
+                // not append, which walks through all that is there each time
+                hashes.extend(graph.add_event(event));
             }
             for session in made.sessions {
-                hashes.append(&mut graph.add_session(session));
+                hashes.extend(graph.add_session(session));
             }
             hashes.into_iter().collect()
         });

@@ -100,7 +100,6 @@ async fn a_mail_of_two_thousand_parts_is_read_up_to_the_limit_of_a_raw() {
 }
 
 #[tokio::test]
-#[ignore = "takes a minute; by hand"]
 async fn small_raws_that_make_much_are_written_as_they_come() {
     let site = Site::new("amplified", json!({})).await;
     let sighting = |n: usize| {
