@@ -30,10 +30,10 @@ fn event(n: u32) -> Event {
     let event = Event::new(SubType::from_static("ssh"), orgid, at, children).unwrap();
     let categories = [Category::Malicious, Category::Benign, Category::Unknown];
     let mut event = event.with_category(categories[n as usize % 3]);
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         event = event.with_malicious([subject.hash()]).unwrap();
     }
-    if n % 7 == 0 {
+    if n.is_multiple_of(7) {
         event = event.with_benign([subject.hash()]).unwrap();
     }
     event
