@@ -41,7 +41,7 @@ async fn questions_are_answered_as_tables_trees_and_json() {
         question(json!({"sub_type": "domain", "data": "evil.example"})),
         question(json!({"sub_type": "port", "data": 22})),
     ];
-    let file = up.file("questions", &lines.join("\n"));
+    let file = up.file("questions", lines.join("\n"));
     let answers = json_of(&query(&["--file", &file, "--json"]).good());
     assert_eq!(answers[0]["body"]["data"], json!({"count": 2}));
     assert_eq!(answers[1]["status"], json!(201));
