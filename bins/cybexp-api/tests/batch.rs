@@ -50,7 +50,7 @@ async fn each_of_a_list_is_answered_as_it_would_be_alone() {
     );
     for (n, message) in [
         (1, "field level: "),
-        (4, "the question cannot be read: unknown field `colour`"),
+        (4, "the question cannot be read: colour: unknown field"),
         (5, "field _hash: there is no such event"),
         (7, "the question cannot be read: "),
     ] {
@@ -88,12 +88,8 @@ async fn a_list_is_bounded_and_does_not_wait_for_ever() {
     let answer = ask(json!(many)).await;
     assert_eq!(answer.status, 400);
     assert!(answer.message().contains("1000"), "{answer:?}");
-    let long = json!({"type": "count", "data": {"sub_type": "port", "data": "x".repeat(2 << 20)}});
-    assert_eq!(ask(json!([long])).await.status, 413);
-    assert_eq!(
-        api.post("/query", None, &json!([count(1)])).await.status,
-        401
-    );
+    let stranger = api.post("/query", None, &json!([count(1)])).await;
+    assert_eq!(stranger.status, 401);
 
     // nobody answers
     let later =

@@ -180,7 +180,7 @@ async fn ask(app: &App, caller: &Caller, request: QueryRequest) -> Result<Option
 
 /// A question as it was sent.
 pub(super) fn read(request: Value) -> Result<QueryRequest, ApiError> {
-    serde_json::from_value(request)
+    serde_path_to_error::deserialize(request)
         .map_err(|error| ApiError::BadRequest(format!("the question cannot be read: {error}")))
 }
 

@@ -12,7 +12,7 @@ use super::honeypots::{END_S, domain, ip, password, sighting, username};
 /// When questions are asked.
 const NOW_S: f64 = END_S + 86_400.0;
 /// Of the address of this rank there are a few events in the smallest archive.
-const RARE: usize = 9_000;
+const RARE: usize = 1_500;
 const MID: usize = 40;
 
 /// A question and what a bare client would ask in its place.
