@@ -1,12 +1,13 @@
 //! JSON bodies, with errors in the API's own shape.
 
 use axum::Json;
+use axum::body::Body as HttpBody;
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
+use futures::StreamExt;
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
-use crate::parts::SILENCE;
+use crate::parts::{LINGER, SILENCE};
 
 /// The longest JSON body; submissions have a limit of their own.
 pub(crate) const JSON_BYTES: usize = 1 << 20;
@@ -22,13 +23,30 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let read = tokio::time::timeout(SILENCE, Json::<T>::from_request(request, state));
-        match read.await.map_err(|_| ApiError::TooSlow)? {
+        let (head, body) = request.into_parts();
+        let whole = whole(body);
+        let body = tokio::time::timeout(SILENCE, whole)
+            .await
+            .map_err(|_| ApiError::TooSlow)??;
+        match Json::<T>::from_request(Request::from_parts(head, body.into()), state).await {
             Ok(Json(value)) => Ok(Self(value)),
-            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(ApiError::TooLarge(JSON_BYTES as u64))
-            }
             Err(rejection) => Err(ApiError::BadRequest(rejection.body_text())),
         }
     }
+}
+
+async fn whole(body: HttpBody) -> Result<Vec<u8>, ApiError> {
+    let mut pieces = body.into_data_stream();
+    let mut whole = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| ApiError::BadRequest(error.to_string()))?;
+        if whole.len() + piece.len() > JSON_BYTES {
+            // who still sends does not read the answer
+            let rest = async { while let Some(Ok(_)) = pieces.next().await {} };
+            let _ = tokio::time::timeout(LINGER, rest).await;
+            return Err(ApiError::TooLarge(JSON_BYTES as u64));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole)
 }

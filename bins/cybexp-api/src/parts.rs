@@ -15,7 +15,7 @@ use crate::error::ApiError;
 /// How long a client may be silent in the middle of its request.
 pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 /// How long one whose request was refused may go on sending. Most read an answer only when they have sent all.
-const LINGER: Duration = Duration::from_secs(10);
+pub(crate) const LINGER: Duration = Duration::from_secs(10);
 /// How much may come without making sense. The parser keeps what is no data of a part in memory, however long.
 const NONSENSE_BYTES: usize = 256 << 10;
 
