@@ -188,7 +188,9 @@ impl<'a> Neighbourhood<'a> {
         self.limits.events -= events.len();
         let mut fresh = Vec::new();
         for part in events.chunks(EVENTS_AT_ONCE) {
-            if self.limits.refs == 0 || self.is_late() {
+            // without the target's own attributes there is no bound
+            let is_target = self.names.is_empty();
+            if !is_target && (self.limits.refs == 0 || self.is_late()) {
                 break;
             }
             let part: Vec<Hash> = part.iter().map(|event| event.hash).collect();
