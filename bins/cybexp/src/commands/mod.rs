@@ -34,6 +34,10 @@ use cybexp_client::Client;
 const TOKEN_VARIABLE: &str = "CYBEXP_TOKEN";
 
 #[derive(Subcommand)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one in all, and it is read once"
+)]
 pub(crate) enum Tool {
     /// Make the pair of keys that submissions are sealed and opened with
     Keygen(keygen::Args),
