@@ -7,7 +7,7 @@ use futures::StreamExt;
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
-use crate::parts::{LINGER, SILENCE};
+use crate::parts::{SILENCE, linger};
 
 /// The longest JSON body; submissions have a limit of their own.
 pub(crate) const JSON_BYTES: usize = 1 << 20;
@@ -41,9 +41,7 @@ async fn whole(body: HttpBody) -> Result<Vec<u8>, ApiError> {
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| ApiError::BadRequest(error.to_string()))?;
         if whole.len() + piece.len() > JSON_BYTES {
-            // who still sends does not read the answer
-            let rest = async { while let Some(Ok(_)) = pieces.next().await {} };
-            let _ = tokio::time::timeout(LINGER, rest).await;
+            linger(pieces).await;
             return Err(ApiError::TooLarge(JSON_BYTES as u64));
         }
         whole.extend_from_slice(&piece);

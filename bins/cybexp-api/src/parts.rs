@@ -15,7 +15,7 @@ use crate::error::ApiError;
 /// How long a client may be silent in the middle of its request.
 pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 /// How long one whose request was refused may go on sending. Most read an answer only when they have sent all.
-pub(crate) const LINGER: Duration = Duration::from_secs(10);
+const LINGER: Duration = Duration::from_secs(10);
 /// How much may come without making sense. The parser keeps what is no data of a part in memory, however long.
 const NONSENSE_BYTES: usize = 256 << 10;
 
@@ -101,10 +101,15 @@ impl Source {
     }
 
     async fn linger(&self) {
-        let rest =
-            async { while let Some(Ok(_)) = std::future::poll_fn(|cx| self.poll(cx)).await {} };
-        let _ = tokio::time::timeout(LINGER, rest).await;
+        linger(futures::stream::poll_fn(|cx| self.poll(cx))).await;
     }
+}
+
+/// Reads what the client still sends, so that it comes to read its answer.
+pub(crate) async fn linger(rest: impl Stream<Item = Result<Bytes, axum::Error>>) {
+    let mut rest = std::pin::pin!(rest);
+    let rest = async { while let Some(Ok(_)) = rest.next().await {} };
+    let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
 /// The body, a piece at a time.

@@ -59,14 +59,14 @@ async fn throughput_and_memory() {
         let (site, api) = start("load", json!({"api": {"seal": seal}})).await;
         println!("{seal}:");
         let pid = api.daemon.pid();
-        let idle = status_of(pid, "VmHWM:");
+        let idle = status_of(pid, "VmHWM");
         submit(&site, &api, count, size, at_once).await;
-        let peak = status_of(pid, "VmHWM:");
+        let peak = status_of(pid, "VmHWM");
         println!(
             "    API: idle {} MB, peak {} MB, {} threads",
             idle >> 10,
             peak >> 10,
-            status_of(pid, "Threads:")
+            status_of(pid, "Threads")
         );
         let archive = Path::new(API).with_file_name("cybexp-archive");
         let since = Instant::now();
@@ -83,7 +83,7 @@ async fn throughput_and_memory() {
         println!(
             "    archive: {:.2} s, peak {} MB",
             since.elapsed().as_secs_f64(),
-            status_of(archive.pid(), "VmHWM:") >> 10
+            status_of(archive.pid(), "VmHWM") >> 10
         );
         let bad = entries
             .count_documents(doc! {"bad_data": true})

@@ -241,7 +241,7 @@ async fn two_hundred_wait_at_once() {
     let token = site.token(&site.user().await);
     let pid = api.daemon.pid();
     is(&api.get("/ping", None).await, 200, "pong");
-    let before = [status_of(pid, "VmRSS:"), status_of(pid, "Threads:")];
+    let before = [status_of(pid, "VmRSS"), status_of(pid, "Threads")];
     let asking = futures::future::join_all((0..200).map(|n| ask(&api, &token, count(n))));
     let answering = async {
         let waiting = async || {
@@ -253,7 +253,7 @@ async fn two_hundred_wait_at_once() {
                 == 200
         };
         eventually("all wait", waiting).await;
-        let during = [status_of(pid, "VmRSS:"), status_of(pid, "Threads:")];
+        let during = [status_of(pid, "VmRSS"), status_of(pid, "Threads")];
         (Reporter::start(&site), Instant::now(), during)
     };
     let (answers, (reporter, since, during)) = tokio::join!(asking, answering);

@@ -73,11 +73,7 @@ impl Branch {
         let mut left = self.leaves.len() + self.branches.len();
         let mut stem = || {
             left -= 1;
-            if left == 0 {
-                ("└─", "  ")
-            } else {
-                ("├─", "│ ")
-            }
+            stem(left == 0)
         };
         for (label, values) in &self.leaves {
             let (stem, _) = stem();
@@ -101,8 +97,16 @@ impl Branch {
             lines.push(format!(
                 "{indent}{stem} {BOLD}{sub_type}{BOLD:#} {DIM}{itype}{DIM:#}"
             ));
-            branch.draw(&format!("{indent}{below} "), lines);
+            branch.draw(&format!("{indent}{below}"), lines);
         }
+    }
+}
+
+/// What stands before a line of a tree, and before those below it.
+pub(crate) fn stem(is_last: bool) -> (&'static str, &'static str) {
+    match is_last {
+        true => ("└─", "   "),
+        false => ("├─", "│  "),
     }
 }
 

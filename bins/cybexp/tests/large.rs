@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use cybexp_testkit::{Daemon, Site};
+use cybexp_testkit::{Daemon, Site, status_of};
 use serde_json::json;
 
 const PARTS: usize = 2000;
@@ -38,10 +38,7 @@ fn once(site: &Site, daemon: &str) -> (Duration, u64) {
     let mut process = Daemon::start(env!("CARGO_BIN_EXE_cybexp"), &args, site);
     let mut peak = 0;
     while !process.has_ended() {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid()));
-        let status = status.unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        let kib = status_of(process.pid(), "VmHWM");
         peak = peak.max(kib.unwrap_or(0) / 1024);
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde_json::Map;
 use tahoe_core::{Attribute, Category, Event, Node, Object, SubType, Timestamp, Value, json};
 
-use crate::{RawInput, Refusal, Yield, fields, url, vocab};
+use crate::{RawInput, Refusal, Yield, fields, time, url, vocab};
 
 /// A line or a list's item, with what it tells.
 pub(crate) enum Entry<'a> {
@@ -170,6 +170,24 @@ pub(crate) fn event(
         .map_err(|_| "too_large")?
         .with_category(Category::Malicious);
     event.with_malicious(malicious).map_err(|_| "too_large")
+}
+
+/// The URL of a record.
+pub(crate) fn url_of(record: &Map<String, Value>) -> Result<&str, &'static str> {
+    let url = record.get("url").and_then(Value::as_str);
+    url.ok_or("no_url")
+}
+
+/// The first of these fields that is a time; the raw's where none is.
+pub(crate) fn time_of(
+    record: &Map<String, Value>,
+    fields: &[&str],
+    raw: &RawInput<'_>,
+) -> Timestamp {
+    let mut values = fields.iter().filter_map(|field| record.get(*field));
+    values
+        .find_map(|value| time::parse(value, raw.timezone).ok())
+        .unwrap_or(raw.timestamp)
 }
 
 /// A field's text; `None` where it says nothing, or far too much.

@@ -26,6 +26,11 @@ pub(crate) fn asn(text: &str) -> Option<Attribute> {
     Some(Attribute::new(vocab::ASN, number.to_string()))
 }
 
+/// A country, by its code of two letters (ISO 3166-1).
+pub(crate) fn country(code: &str) -> Attribute {
+    Attribute::new(vocab::COUNTRY_CODE2, code.to_ascii_uppercase())
+}
+
 /// A network: `192.0.2.0/24`.
 pub(crate) fn cidr(text: &str) -> Option<Attribute> {
     let (address, bits) = text.trim().split_once('/')?;

@@ -4,10 +4,10 @@
 //! was found, whom it imitates and where it is.
 
 use serde_json::Map;
-use tahoe_core::{Attribute, Event, Timestamp, Value};
+use tahoe_core::{Event, Value};
 
 use crate::feed::{self, Entry};
-use crate::{Filter, RawInput, Refusal, Yield, fields, time, url, vocab};
+use crate::{Filter, RawInput, Refusal, Yield, fields, url, vocab};
 
 /// Makes one event of each URL in a feed.
 pub(crate) struct OpenPhish;
@@ -34,23 +34,15 @@ impl Filter for OpenPhish {
 }
 
 fn premium(record: &Map<String, Value>, raw: &RawInput<'_>) -> Result<Event, &'static str> {
-    let url = record.get("url").and_then(Value::as_str);
-    let url = url.ok_or("no_url")?;
+    let url = feed::url_of(record)?;
     let text = |field| feed::text(record, field);
     let place = feed::geoip([
         text("ip").and_then(|ip| url::ip_attribute(&ip)),
         text("asn").and_then(|asn| fields::asn(&asn)),
-        text("country_code")
-            .map(|code| Attribute::new(vocab::COUNTRY_CODE2, code.to_ascii_uppercase())),
+        text("country_code").map(|code| fields::country(&code)),
     ]);
     let more = feed::target(text("brand")).into_iter().chain(place);
-    feed::event(vocab::SIGHTING, raw, found_at(record, raw), url, more)
-}
-
-/// `isotime`, else `discover_time` (`14-06-2018 11:21:24 UTC`) where that is ISO 8601, too; else the raw's.
-fn found_at(record: &Map<String, Value>, raw: &RawInput<'_>) -> Timestamp {
-    ["isotime", "discover_time"]
-        .iter()
-        .find_map(|field| time::parse(record.get(*field)?, raw.timezone).ok())
-        .unwrap_or(raw.timestamp)
+    // `discover_time` is `14-06-2018 11:21:24 UTC`, and read only where it is ISO 8601, too
+    let at = feed::time_of(record, &["isotime", "discover_time"], raw);
+    feed::event(vocab::SIGHTING, raw, at, url, more)
 }

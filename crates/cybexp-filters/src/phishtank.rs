@@ -1,10 +1,10 @@
 //! PhishTank, a feed of phishing URLs that people report and verify: <https://phishtank.org>.
 
 use serde_json::Map;
-use tahoe_core::{Attribute, Event, Node, SubType, Timestamp, Value};
+use tahoe_core::{Attribute, Event, Node, SubType, Value};
 
 use crate::feed::{self, Entry};
-use crate::{Filter, RawInput, Refusal, Yield, fields, time, url, vocab};
+use crate::{Filter, RawInput, Refusal, Yield, fields, url, vocab};
 
 /// Makes one event of each phish in a feed: bare URLs, records of JSON, or CSV.
 pub(crate) struct PhishTank;
@@ -44,23 +44,15 @@ const FIELDS: [(&str, SubType); 5] = [
 ];
 
 fn phish(record: &Map<String, Value>, raw: &RawInput<'_>) -> Result<Event, &'static str> {
-    let url = record.get("url").and_then(Value::as_str);
-    let url = url.ok_or("no_url")?;
+    let url = feed::url_of(record)?;
     let fields = FIELDS.into_iter().filter_map(|(field, sub_type)| {
         Some(Attribute::new(sub_type, feed::text(record, field)?).into())
     });
     let more = fields
         .chain(feed::target(feed::text(record, "target")))
         .chain(places(record.get("details")));
-    feed::event(vocab::PHISHTANK_URL, raw, at(record, raw), url, more)
-}
-
-/// The first of these times that can be read.
-fn at(record: &Map<String, Value>, raw: &RawInput<'_>) -> Timestamp {
-    ["verification_time", "submission_time"]
-        .iter()
-        .find_map(|field| time::parse(record.get(*field)?, raw.timezone).ok())
-        .unwrap_or(raw.timestamp)
+    let at = feed::time_of(record, &["verification_time", "submission_time"], raw);
+    feed::event(vocab::PHISHTANK_URL, raw, at, url, more)
 }
 
 /// Where the host's addresses are: a list of rows, or one.
@@ -83,6 +75,6 @@ fn place(row: &Map<String, Value>) -> Option<Node> {
         text("cidr_block").and_then(|cidr| fields::cidr(&cidr)),
         text("announcing_network").and_then(|asn| fields::asn(&asn)),
         text("rir").map(|rir| Attribute::new(vocab::RIR, rir.to_ascii_lowercase())),
-        text("country").map(|code| Attribute::new(vocab::COUNTRY_CODE2, code.to_ascii_uppercase())),
+        text("country").map(|code| fields::country(&code)),
     ])
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use cybexp_store::{Cache, Incoming, LooseEnds, NewEntry, Server, Submission, Submitter};
-use cybexp_testkit::{mongo_url, unique};
+use cybexp_testkit::{mongo_url, status_of, unique};
 use futures::future::join_all;
 
 const SMALL: usize = 1000;
@@ -84,10 +84,7 @@ fn small() -> Submission {
     Submission { entry, sealed }
 }
 
-/// A line of `/proc/self/status`.
-fn memory_mib(name: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    kib.unwrap_or_default() >> 10
+/// Of this process.
+fn memory_mib(field: &str) -> u64 {
+    status_of(std::process::id(), field).unwrap_or_default() >> 10
 }

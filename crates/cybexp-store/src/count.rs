@@ -8,14 +8,13 @@ use futures::future::try_join_all;
 use mongodb::options::Hint;
 use serde::Deserialize;
 use tahoe_core::question::{Conditions, Context};
-use tahoe_core::time::TimeRange;
 
 use crate::archive::Archive;
 use crate::error::{Doing, StoreError};
 use crate::find::MAX_TIME;
 use crate::graph::Visible;
 use crate::hours::{self, HOUR_S};
-use crate::wanted::{Wanted, Within};
+use crate::wanted::{Wanted, Within, within};
 
 /// So many are counted key by key; what has more is a hub.
 const DIRECT: i64 = 2_000;
@@ -167,16 +166,4 @@ pub(crate) fn by_hour(wanted: &Wanted<'_>, times: Document) -> (Vec<Document>, &
     let id = doc! {"org": "$orgid", "hour": hours::hour_expression()};
     let group = doc! {"$group": {"_id": id, "n": {"$sum": 1_i64}}};
     (vec![doc! {"$match": find.filter}, group], find.hint)
-}
-
-/// Both conditions on a time.
-pub(crate) fn within(mut times: Document, range: &TimeRange) -> Document {
-    if let Some(start) = range.start {
-        let from = times.get_f64("$gte").map_or(start, |from| from.max(start));
-        times.insert("$gte", from);
-    }
-    if let Some(end) = range.end {
-        times.insert("$lte", end);
-    }
-    times
 }

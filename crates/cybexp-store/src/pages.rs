@@ -9,12 +9,11 @@ use tahoe_core::question::{Conditions, Context};
 use tahoe_core::{Hash, OrgId};
 
 use crate::archive::Archive;
-use crate::count::within;
 use crate::error::StoreError;
 use crate::find::Find;
 use crate::graph::{CompositeRow, Visible};
 use crate::hours::{self, Hours, Part};
-use crate::wanted::{Wanted, Within};
+use crate::wanted::{Wanted, Within, range, within};
 
 /// So many events are skipped one by one.
 const SKIP: u64 = 500;
@@ -78,12 +77,8 @@ impl Archive {
         if let Some(few) = self.few(wanted).await? {
             return Ok((skip < few).then_some(near));
         }
-        let hours = {
-            let timeline = self.timelines.of(self, wanted).await?;
-            timeline.hours(&wanted.orgs, &wanted.range)
-        };
         let mut before = 0;
-        for (hour, whole) in hours.into_iter().rev() {
+        for (hour, whole) in self.hours(wanted).await?.into_iter().rev() {
             let n = match hours::part(&wanted.range, hour) {
                 Part::All => whole,
                 _ => self.count_part(wanted, hour).await?,
@@ -154,10 +149,7 @@ impl Archive {
         let hub = self.few(&wanted).await?.is_none();
         let hours: Hours = match hub {
             true if of.context == Context::Unknown => self.unknown_hours(of, visible).await?,
-            true => {
-                let timeline = self.timelines.of(self, &wanted).await?;
-                timeline.hours(&wanted.orgs, &of.range)
-            }
+            true => self.hours(&wanted).await?,
             false => vec![(i64::MAX, u64::MAX)],
         };
         let (mut before, mut rows) = (0, Vec::new());
@@ -184,6 +176,12 @@ impl Archive {
         Ok(EventPage::of(rows, size))
     }
 
+    /// How many of these events there are by hour.
+    async fn hours(&self, wanted: &Wanted<'_>) -> Result<Hours, StoreError> {
+        let timeline = self.timelines.of(self, wanted).await?;
+        Ok(timeline.hours(&wanted.orgs, &wanted.range))
+    }
+
     /// How many events in neither context, which no index knows, there are by hour.
     async fn unknown_hours(&self, of: &Conditions, visible: &Visible) -> Result<Hours, StoreError> {
         let mut sum: BTreeMap<i64, i64> = BTreeMap::new();
@@ -194,21 +192,12 @@ impl Archive {
             (Within::Benign, -1),
         ] {
             let wanted = Wanted::new(of, within, visible);
-            let hours = self
-                .timelines
-                .of(self, &wanted)
-                .await?
-                .hours(&wanted.orgs, &of.range);
+            let hours = self.hours(&wanted).await?;
             totals.push(hours.iter().map(|(_, n)| n).sum());
             add(&mut sum, hours, sign);
         }
         if let Some(both) = self.both(of, visible, totals[1], totals[2]) {
-            let hours = self
-                .timelines
-                .of(self, &both)
-                .await?
-                .hours(&both.orgs, &of.range);
-            add(&mut sum, hours, 1);
+            add(&mut sum, self.hours(&both).await?, 1);
         }
         let any = sum.into_iter().filter(|(_, n)| *n > 0);
         Ok(any.map(|(hour, n)| (hour, n.cast_unsigned())).collect())
@@ -257,7 +246,7 @@ fn ordered(find: Find) -> Find {
 pub(crate) fn places(wanted: &Wanted<'_>, start: Start, size: usize) -> Find {
     let times = match start.hour {
         Some(hour) => within(hours::times(0, hour), &wanted.range),
-        None => crate::wanted::range(&wanted.range),
+        None => range(&wanted.range),
     };
     wanted
         .find_at(times)

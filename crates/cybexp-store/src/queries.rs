@@ -182,16 +182,7 @@ impl Queries {
 
     /// A query's document as it stands, and the reason where it failed.
     pub async fn find(&self, hash: Hash) -> Result<Option<(Query, Option<String>)>, StoreError> {
-        let Some(value) = self.document(hash).await? else {
-            return Ok(None);
-        };
-        let reason = value
-            .get("_error")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        Ok(Query::from_document(&value)
-            .ok()
-            .map(|query| (query, reason)))
+        Ok(self.find_many(&[hash]).await?.remove(&hash))
     }
 
     /// Those of these queries that are there, each as by [`Queries::find`].

@@ -138,12 +138,17 @@ impl<'a> Wanted<'a> {
 
 /// A range as a condition on a field.
 pub(crate) fn range(of: &TimeRange) -> Document {
-    let mut range = Document::new();
-    if let Some(start) = of.start {
-        range.insert("$gte", start);
+    within(Document::new(), of)
+}
+
+/// Both conditions on a field.
+pub(crate) fn within(mut times: Document, range: &TimeRange) -> Document {
+    if let Some(start) = range.start {
+        let from = times.get_f64("$gte").map_or(start, |from| from.max(start));
+        times.insert("$gte", from);
     }
-    if let Some(end) = of.end {
-        range.insert("$lte", end);
+    if let Some(end) = range.end {
+        times.insert("$lte", end);
     }
-    range
+    times
 }

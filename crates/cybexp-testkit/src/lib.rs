@@ -6,6 +6,7 @@ mod daemon;
 mod mongo;
 mod people;
 mod ports;
+mod process;
 mod raw;
 mod site;
 
@@ -13,4 +14,5 @@ pub use api::{Answer, Api, Form, answer};
 pub use daemon::{Daemon, eventually};
 pub use mongo::{URL_VARIABLE, mongo_url, unique};
 pub use ports::free_ports;
+pub use process::status_of;
 pub use site::Site;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tahoe_core::{Hash, Query, Status};
 use utoipa::ToSchema;
 
-use super::query::{self, QueryRequest};
+use super::query::{self, NotReady, QueryRequest};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -88,7 +88,7 @@ pub(super) async fn ask(
         Asked::Done(answer) => answer,
         Asked::Waits { .. } => OneOfMany {
             status: StatusCode::ACCEPTED.as_u16(),
-            body: json!({"message": "check back later", "status": "processing"}),
+            body: json!(NotReady::default()),
         },
     });
     Ok(answers.collect())

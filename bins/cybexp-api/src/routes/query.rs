@@ -102,6 +102,15 @@ pub(crate) struct NotReady {
     status: String,
 }
 
+impl Default for NotReady {
+    fn default() -> Self {
+        Self {
+            message: "check back later".to_owned(),
+            status: "processing".to_owned(),
+        }
+    }
+}
+
 /// Ask a question, or up to 1000 in a list, and wait a little for the report
 ///
 /// A list is answered by a list of what each question would have been answered alone, in the same order.
@@ -129,20 +138,15 @@ pub(crate) async fn query(
     let asked = ask(&app, &caller, request).await;
     let (outcome, response) = match asked {
         Ok(Some(report)) => ("ready", (StatusCode::CREATED, Json(report)).into_response()),
-        Ok(None) => ("processing", not_ready()),
+        Ok(None) => {
+            let body = Json(NotReady::default());
+            ("processing", (StatusCode::ACCEPTED, body).into_response())
+        }
         Err(error) => ("failed", error.into_response()),
     };
     counter!("cybexp_api_queries_total", "outcome" => outcome).increment(1);
     histogram!("cybexp_api_query_seconds").record(since.elapsed().as_secs_f64());
     Ok(response)
-}
-
-fn not_ready() -> Response {
-    let body = NotReady {
-        message: "check back later".to_owned(),
-        status: "processing".to_owned(),
-    };
-    (StatusCode::ACCEPTED, Json(body)).into_response()
 }
 
 /// The report, or nothing where it is not ready in time.

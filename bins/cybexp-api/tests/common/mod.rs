@@ -88,12 +88,7 @@ pub(crate) async fn archive(site: &Site) {
         .unwrap();
 }
 
-/// A number of `/proc/PID/status`, such as `VmHWM` in KiB.
+/// A number of `/proc/PID/status` of a process that runs.
 pub(crate) fn status_of(pid: u32, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(field))
-        .unwrap();
-    line.split_whitespace().next().unwrap().parse().unwrap()
+    cybexp_testkit::status_of(pid, field).unwrap()
 }

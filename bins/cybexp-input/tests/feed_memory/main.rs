@@ -22,17 +22,7 @@ const PHISHES: usize = 60_000;
 
 /// The most memory that this process ever had, in MiB.
 fn peak_mib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap();
-    line.split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-        / 1024
+    cybexp_testkit::status_of(std::process::id(), "VmHWM").unwrap() / 1024
 }
 
 /// As long as PhishTank's are.

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use cybexp_testkit::{Site, free_ports};
+use cybexp_testkit::{Site, free_ports, status_of};
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -67,7 +67,7 @@ async fn a_hundred_thousand_lines() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     for (name, pid) in [("input", input.pid()), ("api", suite.api.daemon.pid())] {
-        println!("{name}: {} kB at most", memory(pid, "VmHWM"));
+        println!("{name}: {} kB at most", status_of(pid, "VmHWM").unwrap());
     }
     assert!(spooled && api_has);
 }
@@ -119,8 +119,8 @@ async fn twenty_idle_inputs() {
     println!("{}", cybexp_input::cli::show::table(&daemon.inputs));
     println!(
         "20 inputs, 60 s: {used:.2} s of CPU, {} kB, {} kB at most",
-        memory(input.pid(), "VmRSS"),
-        memory(input.pid(), "VmHWM"),
+        status_of(input.pid(), "VmRSS").unwrap(),
+        status_of(input.pid(), "VmHWM").unwrap(),
     );
     assert!(daemon.is_right());
 }
@@ -144,12 +144,6 @@ async fn status(site: &Site) -> Posted {
 
 fn run_dir(site: &Site) -> std::path::PathBuf {
     site.folder.path().join("run")
-}
-
-fn memory(pid: u32, what: &str) -> String {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with(what)).unwrap();
-    line.split_whitespace().nth(1).unwrap().to_owned()
 }
 
 fn cpu_s(pid: u32) -> f64 {

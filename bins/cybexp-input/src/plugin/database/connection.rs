@@ -8,10 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde_json::Value;
-use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Column, ConnectOptions, SqlSafeStr, SqlStr};
 use url::Url;
 
 use super::mysql::MySql;
@@ -40,6 +40,11 @@ impl Select {
         format!("{ROWS}.{quote}{doubled}{quote}")
     }
 
+    /// All of its rows.
+    pub(super) fn all(&self) -> SqlStr {
+        AssertSqlSafe(format!("SELECT * FROM {}", self.table())).into_sql_str()
+    }
+
     /// Up to `limit` rows that meet the condition, in the order of the cursor.
     pub(super) fn page(&self, what: &str, column: &str, condition: &str, limit: u64) -> String {
         let table = self.table();
@@ -53,6 +58,17 @@ impl Select {
         let table = self.table();
         format!("SELECT 1 FROM {table} WHERE {column} IS NULL LIMIT 1")
     }
+}
+
+/// The names of these columns.
+pub(super) fn names<C: Column>(columns: &[C]) -> Vec<String> {
+    let names = columns.iter().map(|column| column.name());
+    names.map(str::to_owned).collect()
+}
+
+/// A cursor as the text of its value.
+pub(super) fn text(at: &Value) -> String {
+    at.as_str().map_or_else(|| at.to_string(), str::to_owned)
 }
 
 /// A row of the query.

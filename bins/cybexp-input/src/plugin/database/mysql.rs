@@ -11,11 +11,10 @@ use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
 use sqlx::{
-    AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, SqlSafeStr, Statement, TypeInfo,
-    ValueRef,
+    AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, Statement, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, ROWS, Row, Select};
+use super::connection::{Connection, ROWS, Row, Select, names, text};
 use super::{STATEMENT, json};
 
 pub(super) struct MySql {
@@ -59,14 +58,11 @@ impl MySql {
 #[async_trait]
 impl Connection for MySql {
     async fn columns(&mut self) -> sqlx::Result<Vec<String>> {
-        let sql = format!("SELECT * FROM {}", self.select.table());
-        let sql = AssertSqlSafe(sql).into_sql_str();
-        let statement = (&mut self.connection).prepare(sql).await?;
+        let statement = (&mut self.connection).prepare(self.select.all()).await?;
         let columns = statement.columns();
         let kinds = columns.iter().map(|column| column.type_info().name());
         self.kinds = kinds.map(str::to_owned).collect();
-        let names = columns.iter().map(|column| column.name());
-        Ok(names.map(str::to_owned).collect())
+        Ok(names(columns))
     }
 
     async fn choose(&mut self, place: usize) -> anyhow::Result<()> {
@@ -148,10 +144,7 @@ fn is_time(kind: &str) -> bool {
 /// A cursor as it stands in a statement: the text protocol has no parameters. Nothing of it is SQL: a number is one, and a
 /// text is hex.
 fn literal(at: &Value, kind: &str) -> Option<String> {
-    let text = match at.as_str() {
-        Some(text) => text.to_owned(),
-        None => at.to_string(),
-    };
+    let text = text(at);
     if is_number(kind) {
         let number = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E');
         let valid = text.chars().all(number) && text.parse::<f64>().is_ok();

@@ -7,9 +7,9 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, SqlSafeStr, Statement};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row as _, Statement};
 
-use super::connection::{Connection, ROWS, Row, Select};
+use super::connection::{Connection, ROWS, Row, Select, names, text};
 use super::{STATEMENT, told};
 
 pub(super) struct Postgres {
@@ -35,11 +35,8 @@ impl Postgres {
 #[async_trait]
 impl Connection for Postgres {
     async fn columns(&mut self) -> sqlx::Result<Vec<String>> {
-        let sql = format!("SELECT * FROM {}", self.select.table());
-        let sql = AssertSqlSafe(sql).into_sql_str();
-        let statement = (&mut self.connection).prepare(sql).await?;
-        let names = statement.columns().iter().map(|column| column.name());
-        Ok(names.map(str::to_owned).collect())
+        let statement = (&mut self.connection).prepare(self.select.all());
+        Ok(names(statement.await?.columns()))
     }
 
     async fn choose(&mut self, _place: usize) -> anyhow::Result<()> {
@@ -84,8 +81,7 @@ impl Connection for Postgres {
         // a pooler may lose what is prepared
         let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
         if let Some(after) = after {
-            let text = after.as_str().map(str::to_owned);
-            query = query.bind(text.unwrap_or_else(|| after.to_string()));
+            query = query.bind(text(after));
         }
         let rows = query.fetch(&mut self.connection);
         rows.map(|row| {

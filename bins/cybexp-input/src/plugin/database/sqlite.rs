@@ -10,11 +10,10 @@ use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
-    AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, SqlSafeStr, Statement, TypeInfo,
-    ValueRef,
+    AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, Statement, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, ROWS, Row, Select};
+use super::connection::{Connection, ROWS, Row, Select, names};
 use super::{STATEMENT, json};
 
 /// How long whoever writes may hold the file.
@@ -54,11 +53,8 @@ impl Sqlite {
 #[async_trait]
 impl Connection for Sqlite {
     async fn columns(&mut self) -> sqlx::Result<Vec<String>> {
-        let sql = format!("SELECT * FROM {}", self.select.table());
-        let sql = AssertSqlSafe(sql).into_sql_str();
-        let statement = (&mut self.connection).prepare(sql).await?;
-        let names = statement.columns().iter().map(|column| column.name());
-        Ok(names.map(str::to_owned).collect())
+        let statement = (&mut self.connection).prepare(self.select.all());
+        Ok(names(statement.await?.columns()))
     }
 
     async fn choose(&mut self, place: usize) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat};
 use cybexp_filters::Yield;
 use tahoe_core::{Category, Event, Hash, Node, Session, Timestamp};
 
+use crate::tree::stem;
 use cybexp_term::{BOLD, DIM, GREEN, RED, short};
 
 /// One tree for each event and session.
@@ -38,10 +39,7 @@ struct Marks<'a>(Option<&'a Event>);
 impl Marks<'_> {
     fn draw(&self, nodes: &[&Node], indent: &str, lines: &mut Vec<String>) {
         for (at, node) in nodes.iter().enumerate() {
-            let (branch, below) = match at + 1 == nodes.len() {
-                true => ("└─", "   "),
-                false => ("├─", "│  "),
-            };
+            let (branch, below) = stem(at + 1 == nodes.len());
             let start = format!("{indent}{branch} {}", node.sub_type());
             let mark = self.mark(node.hash());
             match node {
