@@ -1,8 +1,11 @@
 //! From a question to its answer: all that a query costs but its queue and its seal.
 
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cybexp_store::{Access, Archive, Identity, StoreError};
+use cybexp_store::{Access, Archive, Identity, StoreError, Visible};
+use lru::LruCache;
 use serde_json::{Value, json};
 use tahoe_core::question::{QueryType, Question};
 
@@ -14,7 +17,13 @@ pub struct Engine {
     pub(crate) archive: Archive,
     identity: Identity,
     pub(crate) limits: Limits,
+    /// What users could see when they asked before. An answer is begun with it while that is looked up anew, and holds only
+    /// if it is the same.
+    known: Arc<Mutex<LruCache<String, Visible>>>,
 }
+
+/// Users whose organisations are remembered.
+const KNOWN: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
 /// One page of an answer.
 #[derive(Debug)]
@@ -51,6 +60,7 @@ impl Engine {
             archive,
             identity,
             limits: Limits::new(budget),
+            known: Arc::new(Mutex::new(LruCache::new(KNOWN))),
         }
     }
 
@@ -62,33 +72,52 @@ impl Engine {
         userid: &str,
         now: f64,
     ) -> Result<Result<Page, String>, StoreError> {
-        let access = self.identity.access(userid);
-        let (access, archive) = match question {
-            // both at once
-            Question::Count(of) if self.archive.knows(of) => {
-                let (access, archive) = tokio::join!(access, self.archive.as_of_now());
-                (access?, Some(archive?))
+        // most often nothing has changed since the user asked before
+        let assumed = self.known().get(userid).cloned();
+        let early = async {
+            match &assumed {
+                Some(visible) => Some(self.answer(question, visible, now).await),
+                None => None,
             }
-            _ => (access.await?, None),
         };
-        let visible = match access {
+        let (access, early) = tokio::join!(self.identity.access(userid), early);
+        let visible = match access? {
             Access::Orgs(visible) => visible,
             Access::UnknownUser => {
                 return Ok(Err("field userid: there is no such user".to_owned()));
             }
         };
+        match early {
+            Some(answer) if assumed.as_ref() == Some(&visible) => answer,
+            _ => {
+                self.known().put(userid.to_owned(), visible.clone());
+                self.answer(question, &visible, now).await
+            }
+        }
+    }
+
+    /// The answer for someone who may see this.
+    async fn answer(
+        &self,
+        question: &Question,
+        visible: &Visible,
+        now: f64,
+    ) -> Result<Result<Page, String>, StoreError> {
         Ok(match question {
             Question::Count(conditions) => {
-                let archive = archive.as_ref().unwrap_or(&self.archive);
-                let count = archive.count(conditions, &visible).await?;
+                let count = self.archive.count(conditions, visible).await?;
                 Ok(Page::only(QueryType::Count, json!({"count": count})))
             }
-            Question::Related(related) => Ok(self.related(related, &visible).await?),
+            Question::Related(related) => Ok(self.related(related, visible).await?),
             Question::ThreatRank { event } => {
-                let data = self.threatrank(*event, now, &visible).await?;
+                let data = self.threatrank(*event, now, visible).await?;
                 data.map(|data| Page::only(QueryType::ThreatRank, data))
                     .ok_or_else(|| "field _hash: there is no such event".to_owned())
             }
         })
+    }
+
+    fn known(&self) -> MutexGuard<'_, LruCache<String, Visible>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

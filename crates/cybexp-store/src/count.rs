@@ -22,21 +22,6 @@ const DIRECT: i64 = 2_000;
 const TRIES: usize = 10;
 
 impl Archive {
-    /// Whether these conditions are about a hub whose timeline is known.
-    pub fn knows(&self, of: &Conditions) -> bool {
-        let nobody = Visible(vec![]);
-        let wanted = Wanted::of(of, &nobody);
-        wanted.is_some_and(|wanted| self.timelines.has(&wanted.key()))
-    }
-
-    /// The archive for a question that was asked just now: what was written until now is looked for but once.
-    pub async fn as_of_now(&self) -> Result<Self, StoreError> {
-        Ok(Self {
-            timelines: self.timelines.as_of_now(&self.journal).await?,
-            ..self.clone()
-        })
-    }
-
     /// In how many events that `visible` shows; exact.
     pub async fn count(&self, of: &Conditions, visible: &Visible) -> Result<u64, StoreError> {
         match Wanted::of(of, visible) {
@@ -96,13 +81,14 @@ impl Archive {
                 false => wanted.find().count(&self.coll).await,
             };
         }
-        let (sum, partly) = {
+        let whole = async {
             let timeline = self.timelines.of(self, wanted).await?;
-            timeline.sum(&wanted.orgs, &wanted.range)
+            Ok(timeline.sum(&wanted.orgs, &wanted.range))
         };
-        let parts = partly.into_iter().map(|hour| self.count_part(wanted, hour));
-        let parts = try_join_all(parts).await?;
-        Ok(sum + parts.into_iter().sum::<u64>())
+        let parts = hours::cut(&wanted.range).into_iter();
+        let parts = try_join_all(parts.map(|hour| self.count_part(wanted, hour)));
+        let (whole, parts) = futures::try_join!(whole, parts)?;
+        Ok(whole + parts.into_iter().sum::<u64>())
     }
 
     /// How many keys the index has to read to find what is wanted, if they are few; nothing of a hub.

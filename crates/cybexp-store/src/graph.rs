@@ -11,7 +11,7 @@ use crate::find::Find;
 use crate::indexes::{IDENTITY, SESSION_REF};
 
 /// The organisations whose events someone may see.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visible(pub Vec<OrgId>);
 
 /// What related reports need of an event or a session.

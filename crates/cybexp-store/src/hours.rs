@@ -1,5 +1,7 @@
 //! Time cut into hours: how many events of something there were in each. No input, no output.
 
+use std::collections::BTreeSet;
+
 use bson::{Document, doc};
 use tahoe_core::time::TimeRange;
 
@@ -42,7 +44,7 @@ pub(crate) enum Part {
 }
 
 pub(crate) fn part(of: &TimeRange, hour: i64) -> Part {
-    let (begin, end) = (begin(hour), (hour + 1) as f64 * HOUR_S);
+    let (begin, end) = (begin(hour), (hour as f64 + 1.0) * HOUR_S);
     let all_after = of
         .start
         .is_none_or(|start| begin.is_some_and(|begin| start <= begin));
@@ -56,6 +58,13 @@ pub(crate) fn part(of: &TimeRange, hour: i64) -> Part {
         (_, true) => Part::All,
         _ => Part::Some,
     }
+}
+
+/// The hours that the range cuts in two: none but those of its ends.
+pub(crate) fn cut(range: &TimeRange) -> BTreeSet<i64> {
+    let ends = range.start.into_iter().chain(range.end).map(hour_of);
+    ends.filter(|hour| part(range, *hour) == Part::Some)
+        .collect()
 }
 
 /// Hours in runs of neighbours: the first and the last of each.
@@ -113,6 +122,25 @@ mod tests {
             "what was before 1970"
         );
         assert_eq!(part(&range(None, Some(-5.0)), 0), Part::Some);
+    }
+
+    #[test]
+    fn only_hours_at_the_ends_are_cut() {
+        for (start, end) in [
+            (None, None),
+            (Some(7200.0), Some(14_399.9)),
+            (Some(7200.1), Some(14_400.0)),
+            (Some(-5.0), Some(3600.0)),
+            (Some(0.0), None),
+            (None, Some(-5.0)),
+            (Some(8000.0), Some(8000.0)),
+            (Some(9000.0), Some(8000.0)),
+            (Some(1e300), Some(f64::MAX)),
+        ] {
+            let range = range(start, end);
+            let all = (0..9).filter(|hour| part(&range, *hour) == Part::Some);
+            assert_eq!(cut(&range), all.collect(), "{start:?} {end:?}");
+        }
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! Users, and who may see what.
 
-use bson::doc;
+use std::collections::BTreeSet;
+
+use bson::{Document, doc};
+use futures::TryStreamExt;
 use serde::Deserialize;
 use tahoe_core::{Hash, Org, OrgId, Role, User};
 
 use crate::bulk;
 use crate::collection::{Raws, to_document};
 use crate::error::{Doing, StoreError};
-use crate::find::Find;
+use crate::find::{Find, MAX_TIME};
 use crate::graph::Visible;
-use crate::indexes::{self, IDENTITY, IDENTITY_KIND, ORG_ACL, ORG_USER};
+use crate::indexes::{self, IDENTITY, IDENTITY_KIND};
 use crate::server::Server;
 use crate::swap;
 
@@ -21,7 +24,7 @@ pub struct Identity {
 }
 
 /// What someone may see.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
     /// There is no such user.
     UnknownUser,
@@ -30,8 +33,10 @@ pub enum Access {
 }
 
 #[derive(Deserialize)]
-struct HashRow {
-    _hash: String,
+struct AccessRow {
+    #[serde(rename = "_hash")]
+    hash: String,
+    sub_type: String,
 }
 
 impl Identity {
@@ -47,17 +52,20 @@ impl Identity {
     /// What the user of this hash may see: the events of the organisations whose access list holds the user,
     /// or whose users do where they have no such list.
     pub async fn access(&self, userid: &str) -> Result<Access, StoreError> {
-        let (users, listed, member) = futures::try_join!(
-            user(userid).read::<HashRow>(&self.coll),
-            orgs_listing(userid).read::<HashRow>(&self.coll),
-            orgs_with_member(userid).read::<HashRow>(&self.coll),
-        )?;
+        let doing = "reading who may see what";
+        let coll = self.coll.clone_with_type::<AccessRow>();
+        let found = coll.find(access(userid)).max_time(MAX_TIME);
+        let found = found.projection(doc! {"_id": 0, "_hash": 1, "sub_type": 1});
+        let rows = found.await.doing(doing)?;
+        let rows: Vec<AccessRow> = rows.try_collect().await.doing(doing)?;
+        let (orgs, users): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.sub_type == ORG);
         if users.is_empty() {
             return Ok(Access::UnknownUser);
         }
-        let orgs = listed.into_iter().chain(member);
-        let orgs = orgs.filter_map(|row| OrgId::new(&row._hash).ok()).collect();
-        Ok(Access::Orgs(Visible(orgs)))
+        let orgs = orgs.iter().filter_map(|row| OrgId::new(&row.hash).ok());
+        // in one order each time, whichever index found them
+        let orgs = BTreeSet::from_iter(orgs);
+        Ok(Access::Orgs(Visible(orgs.into_iter().collect())))
     }
 
     /// Stores an organisation and its users; what exists stays as it is.
@@ -150,10 +158,15 @@ impl Identity {
 }
 
 const USERS: [&str; 2] = ["cybexp_user", "cybexp_superuser"];
+const ORG: &str = "cybexp_org";
 
-pub(crate) fn user(userid: &str) -> Find {
-    let filter = doc! {"_hash": userid, "sub_type": {"$in": USERS.to_vec()}};
-    Find::new("looking for a user", IDENTITY, filter).project(doc! {"_id": 0, "_hash": 1})
+/// The user, and the organisations whose events the user may see: each part has an index of its own.
+pub(crate) fn access(userid: &str) -> Document {
+    doc! {"$or": [
+        {"_hash": userid, "sub_type": {"$in": USERS.to_vec()}},
+        {"_acl": userid, "sub_type": ORG},
+        {"_usr_ref": userid, "_acl": {"$exists": false}, "sub_type": ORG},
+    ]}
 }
 
 pub(crate) fn users_of(hashes: &[Hash]) -> Find {
@@ -165,14 +178,4 @@ pub(crate) fn users_of(hashes: &[Hash]) -> Find {
 pub(crate) fn users() -> Find {
     let filter = doc! {"itype": "object", "sub_type": {"$in": USERS.to_vec()}};
     Find::new("listing users", IDENTITY_KIND, filter)
-}
-
-pub(crate) fn orgs_listing(userid: &str) -> Find {
-    let filter = doc! {"_acl": userid, "sub_type": "cybexp_org"};
-    Find::new("reading who may see what", ORG_ACL, filter).project(doc! {"_id": 0, "_hash": 1})
-}
-
-pub(crate) fn orgs_with_member(userid: &str) -> Find {
-    let filter = doc! {"_usr_ref": userid, "_acl": {"$exists": false}, "sub_type": "cybexp_org"};
-    Find::new("reading who may see what", ORG_USER, filter).project(doc! {"_id": 0, "_hash": 1})
 }

@@ -4,7 +4,7 @@
 //! written by [`Archive::write_graph`] before it was asked for. What is changed by hand is seen when a timeline is made
 //! anew, after [`MAX_AGE`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,11 +32,7 @@ const MAX_RUNS: usize = 8;
 
 /// All timelines of an archive; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Timelines {
-    shared: Arc<Inner>,
-    /// The look at the journal that suffices; none: one that is yet to come.
-    look: Option<u64>,
-}
+pub(crate) struct Timelines(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -88,7 +84,7 @@ pub(crate) struct Timeline {
 impl Timelines {
     /// Whether there is one: then it is a hub.
     pub(crate) fn has(&self, key: &Key) -> bool {
-        lock(&self.shared.kept).timelines.contains_key(key)
+        lock(&self.0.kept).timelines.contains_key(key)
     }
 
     /// The timeline of what is wanted, whatever the range, as it is now.
@@ -97,11 +93,11 @@ impl Timelines {
         archive: &Archive,
         wanted: &Wanted<'_>,
     ) -> Result<OwnedMutexGuard<Timeline>, StoreError> {
-        self.look(&archive.journal, self.look).await?;
+        self.look(&archive.journal).await?;
         let key = wanted.key();
         // one makes it, the others wait
         let mut timeline = self.slot(&key).lock_owned().await;
-        let (now, dirty) = lock(&self.shared.changes).since(timeline.at);
+        let (now, dirty) = lock(&self.0.changes).since(timeline.at);
         let old = timeline.made.is_some_and(|made| made.elapsed() > MAX_AGE);
         let dirty = match dirty {
             Some(dirty) if !old => dirty,
@@ -137,7 +133,7 @@ impl Timelines {
         }
         timeline.made.get_or_insert_with(Instant::now);
         timeline.at = now;
-        lock(&self.shared.kept).weigh(&key, timeline.bytes());
+        lock(&self.0.kept).weigh(&key, timeline.bytes());
         Ok(timeline)
     }
 
@@ -147,8 +143,8 @@ impl Timelines {
         journal: &Raws,
         range: &TimeRange,
     ) -> Result<(u64, u64), StoreError> {
-        self.look(journal, None).await?;
-        let changes = lock(&self.shared.changes);
+        self.look(journal).await?;
+        let changes = lock(&self.0.changes);
         let within = changes
             .hours
             .iter()
@@ -159,27 +155,14 @@ impl Timelines {
         ))
     }
 
-    /// The same, for whom what was written until now suffices.
-    pub(crate) async fn as_of_now(&self, journal: &Raws) -> Result<Self, StoreError> {
-        let look = self.look(journal, None).await?;
-        Ok(Self {
-            shared: Arc::clone(&self.shared),
-            look: Some(look),
-        })
-    }
-
-    /// Learns what was written until now, or until the look that suffices, and says which it was. A look that began after
-    /// it was asked for serves all who wait.
-    async fn look(&self, journal: &Raws, enough: Option<u64>) -> Result<u64, StoreError> {
-        let ticket = match enough {
-            Some(ticket) => ticket,
-            None => self.shared.asked.fetch_add(1, Ordering::SeqCst) + 1,
-        };
-        let mut followed = self.shared.journal.lock().await;
+    /// Learns what was written until now. A look that began after it was asked for serves all who wait.
+    async fn look(&self, journal: &Raws) -> Result<(), StoreError> {
+        let ticket = self.0.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut followed = self.0.journal.lock().await;
         if followed.answered >= ticket {
-            return Ok(ticket);
+            return Ok(());
         }
-        let answers = self.shared.asked.load(Ordering::SeqCst);
+        let answers = self.0.asked.load(Ordering::SeqCst);
         if followed.at.is_some_and(|at| at.elapsed() > MAX_SILENCE) {
             followed.seen = Seen::default();
         }
@@ -187,7 +170,7 @@ impl Timelines {
         // half a look would not be noticed by the next one
         let mut seen = std::mem::take(&mut followed.seen);
         let news = seen.look(journal).await;
-        let mut changes = lock(&self.shared.changes);
+        let mut changes = lock(&self.0.changes);
         match news {
             Ok(news) => {
                 changes.add(news);
@@ -200,11 +183,11 @@ impl Timelines {
         }
         followed.at = Some(began);
         followed.answered = answers;
-        Ok(ticket)
+        Ok(())
     }
 
     fn slot(&self, key: &Key) -> Arc<AsyncMutex<Timeline>> {
-        let mut kept = lock(&self.shared.kept);
+        let mut kept = lock(&self.0.kept);
         kept.uses += 1;
         let uses = kept.uses;
         let slot = kept.timelines.entry(key.clone()).or_default();
@@ -286,19 +269,11 @@ impl Timeline {
             .collect()
     }
 
-    /// How many events are in hours that lie wholly in the range, and the hours that do so in part.
-    pub(crate) fn sum(&self, orgs: &[&str], range: &TimeRange) -> (u64, BTreeSet<i64>) {
-        let (mut sum, mut partly) = (0, BTreeSet::new());
-        for hours in orgs.iter().filter_map(|org| self.orgs.get(*org)) {
-            for (&hour, n) in hours {
-                match hours::part(range, hour) {
-                    Part::All => sum += n,
-                    Part::Some => drop(partly.insert(hour)),
-                    Part::None => {}
-                }
-            }
-        }
-        (sum, partly)
+    /// How many events are in hours that lie wholly in the range.
+    pub(crate) fn sum(&self, orgs: &[&str], range: &TimeRange) -> u64 {
+        let hours = orgs.iter().filter_map(|org| self.orgs.get(*org)).flatten();
+        let whole = hours.filter(|(hour, _)| hours::part(range, **hour) == Part::All);
+        whole.map(|(_, n)| n).sum()
     }
 
     fn replace(&mut self, (first, last): (i64, i64), counts: HashMap<String, BTreeMap<i64, u64>>) {

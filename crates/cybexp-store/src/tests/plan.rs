@@ -29,6 +29,11 @@ impl Plan {
         Self::of(coll, command).await
     }
 
+    /// Of a query whose indexes the server chooses.
+    pub(super) async fn chosen(coll: &Raws, filter: Document) -> Self {
+        Self::of(coll, doc! {"find": coll.name(), "filter": filter}).await
+    }
+
     /// As the driver's `count_documents` sends it.
     pub(super) async fn count(coll: &Raws, find: &Find) -> Self {
         let group = doc! {"$group": {"_id": 1, "n": {"$sum": 1}}};
