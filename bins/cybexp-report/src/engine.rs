@@ -9,12 +9,14 @@ use lru::LruCache;
 use serde_json::{Value, json};
 use tahoe_core::question::{QueryType, Question};
 
+use crate::kinds::Kinds;
 use crate::neighbourhood::Limits;
 
 /// What answers are made of.
 #[derive(Debug, Clone)]
 pub struct Engine {
     pub(crate) archive: Archive,
+    pub(crate) kinds: Kinds,
     identity: Identity,
     pub(crate) limits: Limits,
     /// What users could see when they asked before. An answer is begun with it while that is looked up anew, and holds only
@@ -58,6 +60,7 @@ impl Engine {
     pub fn new(archive: Archive, identity: Identity, budget: Duration) -> Self {
         Self {
             archive,
+            kinds: Kinds::new(),
             identity,
             limits: Limits::new(budget),
             known: Arc::new(Mutex::new(LruCache::new(KNOWN))),

@@ -7,6 +7,7 @@ mod answer;
 mod callback;
 mod engine;
 mod graph;
+mod kinds;
 mod neighbourhood;
 mod question;
 mod related;

@@ -1,9 +1,10 @@
 //! The graph around an event, read as far as the paths of its rank go, and as far as its time goes.
 //!
 //! Level by level from the target, in batches: the attributes of the events of a level, then the events of those
-//! attributes, which are the next level. Of hubs some events are drawn by chance. What time and limits leave unread is a
-//! gap of the graph. The effect of both on the rank is bounded.
+//! attributes, which are the next level. Hubs, and what time and limits leave unread, are gaps of the graph; what is
+//! behind these is found out by walks, for which the rest of the time is.
 
+mod sampling;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,9 @@ use serde_json::{Value, json};
 use tahoe_core::Hash;
 
 use crate::Engine;
-use crate::threatrank::{Event, Graph, HOPS, Rank, STEPS};
+use crate::kinds::Kinds;
+use crate::threatrank::{Event, Gaps, Graph, HOPS, Rank, STEPS};
+use sampling::Draws;
 
 /// How much is read for a rank.
 #[derive(Debug, Clone, Copy)]
@@ -24,14 +27,14 @@ pub(crate) struct Limits {
     pub(crate) time: Duration,
     /// An attribute of more events is a hub.
     pub(crate) hub: usize,
-    /// Events that are drawn of a hub, by its hops from the target.
-    pub(crate) draws: [usize; HOPS],
     /// Events of attributes that are listed; an event counts once for each attribute.
     pub(crate) edges: usize,
     /// Events whose attributes are read.
     pub(crate) events: usize,
     /// About as many `_ref`s of events are read.
     pub(crate) refs: usize,
+    /// Walks through the gaps.
+    pub(crate) walks: usize,
 }
 
 impl Limits {
@@ -39,10 +42,10 @@ impl Limits {
         Self {
             time,
             hub: 2_000,
-            draws: [1_000, 100, 20],
             edges: 200_000,
             events: 10_000,
             refs: 500_000,
+            walks: 10_000,
         }
     }
 }
@@ -50,8 +53,12 @@ impl Limits {
 /// Events whose attributes are read at once, and attributes whose events are: between batches the clock is looked at.
 const EVENTS_AT_ONCE: usize = 250;
 const ATTRIBUTES_AT_ONCE: usize = 50;
-/// Of the time, the share that is for reading; the rest is for the search.
+/// Until when the graph is read, in shares of the time; the rest is for the search.
 const READING: f64 = 0.7;
+/// The same where there are gaps, so that it will not be exact anyway; then comes the search, then the walks.
+const READING_WITH_GAPS: f64 = 0.25;
+const SEARCH_WITH_GAPS: f64 = 0.4;
+const WALKS: f64 = 0.95;
 /// Attributes that a report names.
 const NAMED: usize = 20;
 
@@ -67,17 +74,24 @@ impl Engine {
         let Some(target) = self.archive.event_time(event, visible).await? else {
             return Ok(None);
         };
-        let time = self.limits.time;
-        let until = began + time.mul_f64(READING);
-        let mut around = Neighbourhood::new(&self.archive, visible, now, self.limits, until);
+        let mut around = Neighbourhood::new(self, visible, now, began);
         // the rank of a malicious event does not depend on others
         if target.malicious {
             around.number(target);
         } else {
             around.read(target).await?;
         }
-        let until = Some(began + time);
-        let rank = tokio::task::block_in_place(|| around.graph.rank(STEPS, until));
+        let gaps = Gaps::of(&around.graph);
+        let until = match gaps.mass() > 0.0 {
+            true => around.after(SEARCH_WITH_GAPS),
+            false => around.after(1.0),
+        };
+        let rank = || around.graph.rank(STEPS, Some(until));
+        let mut rank = tokio::task::block_in_place(rank);
+        if gaps.mass() > 0.0 {
+            let walked = around.walk(&gaps).await?;
+            rank.add(&gaps, &walked);
+        }
         let contributors = self.contributors(&rank, &around.names).await?;
         Ok(Some(json!({
             "score": rank.score,
@@ -112,38 +126,44 @@ impl Engine {
 /// What is read so far.
 struct Neighbourhood<'a> {
     archive: &'a Archive,
+    kinds: &'a Kinds,
     visible: &'a Visible,
     now: f64,
     graph: Graph,
     /// Of the graph's attributes.
     names: Vec<Hash>,
+    /// Of the graph's events; the first is the target.
+    hashes: Vec<Hash>,
     /// Numbers of the graph's events.
     events: HashMap<Hash, usize>,
     /// Numbers of the graph's attributes; none for objects.
     nodes: HashMap<Hash, Option<usize>>,
+    /// Of attributes that are hubs to walks.
+    draws: HashMap<usize, Draws>,
     /// What is left of them.
     limits: Limits,
+    began: Instant,
+    /// When reading ends.
     until: Instant,
 }
 
 impl<'a> Neighbourhood<'a> {
-    fn new(
-        archive: &'a Archive,
-        visible: &'a Visible,
-        now: f64,
-        limits: Limits,
-        until: Instant,
-    ) -> Self {
+    fn new(engine: &'a Engine, visible: &'a Visible, now: f64, began: Instant) -> Self {
+        let limits = engine.limits;
         Self {
-            archive,
+            archive: &engine.archive,
+            kinds: &engine.kinds,
             visible,
             now,
             graph: Graph::default(),
             names: Vec::new(),
+            hashes: Vec::new(),
             events: HashMap::new(),
             nodes: HashMap::new(),
+            draws: HashMap::new(),
             limits,
-            until,
+            began,
+            until: began + limits.time.mul_f64(READING),
         }
     }
 
@@ -152,7 +172,7 @@ impl<'a> Neighbourhood<'a> {
         let mut level = vec![target];
         for hops in 1..=HOPS {
             let attributes = self.read_attributes(level).await?;
-            level = self.read_events(attributes, hops).await?;
+            level = self.read_events(attributes).await?;
             if hops == HOPS {
                 // what is this far away can only begin a path
                 level.retain(|event| event.malicious);
@@ -166,10 +186,12 @@ impl<'a> Neighbourhood<'a> {
     /// The event's number in the graph, and whether it is new there.
     fn number(&mut self, event: EventTime) -> (usize, bool) {
         let next = self.graph.events.len();
-        let number = *self.events.entry(event.hash).or_insert(next);
+        let hash = event.hash;
+        let number = *self.events.entry(hash).or_insert(next);
         if number == next {
             let event = Event::new(event.timestamp, event.malicious, self.now);
             self.graph.events.push(event);
+            self.hashes.push(hash);
         }
         (number, number == next)
     }
@@ -191,43 +213,48 @@ impl<'a> Neighbourhood<'a> {
             // without the target's own attributes there is no bound
             let is_target = self.names.is_empty();
             if !is_target && (self.limits.refs == 0 || self.is_late()) {
+                self.until = self.until.min(self.after(READING_WITH_GAPS));
                 break;
             }
             let part: Vec<Hash> = part.iter().map(|event| event.hash).collect();
-            let rows = self.archive.visible_events(&part, self.visible).await?;
-            let refs = rows.iter().map(|row| row.refs.len()).sum();
+            let refs = self.open(&part, &mut fresh).await?;
             self.limits.refs = self.limits.refs.saturating_sub(refs);
-            let unknown: BTreeSet<Hash> = rows
-                .iter()
-                .flat_map(|row| &row.refs)
-                .filter(|hash| !self.nodes.contains_key(hash))
-                .copied()
-                .collect();
-            let unknown = Vec::from_iter(unknown);
-            self.nodes.extend(unknown.iter().map(|hash| (*hash, None)));
-            for attribute in self.archive.attributes_among(&unknown).await? {
-                self.nodes.insert(attribute, Some(self.names.len()));
-                self.names.push(attribute);
-                self.graph.attributes.push(None);
-                fresh.push(attribute);
-            }
-            for row in rows {
-                let attributes = row.refs.iter().filter_map(|hash| self.nodes[hash]);
-                let attributes = BTreeSet::from_iter(attributes);
-                let event = &mut self.graph.events[self.events[&row.hash]];
-                event.attributes = Some(attributes.into_iter().collect());
-            }
         }
         Ok(fresh)
     }
 
-    /// Reads which events refer to these attributes, as far as there is room; gives the events not seen before. Of hubs
-    /// some are drawn.
-    async fn read_events(
-        &mut self,
-        attributes: Vec<Hash>,
-        hops: usize,
-    ) -> Result<Vec<EventTime>, StoreError> {
+    /// Reads which attributes these events have, and notes those that were not seen before; gives how many `_ref`s that
+    /// were.
+    async fn open(&mut self, events: &[Hash], fresh: &mut Vec<Hash>) -> Result<usize, StoreError> {
+        let rows = self.archive.event_refs(events, self.visible).await?;
+        let unknown: BTreeSet<Hash> = rows
+            .iter()
+            .flat_map(|row| &row.refs)
+            .filter(|hash| !self.nodes.contains_key(hash))
+            .copied()
+            .collect();
+        for (hash, is_attribute) in self.kinds.of(self.archive, unknown).await? {
+            let number = is_attribute.then_some(self.names.len());
+            self.nodes.insert(hash, number);
+            if is_attribute {
+                self.names.push(hash);
+                self.graph.attributes.push(None);
+                fresh.push(hash);
+            }
+        }
+        for row in &rows {
+            let nodes = row.refs.iter().filter_map(|hash| self.nodes.get(hash));
+            let attributes = nodes.filter_map(|number| *number);
+            let attributes = BTreeSet::from_iter(attributes);
+            let event = &mut self.graph.events[self.events[&row.hash]];
+            event.attributes = Some(attributes.into_iter().collect());
+        }
+        Ok(rows.iter().map(|row| row.refs.len()).sum())
+    }
+
+    /// Reads which events refer to these attributes, as far as there is room and they are no hubs; gives the events not
+    /// seen before.
+    async fn read_events(&mut self, attributes: Vec<Hash>) -> Result<Vec<EventTime>, StoreError> {
         let mut fresh = Vec::new();
         for part in attributes.chunks(ATTRIBUTES_AT_ONCE) {
             if self.is_late() {
@@ -238,20 +265,11 @@ impl<'a> Neighbourhood<'a> {
                 .archive
                 .events_of_attributes(part, self.visible, hub, room);
             let listed = listed.await?;
-            let hubs = listed.iter().filter(|row| row.events.is_none());
-            let hubs: Vec<Hash> = hubs.map(|row| row.hash).collect();
+            let whole = listed.len() == part.len();
+            if !whole || listed.iter().any(|row| row.events.is_none()) {
+                self.until = self.until.min(self.after(READING_WITH_GAPS));
+            }
             self.add(listed, &mut fresh);
-            if hubs.is_empty() || self.is_late() {
-                continue;
-            }
-            let draws = self.limits.draws[hops - 1].min(self.limits.edges);
-            let drawn = self.archive.draw_events(&hubs, self.visible, draws).await?;
-            for row in &drawn {
-                if let Some(&Some(attribute)) = self.nodes.get(&row.hash) {
-                    self.graph.sampled.insert(attribute);
-                }
-            }
-            self.add(drawn, &mut fresh);
         }
         Ok(fresh)
     }
@@ -276,5 +294,10 @@ impl<'a> Neighbourhood<'a> {
 
     fn is_late(&self) -> bool {
         Instant::now() >= self.until
+    }
+
+    /// When so much of the time is over.
+    fn after(&self, share: f64) -> Instant {
+        self.began + self.limits.time.mul_f64(share)
     }
 }

@@ -8,36 +8,30 @@
 //! # What a graph with gaps tells
 //!
 //! Read from the target on, a path is a random walk: 1 / L is the chance to go from an attribute to this one of its
-//! events, or from an event to this one of its attributes. Let R(k, e) be the sum over what leads to event e in
-//! exactly k hops, e itself excluded. Then **w · R(k, e) ≤ 0.998^d ≤ 1** with w = 0.998^d / L of e. For k = 0, R is 1
-//! or 0, and L ≥ 1. For k > 0, R(k, e) is at most the sum over the L attributes of e of the mean over that
-//! attribute's events e' of w' · R(k − 1, e'), and such a mean is at most 1; so R(k, e) ≤ L.
+//! events, or from an event to this one of its attributes. A malicious event of L attributes ends a path, which counts
+//! 0.998^d / L, and passes others on to its L − 1 other attributes. So all that leads through an attribute, over any
+//! number of hops, comes to a mean over its events of at most 1 / L + (L − 1) / L = 1, and what leads through an event to
+//! at most its 0.998^d.
 //!
-//! Hence what is missing behind an attribute whose events are not known is at most 1 for each number of hops, and
-//! behind an event whose attributes are not known at most 0.998^d, times what stands before it on the path. Summed
-//! over all walks that lead there, which are no fewer than the simple paths, this is [`Rank::error_bound`].
-//!
-//! # What a sample tells
-//!
-//! Of an attribute with very many events some are drawn by chance, all events alike, and stand for the rest: a mean over
-//! all of them becomes one over the sample. What it is the mean of lies between 0 and 1, so by Hoeffding's inequality,
-//! which holds for draws without replacement, too, the two means of n draws differ by more than ε = √(Λ / 2n) with a
-//! chance of at most 2·e^−Λ. There is one such mean for each way that leads from the target to the attribute. With
-//! Λ = [`CERTAINTY`] a hundred million of them are all within ε but for one case in a million. The error adds to that of
-//! the events in the sample, and with these to the bound; the difference of two means of this kind is never above 1.
+//! Hence what is missing behind an attribute whose events are not known is at most 1, and behind an event whose
+//! attributes are not known at most 0.998^d, times what stands before it on the path. The sum of that over all walks that
+//! lead to a gap, which are no fewer than the simple paths, is [`Gaps::mass`]. How much of it is really there is found
+//! out by [`Walk`]s through the gaps.
+
+mod interval;
+mod walks;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::time::Instant;
+
+pub(crate) use walks::{Gaps, Walk, Walked};
 
 /// The longest path, in hops.
 pub(crate) const HOPS: usize = 3;
 /// Steps of the search for paths: well below a second.
 pub(crate) const STEPS: u64 = 20_000_000;
-/// ln(2 · 10⁸ · 10⁶): see above.
-const CERTAINTY: f64 = 32.93;
 /// Steps between two looks at the clock.
 const UNTIMED: u64 = 4096;
 /// What is left of an event after a day.
@@ -50,15 +44,13 @@ pub(crate) struct Graph {
     pub(crate) events: Vec<Event>,
     /// The events of each attribute, sorted; none where they were not read.
     pub(crate) attributes: Vec<Option<Vec<usize>>>,
-    /// Attributes of which only some events are known, drawn by chance.
-    pub(crate) sampled: BTreeSet<usize>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
     /// 0.998^d.
     decay: f64,
-    malicious: bool,
+    pub(crate) malicious: bool,
     /// Sorted; none where they were not read.
     pub(crate) attributes: Option<Vec<usize>>,
 }
@@ -66,12 +58,11 @@ pub(crate) struct Event {
 /// The answer.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Rank {
-    /// From the paths that were found. The true score differs from it by [`Rank::error_bound`] at most, and where nothing
-    /// was sampled is not above it.
+    /// The true score differs from it by [`Rank::error_bound`] at most.
     pub(crate) score: f64,
     /// How many were found.
     pub(crate) paths: u64,
-    /// What the paths not found add at most, and what samples may err by; 0: the score is exact.
+    /// What the paths not found may change; 0: the score is exact.
     pub(crate) error_bound: f64,
     /// For each attribute the share of the score that came through it. Each path counts for all its attributes.
     pub(crate) contributions: Vec<f64>,
@@ -102,7 +93,7 @@ impl Graph {
         events.is_some_and(|events| events.binary_search(&event).is_ok())
     }
 
-    /// The target's rank, from at most so many steps of search that end at `until`.
+    /// The target's rank by the paths without gaps, from at most so many steps of search that end at `until`.
     pub(crate) fn rank(&self, steps: u64, until: Option<Instant>) -> Rank {
         let mut rank = Rank {
             score: 0.0,
@@ -116,16 +107,8 @@ impl Graph {
         }
         let malicious = |event: &Event| f64::from(event.malicious);
         let mut reach = vec![self.events.iter().map(malicious).collect::<Vec<f64>>()];
-        let mut lost = vec![0.0; self.events.len()];
         for hops in 1..=HOPS {
-            reach.push(self.walk(&reach[hops - 1], |_| 0.0, false));
-            // a path begins at a malicious event
-            let unread = |event: &Event| match event.malicious || hops > 1 {
-                true => event.decay,
-                false => 0.0,
-            };
-            lost = self.walk(&lost, unread, true);
-            rank.error_bound += lost[0];
+            reach.push(self.walk(&reach[hops - 1]));
         }
         let malicious = self.attributes.iter().map(|events| {
             let events = events.iter().flatten().map(|&event| &self.events[event]);
@@ -152,32 +135,16 @@ impl Graph {
     }
 
     /// For each event the sum over its attributes of the mean over their events, the target excluded, of
-    /// w · `before`; where an event has gaps, of what is given for it. With what may be missing, if it is `errors` that
-    /// are summed up.
-    fn walk(&self, before: &[f64], unread_event: impl Fn(&Event) -> f64, errors: bool) -> Vec<f64> {
+    /// w · `before`, as far as there are no gaps.
+    fn walk(&self, before: &[f64]) -> Vec<f64> {
         let values = self.events.iter().zip(before);
         let mut values: Vec<f64> = values
-            .map(|(event, before)| match event.weight() {
-                Some(weight) => weight * before,
-                None => unread_event(event),
-            })
+            .map(|(event, before)| event.weight().map_or(0.0, |weight| weight * before))
             .collect();
         values[0] = 0.0;
-        let mean = |events: &Vec<usize>| {
-            let sum: f64 = events.iter().map(|&event| values[event]).sum();
-            sum / events.len().max(1) as f64
-        };
-        let unread = if errors { 1.0 } else { 0.0 };
-        let through = self.attributes.iter().enumerate();
-        let through: Vec<f64> = through
-            .map(|(attribute, events)| match events {
-                None => unread,
-                Some(events) if errors && self.sampled.contains(&attribute) => {
-                    (mean(events) + sampling_error(events.len())).min(1.0)
-                }
-                Some(events) => mean(events),
-            })
-            .collect();
+        let mean =
+            |events: &Option<Vec<usize>>| mean(events.as_deref().unwrap_or_default(), &values);
+        let through: Vec<f64> = self.attributes.iter().map(mean).collect();
         let sum = |event: &Event| {
             let attributes = event.attributes.iter().flatten();
             attributes.map(|&attribute| through[attribute]).sum()
@@ -186,9 +153,10 @@ impl Graph {
     }
 }
 
-/// How far the mean over so many draws may be from that over all.
-fn sampling_error(draws: usize) -> f64 {
-    (CERTAINTY / (2.0 * draws.max(1) as f64)).sqrt()
+/// The mean of these events' values.
+fn mean(events: &[usize], values: &[f64]) -> f64 {
+    let sum: f64 = events.iter().map(|&event| values[event]).sum();
+    sum / events.len().max(1) as f64
 }
 
 /// The search for paths, from the target backwards.

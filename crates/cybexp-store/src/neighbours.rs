@@ -4,7 +4,7 @@
 //! depended on the others would tell of them.
 
 use bson::{Document, RawDocumentBuf, doc};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 use mongodb::options::Hint;
 use serde::Deserialize;
 use tahoe_core::{Hash, OrgId};
@@ -13,7 +13,7 @@ use crate::archive::{ASK, Archive};
 use crate::error::{Doing, StoreError};
 use crate::find::{Find, MAX_TIME};
 use crate::graph::{Visible, hex};
-use crate::indexes::{EVENT_SAMPLE, IDENTITY, SAMPLED};
+use crate::indexes::{IDENTITY, SAMPLED};
 
 /// When an event happened, and whether it was an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -37,12 +37,31 @@ pub struct AttributeEvents {
     pub events: Option<Vec<EventTime>>,
 }
 
-/// Finds under way at once.
-const READERS: usize = 4;
+/// An attribute or object.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct NodeKind {
+    /// Identity.
+    #[serde(rename = "_hash")]
+    pub hash: Hash,
+    /// Whether it is an attribute.
+    pub is_attribute: bool,
+}
+
+/// An event and all that it refers to.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct EventRefs {
+    /// Identity.
+    #[serde(rename = "_hash")]
+    pub hash: Hash,
+    /// All descendants.
+    #[serde(rename = "_ref")]
+    pub refs: Vec<Hash>,
+}
 
 const RANKED: &str = "reading an event";
-const ATTRIBUTES: &str = "reading what is an attribute";
+const KINDS: &str = "reading what is an attribute";
 const EVENTS: &str = "reading the events of attributes";
+const REFS: &str = "reading the attributes of events";
 
 impl Archive {
     /// An event, if `visible` shows it.
@@ -55,14 +74,9 @@ impl Archive {
         Ok(found.pop())
     }
 
-    /// Those of these hashes that are of attributes.
-    pub async fn attributes_among(&self, hashes: &[Hash]) -> Result<Vec<Hash>, StoreError> {
-        #[derive(Deserialize)]
-        struct Row {
-            _hash: Hash,
-        }
-        let rows: Vec<Row> = self.in_parts(hashes, attributes_among).await?;
-        Ok(rows.into_iter().map(|row| row._hash).collect())
+    /// Which of these hashes are of attributes, and which of objects.
+    pub async fn kinds(&self, hashes: &[Hash]) -> Result<Vec<NodeKind>, StoreError> {
+        self.in_parts(hashes, kinds).await
     }
 
     /// The events of these attributes, where they are not more than `most`, by the attributes' hashes. It ends once
@@ -100,23 +114,36 @@ impl Archive {
 }
 
 impl Archive {
-    /// Some events of each of these hubs, drawn by chance, all its events alike, and the same each time: those of the
-    /// smallest hashes, of the sixteenth of all events that is kept in order of these.
+    /// What the events of these hashes refer to.
+    pub async fn event_refs(
+        &self,
+        events: &[Hash],
+        visible: &Visible,
+    ) -> Result<Vec<EventRefs>, StoreError> {
+        self.in_parts(events, |part| event_refs(part, visible))
+            .await
+    }
+
+    /// Some events of each of these hubs, all its events alike: those whose hashes come next from somewhere on, of the
+    /// sixteenth of all events that is kept in order of these. Who asks for more is given the same ones first; fewer than
+    /// were asked for are all there are from there on.
     pub async fn draw_events(
         &self,
         hubs: &[Hash],
         visible: &Visible,
+        from: Hash,
         draws: usize,
     ) -> Result<Vec<AttributeEvents>, StoreError> {
-        let draw = async |hub: &Hash| {
-            let events = drawn(*hub, visible, draws).read(&self.coll).await?;
-            let events = Some(events);
-            Ok(AttributeEvents { hash: *hub, events })
-        };
-        let mut reads = stream::iter(hubs.iter().map(draw)).buffered(READERS);
         let mut all = Vec::with_capacity(hubs.len());
-        while let Some(row) = reads.try_next().await? {
-            all.push(row);
+        for part in hubs.chunks(ASK) {
+            let pipeline = drawn(part, self.coll.name(), visible, from, draws);
+            let cursor = self.coll.aggregate(pipeline);
+            let cursor = cursor
+                .hint(Hint::Name(IDENTITY.to_owned()))
+                .max_time(MAX_TIME)
+                .with_type::<AttributeEvents>();
+            let rows = cursor.await.doing(EVENTS)?;
+            all.extend(rows.try_collect::<Vec<_>>().await.doing(EVENTS)?);
         }
         Ok(all)
     }
@@ -138,19 +165,44 @@ pub(crate) fn event_time(event: Hash, visible: &Visible) -> Find {
     Find::new(RANKED, IDENTITY, filter).project(time())
 }
 
-pub(crate) fn attributes_among(hashes: &[Hash]) -> Find {
-    let filter = doc! {"_hash": {"$in": hex(hashes)}, "orgid": null, "itype": "attribute"};
-    Find::new(ATTRIBUTES, IDENTITY, filter).project(doc! {"_id": 0, "_hash": 1})
+pub(crate) fn kinds(hashes: &[Hash]) -> Find {
+    let filter = doc! {
+        "_hash": {"$in": hex(hashes)}, "orgid": null, "itype": {"$in": ["attribute", "object"]},
+    };
+    let is_attribute = doc! {"$eq": ["$itype", "attribute"]};
+    Find::new(KINDS, IDENTITY, filter)
+        .project(doc! {"_id": 0, "_hash": 1, "is_attribute": is_attribute})
 }
 
-pub(crate) fn drawn(hub: Hash, visible: &Visible, draws: usize) -> Find {
+pub(crate) fn event_refs(events: &[Hash], visible: &Visible) -> Find {
     let filter = doc! {
-        "_ref": hub.to_string(), "orgid": {"$in": orgs(visible)}, "_hash": {"$lt": SAMPLED}, "itype": "event",
+        "_hash": {"$in": hex(events)}, "orgid": {"$in": orgs(visible)}, "itype": "event",
     };
-    Find::new(EVENTS, EVENT_SAMPLE, filter)
-        .project(time())
-        .sort(doc! {"_hash": 1})
-        .limit(draws.max(1) as i64)
+    Find::new(REFS, IDENTITY, filter).project(doc! {"_id": 0, "_hash": 1, "_ref": 1})
+}
+
+/// The same place among the hashes of the sample, and in its first half, so that enough come after it.
+fn within_sample(place: Hash) -> String {
+    let [first, ..] = place.as_bytes();
+    format!("0{:x}{}", first >> 5, &place.to_string()[2..])
+}
+
+/// One look into the sample for each hub, all in one round trip.
+pub(crate) fn drawn(
+    hubs: &[Hash],
+    coll: &str,
+    visible: &Visible,
+    from: Hash,
+    draws: usize,
+) -> Vec<Document> {
+    let hashes = doc! {"$gte": within_sample(from), "$lt": SAMPLED};
+    let events = vec![
+        doc! {"$match": {"itype": "event", "orgid": {"$in": orgs(visible)}, "_hash": hashes}},
+        doc! {"$sort": {"_hash": 1}},
+        doc! {"$limit": draws.max(1) as i64},
+        doc! {"$project": time()},
+    ];
+    [attributes(hubs), vec![events_among(coll, events)]].concat()
 }
 
 /// One look into the index of events for each attribute, all in one round trip: a `find` by all the attributes
@@ -161,20 +213,33 @@ pub(crate) fn events_of_attributes(
     visible: &Visible,
     most: usize,
 ) -> Vec<Document> {
-    let own = doc! {"_hash": {"$in": hex(attributes)}, "orgid": null, "itype": "attribute"};
     let events = vec![
         doc! {"$match": {"itype": "event", "orgid": {"$in": orgs(visible)}}},
         doc! {"$limit": most as i64 + 1},
         doc! {"$project": time()},
     ];
     let too_many = doc! {"$gt": [{"$size": "$events"}, most as i64]};
+    let set = doc! {"$set": {"events": {"$cond": [too_many, null, "$events"]}}};
+    [
+        self::attributes(attributes),
+        vec![events_among(coll, events), set],
+    ]
+    .concat()
+}
+
+/// The hashes of these attributes, in order.
+fn attributes(hashes: &[Hash]) -> Vec<Document> {
+    let own = doc! {"_hash": {"$in": hex(hashes)}, "orgid": null, "itype": "attribute"};
     vec![
         doc! {"$match": own},
         doc! {"$sort": {"_hash": 1}},
         doc! {"$project": {"_id": 0, "_hash": 1}},
-        doc! {"$lookup": {
-            "from": coll, "localField": "_hash", "foreignField": "_ref", "pipeline": events, "as": "events",
-        }},
-        doc! {"$set": {"events": {"$cond": [too_many, null, "$events"]}}},
     ]
+}
+
+/// Looks for events of each attribute.
+fn events_among(coll: &str, pipeline: Vec<Document>) -> Document {
+    doc! {"$lookup": {
+        "from": coll, "localField": "_hash", "foreignField": "_ref", "pipeline": pipeline, "as": "events",
+    }}
 }

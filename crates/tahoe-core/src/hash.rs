@@ -25,6 +25,11 @@ impl Hash {
         Self(sha.finalize().into())
     }
 
+    /// The bytes that it is written by.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     fn write_hex<'b>(&self, buffer: &'b mut [u8; 64]) -> &'b str {
         hex::encode_to_slice(self.0, buffer).expect("64 bytes hold 32 in hex");
         std::str::from_utf8(buffer).expect("hex digits are ASCII")

@@ -44,6 +44,7 @@ async fn the_true_score_is_within_the_bound_however_little_is_read() {
     );
     let all = Limits {
         time: Duration::from_secs(3600),
+        walks: 100,
         ..engine.limits
     };
     let mut rng = StdRng::seed_from_u64(1);
@@ -68,16 +69,8 @@ async fn the_true_score_is_within_the_bound_however_little_is_read() {
             let truth = rank(&engine).await;
             assert_eq!(truth["exact"], json!(true));
             for limits in [
-                Limits {
-                    hub: 5,
-                    draws: [3, 2, 1],
-                    ..all
-                },
-                Limits {
-                    hub: 12,
-                    draws: [8, 4, 2],
-                    ..all
-                },
+                Limits { hub: 5, ..all },
+                Limits { hub: 12, ..all },
                 Limits { edges: 60, ..all },
                 Limits { events: 20, ..all },
                 Limits { refs: 30, ..all },
@@ -103,4 +96,54 @@ async fn the_true_score_is_within_the_bound_however_little_is_read() {
         }
     }
     assert!(inexact * 2 > ranks, "{inexact} of {ranks}");
+}
+
+/// An attribute of so many events that walks draw them, and do not list them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_true_score_is_within_the_bound_where_a_hub_is_drawn_from() {
+    let site = Site::new("hub", json!({})).await;
+    let visible = Visible(vec![OrgId::new(&site.orgid.to_string()).unwrap()]);
+    let mut rng = StdRng::seed_from_u64(2);
+    let port = |n: i64| Attribute::new(SubType::from_static("port"), n).into();
+    let mut batch = GraphBatch::default();
+    let events: Vec<Event> = (0..3_000)
+        .map(|number| {
+            let others = (0..2).map(|_| rng.random_range(1..600));
+            let attributes = std::iter::once(0).chain(others).map(port).collect();
+            let at = Timestamp::new(NOW - f64::from(number) * 3_000.0).unwrap();
+            let orgid = OrgId::new(&site.orgid.to_string()).unwrap();
+            let event = Event::new(SubType::from_static("ssh"), orgid, at, attributes).unwrap();
+            event.with_category(match number % 3 {
+                1 => Category::Malicious,
+                _ => Category::Benign,
+            })
+        })
+        .collect();
+    events
+        .iter()
+        .for_each(|event| drop(batch.add_event(event.clone())));
+    site.archive.write_graph(&batch).await.unwrap();
+    let mut engine = Engine::new(
+        site.archive.clone(),
+        site.identity.clone(),
+        Duration::from_secs(3600),
+    );
+    engine.limits.hub = 3_000;
+    let truth = engine.threatrank(events[0].hash(), NOW, &visible).await;
+    let truth = truth.unwrap().unwrap();
+    assert_eq!(truth["exact"], json!(true), "{truth}");
+    // that of its target is a hub, too
+    for hub in [2_000, 3_000] {
+        engine.limits.hub = hub;
+        engine.limits.walks = 1_000;
+        let found = engine.threatrank(events[0].hash(), NOW, &visible).await;
+        let found = found.unwrap().unwrap();
+        assert_eq!(found["exact"], json!(hub >= 3_000), "{found}");
+        let number = |rank: &Value, field: &str| rank[field].as_f64().unwrap();
+        let error = (number(&found, "score") - number(&truth, "score")).abs();
+        let bound = number(&found, "error_bound");
+        assert!(error <= bound + 1e-12, "{found} is not {truth}");
+        assert!(bound < 0.1, "{bound}");
+        assert!(found["contributors"][0]["data"] == json!(0) || found["exact"] == json!(true));
+    }
 }

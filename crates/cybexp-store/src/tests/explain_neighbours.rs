@@ -9,7 +9,7 @@ use super::plan::Plan;
 use super::{fill, hash, server};
 use crate::archive::Archive;
 use crate::graph::Visible;
-use crate::indexes::{EVENT_REF, IDENTITY};
+use crate::indexes::{EVENT_REF, EVENT_SAMPLE, IDENTITY};
 use crate::neighbours::{self, EventTime};
 
 /// Visible events of the attribute `popular`; each other attribute is in one of them.
@@ -30,10 +30,11 @@ async fn an_event_is_found_by_its_hash_and_who_may_see_it() {
 async fn attributes_are_told_from_objects_by_hash() {
     let archive = archive().await;
     let hashes: Vec<Hash> = (0..100).map(hash).chain([hash("an object")]).collect();
-    let plan = Plan::find(&archive.coll, &neighbours::attributes_among(&hashes)).await;
-    assert_eq!(plan.returned, 100);
+    let plan = Plan::find(&archive.coll, &neighbours::kinds(&hashes)).await;
+    assert_eq!(plan.returned, 101);
     plan.reads_at_most(2 * 101 + 2, 101);
-    assert_eq!(archive.attributes_among(&hashes).await.unwrap().len(), 100);
+    let kinds = archive.kinds(&hashes).await.unwrap();
+    assert_eq!(kinds.iter().filter(|kind| kind.is_attribute).count(), 100);
 }
 
 /// No more events of an attribute are looked at than wanted, and of those only keys of the index.
@@ -57,25 +58,38 @@ async fn events_of_attributes_are_read_from_the_index_alone() {
 async fn events_are_drawn_from_the_index_alone() {
     let archive = archive().await;
     let popular = hash("popular");
-    let find = neighbours::drawn(popular, &visible("unr"), 20);
-    let plan = Plan::find(&archive.coll, &find).await;
-    assert_eq!(plan.returned, 20);
-    plan.reads_at_most(22, 0);
-
-    let drawn = archive
-        .draw_events(&[popular], &visible("unr"), POPULAR)
-        .await
-        .unwrap();
-    let events = drawn[0].events.as_ref().unwrap();
-    let expected = (0..POPULAR).map(|i| hash(format_args!("unr{i}")));
-    let expected = expected.filter(|hash| hash.to_string().starts_with('0'));
-    let mut expected: Vec<Hash> = expected.collect();
-    expected.sort();
-    assert_eq!(
-        events.iter().map(|event| event.hash).collect::<Vec<_>>(),
-        expected
+    let (from, coll) = (hash("anything"), archive.coll.name());
+    let pipeline = neighbours::drawn(&[popular], coll, &visible("unr"), from, 10);
+    let plan = Plan::lookup(&archive.coll, IDENTITY, pipeline).await;
+    plan.reads_at_most(2 + 12, 1);
+    assert!(
+        plan.stages.contains(&format!("\"{EVENT_SAMPLE}\"")),
+        "{plan:?}"
     );
-    assert!((20..100).contains(&events.len()), "{}", events.len());
+
+    let draw = async |draws| {
+        let orgs = visible("unr");
+        let drawn = archive.draw_events(std::slice::from_ref(&popular), &orgs, from, draws);
+        let events = drawn.await.unwrap().remove(0).events.unwrap();
+        events.iter().map(|event| event.hash).collect::<Vec<_>>()
+    };
+    let all = draw(POPULAR).await;
+    let ours: Vec<Hash> = (0..POPULAR).map(|i| hash(format_args!("unr{i}"))).collect();
+    assert!((10..100).contains(&all.len()), "{}", all.len());
+    assert!(all.is_sorted() && all.iter().all(|hash| ours.contains(hash)));
+    assert!(all.iter().all(|hash| hash.to_string().starts_with('0')));
+    assert_eq!(draw(5).await, all[..5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_attributes_of_events_are_found_by_hash_and_who_may_see_them() {
+    let archive = archive().await;
+    let hashes = ["unr", "other"].map(|org| (0..50).map(move |i| hash(format_args!("{org}{i}"))));
+    let hashes: Vec<Hash> = hashes.into_iter().flatten().collect();
+    let find = neighbours::event_refs(&hashes, &visible("unr"));
+    let plan = Plan::find(&archive.coll, &find).await;
+    assert_eq!(plan.returned, 50);
+    plan.reads_at_most(2 * 100 + 2, 50);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Subcommand;
 use cybexp_report::Engine;
 use cybexp_service::Config;
@@ -38,6 +38,14 @@ pub(crate) struct Args {
     /// How long each question is asked, in seconds
     #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
     seconds: f64,
+    /// Ask only the questions whose names hold this
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    only: String,
     /// Keep the archive in this folder, and take the one that an earlier run left there
     #[arg(long, value_name = "FOLDER", conflicts_with = "configured")]
     data: Option<PathBuf>,
@@ -73,7 +81,13 @@ pub(super) async fn run(
 
 async fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Value> {
     let engine = bench.engine();
-    let cases = questions::cases(args.events);
+    let mut cases = questions::cases(args.events);
+    cases.retain(|case| case.name.contains(&args.only));
+    ensure!(
+        !cases.is_empty(),
+        "no question's name holds {:?}",
+        args.only
+    );
     let mut rows = Vec::new();
     for case in &cases {
         anstream::eprintln!("asking: {}", case.name);
