@@ -149,33 +149,34 @@ impl Neighbourhood<'_> {
         let hubs = uses.iter().filter_map(|(&attribute, &uses)| {
             let draws = self.draws.get(&attribute)?;
             let unlisted = self.graph.attributes[attribute].is_none();
-            (unlisted && short(draws, uses)).then(|| (attribute, draws.used + uses))
+            (unlisted && short(draws, uses)).then(|| (attribute, 2 * (draws.used + uses)))
         });
-        let (hubs, needed): (Vec<usize>, Vec<usize>) = hubs.unzip();
-        let Some(most) = needed.into_iter().max() else {
-            return Ok(());
-        };
-        let hubs: Vec<Hash> = hubs.iter().map(|&hub| self.names[hub]).collect();
-        let draws = DRAWN.max(2 * most);
-        // another place for each target: nobody can choose hashes that are drawn for all
-        let from = Hash::of(&["draws of ", &self.hashes[0].to_string()]);
-        let rows = self
-            .archive
-            .draw_events(&hubs, self.visible, from, draws)
-            .await?;
-        let mut few = Vec::new();
-        for row in rows {
-            let Some(&Some(attribute)) = self.nodes.get(&row.hash) else {
-                continue;
-            };
-            let events = row.events.iter().flatten();
-            let events: Vec<usize> = events.map(|event| self.number(*event).0).collect();
-            if let Some(draws) = self.draws.get_mut(&attribute) {
-                draws.events = events;
-                few.extend(short(draws, uses[&attribute]).then_some(attribute));
+        // of most hubs a few are enough
+        let (few, many): (Vec<_>, Vec<_>) = hubs.partition(|(_, draws)| *draws <= DRAWN);
+        let mut exhausted = Vec::new();
+        for part in [few, many] {
+            let draws = part.iter().map(|(_, draws)| *draws).max();
+            let draws = draws.unwrap_or_default().max(DRAWN);
+            let hubs: Vec<Hash> = part.iter().map(|(hub, _)| self.names[*hub]).collect();
+            // another place for each target: nobody can choose hashes that are drawn for all
+            let from = Hash::of(&["draws of ", &self.hashes[0].to_string()]);
+            let rows = self
+                .archive
+                .draw_events(&hubs, self.visible, from, draws)
+                .await?;
+            for row in rows {
+                let Some(&Some(attribute)) = self.nodes.get(&row.hash) else {
+                    continue;
+                };
+                let events = row.events.iter().flatten();
+                let events: Vec<usize> = events.map(|event| self.number(*event).0).collect();
+                if let Some(draws) = self.draws.get_mut(&attribute) {
+                    draws.events = events;
+                    exhausted.extend(short(draws, uses[&attribute]).then_some(attribute));
+                }
             }
         }
-        self.list(&few, LISTED).await
+        self.list(&exhausted, LISTED).await
     }
 }
 
