@@ -2,7 +2,7 @@
 //!
 //! Each use asks the journal first which hours got events since, and counts these anew. So an answer holds all that was
 //! written by [`Archive::write_graph`] before it was asked for. What is changed by hand is seen when a timeline is made
-//! anew, after [`MAX_AGE`].
+//! anew: after [`MAX_AGE`] this is begun, and nobody waits for it until it is [`OVERDUE`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,14 +25,20 @@ const MAX_BYTES: usize = 64 << 20;
 const HOUR_BYTES: usize = 32;
 /// When a timeline is made anew, for events may have been edited by hand.
 const MAX_AGE: Duration = Duration::from_secs(3600);
+/// How much older one may be that still serves meanwhile.
+const OVERDUE: Duration = Duration::from_secs(3600);
 /// The journal keeps its notes for a day.
 const MAX_SILENCE: Duration = Duration::from_secs(12 * 3600);
 /// So many gaps between changed hours, and they are counted as one with what is between them.
 const MAX_RUNS: usize = 8;
 
 /// All timelines of an archive; cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Timelines(Arc<Inner>);
+#[derive(Debug, Clone)]
+pub(crate) struct Timelines {
+    shared: Arc<Inner>,
+    /// [`MAX_AGE`], but in tests.
+    pub(crate) max_age: Duration,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -79,12 +85,23 @@ pub(crate) struct Timeline {
     /// Of what is known of changes.
     at: u64,
     made: Option<Instant>,
+    /// Whether another one is being made.
+    renewing: bool,
+}
+
+impl Default for Timelines {
+    fn default() -> Self {
+        Self {
+            shared: Arc::default(),
+            max_age: MAX_AGE,
+        }
+    }
 }
 
 impl Timelines {
     /// Whether there is one: then it is a hub.
     pub(crate) fn has(&self, key: &Key) -> bool {
-        lock(&self.0.kept).timelines.contains_key(key)
+        lock(&self.shared.kept).timelines.contains_key(key)
     }
 
     /// The timeline of what is wanted, whatever the range, as it is now.
@@ -96,11 +113,13 @@ impl Timelines {
         self.look(&archive.journal).await?;
         let key = wanted.key();
         // one makes it, the others wait
-        let mut timeline = self.slot(&key).lock_owned().await;
-        let (now, dirty) = lock(&self.0.changes).since(timeline.at);
-        let old = timeline.made.is_some_and(|made| made.elapsed() > MAX_AGE);
+        let slot = self.slot(&key);
+        let mut timeline = Arc::clone(&slot).lock_owned().await;
+        let (now, dirty) = lock(&self.shared.changes).since(timeline.at);
+        let age =
+            |timeline: &Timeline| timeline.made.map(|made| made.elapsed()).unwrap_or_default();
         let dirty = match dirty {
-            Some(dirty) if !old => dirty,
+            Some(dirty) if age(&timeline) <= self.max_age + OVERDUE => dirty,
             _ => {
                 *timeline = Timeline::default();
                 vec![]
@@ -133,7 +152,12 @@ impl Timelines {
         }
         timeline.made.get_or_insert_with(Instant::now);
         timeline.at = now;
-        lock(&self.0.kept).weigh(&key, timeline.bytes());
+        lock(&self.shared.kept).weigh(&key, timeline.bytes());
+        if age(&timeline) > self.max_age && !timeline.renewing {
+            timeline.renewing = true;
+            let orgs = timeline.orgs.keys().cloned().collect();
+            tokio::spawn(renew(archive.clone(), wanted.among(&[]), orgs, now, slot));
+        }
         Ok(timeline)
     }
 
@@ -144,7 +168,7 @@ impl Timelines {
         range: &TimeRange,
     ) -> Result<(u64, u64), StoreError> {
         self.look(journal).await?;
-        let changes = lock(&self.0.changes);
+        let changes = lock(&self.shared.changes);
         let within = changes
             .hours
             .iter()
@@ -157,12 +181,12 @@ impl Timelines {
 
     /// Learns what was written until now. A look that began after it was asked for serves all who wait.
     async fn look(&self, journal: &Raws) -> Result<(), StoreError> {
-        let ticket = self.0.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut followed = self.0.journal.lock().await;
+        let ticket = self.shared.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut followed = self.shared.journal.lock().await;
         if followed.answered >= ticket {
             return Ok(());
         }
-        let answers = self.0.asked.load(Ordering::SeqCst);
+        let answers = self.shared.asked.load(Ordering::SeqCst);
         if followed.at.is_some_and(|at| at.elapsed() > MAX_SILENCE) {
             followed.seen = Seen::default();
         }
@@ -170,7 +194,7 @@ impl Timelines {
         // half a look would not be noticed by the next one
         let mut seen = std::mem::take(&mut followed.seen);
         let news = seen.look(journal).await;
-        let mut changes = lock(&self.0.changes);
+        let mut changes = lock(&self.shared.changes);
         match news {
             Ok(news) => {
                 changes.add(news);
@@ -187,12 +211,36 @@ impl Timelines {
     }
 
     fn slot(&self, key: &Key) -> Arc<AsyncMutex<Timeline>> {
-        let mut kept = lock(&self.0.kept);
+        let mut kept = lock(&self.shared.kept);
         kept.uses += 1;
         let uses = kept.uses;
         let slot = kept.timelines.entry(key.clone()).or_default();
         slot.last_used = uses;
         Arc::clone(&slot.timeline)
+    }
+}
+
+/// Makes a timeline anew of these organisations, in which all changes up to `now` are counted.
+async fn renew(
+    archive: Archive,
+    wanted: Wanted<'static>,
+    orgs: Vec<String>,
+    now: u64,
+    slot: Arc<AsyncMutex<Timeline>>,
+) {
+    let began = Instant::now();
+    let names: Vec<&str> = orgs.iter().map(String::as_str).collect();
+    let counts = archive.by_hour(&wanted.among(&names), None).await;
+    let mut timeline = slot.lock().await;
+    // where it failed the next use tries again
+    timeline.renewing = false;
+    if let Ok(mut counts) = counts {
+        let orgs = orgs.into_iter().map(|org| {
+            let hours = counts.remove(&org).unwrap_or_default();
+            (org, hours)
+        });
+        timeline.orgs = orgs.collect();
+        (timeline.at, timeline.made) = (now, Some(began));
     }
 }
 

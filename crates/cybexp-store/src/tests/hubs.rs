@@ -205,3 +205,44 @@ async fn a_journal_that_cannot_be_trusted_makes_timelines_anew() {
     archive.journal.delete_many(gone).await.unwrap();
     check_counts(&archive).await;
 }
+
+/// What is changed by hand is in no note: it is seen once the timeline was made anew, for which nobody waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_timeline_serves_until_there_is_another() {
+    let (server, db) = server().await;
+    let mut archive = Archive::open(&server, &db, "instance").await.unwrap();
+    write(&archive, 0..EVENTS).await;
+    let visible = Visible(
+        (0..150)
+            .map(|n| OrgId::new(&format!("org{n}")).unwrap())
+            .collect(),
+    );
+    let all = Conditions {
+        subject: subject().hash(),
+        attribute: None,
+        range: TimeRange {
+            start: None,
+            end: None,
+        },
+        category: None,
+        context: Context::All,
+    };
+    let count = async |archive: &Archive| archive.count(&all, &visible).await.unwrap();
+    assert_eq!(count(&archive).await, u64::from(EVENTS));
+    let gone = doc! {"itype": "event", "_hash": event(5).hash().to_string()};
+    archive.coll.delete_one(gone).await.unwrap();
+    assert_eq!(count(&archive).await, u64::from(EVENTS), "nobody noted it");
+
+    archive.timelines.max_age = std::time::Duration::ZERO;
+    assert_eq!(count(&archive).await, u64::from(EVENTS), "it still serves");
+    let mut tries = 0;
+    while count(&archive).await == u64::from(EVENTS) {
+        tries += 1;
+        assert!(tries < 1_000, "it is never made anew");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(count(&archive).await, u64::from(EVENTS) - 1);
+    // and what is written meanwhile is counted at once
+    write(&archive, [EVENTS + 1]).await;
+    assert_eq!(count(&archive).await, u64::from(EVENTS));
+}
