@@ -87,6 +87,7 @@ impl Engine {
         let visible = match access? {
             Access::Orgs(visible) => visible,
             Access::UnknownUser => {
+                self.known().pop(userid);
                 return Ok(Err("field userid: there is no such user".to_owned()));
             }
         };

@@ -17,7 +17,7 @@ use tahoe_core::Hash;
 
 use crate::Engine;
 use crate::kinds::Kinds;
-use crate::threatrank::{Event, Gaps, Graph, HOPS, Rank, STEPS};
+use crate::threatrank::{Event, Gaps, Graph, HOPS, Place, Rank, STEPS};
 use sampling::Draws;
 
 /// How much is read for a rank.
@@ -55,9 +55,10 @@ const EVENTS_AT_ONCE: usize = 250;
 const ATTRIBUTES_AT_ONCE: usize = 50;
 /// Until when the graph is read, in shares of the time; the rest is for the search.
 const READING: f64 = 0.7;
-/// The same where there are gaps, so that it will not be exact anyway; then comes the search, then the walks.
+/// The same where there are gaps, so that it will not be exact anyway; then comes the search, and then the walks.
 const READING_WITH_GAPS: f64 = 0.25;
-const SEARCH_WITH_GAPS: f64 = 0.4;
+/// How long that search may take.
+const SEARCH_WITH_GAPS: f64 = 0.15;
 const WALKS: f64 = 0.95;
 /// Attributes that a report names.
 const NAMED: usize = 20;
@@ -70,7 +71,7 @@ impl Engine {
         now: f64,
         visible: &Visible,
     ) -> Result<Option<Value>, StoreError> {
-        let began = Instant::now();
+        let (began, time) = (Instant::now(), self.limits.time);
         let Some(target) = self.archive.event_time(event, visible).await? else {
             return Ok(None);
         };
@@ -83,7 +84,8 @@ impl Engine {
         }
         let gaps = Gaps::of(&around.graph);
         let until = match gaps.mass() > 0.0 {
-            true => around.after(SEARCH_WITH_GAPS),
+            // reading may have taken its time before it came to a gap
+            true => Instant::now() + time.mul_f64(SEARCH_WITH_GAPS),
             false => around.after(1.0),
         };
         let rank = || around.graph.rank(STEPS, Some(until));
@@ -138,8 +140,10 @@ struct Neighbourhood<'a> {
     events: HashMap<Hash, usize>,
     /// Numbers of the graph's attributes; none for objects.
     nodes: HashMap<Hash, Option<usize>>,
-    /// Of attributes that are hubs to walks.
-    draws: HashMap<usize, Draws>,
+    /// Attributes that are hubs to walks.
+    hubs: BTreeSet<usize>,
+    /// What was drawn of these.
+    draws: HashMap<Place, Draws>,
     /// What is left of them.
     limits: Limits,
     began: Instant,
@@ -160,6 +164,7 @@ impl<'a> Neighbourhood<'a> {
             hashes: Vec::new(),
             events: HashMap::new(),
             nodes: HashMap::new(),
+            hubs: BTreeSet::new(),
             draws: HashMap::new(),
             limits,
             began,
@@ -206,6 +211,9 @@ impl<'a> Neighbourhood<'a> {
             let newest_first = b.timestamp.total_cmp(&a.timestamp);
             newest_first.then(a.hash.cmp(&b.hash))
         });
+        if events.len() > self.limits.events {
+            self.until = self.until.min(self.after(READING_WITH_GAPS));
+        }
         events.truncate(self.limits.events);
         self.limits.events -= events.len();
         let mut fresh = Vec::new();

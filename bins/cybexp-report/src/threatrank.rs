@@ -26,7 +26,7 @@ mod tests;
 
 use std::time::Instant;
 
-pub(crate) use walks::{Gaps, Walk, Walked};
+pub(crate) use walks::{Gaps, Place, Walk, Walked};
 
 /// The longest path, in hops.
 pub(crate) const HOPS: usize = 3;
@@ -58,7 +58,8 @@ pub(crate) struct Event {
 /// The answer.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Rank {
-    /// The true score differs from it by [`Rank::error_bound`] at most.
+    /// The true score differs from it by [`Rank::error_bound`] at most: surely where nobody walked, else but for one case
+    /// in a thousand.
     pub(crate) score: f64,
     /// How many were found.
     pub(crate) paths: u64,

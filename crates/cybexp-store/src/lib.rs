@@ -62,7 +62,7 @@ pub use graph::{CompositeRow, InstanceRow, Sessions, Visible};
 pub use identity::{Access, Identity};
 pub use lease::Taken;
 pub use loose_ends::LooseEnds;
-pub use neighbours::{AttributeEvents, EventRefs, EventTime, NodeKind};
+pub use neighbours::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind};
 pub use pages::EventPage;
 pub use quarantine::Refused;
 pub use queries::{Answer, Claimed, Queries};

@@ -4,7 +4,7 @@
 //! depended on the others would tell of them.
 
 use bson::{Document, RawDocumentBuf, doc};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use mongodb::options::Hint;
 use serde::Deserialize;
 use tahoe_core::{Hash, OrgId};
@@ -13,7 +13,7 @@ use crate::archive::{ASK, Archive};
 use crate::error::{Doing, StoreError};
 use crate::find::{Find, MAX_TIME};
 use crate::graph::{Visible, hex};
-use crate::indexes::{IDENTITY, SAMPLED};
+use crate::indexes::{EVENT_SAMPLE, IDENTITY};
 
 /// When an event happened, and whether it was an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -36,6 +36,25 @@ pub struct AttributeEvents {
     /// The visible events whose `_ref` holds it; none if they are more than was asked for.
     pub events: Option<Vec<EventTime>>,
 }
+
+/// What to draw of a hub.
+#[derive(Debug, Clone)]
+pub struct Draw {
+    /// The hub.
+    pub hub: Hash,
+    /// Of which part of the sample, from 0 on; parts have no events in common.
+    pub part: u8,
+    /// Where in it the draws begin.
+    pub from: Hash,
+    /// How many are wanted.
+    pub events: usize,
+}
+
+/// Parts of the sample, and of the sixteen second digits of its hashes how many are in each.
+const PARTS: u8 = 3;
+const DIGITS: u8 = 5;
+/// Finds under way at once.
+const READERS: usize = 4;
 
 /// An attribute or object.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -124,26 +143,32 @@ impl Archive {
             .await
     }
 
-    /// Some events of each of these hubs, all its events alike: those whose hashes come next from somewhere on, of the
-    /// sixteenth of all events that is kept in order of these. Who asks for more is given the same ones first; fewer than
-    /// were asked for are all there are from there on.
+    /// Some events of each of these hubs: those whose hashes come next from somewhere on, and then from the beginning, of
+    /// a part of the sixteenth of all events that is kept in order of these. Who asks for more is given the same ones
+    /// first; fewer than were asked for are all there are.
     pub async fn draw_events(
         &self,
-        hubs: &[Hash],
+        draws: &[Draw],
         visible: &Visible,
-        from: Hash,
-        draws: usize,
     ) -> Result<Vec<AttributeEvents>, StoreError> {
-        let mut all = Vec::with_capacity(hubs.len());
-        for part in hubs.chunks(ASK) {
-            let pipeline = drawn(part, self.coll.name(), visible, from, draws);
-            let cursor = self.coll.aggregate(pipeline);
-            let cursor = cursor
-                .hint(Hint::Name(IDENTITY.to_owned()))
-                .max_time(MAX_TIME)
-                .with_type::<AttributeEvents>();
-            let rows = cursor.await.doing(EVENTS)?;
-            all.extend(rows.try_collect::<Vec<_>>().await.doing(EVENTS)?);
+        let draw = async |draw: &Draw| {
+            let [begin, from, end] = places(draw);
+            let find = drawn(draw.hub, visible, [&from, &end], draw.events);
+            let mut events: Vec<EventTime> = find.read(&self.coll).await?;
+            let missing = draw.events.saturating_sub(events.len());
+            if missing > 0 {
+                let find = drawn(draw.hub, visible, [&begin, &from], missing);
+                events.extend(find.read::<EventTime>(&self.coll).await?);
+            }
+            Ok(AttributeEvents {
+                hash: draw.hub,
+                events: Some(events),
+            })
+        };
+        let mut reads = stream::iter(draws.iter().map(draw)).buffered(READERS);
+        let mut all = Vec::with_capacity(draws.len());
+        while let Some(row) = reads.try_next().await? {
+            all.push(row);
         }
         Ok(all)
     }
@@ -181,28 +206,31 @@ pub(crate) fn event_refs(events: &[Hash], visible: &Visible) -> Find {
     Find::new(REFS, IDENTITY, filter).project(doc! {"_id": 0, "_hash": 1, "_ref": 1})
 }
 
-/// The same place among the hashes of the sample, and in its first half, so that enough come after it.
-fn within_sample(place: Hash) -> String {
-    let [first, ..] = place.as_bytes();
-    format!("0{:x}{}", first >> 5, &place.to_string()[2..])
+/// Where a part of the sample begins, the place in it, and where it ends.
+fn places(draw: &Draw) -> [String; 3] {
+    let [at, ..] = draw.from.as_bytes();
+    let part = draw.part % PARTS;
+    let begin = part * DIGITS;
+    let digit = begin + at % DIGITS;
+    let end = begin + DIGITS;
+    let rest = &draw.from.to_string()[2..];
+    [
+        format!("0{begin:x}"),
+        format!("0{digit:x}{rest}"),
+        format!("0{end:x}"),
+    ]
 }
 
-/// One look into the sample for each hub, all in one round trip.
-pub(crate) fn drawn(
-    hubs: &[Hash],
-    coll: &str,
-    visible: &Visible,
-    from: Hash,
-    draws: usize,
-) -> Vec<Document> {
-    let hashes = doc! {"$gte": within_sample(from), "$lt": SAMPLED};
-    let events = vec![
-        doc! {"$match": {"itype": "event", "orgid": {"$in": orgs(visible)}, "_hash": hashes}},
-        doc! {"$sort": {"_hash": 1}},
-        doc! {"$limit": draws.max(1) as i64},
-        doc! {"$project": time()},
-    ];
-    [attributes(hubs), vec![events_among(coll, events)]].concat()
+pub(crate) fn drawn(hub: Hash, visible: &Visible, hashes: [&str; 2], events: usize) -> Find {
+    let [from, to] = hashes;
+    let filter = doc! {
+        "_ref": hub.to_string(), "orgid": {"$in": orgs(visible)},
+        "_hash": {"$gte": from, "$lt": to}, "itype": "event",
+    };
+    Find::new(EVENTS, EVENT_SAMPLE, filter)
+        .project(time())
+        .sort(doc! {"_hash": 1})
+        .limit(events.max(1) as i64)
 }
 
 /// One look into the index of events for each attribute, all in one round trip: a `find` by all the attributes
@@ -220,26 +248,14 @@ pub(crate) fn events_of_attributes(
     ];
     let too_many = doc! {"$gt": [{"$size": "$events"}, most as i64]};
     let set = doc! {"$set": {"events": {"$cond": [too_many, null, "$events"]}}};
-    [
-        self::attributes(attributes),
-        vec![events_among(coll, events), set],
-    ]
-    .concat()
-}
-
-/// The hashes of these attributes, in order.
-fn attributes(hashes: &[Hash]) -> Vec<Document> {
-    let own = doc! {"_hash": {"$in": hex(hashes)}, "orgid": null, "itype": "attribute"};
+    let own = doc! {"_hash": {"$in": hex(attributes)}, "orgid": null, "itype": "attribute"};
     vec![
         doc! {"$match": own},
         doc! {"$sort": {"_hash": 1}},
         doc! {"$project": {"_id": 0, "_hash": 1}},
+        doc! {"$lookup": {
+            "from": coll, "localField": "_hash", "foreignField": "_ref", "pipeline": events, "as": "events",
+        }},
+        set,
     ]
-}
-
-/// Looks for events of each attribute.
-fn events_among(coll: &str, pipeline: Vec<Document>) -> Document {
-    doc! {"$lookup": {
-        "from": coll, "localField": "_hash", "foreignField": "_ref", "pipeline": pipeline, "as": "events",
-    }}
 }

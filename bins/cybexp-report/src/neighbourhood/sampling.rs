@@ -1,28 +1,36 @@
 //! What walks through the gaps of the graph want to know, read for many of them at once.
+//!
+//! Events of hubs are drawn from a sample in the order of hashes, for each hub from another place on: hubs have events in
+//! common, and should not give the same ones. Each hop has a part of the sample for itself: an event that was drawn from
+//! one hub is in the sample, so the next hub, were it drawn from the same part, would give it far too often. As it is, it
+//! never gives it, where it should once in as many draws as the hub has events: that is what [`OVERRATED`] is for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use cybexp_store::StoreError;
+use cybexp_store::{Draw, StoreError};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tahoe_core::Hash;
 
 use super::{Neighbourhood, WALKS};
-use crate::threatrank::{Gaps, HOPS, Walk, Walked};
+use crate::threatrank::{Gaps, HOPS, Place, Walk, Walked};
 
 /// Walks that set out together at first; so many times as many each time that there is time for it.
 const WALKERS: usize = 12;
 const GROWTH: usize = 4;
 const MOST_WALKERS: usize = 1_000;
 /// An attribute of more events is a hub to walks: what they need of it is drawn.
-const HUB: usize = 16;
+const HUB: usize = 200;
+/// How much less the paths may come to that walks find, as a share: each of three draws should lead back to one of the
+/// one, two or three events before it with a chance of one in over [`HUB`] for each.
+const OVERRATED: f64 = (1 + 2 + 3) as f64 / HUB as f64;
 /// The fewest events that are drawn of a hub.
 const DRAWN: usize = 32;
 /// The most events of an attribute that are listed because too few of them can be drawn.
 const LISTED: usize = 100_000;
 
-/// Events of a hub, in the order of chance, from where this target's draws begin.
+/// Events of a hub for walks of so many hops, in the order of chance.
 #[derive(Debug, Default)]
 pub(super) struct Draws {
     events: Vec<usize>,
@@ -33,7 +41,7 @@ impl Neighbourhood<'_> {
     /// Walks as long as there is time. The same target is walked from in the same ways.
     pub(super) async fn walk(&mut self, gaps: &Gaps) -> Result<Walked, StoreError> {
         let mut rng = StdRng::from_seed(*self.hashes[0].as_bytes());
-        let mut walked = Walked::default();
+        let mut walked = Walked::new(OVERRATED);
         let (until, mut walkers) = (self.after(WALKS), WALKERS);
         // of a walk, in seconds
         let mut worst = 0.0_f64;
@@ -61,7 +69,8 @@ impl Neighbourhood<'_> {
         Ok(walked)
     }
 
-    /// These walks, to their end; nothing if that takes too long: then none of them counts, whatever it found.
+    /// These walks, to their end; nothing if that takes too long, or a hub has no more to draw: then none of them counts,
+    /// whatever it found.
     async fn finish(
         &mut self,
         mut walks: Vec<Walk>,
@@ -69,7 +78,10 @@ impl Neighbourhood<'_> {
         until: Instant,
     ) -> Result<Option<Vec<Walk>>, StoreError> {
         for _ in 0..HOPS {
-            self.go_to_events(&mut walks, rng).await?;
+            let enough = self.go_to_events(&mut walks, rng).await?;
+            if !enough {
+                return Ok(None);
+            }
             self.go_to_attributes(&mut walks, rng).await?;
             if Instant::now() > until {
                 return Ok(None);
@@ -78,32 +90,37 @@ impl Neighbourhood<'_> {
         Ok(Some(walks))
     }
 
+    /// False: a hub has too few events to draw.
     async fn go_to_events(
         &mut self,
         walks: &mut [Walk],
         rng: &mut StdRng,
-    ) -> Result<(), StoreError> {
-        let mut uses: BTreeMap<usize, usize> = BTreeMap::new();
-        for attribute in walks.iter().filter_map(Walk::wants_event_of) {
-            *uses.entry(attribute).or_default() += 1;
+    ) -> Result<bool, StoreError> {
+        let mut uses: BTreeMap<Place, usize> = BTreeMap::new();
+        for place in walks.iter().filter_map(Walk::wants_event_of) {
+            *uses.entry(place).or_default() += 1;
         }
-        let attributes: Vec<usize> = uses.keys().copied().collect();
-        self.list(&attributes, HUB).await?;
+        let attributes = uses.keys().map(|(attribute, _)| *attribute);
+        let attributes = BTreeSet::from_iter(attributes);
+        let unknown: Vec<usize> = attributes.difference(&self.hubs).copied().collect();
+        self.list(&unknown, HUB).await?;
         self.draw(&uses).await?;
         for walk in walks {
-            let Some(attribute) = walk.wants_event_of() else {
+            let Some(place) = walk.wants_event_of() else {
                 continue;
             };
-            let event = match &self.graph.attributes[attribute] {
-                Some(events) if events.is_empty() => None,
+            let event = match &self.graph.attributes[place.0] {
+                // the event that led here may be gone meanwhile
+                Some(events) if events.is_empty() => continue,
                 Some(events) => Some(events[rng.random_range(0..events.len())]),
-                None => self.draws.get_mut(&attribute).and_then(Draws::next),
+                None => self.draws.get_mut(&place).and_then(Draws::next),
             };
-            if let Some(event) = event {
-                walk.go_to_event(event, &self.graph);
+            match event {
+                Some(event) => walk.go_to_event(event, &self.graph),
+                None => return Ok(false),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn go_to_attributes(
@@ -124,68 +141,62 @@ impl Neighbourhood<'_> {
         Ok(())
     }
 
-    /// Lists the events of these attributes where that was not done before, but not of those with more than `most`.
+    /// Lists the events of these attributes where that was not done before; those of more than `most` are hubs.
     async fn list(&mut self, attributes: &[usize], most: usize) -> Result<(), StoreError> {
-        let unlisted = attributes.iter().filter(|&&attribute| {
-            let is_hub = most == HUB && self.draws.contains_key(&attribute);
-            self.graph.attributes[attribute].is_none() && !is_hub
-        });
+        let unlisted = attributes.iter();
+        let unlisted = unlisted.filter(|&&attribute| self.graph.attributes[attribute].is_none());
         let unlisted: Vec<Hash> = unlisted.map(|&attribute| self.names[attribute]).collect();
         let rows = self
             .archive
             .events_of_attributes(&unlisted, self.visible, most, usize::MAX);
         for row in rows.await? {
             if let (None, Some(&Some(attribute))) = (&row.events, self.nodes.get(&row.hash)) {
-                self.draws.entry(attribute).or_default();
+                self.hubs.insert(attribute);
             }
             self.add(vec![row], &mut Vec::new());
         }
         Ok(())
     }
 
-    /// Draws as many events of each hub as are used, and more to come.
-    async fn draw(&mut self, uses: &BTreeMap<usize, usize>) -> Result<(), StoreError> {
-        let short = |draws: &Draws, uses: usize| draws.used + uses > draws.events.len();
-        let hubs = uses.iter().filter_map(|(&attribute, &uses)| {
-            let draws = self.draws.get(&attribute)?;
-            let unlisted = self.graph.attributes[attribute].is_none();
-            (unlisted && short(draws, uses)).then(|| (attribute, 2 * (draws.used + uses)))
-        });
-        // of most hubs a few are enough
-        let (few, many): (Vec<_>, Vec<_>) = hubs.partition(|(_, draws)| *draws <= DRAWN);
-        let mut exhausted = Vec::new();
-        for part in [few, many] {
-            let draws = part.iter().map(|(_, draws)| *draws).max();
-            let draws = draws.unwrap_or_default().max(DRAWN);
-            let hubs: Vec<Hash> = part.iter().map(|(hub, _)| self.names[*hub]).collect();
-            // another place for each target: nobody can choose hashes that are drawn for all
-            let from = Hash::of(&["draws of ", &self.hashes[0].to_string()]);
-            let rows = self
-                .archive
-                .draw_events(&hubs, self.visible, from, draws)
-                .await?;
-            for row in rows {
-                let Some(&Some(attribute)) = self.nodes.get(&row.hash) else {
-                    continue;
-                };
-                let events = row.events.iter().flatten();
-                let events: Vec<usize> = events.map(|event| self.number(*event).0).collect();
-                if let Some(draws) = self.draws.get_mut(&attribute) {
-                    draws.events = events;
-                    exhausted.extend(short(draws, uses[&attribute]).then_some(attribute));
-                }
+    /// Draws as many events of each hub as are used, and more to come; where there are not enough it is listed.
+    async fn draw(&mut self, uses: &BTreeMap<Place, usize>) -> Result<(), StoreError> {
+        let mut places = Vec::new();
+        let mut wanted = Vec::new();
+        for (&place, uses) in uses {
+            let (attribute, hop) = place;
+            let draws = self.draws.entry(place).or_default();
+            let needed = draws.used + uses;
+            if self.graph.attributes[attribute].is_some() || needed <= draws.events.len() {
+                continue;
             }
+            let (target, hub) = (self.hashes[0], self.names[attribute]);
+            places.push((place, needed));
+            wanted.push(Draw {
+                hub,
+                part: hop as u8,
+                // another place for each target, too: nobody can choose hashes that are drawn for all
+                from: Hash::of(&[&target.to_string(), &hub.to_string()]),
+                events: DRAWN.max(2 * needed),
+            });
         }
-        self.list(&exhausted, LISTED).await
+        let rows = self.archive.draw_events(&wanted, self.visible).await?;
+        let mut few = Vec::new();
+        for (row, (place, needed)) in rows.into_iter().zip(places) {
+            let events = row.events.into_iter().flatten();
+            let events: Vec<usize> = events.map(|event| self.number(event).0).collect();
+            if events.len() < needed {
+                few.push(place.0);
+            }
+            self.draws.entry(place).or_default().events = events;
+        }
+        self.list(&few, LISTED).await
     }
 }
 
 impl Draws {
-    /// The next one. That one comes twice is only where not even [`LISTED`] events are all, and so few of these can be drawn
-    /// that somebody has chosen their hashes.
     fn next(&mut self) -> Option<usize> {
-        let event = self.events.get(self.used % self.events.len().max(1));
+        let event = self.events.get(self.used).copied();
         self.used += 1;
-        event.copied()
+        event
     }
 }

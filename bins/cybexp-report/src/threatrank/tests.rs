@@ -260,12 +260,12 @@ fn with_gaps(graph: &Graph, unread: &[bool], hubs: &[bool]) -> Graph {
 fn walked(whole: &Graph, partial: &Graph, steps: u64, walks: usize, rng: &mut StdRng) -> Rank {
     let gaps = Gaps::of(partial);
     let mut rank = partial.rank(steps, None);
-    let mut walked = Walked::default();
+    let mut walked = Walked::new(0.0);
     if gaps.mass() > 0.0 {
         for _ in 0..walks {
             let mut walk = gaps.enter(partial, rng);
             while walk.wants_event_of().is_some() || walk.wants_attributes_of().is_some() {
-                if let Some(attribute) = walk.wants_event_of() {
+                if let Some((attribute, _)) = walk.wants_event_of() {
                     let events = whole.attributes[attribute].as_ref().unwrap();
                     walk.go_to_event(events[rng.random_range(0..events.len())], whole);
                 } else {

@@ -37,6 +37,9 @@ pub(crate) struct Walk {
     found: Vec<(f64, usize)>,
 }
 
+/// An attribute, and how many hops of a walk come before it.
+pub(crate) type Place = (usize, usize);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     Attribute,
@@ -45,8 +48,10 @@ enum At {
 }
 
 /// What walks came to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Walked {
+    /// How much less the paths may come to, as a share, because events are not drawn quite fairly.
+    overrated: f64,
     values: Vec<f64>,
     /// By attribute.
     contributions: Vec<(usize, f64)>,
@@ -141,7 +146,7 @@ impl Gaps {
             }
             if self.unread[event] {
                 // its own decay is in the mass
-                walk.factor = 1.0 / graph.events[event].decay;
+                walk.factor = (1.0 / graph.events[event].decay).min(f64::MAX);
                 walk.at = At::Event;
                 return walk;
             }
@@ -166,9 +171,9 @@ fn choose(among: &[usize], values: &[f64], rng: &mut impl Rng) -> Option<usize> 
 
 impl Walk {
     /// The attribute that it is at: it goes on to any of its events.
-    pub(crate) fn wants_event_of(&self) -> Option<usize> {
-        let here = self.attributes.last().copied();
-        here.filter(|_| self.at == At::Attribute)
+    pub(crate) fn wants_event_of(&self) -> Option<Place> {
+        let here = self.attributes.last().filter(|_| self.at == At::Attribute);
+        here.map(|&attribute| (attribute, self.attributes.len() - 1))
     }
 
     /// To an event of the attribute, of which all are as likely.
@@ -219,6 +224,15 @@ impl Walk {
 }
 
 impl Walked {
+    pub(crate) fn new(overrated: f64) -> Self {
+        Self {
+            overrated,
+            values: Vec::new(),
+            contributions: Vec::new(),
+            paths: HashSet::new(),
+        }
+    }
+
     pub(crate) fn add(&mut self, walks: Vec<Walk>) {
         for walk in walks {
             let value: f64 = walk.found.iter().map(|(worth, _)| worth).sum();
@@ -240,7 +254,8 @@ impl Rank {
         let mean = walked.values.iter().sum::<f64>() / n;
         let (low, high) = mean_between(&walked.values);
         self.score -= gaps.mass * mean;
-        self.error_bound += gaps.mass * (high - mean).max(mean - low);
+        let least = low * (1.0 - walked.overrated);
+        self.error_bound += gaps.mass * (high - mean).max(mean - least);
         self.paths += walked.paths.len() as u64;
         for &(attribute, worth) in &walked.contributions {
             if self.contributions.len() <= attribute {

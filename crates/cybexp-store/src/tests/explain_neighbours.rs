@@ -9,8 +9,8 @@ use super::plan::Plan;
 use super::{fill, hash, server};
 use crate::archive::Archive;
 use crate::graph::Visible;
-use crate::indexes::{EVENT_REF, EVENT_SAMPLE, IDENTITY};
-use crate::neighbours::{self, EventTime};
+use crate::indexes::{EVENT_REF, IDENTITY};
+use crate::neighbours::{self, Draw, EventTime};
 
 /// Visible events of the attribute `popular`; each other attribute is in one of them.
 const POPULAR: usize = 900;
@@ -58,27 +58,40 @@ async fn events_of_attributes_are_read_from_the_index_alone() {
 async fn events_are_drawn_from_the_index_alone() {
     let archive = archive().await;
     let popular = hash("popular");
-    let (from, coll) = (hash("anything"), archive.coll.name());
-    let pipeline = neighbours::drawn(&[popular], coll, &visible("unr"), from, 10);
-    let plan = Plan::lookup(&archive.coll, IDENTITY, pipeline).await;
-    plan.reads_at_most(2 + 12, 1);
-    assert!(
-        plan.stages.contains(&format!("\"{EVENT_SAMPLE}\"")),
-        "{plan:?}"
-    );
+    let find = neighbours::drawn(popular, &visible("unr"), ["0", "1"], 10);
+    let plan = Plan::find(&archive.coll, &find).await;
+    assert_eq!(plan.returned, 10);
+    plan.reads_at_most(12, 0);
 
-    let draw = async |draws| {
-        let orgs = visible("unr");
-        let drawn = archive.draw_events(std::slice::from_ref(&popular), &orgs, from, draws);
-        let events = drawn.await.unwrap().remove(0).events.unwrap();
+    let draw = async |part, events| {
+        let draw = Draw {
+            hub: popular,
+            part,
+            from: hash("anything"),
+            events,
+        };
+        let drawn = archive.draw_events(&[draw], &visible("unr")).await;
+        let events = drawn.unwrap().remove(0).events.unwrap();
         events.iter().map(|event| event.hash).collect::<Vec<_>>()
     };
-    let all = draw(POPULAR).await;
-    let ours: Vec<Hash> = (0..POPULAR).map(|i| hash(format_args!("unr{i}"))).collect();
-    assert!((10..100).contains(&all.len()), "{}", all.len());
-    assert!(all.is_sorted() && all.iter().all(|hash| ours.contains(hash)));
-    assert!(all.iter().all(|hash| hash.to_string().starts_with('0')));
-    assert_eq!(draw(5).await, all[..5]);
+    let ours = (0..POPULAR).map(|i| hash(format_args!("unr{i}")));
+    let ours: Vec<Hash> = ours.collect();
+    for (part, digits) in [(0, '0'..'5'), (1, '5'..'a'), (2, 'a'..'f')] {
+        let all = draw(part, POPULAR).await;
+        let own = |hash: &&Hash| {
+            let text = hash.to_string();
+            let second = text.chars().nth(1).unwrap();
+            text.starts_with('0') && digits.contains(&second)
+        };
+        let mut expected: Vec<Hash> = ours.iter().filter(own).copied().collect();
+        expected.sort();
+        assert!((5..40).contains(&all.len()), "{}", all.len());
+        // from somewhere on, and then from the beginning
+        let begin = expected.iter().position(|hash| *hash == all[0]).unwrap();
+        expected.rotate_left(begin);
+        assert_eq!(all, expected);
+        assert_eq!(draw(part, 3).await, all[..3]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
