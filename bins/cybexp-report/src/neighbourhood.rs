@@ -212,7 +212,7 @@ impl<'a> Neighbourhood<'a> {
             newest_first.then(a.hash.cmp(&b.hash))
         });
         if events.len() > self.limits.events {
-            self.until = self.until.min(self.after(READING_WITH_GAPS));
+            self.hurry();
         }
         events.truncate(self.limits.events);
         self.limits.events -= events.len();
@@ -221,7 +221,7 @@ impl<'a> Neighbourhood<'a> {
             // without the target's own attributes there is no bound
             let is_target = self.names.is_empty();
             if !is_target && (self.limits.refs == 0 || self.is_late()) {
-                self.until = self.until.min(self.after(READING_WITH_GAPS));
+                self.hurry();
                 break;
             }
             let part: Vec<Hash> = part.iter().map(|event| event.hash).collect();
@@ -275,7 +275,7 @@ impl<'a> Neighbourhood<'a> {
             let listed = listed.await?;
             let whole = listed.len() == part.len();
             if !whole || listed.iter().any(|row| row.events.is_none()) {
-                self.until = self.until.min(self.after(READING_WITH_GAPS));
+                self.hurry();
             }
             self.add(listed, &mut fresh);
         }
@@ -298,6 +298,11 @@ impl<'a> Neighbourhood<'a> {
             numbers.sort_unstable();
             self.graph.attributes[attribute] = Some(numbers);
         }
+    }
+
+    /// There will be gaps.
+    fn hurry(&mut self) {
+        self.until = self.until.min(self.after(READING_WITH_GAPS));
     }
 
     fn is_late(&self) -> bool {

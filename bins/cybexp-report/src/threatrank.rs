@@ -146,6 +146,11 @@ impl Graph {
         let mean =
             |events: &Option<Vec<usize>>| mean(events.as_deref().unwrap_or_default(), &values);
         let through: Vec<f64> = self.attributes.iter().map(mean).collect();
+        self.sums(&through)
+    }
+
+    /// For each event the sum over its attributes.
+    fn sums(&self, through: &[f64]) -> Vec<f64> {
         let sum = |event: &Event| {
             let attributes = event.attributes.iter().flatten();
             attributes.map(|&attribute| through[attribute]).sum()

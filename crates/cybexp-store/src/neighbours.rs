@@ -12,7 +12,7 @@ use tahoe_core::{Hash, OrgId};
 use crate::archive::{ASK, Archive};
 use crate::error::{Doing, StoreError};
 use crate::find::{Find, MAX_TIME};
-use crate::graph::{Visible, hex};
+use crate::graph::{Visible, hex, visible_events};
 use crate::indexes::{EVENT_SAMPLE, IDENTITY};
 
 /// When an event happened, and whether it was an attack.
@@ -200,10 +200,12 @@ pub(crate) fn kinds(hashes: &[Hash]) -> Find {
 }
 
 pub(crate) fn event_refs(events: &[Hash], visible: &Visible) -> Find {
-    let filter = doc! {
-        "_hash": {"$in": hex(events)}, "orgid": {"$in": orgs(visible)}, "itype": "event",
+    let find = visible_events(events, visible);
+    let find = Find {
+        doing: REFS,
+        ..find
     };
-    Find::new(REFS, IDENTITY, filter).project(doc! {"_id": 0, "_hash": 1, "_ref": 1})
+    find.project(doc! {"_id": 0, "_hash": 1, "_ref": 1})
 }
 
 /// Where a part of the sample begins, the place in it, and where it ends.
@@ -241,14 +243,13 @@ pub(crate) fn events_of_attributes(
     visible: &Visible,
     most: usize,
 ) -> Vec<Document> {
+    let own = doc! {"_hash": {"$in": hex(attributes)}, "orgid": null, "itype": "attribute"};
     let events = vec![
         doc! {"$match": {"itype": "event", "orgid": {"$in": orgs(visible)}}},
         doc! {"$limit": most as i64 + 1},
         doc! {"$project": time()},
     ];
     let too_many = doc! {"$gt": [{"$size": "$events"}, most as i64]};
-    let set = doc! {"$set": {"events": {"$cond": [too_many, null, "$events"]}}};
-    let own = doc! {"_hash": {"$in": hex(attributes)}, "orgid": null, "itype": "attribute"};
     vec![
         doc! {"$match": own},
         doc! {"$sort": {"_hash": 1}},
@@ -256,6 +257,6 @@ pub(crate) fn events_of_attributes(
         doc! {"$lookup": {
             "from": coll, "localField": "_hash", "foreignField": "_ref", "pipeline": events, "as": "events",
         }},
-        set,
+        doc! {"$set": {"events": {"$cond": [too_many, null, "$events"]}}},
     ]
 }

@@ -149,12 +149,11 @@ impl Neighbourhood<'_> {
         let rows = self
             .archive
             .events_of_attributes(&unlisted, self.visible, most, usize::MAX);
-        for row in rows.await? {
-            if let (None, Some(&Some(attribute))) = (&row.events, self.nodes.get(&row.hash)) {
-                self.hubs.insert(attribute);
-            }
-            self.add(vec![row], &mut Vec::new());
-        }
+        let rows = rows.await?;
+        let hubs = rows.iter().filter(|row| row.events.is_none());
+        let hubs = hubs.filter_map(|row| *self.nodes.get(&row.hash)?);
+        self.hubs.extend(hubs);
+        self.add(rows, &mut Vec::new());
         Ok(())
     }
 

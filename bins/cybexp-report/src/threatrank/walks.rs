@@ -90,15 +90,7 @@ impl Gaps {
             let through: Vec<f64> = through
                 .map(|events| events.as_ref().map_or(1.0, |events| mean(events, &behind)))
                 .collect();
-            let sum = |attributes: &Option<Vec<usize>>| {
-                let attributes = attributes.iter().flatten();
-                attributes.map(|&attribute| through[attribute]).sum()
-            };
-            beyond = graph
-                .events
-                .iter()
-                .map(|event| sum(&event.attributes))
-                .collect();
+            beyond = graph.sums(&through);
             gaps.through.push(through);
             gaps.behind.push(behind);
         }
@@ -126,9 +118,7 @@ impl Gaps {
             let Some(attribute) = choose(attributes, &self.through[hops + 1], rng) else {
                 return walk;
             };
-            let repeated = walk.attributes.contains(&attribute);
-            walk.attributes.push(attribute);
-            if repeated {
+            if !push_new(&mut walk.attributes, attribute) {
                 return walk;
             }
             if self.unlisted[attribute] {
@@ -139,9 +129,7 @@ impl Gaps {
             let Some(event) = choose(events, &self.behind[hops], rng) else {
                 return walk;
             };
-            let repeated = walk.events.contains(&event);
-            walk.events.push(event);
-            if repeated {
+            if !push_new(&mut walk.events, event) {
                 return walk;
             }
             if self.unread[event] {
@@ -154,6 +142,13 @@ impl Gaps {
         }
         walk
     }
+}
+
+/// Goes on to the next one; whether the way has not been there before.
+fn push_new(way: &mut Vec<usize>, next: usize) -> bool {
+    let is_new = !way.contains(&next);
+    way.push(next);
+    is_new
 }
 
 /// One of these, each as often as its value is large.
@@ -178,8 +173,7 @@ impl Walk {
 
     /// To an event of the attribute, of which all are as likely.
     pub(crate) fn go_to_event(&mut self, event: usize, graph: &Graph) {
-        let is_new = event != 0 && !self.events.contains(&event);
-        self.events.push(event);
+        let is_new = push_new(&mut self.events, event) && event != 0;
         // only a malicious event ends a path, and only before the last hop is it passed
         let matters = graph.events[event].malicious || self.attributes.len() < HOPS;
         self.at = if is_new && matters {
@@ -216,10 +210,9 @@ impl Walk {
         }
         self.factor *= event.decay * others.len() as f64 / degree;
         let next = others[rng.random_range(0..others.len())];
-        if !self.attributes.contains(&next) {
+        if push_new(&mut self.attributes, next) {
             self.at = At::Attribute;
         }
-        self.attributes.push(next);
     }
 }
 
