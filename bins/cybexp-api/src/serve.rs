@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1::Builder;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -60,13 +61,23 @@ pub(crate) async fn serve(
             }
         };
         let service = TowerToHyperService::new(router.clone());
+        let permit = Arc::new(permit);
+        let service = service_fn(move |request| {
+            let (answer, permit) = (service.call(request), Arc::clone(&permit));
+            // in a task of its own: what is under way in the database is not dropped when the client leaves, for that
+            // holds up all others (docs/ARCHITECTURE.md)
+            tokio::spawn(async move {
+                let Ok(answer) = answer.await;
+                drop(permit);
+                answer
+            })
+        });
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection broke");
             }
-            drop(permit);
         });
     }
     drop(listener);

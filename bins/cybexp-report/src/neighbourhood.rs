@@ -52,7 +52,7 @@ impl Limits {
 
 /// Events whose attributes are read at once, and attributes whose events are: between batches the clock is looked at.
 const EVENTS_AT_ONCE: usize = 250;
-const ATTRIBUTES_AT_ONCE: usize = 50;
+const ATTRIBUTES_AT_ONCE: usize = 25;
 /// Until when the graph is read, in shares of the time; the rest is for the search.
 const READING: f64 = 0.7;
 /// The same where there are gaps, so that it will not be exact anyway; then comes the search, and then the walks.

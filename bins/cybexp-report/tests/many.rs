@@ -172,7 +172,12 @@ async fn what_a_killed_daemon_had_in_hand_is_answered_by_the_others() {
             .all(|query| seen.contains_key(&query.socket.nonce))
     };
     eventually("the nonces of the survivor", all_called).await;
-    assert_eq!(nonces.seen().values().max(), Some(&1), "none comes twice");
+    // a call that the killed one had only begun says nothing, or half a nonce
+    let seen = nonces.seen();
+    for query in &queries {
+        let times = seen.get(&query.socket.nonce).copied().unwrap_or_default();
+        assert!(times <= 1, "{} came {times} times", query.socket.nonce);
+    }
 }
 
 #[tokio::test]

@@ -130,9 +130,7 @@ impl Archive {
         }
         Ok(all)
     }
-}
 
-impl Archive {
     /// What the events of these hashes refer to.
     pub async fn event_refs(
         &self,

@@ -60,24 +60,20 @@ pub(crate) async fn raw(
     caller: Result<Caller, ApiError>,
     parts: Result<Parts, ApiError>,
 ) -> Result<(StatusCode, Json<Message>), ApiError> {
-    // in a task of its own: what is under way in the database is not cut short when the client leaves
-    let taking = tokio::spawn(async move {
-        let (caller, mut parts) = match (caller, parts) {
-            (Ok(caller), parts) => (caller, parts?),
-            (Err(error), parts) => {
-                if let Ok(parts) = parts {
-                    parts.linger().await;
-                }
-                return Err(error);
+    let (caller, mut parts) = match (caller, parts) {
+        (Ok(caller), parts) => (caller, parts?),
+        (Err(error), parts) => {
+            if let Ok(parts) = parts {
+                parts.linger().await;
             }
-        };
-        let taken = take(&app, &caller, &mut parts).await;
-        if taken.is_err() {
-            parts.linger().await;
+            return Err(error);
         }
-        taken
-    });
-    taking.await.map_err(anyhow::Error::from)??;
+    };
+    let taken = take(&app, &caller, &mut parts).await;
+    if taken.is_err() {
+        parts.linger().await;
+    }
+    taken?;
     Ok((
         StatusCode::CREATED,
         Message::new("File uploaded successfully!"),

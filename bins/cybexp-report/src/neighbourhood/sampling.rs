@@ -16,10 +16,12 @@ use tahoe_core::Hash;
 use super::{Neighbourhood, WALKS};
 use crate::threatrank::{Gaps, HOPS, Place, Walk, Walked};
 
-/// Walks that set out together at first; so many times as many each time that there is time for it.
+/// Walks that set out together at least, and how many times as many as before at most.
 const WALKERS: usize = 12;
 const GROWTH: usize = 4;
-const MOST_WALKERS: usize = 1_000;
+/// The next ones are to take such a part of the time that is left: should they take longer than those before, no more
+/// is lost.
+const ROUNDS: usize = 3;
 /// An attribute of more events is a hub to walks: what they need of it is drawn.
 const HUB: usize = 200;
 /// How much less the paths may come to that walks find, as a share: each of three draws should lead back to one of the
@@ -42,21 +44,20 @@ impl Neighbourhood<'_> {
     pub(super) async fn walk(&mut self, gaps: &Gaps) -> Result<Walked, StoreError> {
         let mut rng = StdRng::from_seed(*self.hashes[0].as_bytes());
         let mut walked = Walked::new(OVERRATED);
-        let (until, mut walkers) = (self.after(WALKS), WALKERS);
+        let (until, end) = (self.after(WALKS), self.after(1.0));
+        let mut walkers = WALKERS;
         // of a walk, in seconds
         let mut worst = 0.0_f64;
-        let mut patience = self.after(2.0);
         while self.limits.walks > 0 {
             let since = Instant::now();
             let n = walkers.min(self.limits.walks);
             let enter = |_| gaps.enter(&self.graph, &mut rng);
             let walks: Vec<Walk> = (0..n).map(enter).collect();
-            let Some(walks) = self.finish(walks, &mut rng, patience).await? else {
+            let Some(walks) = self.finish(walks, &mut rng, end).await? else {
                 break;
             };
             walked.add(walks);
             self.limits.walks -= n;
-            patience = self.after(1.0);
             // how many more there is time for, should they find nothing in the server's cache either
             worst = worst.max(since.elapsed().as_secs_f64() / n as f64);
             let left = until.saturating_duration_since(Instant::now());
@@ -64,7 +65,7 @@ impl Neighbourhood<'_> {
             if more < WALKERS {
                 break;
             }
-            walkers = more.min(GROWTH * n).min(MOST_WALKERS);
+            walkers = (more / ROUNDS).clamp(WALKERS, GROWTH * n);
         }
         Ok(walked)
     }
@@ -75,17 +76,15 @@ impl Neighbourhood<'_> {
         &mut self,
         mut walks: Vec<Walk>,
         rng: &mut StdRng,
-        until: Instant,
+        end: Instant,
     ) -> Result<Option<Vec<Walk>>, StoreError> {
         for _ in 0..HOPS {
             let enough = self.go_to_events(&mut walks, rng).await?;
-            if !enough {
+            // what is under way in the database must not be dropped
+            if !enough || Instant::now() >= end {
                 return Ok(None);
             }
             self.go_to_attributes(&mut walks, rng).await?;
-            if Instant::now() > until {
-                return Ok(None);
-            }
         }
         Ok(Some(walks))
     }
