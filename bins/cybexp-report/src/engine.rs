@@ -4,19 +4,21 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cybexp_store::{Access, Archive, Identity, StoreError, Visible};
+use cybexp_store::{Access, Archive, Identity, InstanceRow, NodeKind, StoreError, Visible};
 use lru::LruCache;
 use serde_json::{Value, json};
+use tahoe_core::Hash;
 use tahoe_core::question::{QueryType, Question};
 
-use crate::kinds::Kinds;
 use crate::neighbourhood::Limits;
+use crate::remembered::Remembered;
 
 /// What answers are made of.
 #[derive(Debug, Clone)]
 pub struct Engine {
     pub(crate) archive: Archive,
-    pub(crate) kinds: Kinds,
+    pub(crate) kinds: Remembered<NodeKind>,
+    nodes: Remembered<InstanceRow>,
     identity: Identity,
     pub(crate) limits: Limits,
     /// What users could see when they asked before. An answer is begun with it while that is looked up anew, and holds only
@@ -60,7 +62,8 @@ impl Engine {
     pub fn new(archive: Archive, identity: Identity, budget: Duration) -> Self {
         Self {
             archive,
-            kinds: Kinds::new(),
+            kinds: Remembered::new(),
+            nodes: Remembered::new(),
             identity,
             limits: Limits::new(budget),
             known: Arc::new(Mutex::new(LruCache::new(KNOWN))),
@@ -119,6 +122,15 @@ impl Engine {
                     .ok_or_else(|| "field _hash: there is no such event".to_owned())
             }
         })
+    }
+
+    /// Those of these that are attributes or objects.
+    pub(crate) async fn nodes(
+        &self,
+        hashes: impl IntoIterator<Item = Hash>,
+    ) -> Result<Vec<InstanceRow>, StoreError> {
+        let read = async |unknown: Vec<Hash>| self.archive.nodes(&unknown).await;
+        self.nodes.of(hashes, read).await
     }
 
     fn known(&self) -> MutexGuard<'_, LruCache<String, Visible>> {

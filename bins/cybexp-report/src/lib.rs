@@ -7,10 +7,10 @@ mod answer;
 mod callback;
 mod engine;
 mod graph;
-mod kinds;
 mod neighbourhood;
 mod question;
 mod related;
+mod remembered;
 mod threatrank;
 
 use std::sync::Arc;

@@ -11,12 +11,12 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use cybexp_store::{Archive, AttributeEvents, EventTime, StoreError, Visible};
+use cybexp_store::{Archive, AttributeEvents, EventTime, NodeKind, StoreError, Visible};
 use serde_json::{Value, json};
 use tahoe_core::Hash;
 
 use crate::Engine;
-use crate::kinds::Kinds;
+use crate::remembered::Remembered;
 use crate::threatrank::{Event, Gaps, Graph, HOPS, Place, Rank, STEPS};
 use sampling::Draws;
 
@@ -114,8 +114,7 @@ impl Engine {
             .collect();
         most.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         most.truncate(NAMED);
-        let hashes: Vec<Hash> = most.iter().map(|(_, hash)| *hash).collect();
-        let nodes = self.archive.nodes(&hashes, false).await?;
+        let nodes = self.nodes(most.iter().map(|(_, hash)| *hash)).await?;
         let nodes: HashMap<Hash, _> = nodes.into_iter().map(|node| (node.hash, node)).collect();
         let rows = most.iter().filter_map(|(share, hash)| {
             let node = nodes.get(hash)?;
@@ -128,7 +127,7 @@ impl Engine {
 /// What is read so far.
 struct Neighbourhood<'a> {
     archive: &'a Archive,
-    kinds: &'a Kinds,
+    kinds: &'a Remembered<NodeKind>,
     visible: &'a Visible,
     now: f64,
     graph: Graph,
@@ -241,7 +240,8 @@ impl<'a> Neighbourhood<'a> {
             .filter(|hash| !self.nodes.contains_key(hash))
             .copied()
             .collect();
-        for (hash, is_attribute) in self.kinds.of(self.archive, unknown).await? {
+        let read = async |unknown: Vec<Hash>| self.archive.kinds(&unknown).await;
+        for NodeKind { hash, is_attribute } in self.kinds.of(unknown, read).await? {
             let number = is_attribute.then_some(self.names.len());
             self.nodes.insert(hash, number);
             if is_attribute {

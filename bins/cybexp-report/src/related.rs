@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cybexp_store::{CompositeRow, InstanceRow, StoreError, Visible};
+use cybexp_store::{CompositeRow, StoreError, Visible};
 use serde_json::Value;
 use tahoe_core::question::{QueryType, Related, ReturnType, Shape};
 use tahoe_core::{Hash, Instance};
@@ -136,13 +136,13 @@ impl Engine {
         reached: &Reached,
         visible: &Visible,
     ) -> Result<Value, StoreError> {
-        let refs: Vec<Hash> = reached.refs().into_iter().collect();
+        let refs = reached.refs();
         let attributes_wanted = matches!(related.return_type, None | Some(ReturnType::Attribute));
         Ok(match related.shape {
             Shape::Summary | Shape::SummaryGraph if !attributes_wanted => summary(vec![]),
-            Shape::Summary => summary(self.archive.nodes(&refs, false).await?),
+            Shape::Summary => summary(self.nodes(refs).await?),
             Shape::SummaryGraph => {
-                let nodes: Vec<InstanceRow> = self.archive.nodes(&refs, true).await?;
+                let nodes = self.nodes(refs).await?;
                 Graph::new(reached, &nodes).summary(related.conditions.subject)
             }
             Shape::Documents => {

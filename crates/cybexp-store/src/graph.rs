@@ -86,14 +86,9 @@ impl Archive {
             .await
     }
 
-    /// Attributes and, if wanted, objects by hash.
-    pub async fn nodes(
-        &self,
-        hashes: &[Hash],
-        with_objects: bool,
-    ) -> Result<Vec<InstanceRow>, StoreError> {
-        self.in_parts(hashes, |part| nodes(part, with_objects))
-            .await
+    /// Attributes and objects by hash.
+    pub async fn nodes(&self, hashes: &[Hash]) -> Result<Vec<InstanceRow>, StoreError> {
+        self.in_parts(hashes, nodes).await
     }
 
     /// Whole documents by hash, without MongoDB's id; of events only those that `visible` shows.
@@ -139,18 +134,12 @@ pub(crate) fn visible_events(events: &[Hash], visible: &Visible) -> Find {
         .project(doc! {"_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": 1})
 }
 
-pub(crate) fn nodes(hashes: &[Hash], with_objects: bool) -> Find {
-    let kinds: &[&str] = if with_objects {
-        &["attribute", "object"]
-    } else {
-        &["attribute"]
+pub(crate) fn nodes(hashes: &[Hash]) -> Find {
+    let filter = doc! {
+        "_hash": {"$in": hex(hashes)}, "orgid": null, "itype": {"$in": ["attribute", "object"]},
     };
-    let filter = doc! {"_hash": {"$in": hex(hashes)}, "orgid": null, "itype": {"$in": kinds}};
-    let mut projection = doc! {"_id": 0, "_hash": 1, "itype": 1, "sub_type": 1, "data": 1};
-    if with_objects {
-        projection.insert("_cref", 1);
-    }
-    Find::new("reading attributes and objects", IDENTITY, filter).project(projection)
+    Find::new("reading attributes and objects", IDENTITY, filter)
+        .project(doc! {"_id": 0, "_hash": 1, "itype": 1, "sub_type": 1, "data": 1, "_cref": 1})
 }
 
 pub(crate) fn documents(hashes: &[Hash], itype: Option<ReturnType>, visible: &Visible) -> Find {

@@ -1,0 +1,131 @@
+//! What was read of attributes and objects. It need not be read again, for a hash says it for ever.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cybexp_store::{InstanceRow, NodeKind, StoreError};
+use lru::LruCache;
+use serde_json::Value;
+use tahoe_core::Hash;
+
+/// What can be read of a node by its hash.
+pub(crate) trait Row: Clone {
+    /// So many are remembered: about 10 MB.
+    const MOST: NonZeroUsize;
+
+    fn hash(&self) -> Hash;
+
+    /// Whether it is so small that it may be remembered.
+    fn is_small(&self) -> bool;
+}
+
+/// The rows that were used last; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Remembered<R>(Arc<Mutex<LruCache<Hash, R>>>);
+
+impl<R: Row> Remembered<R> {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(LruCache::new(R::MOST))))
+    }
+
+    /// The rows of those of these nodes that there are, in the order of their hashes; `read` reads what is not remembered.
+    pub(crate) async fn of(
+        &self,
+        hashes: impl IntoIterator<Item = Hash>,
+        read: impl AsyncFnOnce(Vec<Hash>) -> Result<Vec<R>, StoreError>,
+    ) -> Result<Vec<R>, StoreError> {
+        let (mut rows, mut unknown) = (Vec::new(), Vec::new());
+        {
+            let mut remembered = self.lock();
+            for hash in hashes {
+                match remembered.get(&hash) {
+                    Some(row) => rows.push(row.clone()),
+                    None => unknown.push(hash),
+                }
+            }
+        }
+        if !unknown.is_empty() {
+            let read = read(unknown).await?;
+            let mut remembered = self.lock();
+            for row in read {
+                if row.is_small() {
+                    remembered.put(row.hash(), row.clone());
+                }
+                rows.push(row);
+            }
+        }
+        rows.sort_unstable_by_key(Row::hash);
+        Ok(rows)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LruCache<Hash, R>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Row for NodeKind {
+    const MOST: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
+
+    fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    fn is_small(&self) -> bool {
+        true
+    }
+}
+
+impl Row for InstanceRow {
+    const MOST: NonZeroUsize = NonZeroUsize::new(30_000).unwrap();
+
+    fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    fn is_small(&self) -> bool {
+        let data = match &self.data {
+            Some(Value::String(text)) => text.len(),
+            Some(Value::Array(_) | Value::Object(_)) => return false,
+            Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => 0,
+        };
+        data <= 128 && self.cref.len() <= 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(n: u8, data: &str) -> InstanceRow {
+        InstanceRow {
+            hash: Hash::of(&[&n.to_string()]),
+            itype: "attribute".to_owned(),
+            sub_type: "url".to_owned(),
+            data: Some(data.into()),
+            cref: vec![],
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_is_not_remembered_is_read() {
+        let remembered = Remembered::new();
+        let (small, large, none) = (row(1, "a"), row(2, &"a".repeat(1_000)), row(3, "b"));
+        let all = [small.hash, large.hash, none.hash];
+        let there = vec![small.clone(), large.clone()];
+        let mut sorted = there.clone();
+        sorted.sort_unstable_by_key(|row| row.hash);
+
+        let first = remembered.of(all, async |asked: Vec<Hash>| {
+            assert_eq!(asked, all);
+            Ok(there.clone())
+        });
+        assert_eq!(first.await.unwrap(), sorted);
+        let again = remembered.of(all, async |asked: Vec<Hash>| {
+            assert_eq!(asked, [large.hash, none.hash]);
+            Ok(vec![large.clone()])
+        });
+        assert_eq!(again.await.unwrap(), sorted);
+        let known = remembered.of([small.hash], async |_| unreachable!());
+        assert_eq!(known.await.unwrap(), [small]);
+    }
+}
