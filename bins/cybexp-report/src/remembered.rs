@@ -10,7 +10,7 @@ use tahoe_core::Hash;
 
 /// What can be read of a node by its hash.
 pub(crate) trait Row: Clone {
-    /// So many are remembered: about 10 MB.
+    /// So many are remembered: about 10 MB, and 24 MB at most.
     const MOST: NonZeroUsize;
 
     fn hash(&self) -> Hash;
@@ -88,7 +88,7 @@ impl Row for InstanceRow {
             Some(Value::Array(_) | Value::Object(_)) => return false,
             Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => 0,
         };
-        data <= 128 && self.cref.len() <= 4
+        data + size_of_val(self.cref.as_slice()) <= 512
     }
 }
 

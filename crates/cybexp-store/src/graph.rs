@@ -138,8 +138,10 @@ pub(crate) fn nodes(hashes: &[Hash]) -> Find {
     let filter = doc! {
         "_hash": {"$in": hex(hashes)}, "orgid": null, "itype": {"$in": ["attribute", "object"]},
     };
+    // an object's is said by its children
+    let data = doc! {"$cond": [{"$eq": ["$itype", "attribute"]}, "$data", "$$REMOVE"]};
     Find::new("reading attributes and objects", IDENTITY, filter)
-        .project(doc! {"_id": 0, "_hash": 1, "itype": 1, "sub_type": 1, "data": 1, "_cref": 1})
+        .project(doc! {"_id": 0, "_hash": 1, "itype": 1, "sub_type": 1, "data": data, "_cref": 1})
 }
 
 pub(crate) fn documents(hashes: &[Hash], itype: Option<ReturnType>, visible: &Visible) -> Find {
