@@ -1,9 +1,11 @@
 //! Serving HTTP, with limits on what a client may hold.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::IntoResponse;
 use hyper::server::conn::http1::Builder;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,12 +14,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::error::ApiError;
+
 /// What a client may hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// How long it may take to say a request's headers, and be idle between two requests.
     pub(crate) headers: Duration,
-    /// Connections at once; more wait to be accepted.
+    /// Connections at once, and with them requests in work whose clients have left; more wait to be accepted.
     pub(crate) connections: usize,
 }
 
@@ -66,11 +70,17 @@ pub(crate) async fn serve(
             let (answer, permit) = (service.call(request), Arc::clone(&permit));
             // in a task of its own: what is under way in the database is not dropped when the client leaves, for that
             // holds up all others (docs/ARCHITECTURE.md)
-            tokio::spawn(async move {
+            let working = tokio::spawn(async move {
                 let Ok(answer) = answer.await;
                 drop(permit);
                 answer
-            })
+            });
+            async move {
+                let answer = working
+                    .await
+                    .map_err(|panic| ApiError::from(anyhow::Error::from(panic)));
+                Ok::<_, Infallible>(answer.into_response())
+            }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
@@ -81,10 +91,12 @@ pub(crate) async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(GRACE, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    let all = async {
+        graceful.shutdown().await;
+        // and those whose clients have left
+        let _ = room.acquire_many(limits.connections as u32).await;
+    };
+    if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("requests in work were not done in time");
     }
 }
@@ -135,5 +147,38 @@ mod tests {
         }
         stop.send(()).unwrap();
         server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_in_work_for_a_client_that_left_is_finished() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
+        let (done, mut dones) = tokio::sync::mpsc::unbounded_channel();
+        let slow = async move || {
+            begun.send(()).unwrap();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            done.send(()).unwrap();
+        };
+        let limits = Limits {
+            headers: Duration::from_secs(30),
+            connections: 1,
+        };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let stopped = async { stopped.await.unwrap_or_default() };
+        let router = Router::new().route("/", get(slow));
+        let server = tokio::spawn(serve(listener, router, limits, stopped));
+
+        // the second one has to wait until the first one's work is done
+        for _ in 0..2 {
+            let mut leaves = TcpStream::connect(address).await.unwrap();
+            let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+            leaves.write_all(request).await.unwrap();
+            begins.recv().await.unwrap();
+        }
+        assert!(dones.try_recv().is_ok());
+        stop.send(()).unwrap();
+        server.await.unwrap();
+        assert!(dones.try_recv().is_ok());
     }
 }

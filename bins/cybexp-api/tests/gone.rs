@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 /// Many more than there are connections to the database.
-const CLIENTS: usize = 1_000;
+const CLIENTS: usize = 800;
 
 /// What was begun in the database for them is not dropped: MongoDB's driver would then serve no more than two others in
 /// a second, until it came to the end of its queue.

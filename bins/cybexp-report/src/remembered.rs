@@ -10,7 +10,7 @@ use tahoe_core::Hash;
 
 /// What can be read of a node by its hash.
 pub(crate) trait Row: Clone {
-    /// So many are remembered: about 10 MB, and 24 MB at most.
+    /// So many are remembered.
     const MOST: NonZeroUsize;
 
     fn hash(&self) -> Hash;
@@ -64,6 +64,7 @@ impl<R: Row> Remembered<R> {
 }
 
 impl Row for NodeKind {
+    /// About 10 MB.
     const MOST: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 
     fn hash(&self) -> Hash {
@@ -76,6 +77,7 @@ impl Row for NodeKind {
 }
 
 impl Row for InstanceRow {
+    /// About 10 MB, and 24 MB at most.
     const MOST: NonZeroUsize = NonZeroUsize::new(30_000).unwrap();
 
     fn hash(&self) -> Hash {
@@ -88,7 +90,7 @@ impl Row for InstanceRow {
             Some(Value::Array(_) | Value::Object(_)) => return false,
             Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => 0,
         };
-        data + size_of_val(self.cref.as_slice()) <= 512
+        data + self.sub_type.len() + size_of_val(self.cref.as_slice()) <= 512
     }
 }
 

@@ -14,6 +14,12 @@ use crate::indexes::{IDENTITY, SESSION_REF};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visible(pub Vec<OrgId>);
 
+impl Visible {
+    pub(crate) fn orgs(&self) -> Vec<&str> {
+        self.0.iter().map(OrgId::as_str).collect()
+    }
+}
+
 /// What related reports need of an event or a session.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct CompositeRow {
@@ -128,10 +134,15 @@ pub(crate) fn sessions_of(events: &[Hash], most: usize) -> Find {
 }
 
 pub(crate) fn visible_events(events: &[Hash], visible: &Visible) -> Find {
-    let orgs: Vec<&str> = visible.0.iter().map(OrgId::as_str).collect();
-    let filter = doc! {"_hash": {"$in": hex(events)}, "orgid": {"$in": orgs}, "itype": "event"};
-    Find::new("reading the events of sessions", IDENTITY, filter)
+    events_by_hash("reading the events of sessions", events, visible)
         .project(doc! {"_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": 1})
+}
+
+pub(crate) fn events_by_hash(doing: &'static str, events: &[Hash], visible: &Visible) -> Find {
+    let filter = doc! {
+        "_hash": {"$in": hex(events)}, "orgid": {"$in": visible.orgs()}, "itype": "event",
+    };
+    Find::new(doing, IDENTITY, filter)
 }
 
 pub(crate) fn nodes(hashes: &[Hash]) -> Find {

@@ -7,12 +7,12 @@ use bson::{Document, RawDocumentBuf, doc};
 use futures::{StreamExt, TryStreamExt, stream};
 use mongodb::options::Hint;
 use serde::Deserialize;
-use tahoe_core::{Hash, OrgId};
+use tahoe_core::Hash;
 
 use crate::archive::{ASK, Archive};
 use crate::error::{Doing, StoreError};
 use crate::find::{Find, MAX_TIME};
-use crate::graph::{Visible, hex, visible_events};
+use crate::graph::{Visible, events_by_hash, hex};
 use crate::indexes::{EVENT_SAMPLE, IDENTITY};
 
 /// When an event happened, and whether it was an attack.
@@ -172,20 +172,13 @@ impl Archive {
     }
 }
 
-fn orgs(visible: &Visible) -> Vec<&str> {
-    visible.0.iter().map(OrgId::as_str).collect()
-}
-
 fn time() -> Document {
     let malicious = doc! {"$eq": ["$category", "malicious"]};
     doc! {"_id": 0, "_hash": 1, "timestamp": 1, "malicious": malicious}
 }
 
 pub(crate) fn event_time(event: Hash, visible: &Visible) -> Find {
-    let filter = doc! {
-        "_hash": event.to_string(), "orgid": {"$in": orgs(visible)}, "itype": "event",
-    };
-    Find::new(RANKED, IDENTITY, filter).project(time())
+    events_by_hash(RANKED, &[event], visible).project(time())
 }
 
 pub(crate) fn kinds(hashes: &[Hash]) -> Find {
@@ -198,12 +191,7 @@ pub(crate) fn kinds(hashes: &[Hash]) -> Find {
 }
 
 pub(crate) fn event_refs(events: &[Hash], visible: &Visible) -> Find {
-    let find = visible_events(events, visible);
-    let find = Find {
-        doing: REFS,
-        ..find
-    };
-    find.project(doc! {"_id": 0, "_hash": 1, "_ref": 1})
+    events_by_hash(REFS, events, visible).project(doc! {"_id": 0, "_hash": 1, "_ref": 1})
 }
 
 /// Where a part of the sample begins, the place in it, and where it ends.
@@ -224,7 +212,7 @@ fn places(draw: &Draw) -> [String; 3] {
 pub(crate) fn drawn(hub: Hash, visible: &Visible, hashes: [&str; 2], events: usize) -> Find {
     let [from, to] = hashes;
     let filter = doc! {
-        "_ref": hub.to_string(), "orgid": {"$in": orgs(visible)},
+        "_ref": hub.to_string(), "orgid": {"$in": visible.orgs()},
         "_hash": {"$gte": from, "$lt": to}, "itype": "event",
     };
     Find::new(EVENTS, EVENT_SAMPLE, filter)
@@ -243,7 +231,7 @@ pub(crate) fn events_of_attributes(
 ) -> Vec<Document> {
     let own = doc! {"_hash": {"$in": hex(attributes)}, "orgid": null, "itype": "attribute"};
     let events = vec![
-        doc! {"$match": {"itype": "event", "orgid": {"$in": orgs(visible)}}},
+        doc! {"$match": {"itype": "event", "orgid": {"$in": visible.orgs()}}},
         doc! {"$limit": most as i64 + 1},
         doc! {"$project": time()},
     ];

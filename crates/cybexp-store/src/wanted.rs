@@ -3,7 +3,7 @@
 use bson::{Document, doc};
 use tahoe_core::question::{Conditions, Context};
 use tahoe_core::time::TimeRange;
-use tahoe_core::{Category, Hash, OrgId};
+use tahoe_core::{Category, Hash};
 
 use crate::find::Find;
 use crate::graph::Visible;
@@ -50,7 +50,7 @@ impl<'a> Wanted<'a> {
             within,
             category: of.category,
             range: of.range,
-            orgs: visible.0.iter().map(OrgId::as_str).collect(),
+            orgs: visible.orgs(),
             by_malicious: false,
         }
     }

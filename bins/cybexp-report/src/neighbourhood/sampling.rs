@@ -16,11 +16,12 @@ use tahoe_core::Hash;
 use super::{Neighbourhood, WALKS};
 use crate::threatrank::{Gaps, HOPS, Place, Walk, Walked};
 
-/// Walks that set out together at least, and how many times as many as before at most.
-const WALKERS: usize = 12;
+/// Walks that set out together at least and at most, and how many times as many as before at most.
+pub(super) const WALKERS: usize = 12;
+const MOST_WALKERS: usize = 1_000;
 const GROWTH: usize = 4;
-/// The next ones are to take such a part of the time that is left: should they take longer than those before, no more
-/// is lost.
+/// The next ones are to take such a part of the time that is left, for they may take longer than those before, and do not
+/// count if they are not at their end in time.
 const ROUNDS: usize = 3;
 /// An attribute of more events is a hub to walks: what they need of it is drawn.
 const HUB: usize = 200;
@@ -48,7 +49,7 @@ impl Neighbourhood<'_> {
         let mut walkers = WALKERS;
         // of a walk, in seconds
         let mut worst = 0.0_f64;
-        while self.limits.walks > 0 {
+        while self.limits.walks > 0 && Instant::now() < end {
             let since = Instant::now();
             let n = walkers.min(self.limits.walks);
             let enter = |_| gaps.enter(&self.graph, &mut rng);
@@ -65,7 +66,8 @@ impl Neighbourhood<'_> {
             if more < WALKERS {
                 break;
             }
-            walkers = (more / ROUNDS).clamp(WALKERS, GROWTH * n);
+            let most = MOST_WALKERS.min(GROWTH * n);
+            walkers = (more / ROUNDS).min(most).max(WALKERS);
         }
         Ok(walked)
     }

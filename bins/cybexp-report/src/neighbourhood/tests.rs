@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tahoe_core::{Attribute, Category, Event, Hash, OrgId, SubType, Timestamp};
 
 use super::Limits;
+use super::sampling::WALKERS;
 use crate::Engine;
 
 const NOW: f64 = 1_700_000_000.0;
@@ -71,6 +72,11 @@ async fn the_true_score_is_within_the_bound_however_little_is_read() {
             for limits in [
                 Limits { hub: 5, ..all },
                 Limits { hub: 12, ..all },
+                Limits {
+                    hub: 5,
+                    walks: WALKERS + 1,
+                    ..all
+                },
                 Limits { edges: 60, ..all },
                 Limits { events: 20, ..all },
                 Limits { refs: 30, ..all },
