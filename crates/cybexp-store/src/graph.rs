@@ -146,13 +146,17 @@ pub(crate) fn events_by_hash(doing: &'static str, events: &[Hash], visible: &Vis
 }
 
 pub(crate) fn nodes(hashes: &[Hash]) -> Find {
+    // an object's is said by its children
+    let data = doc! {"$cond": [{"$eq": ["$itype", "attribute"]}, "$data", "$$REMOVE"]};
+    nodes_by_hash("reading attributes and objects", hashes)
+        .project(doc! {"_id": 0, "_hash": 1, "itype": 1, "sub_type": 1, "data": data, "_cref": 1})
+}
+
+pub(crate) fn nodes_by_hash(doing: &'static str, hashes: &[Hash]) -> Find {
     let filter = doc! {
         "_hash": {"$in": hex(hashes)}, "orgid": null, "itype": {"$in": ["attribute", "object"]},
     };
-    // an object's is said by its children
-    let data = doc! {"$cond": [{"$eq": ["$itype", "attribute"]}, "$data", "$$REMOVE"]};
-    Find::new("reading attributes and objects", IDENTITY, filter)
-        .project(doc! {"_id": 0, "_hash": 1, "itype": 1, "sub_type": 1, "data": data, "_cref": 1})
+    Find::new(doing, IDENTITY, filter)
 }
 
 pub(crate) fn documents(hashes: &[Hash], itype: Option<ReturnType>, visible: &Visible) -> Find {

@@ -12,7 +12,7 @@ use tahoe_core::Hash;
 use crate::archive::{ASK, Archive};
 use crate::error::{Doing, StoreError};
 use crate::find::{Find, MAX_TIME};
-use crate::graph::{Visible, events_by_hash, hex};
+use crate::graph::{Visible, events_by_hash, hex, nodes_by_hash};
 use crate::indexes::{EVENT_SAMPLE, IDENTITY};
 
 /// When an event happened, and whether it was an attack.
@@ -143,12 +143,12 @@ impl Archive {
 
     /// Some events of each of these hubs: those whose hashes come next from somewhere on, and then from the beginning, of
     /// a part of the sixteenth of all events that is kept in order of these. Who asks for more is given the same ones
-    /// first; fewer than were asked for are all there are.
+    /// first; fewer than were asked for are all there are. In the order of the draws.
     pub async fn draw_events(
         &self,
         draws: &[Draw],
         visible: &Visible,
-    ) -> Result<Vec<AttributeEvents>, StoreError> {
+    ) -> Result<Vec<Vec<EventTime>>, StoreError> {
         let draw = async |draw: &Draw| {
             let [begin, from, end] = places(draw);
             let find = drawn(draw.hub, visible, [&from, &end], draw.events);
@@ -158,17 +158,10 @@ impl Archive {
                 let find = drawn(draw.hub, visible, [&begin, &from], missing);
                 events.extend(find.read::<EventTime>(&self.coll).await?);
             }
-            Ok(AttributeEvents {
-                hash: draw.hub,
-                events: Some(events),
-            })
+            Ok(events)
         };
-        let mut reads = stream::iter(draws.iter().map(draw)).buffered(READERS);
-        let mut all = Vec::with_capacity(draws.len());
-        while let Some(row) = reads.try_next().await? {
-            all.push(row);
-        }
-        Ok(all)
+        let reads = stream::iter(draws.iter().map(draw)).buffered(READERS);
+        reads.try_collect().await
     }
 }
 
@@ -182,12 +175,8 @@ pub(crate) fn event_time(event: Hash, visible: &Visible) -> Find {
 }
 
 pub(crate) fn kinds(hashes: &[Hash]) -> Find {
-    let filter = doc! {
-        "_hash": {"$in": hex(hashes)}, "orgid": null, "itype": {"$in": ["attribute", "object"]},
-    };
     let is_attribute = doc! {"$eq": ["$itype", "attribute"]};
-    Find::new(KINDS, IDENTITY, filter)
-        .project(doc! {"_id": 0, "_hash": 1, "is_attribute": is_attribute})
+    nodes_by_hash(KINDS, hashes).project(doc! {"_id": 0, "_hash": 1, "is_attribute": is_attribute})
 }
 
 pub(crate) fn event_refs(events: &[Hash], visible: &Visible) -> Find {

@@ -146,10 +146,8 @@ impl Timelines {
         for (run, counts) in fresh {
             timeline.replace(run, counts);
         }
-        for org in missing {
-            let counts = made.get(org).cloned().unwrap_or_default();
-            timeline.orgs.insert(org.to_owned(), counts);
-        }
+        let missing = missing.into_iter().map(str::to_owned);
+        timeline.orgs.extend(of_each(missing, made));
         timeline.made.get_or_insert_with(Instant::now);
         timeline.at = now;
         lock(&self.shared.kept).weigh(&key, timeline.bytes());
@@ -234,14 +232,21 @@ async fn renew(
     let mut timeline = slot.lock().await;
     // where it failed the next use tries again
     timeline.renewing = false;
-    if let Ok(mut counts) = counts {
-        let orgs = orgs.into_iter().map(|org| {
-            let hours = counts.remove(&org).unwrap_or_default();
-            (org, hours)
-        });
-        timeline.orgs = orgs.collect();
+    if let Ok(counts) = counts {
+        timeline.orgs = of_each(orgs.into_iter(), counts).collect();
         (timeline.at, timeline.made) = (now, Some(began));
     }
+}
+
+/// The counts of each of these organisations; one that has none is among them, too.
+fn of_each(
+    orgs: impl Iterator<Item = String>,
+    mut counts: HashMap<String, BTreeMap<i64, u64>>,
+) -> impl Iterator<Item = (String, BTreeMap<i64, u64>)> {
+    orgs.map(move |org| {
+        let hours = counts.remove(&org).unwrap_or_default();
+        (org, hours)
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

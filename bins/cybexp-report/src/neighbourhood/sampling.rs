@@ -164,9 +164,12 @@ impl Neighbourhood<'_> {
         let mut wanted = Vec::new();
         for (&place, uses) in uses {
             let (attribute, hop) = place;
+            if self.graph.attributes[attribute].is_some() {
+                continue;
+            }
             let draws = self.draws.entry(place).or_default();
             let needed = draws.used + uses;
-            if self.graph.attributes[attribute].is_some() || needed <= draws.events.len() {
+            if needed <= draws.events.len() {
                 continue;
             }
             let (target, hub) = (self.hashes[0], self.names[attribute]);
@@ -179,10 +182,10 @@ impl Neighbourhood<'_> {
                 events: DRAWN.max(2 * needed),
             });
         }
-        let rows = self.archive.draw_events(&wanted, self.visible).await?;
+        let drawn = self.archive.draw_events(&wanted, self.visible).await?;
         let mut few = Vec::new();
-        for (row, (place, needed)) in rows.into_iter().zip(places) {
-            let events = row.events.into_iter().flatten();
+        for (events, (place, needed)) in drawn.into_iter().zip(places) {
+            let events = events.into_iter();
             let events: Vec<usize> = events.map(|event| self.number(event).0).collect();
             if events.len() < needed {
                 few.push(place.0);

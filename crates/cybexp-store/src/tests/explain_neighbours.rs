@@ -71,7 +71,7 @@ async fn events_are_drawn_from_the_index_alone() {
             events,
         };
         let drawn = archive.draw_events(&[draw], &visible("unr")).await;
-        let events = drawn.unwrap().remove(0).events.unwrap();
+        let events = drawn.unwrap().remove(0);
         events.iter().map(|event| event.hash).collect::<Vec<_>>()
     };
     let ours = (0..POPULAR).map(|i| hash(format_args!("unr{i}")));
