@@ -41,3 +41,9 @@ pub(crate) fn cidr(text: &str) -> Option<Attribute> {
         format!("{}/{bits}", address.data()),
     ))
 }
+
+/// A mail address, in lower case: no provider tells mailboxes apart by case, so `Jdoe@Example.com` of a mail meets
+/// `jdoe@example.com` of a feed.
+pub(crate) fn email_addr(address: &str) -> Attribute {
+    Attribute::new(vocab::EMAIL_ADDR, address.trim().to_lowercase())
+}

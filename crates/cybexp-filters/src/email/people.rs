@@ -4,7 +4,7 @@ use tahoe_core::{Attribute, Node};
 
 use super::header::{Headers, addresses};
 use super::object;
-use crate::{Yield, vocab};
+use crate::{Yield, fields, vocab};
 
 /// The most recipients; mail servers take about as many.
 const RECIPIENTS: usize = 1000;
@@ -61,5 +61,5 @@ fn name_attribute(name: Option<String>) -> Option<Attribute> {
 
 fn address_attribute(address: Option<String>) -> Option<Attribute> {
     let address = address.filter(|address| address.len() <= ADDRESS_BYTES)?;
-    Some(Attribute::new(vocab::EMAIL_ADDR, address))
+    Some(fields::email_addr(&address))
 }
