@@ -32,7 +32,7 @@ pub enum Format {
     /// JWE compact serialisation, RSA-OAEP-256 and A256GCM (RFC 7516, RFC 7518): any JOSE library reads it.
     #[default]
     Jwe,
-    /// What the Python system reads and writes: RSA-OAEP(SHA-1) and AES-256 in EAX mode.
+    /// The form that the Python system reads and writes: RSA-OAEP(SHA-1) and AES-256 in EAX mode.
     Legacy,
 }
 

@@ -22,9 +22,9 @@ enum Inner {
 /// Bytes near the beginning of a sealed blob that are only known at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// Where they belong.
+    /// The offset at which the bytes belong.
     pub offset: usize,
-    /// What stands there in place of zeros.
+    /// The bytes that replace the zeros there.
     pub bytes: [u8; 16],
 }
 
