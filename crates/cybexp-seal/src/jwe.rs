@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::gcm::Gcm;
+use crate::head::PIECE;
 use crate::session::{SessionKey, nonce};
-use crate::stream::PIECE;
 use crate::{OpenError, PrivateKey, PublicKey, SealError};
 
 const ALG: &str = "RSA-OAEP-256";

@@ -9,6 +9,7 @@
 
 mod error;
 mod gcm;
+mod head;
 mod jwe;
 mod key;
 mod legacy;
@@ -21,8 +22,9 @@ mod token;
 use serde::{Deserialize, Serialize};
 
 pub use error::{KeyError, OpenError, SealError};
+pub use head::Head;
 pub use key::{PrivateKey, PublicKey};
-pub use stream::{Head, Sealer};
+pub use stream::Sealer;
 pub use token::{Claims, Issued, TokenError, Tokens};
 
 /// How a sealed blob is laid out.
