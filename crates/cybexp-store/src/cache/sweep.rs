@@ -4,7 +4,7 @@ use bson::oid::ObjectId;
 use bson::{Document, doc};
 use futures::FutureExt;
 
-use crate::cache::queue::Cache;
+use crate::cache::open::Cache;
 use crate::error::StoreError;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::UPLOAD_UNTIL;

@@ -13,8 +13,9 @@ use futures::FutureExt;
 use mongodb::ClientSession;
 use mongodb::error::Error;
 
+use crate::cache::entry::NewEntry;
 use crate::cache::grid::{self, CHUNK_BYTES};
-use crate::cache::queue::Cache;
+use crate::cache::open::Cache;
 use crate::error::StoreError;
 use crate::mongo::transaction::{self, Part};
 
@@ -25,21 +26,6 @@ const BATCH_BYTES: usize = 4 * CHUNK_BYTES;
 const LEASE: Duration = Duration::from_secs(60);
 /// A slow upload is written before its batch is full after this time, which renews its lease.
 const RENEW: Duration = Duration::from_secs(20);
-
-/// What is known of a submission when it comes in.
-#[derive(Debug, Clone)]
-pub struct NewEntry {
-    /// File name, as it was sent.
-    pub name: String,
-    /// What the data is; the raw's sub_type.
-    pub typetag: String,
-    /// Whose it is.
-    pub orgid: String,
-    /// IANA name.
-    pub timezone: String,
-    /// Unix seconds when it was taken in.
-    pub timestamp: f64,
-}
 
 /// Bytes near the beginning of a file, at most in its first 255 KiB, that are only known at its end.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,7 @@ use mongodb::error::Error;
 use serde::Deserialize;
 
 use crate::error::StoreError;
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
 
@@ -67,7 +67,7 @@ impl Note {
     /// Writes it, in the transaction that writes the events.
     pub(crate) fn write<'a>(
         &'a self,
-        journal: &'a Raws,
+        journal: &'a Documents,
         session: &'a mut ClientSession,
     ) -> BoxFuture<'a, Result<(), Error>> {
         async move {
@@ -115,7 +115,7 @@ pub(crate) enum News {
 
 impl Seen {
     /// What is new since the last look.
-    pub(crate) async fn look(&mut self, journal: &Raws) -> Result<News, StoreError> {
+    pub(crate) async fn look(&mut self, journal: &Documents) -> Result<News, StoreError> {
         let heads: Vec<Head> = heads().read(journal).await?;
         let Some(lanes) = &mut self.0 else {
             let heads = heads.into_iter().map(|head| (head.lane, head));

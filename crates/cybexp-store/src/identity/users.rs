@@ -8,19 +8,19 @@ use serde::Deserialize;
 use tahoe_core::{Hash, Org, OrgId, Role, User};
 
 use crate::error::{Doing, StoreError};
-use crate::graph::read::lookup::Visible;
 use crate::mongo::bulk;
-use crate::mongo::collection::{Raws, to_document};
+use crate::mongo::collection::{Documents, to_document};
 use crate::mongo::find::{Find, MAX_TIME};
 use crate::mongo::indexes::{self, IDENTITY, IDENTITY_KIND};
 use crate::mongo::server::Server;
 use crate::mongo::swap;
+use crate::visible::Visible;
 
 /// Users and organisations: `identity_db.instance`, and beside it the tokens that were revoked.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    pub(crate) coll: Raws,
-    pub(crate) revoked: Raws,
+    pub(crate) coll: Documents,
+    pub(crate) revoked: Documents,
 }
 
 /// What someone may see.

@@ -3,7 +3,7 @@
 use bson::{RawDocumentBuf, doc};
 use futures::TryStreamExt;
 
-use crate::archive::missing::Archive;
+use crate::archive::open::Archive;
 use crate::error::{Doing, StoreError};
 use crate::mongo::bulk::COMMAND_DOCUMENTS;
 

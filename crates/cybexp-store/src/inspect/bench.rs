@@ -7,15 +7,15 @@ use mongodb::options::{Acknowledgment, WriteConcern};
 use tahoe_core::question::Conditions;
 use tahoe_core::{Hash, Instance};
 
-use crate::archive::missing::Archive;
+use crate::archive::open::Archive;
 use crate::error::{Doing, StoreError};
-use crate::graph::read::lookup::Visible;
 use crate::graph::read::pages;
 use crate::mongo::bulk::{COMMAND_DOCUMENTS, DUPLICATE_KEY};
 use crate::mongo::collection::to_document;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{self, IDENTITY};
 use crate::mongo::server::Server;
+use crate::visible::Visible;
 
 /// What the server has read so far, for whomever.
 #[derive(Debug, Clone, Copy, Default)]

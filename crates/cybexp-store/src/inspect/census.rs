@@ -8,10 +8,10 @@ use bson::oid::ObjectId;
 use futures::TryStreamExt;
 use serde::Deserialize;
 
-use crate::archive::missing::Archive;
-use crate::cache::queue::Cache;
+use crate::archive::open::Archive;
+use crate::cache::open::Cache;
 use crate::error::{Doing, StoreError};
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
 
 /// What is known of one document. Archives made of the same submissions hold equal ones.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -80,7 +80,7 @@ struct Lessee {
 }
 
 /// Those of the queue in this collection.
-async fn lessees(coll: &Raws) -> Result<BTreeSet<String>, StoreError> {
+async fn lessees(coll: &Documents) -> Result<BTreeSet<String>, StoreError> {
     let doing = "listing the leases of a queue";
     let database = coll.client().database(&coll.namespace().db);
     let leases = database.collection::<Lessee>("leases");

@@ -4,7 +4,7 @@ use bson::doc;
 use mongodb::error::ErrorKind;
 use tahoe_core::Status;
 
-use crate::archive::missing as archive;
+use crate::archive::open as archive;
 use crate::error::{Doing, StoreError};
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{self, Index, QUERY_CREF};

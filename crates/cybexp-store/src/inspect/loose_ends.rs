@@ -7,9 +7,9 @@ use bson::doc;
 use bson::oid::ObjectId;
 use futures::TryStreamExt;
 
-use crate::cache::queue::Cache;
+use crate::cache::open::Cache;
 use crate::error::{Doing, StoreError};
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
 
 /// How much of the cache does not belong together.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Cache {
 }
 
 /// All values of a field.
-async fn ids(coll: &Raws, field: &str) -> Result<HashSet<ObjectId>, StoreError> {
+async fn ids(coll: &Documents, field: &str) -> Result<HashSet<ObjectId>, StoreError> {
     let doing = "looking for loose ends";
     let cursor = coll.aggregate([doc! {"$group": {"_id": field}}]);
     let rows: Vec<_> = cursor

@@ -4,11 +4,12 @@ use bson::doc;
 use futures::TryStreamExt;
 use serde::Deserialize;
 
-use crate::archive::missing::Archive;
-use crate::cache::queue::{self as cache, Cache};
+use crate::archive::open::Archive;
+use crate::cache::open::Cache;
+use crate::cache::queue as entries;
 use crate::error::{Doing, StoreError};
 use crate::mongo::lease::unleased;
-use crate::raws::queue as raws;
+use crate::raws::queue::{self, Raws};
 
 /// How many instances of a kind and type there are.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -22,14 +23,6 @@ pub struct Tally {
 }
 
 impl Archive {
-    /// How many raws the filter of this id has to see.
-    pub async fn count_pending(&self, filter: &str, typetags: &[&str]) -> Result<u64, StoreError> {
-        let typetags: Vec<String> = typetags.iter().map(|&tag| tag.to_owned()).collect();
-        raws::pending(&typetags, filter, unleased(&[]))
-            .count(&self.coll)
-            .await
-    }
-
     /// Counts everything, by kind and type.
     pub async fn tally(&self) -> Result<Vec<Tally>, StoreError> {
         let group =
@@ -45,9 +38,19 @@ impl Archive {
     }
 }
 
+impl Raws {
+    /// How many raws the filter of this id has to see.
+    pub async fn count_pending(&self, filter: &str, typetags: &[&str]) -> Result<u64, StoreError> {
+        let typetags: Vec<String> = typetags.iter().map(|&tag| tag.to_owned()).collect();
+        queue::pending(&typetags, filter, unleased(&[]))
+            .count(&self.archive.coll)
+            .await
+    }
+}
+
 impl Cache {
     /// How many entries the archive has to open.
     pub async fn count_pending(&self) -> Result<u64, StoreError> {
-        cache::pending(&[]).count(&self.entries).await
+        entries::pending(&[]).count(&self.entries).await
     }
 }

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use mongodb::error::ErrorKind;
 
 use crate::error::{Doing, StoreError};
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
 
 /// Documents of one command: more gain nothing but a longer wait (`docs/ARCHITECTURE.md`, "Writing").
 pub(crate) const COMMAND_DOCUMENTS: usize = 1000;
@@ -51,7 +51,7 @@ impl Failure {
 ///
 /// Returns how many were inserted, and what the server refused.
 pub(crate) async fn insert(
-    coll: &Raws,
+    coll: &Documents,
     documents: &[RawDocumentBuf],
     doing: &'static str,
 ) -> Result<(u64, Vec<Failure>), StoreError> {
@@ -72,7 +72,7 @@ pub(crate) async fn insert(
 
 /// The same where nothing may be refused: the first refusal is an error.
 pub(crate) async fn insert_whole(
-    coll: &Raws,
+    coll: &Documents,
     documents: &[RawDocumentBuf],
     doing: &'static str,
 ) -> Result<(), StoreError> {
@@ -84,7 +84,7 @@ pub(crate) async fn insert_whole(
 }
 
 async fn insert_command(
-    coll: &Raws,
+    coll: &Documents,
     start: usize,
     part: &[RawDocumentBuf],
     doing: &'static str,
@@ -162,7 +162,7 @@ impl Updated {
 
 /// Runs the updates, in no order, waiting for a majority. An upsert that lost a race is run again.
 pub(crate) async fn update(
-    coll: &Raws,
+    coll: &Documents,
     updates: &[Update],
     doing: &'static str,
 ) -> Result<Updated, StoreError> {
@@ -214,7 +214,7 @@ pub(crate) async fn update(
 
 /// One command; the indexes of its failures are those of the batch.
 async fn update_command(
-    coll: &Raws,
+    coll: &Documents,
     part: &[(usize, RawDocumentBuf)],
     doing: &'static str,
 ) -> Result<Updated, StoreError> {

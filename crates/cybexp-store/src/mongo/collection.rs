@@ -4,7 +4,7 @@ use bson::{RawDeserializer, RawDocument, RawDocumentBuf};
 use serde::de::DeserializeOwned;
 
 /// A collection whose documents are not parsed before someone asks for a field.
-pub(crate) type Raws = mongodb::Collection<RawDocumentBuf>;
+pub(crate) type Documents = mongodb::Collection<RawDocumentBuf>;
 
 /// The largest document that is stored. MongoDB holds 16 MiB; the rest is for what the daemons note on it.
 pub(crate) const DOCUMENT_LIMIT_BYTES: usize = 15 << 20;

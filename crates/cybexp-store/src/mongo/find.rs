@@ -8,10 +8,13 @@ use mongodb::Cursor;
 use mongodb::options::{FindOptions, Hint};
 
 use crate::error::{Doing, StoreError};
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
 
 /// The longest that the server works on one query of a report.
 pub(crate) const MAX_TIME: Duration = Duration::from_secs(60);
+
+/// Hashes asked for at once.
+pub(crate) const ASK: usize = 1000;
 
 /// A query with the index that serves it.
 #[derive(Debug, Clone)]
@@ -60,7 +63,10 @@ impl Find {
         self
     }
 
-    pub(crate) async fn cursor(self, coll: &Raws) -> Result<Cursor<RawDocumentBuf>, StoreError> {
+    pub(crate) async fn cursor(
+        self,
+        coll: &Documents,
+    ) -> Result<Cursor<RawDocumentBuf>, StoreError> {
         let options = FindOptions::builder()
             .projection(self.projection)
             .sort(self.sort)
@@ -74,14 +80,14 @@ impl Find {
     }
 
     /// All results: only for queries whose number of results is bounded by what was asked.
-    pub(crate) async fn all(self, coll: &Raws) -> Result<Vec<RawDocumentBuf>, StoreError> {
+    pub(crate) async fn all(self, coll: &Documents) -> Result<Vec<RawDocumentBuf>, StoreError> {
         let doing = self.doing;
         let cursor = self.cursor(coll).await?;
         cursor.try_collect().await.doing(doing)
     }
 
     /// All results as `T`.
-    pub(crate) async fn read<T>(self, coll: &Raws) -> Result<Vec<T>, StoreError>
+    pub(crate) async fn read<T>(self, coll: &Documents) -> Result<Vec<T>, StoreError>
     where
         T: serde::de::DeserializeOwned,
     {
@@ -94,7 +100,7 @@ impl Find {
     }
 
     /// How many there are, up to the limit.
-    pub(crate) async fn count(self, coll: &Raws) -> Result<u64, StoreError> {
+    pub(crate) async fn count(self, coll: &Documents) -> Result<u64, StoreError> {
         let count = coll.count_documents(self.filter);
         let count = count
             .hint(Hint::Name(self.hint.to_owned()))

@@ -5,7 +5,7 @@ use mongodb::IndexModel;
 use mongodb::options::IndexOptions;
 
 use crate::error::StoreError;
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
 
 /// One index of a collection.
 pub(crate) struct Index {
@@ -54,7 +54,7 @@ impl Index {
 }
 
 /// Makes the indexes that are not there; one that cannot be made is an error that names it.
-pub(crate) async fn ensure(coll: &Raws, indexes: &[Index]) -> Result<(), StoreError> {
+pub(crate) async fn ensure(coll: &Documents, indexes: &[Index]) -> Result<(), StoreError> {
     for index in indexes {
         coll.create_index(index.model())
             .await

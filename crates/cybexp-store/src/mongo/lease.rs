@@ -13,7 +13,7 @@ use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 
 use crate::error::{Doing, StoreError};
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{self, LEASE_WORK};
 use crate::mongo::server::Server;
@@ -35,7 +35,7 @@ pub enum Taken<T> {
 /// One worker's place among those that share a queue.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    coll: Raws,
+    coll: Documents,
     work: String,
     token: ObjectId,
     held: bool,
@@ -120,7 +120,7 @@ impl Lease {
         &mut self,
         others: &Others,
         theirs: Find,
-        queue: &Raws,
+        queue: &Documents,
     ) -> Result<Taken<T>, StoreError> {
         self.release().await?;
         if others.items.is_empty() || theirs.limit(1).all(queue).await?.is_empty() {

@@ -52,7 +52,7 @@ impl Server {
         self.0.database("admin")
     }
 
-    pub(crate) fn collection(&self, db: &str, coll: &str) -> crate::mongo::collection::Raws {
+    pub(crate) fn collection(&self, db: &str, coll: &str) -> crate::mongo::collection::Documents {
         self.0.database(db).collection(coll)
     }
 }

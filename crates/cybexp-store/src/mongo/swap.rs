@@ -11,7 +11,7 @@ use tahoe_core::{DocumentError, Value};
 
 use crate::error::{Doing, StoreError};
 use crate::mongo::bulk::DUPLICATE_KEY;
-use crate::mongo::collection::{Raws, from_document, to_document};
+use crate::mongo::collection::{Documents, from_document, to_document};
 use crate::mongo::find::Find;
 use crate::mongo::indexes::IDENTITY;
 use crate::mongo::json;
@@ -30,7 +30,7 @@ struct Json(#[serde(deserialize_with = "json::read")] Value);
 
 /// All that `find` gives.
 pub(crate) async fn read<T>(
-    coll: &Raws,
+    coll: &Documents,
     find: Find,
     parse: impl Fn(&Value) -> Result<T, DocumentError>,
 ) -> Result<Vec<Stored<T>>, StoreError> {
@@ -51,7 +51,7 @@ pub(crate) async fn read<T>(
 
 /// Inserts the document unless one is there that `taken` matches, or that has the same identity.
 pub(crate) async fn insert(
-    coll: &Raws,
+    coll: &Documents,
     taken: Document,
     new: &impl Serialize,
     doing: &'static str,
@@ -67,7 +67,7 @@ pub(crate) async fn insert(
 
 /// Writes `now` if the document is still as it was read. False: it is not.
 pub(crate) async fn write<T>(
-    coll: &Raws,
+    coll: &Documents,
     was: &Stored<T>,
     now: &impl Serialize,
     doing: &'static str,

@@ -10,14 +10,14 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::WriteConcern;
 
 use crate::error::{Doing, StoreError};
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
 
 /// How long a transaction is begun again that met another one or lost its connection. The driver alone would go on
 /// for two minutes, and somebody waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Documents and where they go.
-pub(crate) type Part<'a> = (&'a Raws, Vec<RawDocumentBuf>);
+pub(crate) type Part<'a> = (&'a Documents, Vec<RawDocumentBuf>);
 
 /// Inserts all of it.
 pub(crate) async fn insert(session: &mut ClientSession, parts: &[Part<'_>]) -> Result<(), Error> {
@@ -31,7 +31,7 @@ pub(crate) async fn insert(session: &mut ClientSession, parts: &[Part<'_>]) -> R
 /// the transaction met another one. It takes what it needs from `context`: a future that a closure borrows from is not
 /// seen to be `Send` (rust-lang/rust#96865).
 pub(crate) async fn run<C: Send, R: Send + 'static>(
-    coll: &Raws,
+    coll: &Documents,
     doing: &'static str,
     context: C,
     work: for<'a> fn(&'a mut ClientSession, &'a mut C) -> BoxFuture<'a, Result<R, Error>>,

@@ -7,7 +7,7 @@ use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::ChangeStreamEvent;
 
 use crate::error::{Doing, StoreError};
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
 
 /// How long a server waits before it says that nothing happened: idle, this is all the traffic there is.
 const AWAIT: Duration = Duration::from_secs(10);
@@ -16,13 +16,13 @@ type Stream = ChangeStream<ChangeStreamEvent<Document>>;
 
 /// Tells when something came into a collection.
 pub struct Watch {
-    coll: Raws,
+    coll: Documents,
     of: Document,
     stream: Option<Stream>,
 }
 
 impl Watch {
-    pub(crate) fn new(coll: Raws, of: Document) -> Self {
+    pub(crate) fn new(coll: Documents, of: Document) -> Self {
         Self {
             coll,
             of,

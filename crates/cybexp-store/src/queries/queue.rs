@@ -9,11 +9,10 @@ use futures::TryStreamExt;
 use mongodb::options::{Acknowledgment, Hint, ReturnDocument, WriteConcern};
 use tahoe_core::{Hash, Instance, Node, Object, Query, Report, Status, Value};
 
-use crate::archive::missing::ASK;
 use crate::error::{Doing, StoreError};
 use crate::mongo::bulk::{self, Update};
-use crate::mongo::collection::{Raws, from_document, to_document};
-use crate::mongo::find::Find;
+use crate::mongo::collection::{Documents, from_document, to_document};
+use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::{self, IDENTITY, QUERY_CREF};
 use crate::mongo::server::Server;
 use crate::mongo::watch::Watch;
@@ -21,7 +20,7 @@ use crate::mongo::watch::Watch;
 /// Queries and reports: `report_db.instance`.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    pub(crate) coll: Raws,
+    pub(crate) coll: Documents,
 }
 
 /// A query that this daemon has taken, and no other answers meanwhile.

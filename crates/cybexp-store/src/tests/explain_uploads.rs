@@ -5,7 +5,7 @@ use bson::{DateTime, doc};
 
 use super::plan::Plan;
 use super::{fill, server};
-use crate::cache::queue::Cache;
+use crate::cache::open::Cache;
 use crate::cache::sweep;
 
 #[tokio::test(flavor = "multi_thread")]

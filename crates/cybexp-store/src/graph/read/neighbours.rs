@@ -9,11 +9,12 @@ use mongodb::options::Hint;
 use serde::Deserialize;
 use tahoe_core::Hash;
 
-use crate::archive::missing::{ASK, Archive};
 use crate::error::{Doing, StoreError};
-use crate::graph::read::lookup::{Visible, events_by_hash, hex, nodes_by_hash};
-use crate::mongo::find::{Find, MAX_TIME};
+use crate::graph::read::lookup::{events_by_hash, hex, nodes_by_hash};
+use crate::graph::read::reader::GraphReader;
+use crate::mongo::find::{ASK, Find, MAX_TIME};
 use crate::mongo::indexes::{EVENT_SAMPLE, IDENTITY};
+use crate::visible::Visible;
 
 /// When an event happened, and whether it was an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -82,7 +83,7 @@ const KINDS: &str = "reading what is an attribute";
 const EVENTS: &str = "reading the events of attributes";
 const REFS: &str = "reading the attributes of events";
 
-impl Archive {
+impl GraphReader {
     /// An event, if `visible` shows it.
     pub async fn event_time(
         &self,

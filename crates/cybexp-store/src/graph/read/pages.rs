@@ -8,12 +8,13 @@ use serde::Deserialize;
 use tahoe_core::question::{Conditions, Context};
 use tahoe_core::{Hash, OrgId};
 
-use crate::archive::missing::Archive;
 use crate::error::StoreError;
 use crate::graph::hours::{self, Hours, Part};
-use crate::graph::read::lookup::{CompositeRow, Visible};
+use crate::graph::read::lookup::CompositeRow;
+use crate::graph::read::reader::GraphReader;
 use crate::graph::read::wanted::{Wanted, Within, range, within};
 use crate::mongo::find::Find;
+use crate::visible::Visible;
 
 /// So many events are skipped one by one.
 const SKIP: u64 = 500;
@@ -44,7 +45,7 @@ struct Place {
     timestamp: f64,
 }
 
-impl Archive {
+impl GraphReader {
     /// The events that meet the conditions, `size` of them from the `page`th (from 1) on.
     pub async fn events(
         &self,
@@ -178,7 +179,7 @@ impl Archive {
 
     /// How many of these events there are by hour.
     async fn hours(&self, wanted: &Wanted<'_>) -> Result<Hours, StoreError> {
-        let timeline = self.timelines.of(self, wanted).await?;
+        let timeline = self.timelines.of(wanted).await?;
         Ok(timeline.hours(&wanted.orgs, &wanted.range))
     }
 
