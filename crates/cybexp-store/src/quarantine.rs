@@ -6,12 +6,12 @@ use bson::{Document, doc};
 use mongodb::options::Hint;
 use serde_json::Value;
 
-use crate::archive::Archive;
-use crate::cache::Cache;
-use crate::collection::Raws;
+use crate::cache::open::Cache;
 use crate::error::{Doing, StoreError};
-use crate::find::Find;
-use crate::indexes::{ENTRY_BAD, ID, RAW_PENDING};
+use crate::mongo::collection::Documents;
+use crate::mongo::find::Find;
+use crate::mongo::indexes::{ENTRY_BAD, ID, RAW_PENDING};
+use crate::raws::queue::Raws;
 
 /// A record that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,13 +74,13 @@ impl Cache {
     }
 }
 
-impl Archive {
+impl Raws {
     /// Raws with these typetags that a filter refused, at most `limit`; 0: all.
     pub async fn refused(&self, typetags: &[&str], limit: i64) -> Result<Vec<Refused>, StoreError> {
         let find = refused_raws(typetags)
             .project(doc! {"sub_type": 1, "_error": 1})
             .limit(limit);
-        list(&self.coll, find, |row| {
+        list(&self.archive.coll, find, |row| {
             // raws of the Python archive do not say who refused them and why
             let text = |field| {
                 let error = row.get_document("_error").ok();
@@ -99,12 +99,12 @@ impl Archive {
 
     /// How many raws with these typetags a filter refused.
     pub async fn count_refused(&self, typetags: &[&str]) -> Result<u64, StoreError> {
-        refused_raws(typetags).count(&self.coll).await
+        refused_raws(typetags).count(&self.archive.coll).await
     }
 
     /// The document of a raw that a filter refused, as extended JSON.
     pub async fn refused_raw(&self, id: ObjectId) -> Result<Option<Value>, StoreError> {
-        document(&self.coll, refused_raw(id)).await
+        document(&self.archive.coll, refused_raw(id)).await
     }
 
     /// Has the filters of a raw's typetag see it again. False: it is not set aside.
@@ -120,7 +120,7 @@ impl Archive {
 
     async fn retry_raws(&self, filter: Document, hint: &str) -> Result<u64, StoreError> {
         let again = doc! {"$unset": {"_valid": "", "_error": "", "filters": ""}};
-        update(&self.coll, filter, again, hint).await
+        update(&self.archive.coll, filter, again, hint).await
     }
 }
 
@@ -138,7 +138,7 @@ fn refused_raw(id: ObjectId) -> Document {
 }
 
 async fn list(
-    coll: &Raws,
+    coll: &Documents,
     find: Find,
     refused: impl Fn(&Document) -> Option<Refused>,
 ) -> Result<Vec<Refused>, StoreError> {
@@ -146,13 +146,13 @@ async fn list(
     Ok(rows.iter().filter_map(refused).collect())
 }
 
-async fn document(coll: &Raws, filter: Document) -> Result<Option<Value>, StoreError> {
+async fn document(coll: &Documents, filter: Document) -> Result<Option<Value>, StoreError> {
     let find = Find::new("reading what was set aside", ID, filter).limit(1);
     Ok(find.read(coll).await?.pop())
 }
 
 async fn update(
-    coll: &Raws,
+    coll: &Documents,
     filter: Document,
     update: Document,
     hint: &str,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use cybexp_filters::FILTERS;
 use cybexp_service::Config;
-use cybexp_store::{Archive, Cache, EntryId, Refused};
+use cybexp_store::{Archive, Cache, EntryId, Raws, Refused};
 use serde_json::{Value, json};
 
 use cybexp_term::{self as term, DIM, GREEN, RED};
@@ -42,21 +42,21 @@ pub(crate) enum Action {
 }
 
 pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
-    let (cache, archive) = open(config).await?;
+    let (cache, raws) = open(config).await?;
     match action {
         Action::List { json, limit } => {
             let entries = cache.refused(limit).await?;
-            let raws = archive.refused(&typetags(), limit).await?;
-            let total = cache.count_refused().await? + archive.count_refused(&typetags()).await?;
+            let refused = raws.refused(&typetags(), limit).await?;
+            let total = cache.count_refused().await? + raws.count_refused(&typetags()).await?;
             match json {
-                true => anstream::println!("{}", term::json(&documents(&entries, &raws))),
-                false => table(&[entries, raws].concat(), total),
+                true => anstream::println!("{}", term::json(&documents(&entries, &refused))),
+                false => table(&[entries, refused].concat(), total),
             }
         }
         Action::Show { id } => {
             let found = match cache.refused_entry(id).await? {
                 Some(entry) => Some(entry),
-                None => archive.refused_raw(id).await?,
+                None => raws.refused_raw(id).await?,
             };
             let document = found.with_context(|| missing(id))?;
             anstream::println!("{}", term::json(&document));
@@ -65,16 +65,16 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             all: true, typetag, ..
         } => {
             let entries = cache.retry_all(typetag.as_deref()).await?;
-            let raws = match &typetag {
-                Some(typetag) => archive.retry_all(&[typetag]).await?,
-                None => archive.retry_all(&typetags()).await?,
+            let again = match &typetag {
+                Some(typetag) => raws.retry_all(&[typetag]).await?,
+                None => raws.retry_all(&typetags()).await?,
             };
-            done(entries + raws);
+            done(entries + again);
         }
         Action::Retry { ids, .. } => {
             let mut again = 0;
             for id in &ids {
-                if cache.retry(*id).await? || archive.retry(*id).await? {
+                if cache.retry(*id).await? || raws.retry(*id).await? {
                     again += 1;
                 } else {
                     anstream::eprintln!("{RED}✗{RED:#} {}", missing(*id));
@@ -87,13 +87,13 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-async fn open(config: &Config) -> anyhow::Result<(Cache, Archive)> {
+async fn open(config: &Config) -> anyhow::Result<(Cache, Raws)> {
     let (at, tahoe) = (config.cache_db()?, config.analytics_db()?);
     let server = super::server(&at, "cache.mongo_url").await?;
     let cache = Cache::open(&server, &at.db, &at.coll).await?;
     let server = super::server(&tahoe, "tahoe.mongo_url").await?;
     let archive = Archive::open(&server, &tahoe.db, &tahoe.coll).await?;
-    Ok((cache, archive))
+    Ok((cache, Raws::new(&archive)))
 }
 
 /// Those that any filter reads; no other raw can be refused.
