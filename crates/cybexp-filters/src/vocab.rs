@@ -48,8 +48,10 @@ sub_types! {
 sub_types! {
     ANALYSIS = "analysis";
     ASN = "asn";
+    ASN_NAME = "asn_name";
     BODY = "body";
     CIDR = "cidr";
+    COMMENT = "comment";
     COMP_ALGO = "comp_algo";
     COUNTRY_CODE2 = "country_code2";
     CVE_ID = "cve_id";
