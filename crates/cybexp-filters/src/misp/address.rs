@@ -53,8 +53,18 @@ fn collect(value: &str, found: impl Fn(&str) -> Option<Found>) -> Option<Reading
         has_label: words.has_label,
         ..Reading::default()
     };
-    let is_one = words::split(words.said).nth(1).is_none();
-    for word in words::split(words.said) {
+    // `203.0.113.9|203.0.113.10`, but not a port behind the bar
+    let parts = |word| {
+        let bars: &[char] = if split_port(word).is_none() {
+            &['|']
+        } else {
+            &[]
+        };
+        word.split(bars).filter(|part| !part.is_empty())
+    };
+    let said = || words::split(words.said).flat_map(parts);
+    let is_one = said().nth(1).is_none();
+    for word in said() {
         // among others, a word without a dot is a label: `evil.example C2`
         let found = found(word).filter(|_| is_one || word.contains(['.', ':']));
         match found {
@@ -167,6 +177,11 @@ mod tests {
                 "203.0.113.9, 203.0.113.10",
                 &["ipv4=203.0.113.9", "ipv4=203.0.113.10"],
             ),
+            (
+                "203.0.113.9|203.0.113.10",
+                &["ipv4=203.0.113.9", "ipv4=203.0.113.10"],
+            ),
+            ("203.0.113.9')", &["ipv4=203.0.113.9"]),
             ("107.183.86", &[]),
             ("999.0.113.9", &[]),
             ("dynamic", &[]),

@@ -1,8 +1,8 @@
 //! MISP, a platform on which organisations share what they know of threats: <https://www.misp-project.org>.
 //!
 //! An event of MISP's is a report: who made it, what it is about, attributes and objects. [`types`] is the table of
-//! what its attributes become. What is deleted is left out, and so is what others propose (`ShadowAttribute`) or
-//! MISP has worked out (`RelatedEvent`), and the content of attachments.
+//! what its attributes become, [`shape`] knows the ways in which it comes. What is deleted is left out, and so is what
+//! others propose (`ShadowAttribute`) or MISP has worked out (`RelatedEvent`), and the content of attachments.
 
 mod address;
 mod alias;
@@ -39,6 +39,9 @@ const EVENT_COST: usize = 12 << 20;
 /// What all that is made of one raw may cost: two events of 100,000 attributes, or eight raws' worth of text.
 const RAW_COST: usize = 128 << 20;
 
+/// What an event costs beside what is in it: a search may give an attribute each of many events.
+const REPORT_COST: usize = 2 << 10;
+
 impl Filter for Misp {
     fn name(&self) -> &'static str {
         "misp"
@@ -71,7 +74,7 @@ impl Filter for Misp {
             room: RAW_COST,
         };
         let data = shape::data(raw)?;
-        let mut reason = shape::NO_EVENT.to_owned();
+        let mut reason = shape::why_none(&data).to_owned();
         for report in shape::reports(&data, &mut making.made) {
             match report.time(raw) {
                 Ok(at) => making.read(&report, raw, at)?,
@@ -113,6 +116,7 @@ impl Making {
         raw: &RawInput<'_>,
         at: Timestamp,
     ) -> Result<(), Refusal> {
+        self.spend(REPORT_COST)?;
         let pieces = self.pieces(report)?;
         let flagged = pieces.iter().any(|piece| !piece.malicious.is_empty());
         let category = match flagged {

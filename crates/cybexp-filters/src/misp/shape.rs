@@ -8,9 +8,18 @@ use tahoe_core::{Timestamp, Value, json};
 use super::list::list;
 use crate::{RawInput, Refusal, Yield, fields, time};
 
-/// Why a submission in which there is nothing of MISP's is refused.
-pub(super) const NO_EVENT: &str =
-    "Event is missing, and so is uuid or info of one that stands alone";
+/// Why a submission in which there is no event is refused.
+pub(super) fn why_none(data: &Value) -> &'static str {
+    const UUID_CHARS: usize = 36;
+    let is_entry =
+        |(key, about): (&String, &Value)| key.len() == UUID_CHARS && about.get("info").is_some();
+    match data.as_object() {
+        Some(map) if !map.is_empty() && map.iter().all(is_entry) => {
+            "this is the manifest of a feed: post the events that it names"
+        }
+        _ => "Event is missing, and so is uuid or info of one that stands alone",
+    }
+}
 
 /// An event of MISP's, or what was found of one.
 #[derive(Default)]

@@ -33,9 +33,9 @@ pub(super) fn of(value: &str) -> Option<Words<'_>> {
     })
 }
 
-/// Words as they stand in a list, without quotes around them.
+/// Words as they stand in a list, without quotes and brackets around them.
 pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'))
-        .map(|word| word.trim_matches(['"', '\'', '<', '>', '`']))
+        .map(|word| word.trim_matches(['"', '\'', '<', '>', '`', '(', ')']))
         .filter(|word| !word.is_empty())
 }
