@@ -1,10 +1,13 @@
 //! From sealed bytes to a raw: no input, no output.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use cybexp_filters::lighten;
 use cybexp_seal::PrivateKey;
-use cybexp_store::Entry;
+use cybexp_store::{Entry, check_fits};
 use serde_json::{Value, json};
+use tahoe_core::canonical::{HASHED_BYTES, measure};
 use tahoe_core::json::{ParseError, parse};
 use tahoe_core::{OrgId, Raw, SubType, Timestamp};
 
@@ -45,9 +48,24 @@ pub fn raw_of(about: &About<'_>, bytes: Vec<u8>) -> Result<Raw, String> {
     let sub_type = SubType::new(about.typetag).map_err(|error| field("typetag")(&error))?;
     let orgid = OrgId::new(about.orgid).map_err(|error| field("orgid")(&error))?;
     let at = Timestamp::new(about.timestamp).map_err(|error| field("timestamp")(&error))?;
-    let data = data_of(text).map_err(|error| field("data")(&error))?;
+    let mut data = data_of(text).map_err(|error| field("data")(&error))?;
+    let gone = lighten(about.typetag, &mut data, fits);
+    if !gone.is_empty() {
+        let (typetag, fields) = (about.typetag, gone.join(", "));
+        tracing::warn!(
+            typetag,
+            orgid = about.orgid,
+            fields,
+            "too large to be stored whole: the raw lacks these fields"
+        );
+    }
     Raw::new(sub_type, data, orgid, about.timezone.to_owned(), Some(at))
         .map_err(|error| field("data")(&error))
+}
+
+/// Whether data can be a raw: its canonical form is short enough to be hashed, and its document to be stored.
+fn fits(data: &Value) -> bool {
+    measure(data, HASHED_BYTES).is_ok() && check_fits(&BTreeMap::from([("data", data)])).is_ok()
 }
 
 /// Text that is JSON becomes the data as it is, other text its field `data`.
