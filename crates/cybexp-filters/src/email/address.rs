@@ -129,7 +129,8 @@ impl<'a> Entry<'a> {
             Piece::Quoted(text) => Some(*text),
             _ => None,
         });
-        let text = texts.chain(quoted).find(|text| address(text).is_some())?;
+        // Where an encoded word holds the @, it holds more than an address.
+        let text = texts.chain(quoted).find(|text| text.contains('@') && address(text).is_some())?;
         let around: Vec<Piece<'_>> = self
             .0
             .iter()
