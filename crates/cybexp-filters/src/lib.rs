@@ -7,6 +7,7 @@ mod cowrie;
 mod email;
 mod feed;
 mod fields;
+mod indicators;
 mod misp;
 mod openphish;
 mod phishtank;

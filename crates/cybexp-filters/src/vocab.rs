@@ -74,6 +74,7 @@ sub_types! {
     JARM = "jarm";
     KEX_ALGO = "kex_algo";
     MAC_ALGO = "mac_algo";
+    MD5 = "md5";
     METHOD = "method";
     MIME_TYPE = "mime_type";
     NAME = "name";
@@ -87,7 +88,9 @@ sub_types! {
     RIR = "rir";
     SENSOR = "sensor";
     SESSIONID = "sessionid";
+    SHA1 = "sha1";
     SHA256 = "sha256";
+    SHA512 = "sha512";
     SHELL_COMMAND = "shell_command";
     SSH_CLIENT_ENV = "ssh_client_env";
     SSH_FINGERPRINT = "ssh_fingerprint";
