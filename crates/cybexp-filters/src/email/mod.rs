@@ -11,12 +11,12 @@ mod date;
 mod decode;
 mod header;
 mod html;
+mod indicators;
 mod kind;
 mod mime;
 mod parameters;
 mod people;
 mod sender;
-mod urls;
 mod uu;
 mod words;
 
@@ -81,7 +81,7 @@ impl Filter for Email {
             &mut made,
         ));
         children.extend(content.attachments.iter().filter_map(attachment));
-        children.extend(urls::nodes(&subject, &content, &mut made));
+        children.extend(indicators::nodes(&subject, &content, &mut made));
         children.extend(content.mails);
 
         let event = Event::new(vocab::EMAIL, raw.orgid.clone(), at, children)

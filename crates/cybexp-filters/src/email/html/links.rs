@@ -9,15 +9,17 @@ use crate::url;
 const DEPTH: usize = 3;
 
 /// The URLs in tags, style sheets and scripts, in order, with repetitions.
-pub(super) fn links(html: &str) -> Vec<String> {
+pub(super) fn links(html: &str) -> Links {
     let mut links = Links::default();
     links.page(html, 0);
-    links.found
+    links
 }
 
 #[derive(Default)]
-struct Links {
-    found: Vec<String>,
+pub(super) struct Links {
+    pub(super) found: Vec<String>,
+    /// Text in which there may be more: addresses of `mailto:`, the text of pages within URLs.
+    pub(super) texts: String,
     /// What links without a host are relative to.
     base: Option<::url::Url>,
 }
@@ -83,7 +85,11 @@ impl Links {
         match scheme.as_deref() {
             Some("data") => self.embedded(value, depth),
             Some("javascript" | "vbscript") => self.script(value),
-            Some("mailto" | "cid" | "tel" | "about" | "file") => {}
+            Some("mailto") => {
+                self.texts.push('\n');
+                self.texts.push_str(&value["mailto:".len()..]);
+            }
+            Some("cid" | "tel" | "about" | "file") => {}
             _ if url::is_absolute(value) => self.found.push(value.to_owned()),
             _ if leads && is_host(value) => self.found.push(value.to_owned()),
             _ => {
@@ -145,7 +151,8 @@ impl Links {
         let bytes = if head.ends_with(";base64") { decode::base64(&bytes) } else { bytes };
         let page = decode::text(&bytes, None, true);
         self.page(&page, depth + 1);
-        self.found.extend(url::find(&super::text::marked(&page)).map(str::to_owned));
+        self.texts.push('\n');
+        self.texts.push_str(&super::text::marked(&page));
     }
 }
 

@@ -4,18 +4,25 @@ mod links;
 mod text;
 mod tokens;
 
-use crate::url;
-
 /// HTML as text, with its blocks on lines of their own.
 pub(super) fn text(html: &str) -> String {
     text::marked(html).replace(text::LINK, "")
 }
 
-/// The URLs that links, images, forms, style sheets and scripts name, and those in the text.
-pub(super) fn urls(html: &str) -> Vec<String> {
-    let mut urls = links::links(html);
-    urls.extend(url::find(&text::marked(html)).map(str::to_owned));
-    urls
+/// A page as it is searched for indicators.
+pub(super) struct Page {
+    /// The URLs that links, images, forms, style sheets and scripts name, in order, with repetitions.
+    pub(super) links: Vec<String>,
+    /// The text, and the addresses that mail would go to.
+    pub(super) text: String,
+}
+
+/// Where a page leads, and its text.
+pub(super) fn read(html: &str) -> Page {
+    let links::Links { found, mut texts, .. } = links::links(html);
+    texts.push('\n');
+    texts.push_str(&text::marked(html));
+    Page { links: found, text: texts }
 }
 
 #[cfg(test)]
@@ -30,16 +37,17 @@ mod tests {
             tps://d.example/"></a><br/><a name href=#top> 1 <2 = "3" https://e.example/.
             <!--[if mso]><a href="https://f.example/"><![endif]--> <a href="https://g.example/"#;
         let html = html.replace("\n            tps", "\ntps");
+        let page = read(&html);
         assert_eq!(
-            urls(&html),
+            page.links,
             [
                 "https://a.example/?x=1&y=2",
                 "//b.example/i.png",
                 "hxxp://c[.]example/",
                 "https://d.example/",
                 "https://f.example/",
-                "https://e.example/",
             ]
         );
+        assert!(page.text.contains("x@y.example") && page.text.contains("https://e.example/."));
     }
 }
