@@ -66,9 +66,7 @@ fn text_of(bytes: Vec<u8>) -> Result<String, Vec<u8>> {
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
-    String::from_utf16(&units)
-        .ok()
-        .filter(|_| rest.is_empty())
+    String::from_utf16(&units).ok().filter(|_| rest.is_empty())
 }
 
 #[cfg(test)]
@@ -82,7 +80,10 @@ mod tests {
 
     #[test]
     fn text_in_every_form_of_unicode() {
-        let utf16be: Vec<u8> = "\u{feff}é".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let utf16be: Vec<u8> = "\u{feff}é"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
         for (bytes, expected) in [
             (b"caf\xc3\xa9".to_vec(), json!({"data": "café"})),
             (b"\xef\xbb\xbfcaf\xc3\xa9".to_vec(), json!({"data": "café"})),

@@ -87,11 +87,13 @@ impl<'a> Entry<'a> {
             return Vec::new();
         }
         let name = self.name();
-        let hidden = [self.texts(), self.comments()].into_iter().find_map(|text| {
-            let mut within = read(&text, false);
-            within.retain(|mailbox| mailbox.address.is_some());
-            (!within.is_empty()).then_some(within)
-        });
+        let hidden = [self.texts(), self.comments()]
+            .into_iter()
+            .find_map(|text| {
+                let mut within = read(&text, false);
+                within.retain(|mailbox| mailbox.address.is_some());
+                (!within.is_empty()).then_some(within)
+            });
         let mut hidden = hidden.unwrap_or_default();
         if let [mailbox] = hidden.as_mut_slice()
             && mailbox.name.is_none()
@@ -108,7 +110,9 @@ impl<'a> Entry<'a> {
         let mut start = 0;
         for (at, piece) in self.0.iter().enumerate() {
             let Piece::Angle(text) = piece else { continue };
-            let Some(address) = address(text) else { continue };
+            let Some(address) = address(text) else {
+                continue;
+            };
             let name = name_of(&self.0[start..at]);
             found.push(Mailbox {
                 name,
@@ -130,7 +134,9 @@ impl<'a> Entry<'a> {
             _ => None,
         });
         // Where an encoded word holds the @, it holds more than an address.
-        let text = texts.chain(quoted).find(|text| text.contains('@') && address(text).is_some())?;
+        let text = texts
+            .chain(quoted)
+            .find(|text| text.contains('@') && address(text).is_some())?;
         let around: Vec<Piece<'_>> = self
             .0
             .iter()
@@ -229,7 +235,11 @@ fn address(text: &str) -> Option<String> {
     let word = words[at];
     let before = (word.starts_with('@') && at > 0).then(|| words[at - 1]);
     let after = word.ends_with('@').then(|| words.get(at + 1)).flatten();
-    let whole = format!("{}{word}{}", before.unwrap_or_default(), after.unwrap_or(&""));
+    let whole = format!(
+        "{}{word}{}",
+        before.unwrap_or_default(),
+        after.unwrap_or(&"")
+    );
     let whole = tidy(&whole);
     let (local, domain) = whole.rsplit_once('@')?;
     (!local.is_empty() && !domain.is_empty()).then(|| whole.to_owned())
@@ -266,7 +276,10 @@ fn beside_address(text: &str) -> String {
     }
     let words = text.split_whitespace().filter(|word| !word.contains('@'));
     // Without blanks around the @ only: `a @ b` has no name.
-    if text.split_whitespace().any(|word| word.starts_with('@') || word.ends_with('@')) {
+    if text
+        .split_whitespace()
+        .any(|word| word.starts_with('@') || word.ends_with('@'))
+    {
         return String::new();
     }
     let words: Vec<&str> = words.collect();
@@ -309,9 +322,16 @@ fn entries(field: &str) -> Vec<Entry<'_>> {
                 }
             },
             b'<' => {
-                let end = if at < last_angle { field[at..].find('>') } else { None };
+                let end = if at < last_angle {
+                    field[at..].find('>')
+                } else {
+                    None
+                };
                 let end = end.map_or(field.len(), |end| at + end);
-                (Some(Piece::Angle(&field[at + 1..end])), (end + 1).min(field.len()))
+                (
+                    Some(Piece::Angle(&field[at + 1..end])),
+                    (end + 1).min(field.len()),
+                )
             }
             b',' | b';' => (None, at + 1),
             b':' if at < last_semicolon => {
@@ -418,15 +438,27 @@ mod tests {
             ("Eve) (x <eve@evil.example>", "Eve) (x", EVE),
             ("Team; Mail <eve@evil.example>", "Team, Mail", EVE),
             // Names that look like addresses.
-            ("service@paypal.example <eve@evil.example>", "service@paypal.example", EVE),
+            (
+                "service@paypal.example <eve@evil.example>",
+                "service@paypal.example",
+                EVE,
+            ),
             ("\"a@b.example\" <eve@evil.example>", "a@b.example", EVE),
-            ("\"x <a@b.example>\" <eve@evil.example>", "x <a@b.example>", EVE),
+            (
+                "\"x <a@b.example>\" <eve@evil.example>",
+                "x <a@b.example>",
+                EVE,
+            ),
             // Encoded words.
             ("=?utf-8?B?TmFtZSA8ZXZlQGV2aWwuZXhhbXBsZT4=?=", "Name", EVE),
             ("=?utf-8?q?Eve=2C_CEO?= <eve@evil.example>", "Eve, CEO", EVE),
             ("\"=?utf-8?q?Eve?=\" <eve@evil.example>", "Eve", EVE),
             ("Eve <=?utf-8?q?eve?=@evil.example>", "Eve", EVE),
-            ("=?utf-8?q?Eve?= =?utf-8?q?_=3Ceve=40evil=2Eexample=3E?=", "Eve", EVE),
+            (
+                "=?utf-8?q?Eve?= =?utf-8?q?_=3Ceve=40evil=2Eexample=3E?=",
+                "Eve",
+                EVE,
+            ),
             ("=?utf-8?q?eve=40evil.example?=", "", EVE),
             // Broken brackets and quotes.
             ("Eve <eve@evil.example", "Eve", EVE),
@@ -460,16 +492,35 @@ mod tests {
     fn finds_every_mailbox() {
         let pair = |name: &str, address: &str| (name.to_owned(), address.to_owned());
         for (field, expected) in [
-            ("a@a.example, B <b@b.example>", vec![pair("", "a@a.example"), pair("B", "b@b.example")]),
-            ("a@a.example; b@b.example;", vec![pair("", "a@a.example"), pair("", "b@b.example")]),
-            ("<a@a.example> <b@b.example>", vec![pair("", "a@a.example"), pair("", "b@b.example")]),
+            (
+                "a@a.example, B <b@b.example>",
+                vec![pair("", "a@a.example"), pair("B", "b@b.example")],
+            ),
+            (
+                "a@a.example; b@b.example;",
+                vec![pair("", "a@a.example"), pair("", "b@b.example")],
+            ),
+            (
+                "<a@a.example> <b@b.example>",
+                vec![pair("", "a@a.example"), pair("", "b@b.example")],
+            ),
             (
                 "Friends: Bob <b@b.example>, c@c.example;, d@d.example",
-                vec![pair("Bob", "b@b.example"), pair("", "c@c.example"), pair("", "d@d.example")],
+                vec![
+                    pair("Bob", "b@b.example"),
+                    pair("", "c@c.example"),
+                    pair("", "d@d.example"),
+                ],
             ),
             ("undisclosed-recipients:;", vec![]),
-            ("Doe, John <j@a.example>, b@b.example", vec![pair("Doe, John", "j@a.example"), pair("", "b@b.example")]),
-            ("a@a.example, Bob", vec![pair("", "a@a.example"), pair("Bob", "")]),
+            (
+                "Doe, John <j@a.example>, b@b.example",
+                vec![pair("Doe, John", "j@a.example"), pair("", "b@b.example")],
+            ),
+            (
+                "a@a.example, Bob",
+                vec![pair("", "a@a.example"), pair("Bob", "")],
+            ),
             (" , ,", vec![]),
             ("", vec![]),
         ] {

@@ -14,7 +14,9 @@ pub(super) fn text(file: &str) -> String {
         }
     }
     let escapes = [("\\n", "\n"), ("\\N", "\n"), ("\\,", ","), ("\\;", ";")];
-    escapes.iter().fold(text, |text, (escape, meant)| text.replace(escape, meant))
+    escapes
+        .iter()
+        .fold(text, |text, (escape, meant)| text.replace(escape, meant))
 }
 
 #[cfg(test)]

@@ -56,7 +56,11 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
 pub(super) fn percent(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    let hex = |b: u8| char::from(b).to_digit(16).and_then(|n| u8::try_from(n).ok());
+    let hex = |b: u8| {
+        char::from(b)
+            .to_digit(16)
+            .and_then(|n| u8::try_from(n).ok())
+    };
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         let escaped = match (byte, after) {
@@ -107,9 +111,18 @@ fn characters(bytes: &[u8], charset: Option<&str>, was_encoded: bool) -> String 
 /// Whether a label says no more than that the sender did not care: ASCII, Latin-1 or windows-1252.
 fn is_western(label: &str) -> bool {
     const WESTERN: [&str; 8] = [
-        "us-ascii", "ascii", "iso-8859-1", "iso8859-1", "iso_8859-1", "latin1", "windows-1252", "cp1252",
+        "us-ascii",
+        "ascii",
+        "iso-8859-1",
+        "iso8859-1",
+        "iso_8859-1",
+        "latin1",
+        "windows-1252",
+        "cp1252",
     ];
-    WESTERN.iter().any(|known| label.eq_ignore_ascii_case(known))
+    WESTERN
+        .iter()
+        .any(|known| label.eq_ignore_ascii_case(known))
 }
 
 fn is_utf8(label: &str) -> bool {
@@ -161,7 +174,10 @@ mod tests {
         assert_eq!(text("café".as_bytes(), Some("us-ascii"), true), "café");
         assert_eq!(text(b"\x82\xb1", Some("Shift_JIS"), false), "こ");
         assert_eq!(text(b"\xcf\xf0", Some("windows-1251"), true), "Пр");
-        assert_eq!(text(b"\xc3\xa9\xc3\xa9 \xe2\x80", Some("utf-8"), true), "éé \u{fffd}");
+        assert_eq!(
+            text(b"\xc3\xa9\xc3\xa9 \xe2\x80", Some("utf-8"), true),
+            "éé \u{fffd}"
+        );
         assert_eq!(text(b"caf\xe9", Some("utf-8"), true), "café");
         assert_eq!(
             text(b"\x1b$B%O%m\x1b(B", Some("ISO-2022-JP"), false),

@@ -27,7 +27,10 @@ impl<'a> Headers<'a> {
     /// The values of the fields of this name, in order.
     pub(super) fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &str> {
         let of_name = move |(known, _): &&(&str, Cow<'a, str>)| known.eq_ignore_ascii_case(name);
-        self.0.iter().filter(of_name).map(|(_, value)| value.as_ref())
+        self.0
+            .iter()
+            .filter(of_name)
+            .map(|(_, value)| value.as_ref())
     }
 
     /// Whether there is no field at all.
@@ -50,7 +53,11 @@ pub(super) fn split_mail<'a>(mail: &'a [u8], made: &mut Yield) -> (Headers<'a>, 
 /// Where the header of a mail begins.
 fn preface(mail: &[u8]) -> usize {
     let mut first_field = None;
-    let mut at = if mail.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mut at = if mail.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    };
     let mut lines = 0;
     while at < mail.len() && lines < STRAY_LINES {
         let line = line_at(mail, at);
@@ -74,7 +81,11 @@ fn preface(mail: &[u8]) -> usize {
         }
         at += line.len();
     }
-    first_field.unwrap_or(if mail.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 })
+    first_field.unwrap_or(if mail.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    })
 }
 
 /// Where the first field of a mail stands in the next lines.
@@ -147,9 +158,30 @@ fn field_name(line: &[u8]) -> Option<&str> {
 /// Whether the header of a mail has fields of this name: lines of prose may look like others.
 fn is_of_mail(name: &str) -> bool {
     const NAMES: [&str; 24] = [
-        "Return-Path", "Received", "Delivered-To", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Subject", "Date",
-        "Message-ID", "In-Reply-To", "References", "MIME-Version", "Authentication-Results", "Received-SPF",
-        "DKIM-Signature", "Importance", "Thread-Topic", "Thread-Index", "User-Agent", "Envelope-To", "Accept-Language",
+        "Return-Path",
+        "Received",
+        "Delivered-To",
+        "From",
+        "Sender",
+        "Reply-To",
+        "To",
+        "Cc",
+        "Bcc",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "In-Reply-To",
+        "References",
+        "MIME-Version",
+        "Authentication-Results",
+        "Received-SPF",
+        "DKIM-Signature",
+        "Importance",
+        "Thread-Topic",
+        "Thread-Index",
+        "User-Agent",
+        "Envelope-To",
+        "Accept-Language",
     ];
     const STARTS: [&str; 6] = ["X-", "Content-", "ARC-", "List-", "Resent-", "DomainKey-"];
     NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
@@ -197,7 +229,9 @@ fn limited<'a>(value: &'a [u8], made: &mut Yield) -> &'a [u8] {
 
 /// Values as text: UTF-8, else in the character set of the content, else windows-1252.
 fn decoded<'a>(fields: Vec<(&'a str, &'a [u8])>) -> Headers<'a> {
-    let content_type = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("Content-Type"));
+    let content_type = fields
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("Content-Type"));
     let content_type = content_type.map(|(_, value)| Field::parse(&String::from_utf8_lossy(value)));
     let charset = content_type.as_ref().and_then(|field| field.get("charset"));
     let decoded = fields.into_iter().map(|(name, value)| {
@@ -216,7 +250,10 @@ mod tests {
 
     fn shown(mail: &[u8]) -> (Vec<(String, String)>, String) {
         let (headers, body) = split_mail(mail, &mut Yield::default());
-        let fields = headers.0.iter().map(|(name, value)| ((*name).to_owned(), value.trim().to_owned()));
+        let fields = headers
+            .0
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.trim().to_owned()));
         (fields.collect(), String::from_utf8_lossy(body).into_owned())
     }
 
@@ -241,7 +278,11 @@ mod tests {
             let mail = mail.replace("at all\nX: b", "at all\nTo: t\nX: b");
             let (mut fields, body) = shown(mail.as_bytes());
             fields.retain(|(name, _)| name != "To");
-            assert_eq!((fields, body.as_str()), (expected.clone(), "body: x\n"), "{mail}");
+            assert_eq!(
+                (fields, body.as_str()),
+                (expected.clone(), "body: x\n"),
+                "{mail}"
+            );
         }
     }
 
@@ -264,7 +305,8 @@ mod tests {
 
     #[test]
     fn reads_what_is_not_utf_8() {
-        let (fields, _) = shown(b"Subject: \xcf\xf0\nContent-Type: text/plain; charset=windows-1251\n\n");
+        let (fields, _) =
+            shown(b"Subject: \xcf\xf0\nContent-Type: text/plain; charset=windows-1251\n\n");
         assert_eq!(fields[0].1, "Пр");
         let (fields, _) = shown(b"Subject: caf\xe9\n\n");
         assert_eq!(fields[0].1, "café");

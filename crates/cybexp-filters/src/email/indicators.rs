@@ -75,11 +75,13 @@ impl Found {
             return;
         }
         if url.len() <= URL_BYTES {
-            self.nodes.push(Attribute::new(vocab::URL, url.as_str()).into());
+            self.nodes
+                .push(Attribute::new(vocab::URL, url.as_str()).into());
         } else {
             self.left_out.insert("url_bytes");
         }
-        self.nodes.extend(url::host_attributes(&url).into_iter().map(Node::from));
+        self.nodes
+            .extend(url::host_attributes(&url).into_iter().map(Node::from));
         self.urls.insert(url);
     }
 

@@ -31,7 +31,9 @@ pub(super) fn form(content_type: &str, filename: Option<&str>) -> Form {
         ("message", _) => Form::Plain,
         ("text", "html") | ("image", "svg" | "svg+xml") => Form::Html,
         ("application" | "text", "xhtml" | "xhtml+xml" | "xml") => Form::Html,
-        ("text" | "application", "calendar" | "ics" | "vcard" | "x-vcard" | "directory") => Form::Calendar,
+        ("text" | "application", "calendar" | "ics" | "vcard" | "x-vcard" | "directory") => {
+            Form::Calendar
+        }
         ("application", "json" | "javascript" | "x-javascript" | "ecmascript") => Form::Plain,
         ("" | "text" | "multipart", _) => by_name(filename).unwrap_or(Form::Plain),
         _ => by_name(filename).unwrap_or(Form::Other),
@@ -44,14 +46,18 @@ fn by_name(filename: Option<&str>) -> Option<Form> {
         "html" | "htm" | "shtml" | "shtm" | "xhtml" | "xht" | "svg" | "xml" | "hta" => Form::Html,
         "ics" | "ical" | "vcf" | "vcs" => Form::Calendar,
         "eml" | "mht" | "mhtml" => Form::Mail,
-        "txt" | "csv" | "log" | "md" | "json" | "js" | "vbs" | "ps1" | "bat" | "cmd" | "url" | "rtf" => Form::Plain,
+        "txt" | "csv" | "log" | "md" | "json" | "js" | "vbs" | "ps1" | "bat" | "cmd" | "url"
+        | "rtf" => Form::Plain,
         _ => return None,
     })
 }
 
 /// Whether a part of this type, without a file name, is text of the mail and no attachment.
 pub(super) fn is_body(content_type: &str) -> bool {
-    matches!(content_type, "" | "text" | "text/" | "text/plain" | "text/html")
+    matches!(
+        content_type,
+        "" | "text" | "text/" | "text/plain" | "text/html"
+    )
 }
 
 /// The type as it is kept: as the sender wrote it where it can be one.
@@ -60,7 +66,9 @@ pub(super) fn mime_type(content_type: &str) -> String {
         return "text/plain".to_owned();
     }
     let is_whole = content_type.len() <= MIME_TYPE_BYTES
-        && content_type.split_once('/').is_some_and(|(kind, sub)| !kind.is_empty() && !sub.is_empty());
+        && content_type
+            .split_once('/')
+            .is_some_and(|(kind, sub)| !kind.is_empty() && !sub.is_empty());
     if is_whole {
         content_type.to_owned()
     } else {
@@ -70,7 +78,9 @@ pub(super) fn mime_type(content_type: &str) -> String {
 
 /// The name that the sender gave a part.
 pub(super) fn filename(disposition: &Field, content_type: &Field) -> Option<String> {
-    let given = disposition.get("filename").or_else(|| content_type.get("name"))?;
+    let given = disposition
+        .get("filename")
+        .or_else(|| content_type.get("name"))?;
     last_segment(&words::decoded(given))
 }
 
@@ -103,7 +113,11 @@ mod tests {
             ("message/delivery-status", None, Form::Plain),
             ("nonsense", None, Form::Other),
         ] {
-            assert_eq!(form(content_type, name), expected, "{content_type} {name:?}");
+            assert_eq!(
+                form(content_type, name),
+                expected,
+                "{content_type} {name:?}"
+            );
         }
     }
 

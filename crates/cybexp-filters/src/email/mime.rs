@@ -52,7 +52,13 @@ impl Content {
     }
 
     /// `within`: how deep the part is, and whether it is one of an attached mail.
-    fn part(&mut self, headers: &Headers<'_>, body: &[u8], within: (usize, bool), made: &mut Yield) {
+    fn part(
+        &mut self,
+        headers: &Headers<'_>,
+        body: &[u8],
+        within: (usize, bool),
+        made: &mut Yield,
+    ) {
         if self.parts == PARTS {
             made.leave_out("parts");
             return;
@@ -82,7 +88,9 @@ impl Content {
         let is_file = disposition.value == "attachment" || filename.is_some();
         match form {
             // A multipart without parts is text.
-            Form::Plain | Form::Html if !is_file && (is_multipart || kind::is_body(&content_type.value)) => {
+            Form::Plain | Form::Html
+                if !is_file && (is_multipart || kind::is_body(&content_type.value)) =>
+            {
                 self.text(form, &content_type, &bytes, is_attached);
             }
             _ => self.file(filename, form, &content_type, &bytes, within, made),
@@ -123,7 +131,8 @@ impl Content {
         made: &mut Yield,
     ) {
         let mime_type = kind::mime_type(&content_type.value);
-        self.attachments.push(Attachment::of(filename, mime_type, bytes));
+        self.attachments
+            .push(Attachment::of(filename, mime_type, bytes));
         match form {
             Form::Other => {}
             Form::Mail if depth == DEPTH => made.leave_out("nesting"),
@@ -139,7 +148,8 @@ impl Content {
             Form::Plain | Form::Html | Form::Calendar => {
                 let was_encoded = matches!(bytes, Cow::Owned(_));
                 let charset = content_type.get("charset");
-                self.attached.push((form, decode::text(bytes, charset, was_encoded)));
+                self.attached
+                    .push((form, decode::text(bytes, charset, was_encoded)));
             }
         }
     }
@@ -147,7 +157,8 @@ impl Content {
     /// A file that stood within text.
     fn attach(&mut self, filename: Option<String>, form: Form, bytes: &[u8]) {
         let mime_type = "application/octet-stream".to_owned();
-        self.attachments.push(Attachment::of(filename, mime_type, bytes));
+        self.attachments
+            .push(Attachment::of(filename, mime_type, bytes));
         if matches!(form, Form::Plain | Form::Html | Form::Calendar) {
             self.attached.push((form, decode::text(bytes, None, true)));
         }
@@ -213,7 +224,9 @@ mod tests {
 
     fn split(body: &str, boundary: &str) -> Vec<String> {
         let parts = parts(body.as_bytes(), boundary);
-        parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+        parts
+            .map(|part| String::from_utf8_lossy(part).into_owned())
+            .collect()
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl Filter for Email {
     }
 
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
-        let mail = bytes_of(raw.data).ok_or_else(|| Refusal::new("data holds no text of a mail"))?;
+        let mail =
+            bytes_of(raw.data).ok_or_else(|| Refusal::new("data holds no text of a mail"))?;
         let mail = with_lines(mail);
         let mut made = Yield::default();
         let (headers, body) = header::split_mail(&mail, &mut made);
@@ -63,7 +64,10 @@ impl Filter for Email {
         }
         let at = timestamp(&headers, raw, &mut made);
         let content = Content::of(&headers, body, &mut made);
-        let subject = headers.first("Subject").map(words::decoded).unwrap_or_default();
+        let subject = headers
+            .first("Subject")
+            .map(words::decoded)
+            .unwrap_or_default();
         let body = body_text(&content);
 
         let mut children = people::senders(&headers, &mut made);

@@ -56,7 +56,9 @@ fn pieces(mut rest: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     while pieces.len() < PARAMETERS {
         rest = rest.trim_start_matches(|c: char| c == ';' || c == ',' || c.is_whitespace());
-        let Some(end) = rest.find(['=', ';']) else { break };
+        let Some(end) = rest.find(['=', ';']) else {
+            break;
+        };
         let (name, after) = rest.split_at(end);
         let Some(after) = after.strip_prefix('=') else {
             rest = after;
@@ -69,7 +71,12 @@ fn pieces(mut rest: &str) -> Vec<Piece> {
         let base = stars.next().unwrap_or_default().to_owned();
         let number = stars.next().and_then(|number| number.parse().ok());
         let is_encoded = name.ends_with('*');
-        pieces.push(Piece { name: base, number, is_encoded, value });
+        pieces.push(Piece {
+            name: base,
+            number,
+            is_encoded,
+            value,
+        });
     }
     pieces
 }
@@ -83,7 +90,9 @@ fn value(text: &str) -> (String, &str) {
     let end = next_known(&text[..end]).unwrap_or(end);
     let (value, rest) = text.split_at(end);
     let value = value.trim();
-    let bare = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
+    let bare = value
+        .strip_prefix('\'')
+        .and_then(|value| value.strip_suffix('\''));
     (bare.unwrap_or(value).to_owned(), rest)
 }
 
@@ -127,10 +136,14 @@ fn joined(pieces: Vec<Piece>) -> BTreeMap<String, String> {
             plain.entry(piece.name).or_insert(piece.value);
         } else {
             let numbered = extended.entry(piece.name.clone()).or_default();
-            numbered.entry(piece.number.unwrap_or_default()).or_insert(piece);
+            numbered
+                .entry(piece.number.unwrap_or_default())
+                .or_insert(piece);
         }
     }
-    let plain = plain.into_iter().map(|(name, value)| (name, words::decoded(&value)));
+    let plain = plain
+        .into_iter()
+        .map(|(name, value)| (name, words::decoded(&value)));
     let mut parameters: BTreeMap<String, String> = plain.collect();
     for (name, pieces) in extended {
         parameters.insert(name, continued(pieces.into_values()));
@@ -166,31 +179,90 @@ mod tests {
     #[test]
     fn reads_parameters() {
         for (field, value, name, expected) in [
-            ("text/plain; charset=utf-8", "text/plain", "charset", Some("utf-8")),
-            ("Text / HTML;\r\n CHARSET = \"UTF-8\" ; x", "text/html", "charset", Some("UTF-8")),
-            ("text/html charset=windows-1252", "text/html", "charset", Some("windows-1252")),
-            ("multipart/mixed; charset=a boundary=\"b 1\"", "multipart/mixed", "boundary", Some("b 1")),
-            ("multipart/mixed; charset=\"a\"boundary=b1", "multipart/mixed", "boundary", Some("b1")),
-            ("a/b; name=\"C:\\TEMP\\n.png\"", "a/b", "name", Some("C:\\TEMP\\n.png")),
-            ("a/b; name=\"a \\\"b\\\" \\\\c\"", "a/b", "name", Some("a \"b\" \\c")),
-            ("a/b; name=my own file.pdf; x=y", "a/b", "name", Some("my own file.pdf")),
+            (
+                "text/plain; charset=utf-8",
+                "text/plain",
+                "charset",
+                Some("utf-8"),
+            ),
+            (
+                "Text / HTML;\r\n CHARSET = \"UTF-8\" ; x",
+                "text/html",
+                "charset",
+                Some("UTF-8"),
+            ),
+            (
+                "text/html charset=windows-1252",
+                "text/html",
+                "charset",
+                Some("windows-1252"),
+            ),
+            (
+                "multipart/mixed; charset=a boundary=\"b 1\"",
+                "multipart/mixed",
+                "boundary",
+                Some("b 1"),
+            ),
+            (
+                "multipart/mixed; charset=\"a\"boundary=b1",
+                "multipart/mixed",
+                "boundary",
+                Some("b1"),
+            ),
+            (
+                "a/b; name=\"C:\\TEMP\\n.png\"",
+                "a/b",
+                "name",
+                Some("C:\\TEMP\\n.png"),
+            ),
+            (
+                "a/b; name=\"a \\\"b\\\" \\\\c\"",
+                "a/b",
+                "name",
+                Some("a \"b\" \\c"),
+            ),
+            (
+                "a/b; name=my own file.pdf; x=y",
+                "a/b",
+                "name",
+                Some("my own file.pdf"),
+            ),
             ("a/b; name='x.pdf'", "a/b", "name", Some("x.pdf")),
             ("a/b; name=\"x.pdf", "a/b", "name", Some("x.pdf")),
-            ("a/b; name=\"=?utf-8?q?caf=C3=A9?=\"", "a/b", "name", Some("café")),
-            ("attachment; filename*=utf-8''caf%C3%A9; filename=x", "attachment", "filename", Some("café")),
+            (
+                "a/b; name=\"=?utf-8?q?caf=C3=A9?=\"",
+                "a/b",
+                "name",
+                Some("café"),
+            ),
+            (
+                "attachment; filename*=utf-8''caf%C3%A9; filename=x",
+                "attachment",
+                "filename",
+                Some("café"),
+            ),
             (
                 "attachment; filename*1=\"b.\"; filename*0*=iso-8859-1'en'%E9; filename*2=zip",
                 "attachment",
                 "filename",
                 Some("éb.zip"),
             ),
-            ("attachment; filename*0=a; filename*1=b", "attachment", "filename", Some("ab")),
+            (
+                "attachment; filename*0=a; filename*1=b",
+                "attachment",
+                "filename",
+                Some("ab"),
+            ),
             ("a/b; name=\"\"", "a/b", "name", None),
             ("a/b; name", "a/b", "name", None),
             ("", "", "name", None),
         ] {
             let found = Field::parse(field);
-            assert_eq!((found.value.as_str(), found.get(name)), (value, expected), "{field}");
+            assert_eq!(
+                (found.value.as_str(), found.get(name)),
+                (value, expected),
+                "{field}"
+            );
         }
     }
 }

@@ -39,11 +39,16 @@ pub(super) fn senders(headers: &Headers<'_>, made: &mut Yield) -> Vec<Node> {
     let reply_to = limited(headers, "Reply-To", made).into_iter();
     let reply_to = reply_to.map(|mailbox| address_attribute(mailbox.address));
     nodes.extend(object(vocab::REPLY_TO, reply_to).map(Node::from));
-    for (name, sub_type) in [("Return-Path", vocab::RETURN_PATH), ("Sender", vocab::SENDER)] {
+    for (name, sub_type) in [
+        ("Return-Path", vocab::RETURN_PATH),
+        ("Sender", vocab::SENDER),
+    ] {
         let others = limited(headers, name, made).into_iter();
         let others = others.filter_map(|mailbox| mailbox.address);
         let others = others.filter(|address| !known.contains(&address.to_lowercase()));
-        let others: Vec<_> = others.map(|address| address_attribute(Some(address))).collect();
+        let others: Vec<_> = others
+            .map(|address| address_attribute(Some(address)))
+            .collect();
         nodes.extend(object(sub_type, others).map(Node::from));
     }
     nodes
@@ -60,7 +65,10 @@ fn limited(headers: &Headers<'_>, name: &str, made: &mut Yield) -> Vec<Mailbox> 
 
 /// An object `dst` for each recipient.
 pub(super) fn recipients(headers: &Headers<'_>, made: &mut Yield) -> Vec<Node> {
-    let mut people = ["To", "Cc"].into_iter().flat_map(|name| headers.all(name)).flat_map(mailboxes);
+    let mut people = ["To", "Cc"]
+        .into_iter()
+        .flat_map(|name| headers.all(name))
+        .flat_map(mailboxes);
     let objects = people
         .by_ref()
         .take(RECIPIENTS)

@@ -53,7 +53,9 @@ fn from_clause(received: &str) -> Option<&str> {
             let is = |names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name));
             match start {
                 None if is(&["from"]) => start = Some(at + piece.len()),
-                Some(start) if is(&["by", "with", "id", "via", "for"]) => return Some(&received[start..at]),
+                Some(start) if is(&["by", "with", "id", "via", "for"]) => {
+                    return Some(&received[start..at]);
+                }
                 _ => {}
             }
         }
@@ -67,7 +69,11 @@ fn from_clause(received: &str) -> Option<&str> {
     }
     let clause = &received[start?..];
     // A parenthesis that is never closed would hide all that follows.
-    Some(clause.split_once(" by ").map_or(clause, |(clause, _)| clause))
+    Some(
+        clause
+            .split_once(" by ")
+            .map_or(clause, |(clause, _)| clause),
+    )
 }
 
 /// The addresses in a text, and whether each is what a sender says of itself: bare, in brackets, as `[IPv6:…]`, with a
@@ -77,7 +83,9 @@ fn addresses(text: &str) -> impl Iterator<Item = (IpAddr, bool)> {
     let words = text.split(around).filter(|word| !word.is_empty());
     let mut before = "from";
     words.filter_map(move |word| {
-        let is_claimed = ["from", "helo", "ehlo"].iter().any(|name| before.eq_ignore_ascii_case(name));
+        let is_claimed = ["from", "helo", "ehlo"]
+            .iter()
+            .any(|name| before.eq_ignore_ascii_case(name));
         before = word;
         Some((ip(word)?, is_claimed))
     })
@@ -92,7 +100,11 @@ fn ip(word: &str) -> Option<IpAddr> {
     let word = word.split('%').next()?;
     let trimmed = word.trim_end_matches([':', '.']);
     let with_port = || Some(word.parse::<SocketAddr>().ok()?.ip());
-    let ip = word.parse::<IpAddr>().ok().or_else(with_port).or_else(|| trimmed.parse().ok())?;
+    let ip = word
+        .parse::<IpAddr>()
+        .ok()
+        .or_else(with_port)
+        .or_else(|| trimmed.parse().ok())?;
     Some(ip.to_canonical())
 }
 
@@ -158,30 +170,96 @@ mod tests {
     fn finds_the_origin_in_a_received_field() {
         for (received, expected) in [
             // Postfix, Sendmail, Exim, qmail, Exchange, Gmail, Yahoo, webmail, Mimecast.
-            ("from helo.example (host.example [203.0.113.9]) by mx.example (Postfix) with ESMTP id 1; x", Some("203.0.113.9")),
-            ("from [192.168.1.2] (unknown [203.0.113.9]) by mx.example; x", Some("203.0.113.9")),
-            ("from h (IDENT:eve@h [203.0.113.9] (may be forged))\n\tby mx (8.12.1/8.12.1) with ESMTP id 8.8.8.8", Some("203.0.113.9")),
-            ("from [203.0.113.9] (helo=x) by mx with esmtp (Exim 4.9) (envelope-from <a@198.51.100.4>) id 1-2-3", Some("203.0.113.9")),
-            ("from x ([203.0.113.9]:12345 helo=[198.51.100.4]) by mx", Some("203.0.113.9")),
-            ("from unknown (HELO 198.51.100.4) (203.0.113.9)\r\n  by mx with SMTP; 1 Mar 2024 10:00:00 -0000", Some("203.0.113.9")),
-            ("from unknown (HELO ?192.168.0.5?) (user@evil.example@203.0.113.9) by mx with SMTP", Some("203.0.113.9")),
-            ("from m.example (10.1.2.3) by mx3 (10.1.2.4) with Microsoft SMTP Server id 15.1.225.42; x", None),
-            ("from m.example (10.1.2.3) with Microsoft SMTP Server id 15.1.225.42; x", None),
-            ("from A.example (2001:db8::9) by B.example (2001:db8::25) with Microsoft SMTP Server", Some("2001:db8::9")),
-            ("from mail.example (mail.example. [203.0.113.9]) by mx.google.com with ESMTPS id a1", Some("203.0.113.9")),
+            (
+                "from helo.example (host.example [203.0.113.9]) by mx.example (Postfix) with ESMTP id 1; x",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from [192.168.1.2] (unknown [203.0.113.9]) by mx.example; x",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from h (IDENT:eve@h [203.0.113.9] (may be forged))\n\tby mx (8.12.1/8.12.1) with ESMTP id 8.8.8.8",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from [203.0.113.9] (helo=x) by mx with esmtp (Exim 4.9) (envelope-from <a@198.51.100.4>) id 1-2-3",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from x ([203.0.113.9]:12345 helo=[198.51.100.4]) by mx",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from unknown (HELO 198.51.100.4) (203.0.113.9)\r\n  by mx with SMTP; 1 Mar 2024 10:00:00 -0000",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from unknown (HELO ?192.168.0.5?) (user@evil.example@203.0.113.9) by mx with SMTP",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from m.example (10.1.2.3) by mx3 (10.1.2.4) with Microsoft SMTP Server id 15.1.225.42; x",
+                None,
+            ),
+            (
+                "from m.example (10.1.2.3) with Microsoft SMTP Server id 15.1.225.42; x",
+                None,
+            ),
+            (
+                "from A.example (2001:db8::9) by B.example (2001:db8::25) with Microsoft SMTP Server",
+                Some("2001:db8::9"),
+            ),
+            (
+                "from mail.example (mail.example. [203.0.113.9]) by mx.google.com with ESMTPS id a1",
+                Some("203.0.113.9"),
+            ),
             ("by 2002:a05:6504:1::1 with SMTP id a1csp1; x", None),
-            ("from 52669349336 named unknown by gmailapi.google.com with HTTPREST; x", None),
-            ("from [203.0.113.9] by web1.mail.yahoo.com via HTTP; x", Some("203.0.113.9")),
-            ("from 203.0.113.9 (SquirrelMail authenticated user eve) by webmail.example with HTTP; x", Some("203.0.113.9")),
-            ("from unknown [203.0.113.9] (Using TLS) by relay.mimecast.example with ESMTP id x-1", Some("203.0.113.9")),
-            ("from localhost (localhost [127.0.0.1]) by mx.example (198.51.100.4) with LMTP", None),
-            ("by mx.example (Postfix, from userid 0) id 198.51.100.4; x", None),
+            (
+                "from 52669349336 named unknown by gmailapi.google.com with HTTPREST; x",
+                None,
+            ),
+            (
+                "from [203.0.113.9] by web1.mail.yahoo.com via HTTP; x",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from 203.0.113.9 (SquirrelMail authenticated user eve) by webmail.example with HTTP; x",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from unknown [203.0.113.9] (Using TLS) by relay.mimecast.example with ESMTP id x-1",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from localhost (localhost [127.0.0.1]) by mx.example (198.51.100.4) with LMTP",
+                None,
+            ),
+            (
+                "by mx.example (Postfix, from userid 0) id 198.51.100.4; x",
+                None,
+            ),
             ("(qmail 8.8.8.8 invoked from network); 1 Mar 2024", None),
-            ("from mail (unknown [203.0.113.9] by mx (198.51.100.4)", Some("203.0.113.9")),
-            ("from [198.51.100.4] ([203.0.113.9]) by mx", Some("203.0.113.9")),
-            ("from [198.51.100.4] ([10.0.0.9]) by mx", Some("198.51.100.4")),
-            ("from x ([IPv6:2001:db8::9%eth0]) by mx", Some("2001:db8::9")),
-            ("from x ([::ffff:203.0.113.9]:25) by mx", Some("203.0.113.9")),
+            (
+                "from mail (unknown [203.0.113.9] by mx (198.51.100.4)",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from [198.51.100.4] ([203.0.113.9]) by mx",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from [198.51.100.4] ([10.0.0.9]) by mx",
+                Some("198.51.100.4"),
+            ),
+            (
+                "from x ([IPv6:2001:db8::9%eth0]) by mx",
+                Some("2001:db8::9"),
+            ),
+            (
+                "from x ([::ffff:203.0.113.9]:25) by mx",
+                Some("203.0.113.9"),
+            ),
             ("", None),
         ] {
             let found = origin(received).map(|ip| ip.to_string());

@@ -28,7 +28,8 @@ pub(super) fn extract(text: &[u8]) -> (Vec<File>, Vec<u8>) {
     let mut rest = Vec::with_capacity(text.len());
     let mut lines = Lines(text);
     while let Some(line) = lines.next() {
-        let begins = name(line).filter(|_| files.len() < FILES && lines.clone().next().is_some_and(is_data));
+        let begins =
+            name(line).filter(|_| files.len() < FILES && lines.clone().next().is_some_and(is_data));
         match begins {
             Some(name) => {
                 let name = String::from_utf8_lossy(name).into_owned();
@@ -138,7 +139,10 @@ mod tests {
     fn finds_files_in_text() {
         let text = b"Hello\n\nbegin 644 cat.txt\n#0V%T\n`\nend\n\nbegin 2020 with us\nBye\nbegin 600 b\n#0V%T";
         let (files, rest) = extract(text);
-        let shown: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.bytes.as_slice())).collect();
+        let shown: Vec<_> = files
+            .iter()
+            .map(|f| (f.name.as_str(), f.bytes.as_slice()))
+            .collect();
         assert_eq!(shown, [("cat.txt", &b"Cat"[..]), ("b", b"Cat")]);
         assert_eq!(rest, b"Hello\n\n\nbegin 2020 with us\nBye\n");
     }

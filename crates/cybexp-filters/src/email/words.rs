@@ -40,7 +40,9 @@ fn one_line(value: &str) -> String {
         return value.to_owned();
     }
     let pieces = value.split(char::is_control);
-    let pieces = pieces.map(|piece| piece.trim_matches(' ')).filter(|piece| !piece.is_empty());
+    let pieces = pieces
+        .map(|piece| piece.trim_matches(' '))
+        .filter(|piece| !piece.is_empty());
     let mut line = String::with_capacity(value.len());
     for piece in pieces {
         if !line.is_empty() {
@@ -80,14 +82,22 @@ impl<'a> Word<'a> {
         // RFC 2231 adds a language: `utf-8*en`.
         let charset = charset.split('*').next().unwrap_or_default();
         let length = text.len() - rest.len();
-        Some(Self { charset, bytes, length })
+        Some(Self {
+            charset,
+            bytes,
+            length,
+        })
     }
 }
 
 fn q(encoded: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.as_bytes();
-    let hex = |b: u8| char::from(b).to_digit(16).and_then(|n| u8::try_from(n).ok());
+    let hex = |b: u8| {
+        char::from(b)
+            .to_digit(16)
+            .and_then(|n| u8::try_from(n).ok())
+    };
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         bytes.push(match (byte, after) {
@@ -118,7 +128,10 @@ impl<'a> Open<'a> {
     }
 
     fn add(&mut self, word: Word<'a>, text: &mut String) {
-        if !self.charset.is_some_and(|open| open.eq_ignore_ascii_case(word.charset)) {
+        if !self
+            .charset
+            .is_some_and(|open| open.eq_ignore_ascii_case(word.charset))
+        {
             self.close(text);
             self.charset = Some(word.charset);
         }
@@ -142,15 +155,24 @@ mod tests {
         for (value, expected) in [
             (" plain \r\n\ttext\r\n", "plain text"),
             ("=?utf-8?B?Y2Fmw6k=?=", "café"),
-            ("=?ISO-8859-1*en?q?caf=E9_au=20lait?= now", "café au lait now"),
+            (
+                "=?ISO-8859-1*en?q?caf=E9_au=20lait?= now",
+                "café au lait now",
+            ),
             // A character in two words; blanks and line ends between words go.
             ("=?utf-8?q?=C3?=\r\n =?UTF-8?q?=A9?= x", "é x"),
             ("=?utf-8?q?a?= =?iso-8859-1?q?=E9?=", "aé"),
-            ("foo=?utf-8?q?bar?=baz \"=?utf-8?q?qux?=\"", "foobarbaz \"qux\""),
+            (
+                "foo=?utf-8?q?bar?=baz \"=?utf-8?q?qux?=\"",
+                "foobarbaz \"qux\"",
+            ),
             ("=?gb2312?B?xOO6w6Os?=", "你好，"),
             ("=?utf-8?q?with blanks?=", "with blanks"),
             ("=?utf-8?q?a=0D=0ABcc: x?=", "a Bcc: x"),
-            ("=?utf-8?x?a?= =??q?a?= =?a b?q?a?=", "=?utf-8?x?a?= =??q?a?= =?a b?q?a?="),
+            (
+                "=?utf-8?x?a?= =??q?a?= =?a b?q?a?=",
+                "=?utf-8?x?a?= =??q?a?= =?a b?q?a?=",
+            ),
             ("=?utf-8?q?open", "=?utf-8?q?open"),
             ("=?utf-8?q?=?=", "="),
             ("=?utf-8?q?=Z1=?=", "=Z1="),

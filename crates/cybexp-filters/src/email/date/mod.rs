@@ -33,7 +33,10 @@ pub(super) fn read(text: &str, timezone: &str, near: Option<f64>) -> Option<Date
     let words = Words::read(text)?;
     if let Some(seconds) = words.epoch {
         let at = Timestamp::new(seconds).ok()?;
-        return Some(Date { at, is_zone_unknown: false });
+        return Some(Date {
+            at,
+            is_zone_unknown: false,
+        });
     }
     let timezone = match &words.zone {
         Zone::Named(name) => name,
@@ -51,7 +54,10 @@ pub(super) fn read(text: &str, timezone: &str, near: Option<f64>) -> Option<Date
         None => first,
         Some(near) => {
             let distance = |at: &f64| (near - at).abs();
-            let nearest = found.iter().copied().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
+            let nearest = found
+                .iter()
+                .copied()
+                .min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
             let is_rough = words.clock.is_none() || words.zone.is_unknown();
             let is_that_day = is_rough && DAY_S.contains(&(near - nearest));
             if is_that_day { near } else { nearest }
@@ -73,7 +79,9 @@ fn seconds(day: Day, clock: Option<&str>, offset: Option<i32>, timezone: &str) -
     let Day { year, month, day } = day;
     let clock = clock.unwrap_or("00:00:00");
     let text = format!("{year:04}-{month:02}-{day:02}T{clock}{offset}");
-    time::parse(&Value::from(text), timezone).ok().map(Timestamp::get)
+    time::parse(&Value::from(text), timezone)
+        .ok()
+        .map(Timestamp::get)
 }
 
 #[cfg(test)]
@@ -114,7 +122,10 @@ mod tests {
             // Orders and signs.
             ("Fri Mar  1 10:00:00 2024 +0000", AT),
             ("Fri Mar 01 10:00:00 UTC 2024", AT),
-            ("Fri Mar 01 2024 11:00:00 GMT+0100 (Central European Standard Time)", AT),
+            (
+                "Fri Mar 01 2024 11:00:00 GMT+0100 (Central European Standard Time)",
+                AT,
+            ),
             ("March 1, 2024 10:00 AM UTC", AT),
             ("Friday, March 1st, 2024 at 10:00:00 a.m. GMT", AT),
             ("1-Mar-2024 10:00:00 +0000", AT),
@@ -199,7 +210,11 @@ mod tests {
             ("Fri, 01 Mar 2024 10:00:00 +0000", false),
         ] {
             let date = read(text, "Asia/Tokyo", None).unwrap();
-            assert_eq!((date.at.get(), date.is_zone_unknown), (AT, unknown), "{text}");
+            assert_eq!(
+                (date.at.get(), date.is_zone_unknown),
+                (AT, unknown),
+                "{text}"
+            );
         }
     }
 }

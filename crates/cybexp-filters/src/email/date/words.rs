@@ -7,7 +7,9 @@ use super::names;
 /// Day of the week, day, month, year, time, zone, and some to spare.
 const WORDS: usize = 16;
 /// Words between others that say nothing.
-const FILLERS: [&str; 12] = ["at", "of", "de", "den", "del", "the", "um", "uhr", "kl", "klo", "à", "às"];
+const FILLERS: [&str; 12] = [
+    "at", "of", "de", "den", "del", "the", "um", "uhr", "kl", "klo", "à", "às",
+];
 /// When numbers alone are Unix seconds: from 2001 to 2033, of ten digits.
 const EPOCH_S: std::ops::Range<f64> = 1e9..2e9;
 
@@ -101,7 +103,10 @@ impl Words {
         if let [word] = words.as_slice()
             && let Some(epoch) = epoch(word)
         {
-            return Some(Self { epoch: Some(epoch), ..Self::default() });
+            return Some(Self {
+                epoch: Some(epoch),
+                ..Self::default()
+            });
         }
         let mut seen = Seen::default();
         for (at, word) in words.iter().enumerate() {
@@ -137,7 +142,9 @@ fn without_comments(text: &str) -> (String, &str) {
 
 fn epoch(word: &str) -> Option<f64> {
     let is_number = word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    word.parse().ok().filter(|seconds| is_number && EPOCH_S.contains(seconds))
+    word.parse()
+        .ok()
+        .filter(|seconds| is_number && EPOCH_S.contains(seconds))
 }
 
 impl Seen {
@@ -152,7 +159,10 @@ impl Seen {
             self.take_offset(word)?;
         } else if self.take_figures(word).is_some() {
             // taken
-        } else if let Some(rest) = ["gmt", "utc", "ut"].iter().find_map(|name| offset_behind(word, name)) {
+        } else if let Some(rest) = ["gmt", "utc", "ut"]
+            .iter()
+            .find_map(|name| offset_behind(word, name))
+        {
             self.take_offset(rest)?;
         } else if let "am" | "a.m." | "pm" | "p.m." = word {
             self.is_afternoon = Some(word.starts_with('p'));
@@ -177,14 +187,19 @@ impl Seen {
     /// The day of the week stands before all else, in any language; an unknown zone behind the time.
     fn take_other(&mut self, word: &str) -> Option<()> {
         const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-        let is_word = word.chars().all(|c| c.is_alphabetic() || matches!(c, '.' | '-'));
+        let is_word = word
+            .chars()
+            .all(|c| c.is_alphabetic() || matches!(c, '.' | '-'));
         let is_weekday = word.get(..3).is_some_and(|start| WEEKDAYS.contains(&start));
-        let is_nothing_yet = self.numbers.is_empty() && self.month.is_none() && self.clock.is_none();
+        let is_nothing_yet =
+            self.numbers.is_empty() && self.month.is_none() && self.clock.is_none();
         let is_date = self.numbers.is_empty() && self.figures.is_none();
         if is_word && (is_weekday || (is_nothing_yet && is_date)) {
             return Some(());
         }
-        let is_zone = self.clock.is_some() && word.len() <= 5 && word.bytes().all(|b| b.is_ascii_alphabetic());
+        let is_zone = self.clock.is_some()
+            && word.len() <= 5
+            && word.bytes().all(|b| b.is_ascii_alphabetic());
         if !is_zone {
             return None;
         }
@@ -205,17 +220,36 @@ impl Seen {
         let is_clock = |c: char| c.is_ascii_digit() || matches!(c, ':' | '.');
         let (clock, rest) = word.split_at(word.find(|c| !is_clock(c)).unwrap_or(word.len()));
         let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
-        let mut parts = clock.split(':').map(|part| number(part).filter(|(_, figures)| *figures <= 2));
+        let mut parts = clock
+            .split(':')
+            .map(|part| number(part).filter(|(_, figures)| *figures <= 2));
         let mut next = || parts.next().map(|part| part.map(|(value, _)| value));
         let (hour, minute) = (next()??, next()??);
         let second = next().unwrap_or(Some(0))?;
         if next().is_some() || self.clock.is_some() {
             return None;
         }
-        let figures: String = fraction.chars().filter(char::is_ascii_digit).take(6).collect();
-        let fraction = if figures.is_empty() { figures } else { format!(".{figures}") };
-        self.clock = Some(Clock { hour, minute, second, fraction });
-        if rest.is_empty() { Some(()) } else { self.take(rest, false) }
+        let figures: String = fraction
+            .chars()
+            .filter(char::is_ascii_digit)
+            .take(6)
+            .collect();
+        let fraction = if figures.is_empty() {
+            figures
+        } else {
+            format!(".{figures}")
+        };
+        self.clock = Some(Clock {
+            hour,
+            minute,
+            second,
+            fraction,
+        });
+        if rest.is_empty() {
+            Some(())
+        } else {
+            self.take(rest, false)
+        }
     }
 
     /// `+0100`, `+01:00`, `-5`. The first one counts.
@@ -226,7 +260,11 @@ impl Seen {
             return (word == "-").then_some(());
         }
         let value: i32 = figures.parse().ok().filter(|_| figures.len() <= 4)?;
-        let (hours, minutes) = if figures.len() <= 2 { (value, 0) } else { (value / 100, value % 100) };
+        let (hours, minutes) = if figures.len() <= 2 {
+            (value, 0)
+        } else {
+            (value / 100, value % 100)
+        };
         if !self.has_offset {
             let sign = if word.starts_with('-') { -1 } else { 1 };
             let is_offset = hours <= 14 && minutes < 60;
@@ -272,9 +310,20 @@ impl Seen {
                 let [first, second] = self.numbers.as_slice() else {
                     return None;
                 };
-                let (day, of_year) = if first.1 <= 2 { (first, second) } else { (second, first) };
+                let (day, of_year) = if first.1 <= 2 {
+                    (first, second)
+                } else {
+                    (second, first)
+                };
                 let year = year(*of_year)?;
-                (vec![Day { year, month, day: day.0 }], false)
+                (
+                    vec![Day {
+                        year,
+                        month,
+                        day: day.0,
+                    }],
+                    false,
+                )
             }
             _ => return None,
         };
@@ -311,7 +360,12 @@ fn days(figures: [(u32, usize); 3], is_american: bool) -> Vec<Day> {
     let [first, second, third] = figures;
     let day = |of_year, month: (u32, usize), day: (u32, usize)| {
         let is_day = (1..=12).contains(&month.0) && (1..=31).contains(&day.0);
-        Some(Day { year: year(of_year)?, month: month.0, day: day.0 }).filter(|_| is_day)
+        Some(Day {
+            year: year(of_year)?,
+            month: month.0,
+            day: day.0,
+        })
+        .filter(|_| is_day)
     };
     let mut meant = if first.1 == 4 {
         vec![day(first, second, third)]
@@ -344,12 +398,16 @@ fn year((value, figures): (u32, usize)) -> Option<u32> {
 /// A number with the number of its figures; `1st` and `1.` are numbers, too.
 fn number(word: &str) -> Option<(u32, usize)> {
     const ENDS: [&str; 7] = ["st", "nd", "rd", "th", "er", "º", "."];
-    let figures = ENDS.iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word);
+    let figures = ENDS
+        .iter()
+        .find_map(|end| word.strip_suffix(end))
+        .unwrap_or(word);
     let is_number = !figures.is_empty() && figures.bytes().all(|b| b.is_ascii_digit());
     let value = figures.parse().ok().filter(|_| is_number)?;
     Some((value, figures.len()))
 }
 
 fn offset_behind<'a>(word: &'a str, name: &str) -> Option<&'a str> {
-    word.strip_prefix(name).filter(|rest| rest.starts_with(['+', '-']))
+    word.strip_prefix(name)
+        .filter(|rest| rest.starts_with(['+', '-']))
 }

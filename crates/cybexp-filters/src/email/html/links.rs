@@ -47,7 +47,9 @@ impl Links {
                     self.attribute(&tag, &name, &unescaped(value), depth);
                 }
             }
-            Token::Raw(name, style) if name.eq_ignore_ascii_case("style") => self.style(style, depth),
+            Token::Raw(name, style) if name.eq_ignore_ascii_case("style") => {
+                self.style(style, depth)
+            }
             Token::Raw(name, script) if name.eq_ignore_ascii_case("script") => self.script(script),
             Token::Raw(..) | Token::Text(_) | Token::Close(_) | Token::Comment(_) => {}
         }
@@ -59,9 +61,13 @@ impl Links {
                 self.base = ::url::Url::parse(value.trim()).ok();
                 self.link(value, true, depth);
             }
-            "href" | "action" | "formaction" | "xlink:href" | "data-href" => self.link(value, true, depth),
-            "src" | "background" | "data" | "cite" | "longdesc" | "poster" | "ping" | "manifest" | "lowsrc" | "dynsrc"
-            | "codebase" | "data-src" | "data-url" | "icon" => self.link(value, false, depth),
+            "href" | "action" | "formaction" | "xlink:href" | "data-href" => {
+                self.link(value, true, depth)
+            }
+            "src" | "background" | "data" | "cite" | "longdesc" | "poster" | "ping"
+            | "manifest" | "lowsrc" | "dynsrc" | "codebase" | "data-src" | "data-url" | "icon" => {
+                self.link(value, false, depth)
+            }
             "srcset" | "imagesrcset" => {
                 for candidate in value.split(|c: char| c.is_whitespace() || c == ',') {
                     self.link(candidate, false, depth);
@@ -81,7 +87,9 @@ impl Links {
         // Browsers drop line ends and tabs in it, and blanks around it.
         let value = value.replace(['\r', '\n', '\t'], "");
         let value = value.trim_matches(|c: char| c <= ' ' || c.is_whitespace());
-        let scheme = value.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let scheme = value
+            .split_once(':')
+            .map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme.as_deref() {
             Some("data") => self.embedded(value, depth),
             Some("javascript" | "vbscript") => self.script(value),
@@ -93,7 +101,10 @@ impl Links {
             _ if url::is_absolute(value) => self.found.push(value.to_owned()),
             _ if leads && is_host(value) => self.found.push(value.to_owned()),
             _ => {
-                let base = self.base.as_ref().filter(|_| !value.is_empty() && !value.starts_with('#'));
+                let base = self
+                    .base
+                    .as_ref()
+                    .filter(|_| !value.is_empty() && !value.starts_with('#'));
                 let joined = base.and_then(|base| base.join(value).ok());
                 self.found.extend(joined.map(String::from));
             }
@@ -103,7 +114,10 @@ impl Links {
     /// `5; url='http://a.example/'`
     fn refresh(&mut self, value: &str, depth: usize) {
         let lower = value.to_ascii_lowercase();
-        match lower.find("url").filter(|at| lower[at + 3..].trim_start().starts_with('=')) {
+        match lower
+            .find("url")
+            .filter(|at| lower[at + 3..].trim_start().starts_with('='))
+        {
             Some(at) => {
                 let (_, target) = value[at..].split_once('=').unwrap_or_default();
                 let target = target.trim();
@@ -144,11 +158,18 @@ impl Links {
             return;
         };
         let head = head.to_ascii_lowercase();
-        if !["html", "svg", "xml"].iter().any(|kind| head.contains(kind)) {
+        if !["html", "svg", "xml"]
+            .iter()
+            .any(|kind| head.contains(kind))
+        {
             return;
         }
         let bytes = decode::percent(content);
-        let bytes = if head.ends_with(";base64") { decode::base64(&bytes) } else { bytes };
+        let bytes = if head.ends_with(";base64") {
+            decode::base64(&bytes)
+        } else {
+            bytes
+        };
         let page = decode::text(&bytes, None, true);
         self.page(&page, depth + 1);
         self.texts.push('\n');
@@ -160,8 +181,9 @@ impl Links {
 /// looks alike, but for its ending.
 fn is_host(value: &str) -> bool {
     const FILES: [&str; 30] = [
-        "htm", "html", "shtml", "xhtml", "php", "asp", "aspx", "jsp", "jspx", "do", "cgi", "css", "js", "json", "xml",
-        "png", "gif", "jpg", "jpeg", "bmp", "svg", "ico", "webp", "pdf", "doc", "docx", "xls", "xlsx", "txt", "eml",
+        "htm", "html", "shtml", "xhtml", "php", "asp", "aspx", "jsp", "jspx", "do", "cgi", "css",
+        "js", "json", "xml", "png", "gif", "jpg", "jpeg", "bmp", "svg", "ico", "webp", "pdf",
+        "doc", "docx", "xls", "xlsx", "txt", "eml",
     ];
     let host = value.split(['/', '?', '#', ':']).next().unwrap_or_default();
     let Some((name, ending)) = host.rsplit_once('.') else {
@@ -169,7 +191,9 @@ fn is_host(value: &str) -> bool {
     };
     let is_name = !name.is_empty()
         && !name.starts_with('.')
-        && host.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+        && host
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
     let is_ending = ending.chars().count() >= 2
         && ending.chars().any(char::is_alphabetic)
         && !FILES.iter().any(|file| ending.eq_ignore_ascii_case(file));

@@ -19,10 +19,15 @@ pub(super) struct Page {
 
 /// Where a page leads, and its text.
 pub(super) fn read(html: &str) -> Page {
-    let links::Links { found, mut texts, .. } = links::links(html);
+    let links::Links {
+        found, mut texts, ..
+    } = links::links(html);
     texts.push('\n');
     texts.push_str(&text::marked(html));
-    Page { links: found, text: texts }
+    Page {
+        links: found,
+        text: texts,
+    }
 }
 
 #[cfg(test)]

@@ -6,13 +6,55 @@ use super::tokens::{Token, Tokens};
 
 /// Elements that begin and end a line.
 const BLOCKS: [&str; 44] = [
-    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "dir", "div",
-    "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "head",
-    "header", "hr", "html", "li", "main", "menu", "nav", "ol", "option", "p", "pre", "section", "summary", "table",
-    "tbody", "tr", "ul", "select",
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "caption",
+    "center",
+    "dd",
+    "details",
+    "dialog",
+    "dir",
+    "div",
+    "dl",
+    "dt",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hr",
+    "html",
+    "li",
+    "main",
+    "menu",
+    "nav",
+    "ol",
+    "option",
+    "p",
+    "pre",
+    "section",
+    "summary",
+    "table",
+    "tbody",
+    "tr",
+    "ul",
+    "select",
 ];
 /// Elements that stand apart from their neighbours in the same line.
-const APART: [&str; 8] = ["td", "th", "button", "input", "img", "textarea", "label", "iframe"];
+const APART: [&str; 8] = [
+    "td", "th", "button", "input", "img", "textarea", "label", "iframe",
+];
 
 /// Stands where a link begins or ends: the texts of two links next to each other are two, to a reader.
 pub(super) const LINK: char = '\u{1f}';
@@ -23,7 +65,9 @@ pub(super) fn marked(html: &str) -> String {
     for token in Tokens::of(html) {
         match token {
             Token::Text(text) => lines.text(&unescaped(text)),
-            Token::Raw(name, text) if name.eq_ignore_ascii_case("textarea") => lines.text(&unescaped(text)),
+            Token::Raw(name, text) if name.eq_ignore_ascii_case("textarea") => {
+                lines.text(&unescaped(text))
+            }
             Token::Open(name, _) | Token::Close(name) => lines.tag(name),
             Token::Raw(..) | Token::Comment(_) => {}
         }
@@ -108,8 +152,14 @@ mod tests {
             ("a<br>b<BR/>c", "a\nb\nc"),
             ("e<b>vi</b>l<span>.exa</span>mple", "evil.example"),
             ("a\n  b&nbsp; c", "a b c"),
-            ("<head><title>t</title><style>s</style></head>a<script>x</script>b", "ab"),
-            ("&lt;a&gt; &amp;amp; &#104;&#x74;&#116 &unknown; & &;", "<a> &amp; htt &unknown; & &;"),
+            (
+                "<head><title>t</title><style>s</style></head>a<script>x</script>b",
+                "ab",
+            ),
+            (
+                "&lt;a&gt; &amp;amp; &#104;&#x74;&#116 &unknown; & &;",
+                "<a> &amp; htt &unknown; & &;",
+            ),
             ("1 < 2 <3", "1 < 2 <3"),
             ("<p>a<p>b", "a\nb"),
             ("a<!-- x -->b", "ab"),

@@ -27,12 +27,19 @@ pub(super) struct Tokens<'a> {
 
 impl<'a> Tokens<'a> {
     pub(super) fn of(html: &'a str) -> Self {
-        Self { rest: html, raw: None, in_comment: false }
+        Self {
+            rest: html,
+            raw: None,
+            in_comment: false,
+        }
     }
 
     /// The markup in a comment: what only some mail programs show stands in one.
     pub(super) fn of_comment(comment: &'a str) -> Self {
-        Self { in_comment: true, ..Self::of(comment) }
+        Self {
+            in_comment: true,
+            ..Self::of(comment)
+        }
     }
 
     /// Goes on to `end`, and gives what it passed over.
@@ -100,7 +107,8 @@ impl<'a> Iterator for Tokens<'a> {
             return None;
         }
         // A `<` begins a tag only before these; elsewhere it is text.
-        let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c));
+        let begins =
+            |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c));
         let start = self.rest.find('<').unwrap_or(self.rest.len());
         if start > 0 {
             return Some(Token::Text(self.take(start)));
@@ -114,7 +122,8 @@ impl<'a> Iterator for Tokens<'a> {
 }
 
 fn name_end(tag: &str) -> usize {
-    tag.find(|c: char| c.is_whitespace() || c == '/' || c == '>').unwrap_or(tag.len())
+    tag.find(|c: char| c.is_whitespace() || c == '/' || c == '>')
+        .unwrap_or(tag.len())
 }
 
 /// Where the `>` of a tag is: not one in a quoted value.
@@ -126,7 +135,10 @@ fn end_of_tag(text: &str) -> Option<usize> {
             b'>' => return Some(at),
             b'=' => {
                 at += 1;
-                at += bytes[at..].iter().take_while(|b| b.is_ascii_whitespace()).count();
+                at += bytes[at..]
+                    .iter()
+                    .take_while(|b| b.is_ascii_whitespace())
+                    .count();
                 if let Some(quote @ (b'"' | b'\'')) = bytes.get(at) {
                     at += 2 + bytes[at + 1..].iter().position(|b| b == quote)?;
                 }
@@ -162,7 +174,8 @@ pub(super) fn attributes(text: &str) -> impl Iterator<Item = (&str, &str)> {
                     value
                 }
                 _ => {
-                    let (value, after) = after.split_at(after.find(char::is_whitespace).unwrap_or(after.len()));
+                    let (value, after) =
+                        after.split_at(after.find(char::is_whitespace).unwrap_or(after.len()));
                     rest = after;
                     value
                 }
@@ -208,7 +221,13 @@ mod tests {
         let found: Vec<_> = attributes(" a=1 B = 'x y' c d=\"&amp;\"e=f/ =g=h i=\"open").collect();
         assert_eq!(
             found,
-            [("a", "1"), ("B", "x y"), ("d", "&amp;"), ("e", "f/"), ("=g", "h")]
+            [
+                ("a", "1"),
+                ("B", "x y"),
+                ("d", "&amp;"),
+                ("e", "f/"),
+                ("=g", "h")
+            ]
         );
     }
 }
