@@ -28,6 +28,12 @@ pub(crate) fn in_command(text: &str) -> impl Iterator<Item = Indicator> + '_ {
     pieces(text, Language::Shell).chain(command::targets(text))
 }
 
+/// The URLs in a text, and the hosts that commands in it connect to: for text in which an address alone says nothing.
+pub(crate) fn connections(text: &str) -> impl Iterator<Item = Indicator> + '_ {
+    let urls = url::spans(text, Language::Shell).map(|span| Indicator::url(&text[span]));
+    urls.chain(command::targets(text))
+}
+
 /// The first indicators of these kinds, each once, and how many more there were.
 pub(crate) fn distinct(
     found: impl Iterator<Item = Indicator>,

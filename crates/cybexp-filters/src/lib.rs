@@ -61,7 +61,13 @@ pub struct Yield {
 
 impl Yield {
     fn leave_out(&mut self, why: &'static str) {
-        *self.left_out.entry(why).or_default() += 1;
+        self.leave_out_many(why, 1);
+    }
+
+    fn leave_out_many(&mut self, why: &'static str, parts: u64) {
+        if parts > 0 {
+            *self.left_out.entry(why).or_default() += parts;
+        }
     }
 }
 

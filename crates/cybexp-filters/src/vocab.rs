@@ -10,16 +10,23 @@ macro_rules! sub_types {
 
 // Events and sessions.
 sub_types! {
+    CONNECTION = "connection";
     COWRIE_SESSION = "cowrie_session";
     EMAIL = "email";
     FILE_DOWNLOAD = "file_download";
     FILE_UPLOAD = "file_upload";
+    GREYNOISE = "greynoise";
     MISP = "misp";
     NETWORK_TRAFFIC = "network_traffic";
     PHISHTANK_URL = "phishtank_url";
+    REVERSE_DNS = "reverse_dns";
+    SESSION_PARAMS = "session_params";
+    SHELL_INPUT = "shell_input";
     SIGHTING = "sighting";
     SSH = "ssh";
     TELNET = "telnet";
+    URLHAUS = "urlhaus";
+    VIRUSTOTAL = "virustotal";
 }
 
 // Objects.
@@ -50,14 +57,17 @@ sub_types! {
 // Attributes; `SHELL_COMMAND` is also an event.
 sub_types! {
     ANALYSIS = "analysis";
+    ARCH = "arch";
     ASN = "asn";
     BODY = "body";
     CIDR = "cidr";
+    CLASSIFICATION = "classification";
     COMP_ALGO = "comp_algo";
     COUNTRY_CODE2 = "country_code2";
     CVE_ID = "cve_id";
     DATA = "data";
     DATE = "date";
+    DETECTION_RATIO = "detection_ratio";
     DOMAIN = "domain";
     EMAIL_ADDR = "email_addr";
     ENCR_ALGO = "encr_algo";
@@ -71,6 +81,8 @@ sub_types! {
     IPV4 = "ipv4";
     IPV6 = "ipv6";
     JA3 = "ja3";
+    JA4 = "ja4";
+    JA4H = "ja4h";
     JARM = "jarm";
     KEX_ALGO = "kex_algo";
     MAC_ALGO = "mac_algo";
