@@ -31,6 +31,7 @@ sub_types! {
 
 // Objects.
 sub_types! {
+    ATTACHED_MAIL = "attached_mail";
     ATTACHMENT = "attachment";
     ATTACKER = "attacker";
     CREDENTIAL = "credential";
@@ -43,6 +44,8 @@ sub_types! {
     ORGC = "orgc";
     REGISTRY_KEY = "registry_key";
     REPLY_TO = "reply_to";
+    RETURN_PATH = "return_path";
+    SENDER = "sender";
     SRC = "src";
     SSH_CLIENT_SIZE = "ssh_client_size";
     SSH_KEY_EXCHANGE = "ssh_key_exchange";
