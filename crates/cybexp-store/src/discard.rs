@@ -10,7 +10,7 @@ use crate::collection::Raws;
 use crate::error::{Doing, StoreError};
 use crate::find::Find;
 use crate::indexes::ID;
-use crate::quarantine::{Refused, bad_entries, refused_raw, refused_raws};
+use crate::quarantine::{bad_entries, refused_raw, refused_raws};
 use crate::selection::{Selection, id_at};
 
 /// How long before a raw's timestamp, and how long after it, its entry is looked for, in seconds: the API takes the time
@@ -48,15 +48,11 @@ impl Cache {
         Ok(deleted)
     }
 
-    /// The name of the submission that a raw was made of; `None` where its entry is not there any more, or came later than
-    /// a minute after its time. It reads the entries of that minute.
-    pub async fn name_of(&self, raw: &Refused) -> Result<Option<String>, StoreError> {
-        let Some(hash) = &raw.hash else {
-            return Ok(raw.name.clone());
-        };
-        let rows = made_of(hash, raw.timestamp)
-            .read::<Document>(&self.entries)
-            .await?;
+    /// The name of the submission that the raw of this `_hash` was made of, which came in at this time, in Unix seconds.
+    /// `None` where its entry is not there any more, or came more than a minute later. It reads the entries of that minute.
+    pub async fn name_of(&self, raw: &str, timestamp: f64) -> Result<Option<String>, StoreError> {
+        let find = made_of(raw, timestamp);
+        let rows = find.read::<Document>(&self.entries).await?;
         let name = rows.first().and_then(|row| row.get_str("name").ok());
         Ok(name.map(str::to_owned))
     }

@@ -204,14 +204,14 @@ async fn raws_are_selected_deleted_and_know_their_submission() {
     }
 
     let listed = archive.refused(&both, 1).await.unwrap();
-    let mut newest = listed[0].clone();
-    newest.timestamp = bad[0].timestamp().timestamp_millis() as f64 / 1000.0;
-    assert_eq!(cache.name_of(&newest).await.unwrap(), None);
+    let newest = listed[0].hash.clone().unwrap();
+    let made = bad[0].timestamp().timestamp_millis() as f64 / 1000.0;
+    assert_eq!(cache.name_of(&newest, made).await.unwrap(), None);
     cache.submit(&[submission(3)]).await.unwrap();
     let entries = collection(&db, "file_entries").await;
-    let made = doc! {"$set": {"_ref": [newest.hash.clone().unwrap()]}};
-    entries.update_one(doc! {}, made).await.unwrap();
-    let name = cache.name_of(&newest).await.unwrap();
+    let done = doc! {"$set": {"_ref": [&newest]}};
+    entries.update_one(doc! {}, done).await.unwrap();
+    let name = cache.name_of(&newest, made).await.unwrap();
     assert_eq!(name.as_deref(), Some("cowrie.json"));
 
     assert!(archive.delete_refused(bad[1]).await.unwrap());
