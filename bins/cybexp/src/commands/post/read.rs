@@ -184,7 +184,7 @@ async fn lines(mut source: impl AsyncBufRead + Unpin, out: &mut Out<'_>) -> std:
         out.position.line += 1;
         let end = line.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
         line.truncate(end.map_or(0, |last| last + 1));
-        if line.is_empty() {
+        if is_blank(&line) {
             out.position.offset += bytes;
             continue;
         }

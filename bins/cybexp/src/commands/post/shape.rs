@@ -44,8 +44,16 @@ fn kind(line: &[u8]) -> Option<char> {
     }
 }
 
-/// Whether the filter of the typetag, if there is one, makes something of both lines as one record.
+/// Whether the filter of the typetag makes of both lines as one record at least what it makes of each: of a feed it does,
+/// while many a filter makes one poor event of any text.
 fn takes_both(first: &[u8], second: &[u8], typetag: &str, timezone: &str) -> bool {
+    let made = |record: &[u8]| events(record, typetag, timezone).unwrap_or_default();
+    let both = made(&[first, second].concat());
+    both > 0 && both >= made(first) + made(second)
+}
+
+/// How many events the filter of the typetag makes of a record; `None` where there is no such filter, or it refuses it.
+fn events(record: &[u8], typetag: &str, timezone: &str) -> Option<usize> {
     let about = About {
         typetag,
         orgid: "none",
@@ -54,22 +62,15 @@ fn takes_both(first: &[u8], second: &[u8], typetag: &str, timezone: &str) -> boo
     };
     let filter = FILTERS
         .iter()
-        .find(|filter| filter.typetags().contains(&typetag));
-    let raw = raw_of(&about, [first, second].concat());
-    let (Some(filter), Ok(raw)) = (filter, raw) else {
-        return false;
-    };
-    let (Ok(orgid), Ok(timestamp)) = (OrgId::new(about.orgid), Timestamp::new(about.timestamp))
-    else {
-        return false;
-    };
-    let made = filter.run(&RawInput {
+        .find(|filter| filter.typetags().contains(&typetag))?;
+    let raw = raw_of(&about, record.to_owned()).ok()?;
+    let input = RawInput {
         data: raw.data(),
-        orgid: &orgid,
+        orgid: &OrgId::new(about.orgid).ok()?,
         timezone,
-        timestamp,
-    });
-    made.is_ok_and(|made| !made.events.is_empty())
+        timestamp: Timestamp::new(about.timestamp).ok()?,
+    };
+    Some(filter.run(&input).ok()?.events.len())
 }
 
 #[cfg(test)]
@@ -88,6 +89,9 @@ mod tests {
         assert!(lines(&format!("{LINE}\n{LINE}\n"), "cowrie"));
         assert!(lines(&format!("\u{feff}\n{LINE}\r\n\r\n{LINE}"), "cowrie"));
         assert!(lines("[1]\n[2]\n", "zeek"));
+        // these make something of any text
+        assert!(lines(&format!("{LINE}\n{LINE}\n"), "sighting"));
+        assert!(lines(&format!("{LINE}\n{LINE}\n"), "email"));
         for document in [
             "",
             "\n\n",
