@@ -2,7 +2,7 @@
 
 use mongodb::error::ErrorKind;
 
-use crate::essence::essence;
+use crate::mongo::essence::essence;
 
 /// A failure of the database, or of what stands in it.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -10,8 +10,8 @@ mod common;
 use bson::doc;
 use common::*;
 use cybexp_store::{
-    Archive, Cache, EntryId, Opened, Purpose, Queries, RawOutcome, Refused, Selection, Server,
-    Taken, Unread,
+    Archive, Cache, EntryId, Opened, Purpose, Queries, RawOutcome, Raws, Refused, Selection,
+    Server, Taken, Unread,
 };
 use serde_json::json;
 
@@ -65,9 +65,9 @@ async fn an_entry_is_set_aside_shown_and_tried_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_raw_is_set_aside_shown_and_tried_again() {
     let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
     let raws: Vec<_> = (0..3).map(|i| raw("cowrie", json!({"i": i}))).collect();
-    archive.write_raws(&raws).await.unwrap();
+    archive.write(&raws).await.unwrap();
     let bad = refuse_raws(&archive, "no eventid").await;
     assert_eq!(archive.count_refused(&["cowrie"]).await.unwrap(), 3);
     assert_eq!(archive.count_refused(&["email"]).await.unwrap(), 0);
@@ -89,7 +89,7 @@ async fn a_raw_is_set_aside_shown_and_tried_again() {
     let shown = archive.refused_raw(bad[0]).await.unwrap().unwrap();
     assert_eq!(shown["_error"]["reason"], json!("no eventid"));
 
-    let mut watch = archive.watch_raws();
+    let mut watch = archive.watch();
     watch.changed().await.unwrap();
     let woken = tokio::spawn(async move { watch.changed().await });
     assert!(archive.retry(bad[0]).await.unwrap());
@@ -189,10 +189,10 @@ async fn entries_are_selected_and_deleted_with_their_bytes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn raws_are_selected_deleted_and_know_their_submission() {
     let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
     let cache = Cache::open(&server, &db, "file_entries").await.unwrap();
     let raws: Vec<_> = (0..3).map(|i| raw("cowrie", json!({"i": i}))).collect();
-    archive.write_raws(&raws).await.unwrap();
+    archive.write(&raws).await.unwrap();
     let bad = refuse_raws(&archive, "a broken (seal)").await;
     let both = ["email", "cowrie"];
     for (selection, expected) in selections() {
@@ -226,7 +226,7 @@ async fn raws_are_selected_deleted_and_know_their_submission() {
 #[tokio::test(flavor = "multi_thread")]
 async fn raws_that_no_filter_reads_are_counted_by_typetag() {
     let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
     let of = |typetag, i| raw(typetag, json!({"i": i}));
     let raws = [
         of("cowrei", 1),
@@ -234,7 +234,7 @@ async fn raws_that_no_filter_reads_are_counted_by_typetag() {
         of("cowrie", 3),
         of("zeek", 4),
     ];
-    archive.write_raws(&raws).await.unwrap();
+    archive.write(&raws).await.unwrap();
     let row = |typetag: &str, raws| Unread {
         typetag: typetag.to_owned(),
         raws,
@@ -248,7 +248,7 @@ async fn raws_that_no_filter_reads_are_counted_by_typetag() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_raw_of_the_python_archive_is_listed_too() {
     let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
     let old = doc! {"itype": "raw", "sub_type": "cowrie", "_hash": "x", "_valid": false, "filters": ["filt_cowrie"]};
     collection(&db, COLL).await.insert_one(old).await.unwrap();
     let listed = archive.refused(&["cowrie"], 0).await.unwrap();
@@ -315,8 +315,8 @@ async fn refuse_entries(cache: &Cache, reason: &str) -> Vec<EntryId> {
 }
 
 /// Refuses all pending raws as the filter would.
-async fn refuse_raws(archive: &Archive, reason: &str) -> Vec<EntryId> {
-    let mut queue = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+async fn refuse_raws(archive: &Raws, reason: &str) -> Vec<EntryId> {
+    let mut queue = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
     let Taken::Work(raws) = queue.take().await.unwrap() else {
         panic!("no raw is pending");
     };

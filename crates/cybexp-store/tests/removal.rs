@@ -8,7 +8,7 @@
 mod common;
 
 use common::*;
-use cybexp_store::{Archive, GraphBatch, Holdings, Identity};
+use cybexp_store::{Archive, GraphBatch, GraphWriter, Holdings, Identity, Raws};
 use serde_json::json;
 use tahoe_core::{Membership, Org, OrgError, User};
 
@@ -78,13 +78,13 @@ async fn an_organisation_goes_and_its_data_stays() {
     let org = Org::new("home", "", admins, admins).unwrap();
     identity.create_user(&admin).await.unwrap();
     identity.create_org(&org).await.unwrap();
-    archive
-        .write_raws(&[raw("cowrie", json!({"i": 1}))])
+    Raws::new(&archive)
+        .write(&[raw("cowrie", json!({"i": 1}))])
         .await
         .unwrap();
     let mut graph = GraphBatch::default();
     graph.add_event(event("unr", 5.0, "203.0.113.9"));
-    archive.write_graph(&graph).await.unwrap();
+    GraphWriter::new(&archive).write(&graph).await.unwrap();
     let held = Holdings { raws: 1, events: 1 };
     assert_eq!(archive.holdings("unr").await.unwrap(), held);
     assert_eq!(archive.holdings("home").await.unwrap(), Holdings::default());

@@ -4,8 +4,8 @@ use bson::doc;
 
 use super::plan::Plan;
 use super::{fill, server};
-use crate::archive::Archive;
-use crate::unread::{next_typetag, raws_of};
+use crate::archive::open::Archive;
+use crate::inspect::unread::{next_typetag, raws_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typetag_costs_a_key_however_many_raws_have_it() {

@@ -25,16 +25,14 @@ async fn count(sheet: &Sheet, there: &There) -> Result<(), StoreError> {
         );
         refused += cache.count_refused().await?;
     }
-    if let Some(archive) = &there.archive {
+    if let Some(raws) = &there.raws {
         let mut pending = 0;
         for filter in FILTERS {
-            pending += archive
-                .count_pending(&filter.id(), filter.typetags())
-                .await?;
-            refused += archive.count_refused(filter.typetags()).await?;
+            pending += raws.count_pending(&filter.id(), filter.typetags()).await?;
+            refused += raws.count_refused(filter.typetags()).await?;
         }
         backlog(sheet, pending, "raws", "analytics");
-        for Unread { typetag, raws } in archive.unread(&typetag::known()).await? {
+        for Unread { typetag, raws } in raws.unread(&typetag::known()).await? {
             let meant = match nearest(&typetag, typetag::known()) {
                 Some(meant) => format!("was {meant} meant? post it again as that; else "),
                 None => String::new(),
@@ -48,7 +46,7 @@ async fn count(sheet: &Sheet, there: &There) -> Result<(), StoreError> {
     if let Some(queries) = &there.queries {
         backlog(sheet, queries.count_open().await?, "queries", "report");
     }
-    let all = there.cache.is_some() && there.archive.is_some() && there.queries.is_some();
+    let all = there.cache.is_some() && there.raws.is_some() && there.queries.is_some();
     match refused {
         0 if !all => sheet.note("not all work is looked at", "the databases come first"),
         0 => sheet.good("nothing is set aside"),

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use cybexp_service::Config;
-use cybexp_store::{Archive, Cache, EntryId, Refused, Selection};
+use cybexp_store::{Archive, Cache, EntryId, Raws, Refused, Selection};
 
 use super::typetag;
 use super::usage::Usage;
@@ -91,7 +91,7 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
                 true => store.list(&selection, limit, json, &names).await?,
                 false => store.groups(&selection, limit, &names).await?,
             }
-            let unread = store.archive.unread(&typetag::known()).await?;
+            let unread = store.raws.unread(&typetag::known()).await?;
             if let Some(told) = show::unread(&unread) {
                 show::note(&told);
             }
@@ -99,7 +99,7 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
         Action::Show { id } => {
             let found = match store.cache.refused_entry(id).await? {
                 Some(entry) => Some(entry),
-                None => store.archive.refused_raw(id).await?,
+                None => store.raws.refused_raw(id).await?,
             };
             let document = found.with_context(|| missing(id))?;
             anstream::println!("{}", term::json(&document));
@@ -109,7 +109,7 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
                 Some(selection) => (store.retry_all(&selection).await?, true),
                 None => {
                     let again = store.each(&records.ids, async |id| {
-                        Ok(store.cache.retry(id).await? || store.archive.retry(id).await?)
+                        Ok(store.cache.retry(id).await? || store.raws.retry(id).await?)
                     });
                     let again = again.await?;
                     (again, again == records.ids.len() as u64)
@@ -139,7 +139,7 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
                 None => {
                     let gone = store.each(&records.ids, async |id| {
                         let entry = store.cache.delete_refused(id).await?;
-                        Ok(entry || store.archive.delete_refused(id).await?)
+                        Ok(entry || store.raws.delete_refused(id).await?)
                     });
                     let gone = gone.await?;
                     (gone, gone == records.ids.len() as u64)
@@ -155,7 +155,7 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
 /// Where records are set aside.
 struct Store {
     cache: Cache,
-    archive: Archive,
+    raws: Raws,
 }
 
 impl Store {
@@ -165,7 +165,10 @@ impl Store {
         let cache = Cache::open(&server, &at.db, &at.coll).await?;
         let server = super::server(&tahoe, "tahoe.mongo_url").await?;
         let archive = Archive::open(&server, &tahoe.db, &tahoe.coll).await?;
-        Ok(Self { cache, archive })
+        Ok(Self {
+            cache,
+            raws: Raws::new(&archive),
+        })
     }
 
     /// Prints each record by itself.
@@ -178,7 +181,7 @@ impl Store {
     ) -> anyhow::Result<()> {
         let known = typetag::known();
         let entries = self.cache.refused_of(selection, limit).await?;
-        let raws = self.archive.refused_of(&known, selection, limit).await?;
+        let raws = self.raws.refused_of(&known, selection, limit).await?;
         if json {
             let documents = show::documents(&entries, &raws, names);
             anstream::println!("{}", term::json(&documents));
@@ -232,23 +235,21 @@ impl Store {
     ) -> anyhow::Result<()> {
         self.cache.each_refused(selection, &mut take).await?;
         let known = typetag::known();
-        self.archive
-            .each_refused(&known, selection, &mut take)
-            .await?;
+        self.raws.each_refused(&known, selection, &mut take).await?;
         Ok(())
     }
 
     async fn retry_all(&self, selection: &Selection) -> anyhow::Result<u64> {
         let entries = self.cache.retry_all(selection).await?;
         let known = typetag::known();
-        let raws = self.archive.retry_all(&known, selection).await?;
+        let raws = self.raws.retry_all(&known, selection).await?;
         Ok(entries + raws)
     }
 
     async fn delete_all(&self, selection: &Selection) -> anyhow::Result<u64> {
         let entries = self.cache.delete_all_refused(selection).await?;
         let known = typetag::known();
-        let raws = self.archive.delete_all_refused(&known, selection).await?;
+        let raws = self.raws.delete_all_refused(&known, selection).await?;
         Ok(entries + raws)
     }
 
