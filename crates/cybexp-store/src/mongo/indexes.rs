@@ -58,10 +58,10 @@ pub(crate) async fn ensure(coll: &Documents, indexes: &[Index]) -> Result<(), St
     for index in indexes {
         coll.create_index(index.model())
             .await
-            .map_err(|source| StoreError::Index {
+            .map_err(|cause| StoreError::Index {
                 collection: coll.namespace().to_string(),
                 index: index.name.to_owned(),
-                source: Box::new(source),
+                cause: Box::new(cause),
             })?;
     }
     Ok(())
@@ -94,6 +94,8 @@ pub(crate) const ORG_USER: &str = "org_user";
 pub(crate) const ORG_ADMIN: &str = "org_admin";
 /// Users and organisations by kind.
 pub(crate) const IDENTITY_KIND: &str = "identity_kind";
+/// Tokens by the user they were made for.
+pub(crate) const TOKEN_USER: &str = "token_user";
 /// Entries by whether the archive has seen them, oldest first.
 pub(crate) const ENTRY_PROCESSED: &str = "entry_processed";
 /// Entries that could not be opened.
@@ -169,6 +171,13 @@ pub(crate) fn revoked() -> Vec<Index> {
     let mut expiry = Index::new("revoked_until", doc! {"until": 1});
     expiry.expire_s = Some(3600);
     vec![expiry]
+}
+
+/// Of rows of tokens; they vanish an hour after the token has ended.
+pub(crate) fn tokens() -> Vec<Index> {
+    let mut expiry = Index::new("token_until", doc! {"until": 1});
+    expiry.expire_s = Some(3600);
+    vec![Index::new(TOKEN_USER, doc! {"user": 1}), expiry]
 }
 
 /// Of cache entries.
