@@ -76,3 +76,41 @@ fn data_of(text: String) -> Result<Value, String> {
         Err(ParseError::Unstorable(reason)) => Err(reason),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(typetag: &str, data: &Value) -> Result<Raw, String> {
+        let about = About {
+            typetag,
+            orgid: "unr",
+            timezone: "UTC",
+            timestamp: 1.5,
+        };
+        raw_of(&about, data.to_string().into_bytes())
+    }
+
+    fn event(relations: usize) -> Value {
+        let relation =
+            |n: usize| json!({"id": n.to_string(), "Tag": [{"name": "likelihood=\"certain\""}]});
+        let relations: Vec<Value> = (0..relations).map(relation).collect();
+        let galaxy = json!([{"GalaxyCluster": [{"TargetingClusterRelation": relations}]}]);
+        let attribute = json!({"type": "ip-dst", "value": "203.0.113.9", "Galaxy": galaxy});
+        json!({"response": [{"Event": {"uuid": "u", "Attribute": [attribute]}}]})
+    }
+
+    #[test]
+    fn an_event_too_deep_for_a_raw_is_stored_without_what_no_filter_reads() {
+        let small = raw("misp_event", &event(100)).expect("a raw");
+        assert_eq!(small.data(), &event(100));
+        let large = raw("misp_event", &event(10_000)).expect("a raw");
+        let without = json!([{"GalaxyCluster": [{}]}]);
+        assert_eq!(
+            large.data()["response"][0]["Event"]["Attribute"][0]["Galaxy"],
+            without
+        );
+        let reason = raw("cowrie", &event(10_000)).expect_err("refused");
+        assert!(reason.starts_with("data: nested too deeply"), "{reason}");
+    }
+}
