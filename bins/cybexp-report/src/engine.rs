@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cybexp_store::{Access, Archive, Identity, InstanceRow, NodeKind, StoreError, Visible};
+use cybexp_store::{Access, GraphReader, Identity, InstanceRow, NodeKind, StoreError, Visible};
 use lru::LruCache;
 use serde_json::{Value, json};
 use tahoe_core::Hash;
@@ -16,7 +16,7 @@ use crate::remembered::Remembered;
 /// What answers are made of.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    pub(crate) archive: Archive,
+    pub(crate) archive: GraphReader,
     pub(crate) kinds: Remembered<NodeKind>,
     nodes: Remembered<InstanceRow>,
     identity: Identity,
@@ -59,7 +59,7 @@ impl Page {
 
 impl Engine {
     /// Answers from this archive what these users may see; a threatrank within `budget`.
-    pub fn new(archive: Archive, identity: Identity, budget: Duration) -> Self {
+    pub fn new(archive: GraphReader, identity: Identity, budget: Duration) -> Self {
         Self {
             archive,
             kinds: Remembered::new(),

@@ -11,7 +11,7 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use cybexp_store::{Archive, AttributeEvents, EventTime, NodeKind, StoreError, Visible};
+use cybexp_store::{AttributeEvents, EventTime, GraphReader, NodeKind, StoreError, Visible};
 use serde_json::{Value, json};
 use tahoe_core::Hash;
 
@@ -126,7 +126,7 @@ impl Engine {
 
 /// What is read so far.
 struct Neighbourhood<'a> {
-    archive: &'a Archive,
+    archive: &'a GraphReader,
     kinds: &'a Remembered<NodeKind>,
     visible: &'a Visible,
     now: f64,

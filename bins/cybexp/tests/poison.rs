@@ -360,7 +360,7 @@ async fn raws_that_the_filter_cannot_take_are_set_aside_with_the_reason() {
             .all(|raw| raw.get_array("filters").unwrap() == &["cowrie@1".into()])
     );
     let listed = site
-        .archive
+        .raws
         .refused(&["cowrie", "sighting"], 1000)
         .await
         .unwrap();

@@ -7,6 +7,7 @@ mod cowrie;
 mod email;
 mod feed;
 mod fields;
+mod indicators;
 mod lighten;
 mod misp;
 mod normal;
@@ -65,7 +66,13 @@ pub struct Yield {
 
 impl Yield {
     fn leave_out(&mut self, why: &'static str) {
-        *self.left_out.entry(why).or_default() += 1;
+        self.leave_out_many(why, 1);
+    }
+
+    fn leave_out_many(&mut self, why: &'static str, parts: u64) {
+        if parts > 0 {
+            *self.left_out.entry(why).or_default() += parts;
+        }
     }
 }
 

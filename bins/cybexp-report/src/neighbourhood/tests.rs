@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cybexp_store::{GraphBatch, Visible};
+use cybexp_store::{GraphBatch, GraphReader, Visible};
 use cybexp_testkit::Site;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -39,7 +39,7 @@ async fn the_true_score_is_within_the_bound_however_little_is_read() {
     let site = Site::new("ranks", json!({})).await;
     let visible = Visible(vec![OrgId::new(&site.orgid.to_string()).unwrap()]);
     let mut engine = Engine::new(
-        site.archive.clone(),
+        GraphReader::new(&site.archive),
         site.identity.clone(),
         Duration::MAX / 2,
     );
@@ -56,7 +56,7 @@ async fn the_true_score_is_within_the_bound_however_little_is_read() {
         events
             .iter()
             .for_each(|event| drop(batch.add_event(event.clone())));
-        site.archive.write_graph(&batch).await.unwrap();
+        site.graph.write(&batch).await.unwrap();
         for target in events
             .iter()
             .filter(|event| event.category() != Category::Malicious)
@@ -130,9 +130,9 @@ async fn the_true_score_is_within_the_bound_where_hubs_are_drawn_from() {
     events
         .iter()
         .for_each(|event| drop(batch.add_event(event.clone())));
-    site.archive.write_graph(&batch).await.unwrap();
+    site.graph.write(&batch).await.unwrap();
     let mut engine = Engine::new(
-        site.archive.clone(),
+        GraphReader::new(&site.archive),
         site.identity.clone(),
         Duration::from_secs(3600),
     );

@@ -5,6 +5,7 @@ mod explain_graph;
 mod explain_identity;
 mod explain_neighbours;
 mod explain_queues;
+mod explain_unread;
 mod explain_uploads;
 mod hubs;
 mod journal;
@@ -15,8 +16,8 @@ use bson::{Document, RawDocumentBuf};
 use cybexp_testkit::{mongo_url, unique};
 use tahoe_core::Hash;
 
-use crate::collection::Raws;
-use crate::server::Server;
+use crate::mongo::collection::Documents;
+use crate::mongo::server::Server;
 
 /// A connection, and a database of the test's own.
 async fn server() -> (Server, String) {
@@ -24,7 +25,7 @@ async fn server() -> (Server, String) {
     (server, unique("explain"))
 }
 
-async fn fill(coll: &Raws, documents: impl IntoIterator<Item = Document>) {
+async fn fill(coll: &Documents, documents: impl IntoIterator<Item = Document>) {
     let documents: Vec<RawDocumentBuf> = documents
         .into_iter()
         .map(|document| RawDocumentBuf::try_from(&document).unwrap())
