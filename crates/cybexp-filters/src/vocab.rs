@@ -62,11 +62,8 @@ sub_types! {
     ASN_NAME = "asn_name";
     BODY = "body";
     CIDR = "cidr";
-<<<<<<< HEAD
     CLASSIFICATION = "classification";
-=======
     COMMENT = "comment";
->>>>>>> misp
     COMP_ALGO = "comp_algo";
     COUNTRY_CODE2 = "country_code2";
     CVE_ID = "cve_id";
