@@ -83,26 +83,26 @@ mod tests {
         raw_of(&about, data.to_string().into_bytes())
     }
 
+    /// An event as MISP 2.5.8 sends it.
     fn event(relations: usize) -> Value {
-        let relation =
-            |n: usize| json!({"id": n.to_string(), "Tag": [{"name": "likelihood=\"certain\""}]});
+        let tag = json!({"name": "estimative-language:likelihood-probability=\"almost-certain\"", "colour": "#001cad"});
+        let relation = |n: usize| {
+            let id = n.to_string();
+            json!({"id": id, "referenced_galaxy_cluster_type": "uses", "Tag": [tag]})
+        };
         let relations: Vec<Value> = (0..relations).map(relation).collect();
         let galaxy = json!([{"GalaxyCluster": [{"TargetingClusterRelation": relations}]}]);
-        let attribute = json!({"type": "ip-dst", "value": "203.0.113.9", "Galaxy": galaxy});
-        json!({"response": [{"Event": {"uuid": "u", "Attribute": [attribute]}}]})
+        json!({"response": [{"Event": {"uuid": "u", "info": "i", "Galaxy": galaxy}}]})
     }
 
     #[test]
     fn an_event_too_deep_for_a_raw_is_stored_without_what_no_filter_reads() {
         let small = raw("misp_event", &event(100)).expect("a raw");
-        assert_eq!(small.data(), &event(100));
-        let large = raw("misp_event", &event(10_000)).expect("a raw");
-        let without = json!([{"GalaxyCluster": [{}]}]);
-        assert_eq!(
-            large.data()["response"][0]["Event"]["Attribute"][0]["Galaxy"],
-            without
-        );
-        let reason = raw("cowrie", &event(10_000)).expect_err("refused");
+        assert!(*small.data() == event(100), "it fits, so it stays as it is");
+        let large = raw("misp_event", &event(15_000)).expect("a raw");
+        let galaxy = &large.data()["response"][0]["Event"]["Galaxy"];
+        assert_eq!(*galaxy, json!([{"GalaxyCluster": [{}]}]));
+        let reason = raw("cowrie", &event(15_000)).expect_err("refused");
         assert!(reason.starts_with("data: nested too deeply"), "{reason}");
     }
 }
