@@ -8,6 +8,7 @@
 //! `tests/fixtures/golden`, which the Python library made.
 
 pub mod canonical;
+mod checked;
 mod event;
 mod hash;
 mod identity;
@@ -24,9 +25,11 @@ mod report;
 mod scalar;
 mod session;
 mod sub_type;
+pub mod submission;
 pub mod time;
 
 pub use canonical::{TooLarge, canonical};
+pub use checked::AmbiguousNumber;
 pub use event::{Category, Event, NotReferenced};
 pub use hash::{Hash, InvalidHash};
 pub use identity::{InvalidField, Membership, Org, OrgError, Role, User, UserError};
