@@ -131,7 +131,7 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
                 return Ok(ExitCode::SUCCESS);
             }
             super::agreed(
-                &format!("Delete {many} records that are set aside, for good?"),
+                &format!("Delete for good what is set aside, {many} in number?"),
                 yes,
             )?;
             let (gone, all) = match selection {
@@ -198,8 +198,10 @@ impl Store {
     /// Prints the reasons, each with how many records were set aside for it.
     async fn groups(&self, selection: &Selection, limit: i64, names: &Names) -> anyhow::Result<()> {
         let groups = self.grouped(selection).await?;
-        if groups.records() > 0 {
-            anstream::println!("{} records are set aside", groups.records());
+        match groups.records() {
+            0 => {}
+            1 => anstream::println!("1 record is set aside"),
+            many => anstream::println!("{many} records are set aside"),
         }
         let mut groups = groups.sorted();
         let all = groups.len() as u64;
