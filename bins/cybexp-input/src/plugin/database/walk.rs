@@ -1,0 +1,214 @@
+//! The way through a query's rows, page by page.
+
+use anyhow::bail;
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::connection::{Connection, Row, Span, Spot};
+use super::page::{PAGE_BYTES, Page, Twins};
+use super::told::told;
+use crate::feed;
+use crate::record::{Batch, Key};
+use crate::sink::Sink;
+
+/// Rows of a page; more where that many have the same cursor.
+const ROWS: u64 = 1000;
+/// So many rows are looked up at once …
+const GROUP_ROWS: usize = 1000;
+/// … or so many bytes of them.
+const GROUP_BYTES: usize = 4 << 20;
+/// Marks that go to disk at once, at most.
+const FULL_MARKS: usize = 10_000;
+
+/// Up to where the rows are taken. Those of the last page are marked with its round.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Cursor {
+    /// Of another column, it means nothing.
+    column: String,
+    at: Option<Value>,
+    round: i64,
+}
+
+/// The way through the rows.
+///
+/// A page begins with the rows whose cursor is that of the last one taken, which are known by their marks. A page in which
+/// the cursor does not move is read again twice as long, so it comes past any number of rows with the same one.
+///
+/// The cursor does not move to a value that is not believed ([`super::standing`]): the rows at the end that have such ones
+/// are taken and marked, and are read, and known, each time, so that rows which come later before them are seen.
+pub(super) struct Walk<'a> {
+    sink: &'a Sink,
+    cursor: Cursor,
+    limit: u64,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) async fn begin(
+        sink: &'a Sink,
+        column: &str,
+        from: Option<Value>,
+    ) -> anyhow::Result<Self> {
+        let mut cursor: Option<Cursor> = sink.cursor().await?;
+        let round = cursor.as_ref().map_or(0, |cursor| cursor.round);
+        cursor = cursor.filter(|cursor| cursor.column == column);
+        Ok(Self {
+            sink,
+            cursor: cursor.unwrap_or_else(|| Cursor {
+                column: column.to_owned(),
+                at: from,
+                round,
+            }),
+            limit: ROWS,
+        })
+    }
+
+    /// Where the next page begins.
+    pub(super) fn after(&self) -> Option<&Value> {
+        self.cursor.at.as_ref()
+    }
+
+    /// The rows of the next page.
+    pub(super) fn span(&self) -> Span<'_> {
+        Span::at(self.after(), self.limit)
+    }
+
+    /// The next page, with nothing in it yet.
+    pub(super) fn page(&self) -> Page {
+        Page::new(self.after())
+    }
+
+    /// Reads the next page.
+    pub(super) async fn read(&self, connection: &mut dyn Connection) -> anyhow::Result<Page> {
+        let mut page = self.page();
+        connection.begin().await?;
+        {
+            let mut rows = connection.rows(self.span());
+            let mut twins = Twins::default();
+            let (mut group, mut bytes, mut count) = (Vec::new(), 0, 0);
+            while let Some(row) = rows.try_next().await? {
+                count += 1;
+                bytes += row.json.len();
+                group.push((twins.key(&row), row));
+                if group.len() >= GROUP_ROWS || bytes >= GROUP_BYTES {
+                    bytes = 0;
+                    self.sort_out(&mut group, &mut page).await?;
+                    if page.new_bytes >= PAGE_BYTES {
+                        page.cut = true;
+                        break;
+                    }
+                }
+            }
+            self.sort_out(&mut group, &mut page).await?;
+            page.cut |= count >= self.limit;
+        }
+        connection.end().await?;
+        Ok(page)
+    }
+
+    /// Moves rows into the page, those that are known without what they hold.
+    pub(super) async fn sort_out(
+        &self,
+        group: &mut Vec<(Key, Row)>,
+        page: &mut Page,
+    ) -> anyhow::Result<()> {
+        let marks = self.sink.marks(group.iter().map(|(key, _)| *key).collect());
+        for ((key, row), mark) in group.drain(..).zip(marks.await?) {
+            if row.beyond && Some(&row.at) == self.after() {
+                // or the same page would be asked for again, for ever
+                bail!(
+                    "settings.cursor: {} of `{}` is greater than itself to the database, so no row is found again by it: \
+                     use another column, or CAST it",
+                    row.at,
+                    self.cursor.column
+                );
+            }
+            if row.at.is_null() && page.rows.is_empty() && self.after().is_none() {
+                bail!(
+                    "settings.cursor: the column holds values by which nothing can be found again: {}",
+                    row.json.chars().take(200).collect::<String>()
+                );
+            }
+            page.add(key, row, mark.is_none());
+        }
+        Ok(())
+    }
+
+    /// Passes over a row that cannot be read; that is told once, as long as the cursor stays near.
+    pub(super) async fn pass(
+        &self,
+        spot: &Spot,
+        error: anyhow::Error,
+        page: &mut Page,
+    ) -> anyhow::Result<()> {
+        let key = Key::of(format!("unreadable {}", spot.at));
+        let known = self.sink.marks(vec![key]).await?;
+        let new = known.iter().all(Option::is_none);
+        let why = format!(
+            "the row whose `{}` is {} cannot be read, and is left out: {:#}",
+            self.cursor.column,
+            spot.at,
+            told(error)
+        );
+        page.pass(key, spot, new, why);
+        Ok(())
+    }
+
+    /// Takes what is new in a page; whether there may be more.
+    pub(super) async fn take(&mut self, page: Page) -> anyhow::Result<bool> {
+        self.limit = match page.moved {
+            true => ROWS,
+            false => self.limit.saturating_mul(2),
+        };
+        self.complain(&page);
+        let more = page.cut && !page.is_early_enough();
+        if page.new == 0 && !(page.moved && page.cut) {
+            return Ok(more);
+        }
+        self.cursor.round = self.cursor.round.saturating_add(1);
+        let (usual, moved) = (page.usual(), page.moved);
+        let mut batch = Batch::new();
+        for (number, row) in page.rows.into_iter().enumerate() {
+            if number < usual {
+                self.cursor.at = Some(row.at);
+            }
+            batch.marks.push((row.key, self.cursor.round));
+            if let Some(json) = row.json {
+                batch.push(json);
+            }
+            if batch.is_full() || batch.marks.len() >= FULL_MARKS {
+                batch.cursor = Some(json!(self.cursor));
+                self.sink.take(std::mem::take(&mut batch)).await?;
+            }
+        }
+        // the rows before this page are behind the cursor now, unless all of this page is where it was
+        batch.forget_below = moved.then_some(self.cursor.round);
+        batch.cursor = Some(json!(self.cursor));
+        self.sink.take(batch).await?;
+        Ok(more)
+    }
+
+    fn complain(&self, page: &Page) {
+        if page.too_long > 0 {
+            self.sink.complain(&format!(
+                "{} rows of more than {} MiB are left out",
+                page.too_long,
+                feed::RECORD_BYTES >> 20
+            ));
+        }
+        if let Some(at) = page.told() {
+            let at = match at {
+                Value::Null => "some value that is no place".to_owned(),
+                at => at.to_string(),
+            };
+            self.sink.complain(&format!(
+                "there are rows whose `{}` (settings.cursor) is {at}, beyond all others: they are taken, and the cursor stays \
+                 before them",
+                self.cursor.column
+            ));
+        }
+        for why in &page.unreadable {
+            self.sink.complain(why);
+        }
+    }
+}
