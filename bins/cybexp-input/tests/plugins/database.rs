@@ -213,7 +213,8 @@ async fn the_types_of_sqlite() {
             ]
         );
     }
-    assert_eq!(input.known().await.cursor.unwrap()["at"], i64::MAX);
+    // the last number is far from the one before it
+    assert_eq!(input.known().await.cursor.unwrap()["at"], i64::MIN);
     // bytes and infinity are no places: the rows are taken, and the cursor stays before them
     for cursor in ["b", "x"] {
         let input = Input::new("database", file.settings("SELECT * FROM t", cursor));

@@ -107,7 +107,7 @@ pub(super) async fn read(
             break;
         }
     }
-    if read == 0 {
+    if read == 0 && !page.unreadable.is_empty() {
         return Err(first);
     }
     page.cut |= spots.len() as u64 >= span.limit;

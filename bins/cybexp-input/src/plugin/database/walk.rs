@@ -21,6 +21,9 @@ const GROUP_BYTES: usize = 4 << 20;
 /// Marks that go to disk at once, at most.
 const FULL_MARKS: usize = 10_000;
 
+/// The mark of a row whose cursor is not believed: it is kept while pages before it are taken.
+const HELD: i64 = i64::MAX;
+
 /// Up to where the rows are taken. Those of the last page are marked with its round.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Cursor {
@@ -169,10 +172,14 @@ impl<'a> Walk<'a> {
         let (usual, moved) = (page.usual(), page.moved);
         let mut batch = Batch::new();
         for (number, row) in page.rows.into_iter().enumerate() {
+            let mark = match number < usual {
+                true => self.cursor.round,
+                false => HELD,
+            };
             if number < usual {
                 self.cursor.at = Some(row.at);
             }
-            batch.marks.push((row.key, self.cursor.round));
+            batch.marks.push((row.key, mark));
             if let Some(json) = row.json {
                 batch.push(json);
             }
