@@ -4,11 +4,16 @@ use std::cell::Cell;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, SecondsFormat, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, FixedOffset, NaiveDateTime, SecondsFormat, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
-use syslog_loose::{ProcId, Protocol, StructuredElement, Variant};
+use syslog_loose::{ProcId, Variant};
+
+use super::fraction::{self, Whole};
+use super::rfc5424::{self, Header};
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -35,8 +40,12 @@ struct Fields<'a> {
     facility: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     severity: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp: Option<String>,
+    #[serde(
+        rename = "timestamp",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc_3339"
+    )]
+    time: Option<DateTime<FixedOffset>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hostname: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,18 +68,36 @@ impl Format {
         if text.is_empty() {
             return None;
         }
-        let fields = self.fields(text, peer, now);
+        if let Some(header) = rfc5424::header(text) {
+            return self.made(&of_rfc_5424(&header, peer), Some(header.rest));
+        }
+        if let Some(Whole { text, nanos }) = fraction::take(text) {
+            let mut fields = self.of_rfc_3164(&text, peer, now);
+            if let Some(time) = &mut fields.time {
+                *time += TimeDelta::nanoseconds(nanos);
+                return self.made(&fields, None);
+            }
+        }
+        self.made(&self.of_rfc_3164(text, peer, now), None)
+    }
+
+    /// The record of these fields; `data` is all that came after the header, structured data among it.
+    fn made(&self, fields: &Fields<'_>, data: Option<&str>) -> Option<Bytes> {
         match self.post {
             Post::Message => {
-                let message = fields.message.trim();
+                let mut message = fields.message.trim();
+                if message.is_empty() && !fields.structured_data.is_empty() {
+                    // it is all that the sender has to say
+                    message = data.unwrap_or_default().trim();
+                }
                 (!message.is_empty()).then(|| Bytes::copy_from_slice(message.as_bytes()))
             }
             // text always becomes JSON
-            Post::Fields => serde_json::to_vec(&fields).ok().map(Bytes::from),
+            Post::Fields => serde_json::to_vec(fields).ok().map(Bytes::from),
         }
     }
 
-    fn fields<'a>(&self, text: &'a str, peer: IpAddr, now: DateTime<Utc>) -> Fields<'a> {
+    fn of_rfc_3164<'a>(&self, text: &'a str, peer: IpAddr, now: DateTime<Utc>) -> Fields<'a> {
         let asked = Cell::new(false);
         let here = now.with_timezone(&self.zone);
         let year = |(month, ..): (u32, u32, u32, u32, u32)| {
@@ -84,38 +111,33 @@ impl Format {
         };
         let mark = mark();
         let parsed =
-            syslog_loose::parse_message_with_year_tz(text, year, Some(mark), Variant::Either);
+            syslog_loose::parse_message_with_year_tz(text, year, Some(mark), Variant::RFC3164);
         let (mut facility, mut severity) = (parsed.facility, parsed.severity);
         let mut message = parsed.msg;
         if facility.is_none()
             && severity.is_none()
-            && let Some((priority, rest)) = priority(text)
+            && let Some((priority, rest)) = rfc5424::priority(text)
         {
             // it is not as it should be after that, and was given back whole
             (facility, severity) = syslog_loose::decompose_pri(priority);
-            message = rest;
+            message = rest.trim_start();
         }
         let (mut hostname, mut appname) = (parsed.hostname, parsed.appname);
-        let mut structured_data = Map::new();
-        if parsed.protocol == Protocol::RFC3164 {
-            // it has neither structured data nor JSON for names: that is where the message begins
-            let begin = |text: &&str| text.starts_with(['{', '[', '"']);
-            if let Some(element) = parsed.structured_data.first() {
-                message = tail(text, element.id, 1).unwrap_or(message);
-            }
-            if let Some(name) = appname.take_if(|name| begin(name)) {
-                message = tail(text, name, 0).unwrap_or(message);
-            }
-            if let Some(name) = hostname.take_if(|name| begin(name)) {
-                appname = None;
-                message = tail(text, name, 0).unwrap_or(message);
-            }
-        } else {
-            // RFC 5424, 6.4
-            message = message.strip_prefix('\u{feff}').unwrap_or(message);
-            structured_data = elements(&parsed.structured_data);
+        // it has neither structured data nor JSON for names: that is where the message begins
+        let begin = |text: &&str| text.starts_with(['{', '[', '"']);
+        if let Some(element) = parsed.structured_data.first() {
+            message = tail(text, element.id, 1).unwrap_or(message);
         }
-        let timestamp = parsed.timestamp.map(|time| match time.offset() == &mark {
+        // a word is a program's name only with a colon or a number of a process behind it
+        let word = |name: &&str| begin(name) || parsed.procid.is_none() && !is_tag(text, name);
+        if let Some(name) = appname.take_if(|name| word(name)) {
+            message = tail(text, name, 0).unwrap_or(message);
+        }
+        if let Some(name) = hostname.take_if(|name| begin(name)) {
+            appname = None;
+            message = tail(text, name, 0).unwrap_or(message);
+        }
+        let time = parsed.timestamp.map(|time| match time.offset() == &mark {
             false => time,
             // the library takes the local time for UTC where it names the year
             true if asked.get() => self.local(time.naive_local()),
@@ -124,12 +146,12 @@ impl Format {
         Fields {
             facility: facility.map(|facility| facility.as_str()),
             severity: severity.map(|severity| severity.as_str()),
-            timestamp: timestamp.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            time,
             hostname,
             appname,
             procid: parsed.procid.as_ref().map(ProcId::to_string),
-            msgid: parsed.msgid,
-            structured_data,
+            msgid: None,
+            structured_data: Map::new(),
             message,
             peer,
         }
@@ -148,40 +170,43 @@ fn mark() -> FixedOffset {
     FixedOffset::east_opt(1).unwrap_or(chrono::Offset::fix(&Utc))
 }
 
-/// `<PRI>` (RFC 5424, 6.2.1), and what follows it.
-fn priority(text: &str) -> Option<(u8, &str)> {
-    let (digits, rest) = text.strip_prefix('<')?.split_once('>')?;
-    let is_number = digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let priority = digits.parse().ok().filter(|priority| *priority < 192);
-    Some((priority.filter(|_| is_number)?, rest.trim_start()))
+fn of_rfc_5424<'a>(header: &Header<'a>, peer: IpAddr) -> Fields<'a> {
+    let (facility, severity) = syslog_loose::decompose_pri(header.priority);
+    let (structured_data, message) = rfc5424::structured_data(header.rest);
+    Fields {
+        facility: facility.map(|facility| facility.as_str()),
+        severity: severity.map(|severity| severity.as_str()),
+        time: header.timestamp,
+        hostname: header.hostname,
+        appname: header.appname,
+        procid: header.procid.map(str::to_owned),
+        msgid: header.msgid,
+        structured_data,
+        // RFC 5424, 6.4
+        message: message.strip_prefix('\u{feff}').unwrap_or(message),
+        peer,
+    }
+}
+
+/// RFC 3339, with as many digits as there are.
+fn rfc_3339<S: Serializer>(
+    time: &Option<DateTime<FixedOffset>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let text = time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    text.serialize(serializer)
+}
+
+/// Whether a colon follows this part of the text.
+fn is_tag(text: &str, part: &str) -> bool {
+    let rest = tail(text, part, 0).and_then(|rest| rest.get(part.len()..));
+    part.ends_with(':') || rest.is_some_and(|rest| rest.trim_start_matches(' ').starts_with(':'))
 }
 
 /// `text` from `part`, which is a part of it, and `before` bytes before that.
 fn tail<'a>(text: &'a str, part: &str, before: usize) -> Option<&'a str> {
     let at = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
     text.get(at.checked_sub(before)?..)
-}
-
-/// `{id: {name: value}}`; a name that comes several times has a list of values, as RFC 5424, 6.3.3 allows it.
-fn elements(elements: &[StructuredElement<&str>]) -> Map<String, Value> {
-    let mut all = Map::new();
-    for element in elements {
-        let all = all.entry(element.id);
-        let Value::Object(all) = all.or_insert_with(|| Value::Object(Map::new())) else {
-            continue;
-        };
-        for (name, value) in element.params() {
-            let value = Value::String(value);
-            match all.get_mut(*name) {
-                None => {
-                    all.insert((*name).to_owned(), value);
-                }
-                Some(Value::Array(values)) => values.push(value),
-                Some(one) => *one = Value::Array(vec![one.take(), value]),
-            }
-        }
-    }
-    all
 }
 
 #[cfg(test)]
@@ -295,6 +320,51 @@ mod tests {
     }
 
     #[test]
+    fn structured_data_that_cannot_be_read_is_in_the_message() {
+        let data = r#"[action:"Accept"; src:"203.0.113.9"; dst:"198.51.100.7"; product:"Gate-1 & More"; ]"#;
+        let expected = json!({
+            "facility": "local0", "severity": "info", "timestamp": "2026-03-01T10:00:00Z", "hostname": "gate",
+            "appname": "Firewall", "procid": "1234", "message": data,
+        });
+        let message = format!("<134>1 2026-03-01T10:00:00Z gate Firewall 1234 - {data}");
+        assert_eq!(of(&message), expected);
+        // and so with those that have none at all
+        let record = of("<134>1 2026-03-01T10:00:00Z gate app 1 ID text [of] it");
+        assert_eq!(record["message"], "text [of] it");
+        assert_eq!(record["msgid"], "ID");
+    }
+
+    #[test]
+    fn fractions_of_a_second() {
+        let expected = json!({
+            "facility": "user", "severity": "info", "timestamp": "2026-10-11T22:14:15.123Z",
+            "hostname": "host", "appname": "app", "message": "text",
+        });
+        assert_eq!(of("<14>Oct 11 22:14:15.123 host app: text"), expected);
+        assert_eq!(of("<14>Oct 11 2026 22:14:15.123 host app: text"), expected);
+        assert_eq!(of("<14>Oct 11 22:14:15,123000 host app: text"), expected);
+        // of no day: as it was sent
+        let record = of("<14>Oct 41 22:14:15.123 host app: text");
+        assert_eq!(record["message"], "Oct 41 22:14:15.123 host app: text");
+    }
+
+    #[test]
+    fn the_first_word_of_a_message_is_no_program() {
+        for (text, appname, message) in [
+            ("host last message repeated 2 times", None, "last message repeated 2 times"),
+            ("gate 1,2026/03/01 10:00:00,0123,TRAFFIC", None, "1,2026/03/01 10:00:00,0123,TRAFFIC"),
+            ("gate CEF:0|Maker|Box|1|2|name|5|src=203.0.113.9", Some("CEF"), "0|Maker|Box|1|2|name|5|src=203.0.113.9"),
+            ("asa : %ASA-6-302013: Built", None, "%ASA-6-302013: Built"),
+            ("host su[12]: 'su root'", Some("su"), "'su root'"),
+            ("host app : text", Some("app"), "text"),
+        ] {
+            let record = of(&format!("<14>Nov 21 10:00:00 {text}"));
+            assert_eq!(record.get("appname").and_then(Value::as_str), appname, "{record}");
+            assert_eq!(record["message"], message, "{record}");
+        }
+    }
+
+    #[test]
     fn the_message_alone() {
         let format = Format {
             post: Post::Message,
@@ -307,6 +377,13 @@ mod tests {
             "{}"
         );
         assert_eq!(record("<14>1 - - - - - -"), None);
+        // a message that is all structured data is not lost
+        assert_eq!(
+            record("<14>1 - - - - - [a src=\"203.0.113.9\"]").unwrap(),
+            "[a src=\"203.0.113.9\"]"
+        );
+        assert_eq!(record("<14>1 - - - - - [a b=\"c\"] text").unwrap(), "text");
+        assert_eq!(record("<14>Nov 21 10:00:00 host two words").unwrap(), "two words");
         assert_eq!(record("\r\n"), None);
     }
 }
