@@ -14,8 +14,10 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tahoe_core::{Org, SubType};
 
+use super::out::say;
 use crate::plugin::{self, Given};
 use crate::select::Select;
+use crate::typetag;
 
 /// How long a source may take to show itself.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,9 +67,9 @@ pub(super) async fn run(
                 "found": finding.outcome.as_ref().unwrap_or_else(|reason| reason),
             })
         });
-        anstream::println!("{}", term::json(&Value::Array(all.collect())));
+        say(term::json(&Value::Array(all.collect())))?;
     } else {
-        show(&findings);
+        say(table(&findings))?;
     }
     let right = findings.iter().all(|finding| finding.outcome.is_ok());
     Ok(ExitCode::from(if right { 0 } else { EXIT_FAILED }))
@@ -108,10 +110,13 @@ async fn source(
             input.orgid
         ));
     }
-    Ok(found)
+    match typetag::unread(input) {
+        Some(reason) => Err(anyhow!("the source is well ({found}), but {reason}")),
+        None => Ok(found),
+    }
 }
 
-fn show(findings: &[Finding]) {
+fn table(findings: &[Finding]) -> String {
     let mut table = term::table(&["what", "plugin", "", "found"]);
     for Finding {
         what,
@@ -130,5 +135,5 @@ fn show(findings: &[Finding]) {
             Cell::new(term::line(text)),
         ]);
     }
-    anstream::println!("{table}");
+    table.to_string()
 }
