@@ -449,8 +449,13 @@ pub(crate) async fn left(
         let found = found.with_context(|| {
             let all: Vec<_> = known.iter().map(|known| known.name.as_str()).collect();
             match all.is_empty() {
-                true => format!("there is no `{name}` in the spool, nor any other input that is gone"),
-                false => format!("there is no `{name}` in the spool; gone are {}", all.join(", ")),
+                true => {
+                    format!("there is no `{name}` in the spool, nor any other input that is gone")
+                }
+                false => format!(
+                    "there is no `{name}` in the spool; gone are {}",
+                    all.join(", ")
+                ),
             }
         })?;
         Ok((name.clone(), found.id))

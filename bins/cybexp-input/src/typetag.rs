@@ -45,7 +45,11 @@ mod tests {
         for typetag in known() {
             assert_eq!(of(typetag, false), None);
         }
-        assert!(of("cowrei", false).unwrap().contains("did you mean `cowrie`?"));
+        assert!(
+            of("cowrei", false)
+                .unwrap()
+                .contains("did you mean `cowrie`?")
+        );
         assert!(!of("zeek_conn", false).unwrap().contains("did you mean"));
         assert_eq!(of("zeek_conn", true), None);
     }

@@ -104,15 +104,20 @@ async fn source(
         .await
         .map_err(|_| anyhow!("no answer within {} s", PATIENCE.as_secs()))??;
     let org = Org::hash_named(&input.orgid).to_string();
+    let mut problems = Vec::new();
     if orgs.is_some_and(|orgs| !orgs.contains(&org)) {
-        return Err(anyhow!(
-            "the source is well ({found}), but the token's user is no admin of {}, as posting needs",
+        problems.push(format!(
+            "the token's user is no admin of {}, as posting needs",
             input.orgid
         ));
     }
-    match typetag::unread(input) {
-        Some(reason) => Err(anyhow!("the source is well ({found}), but {reason}")),
-        None => Ok(found),
+    problems.extend(typetag::unread(input));
+    match problems.is_empty() {
+        true => Ok(found),
+        false => Err(anyhow!(
+            "the source is well ({found}), but {}",
+            problems.join("; and ")
+        )),
     }
 }
 

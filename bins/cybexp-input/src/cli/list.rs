@@ -40,7 +40,11 @@ pub(super) fn show(args: &List) -> io::Result<()> {
         return say(term::json(&Value::Array(all.collect())));
     }
     for plugin in plugins {
-        say(format!("{BOLD}{}{BOLD:#}  {}", plugin.name(), plugin.about()))?;
+        say(format!(
+            "{BOLD}{}{BOLD:#}  {}",
+            plugin.name(),
+            plugin.about()
+        ))?;
         let period = match plugin.period() {
             Some(period) => format!("asks every {} s, or every period_s", period.as_secs()),
             None => "listens all the time".to_owned(),
@@ -48,9 +52,15 @@ pub(super) fn show(args: &List) -> io::Result<()> {
         say(format!("  {DIM}{period}{DIM:#}"))?;
         for setting in plugin.settings() {
             let required = if setting.required { " (required)" } else { "" };
-            say(format!("  {:<11} {}{required}", setting.name, setting.about))?;
+            say(format!(
+                "  {:<11} {}{required}",
+                setting.name, setting.about
+            ))?;
         }
-        say(format!("  {DIM}{}{DIM:#}\n", example(plugin, &typetag(plugin))))?;
+        say(format!(
+            "  {DIM}{}{DIM:#}\n",
+            example(plugin, &typetag(plugin))
+        ))?;
     }
     say(format!(
         "filters read the typetags {}; \"any_typetag\": true of an input allows others",

@@ -36,16 +36,21 @@ pub fn status(status: &DaemonStatus) -> String {
     )
 }
 
+type Number = fn(&InputStatus) -> u64;
+
 /// The inputs, a line each, and below what is wrong with them.
 pub fn table(inputs: &[InputStatus]) -> String {
     // what is rare has a column only when it happens, so that the table fits 80 characters
-    let any = |number: fn(&InputStatus) -> u64| inputs.iter().any(|input| number(input) > 0);
-    let rare: [(&str, fn(&InputStatus) -> u64); 3] = [
+    let any = |number: Number| inputs.iter().any(|input| number(input) > 0);
+    let rare: [(&str, Number); 3] = [
         ("spooled", |input| input.spooled),
         ("refused", |input| input.refused),
         ("dropped", |input| input.dropped),
     ];
-    let rare: Vec<_> = rare.into_iter().filter(|(_, number)| any(*number)).collect();
+    let rare: Vec<_> = rare
+        .into_iter()
+        .filter(|(_, number)| any(*number))
+        .collect();
     let mut header = vec!["name", "plugin", "state", "last event", "taken", "posted"];
     header.extend(rare.iter().map(|(name, _)| name));
     let mut table = term::table(&header);
@@ -87,7 +92,10 @@ fn note(input: &InputStatus) -> Option<String> {
     let mut parts = Vec::new();
     parts.extend(input.unread.as_deref().map(term::line));
     if let Some(refusal) = &input.refusal {
-        parts.push(format!("the API takes nothing of it: {}", term::line(refusal)));
+        parts.push(format!(
+            "the API takes nothing of it: {}",
+            term::line(refusal)
+        ));
     }
     let told = input.last_error.as_ref() != input.refusal.as_ref();
     if let (Some(error), Some(at), true) = (&input.last_error, input.last_error_at, told) {
@@ -142,11 +150,17 @@ mod tests {
 
     #[test]
     fn a_table_of_inputs_that_are_well_fits_a_terminal() {
-        let shown = table(&[input("sensors-02", State::Running), input("a", State::Failing)]);
+        let shown = table(&[
+            input("sensors-02", State::Running),
+            input("a", State::Failing),
+        ]);
         for line in shown.lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }
-        assert!(!shown.contains("refused") && !shown.contains("spooled"), "{shown}");
+        assert!(
+            !shown.contains("refused") && !shown.contains("spooled"),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -164,7 +178,10 @@ mod tests {
         let oslo = "3 errors, the last 5 min ago: the source is\\naway; tries again in 60 s";
         assert!(shown.contains(oslo), "{shown}");
         let rome = shown.lines().last().unwrap();
-        assert!(rome.ends_with(": the API takes nothing of it: no (401)"), "{rome}");
+        assert!(
+            rome.ends_with(": the API takes nothing of it: no (401)"),
+            "{rome}"
+        );
     }
 
     #[test]

@@ -62,7 +62,10 @@ impl Control {
     }
 
     /// Has the daemon forget inputs; gives the records that were dropped of each.
-    pub(crate) async fn drop(&mut self, names: Vec<String>) -> anyhow::Result<BTreeMap<String, u64>> {
+    pub(crate) async fn drop(
+        &mut self,
+        names: Vec<String>,
+    ) -> anyhow::Result<BTreeMap<String, u64>> {
         match self.answer(&Request::Drop { names }).await? {
             Answer::Dropped(records) => Ok(records),
             Answer::Status(_) => bail!("its answer is one to another question"),

@@ -158,9 +158,13 @@ impl Source for DatabaseSource {
         let (mut connection, columns) = self.connect().await?;
         connection.begin().await?;
         // no row, but all that can be wrong before the first one
-        let none: Vec<_> = in_time(connection.rows(Span::at(self.from.as_ref(), 0)).try_collect())
-            .await
-            .with_context(|| self.reading(self.from.as_ref()))?;
+        let none: Vec<_> = in_time(
+            connection
+                .rows(Span::at(self.from.as_ref(), 0))
+                .try_collect(),
+        )
+        .await
+        .with_context(|| self.reading(self.from.as_ref()))?;
         debug_assert!(none.is_empty());
         connection.close().await;
         Ok(format!("{}, columns {}", self.server, columns.join(", ")))

@@ -190,7 +190,9 @@ impl Listener {
         let (mut udp, mut tcp) = (Vec::new(), Vec::new());
         for (protocol, address) in addresses {
             let failed = || match self.daemon_at(protocol, address) {
-                Some(pid) => format!("the daemon (process {pid}) listens on {protocol}://{address}"),
+                Some(pid) => {
+                    format!("the daemon (process {pid}) listens on {protocol}://{address}")
+                }
                 None => format!("cannot listen on {protocol}://{address}"),
             };
             match protocol {

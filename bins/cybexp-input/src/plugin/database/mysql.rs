@@ -66,8 +66,9 @@ impl MySql {
     fn ask(&self, span: Span<'_>, what: &str) -> anyhow::Result<String> {
         let column = self.select.column('`');
         let place = |at: Option<&Value>| match at {
-            Some(at) => literal(at, self.kind())
-                .ok_or_else(|| anyhow!("the cursor is no {}", self.kind())),
+            Some(at) => {
+                literal(at, self.kind()).ok_or_else(|| anyhow!("the cursor is no {}", self.kind()))
+            }
             None => Ok(String::new()),
         };
         let (from, to) = (place(span.from)?, place(span.to)?);
@@ -125,7 +126,9 @@ impl Connection for MySql {
             let (at, beyond): (&[u8], &[u8]) =
                 (row.try_get_unchecked(0)?, row.try_get_unchecked(1)?);
             Ok(Spot {
-                at: std::str::from_utf8(at).context("the cursor is no text")?.into(),
+                at: std::str::from_utf8(at)
+                    .context("the cursor is no text")?
+                    .into(),
                 beyond: beyond == b"1",
             })
         };

@@ -135,9 +135,7 @@ impl Page {
 
     /// The rows by which the cursor may move: those after them are held.
     pub(super) fn usual(&self) -> usize {
-        self.held
-            .as_ref()
-            .map_or(self.rows.len(), |held| held.from)
+        self.held.as_ref().map_or(self.rows.len(), |held| held.from)
     }
 
     /// Whether so many rows are early that the others may wait for their time.

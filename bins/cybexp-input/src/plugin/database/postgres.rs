@@ -9,8 +9,8 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row as _, Statement};
 
-use super::connection::{Connection, Kind, ROWS, Row, Select, Span, Spot, names, text};
 use super::STATEMENT;
+use super::connection::{Connection, Kind, ROWS, Row, Select, Span, Spot, names, text};
 use super::told::told;
 
 pub(super) struct Postgres {

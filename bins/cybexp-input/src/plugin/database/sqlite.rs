@@ -46,7 +46,12 @@ impl Sqlite {
     fn ask(&self, span: Span<'_>, what: &str) -> Asked {
         let column = self.select.column('"');
         let (beyond, condition) = span.conditions(&column, "?1", "?2");
-        let sql = self.select.page(&format!("{what}, {beyond}"), &column, &condition, span.limit);
+        let sql = self.select.page(
+            &format!("{what}, {beyond}"),
+            &column,
+            &condition,
+            span.limit,
+        );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         if span.from.is_some() || span.to.is_some() {
             query = bind(query, span.from);

@@ -59,7 +59,7 @@ pub(super) fn standing(
         return Standing::Usual;
     };
     // of a text among texts that are no times, it says nothing
-    let comparable = kind == Kind::Time || before.is_none_or(|before| is_time(before));
+    let comparable = kind == Kind::Time || before.is_none_or(is_time);
     match time(text) {
         Some(time) if comparable && time > now => Standing::Early,
         None if kind == Kind::Time && text == "infinity" => Standing::Endless,
@@ -78,7 +78,10 @@ pub(super) fn is_far(at: &Value, now: DateTime<Utc>) -> bool {
 }
 
 fn by_number(before: f64, number: f64, now: DateTime<Utc>) -> Standing {
-    #[allow(clippy::cast_precision_loss, reason = "a second more or less is no matter")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "a second more or less is no matter"
+    )]
     let now_s = now.timestamp() as f64;
     for ticks in TICKS {
         let was_time = (EPOCH_S..now_s + DAY_S).contains(&(before / ticks));
@@ -138,7 +141,9 @@ fn offset(zone: &str) -> Option<TimeDelta> {
         return None;
     }
     let hours: i64 = digits[..2].parse().ok()?;
-    let minutes: i64 = digits.get(2..4).map_or(Some(0), |digits| digits.parse().ok())?;
+    let minutes: i64 = digits
+        .get(2..4)
+        .map_or(Some(0), |digits| digits.parse().ok())?;
     Some(TimeDelta::minutes(sign * (hours * 60 + minutes)))
 }
 
@@ -169,7 +174,12 @@ mod tests {
         ] {
             assert_eq!(typed(past), Standing::Usual, "{past}");
         }
-        for early in ["2026-11-21 10:00:01+00", "2099-01-01", "2026-11-22 00:00:01", "2099-01-01 00:00:00"] {
+        for early in [
+            "2026-11-21 10:00:01+00",
+            "2099-01-01",
+            "2026-11-22 00:00:01",
+            "2099-01-01 00:00:00",
+        ] {
             assert_eq!(typed(early), Standing::Early, "{early}");
         }
         assert_eq!(typed("infinity"), Standing::Endless);
@@ -189,7 +199,11 @@ mod tests {
             (json!(1_700_000_000), json!(1_795_000_000)),
             (json!(-5), json!(5)),
         ] {
-            assert_eq!(number(before.clone(), at.clone()), Standing::Usual, "{before} {at}");
+            assert_eq!(
+                number(before.clone(), at.clone()),
+                Standing::Usual,
+                "{before} {at}"
+            );
         }
         for (before, at) in [
             (json!(6), json!(99_999_999_999_u64)),
@@ -198,7 +212,11 @@ mod tests {
             (json!(1_700_000_000_000_u64), json!(4_070_908_800_000_u64)),
             (json!(1_700_000_000.5), json!(99_999_999_999_u64)),
         ] {
-            assert_eq!(number(before.clone(), at.clone()), Standing::Odd, "{before} {at}");
+            assert_eq!(
+                number(before.clone(), at.clone()),
+                Standing::Odd,
+                "{before} {at}"
+            );
         }
         assert_eq!(number(Value::Null, json!("-Infinity")), Standing::Usual);
         for endless in [json!("NaN"), json!("Infinity"), Value::Null] {

@@ -18,7 +18,9 @@ pub(super) fn take(text: &str) -> Option<Whole> {
     }
     let digits = digits(&bytes[point + 1..]);
     let end = point + 1 + digits;
-    let ended = bytes.get(end).is_none_or(|byte| matches!(byte, b' ' | b':'));
+    let ended = bytes
+        .get(end)
+        .is_none_or(|byte| matches!(byte, b' ' | b':'));
     if digits == 0 || !ended {
         return None;
     }
@@ -33,7 +35,11 @@ pub(super) fn take(text: &str) -> Option<Whole> {
 /// The length of `Oct 11 22:14:15`, or `Oct 11 2026 22:14:15`.
 fn clock(bytes: &[u8]) -> Option<usize> {
     let mut at = 3;
-    bytes.get(..at)?.iter().all(u8::is_ascii_alphabetic).then_some(())?;
+    bytes
+        .get(..at)?
+        .iter()
+        .all(u8::is_ascii_alphabetic)
+        .then_some(())?;
     let mut number = |lengths: &[usize]| {
         let space = spaces(&bytes[at..]);
         let length = digits(&bytes[at + space..]);
@@ -56,7 +62,10 @@ fn spaces(bytes: &[u8]) -> usize {
 }
 
 fn digits(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
 }
 
 #[cfg(test)]

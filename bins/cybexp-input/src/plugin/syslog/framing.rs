@@ -214,7 +214,11 @@ mod tests {
         }
         // nobody who writes into a line, or a counted message, makes two of it
         let line = "<13>Mar  1 10:00:00 h me: one<13>Mar  1 10:00:00 h me: two";
-        for framed in [format!("{line}\n"), format!("<13>a\n{line}"), format!("{} {line}", line.len())] {
+        for framed in [
+            format!("{line}\n"),
+            format!("<13>a\n{line}"),
+            format!("{} {line}", line.len()),
+        ] {
             let all = frames(framed.as_bytes(), 7);
             assert_eq!(all.last().unwrap(), line);
         }

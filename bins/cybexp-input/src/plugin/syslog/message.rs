@@ -123,8 +123,10 @@ impl Format {
             message = rest.trim_start();
         }
         let (mut hostname, mut appname) = (parsed.hostname, parsed.appname);
+        message = with_dash(text, message);
         // it has neither structured data nor JSON for names: that is where the message begins
-        let begin = |text: &&str| text.starts_with(['{', '[', '"']);
+        let begin =
+            |text: &&str| text.starts_with(['{', '[', '"']) || matches!(*text, "CEF" | "LEEF");
         if let Some(element) = parsed.structured_data.first() {
             message = tail(text, element.id, 1).unwrap_or(message);
         }
@@ -133,9 +135,15 @@ impl Format {
         if let Some(name) = appname.take_if(|name| word(name)) {
             message = tail(text, name, 0).unwrap_or(message);
         }
-        if let Some(name) = hostname.take_if(|name| begin(name)) {
-            appname = None;
+        let no_host = |name: &&str| begin(name) || name.contains(['=', '|', ',', ';', '<', '>']);
+        let mut procid = parsed.procid.as_ref().map(ProcId::to_string);
+        if let Some(name) = hostname.take_if(|name| no_host(name)) {
+            (appname, procid) = (None, None);
             message = tail(text, name, 0).unwrap_or(message);
+        }
+        if appname.is_none() && parsed.procid.is_none() && !message.starts_with('%') {
+            // a program of this host, which does not name itself; routers name themselves and no program
+            appname = hostname.take_if(|name| is_tag(text, name));
         }
         let time = parsed.timestamp.map(|time| match time.offset() == &mark {
             false => time,
@@ -149,7 +157,7 @@ impl Format {
             time,
             hostname,
             appname,
-            procid: parsed.procid.as_ref().map(ProcId::to_string),
+            procid,
             msgid: None,
             structured_data: Map::new(),
             message,
@@ -195,6 +203,15 @@ fn rfc_3339<S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     let text = time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
     text.serialize(serializer)
+}
+
+/// The message with a dash before it, which the library takes for structured data.
+fn with_dash<'a>(text: &'a str, message: &'a str) -> &'a str {
+    let before = &text[..text.len() - message.len()];
+    match before.trim_end_matches(' ').strip_suffix('-') {
+        Some(head) if head.ends_with([' ', ':']) => &text[head.len()..],
+        _ => message,
+    }
 }
 
 /// Whether a colon follows this part of the text.
@@ -351,15 +368,69 @@ mod tests {
     #[test]
     fn the_first_word_of_a_message_is_no_program() {
         for (text, appname, message) in [
-            ("host last message repeated 2 times", None, "last message repeated 2 times"),
-            ("gate 1,2026/03/01 10:00:00,0123,TRAFFIC", None, "1,2026/03/01 10:00:00,0123,TRAFFIC"),
-            ("gate CEF:0|Maker|Box|1|2|name|5|src=203.0.113.9", Some("CEF"), "0|Maker|Box|1|2|name|5|src=203.0.113.9"),
+            (
+                "host last message repeated 2 times",
+                None,
+                "last message repeated 2 times",
+            ),
+            (
+                "gate 1,2026/03/01 10:00:00,0123,TRAFFIC",
+                None,
+                "1,2026/03/01 10:00:00,0123,TRAFFIC",
+            ),
+            (
+                "gate CEF:0|Maker|Box|1|2|name|5|src=203.0.113.9",
+                None,
+                "CEF:0|Maker|Box|1|2|name|5|src=203.0.113.9",
+            ),
+            (
+                "CEF:0|Maker|Box|1|2|name|5|src=203.0.113.9",
+                None,
+                "CEF:0|Maker|Box|1|2|name|5|src=203.0.113.9",
+            ),
+            (
+                "date=2026-03-01 devname=\"gate\" srcip=203.0.113.9",
+                None,
+                "date=2026-03-01 devname=\"gate\" srcip=203.0.113.9",
+            ),
+            (
+                "LEEF:2.0|Maker|Box|1|id|src=203.0.113.9",
+                None,
+                "LEEF:2.0|Maker|Box|1|id|src=203.0.113.9",
+            ),
+            ("gate info tmm[12]: text", None, "info tmm[12]: text"),
+            // without a host
+            ("su: 'su root'", Some("su"), "'su root'"),
+            ("filterlog[12]: 5,,,1000", Some("filterlog"), "5,,,1000"),
+            (
+                "router: %SYS-5-CONFIG_I: text",
+                None,
+                "%SYS-5-CONFIG_I: text",
+            ),
+            // what looks like structured data, and is none here
+            ("host app: - 5", Some("app"), "- 5"),
+            ("host app: -5.5 degrees", Some("app"), "-5.5 degrees"),
+            ("host app: ---- begin", Some("app"), "---- begin"),
+            (
+                "host snort[1]: [1:2003:8] x [a b=\"c\"] y",
+                Some("snort"),
+                "[1:2003:8] x [a b=\"c\"] y",
+            ),
+            (
+                "host app: [a b=\"c\"][d e=\"f\"] text",
+                Some("app"),
+                "[a b=\"c\"][d e=\"f\"] text",
+            ),
             ("asa : %ASA-6-302013: Built", None, "%ASA-6-302013: Built"),
             ("host su[12]: 'su root'", Some("su"), "'su root'"),
             ("host app : text", Some("app"), "text"),
         ] {
             let record = of(&format!("<14>Nov 21 10:00:00 {text}"));
-            assert_eq!(record.get("appname").and_then(Value::as_str), appname, "{record}");
+            assert_eq!(
+                record.get("appname").and_then(Value::as_str),
+                appname,
+                "{record}"
+            );
             assert_eq!(record["message"], message, "{record}");
         }
     }
@@ -383,7 +454,10 @@ mod tests {
             "[a src=\"203.0.113.9\"]"
         );
         assert_eq!(record("<14>1 - - - - - [a b=\"c\"] text").unwrap(), "text");
-        assert_eq!(record("<14>Nov 21 10:00:00 host two words").unwrap(), "two words");
+        assert_eq!(
+            record("<14>Nov 21 10:00:00 host two words").unwrap(),
+            "two words"
+        );
         assert_eq!(record("\r\n"), None);
     }
 }

@@ -168,7 +168,10 @@ mod tests {
         assert_eq!(of("- text"), (json!({}), "text"));
         assert_eq!(
             of(r#"[a@1 x="1" y="\"\]\\ \n]"][b][a@1 x="2"] [text]"#),
-            (json!({"a@1": {"x": ["1", "2"], "y": "\"]\\ \\n]"}, "b": {}}), "[text]")
+            (
+                json!({"a@1": {"x": ["1", "2"], "y": "\"]\\ \\n]"}, "b": {}}),
+                "[text]"
+            )
         );
         // a space too many is no harm
         assert_eq!(of(r#"[a  x="1" ]text"#), (json!({"a": {"x": "1"}}), "text"));

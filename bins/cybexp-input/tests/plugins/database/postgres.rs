@@ -383,9 +383,24 @@ async fn a_row_beyond_all_others_hides_nothing() {
         return;
     };
     for (kind, usual, beyond, later) in [
-        ("timestamptz", "now() - interval '1 h'", "'2099-01-01'", "now() - interval '1 min'"),
-        ("timestamptz", "now() - interval '1 h'", "'infinity'", "now()"),
-        ("timestamp", "now() - interval '1 h'", "'2099-01-01'", "now()"),
+        (
+            "timestamptz",
+            "now() - interval '1 h'",
+            "'2099-01-01'",
+            "now() - interval '1 min'",
+        ),
+        (
+            "timestamptz",
+            "now() - interval '1 h'",
+            "'infinity'",
+            "now()",
+        ),
+        (
+            "timestamp",
+            "now() - interval '1 h'",
+            "'2099-01-01'",
+            "now()",
+        ),
         ("timestamp", "now() - interval '1 h'", "'infinity'", "now()"),
         ("date", "date '2026-01-01'", "'2099-01-01'", "'2026-01-02'"),
         ("numeric", "5", "'NaN'", "6"),
@@ -394,7 +409,12 @@ async fn a_row_beyond_all_others_hides_nothing() {
         ("float8", "5", "'Infinity'", "6"),
         ("bigint", "1700000000", "4070908800", "1700000001"),
         ("bigint", "5", "9223372036854775807", "6"),
-        ("text", "'2026-01-01T00:00:00Z'", "'2099-01-01T00:00:00Z'", "'2026-01-01T00:00:01Z'"),
+        (
+            "text",
+            "'2026-01-01T00:00:00Z'",
+            "'2099-01-01T00:00:00Z'",
+            "'2026-01-01T00:00:01Z'",
+        ),
     ] {
         let what = format!("{kind} {beyond}");
         server
@@ -472,7 +492,9 @@ async fn a_row_that_cannot_be_read_is_named_and_left_out() {
         assert_eq!(taken_by(&input, 2).await, 2497, "{index}");
     }
     // rows are not at fault where all are alike
-    server.run("CREATE TABLE u AS SELECT g AS id FROM generate_series(1, 5) AS g").await;
+    server
+        .run("CREATE TABLE u AS SELECT g AS id FROM generate_series(1, 5) AS g")
+        .await;
     let input = server.input("SELECT id, 1 / (id - id) AS x FROM u", "id");
     let error = format!("{:#}", input.fetch().await.unwrap_err());
     assert!(error.contains("division by zero"), "{error}");
@@ -488,8 +510,16 @@ async fn bytes_that_are_no_text_of_an_old_database() {
         .run("CREATE DATABASE old ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
         .await;
     let options = PgConnectOptions::new_without_pgpass();
-    let options = options.host("127.0.0.1").port(server.port).username("owner");
-    let mut owner = options.password(PASSWORD).database("old").connect().await.unwrap();
+    let options = options
+        .host("127.0.0.1")
+        .port(server.port)
+        .username("owner");
+    let mut owner = options
+        .password(PASSWORD)
+        .database("old")
+        .connect()
+        .await
+        .unwrap();
     let rows = "CREATE TABLE x (id int PRIMARY KEY, u text);
                 INSERT INTO x SELECT g, g FROM generate_series(1, 1511) AS g;
                 UPDATE x SET u = E'M\\xfcller' WHERE id = 1501";
@@ -499,5 +529,8 @@ async fn bytes_that_are_no_text_of_an_old_database() {
     let input = Input::new("database", settings);
     assert_eq!(taken_by(&input, 2).await, 1510);
     let error = input.now().last_error.unwrap();
-    assert!(error.contains("\"1501\" cannot be read") && error.contains("0xfc"), "{error}");
+    assert!(
+        error.contains("\"1501\" cannot be read") && error.contains("0xfc"),
+        "{error}"
+    );
 }
