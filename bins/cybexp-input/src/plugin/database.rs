@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
 use async_trait::async_trait;
+use chrono_tz::Tz;
 use cybexp_service::ConfigError;
 use cybexp_service::config::Secret;
 use futures::TryStreamExt;
@@ -133,6 +134,8 @@ impl Plugin for Database {
         {
             return Err(given.wrong("from", "must be a text or a number"));
         }
+        let zone = given.input.timezone.parse::<Tz>();
+        let zone = zone.map_err(|error| given.wrong("", format!("timezone: {error}")))?;
         Ok(Box::new(DatabaseSource {
             server,
             select: Arc::new(Select {
@@ -140,6 +143,7 @@ impl Plugin for Database {
                 cursor: settings.cursor,
             }),
             from: settings.from,
+            zone,
             asked_for_nulls: false,
         }))
     }
@@ -149,6 +153,8 @@ struct DatabaseSource {
     server: Server,
     select: Arc<Select>,
     from: Option<Value>,
+    /// That of times which name none.
+    zone: Tz,
     asked_for_nulls: bool,
 }
 
@@ -173,7 +179,8 @@ impl Source for DatabaseSource {
     async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
         let (mut connection, _) = self.connect().await?;
         sink.reached();
-        let mut walk = Walk::begin(sink, &self.select.cursor, self.from.clone()).await?;
+        let walk = Walk::begin(sink, &self.select.cursor, self.from.clone(), self.zone);
+        let mut walk = walk.await?;
         loop {
             let page = tokio::select! {
                 page = read(&walk, &mut *connection) => {

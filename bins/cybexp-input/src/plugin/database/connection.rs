@@ -115,6 +115,8 @@ impl<'a> Span<'a> {
 pub(super) enum Kind {
     Number,
     Time,
+    /// A time that is of UTC where it names no zone.
+    Utc,
     Text,
 }
 

@@ -57,7 +57,9 @@ impl MySql {
     fn class(&self) -> Kind {
         match self.kind() {
             kind if is_number(kind) => Kind::Number,
-            "DATE" | "DATETIME" | "TIMESTAMP" => Kind::Time,
+            "DATE" | "DATETIME" => Kind::Time,
+            // the session's time zone is UTC
+            "TIMESTAMP" => Kind::Utc,
             _ => Kind::Text,
         }
     }

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::connection::{Kind, Row, Spot};
-use super::standing::{Standing, is_far, standing};
+use super::standing::{Clock, Standing, standing};
 use crate::feed;
 use crate::record::Key;
 
@@ -15,7 +14,7 @@ pub(super) const PAGE_BYTES: usize = 16 << 20;
 /// So many rows in a row with an odd cursor make it an ordinary one.
 const BELIEVED: usize = 1000;
 /// Rows whose time is still to come that are taken at most; others are taken when it comes.
-const EARLY: usize = 10_000;
+pub(super) const EARLY: usize = 100_000;
 
 /// A row that was read.
 #[derive(Debug)]
@@ -29,7 +28,7 @@ pub(super) struct Read {
 /// What was read in one transaction.
 #[derive(Debug)]
 pub(super) struct Page {
-    now: DateTime<Utc>,
+    clock: Clock,
     pub(super) rows: Vec<Read>,
     pub(super) new: usize,
     pub(super) new_bytes: usize,
@@ -57,9 +56,9 @@ struct Held {
 
 impl Page {
     /// A page that begins at this place.
-    pub(super) fn new(after: Option<&Value>) -> Self {
+    pub(super) fn new(after: Option<&Value>, clock: Clock) -> Self {
         Self {
-            now: Utc::now(),
+            clock,
             rows: Vec::new(),
             new: 0,
             new_bytes: 0,
@@ -104,7 +103,7 @@ impl Page {
     }
 
     fn stand(&mut self, at: &Value, kind: Kind, beyond: bool, new: bool) {
-        let standing = standing(self.before.as_ref(), at, kind, self.now);
+        let standing = standing(self.before.as_ref(), at, kind, self.clock);
         match &mut self.held {
             None if standing == Standing::Usual => {}
             None => {
@@ -126,7 +125,7 @@ impl Page {
                 self.moved = beyond;
                 self.before = Some(at.clone());
             }
-            Some(held) if new && held.told.is_none() && is_far(at, self.now) => {
+            Some(held) if new && held.told.is_none() && self.clock.is_far(at, kind) => {
                 held.told = Some(at.clone());
             }
             Some(_) => {}

@@ -1,6 +1,7 @@
 //! Whether a row's cursor can be believed: one value beyond all others must not hide the rows that come later.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::connection::Kind;
@@ -18,8 +19,6 @@ pub(super) enum Standing {
     Endless,
 }
 
-/// A time without a zone may be that of a place where it is so much later than in UTC.
-const EAST: TimeDelta = TimeDelta::hours(14);
 /// Numbers between these, in seconds, may be Unix times: the first is of September 2001.
 const EPOCH_S: f64 = 1e9;
 /// Ticks in a second, of the clocks that count from 1970.
@@ -31,12 +30,7 @@ const TIMES: f64 = 1000.0;
 const SMALL: f64 = 1000.0;
 
 /// How `at`, the cursor of a row, stands to `before`, that of the row before it.
-pub(super) fn standing(
-    before: Option<&Value>,
-    at: &Value,
-    kind: Kind,
-    now: DateTime<Utc>,
-) -> Standing {
+pub(super) fn standing(before: Option<&Value>, at: &Value, kind: Kind, clock: Clock) -> Standing {
     let text = match at {
         Value::Null => return Standing::Endless,
         Value::String(text) => Some(text.as_str()),
@@ -51,7 +45,7 @@ pub(super) fn standing(
             return Standing::Endless;
         }
         return match before.and_then(self::number) {
-            Some(before) if before.is_finite() => by_number(before, number, now),
+            Some(before) if before.is_finite() => by_number(before, number, clock.now),
             _ => Standing::Usual,
         };
     }
@@ -59,21 +53,73 @@ pub(super) fn standing(
         return Standing::Usual;
     };
     // of a text among texts that are no times, it says nothing
-    let comparable = kind == Kind::Time || before.is_none_or(is_time);
-    match time(text) {
-        Some(time) if comparable && time > now => Standing::Early,
-        None if kind == Kind::Time && text == "infinity" => Standing::Endless,
+    let is_time = |value: &Value| {
+        value
+            .as_str()
+            .is_some_and(|text| clock.time(text, kind).is_some())
+    };
+    let comparable = kind != Kind::Text || before.is_none_or(is_time);
+    match clock.time(text, kind) {
+        Some(time) if comparable && time > clock.now => Standing::Early,
+        None if kind != Kind::Text && text == "infinity" => Standing::Endless,
         // SQLite: a text among numbers is behind all of them
         _ if kind == Kind::Text && before.is_some_and(Value::is_number) => Standing::Odd,
         _ => Standing::Usual,
     }
 }
 
-/// Whether this time, or the number of one, is more than a day ahead: no clock that is a little fast explains it.
-pub(super) fn is_far(at: &Value, now: DateTime<Utc>) -> bool {
-    match at.as_str().and_then(time) {
-        Some(time) => time - now > TimeDelta::days(1),
-        None => true,
+/// The time that it is, and the zone of times that name none.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    pub(super) now: DateTime<Utc>,
+    pub(super) zone: Tz,
+}
+
+impl Clock {
+    /// Whether this time is more than a day ahead, or no time: no clock that is a little fast explains it.
+    pub(super) fn is_far(self, at: &Value, kind: Kind) -> bool {
+        match at.as_str().and_then(|text| self.time(text, kind)) {
+            Some(time) => time - self.now > TimeDelta::days(1),
+            None => true,
+        }
+    }
+
+    /// The time that a text of ISO 8601 means, as databases write it: `2026-11-21 10:00:00.5+02`.
+    fn time(self, text: &str, kind: Kind) -> Option<DateTime<Utc>> {
+        let (day, rest) = text.split_at(text.find(['T', ' ']).unwrap_or(text.len()));
+        let year = day.split('-').next().unwrap_or_default();
+        let is_year = year.bytes().all(|byte| byte.is_ascii_digit());
+        if year.len() > 4 && is_year && kind != Kind::Text && !text.ends_with("BC") {
+            return Some(DateTime::<Utc>::MAX_UTC);
+        }
+        let day = NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()?;
+        let Some(rest) = rest.get(1..) else {
+            return self.here(day.and_time(NaiveTime::MIN), kind);
+        };
+        let is_clock = |c: char| c.is_ascii_digit() || matches!(c, ':' | '.');
+        let (clock, zone) = rest.split_at(rest.find(|c| !is_clock(c)).unwrap_or(rest.len()));
+        let clock = ["%H:%M:%S%.f", "%H:%M"]
+            .iter()
+            .find_map(|format| NaiveTime::parse_from_str(clock, format).ok())?;
+        let time = NaiveDateTime::new(day, clock);
+        match zone.trim_start() {
+            "" => self.here(time, kind),
+            "Z" | "z" => Some(time.and_utc()),
+            zone => time
+                .checked_sub_signed(offset(zone)?)
+                .map(|time| time.and_utc()),
+        }
+    }
+
+    fn here(self, time: NaiveDateTime, kind: Kind) -> Option<DateTime<Utc>> {
+        match kind {
+            Kind::Utc => Some(time.and_utc()),
+            // in the hour that is left out in spring, as if it were not
+            _ => match self.zone.from_local_datetime(&time).earliest() {
+                Some(time) => Some(time.to_utc()),
+                None => Some(self.zone.from_utc_datetime(&time).to_utc()),
+            },
+        }
     }
 }
 
@@ -102,33 +148,6 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-fn is_time(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| time(text).is_some())
-}
-
-/// The earliest time that a text of ISO 8601 can mean, as databases write it: `2026-11-21 10:00:00.5+02`.
-fn time(text: &str) -> Option<DateTime<Utc>> {
-    let day_end = text.find(['T', ' ']).unwrap_or(text.len());
-    let (day, rest) = text.split_at(day_end);
-    let day = NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()?;
-    let Some(rest) = rest.get(1..) else {
-        return Some(day.and_time(NaiveTime::MIN).and_utc() - EAST);
-    };
-    let clock_end = rest
-        .find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.'))
-        .unwrap_or(rest.len());
-    let (clock, zone) = rest.split_at(clock_end);
-    let clock = ["%H:%M:%S%.f", "%H:%M"]
-        .iter()
-        .find_map(|format| NaiveTime::parse_from_str(clock, format).ok())?;
-    let time = NaiveDateTime::new(day, clock);
-    match zone.trim_start() {
-        "" => Some(time.and_utc() - EAST),
-        "Z" | "z" => Some(time.and_utc()),
-        zone => Some(time.and_utc() - offset(zone)?),
-    }
-}
-
 /// `+02`, `-03:30`, `+0530`.
 fn offset(zone: &str) -> Option<TimeDelta> {
     let (sign, digits) = match zone.split_at_checked(1)? {
@@ -154,8 +173,11 @@ mod tests {
     use super::*;
 
     fn of(before: Value, at: Value, kind: Kind) -> Standing {
-        let now = "2026-11-21T10:00:00Z".parse().unwrap();
-        standing((!before.is_null()).then_some(&before), &at, kind, now)
+        let clock = Clock {
+            now: "2026-11-21T10:00:00Z".parse().unwrap(),
+            zone: Tz::Asia__Tokyo,
+        };
+        standing((!before.is_null()).then_some(&before), &at, kind, clock)
     }
 
     #[test]
@@ -165,10 +187,10 @@ mod tests {
             "2026-11-21 10:00:00+00",
             "2026-11-21 13:29:59.123456+03:30",
             "2026-11-21T09:59:59Z",
-            // somewhere it is that late already
-            "2026-11-21 23:59:59",
+            "2026-11-21 19:00:00",
             "2026-11-21",
             "0044-03-15 12:00:00+00 BC",
+            "10000-01-01 00:00:00+00 BC",
             // before all others: it hides nothing
             "-infinity",
         ] {
@@ -177,11 +199,15 @@ mod tests {
         for early in [
             "2026-11-21 10:00:01+00",
             "2099-01-01",
-            "2026-11-22 00:00:01",
+            "2026-11-21 19:00:01",
             "2099-01-01 00:00:00",
+            "9999-12-31 23:59:59-99",
+            "294276-12-31 23:59:59.999999+00",
         ] {
             assert_eq!(typed(early), Standing::Early, "{early}");
         }
+        let utc = of(Value::Null, json!("2026-11-21 10:00:01"), Kind::Utc);
+        assert_eq!(utc, Standing::Early);
         assert_eq!(typed("infinity"), Standing::Endless);
         // texts, where the one before is a time, too
         let text = |before: Value| of(before, json!("2099-01-01T00:00:00Z"), Kind::Text);

@@ -1,12 +1,15 @@
 //! The way through a query's rows, page by page.
 
 use anyhow::bail;
+use chrono::Utc;
+use chrono_tz::Tz;
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::connection::{Connection, Row, Span, Spot};
-use super::page::{PAGE_BYTES, Page, Twins};
+use super::page::{EARLY, PAGE_BYTES, Page, Twins};
+use super::standing::Clock;
 use super::told::told;
 use crate::feed;
 use crate::record::{Batch, Key};
@@ -44,6 +47,7 @@ pub(super) struct Walk<'a> {
     sink: &'a Sink,
     cursor: Cursor,
     limit: u64,
+    zone: Tz,
 }
 
 impl<'a> Walk<'a> {
@@ -51,6 +55,7 @@ impl<'a> Walk<'a> {
         sink: &'a Sink,
         column: &str,
         from: Option<Value>,
+        zone: Tz,
     ) -> anyhow::Result<Self> {
         let mut cursor: Option<Cursor> = sink.cursor().await?;
         let round = cursor.as_ref().map_or(0, |cursor| cursor.round);
@@ -63,6 +68,7 @@ impl<'a> Walk<'a> {
                 round,
             }),
             limit: ROWS,
+            zone,
         })
     }
 
@@ -78,7 +84,11 @@ impl<'a> Walk<'a> {
 
     /// The next page, with nothing in it yet.
     pub(super) fn page(&self) -> Page {
-        Page::new(self.after())
+        let clock = Clock {
+            now: Utc::now(),
+            zone: self.zone,
+        };
+        Page::new(self.after(), clock)
     }
 
     /// Reads the next page.
@@ -214,8 +224,100 @@ impl<'a> Walk<'a> {
                 self.cursor.column
             ));
         }
+        if page.cut && page.is_early_enough() && page.new > 0 {
+            self.sink.complain(&format!(
+                "more than {EARLY} rows are ahead of the clock by their `{}` (settings.cursor; times without a zone are of \
+                 {}): the others are taken when their time comes",
+                self.cursor.column, self.zone
+            ));
+        }
         for why in &page.unreadable {
             self.sink.complain(why);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use futures::StreamExt;
+    use futures::stream::{self, BoxStream};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::plugin::database::connection::Kind;
+    use crate::spool::{About, Spool};
+    use crate::status::Status;
+
+    /// A database that forgets all but the first character of what it compares with.
+    struct Forgetful;
+
+    #[async_trait]
+    impl Connection for Forgetful {
+        async fn columns(&mut self) -> sqlx::Result<Vec<String>> {
+            Ok(vec!["id".to_owned()])
+        }
+
+        async fn choose(&mut self, _place: usize) -> anyhow::Result<()> {
+            Ok(())
+        }
+
+        async fn begin(&mut self) -> sqlx::Result<()> {
+            Ok(())
+        }
+
+        fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<Row>> {
+            let from = span.from.and_then(Value::as_str).unwrap_or_default();
+            let from = from.chars().next().map(String::from).unwrap_or_default();
+            let ids = (0..2500).map(|id| format!("a{id:04}"));
+            let ids = ids.filter(move |id| *id >= from).take(span.limit as usize);
+            stream::iter(ids.map(|id| {
+                Ok(Row {
+                    json: json!({"id": id}).to_string(),
+                    at: id.into(),
+                    kind: Kind::Text,
+                    beyond: true,
+                })
+            }))
+            .boxed()
+        }
+
+        async fn spots(&mut self, _span: Span<'_>) -> anyhow::Result<Vec<Spot>> {
+            Ok(Vec::new())
+        }
+
+        async fn end(&mut self) -> sqlx::Result<()> {
+            Ok(())
+        }
+
+        async fn undo(&mut self) -> sqlx::Result<()> {
+            Ok(())
+        }
+
+        async fn any_null(&mut self) -> anyhow::Result<bool> {
+            Ok(false)
+        }
+
+        async fn close(self: Box<Self>) {}
+    }
+
+    #[tokio::test]
+    async fn a_cursor_by_which_no_row_is_found_again_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), 1 << 20).unwrap();
+        let known = spool.register("test", "database", &About::default()).await;
+        let status = Arc::new(Status::new("test", "database", true));
+        let stop = CancellationToken::new();
+        let sink = Sink::new("test", status, stop, spool, known.unwrap().id, None);
+        let mut walk = Walk::begin(&sink, "id", None, Tz::UTC).await.unwrap();
+        let page = walk.read(&mut Forgetful).await.unwrap();
+        assert!(walk.take(page).await.unwrap(), "there may be more");
+        let error = walk.read(&mut Forgetful).await.unwrap_err().to_string();
+        assert!(
+            error.contains("\"a0999\" of `id` is greater than itself"),
+            "{error}"
+        );
     }
 }
