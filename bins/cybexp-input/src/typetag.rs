@@ -22,8 +22,8 @@ pub(crate) fn unread(input: &InputSpec) -> Option<String> {
         None => String::new(),
     };
     Some(format!(
-        "no filter reads the typetag `{typetag}`, so nothing is made of what is posted: {meant}There are {}; with \
-         \"any_typetag\": true it is kept for a filter to come",
+        "no filter reads the typetag `{typetag}`, so nothing is made of what is posted: {meant}filters read {}; with \
+         \"any_typetag\": true it is kept for one to come",
         known.join(", ")
     ))
 }

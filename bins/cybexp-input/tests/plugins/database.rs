@@ -298,6 +298,18 @@ async fn a_row_that_cannot_be_read_is_named_and_left_out() {
         error.contains("`id` is 1700 cannot be read") && error.contains("malformed JSON"),
         "{error}"
     );
+    // beside others with the same cursor it is not known which one it is; nor where there is no place
+    file.run(
+        "INSERT INTO docs VALUES (2600, '{\"ip\": \"a\"}'), (2601, '{'), (2601, '{\"ip\": \"b\"}'),
+            (2602, '{\"ip\": \"c\"}'), (9e999, '{'), (9e999, '{\"ip\": \"d\"}')",
+    );
+    for _ in 0..2 {
+        input.fetch().await.unwrap();
+        assert_eq!(ips(&input).await[2498..], ["a", "c"]);
+    }
+    file.run("INSERT INTO docs VALUES (2603, '{\"ip\": \"f\"}')");
+    input.fetch().await.unwrap();
+    assert_eq!(ips(&input).await[2498..], ["a", "c", "f"]);
 }
 
 #[tokio::test]

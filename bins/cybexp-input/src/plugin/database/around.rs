@@ -58,17 +58,15 @@ pub(super) async fn read(
     let (mut read, mut failed, mut begin) = (0, 0, 0);
     // the ends of the parts that are still to be read, the next one last
     let mut ends = vec![spots.len()];
+    ends.retain(|end| *end > begin);
     while let Some(&end) = ends.last() {
-        if begin == end {
-            ends.pop();
-            continue;
-        }
         let before = begin.checked_sub(1).map(|last| &spots[last]);
         let part = Span {
             // what equals the end of the part before was read with it, though it may be written otherwise
             from: before.map_or(span.from, |spot| Some(&spot.at)),
             with_from: before.is_none(),
-            to: Some(&spots[end - 1].at),
+            // behind what is no place there is nothing else
+            to: Some(&spots[end - 1].at).filter(|at| !at.is_null()),
             // rows that came since are among them
             limit: u64::from(u32::MAX),
         };
@@ -84,6 +82,7 @@ pub(super) async fn read(
                 let mut group = rows.into_iter().map(|row| (twins.key(&row), row)).collect();
                 walk.sort_out(&mut group, &mut page).await?;
                 begin = end;
+                ends.pop();
             }
             Ok(None) if end - begin > 1 => {
                 connection.undo().await?;
@@ -97,9 +96,16 @@ pub(super) async fn read(
             }
             Err(error) => {
                 connection.undo().await?;
-                walk.pass(&spots[begin], error, &mut page).await?;
+                let spot = &spots[begin];
+                // the cursor does not tell them apart
+                let alike = spots[begin..]
+                    .iter()
+                    .take_while(|other| other.at == spot.at);
+                let alike = alike.count();
+                walk.pass(spot, alike, error, &mut page).await?;
                 failed += 1;
-                begin = end;
+                begin += alike;
+                ends.retain(|end| *end > begin);
             }
         }
         if page.new_bytes >= PAGE_BYTES || failed >= UNREADABLE {

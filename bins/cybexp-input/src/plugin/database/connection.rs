@@ -125,6 +125,8 @@ pub(super) enum Kind {
 pub(super) struct Spot {
     /// Its cursor, as a later query can name it: a text, or of SQLite also a number. Null if no query can.
     pub(super) at: Value,
+    /// The type of that.
+    pub(super) kind: Kind,
     /// Whether it is beyond the place where the span begins.
     pub(super) beyond: bool,
 }

@@ -122,6 +122,7 @@ impl Connection for MySql {
     }
 
     async fn spots(&mut self, span: Span<'_>) -> anyhow::Result<Vec<Spot>> {
+        let kind = self.class();
         let sql = self.ask(span, &self.select.column('`'))?;
         let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.connection);
         let spot = |row: MySqlRow| {
@@ -131,6 +132,7 @@ impl Connection for MySql {
                 at: std::str::from_utf8(at)
                     .context("the cursor is no text")?
                     .into(),
+                kind,
                 beyond: beyond == b"1",
             })
         };

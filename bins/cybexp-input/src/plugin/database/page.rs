@@ -92,9 +92,7 @@ impl Page {
         if new {
             self.unreadable.push(why);
         }
-        if self.held.is_none() {
-            self.moved = spot.beyond;
-        }
+        self.stand(&spot.at, spot.kind, spot.beyond, new);
         self.rows.push(Read {
             key,
             at: spot.at.clone(),

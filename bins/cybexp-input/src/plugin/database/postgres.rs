@@ -115,11 +115,13 @@ impl Connection for Postgres {
     }
 
     async fn spots(&mut self, span: Span<'_>) -> anyhow::Result<Vec<Spot>> {
+        let kind = self.class();
         let rows = self.ask(span, "NULL::text").fetch_all(&mut self.connection);
         let spot = |row: PgRow| {
             let at: String = row.try_get(0)?;
             Ok(Spot {
                 at: at.into(),
+                kind,
                 beyond: row.try_get(1)?,
             })
         };

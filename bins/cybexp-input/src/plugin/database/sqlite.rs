@@ -113,8 +113,10 @@ impl Connection for Sqlite {
         let query = self.ask(span, &self.select.column('"'));
         let rows = query.fetch_all(&mut self.connection);
         let spot = |row: SqliteRow| {
+            let place = value(&row, 0)?;
             Ok(Spot {
-                at: value(&row, 0)?.at(),
+                at: place.at(),
+                kind: place.class(),
                 beyond: row.try_get_unchecked(1)?,
             })
         };
@@ -168,6 +170,13 @@ fn value(row: &SqliteRow, number: usize) -> anyhow::Result<Typed> {
 }
 
 impl Typed {
+    fn class(&self) -> Kind {
+        match self.kind.as_str() {
+            "INTEGER" | "REAL" => Kind::Number,
+            _ => Kind::Text,
+        }
+    }
+
     /// A cursor that finds its row again, or what is as good; null if there is none.
     fn at(&self) -> Value {
         match self.kind.as_str() {
@@ -193,10 +202,7 @@ fn read(row: &SqliteRow, place: usize) -> anyhow::Result<Row> {
         let value = value(row, number)?;
         if number == place {
             at = value.at();
-            kind = match value.kind.as_str() {
-                "INTEGER" | "REAL" => Kind::Number,
-                _ => Kind::Text,
-            };
+            kind = value.class();
         }
         object.put(column.name(), &value.json);
     }

@@ -147,22 +147,28 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Passes over a row that cannot be read; that is told once, as long as the cursor stays near.
+    /// Passes over a row that cannot be read, and those that have the same cursor, `alike` in all; that is told once, as long as the cursor stays near.
     pub(super) async fn pass(
         &self,
         spot: &Spot,
+        alike: usize,
         error: anyhow::Error,
         page: &mut Page,
     ) -> anyhow::Result<()> {
         let key = Key::of(format!("unreadable {}", spot.at));
         let known = self.sink.marks(vec![key]).await?;
         let new = known.iter().all(Option::is_none);
-        let why = format!(
-            "the row whose `{}` is {} cannot be read, and is left out: {:#}",
-            self.cursor.column,
-            spot.at,
-            told(error)
-        );
+        let (column, error) = (&self.cursor.column, told(error));
+        let why = match alike {
+            1 => format!(
+                "the row whose `{column}` is {} cannot be read, and is left out: {error:#}",
+                spot.at
+            ),
+            _ => format!(
+                "one of the {alike} rows whose `{column}` is {} cannot be read, and all of them are left out: {error:#}",
+                spot.at
+            ),
+        };
         page.pass(key, spot, new, why);
         Ok(())
     }

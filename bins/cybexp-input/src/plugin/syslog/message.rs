@@ -1,5 +1,6 @@
 //! From a message to a record.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::net::IpAddr;
 
@@ -63,7 +64,7 @@ struct Fields<'a> {
 impl Format {
     /// The record of a message that came `now`; `None` if there is nothing in it.
     pub(super) fn record(&self, message: &[u8], peer: IpAddr, now: DateTime<Utc>) -> Option<Bytes> {
-        let text = String::from_utf8_lossy(message);
+        let text = decoded(message);
         let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\0');
         if text.is_empty() {
             return None;
@@ -176,6 +177,19 @@ impl Format {
 /// An offset that no clock has: what the library gives it to had none.
 fn mark() -> FixedOffset {
     FixedOffset::east_opt(1).unwrap_or(chrono::Offset::fix(&Utc))
+}
+
+/// The text of a message. What is not UTF-8 is taken for Latin-1, byte by byte, so that it can be told what was sent.
+fn decoded(message: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(message) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(message.len() + message.len() / 2);
+    for chunk in message.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().copied().map(char::from));
+    }
+    Cow::Owned(text)
 }
 
 fn of_rfc_5424<'a>(header: &Header<'a>, peer: IpAddr) -> Fields<'a> {
@@ -333,7 +347,13 @@ mod tests {
             );
         }
         let latin = at("2026-11-21T10:00:00Z", "UTC", b"<14>caf\xe9");
-        assert_eq!(latin["message"], "caf\u{fffd}");
+        assert_eq!(latin["message"], "café");
+        let mixed = at(
+            "2026-11-21T10:00:00Z",
+            "UTC",
+            b"<14>\xc3\xa9 \xff\x80 \xe2\x82",
+        );
+        assert_eq!(mixed["message"], "é \u{ff}\u{80} \u{e2}\u{82}");
     }
 
     #[test]
