@@ -1,7 +1,5 @@
 //! `cybexp-input list`: the plugins, for who writes a configuration.
 
-use std::io;
-
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use cybexp_term::{self as term, BOLD, DIM};
@@ -29,7 +27,7 @@ fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(PLUGINS.iter().map(|plugin| plugin.name()))
 }
 
-pub(super) fn show(args: &List) -> io::Result<()> {
+pub(super) fn show(args: &List) -> anyhow::Result<()> {
     let wanted = |plugin: &&&dyn Plugin| {
         args.plugins.is_empty() || args.plugins.iter().any(|name| name == plugin.name())
     };

@@ -27,7 +27,7 @@ use crate::manager::DaemonStatus;
 use crate::running;
 use crate::select::Select;
 use crate::{NAME, run_some};
-use out::{say, tell};
+use out::{Closed, say, tell};
 
 /// Exit status when no daemon can be reached.
 const EXIT_UNREACHABLE: u8 = 3;
@@ -120,7 +120,7 @@ pub fn main() -> ExitCode {
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| runtime.block_on(obey(command, &common)));
     outcome.unwrap_or_else(|error| {
-        if out::is_closed(&error) {
+        if error.is::<Closed>() {
             return ExitCode::SUCCESS;
         }
         tell(format!("cybexp-input: {}", term::line(&term::told(&error))));

@@ -3,24 +3,32 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+/// Whoever read what is printed has hung up.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads what is printed")]
+pub(super) struct Closed;
+
 /// Prints a result.
 ///
 /// # Errors
-/// When it cannot be written; [`is_closed`] tells whether somebody hung up.
-pub(super) fn say(text: impl Display) -> io::Result<()> {
-    writeln!(anstream::stdout(), "{text}")
+/// [`Closed`], or why it cannot be written.
+pub(super) fn say(text: impl Display) -> anyhow::Result<()> {
+    written(writeln!(anstream::stdout(), "{text}"))
+}
+
+/// The outcome of printing something.
+///
+/// # Errors
+/// [`Closed`], or why it cannot be written.
+pub(super) fn written(outcome: io::Result<()>) -> anyhow::Result<()> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed.into()),
+        outcome => Ok(outcome?),
+    }
 }
 
 /// Tells a person something beside the result.
 pub(super) fn tell(text: impl Display) {
     // there is nobody else to tell
     let _ = writeln!(anstream::stderr(), "{text}");
-}
-
-/// Whether this error is that nobody reads on.
-pub(super) fn is_closed(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let cause = cause.downcast_ref::<io::Error>();
-        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
-    })
 }

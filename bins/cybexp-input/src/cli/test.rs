@@ -10,7 +10,7 @@ use clap::Args;
 use cybexp_service::{Config, EXIT_FAILED};
 use cybexp_term as term;
 
-use super::out::tell;
+use super::out::{tell, written};
 use crate::plugin::{self, Given};
 use crate::record::Record;
 use crate::select::Select;
@@ -57,7 +57,7 @@ pub(super) async fn run(config: &Config, args: Test) -> anyhow::Result<ExitCode>
     let showing = async {
         let mut shown = 0;
         while let Some(record) = records.recv().await {
-            show(&record)?;
+            written(show(&record))?;
             shown += 1;
         }
         anyhow::Ok(shown)

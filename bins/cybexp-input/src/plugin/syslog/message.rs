@@ -221,9 +221,9 @@ fn rfc_3339<S: Serializer>(
 
 /// The message with a dash before it, which the library takes for structured data.
 fn with_dash<'a>(text: &'a str, message: &'a str) -> &'a str {
-    let before = &text[..text.len() - message.len()];
-    match before.trim_end_matches(' ').strip_suffix('-') {
-        Some(head) if head.ends_with([' ', ':']) => &text[head.len()..],
+    let before = place(text, message).and_then(|at| text.get(..at));
+    match before.and_then(|before| before.trim_end_matches(' ').strip_suffix('-')) {
+        Some(head) if head.ends_with([' ', ':']) => text.get(head.len()..).unwrap_or(message),
         _ => message,
     }
 }
@@ -236,8 +236,12 @@ fn is_tag(text: &str, part: &str) -> bool {
 
 /// `text` from `part`, which is a part of it, and `before` bytes before that.
 fn tail<'a>(text: &'a str, part: &str, before: usize) -> Option<&'a str> {
-    let at = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
-    text.get(at.checked_sub(before)?..)
+    text.get(place(text, part)?.checked_sub(before)?..)
+}
+
+/// Where in a text this part of it begins.
+fn place(text: &str, part: &str) -> Option<usize> {
+    (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)
 }
 
 #[cfg(test)]
@@ -453,6 +457,66 @@ mod tests {
             );
             assert_eq!(record["message"], message, "{record}");
         }
+    }
+
+    #[test]
+    fn what_is_strange_does_no_harm() {
+        let heads = [
+            "",
+            "<14>",
+            "<14>Nov 21 10:00:00 ",
+            "<14>Nov 21 10:00:00.5 ",
+            "<14>1 - - - - - ",
+        ];
+        let bodies = [
+            "-",
+            "- ",
+            ": -",
+            "h a: -\u{3000}",
+            "h -\u{a0}",
+            "\u{3000}",
+            "é: -é\u{85}",
+            "h é-",
+            "[",
+            "[a",
+            "[a b=\"",
+            "h CEF",
+            "h a[",
+            "h a[]: -",
+            "h a[1",
+            "=",
+            "<",
+            "<1",
+            "h <",
+            ":",
+            "::",
+            "h: :",
+            "\u{feff}",
+        ];
+        for head in heads {
+            for body in bodies {
+                of(&format!("x{head}{body}"));
+                of(&format!("{head}{body}x"));
+                at(
+                    "2026-11-21T10:00:00Z",
+                    "America/New_York",
+                    format!("{head}{body}\u{3000}").as_bytes(),
+                );
+            }
+        }
+        for year in ["262142", "262143", "0", "99999999999"] {
+            for zone in ["America/New_York", "Asia/Tokyo"] {
+                at(
+                    "2026-11-21T10:00:00Z",
+                    zone,
+                    format!("<14>Dec 31 {year} 23:59:59 h a: t").as_bytes(),
+                );
+            }
+        }
+        assert_eq!(
+            of("<14>Nov 21 10:00:00 h a: -\u{3000}")["message"],
+            "-\u{3000}"
+        );
     }
 
     #[test]
