@@ -92,6 +92,12 @@ impl Sink {
         &self.name
     }
 
+    /// Whether it keeps what it takes. Where it does not, for people who only want to see, a source must not do anything
+    /// outside, either, that it does for what is taken.
+    pub fn keeps(&self) -> bool {
+        matches!(self.store, Store::Spool { .. })
+    }
+
     /// Up to where the source is taken; `None` at the first time.
     ///
     /// # Errors
