@@ -17,6 +17,7 @@ pub mod select;
 pub mod sink;
 pub mod spool;
 pub mod status;
+mod wire;
 
 use std::path::Path;
 use std::sync::Arc;
