@@ -233,9 +233,25 @@ fn linked(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The parameters of a link, and what comes after it.
-fn parameters(text: &str) -> (Vec<(String, String)>, &str) {
+fn parameters(mut text: &str) -> (Vec<(String, String)>, &str) {
+    let mut parameters = Vec::new();
+    loop {
+        let (parameter, end, rest) = until(text, &[';', ',']);
+        if let Some((name, value)) = parameter.split_once('=') {
+            let value = value.trim().trim_matches('"');
+            parameters.push((name.trim().to_owned(), value.to_owned()));
+        }
+        match end {
+            Some(';') => text = rest,
+            _ => return (parameters, rest),
+        }
+    }
+}
+
+/// The text up to the first of these characters outside of quotes, which one it is, and what comes after it.
+fn until<'a>(text: &'a str, ends: &[char]) -> (&'a str, Option<char>, &'a str) {
     let (mut quoted, mut escaped) = (false, false);
-    let end = text.find(|c: char| {
+    let end = text.char_indices().find(|&(_, c)| {
         if escaped {
             escaped = false;
             return false;
@@ -243,18 +259,14 @@ fn parameters(text: &str) -> (Vec<(String, String)>, &str) {
         match c {
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
-            ',' if !quoted => return true,
-            _ => {}
+            c => return !quoted && ends.contains(&c),
         }
         false
     });
-    let (own, rest) = text.split_at(end.unwrap_or(text.len()));
-    let pairs = own.split(';').filter_map(|pair| pair.split_once('='));
-    let pairs = pairs.map(|(name, value)| {
-        let value = value.trim().trim_matches('"');
-        (name.trim().to_owned(), value.to_owned())
-    });
-    (pairs.collect(), rest)
+    match end {
+        Some((at, c)) => (&text[..at], Some(c), &text[at + c.len_utf8()..]),
+        None => (text, None, ""),
+    }
 }
 
 #[cfg(test)]

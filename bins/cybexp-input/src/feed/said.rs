@@ -9,7 +9,7 @@ const SHOWN: usize = 200;
 /// The most messages of one answer that are told.
 const PARTS: usize = 3;
 /// How deep messages are looked for: `{"error": {"errors": [{"message": …}]}}`.
-const DEPTH: u32 = 4;
+const DEPTH: u32 = 8;
 
 /// Keys that only stand in an answer when something is wrong.
 const ERRORS: &[&str] = &[

@@ -120,6 +120,6 @@ mod tests {
         assert_eq!(hidden.downcast_ref::<Later>().unwrap().wait, wait);
         assert_eq!(hidden.to_string(), "***, later");
         let hidden = secrets.hide_in(anyhow::anyhow!("hush").context("told"));
-        assert_eq!(format!("{hidden:?}"), "told: ***");
+        assert_eq!(format!("{hidden:#}"), "told: ***");
     }
 }

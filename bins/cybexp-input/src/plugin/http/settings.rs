@@ -187,16 +187,10 @@ impl Settings {
         let Some(body) = &self.body else {
             return Ok(None);
         };
-        let text = match (body, secret(body)) {
-            (_, Some(secret)) => {
-                let text = given.secret("body", &secret)?.expose_secret().to_owned();
-                secrets.add(&text);
-                text
-            }
-            (Value::String(text), None) => text.clone(),
-            (Value::Object(_) | Value::Array(_), None) => body.to_string(),
-            _ => return Err(given.wrong("body", "is neither JSON nor a text")),
-        };
+        let text = given.text("body", body)?.expose_secret().to_owned();
+        if !matches!(body, Value::String(_)) && text != body.to_string() {
+            secrets.add(&text);
+        }
         add_keys(
             serde_json::from_str(&text).as_ref().unwrap_or(body),
             secrets,
@@ -243,17 +237,6 @@ impl Settings {
             paging,
             most: self.pages,
         }))
-    }
-}
-
-/// `{"env": …}` and `{"file": …}` are secrets here as elsewhere, and no bodies.
-fn secret(body: &Value) -> Option<Secret> {
-    let object = body.as_object().filter(|object| object.len() == 1)?;
-    let (key, value) = object.iter().next()?;
-    match (key.as_str(), value) {
-        ("env", Value::String(name)) => Some(Secret::Env(name.clone())),
-        ("file", Value::String(path)) => Some(Secret::File(path.into())),
-        _ => None,
     }
 }
 
