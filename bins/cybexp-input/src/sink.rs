@@ -173,7 +173,7 @@ impl Sink {
     }
 
     /// Whether it was, since the last time that this was asked.
-    pub(crate) fn has_stood(&self) -> bool {
+    pub fn has_stood(&self) -> bool {
         self.stood.swap(false, Ordering::Relaxed)
     }
 

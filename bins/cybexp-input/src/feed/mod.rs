@@ -35,7 +35,7 @@ pub(crate) use redirect::Redirects;
 pub(crate) use request::{Answer, Http, Options, Refused, agent, retry_after};
 pub(crate) use said::{because, cleaned, html, reason};
 pub(crate) use same::key;
-pub(crate) use secrets::Secrets;
+pub(crate) use secrets::{Secrets, names_key};
 pub(crate) use seen::Seen;
 pub(crate) use url::{origin, web_url};
 pub(crate) use validators::Validators;

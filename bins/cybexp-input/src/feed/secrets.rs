@@ -40,10 +40,14 @@ impl Secrets {
         self.add(url.username());
         self.add(url.password().unwrap_or_default());
         let query = url.query().unwrap_or_default().split('&');
-        let raw = query.filter_map(|pair| pair.split_once('=').map(|(_, value)| value.to_owned()));
-        let values = raw.chain(url.query_pairs().map(|(_, value)| value.into_owned()));
-        for value in values.filter(|value| value.len() >= SHORTEST_PART) {
-            self.add(&value);
+        let raw = query.filter_map(|pair| pair.split_once('='));
+        let raw = raw.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let meant = url.query_pairs();
+        let meant = meant.map(|(name, value)| (name.into_owned(), value.into_owned()));
+        for (name, value) in raw.chain(meant) {
+            if value.len() >= SHORTEST_PART || names_key(&name) {
+                self.add(&value);
+            }
         }
         for part in url.path().split('/').filter(|part| looks_like_key(part)) {
             self.add(part);
@@ -78,6 +82,13 @@ impl Secrets {
             Err(_) => anyhow::anyhow!(hidden),
         }
     }
+}
+
+/// Whether a field or a parameter of this name holds a key.
+pub(crate) fn names_key(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let parts = ["key", "token", "secret", "pass", "auth", "sig"];
+    parts.iter().any(|part| name.contains(part))
 }
 
 /// Letters and digits mixed, or long; not a name such as `feed.json`, `v1` or `sightings`.

@@ -182,7 +182,11 @@ impl ServerCertVerifier for Anybody {
 
 /// Tells what is wrong with a server's certificate, and what to do about it; `None` where the error is no such thing.
 pub(crate) fn told(error: &io::Error) -> Option<String> {
-    let inner = error.get_ref()?.downcast_ref::<Error>()?;
+    let inner = error.get_ref()?;
+    if let Some(inner) = inner.downcast_ref::<io::Error>() {
+        return told(inner);
+    }
+    let inner = inner.downcast_ref::<Error>()?;
     let Error::InvalidCertificate(wrong) = inner else {
         return None;
     };

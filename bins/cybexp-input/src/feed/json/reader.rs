@@ -220,9 +220,8 @@ impl<R: BufRead> Reader<R> {
         if !begins {
             return anyhow!(told);
         }
-        let buffer = self.input.fill_buf().unwrap_or_default();
-        let text = &buffer[..buffer.len().min(SAID_BYTES)];
-        let text = String::from_utf8_lossy(text);
+        let text = self.rest_of(SAID_BYTES);
+        let text = String::from_utf8_lossy(&text);
         let says = match html {
             true => said::cleaned(&said::markup(&text)),
             false => said::cleaned(text.lines().next().unwrap_or_default()),
@@ -232,5 +231,20 @@ impl<R: BufRead> Reader<R> {
             (true, says) => anyhow!("{told} (it looks like HTML, and says: {says})"),
             (false, says) => anyhow!("{told} (it says: {says})"),
         }
+    }
+
+    /// Up to so many of the bytes that come, for what is said of them.
+    fn rest_of(&mut self, most: usize) -> Vec<u8> {
+        let mut rest = Vec::new();
+        while rest.len() < most {
+            let buffer = self.input.fill_buf().unwrap_or_default();
+            if buffer.is_empty() {
+                break;
+            }
+            let used = buffer.len().min(most - rest.len());
+            rest.extend_from_slice(&buffer[..used]);
+            self.input.consume(used);
+        }
+        rest
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::identity::{Id, Identity};
 use super::{HttpSource, Items, asked_for, first_url};
-use crate::feed::{Http, Options, Page, Paging, Place, Plan, Secrets};
+use crate::feed::{Http, Options, Page, Paging, Place, Plan, Secrets, names_key};
 use crate::plugin::{Given, Setting};
 use crate::wire::{self, Wire};
 
@@ -245,12 +245,8 @@ fn add_keys(body: &Value, secrets: &mut Secrets) {
     match body {
         Value::Object(members) => {
             for (name, value) in members {
-                let name = name.to_ascii_lowercase();
-                let names = ["key", "token", "secret", "pass", "auth"];
                 match value {
-                    Value::String(text) if names.iter().any(|part| name.contains(part)) => {
-                        secrets.add(text);
-                    }
+                    Value::String(text) if names_key(name) => secrets.add(text),
                     value => add_keys(value, secrets),
                 }
             }

@@ -186,7 +186,7 @@ async fn a_proxy_for_all_but_loopback() {
     );
     assert!(
         head.to_lowercase()
-            .contains("proxy-authorization: basic bwu6czncmv0="),
+            .contains("proxy-authorization: basic bwu6cznjcmv0"),
         "{head}"
     );
     let input = Input::new(
