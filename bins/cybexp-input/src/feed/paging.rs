@@ -77,6 +77,17 @@ impl Paging {
         }
     }
 
+    /// The usual field that says that there is more, but not by a URL, where no other one does.
+    pub(crate) fn unread(&self, beside: &Beside) -> Option<&'static str> {
+        let Self::Usual = self else { return None };
+        let values = || beside.values.iter();
+        if values().any(|(_, value)| text(value).is_some_and(|text| is_url(&text))) {
+            return None;
+        }
+        let (number, _) = values().find(|(_, value)| leads(value))?;
+        USUAL.get(*number).copied()
+    }
+
     /// The page that follows `page`, which was answered from `base`.
     ///
     /// # Errors
@@ -99,13 +110,7 @@ impl Paging {
             Self::Usual => linked
                 .or_else(|| {
                     let mut texts = values.iter().filter_map(|(_, value)| text(value));
-                    let is_url = |text: &String| {
-                        let lower = text.trim().to_ascii_lowercase();
-                        ["http://", "https://", "/", "?"]
-                            .iter()
-                            .any(|start| lower.starts_with(start))
-                    };
-                    joined(base, &texts.find(is_url)?)
+                    joined(base, &texts.find(|text| is_url(text))?)
                 })
                 .map(to),
             Self::Field { param, .. } => {
@@ -132,6 +137,13 @@ impl Paging {
         // as the last page says of itself
         Ok(next.filter(|next| next != page))
     }
+}
+
+/// Whether a text in one of the usual fields is a URL, and not a cursor.
+fn is_url(text: &str) -> bool {
+    let lower = text.trim().to_ascii_lowercase();
+    let starts = ["http://", "https://", "/", "?"];
+    starts.iter().any(|start| lower.starts_with(start))
 }
 
 /// Whether a field says that there is more.

@@ -39,6 +39,8 @@ const TEXTS: &[&str] = &[
     "msg",
     "faultstring",
 ];
+/// Those among them that stand in an answer for something special.
+const NEWS: &[&str] = &["message", "error_description", "detail", "reason", "msg"];
 /// Keys that say something where nothing else does.
 const LAST: &[&str] = &["query_status", "name", "status", "code"];
 /// Words with which a server says that it has nothing now.
@@ -116,7 +118,7 @@ pub(super) fn is_error(object: &Map<String, Value>, strictly: bool) -> bool {
     if wrong || failed("success") || failed("ok") || status {
         return true;
     }
-    let text = TEXTS.iter().find_map(|key| get(key)?.as_str());
+    let text = NEWS.iter().find_map(|key| get(key)?.as_str());
     !strictly && text.is_some_and(|text| !text.trim().is_empty() && !says_nothing(text))
 }
 
@@ -407,6 +409,7 @@ mod tests {
             r#"{"message": "No results found."}"#,
             r#"{"success": true, "status": 200}"#,
             r#"{"count": 0}"#,
+            r#"{"title": "A feed", "description": "of things"}"#,
         ] {
             assert!(!is(well, false), "{well}");
         }

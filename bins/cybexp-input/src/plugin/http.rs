@@ -23,6 +23,9 @@ use crate::plugin::{Given, Next, Plugin, Setting, Source};
 use crate::record::{Batch, Key};
 use crate::sink::Sink;
 
+/// How long the check waits for what stands behind the first elements of a list.
+const REST: Duration = Duration::from_secs(5);
+
 /// The plugin.
 #[derive(Debug)]
 pub(super) struct HttpPlugin;
@@ -74,6 +77,8 @@ pub(super) struct HttpSource {
     of: String,
     /// The page at which the last fetch failed, after others that it read: the next one goes on there.
     resume: Option<Page>,
+    /// It was told that a field may lead to pages that are not read.
+    told: bool,
 }
 
 /// How an answer is a list.
@@ -140,10 +145,16 @@ impl HttpSource {
         };
         let (base, linked) = (response.url().clone(), items.paging.linked(&response));
         let mut pieces = feed::items(response, items.plan.clone()).await?;
-        let mut any = false;
-        while pieces.next().await?.is_some() {
-            any = true;
-        }
+        let any = pieces.next().await?.is_some();
+        let rest = async {
+            while pieces.next().await?.is_some() {}
+            anyhow::Ok(())
+        };
+        // what stands behind a long list is not waited for
+        let whole = match tokio::time::timeout(REST, rest).await {
+            Ok(read) => read.map(|()| true)?,
+            Err(_) => false,
+        };
         let list = match &pieces.beside().absent {
             Some(name) => format!(
                 "but there is no {name} in it, which counts as an empty list: is settings.items right?"
@@ -155,8 +166,11 @@ impl HttpSource {
             .paging
             .next(&self.first, &base, linked, pieces.beside())?;
         let more = match next {
-            Some(_) => ", with a next page",
-            None => "",
+            Some(_) => ", with a next page".to_owned(),
+            None => match items.paging.unread(pieces.beside()).filter(|_| whole) {
+                Some(field) => format!(", and {}", unread(field)),
+                None => String::new(),
+            },
         };
         Ok(format!("answers with {kind}, {list}{more}"))
     }
@@ -200,6 +214,11 @@ impl HttpSource {
                 }
             }
             pieces.complain(sink);
+            let unfollowed = items.paging.unread(pieces.beside());
+            if let Some(field) = unfollowed.filter(|_| linked.is_none() && !self.told) {
+                sink.complain(&unread(field));
+                self.told = true;
+            }
             let next = items.paging.next(&page, &base, linked, pieces.beside());
             // what is read is taken, whatever the next page gives
             seen.flush().await?;
@@ -244,6 +263,14 @@ impl HttpSource {
         batch.cursor = Some(json!(cursor));
         sink.take(batch).await
     }
+}
+
+/// Tells of a field that may lead to a next page.
+fn unread(field: &str) -> String {
+    format!(
+        "its field {field} may lead to a next page, which is not read: settings.next and next_param say how, or that there is \
+         none (false)"
+    )
 }
 
 fn kind(response: &Response) -> Option<&str> {

@@ -97,6 +97,18 @@ struct OpenPhishSource {
 #[async_trait]
 impl Source for OpenPhishSource {
     async fn check(&mut self) -> anyhow::Result<String> {
+        let checked = self.look().await;
+        checked.map_err(|error| self.http.secrets().hide_in(error))
+    }
+
+    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        let fetched = self.take(sink).await;
+        fetched.map_err(|error| self.http.secrets().hide_in(error))
+    }
+}
+
+impl OpenPhishSource {
+    async fn look(&self) -> anyhow::Result<String> {
         let Answer::New(response) = self.get(None).await? else {
             return Ok("answers, with nothing".to_owned());
         };
@@ -109,7 +121,7 @@ impl Source for OpenPhishSource {
         Ok(format!("{urls} URLs"))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn take(&self, sink: &Sink) -> anyhow::Result<Next> {
         let mut seen = Seen::of(sink).await?;
         let answer = self.get(seen.validators(self.url.as_str())).await?;
         sink.reached();
@@ -140,9 +152,7 @@ impl Source for OpenPhishSource {
         seen.finish(validators).await?;
         Ok(Next::Period)
     }
-}
 
-impl OpenPhishSource {
     async fn get(&self, known: Option<&Validators>) -> anyhow::Result<Answer> {
         let answer = self.http.get(&self.url, &HeaderMap::new(), known).await;
         answer.map_err(|error| match error.downcast_ref::<Refused>() {

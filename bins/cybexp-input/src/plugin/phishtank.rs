@@ -164,8 +164,20 @@ struct PhishTankSource {
 
 #[async_trait]
 impl Source for PhishTankSource {
-    /// A download, for PhishTank counts every question.
     async fn check(&mut self) -> anyhow::Result<String> {
+        let checked = self.look().await;
+        checked.map_err(|error| self.http.secrets().hide_in(error))
+    }
+
+    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        let fetched = self.take(sink).await;
+        fetched.map_err(|error| self.http.secrets().hide_in(error))
+    }
+}
+
+impl PhishTankSource {
+    /// A download, for PhishTank counts every question.
+    async fn look(&self) -> anyhow::Result<String> {
         let Answer::New(response) = self.get(None).await? else {
             return Ok("answers, with nothing".to_owned());
         };
@@ -178,7 +190,7 @@ impl Source for PhishTankSource {
         Ok("the feed is there".to_owned())
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn take(&self, sink: &Sink) -> anyhow::Result<Next> {
         let mut seen = Seen::of(sink).await?;
         let answer = self.get(seen.validators(self.url.as_str())).await?;
         sink.reached();
@@ -203,9 +215,7 @@ impl Source for PhishTankSource {
         }
         Ok(Next::NotBefore(self.least))
     }
-}
 
-impl PhishTankSource {
     async fn get(&self, known: Option<&Validators>) -> anyhow::Result<Answer> {
         let answer = self.http.get(&self.url, &HeaderMap::new(), known).await;
         // 403 is a captcha of the host before it, 509 was the status for too many requests

@@ -172,6 +172,14 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn names_that_lead_inside_are_not_found_from_outside() {
+        let find = async |most| Within(most).resolve("localhost".parse().unwrap()).await;
+        let error = find(Reach::Public).await.err().unwrap();
+        assert!(error.is::<Inside>(), "{error}");
+        assert!(find(Reach::Machine).await.unwrap().count() > 0);
+    }
+
     #[test]
     fn hosts_of_this_machine() {
         for (url, expected) in [

@@ -155,6 +155,7 @@ impl Settings {
             items,
             of,
             resume: None,
+            told: false,
         })
     }
 

@@ -120,3 +120,28 @@ async fn a_list_that_is_not_where_it_is_looked_for_is_told() {
     let told = input.source().check().await.unwrap();
     assert!(told.contains("there is no data in it"), "{told}");
 }
+
+#[tokio::test]
+async fn pages_that_are_not_read_are_told_once() {
+    let server = Server::start(|_| ok(r#"{"data": [1], "next": "c3Vyc29y"}"#)).await;
+    let input = Input::new("http", json!({"url": server.url("/"), "items": "data"}));
+    let told = input.source().check().await.unwrap();
+    assert!(
+        told.contains("its field next may lead to a next page, which is not read"),
+        "{told}"
+    );
+    let sink = input
+        .sink(&tokio_util::sync::CancellationToken::new())
+        .await;
+    let mut source = input.source();
+    for _ in 0..2 {
+        source.fetch(&sink).await.unwrap();
+        assert_eq!(input.now().errors, 1);
+    }
+    let input = Input::new(
+        "http",
+        json!({"url": server.url("/"), "items": "data", "next": false}),
+    );
+    input.fetch().await.unwrap();
+    assert_eq!(input.now().errors, 0);
+}

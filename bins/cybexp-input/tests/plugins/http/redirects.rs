@@ -214,6 +214,35 @@ async fn a_proxy_for_all_but_loopback() {
     );
 }
 
+/// A proxy stands for a host that is somewhere else.
+#[tokio::test]
+async fn from_outside_nobody_is_sent_inside() {
+    for location in [
+        "http://127.0.0.1:1/",
+        "http://localhost:1/",
+        "http://10.0.0.1/",
+        "http://[::1]:1/",
+        "http://169.254.169.254/latest/meta-data/",
+    ] {
+        let answer =
+            format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
+        let (port, asked) = proxy(Some(answer.leak())).await;
+        let at = format!("http://127.0.0.1:{port}");
+        let input = Input::new(
+            "http",
+            json!({"url": "http://feed.invalid/", "items": ".", "proxy": at}),
+        );
+        let told = input.fetch().await.unwrap_err().to_string();
+        assert!(
+            told.contains(
+                "an address of this machine or of its network, where the source itself is not"
+            ),
+            "{told}"
+        );
+        assert_eq!(asked.lock().unwrap().len(), 1);
+    }
+}
+
 /// Variables are of the whole process, so another one asks.
 #[tokio::test]
 async fn the_proxy_of_the_environment() {

@@ -161,7 +161,7 @@ async fn pings_go_out_while_a_full_spool_is_waited_for() {
         async move {
             let (mut out, mut back) = socket.split();
             let sending = async {
-                for _ in 0..16 {
+                for _ in 0..40 {
                     let long = Bytes::from(vec![b'x'; 500_000]);
                     let _ = out.send(Message::Binary(long)).await;
                 }
@@ -177,7 +177,7 @@ async fn pings_go_out_while_a_full_spool_is_waited_for() {
         }
     })
     .await;
-    let input = Input::with("websocket", settings(address), 3 << 20);
+    let input = Input::with("websocket", settings(address), 6 << 20);
     let running = input.start().await;
     eventually("two pings", async || pings.load(Ordering::SeqCst) >= 2).await;
     assert_eq!(input.now().state, cybexp_input::status::State::Blocked);
