@@ -18,6 +18,7 @@ pub mod sink;
 pub mod spool;
 pub mod status;
 pub mod typetag;
+mod wire;
 
 use std::path::Path;
 use std::sync::Arc;
