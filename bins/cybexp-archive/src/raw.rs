@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cybexp_filters::lighten;
 use cybexp_seal::PrivateKey;
 use cybexp_store::{Entry, check_fits};
-use serde_json::Value;
+
 use tahoe_core::canonical::{HASHED_BYTES, measure};
 use tahoe_core::submission::data_of;
-use tahoe_core::{OrgId, Raw, SubType, Timestamp};
+use tahoe_core::{OrgId, Raw, SubType, Timestamp, Value};
 
 /// What is said of a submission besides its data.
 #[derive(Debug, Clone, Copy)]
