@@ -386,8 +386,12 @@ impl Manager {
 
 impl Inner {
     fn add(&mut self, spec: InputSpec) {
-        self.gone.remove(&spec.name);
-        let status = Arc::new(Status::new(&spec.name, &spec.plugin, spec.enabled));
+        // of one that comes back, whoever posts for it knows this status
+        let status = match self.gone.remove(&spec.name) {
+            Some(status) => status,
+            None => Arc::new(Status::new(&spec.name, &spec.plugin, spec.enabled)),
+        };
+        status.enter(State::Stopped);
         let input = Input {
             spec,
             status,
