@@ -22,6 +22,8 @@ use crate::status::{State, Status, now};
 const GRACE: Duration = Duration::from_secs(5);
 /// A source that has failed may be asked again so soon after a restart of the daemon, unless it said otherwise itself.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
+/// The longest wait of a source that is listened to: what it sends meanwhile is lost.
+const MAX_LISTENING_BACKOFF: Duration = Duration::from_secs(60);
 /// The most that is added to a period, so that not everybody comes at the full hour.
 const JITTER: Duration = Duration::from_secs(60);
 
@@ -82,7 +84,10 @@ impl Collector {
             spool: parts.spool.clone(),
             status: Arc::clone(&status),
             open: Box::new(move || Ok(parts.open()?.1)),
-            backoff: Backoff::new(MAX_BACKOFF),
+            backoff: Backoff::new(match period {
+                None => MAX_LISTENING_BACKOFF,
+                Some(_) => MAX_BACKOFF,
+            }),
         };
         let task = tokio::spawn(run.run(source));
         Ok(Self { stop, task, status })
@@ -131,7 +136,7 @@ impl Run {
             if self.stop.is_cancelled() {
                 break;
             }
-            if self.status.get().taken > taken {
+            if self.sink.has_stood() || self.status.get().taken > taken {
                 // it came some way: what fails after that is no failure in a row
                 self.backoff.success();
             }
