@@ -5,6 +5,7 @@ mod doctor;
 mod filter;
 mod keygen;
 mod manual;
+mod named;
 mod org;
 mod post;
 mod quarantine;
