@@ -10,7 +10,9 @@ use proptest::test_runner::{Config, RngAlgorithm::ChaCha, TestRng, TestRunner};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Event, Gaps, Graph, Rank, STEPS, Walked};
+use crate::graph::{Event, Graph};
+use crate::search::{Rank, STEPS};
+use crate::walks::{Gaps, Walked};
 
 const NOW: f64 = 1_700_000_000.0;
 

@@ -9,8 +9,8 @@ use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tahoe_core::{Attribute, Category, Event, Hash, OrgId, SubType, Timestamp};
 
-use super::Limits;
-use super::sampling::WALKERS;
+use threatrank::{Limits, WALKERS};
+
 use crate::Engine;
 
 const NOW: f64 = 1_700_000_000.0;
