@@ -13,7 +13,8 @@ use tempfile::TempDir;
 
 use crate::{mongo_url, unique};
 
-/// What the daemons under test work on. The folder vanishes with it, the databases with the test process.
+/// Configuration, keys and databases for the daemons under test. The folder vanishes with the site, the databases with the
+/// test process.
 pub struct Site {
     /// Holds the configuration and the key.
     pub folder: TempDir,

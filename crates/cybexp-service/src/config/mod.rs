@@ -46,7 +46,7 @@ pub enum ConfigError {
         file: PathBuf,
         /// Where in the file: `report.lease_s`.
         key: String,
-        /// What is wrong there, with line and column.
+        /// The parser's message, with line and column.
         source: serde_json::Error,
     },
     /// A value makes no sense, or a secret cannot be read.
@@ -56,7 +56,7 @@ pub enum ConfigError {
         origin: String,
         /// The key: `report.lease_s`.
         key: String,
-        /// What is wrong with it.
+        /// The reason why the value is refused.
         reason: String,
     },
 }
