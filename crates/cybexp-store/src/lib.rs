@@ -51,6 +51,7 @@ pub use inspect::{
 pub use mongo::collection::check_fits;
 pub use mongo::lease::Taken;
 pub use mongo::server::Server;
+pub use mongo::spent::{Operations, Spent, describe_metrics, measured};
 pub use mongo::watch::Watch;
 pub use quarantine::Refused;
 pub use queries::queue::{Answer, Claimed, Queries};

@@ -3,7 +3,7 @@
 //! Everything is as its reader sees it: an attribute's events are those that the reader may see, for a number that
 //! depended on the others would tell of them.
 
-use bson::{Document, RawDocumentBuf, doc};
+use bson::{Document, doc};
 use futures::{StreamExt, TryStreamExt, stream};
 use mongodb::options::Hint;
 use tahoe_core::Hash;
@@ -59,13 +59,15 @@ impl GraphReader {
                 break;
             }
             let pipeline = events_of_attributes(part, self.coll.name(), visible, most);
-            let cursor = self.coll.aggregate(pipeline);
-            let cursor = cursor
-                .hint(Hint::Name(IDENTITY.to_owned()))
-                .max_time(MAX_TIME);
-            let mut rows = cursor.with_type::<RawDocumentBuf>().await.doing(EVENTS)?;
+            let listed = self.coll.named(EVENTS).aggregate(pipeline);
+            let listed = listed.with(|aggregate| {
+                aggregate
+                    .hint(Hint::Name(IDENTITY.to_owned()))
+                    .max_time(MAX_TIME)
+            });
+            let mut rows = listed.rows().await?;
             while events < room
-                && let Some(row) = rows.try_next().await.doing(EVENTS)?
+                && let Some(row) = rows.next().await?
             {
                 let row: AttributeEvents =
                     bson::deserialize_from_slice(row.as_bytes()).doing(EVENTS)?;
