@@ -38,6 +38,7 @@ pub use graph::read::pages::EventPage;
 pub use graph::read::reader::GraphReader;
 pub use graph::write::batch::GraphBatch;
 pub use graph::write::writer::GraphWriter;
+pub use identity::issued::IssuedToken;
 pub use identity::users::{Access, Identity};
 #[cfg(feature = "inspect")]
 pub use inspect::{
@@ -45,15 +46,18 @@ pub use inspect::{
     bench::Reads,
     census::CensusRow,
     checkup::{Purpose, ServerInfo},
+    holdings::Holdings,
     loose_ends::LooseEnds,
     tally::Tally,
+    unread::Unread,
 };
 pub use mongo::collection::check_fits;
 pub use mongo::lease::Taken;
 pub use mongo::server::Server;
 pub use mongo::spent::{Operations, Spent, describe_metrics, measured};
 pub use mongo::watch::Watch;
-pub use quarantine::Refused;
+pub use quarantine::list::Refused;
+pub use quarantine::selection::Selection;
 pub use queries::queue::{Answer, Claimed, Queries};
 pub use raws::queue::{PendingRaw, RawOutcome, RawQueue, Raws};
 pub use visible::Visible;

@@ -22,9 +22,11 @@ use tokio::task::JoinSet;
 
 use crate::cli::{Daemon, DemoArgs};
 use crate::up::asked_to_stop;
+use crate::up::ports::free_metrics;
 use crate::up::setup::First;
 use crate::up::suite::{Place, Suite};
 use cybexp_client::{About, Client, Part};
+use cybexp_term as term;
 use sources::Sources;
 
 /// How long nothing may move before the demo gives up.
@@ -44,13 +46,14 @@ pub(crate) fn main(args: &DemoArgs) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("cybexp demo: {error:#}");
+            anstream::eprintln!("cybexp demo: {}", term::told(&error));
             ExitCode::FAILURE
         }
     }
 }
 
 async fn run(args: &DemoArgs) -> anyhow::Result<()> {
+    term::end_quietly_on_closed_pipe();
     let mut stop = std::pin::pin!(asked_to_stop()?);
     let sources = Sources::bind().await?;
     let mut suite = tokio::select! {
@@ -82,9 +85,10 @@ async fn start(sources: &Sources) -> anyhow::Result<Suite> {
         more: json!({
             "api": {"url": format!("http://{listen}/"), "listen": listen.to_string()},
             "input": sources.config(ORG)?,
+            "metrics": free_metrics()?,
         }),
     };
-    let suite = Suite::start(Place::Nowhere, &first, show::line).await?;
+    let suite = Suite::start(Place::Nowhere, &first, true, show::line).await?;
     let names = Daemon::ALL.map(Daemon::name).join(", ");
     show::done(
         &format!("MongoDB, keys, organisation, {names}: all up"),

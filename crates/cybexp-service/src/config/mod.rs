@@ -26,7 +26,8 @@ pub use sections::{
     Report, Seal, Settings, Tahoe,
 };
 
-const PLACES: [&str; 2] = ["config/config.json", "/etc/cybexp/config.json"];
+/// Where the configuration file is looked for that nobody names.
+pub const PLACES: [&str; 2] = ["config/config.json", "/etc/cybexp/config.json"];
 
 /// Why a configuration cannot be used. The text names the file and the key.
 #[derive(Debug, thiserror::Error)]

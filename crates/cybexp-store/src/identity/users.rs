@@ -15,11 +15,13 @@ use crate::mongo::server::Server;
 use crate::mongo::swap;
 use crate::visible::Visible;
 
-/// Users and organisations: `identity_db.instance`, and beside it the tokens that were revoked.
+/// Users and organisations: `identity_db.instance`, and beside it rows of the tokens that were made, and of those that were
+/// revoked.
 #[derive(Debug, Clone)]
 pub struct Identity {
     pub(crate) coll: Documents,
     pub(crate) revoked: Documents,
+    pub(crate) tokens: Documents,
 }
 
 /// What someone may see.
@@ -43,9 +45,15 @@ impl Identity {
     pub async fn open(server: &Server, db: &str, coll: &str) -> Result<Self, StoreError> {
         let coll = server.collection(db, coll);
         let revoked = server.collection(db, "revoked");
+        let tokens = server.collection(db, "tokens");
         indexes::ensure(&coll, &indexes::identities()).await?;
         indexes::ensure(&revoked, &indexes::revoked()).await?;
-        Ok(Self { coll, revoked })
+        indexes::ensure(&tokens, &indexes::tokens()).await?;
+        Ok(Self {
+            coll,
+            revoked,
+            tokens,
+        })
     }
 
     /// What the user of this hash may see: the events of the organisations whose access list holds the user,

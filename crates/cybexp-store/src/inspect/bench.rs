@@ -62,7 +62,7 @@ impl Archive {
             let insert = self.coll.named(doing).insert_many(documents);
             let insert = insert.with(|insert| insert.ordered(false).write_concern(concern.clone()));
             match insert.send().await {
-                Err(StoreError::Database { source, .. }) if is_known(&source) => {}
+                Err(StoreError::Database { cause, .. }) if is_known(&cause) => {}
                 done => drop(done?),
             }
         }

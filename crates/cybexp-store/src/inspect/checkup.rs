@@ -6,6 +6,7 @@ use tahoe_core::Status;
 
 use crate::archive::open as archive;
 use crate::error::StoreError;
+use crate::mongo::essence::essence;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{self, Index, QUERY_CREF};
 use crate::mongo::server::Server;
@@ -70,13 +71,14 @@ impl Server {
                 vec![
                     (coll, indexes::identities()),
                     ("revoked", indexes::revoked()),
+                    ("tokens", indexes::tokens()),
                 ]
             }
         };
         let mut missing = Vec::new();
         for (coll, wanted) in wanted {
             let there = match indexes::names(&self.collection(db, coll)).await {
-                Err(StoreError::Database { source, .. }) if is_not_there(&source) => Vec::new(),
+                Err(StoreError::Database { cause, .. }) if is_not_there(&cause) => Vec::new(),
                 names => names?,
             };
             let lacks = wanted
@@ -101,22 +103,14 @@ impl Queries {
 }
 
 impl StoreError {
-    /// The reason without what only the driver's authors understand of it.
+    /// The reason, where it is plain what was tried: without saying so if nobody answered.
     pub fn brief(&self) -> String {
-        let Self::Database { doing, source } = self else {
-            return self.to_string();
-        };
-        match &*source.kind {
-            ErrorKind::ServerSelection { message, .. } => {
-                // the topology tells of each server why it was not taken
-                let reason = message
-                    .split_once("Error: Kind: ")
-                    .map_or(&**message, |(_, why)| why);
-                let reason = reason.split_once(", labels").map_or(reason, |(why, _)| why);
-                format!("nobody answers: {reason}")
+        match self {
+            Self::Database { cause, .. }
+                if matches!(&*cause.kind, ErrorKind::ServerSelection { .. }) =>
+            {
+                essence(cause)
             }
-            ErrorKind::Command(command) => format!("{doing}: {}", command.message),
-            ErrorKind::Authentication { message, .. } => format!("{doing}: {message}"),
             _ => self.to_string(),
         }
     }

@@ -40,7 +40,9 @@ impl Raws {
     /// How many raws the filter of this id has to see.
     pub async fn count_pending(&self, filter: &str, typetags: &[&str]) -> Result<u64, StoreError> {
         let typetags: Vec<String> = typetags.iter().map(|&tag| tag.to_owned()).collect();
+        // all of them, and not one batch
         queue::pending(&typetags, filter, unleased(&[]))
+            .limit(0)
             .count(&self.archive.coll)
             .await
     }
@@ -49,6 +51,8 @@ impl Raws {
 impl Cache {
     /// How many entries the archive has to open.
     pub async fn count_pending(&self) -> Result<u64, StoreError> {
-        entries::pending(&[]).count(&self.entries).await
+        // all of them, and not one batch
+        let all = entries::pending(&[]).limit(0);
+        all.count(&self.entries).await
     }
 }

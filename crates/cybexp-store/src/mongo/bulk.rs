@@ -93,7 +93,7 @@ async fn insert_command(
     let insert = coll.named(doing).insert_many(part);
     let error = match insert.with(|insert| insert.ordered(false)).send().await {
         Ok(_) => return Ok((part.len() as u64, vec![])),
-        Err(StoreError::Database { source, .. }) => source,
+        Err(StoreError::Database { cause, .. }) => cause,
         Err(error) => return Err(error),
     };
     match *error.kind {

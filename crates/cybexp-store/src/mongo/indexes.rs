@@ -62,10 +62,10 @@ pub(crate) async fn ensure(coll: &Documents, indexes: &[Index]) -> Result<(), St
         let coll = coll.driver();
         let create = coll.create_index(index.model()).comment(Bson::from(MAKING));
         timed(MAKING, create).await.map_err(|error| match error {
-            StoreError::Database { source, .. } => StoreError::Index {
+            StoreError::Database { cause, .. } => StoreError::Index {
                 collection: coll.namespace().to_string(),
                 index: index.name.to_owned(),
-                source,
+                cause,
             },
             other => other,
         })?;
@@ -106,6 +106,8 @@ pub(crate) const ORG_USER: &str = "org_user";
 pub(crate) const ORG_ADMIN: &str = "org_admin";
 /// Users and organisations by kind.
 pub(crate) const IDENTITY_KIND: &str = "identity_kind";
+/// Tokens by the user they were made for.
+pub(crate) const TOKEN_USER: &str = "token_user";
 /// Entries by whether the archive has seen them, oldest first.
 pub(crate) const ENTRY_PROCESSED: &str = "entry_processed";
 /// Entries that could not be opened.
@@ -181,6 +183,13 @@ pub(crate) fn revoked() -> Vec<Index> {
     let mut expiry = Index::new("revoked_until", doc! {"until": 1});
     expiry.expire_s = Some(3600);
     vec![expiry]
+}
+
+/// Of rows of tokens; they vanish an hour after the token has ended.
+pub(crate) fn tokens() -> Vec<Index> {
+    let mut expiry = Index::new("token_until", doc! {"until": 1});
+    expiry.expire_s = Some(3600);
+    vec![Index::new(TOKEN_USER, doc! {"user": 1}), expiry]
 }
 
 /// Of cache entries.

@@ -2,6 +2,7 @@
 
 pub(crate) mod bulk;
 pub(crate) mod collection;
+pub(crate) mod essence;
 pub(crate) mod find;
 pub(crate) mod indexes;
 pub(crate) mod json;

@@ -61,7 +61,7 @@ pub(crate) async fn insert(
     let update = update.with(|update| update.upsert(true).hint(Hint::Name(IDENTITY.to_owned())));
     match update.send().await {
         Ok(done) => Ok(done.upserted_id.is_some()),
-        Err(StoreError::Database { source, .. }) if is_duplicate(&source) => Ok(false),
+        Err(StoreError::Database { cause, .. }) if is_duplicate(&cause) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bson::{Bson, Document, doc};
+use bson::{Document, doc};
 use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::ChangeStreamEvent;
 
@@ -42,7 +42,8 @@ impl Watch {
             let fields = doc! {"$project": {"_id": 1, "operationType": 1, "ns": 1}};
             let pipeline = [doc! {"$match": &self.of}, fields];
             let stream = self.coll.driver().watch().pipeline(pipeline);
-            let stream = stream.max_await_time(AWAIT).comment(Bson::from(doing));
+            // without a comment: the driver would put it into the stage, too, where the server does not know it
+            let stream = stream.max_await_time(AWAIT);
             // only the opening is timed: from then on it waits for news
             let stream = timed(doing, stream).await?;
             self.stream = Some(stream.with_type());

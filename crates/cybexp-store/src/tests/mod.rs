@@ -5,6 +5,7 @@ mod explain_graph;
 mod explain_identity;
 mod explain_neighbours;
 mod explain_queues;
+mod explain_unread;
 mod explain_uploads;
 mod hubs;
 mod journal;

@@ -19,6 +19,7 @@ use crate::identity::users::{Access, Identity};
 use crate::mongo::lease::Taken;
 use crate::mongo::server::Server;
 use crate::mongo::spent::measured;
+use crate::quarantine::selection::Selection;
 use crate::queries::queue::Queries;
 use crate::raws::queue::{RawOutcome, Raws};
 use crate::visible::Visible;
@@ -83,7 +84,7 @@ async fn use_cache(server: &Server, db: &str) {
     });
     queue.mark(&opened.collect::<Vec<_>>()).await.unwrap();
     queue.release().await.unwrap();
-    assert_eq!(cache.retry_all(None).await.unwrap(), 1);
+    assert_eq!(cache.retry_all(&Selection::default()).await.unwrap(), 1);
 }
 
 async fn use_archive(server: &Server, db: &str) {

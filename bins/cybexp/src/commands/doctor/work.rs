@@ -1,10 +1,12 @@
 //! How much waits, and how much was set aside.
 
 use cybexp_filters::FILTERS;
-use cybexp_store::StoreError;
+use cybexp_store::{StoreError, Unread};
+use tahoe_core::nearest;
 
 use super::Sheet;
 use super::databases::There;
+use crate::commands::typetag;
 
 pub(super) async fn check(sheet: &mut Sheet, there: &There) {
     if let Err(error) = count(sheet, there).await {
@@ -30,6 +32,16 @@ async fn count(sheet: &Sheet, there: &There) -> Result<(), StoreError> {
             refused += raws.count_refused(filter.typetags()).await?;
         }
         backlog(sheet, pending, "raws", "analytics");
+        for Unread { typetag, raws } in raws.unread(&typetag::known()).await? {
+            let meant = match nearest(&typetag, typetag::known()) {
+                Some(meant) => format!("was {meant} meant? post it again as that; else "),
+                None => String::new(),
+            };
+            sheet.note(
+                format!("no filter reads {typetag}: nothing was made of its {raws} raws"),
+                format!("{meant}they wait until there is such a filter"),
+            );
+        }
     }
     if let Some(queries) = &there.queries {
         backlog(sheet, queries.count_open().await?, "queries", "report");

@@ -133,10 +133,10 @@ impl EventWriter {
 
 /// The first document that the server refused, by its place, whether it is there already, and why.
 fn refused(error: &StoreError) -> Option<(usize, bool, String)> {
-    let StoreError::Database { source, .. } = error else {
+    let StoreError::Database { cause, .. } = error else {
         return None;
     };
-    let ErrorKind::InsertMany(refused) = &*source.kind else {
+    let ErrorKind::InsertMany(refused) = &*cause.kind else {
         return None;
     };
     let first = refused.write_errors.as_ref()?.first()?;
