@@ -4,13 +4,13 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cybexp_store::{Access, GraphReader, Identity, InstanceRow, NodeKind, StoreError, Visible};
+use cybexp_store::{Access, GraphReader, Identity, InstanceRow, StoreError, Visible};
 use lru::LruCache;
 use serde_json::{Value, json};
 use tahoe_core::Hash;
 use tahoe_core::question::{QueryType, Question};
+use threatrank::{Limits, NodeKind};
 
-use crate::neighbourhood::Limits;
 use crate::remembered::Remembered;
 
 /// What answers are made of.

@@ -7,7 +7,6 @@ mod answer;
 mod callback;
 mod engine;
 mod graph;
-mod neighbourhood;
 mod question;
 mod related;
 mod remembered;

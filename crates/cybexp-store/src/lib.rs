@@ -34,7 +34,6 @@ pub use cache::submitter::{Incoming, Submitter};
 pub use cache::upload::{Head, Upload};
 pub use error::StoreError;
 pub use graph::read::lookup::{CompositeRow, InstanceRow, Sessions};
-pub use graph::read::neighbours::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind};
 pub use graph::read::pages::EventPage;
 pub use graph::read::reader::GraphReader;
 pub use graph::write::batch::GraphBatch;
@@ -55,6 +54,7 @@ pub use inspect::{
 pub use mongo::collection::check_fits;
 pub use mongo::lease::Taken;
 pub use mongo::server::Server;
+pub use mongo::spent::{Operations, Spent, describe_metrics, measured};
 pub use mongo::watch::Watch;
 pub use quarantine::list::Refused;
 pub use quarantine::selection::Selection;

@@ -14,6 +14,8 @@ pub(crate) const GROUP: usize = 500;
 /// A transaction takes no further submission at this many bytes; what is larger by itself is an upload.
 pub(crate) const GROUP_BYTES: usize = 8 << 20;
 
+const STORING: &str = "storing submissions";
+
 impl Cache {
     /// Stores submissions in order, each with its file: nobody ever sees the one without the other. When this fails,
     /// those at the beginning may have been stored.
@@ -53,9 +55,8 @@ impl Cache {
             (&self.files, files),
             (&self.entries, entries),
         ];
-        let doing = "storing submissions";
-        transaction::run(&self.entries, doing, parts, |session, parts| {
-            transaction::insert(session, parts).boxed()
+        transaction::run(&self.entries, STORING, parts, |session, parts| {
+            transaction::insert(session, STORING, parts).boxed()
         })
         .await
     }

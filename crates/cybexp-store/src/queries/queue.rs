@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use futures::TryStreamExt;
 use mongodb::options::{Acknowledgment, Hint, ReturnDocument, WriteConcern};
 use tahoe_core::{Hash, Instance, Node, Object, Query, Report, Status, Value};
 
@@ -100,17 +99,17 @@ impl Queries {
         let doing = "claiming a query";
         let token = ObjectId::new();
         for find in [waiting(), abandoned()] {
-            let document = self
-                .coll
-                .clone_with_type::<RawDocumentBuf>()
-                .find_one_and_update(find.filter, vec![taken(token, lease)])
-                .sort(doc! {"_id": 1})
-                .hint(Hint::Name(find.hint.to_owned()))
-                .return_document(ReturnDocument::After)
-                // a claim that a fail-over loses is one more answer made in vain: `finish` asks for the token
-                .write_concern(WriteConcern::from(Acknowledgment::Nodes(1)))
-                .await
-                .doing(doing)?;
+            let claim = self.coll.named(doing);
+            let claim = claim.find_one_and_update(find.filter, vec![taken(token, lease)]);
+            let claim = claim.with(|claim| {
+                claim
+                    .sort(doc! {"_id": 1})
+                    .hint(Hint::Name(find.hint.to_owned()))
+                    .return_document(ReturnDocument::After)
+                    // a claim that a fail-over loses is one more answer made in vain: `finish` asks for the token
+                    .write_concern(WriteConcern::from(Acknowledgment::Nodes(1)))
+            });
+            let document = claim.send().await?;
             if let Some(document) = document {
                 let query = from_document::<Value>(&document)
                     .and_then(|value| Query::from_document(&value).map_err(|e| e.to_string()));
@@ -171,12 +170,9 @@ impl Queries {
         };
         set.insert("_report", own);
         let ours = doc! {"_id": claim.id, "_lease.token": claim.token};
-        let result = self
-            .coll
-            .update_one(ours, vec![doc! {"$set": set}])
-            .await
-            .doing(doing)?;
-        Ok(result.matched_count == 1)
+        let answered = self.coll.named(doing);
+        let answered = answered.update_one(ours, vec![doc! {"$set": set}]);
+        Ok(answered.send().await?.matched_count == 1)
     }
 
     /// A query's document as it stands, and the reason where it failed.
@@ -273,8 +269,8 @@ impl Queries {
         let hashes: Vec<String> = missing.keys().cloned().collect();
         for part in hashes.chunks(ASK) {
             let find = by_hash(part).project(doc! {"_id": 0, "_hash": 1});
-            let mut cursor = find.cursor(&self.coll).await?;
-            while let Some(row) = cursor.try_next().await.doing(doing)? {
+            let mut rows = find.rows(&self.coll).await?;
+            while let Some(row) = rows.next().await? {
                 missing.remove(row.get_str("_hash").unwrap_or_default());
             }
         }

@@ -50,6 +50,7 @@ async fn a_session_is_merged_by_its_hash() {
         .reads_at_most(1, 0);
     archive
         .coll
+        .driver()
         .clone_with_type::<Document>()
         .update_one(merge.filter.clone(), doc! {"$set": {"itype": "session"}})
         .upsert(true)

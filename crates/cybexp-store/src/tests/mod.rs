@@ -10,6 +10,7 @@ mod explain_uploads;
 mod hubs;
 mod journal;
 mod lease;
+mod names;
 mod plan;
 
 use bson::{Document, RawDocumentBuf};
@@ -30,7 +31,11 @@ async fn fill(coll: &Documents, documents: impl IntoIterator<Item = Document>) {
         .into_iter()
         .map(|document| RawDocumentBuf::try_from(&document).unwrap())
         .collect();
-    coll.insert_many(&documents).ordered(false).await.unwrap();
+    coll.driver()
+        .insert_many(&documents)
+        .ordered(false)
+        .await
+        .unwrap();
 }
 
 /// The hash of nothing in particular.
