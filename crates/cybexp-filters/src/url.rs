@@ -156,7 +156,7 @@ fn head(text: &str) -> &str {
 }
 
 /// What a defanged text means, in lower case: good for reading a host off it, not for keeping.
-fn refang(text: &str) -> String {
+pub(crate) fn refang(text: &str) -> String {
     let mut text = text.to_lowercase();
     for (defanged, meant) in [
         ("[://]", "://"),

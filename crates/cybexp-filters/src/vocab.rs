@@ -3,13 +3,15 @@
 use tahoe_core::SubType;
 
 macro_rules! sub_types {
-    ($($konst:ident = $name:literal;)*) => {
+    ($names:ident: $($konst:ident = $name:literal;)*) => {
         $(pub(crate) const $konst: SubType = SubType::from_static($name);)*
+        pub(crate) const $names: &[&str] = &[$($name),*];
     };
 }
 
 // Events and sessions.
 sub_types! {
+    EVENTS:
     COWRIE_SESSION = "cowrie_session";
     EMAIL = "email";
     FILE_DOWNLOAD = "file_download";
@@ -24,6 +26,7 @@ sub_types! {
 
 // Objects.
 sub_types! {
+    OBJECTS:
     ATTACHMENT = "attachment";
     ATTACKER = "attacker";
     CREDENTIAL = "credential";
@@ -46,6 +49,7 @@ sub_types! {
 
 // Attributes; `SHELL_COMMAND` is also an event.
 sub_types! {
+    ATTRIBUTES:
     ANALYSIS = "analysis";
     ASN = "asn";
     BODY = "body";

@@ -1,12 +1,12 @@
 //! Events of something, as a question to an index.
 
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use tahoe_core::question::{Conditions, Context};
 use tahoe_core::time::TimeRange;
 use tahoe_core::{Category, Hash};
 
 use crate::find::Find;
-use crate::graph::Visible;
+use crate::graph::{Visible, hex};
 use crate::indexes::{EVENT_BENIGN, EVENT_MALICIOUS, EVENT_REF};
 
 /// Where events refer to something.
@@ -25,7 +25,7 @@ pub(crate) enum Within {
 /// What a timeline is of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
-    subject: Hash,
+    subjects: Vec<Hash>,
     within: Within,
     category: Option<Category>,
 }
@@ -33,7 +33,8 @@ pub(crate) struct Key {
 /// The events that are wanted.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted<'a> {
-    pub subject: Hash,
+    /// What they refer to, each to one of these at least.
+    pub subjects: Vec<Hash>,
     pub within: Within,
     pub category: Option<Category>,
     pub range: TimeRange,
@@ -46,7 +47,7 @@ impl<'a> Wanted<'a> {
     /// What meets the conditions but for their context.
     pub(crate) fn new(of: &Conditions, within: Within, visible: &'a Visible) -> Self {
         Self {
-            subject: of.subject,
+            subjects: of.subjects.clone(),
             within,
             category: of.category,
             range: of.range,
@@ -68,7 +69,7 @@ impl<'a> Wanted<'a> {
 
     pub(crate) fn key(&self) -> Key {
         Key {
-            subject: self.subject,
+            subjects: self.subjects.clone(),
             within: self.within,
             category: self.category,
         }
@@ -91,7 +92,7 @@ impl<'a> Wanted<'a> {
     /// The same of other organisations.
     pub(crate) fn among<'b>(&self, orgs: &[&'b str]) -> Wanted<'b> {
         Wanted {
-            subject: self.subject,
+            subjects: self.subjects.clone(),
             within: self.within,
             category: self.category,
             range: self.range,
@@ -107,7 +108,7 @@ impl<'a> Wanted<'a> {
 
     /// Those at these times, whatever the range.
     pub(crate) fn find_at(&self, times: Document) -> Find {
-        let subject = self.subject.to_string();
+        let subject = any_of(&self.subjects);
         let mut filter = doc! {"itype": "event"};
         let index = match self.within {
             Within::All => ("_ref", EVENT_REF),
@@ -122,7 +123,7 @@ impl<'a> Wanted<'a> {
             } else {
                 "_mal_ref"
             };
-            filter.insert(other, &subject);
+            filter.insert(other, subject.clone());
         }
         filter.insert(index.0, subject);
         filter.insert("orgid", doc! {"$in": &self.orgs});
@@ -133,6 +134,14 @@ impl<'a> Wanted<'a> {
             filter.insert("category", category.as_str());
         }
         Find::new("reading the events of a query", index.1, filter)
+    }
+}
+
+/// One of these, as a condition on a field. The server counts and lists an event once, however many it has of them.
+pub(crate) fn any_of(hashes: &[Hash]) -> Bson {
+    match hashes {
+        [one] => one.to_string().into(),
+        _ => doc! {"$in": hex(hashes)}.into(),
     }
 }
 
