@@ -6,12 +6,12 @@ use bson::{Document, doc};
 use mongodb::options::Hint;
 use serde_json::Value;
 
-use crate::archive::Archive;
-use crate::cache::Cache;
-use crate::collection::Raws;
+use crate::archive::missing::Archive;
+use crate::cache::queue::Cache;
 use crate::error::{Doing, StoreError};
-use crate::find::Find;
-use crate::indexes::{ENTRY_BAD, ID, RAW_PENDING};
+use crate::mongo::collection::Raws;
+use crate::mongo::find::Find;
+use crate::mongo::indexes::{ENTRY_BAD, ID, RAW_PENDING};
 
 /// A record that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,13 +7,13 @@ use tahoe_core::{Attribute, Category, Hash, OrgId, Session, SubType};
 
 use super::plan::Plan;
 use super::{fill, hash, server};
-use crate::archive::{self, Archive};
-use crate::count;
-use crate::graph::{self, Visible};
-use crate::hours;
-use crate::identity::{self, Identity};
-use crate::pages::{self, Start};
-use crate::wanted::{Wanted, Within};
+use crate::archive::missing::{self as archive, Archive};
+use crate::graph::hours;
+use crate::graph::read::count;
+use crate::graph::read::lookup::{self as graph, Visible};
+use crate::graph::read::pages::{self, Start};
+use crate::graph::read::wanted::{Wanted, Within};
+use crate::identity::users::{self as identity, Identity};
 
 const CONTEXTS: [Context; 4] = [
     Context::All,

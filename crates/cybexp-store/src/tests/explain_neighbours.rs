@@ -7,10 +7,10 @@ use tahoe_core::{Hash, OrgId};
 
 use super::plan::Plan;
 use super::{fill, hash, server};
-use crate::archive::Archive;
-use crate::graph::Visible;
-use crate::indexes::{EVENT_REF, IDENTITY};
-use crate::neighbours::{self, Draw, EventTime};
+use crate::archive::missing::Archive;
+use crate::graph::read::lookup::Visible;
+use crate::graph::read::neighbours::{self, Draw, EventTime};
+use crate::mongo::indexes::{EVENT_REF, IDENTITY};
 
 /// Visible events of the attribute `popular`; each other attribute is in one of them.
 const POPULAR: usize = 900;

@@ -8,11 +8,11 @@ use tahoe_core::{Hash, Status};
 
 use super::plan::Plan;
 use super::{fill, hash, server};
-use crate::archive::Archive;
-use crate::cache::{self, Cache};
-use crate::lease::{self, Taken, unleased};
-use crate::queries::{self, Queries};
-use crate::raws::{RawOutcome, RawQueue, pending};
+use crate::archive::missing::Archive;
+use crate::cache::queue::{self as cache, Cache};
+use crate::mongo::lease::{self, Taken, unleased};
+use crate::queries::queue::{self as queries, Queries};
+use crate::raws::queue::{RawOutcome, RawQueue, pending};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pending_raws_are_found_among_those_done() {

@@ -5,8 +5,8 @@ use bson::{DateTime, doc};
 
 use super::plan::Plan;
 use super::{fill, server};
-use crate::cache::Cache;
-use crate::sweep;
+use crate::cache::queue::Cache;
+use crate::cache::sweep;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_that_ended_are_found_among_those_that_live() {

@@ -8,9 +8,9 @@ use tahoe_core::time::TimeRange;
 use tahoe_core::{Attribute, Category, Event, Hash, OrgId, SubType, Timestamp};
 
 use super::server;
-use crate::archive::{Archive, GraphBatch};
-use crate::graph::Visible;
-use crate::pages;
+use crate::archive::missing::{Archive, GraphBatch};
+use crate::graph::read::lookup::Visible;
+use crate::graph::read::pages;
 
 /// Of each batch of events.
 const EVENTS: u32 = 2_600;
@@ -193,7 +193,7 @@ async fn pages_are_the_same_wherever_they_are_looked_for() {
     }
 }
 
-/// As [`MAX_AGE`](crate::timelines) has it, but for a fail-over or a note that is missing.
+/// As [`MAX_AGE`](crate::graph::read::timelines) has it, but for a fail-over or a note that is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_cannot_be_trusted_makes_timelines_anew() {
     let (server, db) = server().await;

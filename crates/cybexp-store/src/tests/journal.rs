@@ -8,8 +8,8 @@ use tahoe_core::{Attribute, Event, OrgId, SubType, Timestamp};
 
 use super::plan::Plan;
 use super::server;
-use crate::archive::{Archive, GraphBatch};
-use crate::journal::{self, News, Seen};
+use crate::archive::missing::{Archive, GraphBatch};
+use crate::graph::journal::{self, News, Seen};
 
 async fn archive() -> Archive {
     let (server, db) = server().await;

@@ -15,8 +15,8 @@ use bson::{Document, RawDocumentBuf};
 use cybexp_testkit::{mongo_url, unique};
 use tahoe_core::Hash;
 
-use crate::collection::Raws;
-use crate::server::Server;
+use crate::mongo::collection::Raws;
+use crate::mongo::server::Server;
 
 /// A connection, and a database of the test's own.
 async fn server() -> (Server, String) {

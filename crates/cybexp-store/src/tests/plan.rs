@@ -2,9 +2,9 @@
 
 use bson::{Bson, Document, doc};
 
-use crate::bulk::Update;
-use crate::collection::Raws;
-use crate::find::Find;
+use crate::mongo::bulk::Update;
+use crate::mongo::collection::Raws;
+use crate::mongo::find::Find;
 
 /// What `explain` says.
 #[derive(Debug)]

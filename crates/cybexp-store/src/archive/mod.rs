@@ -1,0 +1,3 @@
+//! The archive's collection, and instances in it.
+
+pub(crate) mod missing;

@@ -1,0 +1,3 @@
+//! Writing the graph.
+
+pub(crate) mod events;

@@ -1,0 +1,8 @@
+//! Reading and filling whole collections: only for the person's tool, benchmarks and tests.
+
+pub(crate) mod bare;
+pub(crate) mod bench;
+pub(crate) mod census;
+pub(crate) mod checkup;
+pub(crate) mod loose_ends;
+pub(crate) mod tally;
