@@ -19,29 +19,35 @@ impl Desk {
             Ok(question) => question,
             Err(reason) => return Ok(Answer::Failed(reason)),
         };
-        let now = query.timestamp.get();
-        let page = match self.engine.page(&question, &query.userid, now).await? {
+        let (begun, now) = (unix_now(), query.timestamp.get());
+        let page = self.engine.page(&question, &query.userid, now, claim.redo);
+        let page = match page.await? {
             Ok(page) => page,
             Err(reason) => return Ok(Answer::Failed(reason)),
         };
-        Ok(report(query, page))
+        Ok(report(query, page, begun))
     }
 }
 
-fn report(query: &Query, page: Page) -> Answer {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let now = Timestamp::new(since.as_secs_f64()).unwrap_or(query.timestamp);
+/// Seconds since 1970.
+pub(crate) fn unix_now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
+}
+
+/// The report, as of when its answer was begun.
+fn report(query: &Query, page: Page, begun: f64) -> Answer {
     let Page {
         qtype,
         data,
         current,
         next,
-        cut,
+        beside,
+        begun: remembered,
     } = page;
-    match Report::new(qtype, query.userid.clone(), now, data, current, next) {
-        Ok(report) => Answer::Ready(report.cut(cut)),
+    let at = Timestamp::new(remembered.unwrap_or(begun)).unwrap_or(query.timestamp);
+    match Report::new(qtype, query.userid.clone(), at, data, current, next) {
+        Ok(report) => Answer::Ready(report.beside(beside)),
         Err(error) => Answer::Failed(format!("the report is {error}")),
     }
 }
