@@ -221,10 +221,10 @@ fn newer(a: &Value, b: &Value) -> Ordering {
         let time = one["timestamp"].as_f64().or(one["start_time"].as_f64());
         time.unwrap_or(f64::NEG_INFINITY)
     };
-    let text = |one: &Value, field: &str| one[field].as_str().unwrap_or_default().to_owned();
     let order = kind(a).cmp(&kind(b)).then(time(b).total_cmp(&time(a)));
-    let order = order.then_with(|| text(a, "sub_type").cmp(&text(b, "sub_type")));
-    order.then_with(|| text(a, "_hash").cmp(&text(b, "_hash")))
+    ["sub_type", "_hash"].iter().fold(order, |order, field| {
+        order.then_with(|| a[field].as_str().cmp(&b[field].as_str()))
+    })
 }
 
 /// A session may hold events of organisations that the user may not see: their hashes are left out.

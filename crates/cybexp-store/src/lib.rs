@@ -23,6 +23,7 @@ mod raws;
 mod tests;
 
 pub use archive::missing::{Archive, GraphBatch, Rejected, Written};
+pub use cache::fate::Fate;
 pub use cache::queue::{Cache, Entry, EntryId, EntryQueue, Opened, SealedEntry, Submission};
 pub use cache::submitter::{Incoming, Submitter};
 pub use cache::upload::{Head, NewEntry, Upload};

@@ -178,7 +178,8 @@ impl Queries {
             let mut fields = document.clone();
             SHARED.iter().for_each(|field| drop(fields.remove(field)));
             own = doc! {"$literal": fields}.into();
-            last = doc! {"token": claim.token, "report": hash.to_string()}.into();
+            let failed = status == Status::Failed;
+            last = doc! {"token": claim.token, "report": hash.to_string(), "failed": failed}.into();
             self.put_report(hash, document).await
         };
         let change = async {

@@ -30,6 +30,9 @@ pub struct LastAnswer {
     pub token: Value,
     /// The report.
     pub report: Hash,
+    /// Whether that tells why there is no answer.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 impl Queries {
