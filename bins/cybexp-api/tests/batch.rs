@@ -62,7 +62,7 @@ async fn each_of_a_list_is_answered_as_it_would_be_alone() {
         assert_eq!((alone.status, &alone.json()), (201, &answers[n]["body"]));
     }
     assert_eq!(answers[0], answers[3]);
-    assert_eq!(answers[0]["body"]["data"], json!({"count": 0}));
+    assert_eq!(answers[0]["body"]["data"], json!(0));
 
     let hundreds: Vec<Value> = (0..300).map(count).collect();
     let answers = api
