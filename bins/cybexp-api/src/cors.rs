@@ -53,7 +53,11 @@ mod tests {
 
     #[test]
     fn origins_are_as_browsers_send_them() {
-        for good in ["https://soc.example", "http://localhost:3000", "http://[::1]:8080"] {
+        for good in [
+            "https://soc.example",
+            "http://localhost:3000",
+            "http://[::1]:8080",
+        ] {
             assert!(read(good).is_some(), "{good}");
         }
         for bad in [

@@ -121,7 +121,10 @@ impl Everybody {
             return;
         };
         called.called.send_replace(());
-        let same = called.queries.iter().filter_map(|query| self.queries.get(query));
+        let same = called
+            .queries
+            .iter()
+            .filter_map(|query| self.queries.get(query));
         let others: HashSet<&String> = same.flatten().filter(|other| *other != nonce).collect();
         for other in others {
             if let Some(waiter) = self.waiters.get(other) {

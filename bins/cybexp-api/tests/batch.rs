@@ -57,9 +57,16 @@ async fn each_of_a_list_is_answered_as_it_would_be_alone() {
         let said = answers[n]["body"]["message"].as_str().unwrap();
         assert!(said.starts_with(message), "{said}");
     }
+    for (n, question) in list.iter().enumerate() {
+        assert_eq!(
+            &answers[n]["question"], question,
+            "each repeats its question"
+        );
+    }
     for n in [0, 2] {
         let alone = api.post("/query", Some(&token), &list[n]).await;
-        assert_eq!((alone.status, &alone.json()), (201, &answers[n]["body"]));
+        let same = |field: &str| alone.json()[field] == answers[n]["body"][field];
+        assert!(alone.status == 201 && same("data") && same("_hash") && same("about"));
     }
     assert_eq!(answers[0], answers[3]);
     assert_eq!(answers[0]["body"]["data"], json!(0));

@@ -46,6 +46,7 @@ async fn every_route_is_described_and_every_description_has_a_route() {
             ("GET", "/orgs/admin_of"),
             ("GET", "/orgs/user_of"),
             ("GET", "/ping"),
+            ("GET", "/raw/{id}"),
             ("GET", "/user/info/self"),
             ("POST", "/create/org"),
             ("POST", "/create/user"),

@@ -61,7 +61,9 @@ impl Page {
 
     pub(crate) fn seen(self, seen: Option<Seen>) -> Self {
         match seen {
-            Some(seen) => self.with("first_seen", seen.first).with("last_seen", seen.last),
+            Some(seen) => self
+                .with("first_seen", seen.first)
+                .with("last_seen", seen.last),
             None => self,
         }
     }

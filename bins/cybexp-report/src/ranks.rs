@@ -70,10 +70,10 @@ impl Engine {
         let Some(data) = self.threatrank(event, now, visible).await? else {
             return Ok(None);
         };
-        let page = Page::only(QueryType::ThreatRank, data);
+        let mut page = Page::only(QueryType::ThreatRank, data);
+        page.begun = Some(begun);
         if page.data.to_string().len() <= MOST_BYTES {
-            let mut page = page.clone();
-            page.begun = Some(begun);
+            let page = page.clone();
             self.ranks.put(of, Rank { version, page, now });
         }
         Ok(Some(page))

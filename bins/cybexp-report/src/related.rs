@@ -116,7 +116,10 @@ impl Engine {
             }
         }
         if let Some(events) = &subject.sessions {
-            page = self.archive.session_page(events, related.page, PAGE).await?;
+            page = self
+                .archive
+                .session_page(events, related.page, PAGE)
+                .await?;
             (total, seen) = (Some(events.count()), events.seen());
         }
         let told = Page::only(QueryType::Related, Value::Null)
@@ -131,7 +134,9 @@ impl Engine {
         }
         let current = i64::from(related.page);
         Ok(Ok(Page {
-            data: self.shape(related, &reached, &subject.of.subjects, visible).await?,
+            data: self
+                .shape(related, &reached, &subject.of.subjects, visible)
+                .await?,
             current,
             next: if page.more { current + 1 } else { 1 },
             ..told.cut(reached.cut)

@@ -84,7 +84,11 @@ impl Engine {
         let of = &subject.of;
         let there = match subject.there {
             Some(there) => there,
-            None => !self.archive.referred(&of.subjects, visible).await?.is_empty(),
+            None => !self
+                .archive
+                .referred(&of.subjects, visible)
+                .await?
+                .is_empty(),
         };
         if there {
             return Ok(Elsewhere::Nowhere);
@@ -114,7 +118,11 @@ impl Subject {
 
     /// Its forms, or the one that filters make where none was found.
     pub(crate) fn told(&self) -> &[Attribute] {
-        let most = if self.there == Some(false) { 1 } else { self.about.len() };
+        let most = if self.there == Some(false) {
+            1
+        } else {
+            self.about.len()
+        };
         &self.about[..most.min(self.about.len())]
     }
 }

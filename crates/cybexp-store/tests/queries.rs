@@ -72,11 +72,21 @@ async fn who_asks_again_takes_no_answer_from_those_who_wait() {
     let (queries, _) = queries().await;
     let query = query("q");
     let asked = std::slice::from_ref(&query);
-    let stored = async || queries.stored(&[hash_of(&query)]).await.unwrap().remove(&hash_of(&query)).unwrap();
+    let stored = async || {
+        queries
+            .stored(&[hash_of(&query)])
+            .await
+            .unwrap()
+            .remove(&hash_of(&query))
+            .unwrap()
+    };
     queries.put(asked).await.unwrap();
     assert_eq!(stored().await.last, None);
     let mut tokens = Vec::new();
-    for answer in [Answer::Ready(report("answer")), Answer::Failed("no".to_owned())] {
+    for answer in [
+        Answer::Ready(report("answer")),
+        Answer::Failed("no".to_owned()),
+    ] {
         let claim = claim(&queries, HOUR).await;
         assert!(queries.finish(&claim, &answer).await.unwrap());
         queries.put(asked).await.unwrap();
@@ -91,7 +101,11 @@ async fn who_asks_again_takes_no_answer_from_those_who_wait() {
             Answer::Ready(report) => assert_eq!(told, serde_json::to_value(&report).unwrap()),
             Answer::Failed(reason) => assert_eq!(told["data"], reason),
         }
-        assert_eq!(queries.report(hash_of(&query)).await.unwrap(), None, "it is asked again");
+        assert_eq!(
+            queries.report(hash_of(&query)).await.unwrap(),
+            None,
+            "it is asked again"
+        );
     }
     let claim = claim(&queries, HOUR).await;
     assert!(!claim.redo);
@@ -321,7 +335,9 @@ async fn is_stored(coll: &Collection<Document>, query: &Query) -> Document {
     let stored = find(coll, doc! {"_hash": object.get_str("_hash").unwrap()}).await;
     assert_eq!(stored.len(), 1);
     let mut fields = BTreeMap::from_iter(sorted(stored[0].clone()));
-    fields.retain(|name, _| !["_lease", "_error", "_report", "_last", "_redo"].contains(&name.as_str()));
+    fields.retain(|name, _| {
+        !["_lease", "_error", "_report", "_last", "_redo"].contains(&name.as_str())
+    });
     assert_eq!(fields, BTreeMap::from_iter(object.clone()));
     for referred in object.get_array("_ref").unwrap() {
         let there = coll

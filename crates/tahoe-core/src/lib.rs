@@ -8,6 +8,7 @@
 //! `tests/fixtures/golden`, which the Python library made.
 
 pub mod canonical;
+mod checked;
 mod event;
 mod hash;
 mod identity;
@@ -27,6 +28,7 @@ mod sub_type;
 pub mod time;
 
 pub use canonical::{TooLarge, canonical};
+pub use checked::AmbiguousNumber;
 pub use event::{Category, Event, NotReferenced};
 pub use hash::{Hash, InvalidHash};
 pub use identity::{InvalidField, Membership, Org, OrgError, Role, User, UserError};

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
 use crate::Timestamp;
-use crate::canonical::{TooLarge, canonical};
+use crate::canonical::{self, TooLarge};
 use crate::hash::Hash;
 use crate::question::QueryType;
 
@@ -36,7 +36,7 @@ impl Report {
         next_page: i64,
     ) -> Result<Self, TooLarge> {
         let sub_type = qtype.as_str().to_owned();
-        let hash = Hash::of(&["report", &sub_type, &canonical(&data)?]);
+        let hash = canonical::hash(&["report", &sub_type], &data)?;
         Ok(Self {
             sub_type,
             userid,
@@ -65,7 +65,7 @@ impl Report {
             sub_type: qtype.to_owned(),
             userid,
             timestamp,
-            hash: Hash::of(&["report", qtype, &canonical(&data)?]),
+            hash: canonical::hash(&["report", qtype], &data)?,
             data,
             current_page: 1,
             next_page: 1,

@@ -81,10 +81,7 @@ async fn only_the_organisations_whose_access_list_holds_the_user_are_seen() {
 
     let mut of_nobody = world.query("count", &question);
     of_nobody.userid = nobody.hash().to_string();
-    assert_eq!(
-        world.answer(of_nobody).await.unwrap()["data"],
-        json!(0)
-    );
+    assert_eq!(world.answer(of_nobody).await.unwrap()["data"], json!(0));
 
     // the access list is read anew for each query
     set(partner, doc! {"$set": {"_acl": []}}).await;

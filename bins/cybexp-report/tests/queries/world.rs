@@ -73,7 +73,10 @@ impl World {
                 .expect("the report is there")),
             (Status::Failed, Some(id), Some(reason)) => {
                 let report = queries.document(id).await.unwrap().unwrap();
-                assert_eq!((&report["itype"], &report["data"]), (&json!("report"), &json!(reason)));
+                assert_eq!(
+                    (&report["itype"], &report["data"]),
+                    (&json!("report"), &json!(reason))
+                );
                 Err(reason)
             }
             other => panic!("{other:?}"),

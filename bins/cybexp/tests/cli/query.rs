@@ -64,11 +64,7 @@ async fn questions_are_answered_as_tables_trees_and_json() {
         ("7", "float", 0),
     ] {
         let report = query(&["count", "size", value, "--type", kind, "--json"]).good();
-        assert_eq!(
-            json_of(&report)["data"],
-            json!(count),
-            "{value} as {kind}"
-        );
+        assert_eq!(json_of(&report)["data"], json!(count), "{value} as {kind}");
     }
 
     let table = query(&["related", "domain", "evil.example"]).good();

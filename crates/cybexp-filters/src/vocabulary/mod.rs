@@ -36,11 +36,8 @@ impl Unfit {
 /// # Errors
 /// If no value of this sub_type looks like that.
 pub fn forms(sub_type: &SubType, value: &Scalar) -> Result<Vec<Attribute>, Unfit> {
-    if ends_as_a_number(sub_type) && matches!(value, Scalar::Int(_) | Scalar::Float(_)) {
-        return Err(Unfit::new(format!(
-            "is a number, which cannot stand under a sub_type that ends in a digit, as `{sub_type}` does"
-        )));
-    }
+    let as_written = Attribute::checked(sub_type.clone(), value.clone())
+        .map_err(|error| Unfit::new(format!("is a number, and {error}")))?;
     let written = value.to_string();
     let text = written.trim();
     let mut forms = match names::form(sub_type) {
@@ -66,19 +63,11 @@ pub fn forms(sub_type: &SubType, value: &Scalar) -> Result<Vec<Attribute>, Unfit
     };
     // an address that is asked for as `ip` is none of that name
     if sub_type.as_str() != names::IP {
-        forms.push(Attribute::new(sub_type.clone(), value.clone()));
+        forms.push(as_written);
     }
     let mut seen = std::collections::HashSet::new();
     forms.retain(|form| seen.insert(form.hash()));
     Ok(forms)
-}
-
-/// Whether a number under this sub_type could have the hash of another number under another one: `port4` 444 has that
-/// of `port` 4444, and `score1e` -10 that of `score` 1e-10.
-fn ends_as_a_number(sub_type: &SubType) -> bool {
-    let name = sub_type.as_str();
-    let name = name.strip_suffix('e').unwrap_or(name);
-    name.ends_with(|c: char| c.is_ascii_digit())
 }
 
 /// A text, which an archive may hold as a number or a truth value, and the other way around.
@@ -93,10 +82,9 @@ fn of_text(sub_type: &SubType, value: &Scalar) -> Vec<Attribute> {
     let other = match text {
         "true" => Some(Scalar::Bool(true)),
         "false" => Some(Scalar::Bool(false)),
-        _ if ends_as_a_number(sub_type) => None,
         _ => number(text),
     };
-    let other = other.map(|other| Attribute::new(sub_type.clone(), other));
+    let other = other.and_then(|other| Attribute::checked(sub_type.clone(), other).ok());
     let mut forms = texts(sub_type, [text.to_owned()]);
     forms.extend(other);
     forms

@@ -16,13 +16,6 @@ pub const ATTRIBUTES: &[&str] = vocab::ATTRIBUTES;
 /// Only sessions refer to these, not their events.
 const OF_SESSIONS: [&str; 2] = ["sensor", "sessionid"];
 
-/// Names further apart than this are no misspellings of each other.
-const FAR: usize = 3;
-/// Names that are told.
-const TOLD: usize = 3;
-/// Longer names are not compared.
-const NAME_CHARS: usize = 64;
-
 /// How a value of a sub_type is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -47,7 +40,9 @@ pub(super) enum Form {
 
 static OF_MISP: LazyLock<BTreeMap<String, bool>> = LazyLock::new(|| {
     let names = misp::sub_types();
-    names.map(|(name, lower)| (name.to_string(), lower)).collect()
+    names
+        .map(|(name, lower)| (name.to_string(), lower))
+        .collect()
 });
 
 pub(super) fn form(sub_type: &SubType) -> Form {
@@ -91,50 +86,20 @@ pub fn of_sessions(sub_type: &str) -> bool {
     OF_SESSIONS.contains(&sub_type)
 }
 
-/// What is wrong with a sub_type that nothing is known of: the kind of instance it is a name of, or the names that look
-/// like it, best first.
+/// What is wrong with a sub_type that nothing is known of: the kind of instance it is a name of, or the name that was
+/// meant.
 pub fn nearest(sub_type: &str) -> String {
     for (names, kind) in [(vocab::OBJECTS, "objects"), (vocab::EVENTS, "events")] {
         if names.contains(&sub_type) {
             return format!("that is a sub_type of {kind}, not of attributes");
         }
     }
-    let given: Vec<char> = sub_type.to_lowercase().chars().take(NAME_CHARS + 1).collect();
-    let near = FAR.min(given.len() / 3 + 1);
     let names = ATTRIBUTES.iter().copied().chain([IP]);
-    let names = names.chain(OF_MISP.keys().map(String::as_str));
-    let mut close: Vec<(usize, usize, &str)> = names
-        .enumerate()
-        .map(|(at, name)| (distance(&given, &name.chars().collect::<Vec<_>>()), at, name))
-        .filter(|(distance, ..)| *distance <= near)
-        .collect();
-    close.sort_unstable();
-    let best = close.first().map(|(best, ..)| *best);
-    let close = close.iter().filter(|(distance, ..)| Some(*distance) == best);
-    let close: Vec<&str> = close.take(TOLD).map(|(_, _, name)| *name).collect();
-    match close[..] {
-        [] => "no filter makes such attributes".to_owned(),
-        _ => format!("did you mean {}?", close.join(" or ")),
+    let of_misp = || OF_MISP.keys().map(String::as_str);
+    // what filters agree on is meant rather than what only MISP has
+    let meant = tahoe_core::nearest(sub_type, names);
+    match meant.or_else(|| tahoe_core::nearest(sub_type, of_misp())) {
+        Some(name) => format!("did you mean {name}?"),
+        None => "no filter makes such attributes".to_owned(),
     }
-}
-
-/// How many letters have to be put in, left out, changed or swapped with their neighbour to make one name of the other.
-fn distance(a: &[char], b: &[char]) -> usize {
-    if a.len() > NAME_CHARS || b.len() > NAME_CHARS {
-        return usize::MAX;
-    }
-    let mut rows = [vec![0; b.len() + 1], vec![0; b.len() + 1], (0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        rows.rotate_left(1);
-        rows[2][0] = i;
-        for j in 1..=b.len() {
-            let changed = rows[1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = changed.min(rows[1][j] + 1).min(rows[2][j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[0][j - 2] + 1);
-            }
-            rows[2][j] = least;
-        }
-    }
-    rows[2][b.len()]
 }

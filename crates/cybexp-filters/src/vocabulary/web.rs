@@ -81,7 +81,13 @@ pub(super) fn mail(text: &str) -> Result<Attribute, Unfit> {
 /// host. Feeds and mails keep it as they saw it, so each of these may be the one that is there.
 pub(super) fn urls(text: &str) -> [String; 4] {
     let mut fanged = text.to_owned();
-    for (defanged, meant) in [("[.]", "."), ("(.)", "."), ("[:]", ":"), ("[://]", "://"), ("[dot]", ".")] {
+    for (defanged, meant) in [
+        ("[.]", "."),
+        ("(.)", "."),
+        ("[:]", ":"),
+        ("[://]", "://"),
+        ("[dot]", "."),
+    ] {
         fanged = fanged.replace(defanged, meant);
     }
     let scheme = fanged.get(..4).map(str::to_ascii_lowercase);
@@ -95,9 +101,17 @@ pub(super) fn urls(text: &str) -> [String; 4] {
     let bare = normal.as_ref().map(|normal| {
         let alone = normal.path() == "/" && normal.query().is_none() && normal.fragment().is_none();
         let text = normal.as_str();
-        text.strip_suffix('/').filter(|_| alone).unwrap_or(text).to_owned()
+        text.strip_suffix('/')
+            .filter(|_| alone)
+            .unwrap_or(text)
+            .to_owned()
     });
     let normal = normal.map(String::from);
     let or_written = |form: Option<String>| form.unwrap_or_else(|| text.to_owned());
-    [text.to_owned(), or_written(normal), or_written(bare), fanged]
+    [
+        text.to_owned(),
+        or_written(normal),
+        or_written(bare),
+        fanged,
+    ]
 }

@@ -43,10 +43,7 @@ impl Queries {
     }
 
     /// Those of these queries that are there.
-    pub async fn stored(
-        &self,
-        hashes: &[Hash],
-    ) -> Result<HashMap<Hash, StoredQuery>, StoreError> {
+    pub async fn stored(&self, hashes: &[Hash]) -> Result<HashMap<Hash, StoredQuery>, StoreError> {
         let hashes: Vec<String> = hashes.iter().map(Hash::to_string).collect();
         let mut found = HashMap::new();
         for part in hashes.chunks(ASK) {

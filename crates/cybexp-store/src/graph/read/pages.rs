@@ -100,7 +100,10 @@ impl Archive {
         start: Start,
         size: usize,
     ) -> Result<EventPage, StoreError> {
-        let parts: Vec<&[&str]> = wanted.orgs.chunks(orgs_at_once(wanted.subjects.len())).collect();
+        let parts: Vec<&[&str]> = wanted
+            .orgs
+            .chunks(orgs_at_once(wanted.subjects.len()))
+            .collect();
         let places = match parts[..] {
             [_] => {
                 places(wanted, start, size)
@@ -185,7 +188,11 @@ impl Archive {
     }
 
     /// How many events in neither context, which no index knows, there are by hour.
-    pub(crate) async fn unknown_hours(&self, of: &Conditions, visible: &Visible) -> Result<Hours, StoreError> {
+    pub(crate) async fn unknown_hours(
+        &self,
+        of: &Conditions,
+        visible: &Visible,
+    ) -> Result<Hours, StoreError> {
         let mut sum: BTreeMap<i64, i64> = BTreeMap::new();
         let mut totals = Vec::new();
         for (within, sign) in [

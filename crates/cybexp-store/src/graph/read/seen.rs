@@ -8,11 +8,11 @@ use tahoe_core::question::{Conditions, Context};
 
 use crate::archive::missing::Archive;
 use crate::error::StoreError;
-use crate::mongo::find::Find;
-use crate::graph::read::lookup::Visible;
 use crate::graph::hours;
+use crate::graph::read::lookup::Visible;
 use crate::graph::read::pages;
 use crate::graph::read::wanted::{Wanted, Within, within};
+use crate::mongo::find::Find;
 
 /// The first and the last time, in Unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,7 +37,11 @@ pub(crate) enum End {
 
 impl Archive {
     /// When the events that meet the conditions were seen first and last, if there are any.
-    pub async fn seen(&self, of: &Conditions, visible: &Visible) -> Result<Option<Seen>, StoreError> {
+    pub async fn seen(
+        &self,
+        of: &Conditions,
+        visible: &Visible,
+    ) -> Result<Option<Seen>, StoreError> {
         let (first, last) = futures::try_join!(
             self.seen_at(of, visible, End::First),
             self.seen_at(of, visible, End::Last)
@@ -83,7 +87,9 @@ impl Archive {
         wanted: &Wanted<'_>,
         end: End,
     ) -> Result<Option<f64>, StoreError> {
-        let parts = wanted.orgs.chunks(pages::orgs_at_once(wanted.subjects.len()));
+        let parts = wanted
+            .orgs
+            .chunks(pages::orgs_at_once(wanted.subjects.len()));
         let reads = parts.map(|orgs| end_of(&find, orgs, end).read::<At>(&self.coll));
         let ends = try_join_all(reads).await?.into_iter().flatten();
         let ends = ends.map(|at| at.timestamp);
@@ -94,7 +100,11 @@ impl Archive {
     }
 
     /// How many events meet the conditions, where that is known for the price of a page.
-    pub async fn total(&self, of: &Conditions, visible: &Visible) -> Result<Option<u64>, StoreError> {
+    pub async fn total(
+        &self,
+        of: &Conditions,
+        visible: &Visible,
+    ) -> Result<Option<u64>, StoreError> {
         let wanted = Wanted::of(of, visible).unwrap_or(Wanted::new(of, Within::All, visible));
         let hub = self.few(&wanted).await?.is_none();
         if hub && (of.context == Context::Unknown || !self.timelines.has(&wanted.key())) {

@@ -9,14 +9,14 @@ use tahoe_core::Hash;
 use tahoe_core::question::{Conditions, Context};
 
 use crate::archive::missing::{ASK, Archive};
-use crate::mongo::collection::from_document;
 use crate::error::{Doing, StoreError};
-use crate::mongo::find::Find;
 use crate::graph::read::lookup::{Visible, events_by_hash};
-use crate::mongo::indexes::SESSION_CREF;
 use crate::graph::read::pages::{self, EventPage, Place};
 use crate::graph::read::seen::Seen;
 use crate::graph::read::wanted::{any_of, range};
+use crate::mongo::collection::from_document;
+use crate::mongo::find::Find;
+use crate::mongo::indexes::SESSION_CREF;
 
 /// The most events of sessions that one question looks at.
 const MOST: usize = 20_000;
@@ -48,7 +48,11 @@ impl Archive {
         let (mut any, mut cut) = (false, false);
         let mut rows = sessions(of).cursor(&self.coll).await?;
         while let Some(row) = rows.try_next().await.doing(doing)? {
-            let wrong = |message| StoreError::Write { doing, code: 0, message };
+            let wrong = |message| StoreError::Write {
+                doing,
+                code: 0,
+                message,
+            };
             let row: Row = from_document(&row).map_err(wrong)?;
             any = true;
             cut |= row.refs.len() > MOST;
@@ -114,10 +118,14 @@ pub(crate) fn sessions(of: &Conditions) -> Find {
     if let Some(end) = of.range.end {
         filter.insert("start_time", doc! {"$not": {"$gt": end}});
     }
-    Find::new("reading the sessions that are known by something", SESSION_CREF, filter)
-        .project(doc! {"_id": 0, "_ref": {"$slice": ["$_ref", MOST as i64 + 1]}})
-        .sort(doc! {"start_time": -1})
-        .limit(MOST as i64 + 1)
+    Find::new(
+        "reading the sessions that are known by something",
+        SESSION_CREF,
+        filter,
+    )
+    .project(doc! {"_id": 0, "_ref": {"$slice": ["$_ref", MOST as i64 + 1]}})
+    .sort(doc! {"start_time": -1})
+    .limit(MOST as i64 + 1)
 }
 
 fn place() -> Document {
@@ -139,5 +147,7 @@ pub(crate) fn among(events: &[Hash], of: &Conditions, visible: &Visible) -> Find
 
 /// The events that refer to a subject themselves.
 pub(crate) fn direct(of: &Conditions, visible: &Visible) -> Find {
-    pages::events(of, visible).project(place()).limit(MOST as i64 + 1)
+    pages::events(of, visible)
+        .project(place())
+        .limit(MOST as i64 + 1)
 }
