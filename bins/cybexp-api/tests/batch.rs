@@ -99,10 +99,10 @@ async fn a_list_is_bounded_and_does_not_wait_for_ever() {
     assert_eq!(stranger.status, 401);
 
     // nobody answers
-    let later =
-        json!({"status": 202, "body": {"message": "check back later", "status": "processing"}});
+    let body = json!({"message": "check back later", "status": "processing"});
+    let later = [1, 2].map(|n| json!({"status": 202, "body": body, "question": count(n)}));
     for _ in 0..2 {
         let answer = ask(json!([count(1), count(2)])).await;
-        assert_eq!((answer.status, answer.json()), (200, json!([later, later])));
+        assert_eq!((answer.status, answer.json()), (200, json!(later)));
     }
 }

@@ -64,7 +64,7 @@ async fn the_web_clients_counts_are_numbers() {
     // a failed query ends its asking, too: the reason is what it reads
     let reason = "field from: `whenever` holds a word that is no part of a date";
     assert_eq!(ask("ip", "203.0.113.7", "benign", "whenever").await, reason);
-    let reason = "field sub_type: nothing was found of `country`: no filter makes such attributes";
+    let reason = "field sub_type: nothing was found of `country`: did you mean country_code2?";
     assert_eq!(ask("country", "Japan", "benign", from).await, reason);
     shutdown.begin();
     reporter.await.unwrap().unwrap();

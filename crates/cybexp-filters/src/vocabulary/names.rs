@@ -94,12 +94,18 @@ pub fn nearest(sub_type: &str) -> String {
             return format!("that is a sub_type of {kind}, not of attributes");
         }
     }
-    let names = ATTRIBUTES.iter().copied().chain([IP]);
+    let names = || ATTRIBUTES.iter().copied().chain([IP]);
     let of_misp = || OF_MISP.keys().map(String::as_str);
     // what filters agree on is meant rather than what only MISP has
-    let meant = tahoe_core::nearest(sub_type, names);
-    match meant.or_else(|| tahoe_core::nearest(sub_type, of_misp())) {
-        Some(name) => format!("did you mean {name}?"),
-        None => "no filter makes such attributes".to_owned(),
-    }
+    let meant = tahoe_core::nearest(sub_type, names())
+        .or_else(|| names().find(|name| begins(name, sub_type)))
+        .or_else(|| tahoe_core::nearest(sub_type, of_misp()));
+    let meant = meant.map(|name| format!("did you mean {name}?"));
+    meant.unwrap_or_else(|| "no filter makes such attributes".to_owned())
+}
+
+/// Whether the name is the given one with another word behind it.
+fn begins(name: &str, given: &str) -> bool {
+    let rest = name.strip_prefix(&given.to_lowercase());
+    given.len() >= 3 && rest.is_some_and(|rest| rest.starts_with('_'))
 }

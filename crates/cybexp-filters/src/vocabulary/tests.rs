@@ -289,6 +289,8 @@ fn misspelt_names_are_told_the_nearest() {
             "that is a sub_type of objects, not of attributes",
         ),
         ("ssh", "that is a sub_type of events, not of attributes"),
+        ("Country", "did you mean country_code2?"),
+        ("cve", "did you mean cve_id?"),
         ("weltschmerz", "no filter makes such attributes"),
     ] {
         assert!(!is_known(wrong), "{wrong}");
