@@ -36,6 +36,34 @@ async fn questions_are_answered_as_tables_trees_and_json() {
         table.contains("evil.example") && table.contains(" 2 "),
         "{table}"
     );
+    for column in [
+        "first seen",
+        "last seen",
+        "2023-11-14 22:13:20",
+        "2023-11-14 22:13:21",
+    ] {
+        assert!(table.contains(column), "{column}: {table}");
+    }
+    // whatever way it is written
+    let table = query(&["count", "domain", "EVIL[.]example"]).good();
+    assert!(
+        table.contains(" 2 ") && table.contains("looked for as domain \"evil.example\""),
+        "{table}"
+    );
+    let table = query(&["count", "port", "22"]).good();
+    assert!(
+        table.contains(" 2 ") && table.contains("port 22 (int)"),
+        "{table}"
+    );
+    for (sub_type, value, told) in [
+        ("passwrod", "x", "did you mean password?"),
+        ("ipv4", "999.1.1.1", "`999.1.1.1` is not an IPv4 address"),
+    ] {
+        let refused = query(&["count", sub_type, value]).bad();
+        assert!(refused.contains(told), "{refused}");
+    }
+    let table = query(&["count", "sessionid", "a1"]).good();
+    assert!(table.contains(" 1 "), "{table}");
     let question = |data: serde_json::Value| json!({"type": "count", "data": data}).to_string();
     let lines = [
         question(json!({"sub_type": "domain", "data": "evil.example"})),
@@ -47,6 +75,28 @@ async fn questions_are_answered_as_tables_trees_and_json() {
     assert_eq!(answers[1]["status"], json!(201));
     let table = query(&["--file", &file]).good();
     assert!(table.contains("domain evil.example"), "{table}");
+    let list = up.file(
+        "list",
+        "# seen elsewhere\n198.51.100.7\nevil[.]example\n203.0.113.99\n",
+    );
+    let table = query(&["--file", &list]).good();
+    for row in [
+        "ip 198.51.100.7",
+        "domain evil[.]example",
+        "2023-11-14 22:13:21",
+    ] {
+        assert!(table.contains(row), "{row}: {table}");
+    }
+    let answers = json_of(&query(&["--file", &list, "--json"]).good());
+    let counts = answers
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["body"]["data"]);
+    assert_eq!(counts.collect::<Vec<_>>(), [1, 2, 0]);
+    assert_eq!(answers[2]["question"]["data"]["data"], "203.0.113.99");
+    let related = query(&["--file", &list, "--about", "related"]).good();
+    assert!(related.contains("2 url"), "{related}");
     let none = query(&[
         "count",
         "domain",
@@ -68,6 +118,10 @@ async fn questions_are_answered_as_tables_trees_and_json() {
     }
 
     let table = query(&["related", "domain", "evil.example"]).good();
+    assert!(
+        table.contains("2 events first seen 2023-11-14 22:13:20, last seen 2023-11-14 22:13:21"),
+        "{table}"
+    );
     assert!(
         table.contains("a\\u{1b}[2J.sh") && !table.contains('\u{1b}'),
         "{table}"
@@ -115,6 +169,10 @@ async fn questions_are_answered_as_tables_trees_and_json() {
     let ranked = query(&["threatrank", &hash("malicious")]).good();
     assert!(
         ranked.starts_with("-1.0 event ") && ranked.contains("0 paths"),
+        "{ranked}"
+    );
+    assert!(
+        ranked.contains("the event is malicious itself") && ranked.contains("scale: 0 where"),
         "{ranked}"
     );
     let ranked = query(&["threatrank", &hash("unknown")]).good();
