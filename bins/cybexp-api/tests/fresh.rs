@@ -10,27 +10,11 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{context, start};
-use cybexp_service::Shutdown;
+use common::{Reporter, start};
 use cybexp_store::GraphBatch;
 use cybexp_testkit::{Answer, Api, Site, eventually};
 use serde_json::{Value, json};
 use tahoe_core::{Attribute, Event, Membership, OrgId, SubType, Timestamp};
-use tokio::task::JoinHandle;
-
-struct Reporter(Shutdown, JoinHandle<anyhow::Result<()>>);
-
-impl Reporter {
-    fn start(site: &Site) -> Self {
-        let ctx = context(site, "report", false);
-        Self(ctx.shutdown.clone(), tokio::spawn(cybexp_report::run(ctx)))
-    }
-
-    async fn stop(self) {
-        self.0.begin();
-        self.1.await.unwrap().unwrap();
-    }
-}
 
 /// Sightings of one password, from number `from` on.
 async fn see(site: &Site, numbers: std::ops::Range<u32>) {

@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{context, start};
+use common::{Reporter, context, start};
 use cybexp_store::GraphBatch;
 use cybexp_testkit::Site;
 use serde_json::{Value, json};
@@ -46,9 +46,7 @@ async fn the_web_clients_counts_are_numbers() {
     let (site, api) = start("web_counts", json!({"api": {"wait_s": 60}})).await;
     let token = site.token(&site.user().await);
     see(&site).await;
-    let ctx = context(&site, "report", false);
-    let shutdown = ctx.shutdown.clone();
-    let reporter = tokio::spawn(cybexp_report::run(ctx));
+    let reporter = Reporter::start(&site);
     let ask = async |sub_type: &str, data: &str, category: &str, from: &str| {
         let payload = json!({"type": "count", "data": {
             "sub_type": sub_type, "data": data, "category": category, "context": "all",
@@ -66,8 +64,7 @@ async fn the_web_clients_counts_are_numbers() {
     assert_eq!(ask("ip", "203.0.113.7", "benign", "whenever").await, reason);
     let reason = "field sub_type: nothing was found of `country`: did you mean country_code2?";
     assert_eq!(ask("country", "Japan", "benign", from).await, reason);
-    shutdown.begin();
-    reporter.await.unwrap().unwrap();
+    reporter.stop().await;
 }
 
 /// It asks for ten pages of related values at once, from 0 on, and reads `data` as {sub_type: [[value, labels], …]}.
@@ -76,9 +73,7 @@ async fn the_web_clients_pages_are_values_with_labels() {
     let (site, api) = start("web_related", json!({"api": {"wait_s": 60}})).await;
     let token = site.token(&site.user().await);
     see(&site).await;
-    let ctx = context(&site, "report", false);
-    let shutdown = ctx.shutdown.clone();
-    let reporter = tokio::spawn(cybexp_report::run(ctx));
+    let reporter = Reporter::start(&site);
     let asking = (0..10).map(|page| {
         let payload = json!({"type": "related", "data": {
             "sub_type": "ip", "data": "203.0.113.7", "summary": true, "summary_graph": true, "page": page,
@@ -126,8 +121,7 @@ async fn the_web_clients_pages_are_values_with_labels() {
         values,
         (0..23).map(|n| format!("user{n:02}")).collect::<Vec<_>>()
     );
-    shutdown.begin();
-    reporter.await.unwrap().unwrap();
+    reporter.stop().await;
 }
 
 /// The Python API hands out whatever report a query leads to, whether it is ready or has failed.

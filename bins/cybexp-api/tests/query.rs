@@ -10,28 +10,11 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{context, is, start, status_of};
-use cybexp_service::Shutdown;
+use common::{Reporter, is, start, status_of};
 use cybexp_testkit::{Answer, Api, Site, eventually};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
-
-/// The report daemon, in this process.
-struct Reporter(Shutdown, JoinHandle<anyhow::Result<()>>);
-
-impl Reporter {
-    fn start(site: &Site) -> Self {
-        let ctx = context(site, "report", false);
-        Self(ctx.shutdown.clone(), tokio::spawn(cybexp_report::run(ctx)))
-    }
-
-    async fn stop(self) {
-        self.0.begin();
-        self.1.await.unwrap().unwrap();
-    }
-}
 
 async fn ask(api: &Api, token: &str, body: Value) -> Answer {
     api.post("/query", Some(token), &body).await

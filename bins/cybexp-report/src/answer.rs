@@ -47,7 +47,7 @@ fn report(query: &Query, page: Page, begun: f64) -> Answer {
     } = page;
     let at = Timestamp::new(remembered.unwrap_or(begun)).unwrap_or(query.timestamp);
     match Report::new(qtype, query.userid.clone(), at, data, current, next) {
-        Ok(report) => Answer::Ready(report.beside(beside)),
+        Ok(report) => Answer::Ready(Box::new(report.beside(beside))),
         Err(error) => Answer::Failed(format!("the report is {error}")),
     }
 }

@@ -303,9 +303,9 @@ fn query(qdata: &str) -> Query {
     }
 }
 
-fn report(answer: &str) -> Report {
+fn report(answer: &str) -> Box<Report> {
     let user = hash("user").to_string();
-    Report::new(
+    let report = Report::new(
         QueryType::Count,
         user,
         at(2.0),
@@ -313,7 +313,8 @@ fn report(answer: &str) -> Report {
         1,
         1,
     )
-    .unwrap()
+    .unwrap();
+    Box::new(report)
 }
 
 fn hash_of(query: &Query) -> Hash {

@@ -40,7 +40,7 @@ pub struct Claimed {
 #[derive(Debug)]
 pub enum Answer {
     /// The report.
-    Ready(Report),
+    Ready(Box<Report>),
     /// Why there is none.
     Failed(String),
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use cybexp_service::Config;
 use serde_json::{Map, Value, json};
@@ -263,6 +263,7 @@ impl Scope {
 impl Type {
     /// The hash of exactly this attribute.
     fn hash(self, sub_type: &str, text: &str) -> anyhow::Result<Hash> {
+        ensure!(sub_type != "ip", "with --type, SUB_TYPE is ipv4 or ipv6");
         let data = Scalar::try_from(&self.read(text)?)?;
         Ok(Attribute::checked(SubType::new(sub_type)?, data)?.hash())
     }

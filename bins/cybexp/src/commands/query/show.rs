@@ -32,7 +32,10 @@ pub(super) fn count(subject: &Subject, report: &Value) {
 
 pub(super) fn related(subject: &Subject, scope: &Scope, report: &Value) {
     let data = &report["data"];
-    events(report);
+    heading(report);
+    if !scope.documents {
+        events(report);
+    }
     if scope.graph {
         let tree = Tree::new(data);
         let values = tree.values();
@@ -58,22 +61,23 @@ pub(super) fn related(subject: &Subject, scope: &Scope, report: &Value) {
     }
 }
 
-/// How many events there are, since when, and those of this page.
+/// How many events there are, and since when.
+fn heading(report: &Value) {
+    let (first, last) = (when(&report["first_seen"]), when(&report["last_seen"]));
+    let seen = match first.is_empty() {
+        true => "not seen".to_owned(),
+        false => format!("first seen {first}, last seen {last}"),
+    };
+    match &report["total"] {
+        Value::Null => anstream::println!("{BOLD}events{BOLD:#} {DIM}{seen}{DIM:#}"),
+        total => anstream::println!("{BOLD}{total} events{BOLD:#} {DIM}{seen}{DIM:#}"),
+    }
+}
+
+/// The events of the page, newest first.
 fn events(report: &Value) {
     let listed = report["events"].as_array();
     let listed = listed.map(Vec::as_slice).unwrap_or_default();
-    let first = match report["first_seen"].is_null() {
-        true => "not seen".to_owned(),
-        false => format!(
-            "first seen {}, last seen {}",
-            when(&report["first_seen"]),
-            when(&report["last_seen"])
-        ),
-    };
-    match &report["total"] {
-        Value::Null => anstream::println!("{BOLD}events{BOLD:#} {DIM}{first}{DIM:#}"),
-        total => anstream::println!("{BOLD}{total} events{BOLD:#} {DIM}{first}{DIM:#}"),
-    }
     if listed.is_empty() {
         return;
     }
@@ -101,7 +105,7 @@ fn taken_as(subject: &Subject, report: &Value) {
     }
     let told = about.iter().map(|one| {
         let data = match &one["data"] {
-            Value::String(text) => term::short(&format!("{text:?}")),
+            Value::String(text) => format!("\"{}\"", term::short(text)),
             other => format!("{} ({})", term::value(other), kind(other)),
         };
         format!("{} {data}", term::value(&one["sub_type"]))

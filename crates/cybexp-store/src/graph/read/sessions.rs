@@ -78,6 +78,8 @@ impl Archive {
         }
         places.sort_by(Place::newer);
         places.dedup_by(|a, b| a._hash == b._hash);
+        // that others have sessions which are known by it is not told
+        cut &= !places.is_empty();
         Ok(Some(SessionEvents { places, cut }))
     }
 
