@@ -11,10 +11,11 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Reporter, start};
-use cybexp_store::GraphBatch;
+use cybexp_store::{Access, Answer as StoredAnswer, GraphBatch, MADE_OF};
 use cybexp_testkit::{Answer, Api, Site, eventually};
 use serde_json::{Value, json};
-use tahoe_core::{Attribute, Event, Membership, OrgId, SubType, Timestamp};
+use tahoe_core::question::QueryType;
+use tahoe_core::{Attribute, Event, Membership, OrgId, Report, SubType, Timestamp};
 
 /// Sightings of one password, from number `from` on.
 async fn see(site: &Site, numbers: std::ops::Range<u32>) {
@@ -175,4 +176,69 @@ async fn those_who_ask_the_same_at_once_are_all_answered() {
     );
     assert!(since.elapsed() < Duration::from_secs(30));
     reporter.stop().await;
+}
+
+/// An answer that took longer than anybody waits is there for who comes back for it, if they may see it still.
+#[tokio::test]
+async fn a_slow_answer_is_kept_for_who_was_told_to_come_back() {
+    let (site, api) = start("slow", json!({"api": {"wait_s": 1}})).await;
+    let user = site.user().await;
+    let token = site.token(&user);
+    let question = question("count", json!({}));
+    assert_eq!(ask(&api, &token, &question).await.status, 202);
+    let claim = site
+        .queries
+        .claim(Duration::from_secs(60))
+        .await
+        .unwrap()
+        .unwrap();
+    let Access::Orgs(visible) = site
+        .identity
+        .access(&user.hash().to_string())
+        .await
+        .unwrap()
+    else {
+        panic!("the user is there");
+    };
+    let at = Timestamp::new(1_700_000_000.0).unwrap();
+    let report = Report::new(
+        QueryType::Count,
+        user.hash().to_string(),
+        at,
+        json!(7),
+        1,
+        1,
+    )
+    .unwrap();
+    let made_of = json!({MADE_OF: visible.fingerprint()});
+    let report = report.beside(made_of.as_object().unwrap().clone());
+    let answer = StoredAnswer::Ready(Box::new(report));
+    assert!(site.queries.finish(&claim, &answer).await.unwrap());
+
+    for asked in [question.clone(), json!([question])] {
+        let kept = ask(&api, &token, &asked).await.json();
+        let kept = kept.get(0).map_or(&kept, |one| &one["body"]);
+        assert_eq!(
+            (&kept["data"], &kept["timestamp"]),
+            (&json!(7), &json!(1_700_000_000.0))
+        );
+        assert!(!kept.to_string().contains(MADE_OF));
+    }
+    let out = |org: &tahoe_core::Org| org.remove(&[Membership::Acl].into(), &[user.hash()]);
+    let changed = site
+        .identity
+        .change_org(site.orgid, out)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(changed.is_ok(), "{changed:?}");
+    assert_eq!(
+        ask(&api, &token, &json!([question])).await.json()[0]["status"],
+        202
+    );
+    assert_eq!(
+        ask(&api, &token, &question).await.status,
+        202,
+        "nobody answers anew"
+    );
 }

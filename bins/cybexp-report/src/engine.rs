@@ -70,13 +70,17 @@ impl Engine {
                 return Ok(Err("field userid: there is no such user".to_owned()));
             }
         };
-        match early {
-            Some(answer) if assumed.as_ref() == Some(&visible) => answer,
+        let answer = match early {
+            Some(answer) if assumed.as_ref() == Some(&visible) => answer?,
             _ => {
                 self.known().put(userid.to_owned(), visible.clone());
-                self.answer(question, &visible, now, redo).await
+                self.answer(question, &visible, now, redo).await?
             }
-        }
+        };
+        Ok(answer.map(|page| Page {
+            orgs: Some(visible.fingerprint()),
+            ..page
+        }))
     }
 
     /// The answer for someone who may see this.

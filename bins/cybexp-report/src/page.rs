@@ -2,8 +2,8 @@
 
 use cybexp_store::{CompositeRow, Seen};
 use serde_json::{Map, Value, json};
-use tahoe_core::Attribute;
 use tahoe_core::question::QueryType;
+use tahoe_core::{Attribute, Hash};
 
 /// Values longer than this are not repeated in an answer.
 const REPEATED_BYTES: usize = 1024;
@@ -23,6 +23,8 @@ pub struct Page {
     pub beside: Map<String, Value>,
     /// When it was made, in Unix seconds, where that was before it was asked for.
     pub begun: Option<f64>,
+    /// The fingerprint of the organisations that it was made of.
+    pub orgs: Option<Hash>,
 }
 
 impl Page {
@@ -35,6 +37,7 @@ impl Page {
             next: 1,
             beside: Map::new(),
             begun: None,
+            orgs: None,
         }
     }
 

@@ -47,5 +47,5 @@ pub use mongo::server::Server;
 pub use mongo::watch::Watch;
 pub use quarantine::Refused;
 pub use queries::queue::{Answer, Claimed, Queries};
-pub use queries::stored::{LastAnswer, StoredQuery};
+pub use queries::stored::{LastAnswer, MADE_OF, StoredQuery};
 pub use raws::queue::{PendingRaw, RawOutcome, RawQueue};

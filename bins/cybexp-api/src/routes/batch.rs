@@ -1,6 +1,6 @@
 //! Many questions in one request: stored together, waited for together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -115,12 +115,19 @@ async fn put(
     redone: &[Hash],
 ) -> Result<(), ApiError> {
     let known = app.queries.stored(&waiting(asked)).await?;
+    let mut kept = HashSet::new();
+    for (hash, known) in &known {
+        if !redone.contains(hash) && query::is_kept(app, known).await? {
+            kept.insert(*hash);
+        }
+    }
     let hashes = asked.iter().filter_map(Asked::hash);
     let mut new: Vec<(Hash, Query)> = hashes.zip(queries).collect();
     new.sort_by_key(|(hash, _)| *hash);
     new.dedup_by_key(|(hash, _)| *hash);
     new.retain(|(hash, _)| {
-        redone.contains(hash) || !known.get(hash).is_some_and(query::is_under_way)
+        let under_way = known.get(hash).is_some_and(query::is_under_way);
+        redone.contains(hash) || !(under_way || kept.contains(hash))
     });
     for one in asked {
         if let Asked::Waits { hash, before } = one {

@@ -1,6 +1,6 @@
 //! The queue of questions and their answers.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
@@ -179,7 +179,12 @@ impl Queries {
             SHARED.iter().for_each(|field| drop(fields.remove(field)));
             own = doc! {"$literal": fields}.into();
             let failed = status == Status::Failed;
-            last = doc! {"token": claim.token, "report": hash.to_string(), "failed": failed}.into();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            last = doc! {
+                "token": claim.token, "report": hash.to_string(), "failed": failed,
+                "finished": now.unwrap_or_default().as_secs_f64(),
+            }
+            .into();
             self.put_report(hash, document).await
         };
         let change = async {

@@ -33,7 +33,13 @@ pub struct LastAnswer {
     /// Whether that tells why there is no answer.
     #[serde(default)]
     pub failed: bool,
+    /// When it was there, in Unix seconds.
+    #[serde(default)]
+    pub finished: f64,
 }
+
+/// Field of a slow answer: the fingerprint of the organisations that it was made of. Nobody gets to see it.
+pub const MADE_OF: &str = "_orgs";
 
 impl Queries {
     /// A query's document as it stands, and the reason where it failed.
@@ -86,12 +92,18 @@ impl Queries {
         if let (Some(Value::Object(report)), Some(own)) = (&mut report, own) {
             report.retain(|field, _| SHARED.contains(&field.as_str()));
             report.extend(own);
+            report.remove(MADE_OF);
         }
         Ok(report)
     }
 }
 
 impl StoredQuery {
+    /// The fingerprint of the organisations that the last answer was made of, where that took its time.
+    pub fn made_of(&self) -> Option<Hash> {
+        self.own.as_ref()?.get(MADE_OF)?.as_str()?.parse().ok()
+    }
+
     fn of(value: &Value) -> Option<Self> {
         Some(Self {
             query: Query::from_document(value).ok()?,
