@@ -6,9 +6,10 @@ use cybexp_service::ConfigError;
 use cybexp_service::config::Config;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-/// What answers browsers, where any origin is allowed.
+/// The layer that answers browsers, where any origin is allowed. It allows no cookies: who asks has a token.
 ///
-/// No cookies are allowed along: who asks has a token.
+/// # Errors
+/// If an origin is not one.
 pub(crate) fn layer(config: &Config) -> Result<Option<CorsLayer>, ConfigError> {
     let origins = &config.api.cors_origins;
     if origins.is_empty() {

@@ -67,10 +67,7 @@ impl Engine {
         if !there.is_empty() {
             let mut forms = std::mem::take(&mut subject.about);
             forms.retain(|form| there.contains(&form.hash()));
-            match forms.is_empty() {
-                true => subject.of.subjects = there,
-                false => subject.among(forms),
-            }
+            subject.among(forms);
         }
         Ok(())
     }
