@@ -30,7 +30,7 @@ async fn see(site: &Site, numbers: std::ops::Range<u32>) {
         ];
         batch.add_event(Event::new(sub_type("ssh"), orgid, at, children).unwrap());
     }
-    site.archive.write_graph(&batch).await.unwrap();
+    site.graph.write(&batch).await.unwrap();
 }
 
 fn question(qtype: &str, more: Value) -> Value {

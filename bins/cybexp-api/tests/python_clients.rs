@@ -36,7 +36,7 @@ async fn see(site: &Site) {
         };
         batch.add_event(event.unwrap().with_category(category));
     }
-    site.archive.write_graph(&batch).await.unwrap();
+    site.graph.write(&batch).await.unwrap();
 }
 
 /// CYBEX-P's web client asks for counts until there is `data` in the answer, whatever its status, and takes that for the

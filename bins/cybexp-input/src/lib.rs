@@ -17,6 +17,8 @@ pub mod select;
 pub mod sink;
 pub mod spool;
 pub mod status;
+pub mod typetag;
+mod wire;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -4,12 +4,12 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cybexp_store::{Access, Archive, Identity, InstanceRow, NodeKind, StoreError, Visible};
+use cybexp_store::{Access, GraphReader, Identity, InstanceRow, StoreError, Visible};
 use lru::LruCache;
 use tahoe_core::Hash;
 use tahoe_core::question::Question;
+use threatrank::{Limits, NodeKind};
 
-use crate::neighbourhood::Limits;
 use crate::page::Page;
 use crate::ranks::Ranks;
 use crate::remembered::Remembered;
@@ -17,7 +17,7 @@ use crate::remembered::Remembered;
 /// What answers are made of.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    pub(crate) archive: Archive,
+    pub(crate) archive: GraphReader,
     pub(crate) kinds: Remembered<NodeKind>,
     nodes: Remembered<InstanceRow>,
     identity: Identity,
@@ -33,7 +33,7 @@ const KNOWN: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
 impl Engine {
     /// Answers from this archive what these users may see; a threatrank within `budget`.
-    pub fn new(archive: Archive, identity: Identity, budget: Duration) -> Self {
+    pub fn new(archive: GraphReader, identity: Identity, budget: Duration) -> Self {
         Self {
             archive,
             kinds: Remembered::new(),

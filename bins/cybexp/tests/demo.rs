@@ -186,7 +186,7 @@ fn it_shows_the_suite_at_work_and_leaves_nothing_behind() {
         "│ raw       ┆ cowrie ",
         "│ session   ┆ cowrie_session ",
         "│ event     ┆ sighting ",
-        "│ cowrie  ┆ cowrie@1 ┆ session is missing ",
+        "│ cowrie  ┆ cowrie@2 ┆ session is missing ",
         "POST /query {",
         "11 events hold http://login.bank-verify.example/kit/update.sh",
         "login.bank-verify.example (",

@@ -1,5 +1,7 @@
 //! Times as sensors write them.
 
+use std::borrow::Cow;
+
 use chrono_tz::Tz;
 use tahoe_core::time::{parse_iso8601, parse_tzname};
 use tahoe_core::{Timestamp, Value};
@@ -9,13 +11,16 @@ use crate::excerpt;
 /// Years 1 to 9999: what the date library of every reader can show.
 const RANGE_S: std::ops::Range<f64> = -62_135_596_800.0..253_402_300_800.0;
 
-/// Unix seconds from ISO 8601 text, or from epoch seconds as a number or as text.
+/// Unix seconds from ISO 8601 text, or from the epoch's seconds, milli-, micro- or nanoseconds as a number or as text.
 ///
-/// A time without an offset is in `timezone` (an IANA name). The error says what is wrong, to stand after
+/// The text's date may be written with slashes or without leading zeros. A time without an offset is in `timezone` (an IANA name). The error says what is wrong, to stand after
 /// the field's name.
 pub(crate) fn parse(value: &Value, timezone: &str) -> Result<Timestamp, String> {
     let (seconds, shown) = match value {
-        Value::Number(number) => (number.as_f64(), excerpt(&number.to_string())),
+        Value::Number(number) => (
+            number.as_f64().map(in_seconds),
+            excerpt(&number.to_string()),
+        ),
         Value::String(text) => (from_text(text.trim(), timezone)?, excerpt(text)),
         _ => return Err("is neither text nor a number".to_owned()),
     };
@@ -32,20 +37,61 @@ fn from_text(text: &str, timezone: &str) -> Result<Option<f64>, String> {
     if let Some(seconds) = epoch_seconds(text) {
         return Ok(Some(seconds));
     }
-    let in_utc = parse_iso8601(text, Tz::UTC);
-    if in_utc.is_none() || has_offset(text) {
+    let (in_utc, text) = match parse_iso8601(text, Tz::UTC) {
+        None => {
+            let padded = padded(text);
+            (parse_iso8601(&padded, Tz::UTC), Cow::Owned(padded))
+        }
+        in_utc => (in_utc, Cow::Borrowed(text)),
+    };
+    if in_utc.is_none() || has_offset(&text) {
         return Ok(in_utc);
     }
     let zone = parse_tzname(timezone).map_err(|_| {
         let timezone = excerpt(timezone);
         format!("has no offset, and the timezone {timezone} is unknown")
     })?;
-    Ok(parse_iso8601(text, zone))
+    Ok(parse_iso8601(&text, zone))
 }
 
 fn epoch_seconds(text: &str) -> Option<f64> {
     let plain = |b: u8| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+');
-    text.parse().ok().filter(|_| text.bytes().all(plain))
+    let number: f64 = text.parse().ok().filter(|_| text.bytes().all(plain))?;
+    Some(in_seconds(number))
+}
+
+/// A number since the epoch in the unit of which it must be: as seconds these would be in the year 5138 and later, as
+/// milliseconds from 1973 on.
+fn in_seconds(number: f64) -> f64 {
+    match number {
+        1e11..1e14 => number / 1e3,
+        1e14..1e17 => number / 1e6,
+        1e17..1e20 => (number / 1e3).round() / 1e6,
+        _ => number,
+    }
+}
+
+/// `2016/2/3 4:05:06 UTC` as `2016-02-03 04:05:06Z`. Longer texts than any time come back cut, and are no time either.
+fn padded(text: &str) -> String {
+    const LONGEST: usize = 64;
+    let text = &text[..text.floor_char_boundary(LONGEST)];
+    let (text, zone) = match text.strip_suffix(" UTC").or(text.strip_suffix(" GMT")) {
+        Some(text) => (text, "Z"),
+        None => (text, ""),
+    };
+    let mut padded = String::with_capacity(LONGEST);
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let is_first = c.is_ascii_digit() && !before.is_ascii_digit();
+        let is_alone = is_first && !chars.peek().is_some_and(char::is_ascii_digit);
+        if is_alone && !matches!(before, '.' | ',') {
+            padded.push('0');
+        }
+        padded.push(if c == '/' { '-' } else { c });
+        before = c;
+    }
+    padded + zone
 }
 
 /// Of a text that [`parse_iso8601`] reads: signs after the date are an offset's.
@@ -106,6 +152,13 @@ mod tests {
             ),
             ("1588032005.25", "UTC", 1_588_032_005.25),
             ("-1", "UTC", -1.0),
+            ("1588032005250", "UTC", 1_588_032_005.25),
+            ("1588032005250000", "UTC", 1_588_032_005.25),
+            ("1588032005250000000", "UTC", 1_588_032_005.25),
+            ("2016-2-3T04:05:06.000001Z", "UTC", 1_454_472_306.000_001),
+            ("2016/2/3 4:5:6.5", "Asia/Tokyo", 1_454_439_906.5),
+            ("2016-02-03 04:05:06 UTC", "Asia/Tokyo", 1_454_472_306.0),
+            ("2016-2-3T4:05:06+0100", "Asia/Tokyo", 1_454_468_706.0),
         ] {
             assert_eq!(seconds(text, zone), Some(expected), "{text}");
         }
@@ -116,7 +169,9 @@ mod tests {
             "inf",
             "1e9",
             "2020-13-01T00:00:00Z",
-            "99999999999999",
+            "999999999999999999999",
+            "2016-2-3",
+            "16-2-3T04:05:06Z",
         ] {
             assert_eq!(seconds(text, "UTC"), None, "{text}");
         }

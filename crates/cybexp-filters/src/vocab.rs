@@ -12,21 +12,29 @@ macro_rules! sub_types {
 // Events and sessions.
 sub_types! {
     EVENTS:
+    CONNECTION = "connection";
     COWRIE_SESSION = "cowrie_session";
     EMAIL = "email";
     FILE_DOWNLOAD = "file_download";
     FILE_UPLOAD = "file_upload";
+    GREYNOISE = "greynoise";
     MISP = "misp";
     NETWORK_TRAFFIC = "network_traffic";
     PHISHTANK_URL = "phishtank_url";
+    REVERSE_DNS = "reverse_dns";
+    SESSION_PARAMS = "session_params";
+    SHELL_INPUT = "shell_input";
     SIGHTING = "sighting";
     SSH = "ssh";
     TELNET = "telnet";
+    URLHAUS = "urlhaus";
+    VIRUSTOTAL = "virustotal";
 }
 
 // Objects.
 sub_types! {
     OBJECTS:
+    ATTACHED_MAIL = "attached_mail";
     ATTACHMENT = "attachment";
     ATTACKER = "attacker";
     CREDENTIAL = "credential";
@@ -39,6 +47,8 @@ sub_types! {
     ORGC = "orgc";
     REGISTRY_KEY = "registry_key";
     REPLY_TO = "reply_to";
+    RETURN_PATH = "return_path";
+    SENDER = "sender";
     SRC = "src";
     SSH_CLIENT_SIZE = "ssh_client_size";
     SSH_KEY_EXCHANGE = "ssh_key_exchange";
@@ -51,14 +61,19 @@ sub_types! {
 sub_types! {
     ATTRIBUTES:
     ANALYSIS = "analysis";
+    ARCH = "arch";
     ASN = "asn";
+    ASN_NAME = "asn_name";
     BODY = "body";
     CIDR = "cidr";
+    CLASSIFICATION = "classification";
+    COMMENT = "comment";
     COMP_ALGO = "comp_algo";
     COUNTRY_CODE2 = "country_code2";
     CVE_ID = "cve_id";
     DATA = "data";
     DATE = "date";
+    DETECTION_RATIO = "detection_ratio";
     DOMAIN = "domain";
     EMAIL_ADDR = "email_addr";
     ENCR_ALGO = "encr_algo";
@@ -72,9 +87,12 @@ sub_types! {
     IPV4 = "ipv4";
     IPV6 = "ipv6";
     JA3 = "ja3";
+    JA4 = "ja4";
+    JA4H = "ja4h";
     JARM = "jarm";
     KEX_ALGO = "kex_algo";
     MAC_ALGO = "mac_algo";
+    MD5 = "md5";
     METHOD = "method";
     MIME_TYPE = "mime_type";
     NAME = "name";
@@ -88,7 +106,9 @@ sub_types! {
     RIR = "rir";
     SENSOR = "sensor";
     SESSIONID = "sessionid";
+    SHA1 = "sha1";
     SHA256 = "sha256";
+    SHA512 = "sha512";
     SHELL_COMMAND = "shell_command";
     SSH_CLIENT_ENV = "ssh_client_env";
     SSH_FINGERPRINT = "ssh_fingerprint";

@@ -1,7 +1,8 @@
 //! The only crate that names `mongodb`: what the daemons need of the database, in their own words.
 //!
 //! - [`Cache`]: sealed submissions, written by the API, taken by the archive daemon.
-//! - [`Archive`]: raws and the TAHOE graph, written by archive and analytics, read by reports.
+//! - [`Archive`]: raws and the TAHOE graph. [`Raws`] are written by the archive daemon and taken by analytics,
+//!   [`GraphWriter`] is what analytics writes with, and [`GraphReader`] what reports read with.
 //! - [`Queries`]: the queue of questions and their answers.
 //! - [`Identity`]: users, organisations and revoked tokens.
 //!
@@ -13,39 +14,55 @@ mod cache;
 mod error;
 mod graph;
 mod identity;
+#[cfg(feature = "inspect")]
 mod inspect;
 mod mongo;
 mod quarantine;
 mod queries;
 mod raws;
+mod visible;
 
 #[cfg(test)]
 mod tests;
 
-pub use archive::missing::{Archive, GraphBatch, Rejected, Written};
+pub use archive::missing::{Rejected, Written};
+pub use archive::open::Archive;
+pub use cache::entry::{Entry, EntryId, NewEntry, Submission};
 pub use cache::fate::Fate;
-pub use cache::queue::{Cache, Entry, EntryId, EntryQueue, Opened, SealedEntry, Submission};
+pub use cache::open::Cache;
+pub use cache::queue::{EntryQueue, Opened, SealedEntry};
 pub use cache::submitter::{Incoming, Submitter};
-pub use cache::upload::{Head, NewEntry, Upload};
+pub use cache::upload::{Head, Upload};
 pub use error::StoreError;
-pub use graph::read::lookup::{CompositeRow, InstanceRow, Sessions, Visible};
-pub use graph::read::neighbours::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind};
+pub use graph::read::lookup::{CompositeRow, InstanceRow, Sessions};
 pub use graph::read::pages::EventPage;
+pub use graph::read::reader::GraphReader;
 pub use graph::read::seen::Seen;
 pub use graph::read::sessions::SessionEvents;
 pub use graph::read::version::Version;
+pub use graph::write::batch::GraphBatch;
+pub use graph::write::writer::GraphWriter;
+pub use identity::issued::IssuedToken;
 pub use identity::users::{Access, Identity};
-pub use inspect::bare::BareDocuments;
-pub use inspect::bench::Reads;
-pub use inspect::census::CensusRow;
-pub use inspect::checkup::{Purpose, ServerInfo};
-pub use inspect::loose_ends::LooseEnds;
-pub use inspect::tally::Tally;
+#[cfg(feature = "inspect")]
+pub use inspect::{
+    bare::BareDocuments,
+    bench::Reads,
+    census::CensusRow,
+    checkup::{Purpose, ServerInfo},
+    holdings::Holdings,
+    loose_ends::LooseEnds,
+    tally::Tally,
+    unread::Unread,
+};
 pub use mongo::collection::check_fits;
 pub use mongo::lease::Taken;
 pub use mongo::server::Server;
+pub use mongo::spent::{Operations, Spent, describe_metrics, measured};
 pub use mongo::watch::Watch;
-pub use quarantine::Refused;
+pub use quarantine::list::Refused;
+pub use quarantine::selection::Selection;
 pub use queries::queue::{Answer, Claimed, Queries};
 pub use queries::stored::{LastAnswer, MADE_OF, StoredQuery};
-pub use raws::queue::{PendingRaw, RawOutcome, RawQueue};
+pub use raws::queue::{PendingRaw, RawOutcome, RawQueue, Raws};
+pub use visible::Visible;

@@ -25,6 +25,7 @@ mod report;
 mod scalar;
 mod session;
 mod sub_type;
+pub mod submission;
 pub mod time;
 
 pub use canonical::{TooLarge, canonical};

@@ -45,12 +45,12 @@ impl Raw {
         &self.sub_type
     }
 
-    /// What was submitted.
+    /// The submitted data.
     pub fn data(&self) -> &Value {
         &self.data
     }
 
-    /// Who submitted it.
+    /// The organisation that submitted the data.
     pub fn orgid(&self) -> &OrgId {
         &self.orgid
     }

@@ -24,7 +24,7 @@ pub enum DocumentError {
     Type {
         /// The field.
         field: &'static str,
-        /// What it should hold.
+        /// The kind of value that the field should hold.
         expected: &'static str,
     },
     /// No kind of instance.

@@ -7,6 +7,8 @@ pub(super) struct Draft {
     pub(super) children: Vec<Node>,
     /// Seen in malicious context.
     pub(super) malicious: Vec<Hash>,
+    /// How many indicators there were beyond the limit.
+    pub(super) left_out: u64,
 }
 
 impl Draft {
@@ -15,6 +17,7 @@ impl Draft {
             sub_type,
             children: Vec::new(),
             malicious: Vec::new(),
+            left_out: 0,
         }
     }
 
@@ -34,6 +37,12 @@ impl Draft {
             self.malicious.push(node.hash());
             self.children.push(node);
         }
+        self
+    }
+
+    /// Without so many indicators.
+    pub(super) fn leaving_out(mut self, indicators: u64) -> Self {
+        self.left_out += indicators;
         self
     }
 

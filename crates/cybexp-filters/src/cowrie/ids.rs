@@ -1,4 +1,42 @@
-//! Event IDs of Cowrie that touch their session only.
+//! Event IDs of Cowrie: those of 2015, and those that touch their session only.
+
+/// The IDs of Kippo and of the first Cowrie, `KIPP0001` and `COW0001` on, in their order.
+const NUMBERED: [&str; 16] = [
+    "session.connect",
+    "login.success",
+    "login.failed",
+    "log.open",
+    "command.success",
+    "command.failed",
+    "session.file_download",
+    "session.input",
+    "client.version",
+    "client.size",
+    "session.closed",
+    "log.closed",
+    "client.var",
+    "direct-tcpip.request",
+    "direct-tcpip.data",
+    "client.fingerprint",
+];
+
+/// The ID without its prefix, whatever year it is from.
+pub(super) fn current(eventid: &str) -> &str {
+    let eventid = eventid.trim();
+    let number = ["KIPP", "COW"]
+        .into_iter()
+        .find_map(|prefix| eventid.strip_prefix(prefix))
+        .map(|number| number.trim_start_matches('_'))
+        .filter(|number| number.len() == 4)
+        .and_then(|number| number.parse::<usize>().ok());
+    match number {
+        Some(number) => number
+            .checked_sub(1)
+            .and_then(|index| NUMBERED.get(index))
+            .unwrap_or(&eventid),
+        None => eventid.strip_prefix("cowrie.").unwrap_or(eventid),
+    }
+}
 
 /// From Cowrie's `core/eventids.py`, without the `cowrie.` prefix.
 const TOUCH_SESSION: &[&str] = &[
@@ -7,13 +45,8 @@ const TOUCH_SESSION: &[&str] = &[
     "abuseipdb.reportfail",
     "abuseipdb.started",
     "abuseipdb.wakeup",
-    "client.malformed_packet",
-    "command.chpasswd",
-    "direct-tcpip.ja4",
-    "direct-tcpip.ja4h",
     "direct-tcpip.redirect",
     "direct-tcpip.tunnel",
-    "greynoise.result",
     "log.closed",
     "log.open",
     "proxy.backend_connect_error",
@@ -21,18 +54,8 @@ const TOUCH_SESSION: &[&str] = &[
     "proxy.backend_disconnected",
     "proxy.client_disconnect",
     "proxy.ssh",
-    "reversedns.connect",
-    "reversedns.forward",
-    "session.input",
-    "session.params",
     "telnet.error",
-    "telnet.exploit_attempt",
-    "telnet.exploit_success",
     "telnet.option",
-    "tunnelproxy-tcpip.data",
-    "urlhaus.submitted",
-    "virustotal.scanfile",
-    "virustotal.scanurl",
 ];
 
 /// The ID as a metric's label: any that Cowrie is not known to have is `other`, for a label set must not

@@ -1,25 +1,42 @@
 //! Cowrie, an SSH and Telnet honeypot: <https://github.com/cowrie/cowrie>.
 //!
 //! Whoever talks to a honeypot is an attacker, so every event is malicious and carries the attacker's
-//! address. Cowrie has renamed fields over the years: [`record`] reads every generation, [`events`] is the
-//! table of what they make, [`ids`] lists the event IDs that make nothing.
+//! address. [`envelope`] finds the records in what a log pipeline made of them. Cowrie has renamed fields over the
+//! years: [`record`] reads every generation, [`events`] is the table of what they make, [`ids`] lists the event IDs
+//! that make nothing.
 
 mod draft;
+mod envelope;
 mod events;
+mod file;
+mod http;
 mod ids;
 mod kex;
+mod login;
+mod lookup;
 mod record;
+mod repr;
+mod text;
+mod tls;
+mod tunnel;
 
-use tahoe_core::{Attribute, Category, Event, Session, Timestamp};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use tahoe_core::{Attribute, Category, Event, Hash, Session, Timestamp};
 
 use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use draft::Draft;
 use record::Record;
 
-/// Reads one record of `cowrie.json`, bare or in a Filebeat envelope.
+/// Children of all events of one submission, beyond which its other records are left out: all of them are in memory
+/// until they are written.
+const CHILDREN: usize = 300_000;
+
+/// Reads records of `cowrie.json`: one or many, bare or in the envelope of a log pipeline.
 ///
 /// What a record lacks is left out of its event; only a record without eventid, session or a usable
-/// timestamp is refused. A direct-tcpip.request from before Cowrie 3.0.6 has the originator that the client
+/// timestamp is refused. Of many, such a record is left out. A direct-tcpip.request from before Cowrie 3.0.6 has the originator that the client
 /// claims in `src_port`, and Cowrie itself puts the true peer back into `src_ip`: so `src_ip` is the attacker
 /// in every generation, and such a `src_port` is not looked at.
 pub(crate) struct Cowrie;
@@ -30,7 +47,7 @@ impl Filter for Cowrie {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn typetags(&self) -> &'static [&'static str] {
@@ -38,37 +55,71 @@ impl Filter for Cowrie {
     }
 
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
-        let record = Record::of(raw.data)?;
-        let eventid = record.text("eventid").ok_or_else(|| missing("eventid"))?;
-        let eventid = eventid.strip_prefix("cowrie.").unwrap_or(&eventid);
-        let sessionid = record.text("session").ok_or_else(|| missing("session"))?;
-        let at = record.timestamp(raw.timezone)?;
-
-        let drafts = events::drafts(eventid, &record, at);
-        let unknown = match (&drafts, eventid) {
-            (None, id) if !matches!(id, "session.connect" | "session.closed") => {
-                Some(ids::label(id))
+        let (records, beyond) = envelope::records(raw.data)?;
+        let mut made = Yield::default();
+        made.leave_out_many(envelope::LEFT_OUT, beyond);
+        let mut sessions = BTreeMap::new();
+        let mut children = 0;
+        let mut refused = None;
+        for enclosed in &records {
+            if children > CHILDREN {
+                made.leave_out("record beyond what a submission may make");
+                continue;
             }
-            _ => None,
-        };
-        let events: Vec<Event> = drafts
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|draft| event(draft, &record, raw, at).transpose())
-            .collect::<Result<_, _>>()?;
-        let session = session(sessionid, &record)?.with_events(events.iter().map(Event::hash));
-        let session = match eventid {
-            "session.connect" => session.with_start_time(at),
-            "session.closed" => closed(session, &record, at),
-            _ => session,
-        };
-        Ok(Yield {
-            events,
-            sessions: vec![session],
-            unknown,
-            ..Yield::default()
-        })
+            match add(&Record::new(enclosed), raw, &mut made, &mut sessions) {
+                Ok(count) => children += count,
+                Err(refusal) => {
+                    made.leave_out("record without eventid, session or timestamp");
+                    refused.get_or_insert(refusal);
+                }
+            }
+        }
+        made.sessions = sessions.into_values().collect();
+        match refused {
+            Some(refusal) if made.sessions.is_empty() => Err(refusal),
+            _ => Ok(made),
+        }
     }
+}
+
+/// Adds what a record makes, and gives how many children its events have.
+fn add(
+    record: &Record<'_>,
+    raw: &RawInput<'_>,
+    made: &mut Yield,
+    sessions: &mut BTreeMap<Hash, Session>,
+) -> Result<usize, Refusal> {
+    let eventid = record.text("eventid").ok_or_else(|| missing("eventid"))?;
+    let eventid = ids::current(&eventid);
+    let sessionid = record.text("session").ok_or_else(|| missing("session"))?;
+    let at = record.timestamp(raw.timezone)?;
+
+    let drafts = events::drafts(eventid, record, at);
+    if drafts.is_none() && eventid != "session.closed" {
+        made.unknown = Some(ids::label(eventid));
+    }
+    let drafts = drafts.unwrap_or_default();
+    let children = drafts.iter().map(|draft| draft.children.len()).sum();
+    let left_out = drafts.iter().map(|draft| draft.left_out).sum();
+    made.leave_out_many(text::BEYOND, left_out);
+    let events: Vec<Event> = drafts
+        .into_iter()
+        .filter_map(|draft| event(draft, record, raw, at).transpose())
+        .collect::<Result<_, _>>()?;
+    let session = session(sessionid, record)?.with_events(events.iter().map(Event::hash));
+    let session = match eventid {
+        "session.connect" => session.with_start_time(at),
+        "session.closed" => closed(session, record, at),
+        _ => session,
+    };
+    match sessions.entry(session.hash()) {
+        Entry::Occupied(mut known) => known.get_mut().merge(&session),
+        Entry::Vacant(new) => {
+            new.insert(session);
+        }
+    }
+    made.events.extend(events);
+    Ok(children)
 }
 
 fn missing(field: &str) -> Refusal {
@@ -86,6 +137,7 @@ fn event(
         sub_type,
         mut children,
         mut malicious,
+        left_out: _,
     } = draft;
     if let Some(ip) = record.ip("src_ip") {
         malicious.push(ip.hash());

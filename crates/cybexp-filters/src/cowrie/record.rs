@@ -4,10 +4,10 @@
 //! text is expected, a number or a boolean gives its JSON text, for log pipelines like to turn the password
 //! `123456` into a number.
 
-use std::borrow::Cow;
+use tahoe_core::{Attribute, SubType, Timestamp, Value};
 
-use tahoe_core::{Attribute, SubType, Timestamp, Value, json};
-
+use super::envelope::Enclosed;
+use super::repr;
 use crate::{Refusal, time, url};
 
 /// Longer text is left out: its escaped form, doubled at each level of an event, would not fit in a document.
@@ -16,49 +16,43 @@ const TEXT_BYTES: usize = 512 * 1024;
 /// Of one list. Real clients offer some dozens of algorithms; each becomes an instance.
 const LIST_ITEMS: usize = 256;
 
-/// Envelopes within envelopes: the archive's `data` around Filebeat's `message` is the deepest there is.
-const ENVELOPES: usize = 3;
+/// Fields that tell when, the truest first: Cowrie's own, then those of Twisted, of its epoch option, of a pipeline.
+const TIMES: [&str; 4] = ["timestamp", "time", "epoch", "@timestamp"];
 
-pub(super) struct Record<'a>(Cow<'a, Value>);
+/// The protocol that the attacker speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transport {
+    Ssh,
+    Telnet,
+}
+
+impl Transport {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Telnet => "telnet",
+        }
+    }
+}
+
+pub(super) struct Record<'a>(&'a Enclosed<'a>);
 
 impl<'a> Record<'a> {
-    /// Finds the record in a raw's data: itself, or JSON text under `message` (Filebeat) or `data`.
-    pub(super) fn of(data: &'a Value) -> Result<Self, Refusal> {
-        let mut value = Cow::Borrowed(data);
-        for _ in 0..ENVELOPES {
-            let (field, text) = match (
-                value.get("eventid"),
-                value.get("message"),
-                value.get("data"),
-            ) {
-                (Some(_), ..) => break,
-                (None, Some(Value::String(text)), _) => ("message", text),
-                (None, _, Some(Value::String(text))) => ("data", text),
-                _ => break,
-            };
-            let inner = json::parse(text).map_err(|error| {
-                Refusal::new(format!(
-                    "eventid is missing, and {field} holds no record: {error}"
-                ))
-            })?;
-            value = Cow::Owned(inner);
-        }
-        if value.is_object() {
-            Ok(Self(value))
-        } else {
-            Err(Refusal::new(
-                "eventid is missing: the record is not a JSON object",
-            ))
-        }
+    pub(super) fn new(enclosed: &'a Enclosed<'a>) -> Self {
+        Self(enclosed)
+    }
+
+    fn get(&self, field: &str) -> Option<&'a Value> {
+        self.0.record.get(field)
     }
 
     pub(super) fn has(&self, field: &str) -> bool {
-        self.0.get(field).is_some()
+        self.get(field).is_some()
     }
 
     /// Text as it stands, be it empty: an empty password is a password.
     pub(super) fn verbatim(&self, field: &str) -> Option<String> {
-        let text = match self.0.get(field)? {
+        let text = match self.get(field)? {
             Value::String(text) if text.len() <= TEXT_BYTES => text.clone(),
             Value::Number(number) => number.to_string(),
             Value::Bool(value) => value.to_string(),
@@ -79,12 +73,12 @@ impl<'a> Record<'a> {
 
     /// An ipv4 or ipv6 attribute.
     pub(super) fn ip(&self, field: &str) -> Option<Attribute> {
-        url::ip_attribute(self.0.get(field)?.as_str()?)
+        url::ip_attribute(self.get(field)?.as_str()?)
     }
 
     /// A whole number within `range`, as a number or as text.
     pub(super) fn int(&self, field: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
-        let value = match self.0.get(field)? {
+        let value = match self.get(field)? {
             Value::Number(number) => number.as_i64()?,
             Value::String(text) => text.trim().parse().ok()?,
             _ => return None,
@@ -92,10 +86,11 @@ impl<'a> Record<'a> {
         range.contains(&value).then_some(value)
     }
 
-    /// The non-empty texts of a list; `None` where there is no list.
-    pub(super) fn list(&self, field: &str) -> Option<Vec<&str>> {
-        let items = self.0.get(field)?.as_array()?;
-        let texts = items.iter().filter_map(Value::as_str).map(str::trim);
+    /// The non-empty texts of a list; `None` where there is no list. Some pipelines write the bytes that Cowrie has there
+    /// as Python prints them.
+    pub(super) fn list(&self, field: &str) -> Option<Vec<&'a str>> {
+        let items = self.get(field)?.as_array()?;
+        let texts = items.iter().filter_map(Value::as_str).map(repr::unquoted);
         Some(
             texts
                 .filter(|text| !text.is_empty())
@@ -106,18 +101,26 @@ impl<'a> Record<'a> {
 
     /// `message`, which some generations write as an empty list.
     pub(super) fn message(&self) -> &str {
-        self.0
-            .get("message")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        let message = self.get("message").and_then(Value::as_str);
+        message.unwrap_or_default()
     }
 
+    /// When it happened: what the record says, else what the pipeline around it does.
     pub(super) fn timestamp(&self, timezone: &str) -> Result<Timestamp, Refusal> {
-        match self.0.get("timestamp") {
-            None | Some(Value::Null) => Err(Refusal::new("timestamp is missing")),
-            Some(value) => time::parse(value, timezone)
-                .map_err(|reason| Refusal::new(format!("timestamp {reason}"))),
+        let own = TIMES.iter().filter_map(|field| self.get(field));
+        let mut error = None;
+        for value in own.chain(&self.0.times).filter(|value| !value.is_null()) {
+            match time::parse(value, timezone) {
+                Ok(timestamp) => return Ok(timestamp),
+                Err(reason) => {
+                    error.get_or_insert(reason);
+                }
+            }
         }
+        Err(Refusal::new(match error {
+            Some(reason) => format!("timestamp {reason}"),
+            None => "timestamp is missing".to_owned(),
+        }))
     }
 
     /// How long a session lasted, in seconds: `duration_ms` since 3.0.4, before that `duration` as a float,
@@ -131,23 +134,29 @@ impl<'a> Record<'a> {
     }
 
     fn number(&self, field: &str) -> Option<f64> {
-        match self.0.get(field)? {
+        match self.get(field)? {
             Value::Number(number) => number.as_f64(),
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         }
     }
 
-    /// Whether a Telnet client is at the other end: every record says so since 2.8.1, and those from before
-    /// 2018-07 name the transport in `system`. Between the two only session.connect tells.
-    pub(super) fn is_telnet(&self) -> bool {
+    /// SSH or Telnet, where the record says so: every one does since 2.8.1, and those from before 2018-07 name the
+    /// transport in `system`. Between the two only session.connect tells, and of log-ins those with a key.
+    pub(super) fn transport(&self) -> Option<Transport> {
         let has = |field, word| {
-            self.0
-                .get(field)
-                .and_then(Value::as_str)
-                .is_some_and(|text| text.to_ascii_lowercase().contains(word))
+            let text = self.get(field).and_then(Value::as_str);
+            text.is_some_and(|text| text.to_ascii_lowercase().contains(word))
         };
-        has("protocol", "telnet") || has("system", "telnettransport")
+        if has("protocol", "telnet") || has("system", "telnettransport") {
+            return Some(Transport::Telnet);
+        }
+        let is_ssh = has("protocol", "ssh")
+            || has("system", "honeypotsshtransport")
+            || has("system", "honeypottransport")
+            || has("system", "sshservice")
+            || self.has("fingerprint");
+        is_ssh.then_some(Transport::Ssh)
     }
 
     /// Whether terminal width and height are certain to be swapped, as they were until 2019-03.

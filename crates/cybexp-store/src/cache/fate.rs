@@ -3,7 +3,8 @@
 use bson::doc;
 use serde::Deserialize;
 
-use crate::cache::queue::{Cache, EntryId};
+use crate::cache::entry::EntryId;
+use crate::cache::open::Cache;
 use crate::error::StoreError;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;

@@ -5,7 +5,7 @@ use bson::raw::RawBinaryRef;
 use bson::spec::BinarySubtype;
 use bson::{DateTime, RawDocumentBuf, cstr, rawdoc};
 
-use crate::cache::upload::NewEntry;
+use crate::cache::entry::NewEntry;
 
 /// GridFS's own chunk size.
 pub(crate) const CHUNK_BYTES: usize = 255 << 10;

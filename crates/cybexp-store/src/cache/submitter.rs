@@ -2,8 +2,10 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::cache::queue::{Cache, EntryId, GROUP, GROUP_BYTES, Submission};
-use crate::cache::upload::{Head, NewEntry, Upload};
+use crate::cache::entry::{EntryId, NewEntry, Submission};
+use crate::cache::open::Cache;
+use crate::cache::submit::{GROUP, GROUP_BYTES};
+use crate::cache::upload::{Head, Upload};
 use crate::error::StoreError;
 
 /// A handle to the task that writes the submissions of all callers. What comes in while one group is written is the

@@ -13,8 +13,9 @@ use futures::FutureExt;
 use mongodb::ClientSession;
 use mongodb::error::Error;
 
+use crate::cache::entry::NewEntry;
 use crate::cache::grid::{self, CHUNK_BYTES};
-use crate::cache::queue::Cache;
+use crate::cache::open::Cache;
 use crate::error::StoreError;
 use crate::mongo::transaction::{self, Part};
 
@@ -26,20 +27,7 @@ const LEASE: Duration = Duration::from_secs(60);
 /// A slow upload is written before its batch is full after this time, which renews its lease.
 const RENEW: Duration = Duration::from_secs(20);
 
-/// What is known of a submission when it comes in.
-#[derive(Debug, Clone)]
-pub struct NewEntry {
-    /// File name, as it was sent.
-    pub name: String,
-    /// What the data is; the raw's sub_type.
-    pub typetag: String,
-    /// Whose it is.
-    pub orgid: String,
-    /// IANA name.
-    pub timezone: String,
-    /// Unix seconds when it was taken in.
-    pub timestamp: f64,
-}
+const WRITING: &str = "writing an upload";
 
 /// Bytes near the beginning of a file, at most in its first 255 KiB, that are only known at its end.
 #[derive(Debug, Clone, Copy)]
@@ -187,14 +175,13 @@ impl Upload {
         registration: Registration,
         parts: &[Part<'_>],
     ) -> Result<(), StoreError> {
-        let doing = "writing an upload";
         let context = (self, registration, parts);
-        let stored = transaction::run(&self.cache.uploads, doing, context, |session, context| {
+        let stored = transaction::run(&self.cache.uploads, WRITING, context, |session, context| {
             let (upload, registration, parts) = context;
             async move {
                 let registered = upload.register(*registration, session).await?;
                 if registered {
-                    transaction::insert(session, parts).await?;
+                    transaction::insert(session, WRITING, parts).await?;
                 }
                 Ok(registered)
             }
@@ -212,7 +199,7 @@ impl Upload {
         registration: Registration,
         session: &mut ClientSession,
     ) -> Result<bool, Error> {
-        let uploads = &self.cache.uploads;
+        let uploads = self.cache.uploads.named(WRITING);
         let it = doc! {"_id": self.fid};
         let until = vec![doc! {"$set": {
             // the server's clock, for those of several machines may differ
@@ -221,15 +208,15 @@ impl Upload {
         Ok(match registration {
             Registration::None => true,
             Registration::Make => {
-                let made = uploads.update_one(it, until).upsert(true);
+                let made = uploads.update_one(it, until).part().upsert(true);
                 made.session(session).await?.upserted_id.is_some()
             }
             Registration::Renew => {
-                let renewed = uploads.update_one(it, until).session(session);
+                let renewed = uploads.update_one(it, until).part().session(session);
                 renewed.await?.matched_count == 1
             }
             Registration::Remove => {
-                let removed = uploads.delete_one(it).session(session);
+                let removed = uploads.delete_one(it).part().session(session);
                 removed.await?.deleted_count == 1
             }
         })

@@ -15,9 +15,11 @@ use mongodb::error::Error;
 use serde::Deserialize;
 
 use crate::error::StoreError;
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
+
+const NOTING: &str = "noting the hours of new events";
 
 /// A sequence of notes that only one writes, one after the other.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ impl Note {
     /// Writes it, in the transaction that writes the events.
     pub(crate) fn write<'a>(
         &'a self,
-        journal: &'a Raws,
+        journal: &'a Documents,
         session: &'a mut ClientSession,
     ) -> BoxFuture<'a, Result<(), Error>> {
         async move {
@@ -76,8 +78,9 @@ impl Note {
             let note = doc! {"hours": {"$literal": &self.hours}, "mark": self.mark, "at": "$$NOW"};
             let head = doc! {"n": self.n, "mark": self.mark, "at": "$$NOW"};
             for (id, set) in [(Bson::from(id), note), (Bson::from(self.lane), head)] {
-                let write = journal.update_one(doc! {"_id": id}, vec![doc! {"$set": set}]);
-                write.upsert(true).session(&mut *session).await?;
+                let noting = journal.named(NOTING);
+                let write = noting.update_one(doc! {"_id": id}, vec![doc! {"$set": set}]);
+                write.part().upsert(true).session(&mut *session).await?;
             }
             Ok(())
         }
@@ -115,7 +118,7 @@ pub(crate) enum News {
 
 impl Seen {
     /// What is new since the last look.
-    pub(crate) async fn look(&mut self, journal: &Raws) -> Result<News, StoreError> {
+    pub(crate) async fn look(&mut self, journal: &Documents) -> Result<News, StoreError> {
         let heads: Vec<Head> = heads().read(journal).await?;
         let Some(lanes) = &mut self.0 else {
             let heads = heads.into_iter().map(|head| (head.lane, head));

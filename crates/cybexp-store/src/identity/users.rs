@@ -3,24 +3,25 @@
 use std::collections::BTreeSet;
 
 use bson::{Document, doc};
-use futures::TryStreamExt;
 use serde::Deserialize;
 use tahoe_core::{Hash, Org, OrgId, Role, User};
 
-use crate::error::{Doing, StoreError};
-use crate::graph::read::lookup::Visible;
+use crate::error::StoreError;
 use crate::mongo::bulk;
-use crate::mongo::collection::{Raws, to_document};
+use crate::mongo::collection::{Documents, to_document};
 use crate::mongo::find::{Find, MAX_TIME};
 use crate::mongo::indexes::{self, IDENTITY, IDENTITY_KIND};
 use crate::mongo::server::Server;
 use crate::mongo::swap;
+use crate::visible::Visible;
 
-/// Users and organisations: `identity_db.instance`, and beside it the tokens that were revoked.
+/// Users and organisations: `identity_db.instance`, and beside it rows of the tokens that were made, and of those that were
+/// revoked.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    pub(crate) coll: Raws,
-    pub(crate) revoked: Raws,
+    pub(crate) coll: Documents,
+    pub(crate) revoked: Documents,
+    pub(crate) tokens: Documents,
 }
 
 /// What someone may see.
@@ -44,20 +45,25 @@ impl Identity {
     pub async fn open(server: &Server, db: &str, coll: &str) -> Result<Self, StoreError> {
         let coll = server.collection(db, coll);
         let revoked = server.collection(db, "revoked");
+        let tokens = server.collection(db, "tokens");
         indexes::ensure(&coll, &indexes::identities()).await?;
         indexes::ensure(&revoked, &indexes::revoked()).await?;
-        Ok(Self { coll, revoked })
+        indexes::ensure(&tokens, &indexes::tokens()).await?;
+        Ok(Self {
+            coll,
+            revoked,
+            tokens,
+        })
     }
 
     /// What the user of this hash may see: the events of the organisations whose access list holds the user,
     /// or whose users do where they have no such list.
     pub async fn access(&self, userid: &str) -> Result<Access, StoreError> {
         let doing = "reading who may see what";
-        let coll = self.coll.clone_with_type::<AccessRow>();
-        let found = coll.find(access(userid)).max_time(MAX_TIME);
-        let found = found.projection(doc! {"_id": 0, "_hash": 1, "sub_type": 1});
-        let rows = found.await.doing(doing)?;
-        let rows: Vec<AccessRow> = rows.try_collect().await.doing(doing)?;
+        let fields = doc! {"_id": 0, "_hash": 1, "sub_type": 1};
+        let find = self.coll.named(doing).find(access(userid));
+        let find = find.with(|find| find.max_time(MAX_TIME).projection(fields));
+        let rows: Vec<AccessRow> = find.rows().await?.read().await?;
         let (orgs, users): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.sub_type == ORG);
         if users.is_empty() {
             return Ok(Access::UnknownUser);
@@ -152,8 +158,8 @@ impl Identity {
     /// The Python system stores passwords as attributes, too.
     async fn forget_attribute(&self, hash: Hash) -> Result<(), StoreError> {
         let filter = doc! {"_hash": hash.to_string(), "itype": "attribute"};
-        let gone = self.coll.delete_one(filter).await;
-        gone.map(drop).doing("removing an old password")
+        let removing = self.coll.named("removing an old password");
+        removing.delete_one(filter).send().await.map(drop)
     }
 }
 

@@ -4,8 +4,9 @@ use bson::doc;
 use mongodb::error::ErrorKind;
 use tahoe_core::Status;
 
-use crate::archive::missing as archive;
-use crate::error::{Doing, StoreError};
+use crate::archive::open as archive;
+use crate::error::StoreError;
+use crate::mongo::essence::essence;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{self, Index, QUERY_CREF};
 use crate::mongo::server::Server;
@@ -40,12 +41,8 @@ impl Server {
     /// Asks the server what it is.
     pub async fn info(&self) -> Result<ServerInfo, StoreError> {
         let doing = "asking the server what it is";
-        let admin = self.admin();
-        let hello = admin.run_command(doc! {"hello": 1}).await.doing(doing)?;
-        let build = admin
-            .run_command(doc! {"buildInfo": 1})
-            .await
-            .doing(doing)?;
+        let hello = self.command(doing, doc! {"hello": 1}).await?;
+        let build = self.command(doing, doc! {"buildInfo": 1}).await?;
         let router = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
         Ok(ServerInfo {
             version: build.get_str("version").unwrap_or_default().to_owned(),
@@ -74,14 +71,15 @@ impl Server {
                 vec![
                     (coll, indexes::identities()),
                     ("revoked", indexes::revoked()),
+                    ("tokens", indexes::tokens()),
                 ]
             }
         };
         let mut missing = Vec::new();
         for (coll, wanted) in wanted {
-            let there = match self.collection(db, coll).list_index_names().await {
-                Err(error) if is_not_there(&error) => Vec::new(),
-                names => names.doing("listing indexes")?,
+            let there = match indexes::names(&self.collection(db, coll)).await {
+                Err(StoreError::Database { cause, .. }) if is_not_there(&cause) => Vec::new(),
+                names => names?,
             };
             let lacks = wanted
                 .iter()
@@ -105,22 +103,14 @@ impl Queries {
 }
 
 impl StoreError {
-    /// The reason without what only the driver's authors understand of it.
+    /// The reason, where it is plain what was tried: without saying so if nobody answered.
     pub fn brief(&self) -> String {
-        let Self::Database { doing, source } = self else {
-            return self.to_string();
-        };
-        match &*source.kind {
-            ErrorKind::ServerSelection { message, .. } => {
-                // the topology tells of each server why it was not taken
-                let reason = message
-                    .split_once("Error: Kind: ")
-                    .map_or(&**message, |(_, why)| why);
-                let reason = reason.split_once(", labels").map_or(reason, |(why, _)| why);
-                format!("nobody answers: {reason}")
+        match self {
+            Self::Database { cause, .. }
+                if matches!(&*cause.kind, ErrorKind::ServerSelection { .. }) =>
+            {
+                essence(cause)
             }
-            ErrorKind::Command(command) => format!("{doing}: {}", command.message),
-            ErrorKind::Authentication { message, .. } => format!("{doing}: {message}"),
             _ => self.to_string(),
         }
     }

@@ -3,13 +3,12 @@
 
 use std::collections::HashSet;
 
-use bson::doc;
 use bson::oid::ObjectId;
-use futures::TryStreamExt;
+use bson::{Document, doc};
 
-use crate::cache::queue::Cache;
-use crate::error::{Doing, StoreError};
-use crate::mongo::collection::Raws;
+use crate::cache::open::Cache;
+use crate::error::StoreError;
+use crate::mongo::collection::Documents;
 
 /// How much of the cache does not belong together.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -42,15 +41,10 @@ impl Cache {
 }
 
 /// All values of a field.
-async fn ids(coll: &Raws, field: &str) -> Result<HashSet<ObjectId>, StoreError> {
-    let doing = "looking for loose ends";
-    let cursor = coll.aggregate([doc! {"$group": {"_id": field}}]);
-    let rows: Vec<_> = cursor
-        .await
-        .doing(doing)?
-        .try_collect()
-        .await
-        .doing(doing)?;
+async fn ids(coll: &Documents, field: &str) -> Result<HashSet<ObjectId>, StoreError> {
+    let looking = coll.named("looking for loose ends");
+    let group = looking.aggregate([doc! {"$group": {"_id": field}}]);
+    let rows: Vec<Document> = group.rows().await?.read().await?;
     Ok(rows
         .iter()
         .filter_map(|row| row.get_object_id("_id").ok())

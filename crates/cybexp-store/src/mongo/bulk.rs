@@ -7,7 +7,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use mongodb::error::ErrorKind;
 
 use crate::error::{Doing, StoreError};
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
+use crate::mongo::operation::timed;
 
 /// Documents of one command: more gain nothing but a longer wait (`docs/ARCHITECTURE.md`, "Writing").
 pub(crate) const COMMAND_DOCUMENTS: usize = 1000;
@@ -51,7 +52,7 @@ impl Failure {
 ///
 /// Returns how many were inserted, and what the server refused.
 pub(crate) async fn insert(
-    coll: &Raws,
+    coll: &Documents,
     documents: &[RawDocumentBuf],
     doing: &'static str,
 ) -> Result<(u64, Vec<Failure>), StoreError> {
@@ -72,7 +73,7 @@ pub(crate) async fn insert(
 
 /// The same where nothing may be refused: the first refusal is an error.
 pub(crate) async fn insert_whole(
-    coll: &Raws,
+    coll: &Documents,
     documents: &[RawDocumentBuf],
     doing: &'static str,
 ) -> Result<(), StoreError> {
@@ -84,13 +85,16 @@ pub(crate) async fn insert_whole(
 }
 
 async fn insert_command(
-    coll: &Raws,
+    coll: &Documents,
     start: usize,
     part: &[RawDocumentBuf],
     doing: &'static str,
 ) -> Result<(u64, Vec<Failure>), StoreError> {
-    let Err(error) = coll.insert_many(part).ordered(false).await else {
-        return Ok((part.len() as u64, vec![]));
+    let insert = coll.named(doing).insert_many(part);
+    let error = match insert.with(|insert| insert.ordered(false)).send().await {
+        Ok(_) => return Ok((part.len() as u64, vec![])),
+        Err(StoreError::Database { cause, .. }) => cause,
+        Err(error) => return Err(error),
     };
     match *error.kind {
         ErrorKind::InsertMany(ref refused) if refused.write_concern_error.is_none() => {
@@ -104,7 +108,7 @@ async fn insert_command(
             });
             Ok((inserted, failures.collect()))
         }
-        _ => Err(error).doing(doing),
+        _ => Err(*error).doing(doing),
     }
 }
 
@@ -162,7 +166,7 @@ impl Updated {
 
 /// Runs the updates, in no order, waiting for a majority. An upsert that lost a race is run again.
 pub(crate) async fn update(
-    coll: &Raws,
+    coll: &Documents,
     updates: &[Update],
     doing: &'static str,
 ) -> Result<Updated, StoreError> {
@@ -214,7 +218,7 @@ pub(crate) async fn update(
 
 /// One command; the indexes of its failures are those of the batch.
 async fn update_command(
-    coll: &Raws,
+    coll: &Documents,
     part: &[(usize, RawDocumentBuf)],
     doing: &'static str,
 ) -> Result<Updated, StoreError> {
@@ -224,9 +228,11 @@ async fn update_command(
         "updates": statements,
         "ordered": false,
         "writeConcern": {"w": "majority"},
+        "comment": doing,
     };
-    let database = coll.client().database(&coll.namespace().db);
-    let reply = database.run_raw_command(command).await.doing(doing)?;
+    let driver = coll.driver();
+    let database = driver.client().database(&driver.namespace().db);
+    let reply = timed(doing, database.run_raw_command(command)).await?;
     if let Ok(concern) = reply.get_document("writeConcernError") {
         return Err(StoreError::Write {
             doing,

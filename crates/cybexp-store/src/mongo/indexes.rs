@@ -1,11 +1,12 @@
 //! The indexes, by collection. Whoever opens a collection makes them; `src/tests/explain.rs` proves their use.
 
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use mongodb::IndexModel;
 use mongodb::options::IndexOptions;
 
 use crate::error::StoreError;
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
+use crate::mongo::operation::timed;
 
 /// One index of a collection.
 pub(crate) struct Index {
@@ -53,18 +54,29 @@ impl Index {
     }
 }
 
+const MAKING: &str = "making an index";
+
 /// Makes the indexes that are not there; one that cannot be made is an error that names it.
-pub(crate) async fn ensure(coll: &Raws, indexes: &[Index]) -> Result<(), StoreError> {
+pub(crate) async fn ensure(coll: &Documents, indexes: &[Index]) -> Result<(), StoreError> {
     for index in indexes {
-        coll.create_index(index.model())
-            .await
-            .map_err(|source| StoreError::Index {
+        let coll = coll.driver();
+        let create = coll.create_index(index.model()).comment(Bson::from(MAKING));
+        timed(MAKING, create).await.map_err(|error| match error {
+            StoreError::Database { cause, .. } => StoreError::Index {
                 collection: coll.namespace().to_string(),
                 index: index.name.to_owned(),
-                source: Box::new(source),
-            })?;
+                cause,
+            },
+            other => other,
+        })?;
     }
     Ok(())
+}
+
+/// The names of the indexes that are there.
+#[cfg(feature = "inspect")]
+pub(crate) async fn names(coll: &Documents) -> Result<Vec<String>, StoreError> {
+    timed("listing indexes", coll.driver().list_index_names()).await
 }
 
 /// By identity. Only raws and events have an orgid, so all others are unique by hash alone, while the same
@@ -96,6 +108,8 @@ pub(crate) const ORG_USER: &str = "org_user";
 pub(crate) const ORG_ADMIN: &str = "org_admin";
 /// Users and organisations by kind.
 pub(crate) const IDENTITY_KIND: &str = "identity_kind";
+/// Tokens by the user they were made for.
+pub(crate) const TOKEN_USER: &str = "token_user";
 /// Entries by whether the archive has seen them, oldest first.
 pub(crate) const ENTRY_PROCESSED: &str = "entry_processed";
 /// Entries that could not be opened.
@@ -173,6 +187,13 @@ pub(crate) fn revoked() -> Vec<Index> {
     let mut expiry = Index::new("revoked_until", doc! {"until": 1});
     expiry.expire_s = Some(3600);
     vec![expiry]
+}
+
+/// Of rows of tokens; they vanish an hour after the token has ended.
+pub(crate) fn tokens() -> Vec<Index> {
+    let mut expiry = Index::new("token_until", doc! {"until": 1});
+    expiry.expire_s = Some(3600);
+    vec![Index::new(TOKEN_USER, doc! {"user": 1}), expiry]
 }
 
 /// Of cache entries.

@@ -2,11 +2,14 @@
 
 pub(crate) mod bulk;
 pub(crate) mod collection;
+pub(crate) mod essence;
 pub(crate) mod find;
 pub(crate) mod indexes;
 pub(crate) mod json;
 pub(crate) mod lease;
+pub(crate) mod operation;
 pub(crate) mod server;
+pub(crate) mod spent;
 pub(crate) mod swap;
 pub(crate) mod transaction;
 pub(crate) mod watch;

@@ -11,7 +11,7 @@ use tahoe_core::{DocumentError, Value};
 
 use crate::error::{Doing, StoreError};
 use crate::mongo::bulk::DUPLICATE_KEY;
-use crate::mongo::collection::{Raws, from_document, to_document};
+use crate::mongo::collection::{Documents, from_document, to_document};
 use crate::mongo::find::Find;
 use crate::mongo::indexes::IDENTITY;
 use crate::mongo::json;
@@ -30,7 +30,7 @@ struct Json(#[serde(deserialize_with = "json::read")] Value);
 
 /// All that `find` gives.
 pub(crate) async fn read<T>(
-    coll: &Raws,
+    coll: &Documents,
     find: Find,
     parse: impl Fn(&Value) -> Result<T, DocumentError>,
 ) -> Result<Vec<Stored<T>>, StoreError> {
@@ -51,31 +51,32 @@ pub(crate) async fn read<T>(
 
 /// Inserts the document unless one is there that `taken` matches, or that has the same identity.
 pub(crate) async fn insert(
-    coll: &Raws,
+    coll: &Documents,
     taken: Document,
     new: &impl Serialize,
     doing: &'static str,
 ) -> Result<bool, StoreError> {
     let insert = doc! {"$setOnInsert": document(new, doing)?};
-    let update = coll.update_one(taken, insert).upsert(true);
-    match update.hint(Hint::Name(IDENTITY.to_owned())).await {
+    let update = coll.named(doing).update_one(taken, insert);
+    let update = update.with(|update| update.upsert(true).hint(Hint::Name(IDENTITY.to_owned())));
+    match update.send().await {
         Ok(done) => Ok(done.upserted_id.is_some()),
-        Err(error) if is_duplicate(&error) => Ok(false),
-        Err(error) => Err(error).doing(doing),
+        Err(StoreError::Database { cause, .. }) if is_duplicate(&cause) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
 /// Writes `now` if the document is still as it was read. False: it is not.
 pub(crate) async fn write<T>(
-    coll: &Raws,
+    coll: &Documents,
     was: &Stored<T>,
     now: &impl Serialize,
     doing: &'static str,
 ) -> Result<bool, StoreError> {
     let (filter, update) = change(was, &document(now, doing)?, doing)?;
-    let update = coll.update_one(filter, update);
-    let done = update.hint(Hint::Name(IDENTITY.to_owned())).await;
-    Ok(done.doing(doing)?.matched_count == 1)
+    let update = coll.named(doing).update_one(filter, update);
+    let update = update.with(|update| update.hint(Hint::Name(IDENTITY.to_owned())));
+    Ok(update.send().await?.matched_count == 1)
 }
 
 /// The filter that the document matches as long as nobody has changed it, and the update.

@@ -4,15 +4,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use futures::TryStreamExt;
 use mongodb::options::{Acknowledgment, Hint, ReturnDocument, WriteConcern};
 use tahoe_core::{Hash, Instance, Node, Object, Query, Report, Status, Value};
 
-use crate::archive::missing::ASK;
 use crate::error::{Doing, StoreError};
 use crate::mongo::bulk::{self, Update};
-use crate::mongo::collection::{Raws, from_document, to_document};
-use crate::mongo::find::Find;
+use crate::mongo::collection::{Documents, from_document, to_document};
+use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::{self, IDENTITY, QUERY_CREF};
 use crate::mongo::server::Server;
 use crate::mongo::watch::Watch;
@@ -20,7 +18,7 @@ use crate::mongo::watch::Watch;
 /// Queries and reports: `report_db.instance`.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    pub(crate) coll: Raws,
+    pub(crate) coll: Documents,
 }
 
 /// A query that this daemon has taken, and no other answers meanwhile.
@@ -114,17 +112,17 @@ impl Queries {
         let doing = "claiming a query";
         let token = ObjectId::new();
         for find in [waiting(), abandoned()] {
-            let document = self
-                .coll
-                .clone_with_type::<RawDocumentBuf>()
-                .find_one_and_update(find.filter, vec![taken(token, lease)])
-                .sort(doc! {"_id": 1})
-                .hint(Hint::Name(find.hint.to_owned()))
-                .return_document(ReturnDocument::After)
-                // a claim that a fail-over loses is one more answer made in vain: `finish` asks for the token
-                .write_concern(WriteConcern::from(Acknowledgment::Nodes(1)))
-                .await
-                .doing(doing)?;
+            let claim = self.coll.named(doing);
+            let claim = claim.find_one_and_update(find.filter, vec![taken(token, lease)]);
+            let claim = claim.with(|claim| {
+                claim
+                    .sort(doc! {"_id": 1})
+                    .hint(Hint::Name(find.hint.to_owned()))
+                    .return_document(ReturnDocument::After)
+                    // a claim that a fail-over loses is one more answer made in vain: `finish` asks for the token
+                    .write_concern(WriteConcern::from(Acknowledgment::Nodes(1)))
+            });
+            let document = claim.send().await?;
             if let Some(document) = document {
                 let query = from_document::<Value>(&document)
                     .and_then(|value| Query::from_document(&value).map_err(|e| e.to_string()));
@@ -202,12 +200,9 @@ impl Queries {
         set.insert(OWN, own);
         set.insert(LAST, last);
         let ours = doc! {"_id": claim.id, "_lease.token": claim.token};
-        let result = self
-            .coll
-            .update_one(ours, vec![doc! {"$set": set}])
-            .await
-            .doing(doing)?;
-        Ok(result.matched_count == 1)
+        let answered = self.coll.named(doing);
+        let answered = answered.update_one(ours, vec![doc! {"$set": set}]);
+        Ok(answered.send().await?.matched_count == 1)
     }
 
     /// Any document of queries and reports by its hash.
@@ -252,8 +247,8 @@ impl Queries {
         let hashes: Vec<String> = missing.keys().cloned().collect();
         for part in hashes.chunks(ASK) {
             let find = by_hash(part).project(doc! {"_id": 0, "_hash": 1});
-            let mut cursor = find.cursor(&self.coll).await?;
-            while let Some(row) = cursor.try_next().await.doing(doing)? {
+            let mut rows = find.rows(&self.coll).await?;
+            while let Some(row) = rows.next().await? {
                 missing.remove(row.get_str("_hash").unwrap_or_default());
             }
         }

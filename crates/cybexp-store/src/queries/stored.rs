@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::Map;
 use tahoe_core::{Hash, Query, Value};
 
-use crate::archive::missing::ASK;
 use crate::error::StoreError;
+use crate::mongo::find::ASK;
 use crate::queries::queue::{LAST, OWN, Queries, SHARED, by_hash};
 
 /// A query as it stands.

@@ -2,14 +2,14 @@
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use futures::TryStreamExt;
 use serde::Deserialize;
-use tahoe_core::{Hash, Value};
+use tahoe_core::{Hash, Raw, Value};
 
-use crate::archive::missing::Archive;
-use crate::error::{Doing, StoreError};
+use crate::archive::missing::{self, Written};
+use crate::archive::open::Archive;
+use crate::error::StoreError;
 use crate::mongo::bulk::{self, Update};
-use crate::mongo::collection::from_document;
+use crate::mongo::collection::{Documents, from_document};
 use crate::mongo::find::Find;
 use crate::mongo::indexes::RAW_PENDING;
 use crate::mongo::json;
@@ -80,30 +80,51 @@ impl RawOutcome {
 /// The raws of one filter, shared with other workers of the same filter.
 #[derive(Debug)]
 pub struct RawQueue {
-    archive: Archive,
+    coll: Documents,
     lease: Lease,
     filter: String,
     typetags: Vec<String>,
 }
 
-impl Archive {
+/// The raws of an archive; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Raws {
+    pub(crate) archive: Archive,
+}
+
+impl Raws {
+    /// Those of this archive.
+    pub fn new(archive: &Archive) -> Self {
+        Self {
+            archive: archive.clone(),
+        }
+    }
+
+    /// Inserts the raws that are not there yet.
+    pub async fn write(&self, raws: &[Raw]) -> Result<Written, StoreError> {
+        let raws = raws
+            .iter()
+            .map(|raw| (raw.hash(), Some(raw.orgid().as_str()), raw));
+        missing::insert(&self.archive.coll, raws, "writing raws").await
+    }
+
     /// The queue of the raws with these typetags that the filter of this id (`name@version`) has not seen.
-    pub async fn raws(&self, filter: &str, typetags: &[&str]) -> Result<RawQueue, StoreError> {
+    pub async fn queue(&self, filter: &str, typetags: &[&str]) -> Result<RawQueue, StoreError> {
         Ok(RawQueue {
-            archive: self.clone(),
-            lease: Lease::open(&self.server, &self.db, filter).await?,
+            coll: self.archive.coll.clone(),
+            lease: Lease::open(&self.archive.server, &self.archive.db, filter).await?,
             filter: filter.to_owned(),
             typetags: typetags.iter().map(|&tag| tag.to_owned()).collect(),
         })
     }
 
     /// Wakes when a raw comes in, or is to be seen again.
-    pub fn watch_raws(&self) -> Watch {
+    pub fn watch(&self) -> Watch {
         let of = doc! {"$or": [
             {"operationType": "insert", "fullDocument.itype": "raw"},
             {"operationType": "update", "updateDescription.removedFields": "filters"},
         ]};
-        Watch::new(self.coll.clone(), of)
+        Watch::new(self.archive.coll.clone(), of)
     }
 }
 
@@ -113,18 +134,18 @@ impl RawQueue {
     pub async fn take(&mut self) -> Result<Taken<Result<PendingRaw, RawOutcome>>, StoreError> {
         let others = self.lease.others().await?;
         let find = pending(&self.typetags, &self.filter, unleased(&others.items));
-        let mut cursor = find.cursor(&self.archive.coll).await?;
+        let mut rows = find.rows(&self.coll).await?;
         let mut documents = Vec::new();
         let mut bytes = 0;
         while bytes < BATCH_BYTES
-            && let Some(document) = cursor.try_next().await.doing("reading pending raws")?
+            && let Some(document) = rows.next().await?
         {
             bytes += document.as_bytes().len();
             documents.push(document);
         }
         if documents.is_empty() {
             let theirs = pending(&self.typetags, &self.filter, doc! {"$in": &others.items});
-            return self.lease.rest(&others, theirs, &self.archive.coll).await;
+            return self.lease.rest(&others, theirs, &self.coll).await;
         }
         let ids = documents
             .iter()
@@ -141,7 +162,7 @@ impl RawQueue {
     pub async fn mark(&self, outcomes: &[RawOutcome], at: f64) -> Result<(), StoreError> {
         let doing = "marking raws";
         let updates: Vec<Update> = outcomes.iter().map(|o| self.marked(o, at, true)).collect();
-        let coll = &self.archive.coll;
+        let coll = &self.coll;
         let failures = bulk::update(coll, &updates, doing).await?.failures;
         // a raw at the size limit cannot hold the hashes of all that was made of it: it is done all the same
         let smaller: Vec<Update> = failures

@@ -9,19 +9,20 @@ use tahoe_core::{Category, OrgId};
 
 use super::plan::Plan;
 use super::{fill, hash, server};
-use crate::archive::missing::Archive;
+use crate::archive::open::Archive;
 use crate::cache::fate;
-use crate::cache::queue::Cache;
-use crate::graph::read::lookup::Visible;
+use crate::cache::open::Cache;
 use crate::graph::read::pages::{self, Start};
+use crate::graph::read::reader::GraphReader;
 use crate::graph::read::seen::{self, End};
 use crate::graph::read::sessions;
 use crate::graph::read::wanted::{Wanted, Within};
+use crate::visible::Visible;
 
 const ORGS: [&str; 3] = ["unr", "usc", "ucla"];
 
 /// Each of three organisations, and another one, has 400 events of one form of a value, and 480 of another; 80 have both.
-async fn archive_with_forms() -> Archive {
+async fn archive_with_forms() -> GraphReader {
     let (server, db) = server().await;
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
     let events = ["unr", "usc", "ucla", "zz"].into_iter().flat_map(|org| {
@@ -37,7 +38,7 @@ async fn archive_with_forms() -> Archive {
         })
     });
     fill(&archive.coll, events).await;
-    archive
+    GraphReader::new(&archive)
 }
 
 fn about(subjects: usize, context: Context) -> Conditions {

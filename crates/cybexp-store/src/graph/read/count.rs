@@ -1,27 +1,20 @@
 //! Counting events, in time that does not grow with their number.
 
-use std::collections::{BTreeMap, HashMap};
-
-use bson::{Document, doc};
-use futures::TryStreamExt;
 use futures::future::try_join_all;
-use mongodb::options::Hint;
-use serde::Deserialize;
 use tahoe_core::question::{Conditions, Context};
 
-use crate::archive::missing::Archive;
-use crate::error::{Doing, StoreError};
-use crate::graph::hours::{self, HOUR_S};
-use crate::graph::read::lookup::Visible;
+use crate::error::StoreError;
+use crate::graph::hours;
+use crate::graph::read::reader::GraphReader;
 use crate::graph::read::wanted::{Wanted, Within, within};
-use crate::mongo::find::MAX_TIME;
+use crate::visible::Visible;
 
 /// So many are counted key by key; what has more is a hub.
 const DIRECT: i64 = 2_000;
 /// How often a count is begun again that consists of several, when events come in meanwhile.
 const TRIES: usize = 10;
 
-impl Archive {
+impl GraphReader {
     /// In how many events that `visible` shows; exact.
     pub async fn count(&self, of: &Conditions, visible: &Visible) -> Result<u64, StoreError> {
         match Wanted::of(of, visible) {
@@ -35,7 +28,7 @@ impl Archive {
         debug_assert_eq!(of.context, Context::Unknown);
         let mut tries = 0;
         loop {
-            let before = self.timelines.version(&self.journal, &of.range).await?;
+            let before = self.timelines.version(&of.range).await?;
             let wanted = |within| Wanted::new(of, within, visible);
             let (everywhere, malicious, benign) = (
                 wanted(Within::All),
@@ -53,7 +46,7 @@ impl Archive {
                 None => 0,
             };
             tries += 1;
-            let after = self.timelines.version(&self.journal, &of.range).await?;
+            let after = self.timelines.version(&of.range).await?;
             if before == after || tries == TRIES {
                 return Ok((all + both).saturating_sub(malicious + benign));
             }
@@ -82,7 +75,7 @@ impl Archive {
             };
         }
         let whole = async {
-            let timeline = self.timelines.of(self, wanted).await?;
+            let timeline = self.timelines.of(wanted).await?;
             Ok(timeline.sum(&wanted.orgs, &wanted.range))
         };
         let parts = hours::cut(&wanted.range).into_iter();
@@ -110,46 +103,4 @@ impl Archive {
         let find = wanted.find_at(within(hours::times(hour, hour), &wanted.range));
         find.count(&self.coll).await
     }
-
-    /// What is wanted by organisation and hour, whatever the range: in these hours, or in all.
-    pub(crate) async fn by_hour(
-        &self,
-        wanted: &Wanted<'_>,
-        run: Option<(i64, i64)>,
-    ) -> Result<HashMap<String, BTreeMap<i64, u64>>, StoreError> {
-        #[derive(Deserialize)]
-        struct Id {
-            org: String,
-            hour: f64,
-        }
-        #[derive(Deserialize)]
-        struct Row {
-            _id: Id,
-            n: i64,
-        }
-        let doing = "counting events by the hour";
-        let times = run.map_or_else(Document::new, |(first, last)| hours::times(first, last));
-        let (pipeline, hint) = by_hour(wanted, times);
-        let cursor = self
-            .coll
-            .aggregate(pipeline)
-            .hint(Hint::Name(hint.to_owned()));
-        let cursor = cursor.max_time(MAX_TIME).with_type::<Row>();
-        let mut rows = cursor.await.doing(doing)?;
-        let mut counts: HashMap<String, BTreeMap<i64, u64>> = HashMap::new();
-        while let Some(Row { _id: id, n }) = rows.try_next().await.doing(doing)? {
-            let hour = (id.hour.max(0.0) / HOUR_S) as i64;
-            let n = u64::try_from(n).unwrap_or(0);
-            *counts.entry(id.org).or_default().entry(hour).or_default() += n;
-        }
-        Ok(counts)
-    }
-}
-
-/// The pipeline of [`Archive::by_hour`], and the index that serves it.
-pub(crate) fn by_hour(wanted: &Wanted<'_>, times: Document) -> (Vec<Document>, &'static str) {
-    let find = wanted.find_at(times);
-    let id = doc! {"org": "$orgid", "hour": hours::hour_expression()};
-    let group = doc! {"$group": {"_id": id, "n": {"$sum": 1_i64}}};
-    (vec![doc! {"$match": find.filter}, group], find.hint)
 }

@@ -3,28 +3,13 @@
 use bson::{Document, doc};
 use serde::Deserialize;
 use tahoe_core::question::ReturnType;
-use tahoe_core::{Hash, OrgId, Value};
+use tahoe_core::{Hash, Value};
 
-use crate::archive::missing::{ASK, Archive};
 use crate::error::StoreError;
-use crate::mongo::find::Find;
+use crate::graph::read::reader::GraphReader;
+use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::{IDENTITY, SESSION_REF};
-
-/// The organisations whose events someone may see.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Visible(pub Vec<OrgId>);
-
-impl Visible {
-    /// The same for the same organisations: by it an answer is told for whom it was made.
-    pub fn fingerprint(&self) -> Hash {
-        let orgs: Vec<&str> = self.0.iter().flat_map(|org| [org.as_str(), "\n"]).collect();
-        Hash::of(&orgs)
-    }
-
-    pub(crate) fn orgs(&self) -> Vec<&str> {
-        self.0.iter().map(OrgId::as_str).collect()
-    }
-}
+use crate::visible::Visible;
 
 /// What related reports need of an event or a session.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -78,7 +63,7 @@ pub struct InstanceRow {
     pub cref: Vec<Hash>,
 }
 
-impl Archive {
+impl GraphReader {
     /// The sessions of these events, and of each not more than so many of its events.
     pub async fn sessions_of(&self, events: &[Hash], most: usize) -> Result<Sessions, StoreError> {
         let mut sessions = Sessions::default();

@@ -1,9 +1,11 @@
 //! Reading the graph. Everything here is bounded by what was asked.
 
+pub(crate) mod by_hour;
 pub(crate) mod count;
 pub(crate) mod lookup;
 pub(crate) mod neighbours;
 pub(crate) mod pages;
+pub(crate) mod reader;
 pub(crate) mod seen;
 pub(crate) mod sessions;
 pub(crate) mod timelines;

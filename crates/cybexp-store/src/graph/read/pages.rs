@@ -9,12 +9,13 @@ use serde::Deserialize;
 use tahoe_core::question::{Conditions, Context};
 use tahoe_core::{Hash, OrgId};
 
-use crate::archive::missing::Archive;
 use crate::error::StoreError;
 use crate::graph::hours::{self, Hours, Part};
-use crate::graph::read::lookup::{self, CompositeRow, Visible, hex};
+use crate::graph::read::lookup::{self, CompositeRow, hex};
+use crate::graph::read::reader::GraphReader;
 use crate::graph::read::wanted::{Wanted, Within, range, within};
 use crate::mongo::find::Find;
+use crate::visible::Visible;
 
 /// So many events are skipped one by one.
 const SKIP: u64 = 500;
@@ -46,7 +47,7 @@ pub(crate) struct Place {
     pub(crate) timestamp: f64,
 }
 
-impl Archive {
+impl GraphReader {
     /// The events that meet the conditions, `size` of them from the `page`th (from 1) on.
     pub async fn events(
         &self,
@@ -183,7 +184,7 @@ impl Archive {
 
     /// How many of these events there are by hour.
     pub(crate) async fn hours(&self, wanted: &Wanted<'_>) -> Result<Hours, StoreError> {
-        let timeline = self.timelines.of(self, wanted).await?;
+        let timeline = self.timelines.of(wanted).await?;
         Ok(timeline.hours(&wanted.orgs, &wanted.range))
     }
 

@@ -6,13 +6,13 @@ use serde::Deserialize;
 use tahoe_core::Hash;
 use tahoe_core::question::{Conditions, Context};
 
-use crate::archive::missing::Archive;
 use crate::error::StoreError;
 use crate::graph::hours;
-use crate::graph::read::lookup::Visible;
 use crate::graph::read::pages;
+use crate::graph::read::reader::GraphReader;
 use crate::graph::read::wanted::{Wanted, Within, within};
 use crate::mongo::find::Find;
+use crate::visible::Visible;
 
 /// The first and the last time, in Unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,7 +35,7 @@ pub(crate) enum End {
     Last,
 }
 
-impl Archive {
+impl GraphReader {
     /// When the events that meet the conditions were seen first and last, if there are any.
     pub async fn seen(
         &self,

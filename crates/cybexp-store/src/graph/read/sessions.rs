@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 
 use bson::{Document, doc};
-use futures::TryStreamExt;
 use serde::Deserialize;
 use tahoe_core::Hash;
 use tahoe_core::question::{Conditions, Context};
 
-use crate::archive::missing::{ASK, Archive};
-use crate::error::{Doing, StoreError};
-use crate::graph::read::lookup::{Visible, events_by_hash};
+use crate::error::StoreError;
+use crate::graph::read::lookup::events_by_hash;
 use crate::graph::read::pages::{self, EventPage, Place};
+use crate::graph::read::reader::GraphReader;
 use crate::graph::read::seen::Seen;
 use crate::graph::read::wanted::{any_of, range};
 use crate::mongo::collection::from_document;
+use crate::mongo::find::ASK;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::SESSION_CREF;
+use crate::visible::Visible;
 
 /// The most events of sessions that one question looks at.
 const MOST: usize = 20_000;
@@ -35,7 +36,7 @@ struct Row {
     refs: Vec<Hash>,
 }
 
-impl Archive {
+impl GraphReader {
     /// The events that meet the conditions, out of the sessions that are known by one of the subjects, those that began
     /// last first, and events that refer to a subject themselves. Nothing where no session is known by one.
     pub async fn session_events(
@@ -46,8 +47,8 @@ impl Archive {
         let doing = "reading the sessions that are known by something";
         let mut hashes = BTreeSet::new();
         let (mut any, mut cut) = (false, false);
-        let mut rows = sessions(of).cursor(&self.coll).await?;
-        while let Some(row) = rows.try_next().await.doing(doing)? {
+        let mut rows = sessions(of).rows(&self.coll).await?;
+        while let Some(row) = rows.next().await? {
             let wrong = |message| StoreError::Write {
                 doing,
                 code: 0,

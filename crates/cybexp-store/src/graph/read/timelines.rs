@@ -1,7 +1,7 @@
 //! How many events there are of a hub, hour by hour: made once by the index, kept in memory, and kept exact.
 //!
 //! Each use asks the journal first which hours got events since, and counts these anew. So an answer holds all that was
-//! written by [`Archive::write_graph`] before it was asked for. What is changed by hand is seen when a timeline is made
+//! written by [`GraphWriter`](crate::GraphWriter) before it was asked for. What is changed by hand is seen when a timeline is made
 //! anew: after [`MAX_AGE`] this is begun, and nobody waits for it until it is [`OVERDUE`].
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 use tahoe_core::time::TimeRange;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use crate::archive::missing::Archive;
+use crate::archive::open::Archive;
 use crate::error::StoreError;
 use crate::graph::hours::{self, Hours, Part};
 use crate::graph::journal::{News, Seen};
+use crate::graph::read::by_hour::by_hour;
 use crate::graph::read::wanted::{Key, Wanted};
-use crate::mongo::collection::Raws;
+use crate::mongo::collection::Documents;
 
 /// The most memory of all timelines, about.
 const MAX_BYTES: usize = 64 << 20;
@@ -35,6 +36,8 @@ const MAX_RUNS: usize = 8;
 /// All timelines of an archive; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Timelines {
+    coll: Documents,
+    journal: Documents,
     shared: Arc<Inner>,
     /// [`MAX_AGE`], but in tests.
     pub(crate) max_age: Duration,
@@ -89,16 +92,17 @@ pub(crate) struct Timeline {
     renewing: bool,
 }
 
-impl Default for Timelines {
-    fn default() -> Self {
+impl Timelines {
+    /// None yet, of this archive.
+    pub(crate) fn new(archive: &Archive) -> Self {
         Self {
+            coll: archive.coll.clone(),
+            journal: archive.journal.clone(),
             shared: Arc::default(),
             max_age: MAX_AGE,
         }
     }
-}
 
-impl Timelines {
     /// Whether there is one: then it is a hub.
     pub(crate) fn has(&self, key: &Key) -> bool {
         lock(&self.shared.kept).timelines.contains_key(key)
@@ -107,10 +111,9 @@ impl Timelines {
     /// The timeline of what is wanted, whatever the range, as it is now.
     pub(crate) async fn of(
         &self,
-        archive: &Archive,
         wanted: &Wanted<'_>,
     ) -> Result<OwnedMutexGuard<Timeline>, StoreError> {
-        self.look(&archive.journal).await?;
+        self.look().await?;
         let key = wanted.key();
         // one makes it, the others wait
         let slot = self.slot(&key);
@@ -131,7 +134,7 @@ impl Timelines {
             for run in merged(hours::runs(dirty)) {
                 fresh.push((
                     run,
-                    archive.by_hour(&wanted.among(&known), Some(run)).await?,
+                    by_hour(&self.coll, &wanted.among(&known), Some(run)).await?,
                 ));
             }
         }
@@ -141,7 +144,7 @@ impl Timelines {
             .collect();
         let made = match missing.is_empty() {
             true => HashMap::new(),
-            false => archive.by_hour(&wanted.among(&missing), None).await?,
+            false => by_hour(&self.coll, &wanted.among(&missing), None).await?,
         };
         for (run, counts) in fresh {
             timeline.replace(run, counts);
@@ -154,18 +157,14 @@ impl Timelines {
         if age(&timeline) > self.max_age && !timeline.renewing {
             timeline.renewing = true;
             let orgs = timeline.orgs.keys().cloned().collect();
-            tokio::spawn(renew(archive.clone(), wanted.among(&[]), orgs, now, slot));
+            tokio::spawn(renew(self.coll.clone(), wanted.among(&[]), orgs, now, slot));
         }
         Ok(timeline)
     }
 
     /// How often something changed in this range; the same number before and after says that nothing did.
-    pub(crate) async fn version(
-        &self,
-        journal: &Raws,
-        range: &TimeRange,
-    ) -> Result<(u64, u64), StoreError> {
-        self.look(journal).await?;
+    pub(crate) async fn version(&self, range: &TimeRange) -> Result<(u64, u64), StoreError> {
+        self.look().await?;
         let changes = lock(&self.shared.changes);
         let within = changes
             .hours
@@ -178,7 +177,7 @@ impl Timelines {
     }
 
     /// Learns what was written until now. A look that began after it was asked for serves all who wait.
-    async fn look(&self, journal: &Raws) -> Result<(), StoreError> {
+    async fn look(&self) -> Result<(), StoreError> {
         let ticket = self.shared.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let mut followed = self.shared.journal.lock().await;
         if followed.answered >= ticket {
@@ -191,7 +190,7 @@ impl Timelines {
         let began = Instant::now();
         // half a look would not be noticed by the next one
         let mut seen = std::mem::take(&mut followed.seen);
-        let news = seen.look(journal).await;
+        let news = seen.look(&self.journal).await;
         let mut changes = lock(&self.shared.changes);
         match news {
             Ok(news) => {
@@ -220,7 +219,7 @@ impl Timelines {
 
 /// Makes a timeline anew of these organisations, in which all changes up to `now` are counted.
 async fn renew(
-    archive: Archive,
+    coll: Documents,
     wanted: Wanted<'static>,
     orgs: Vec<String>,
     now: u64,
@@ -228,7 +227,7 @@ async fn renew(
 ) {
     let began = Instant::now();
     let names: Vec<&str> = orgs.iter().map(String::as_str).collect();
-    let counts = archive.by_hour(&wanted.among(&names), None).await;
+    let counts = by_hour(&coll, &wanted.among(&names), None).await;
     let mut timeline = slot.lock().await;
     // where it failed the next use tries again
     timeline.renewing = false;

@@ -5,9 +5,10 @@ use tahoe_core::question::{Conditions, Context};
 use tahoe_core::time::TimeRange;
 use tahoe_core::{Category, Hash};
 
-use crate::graph::read::lookup::{Visible, hex};
+use crate::graph::read::lookup::hex;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{EVENT_BENIGN, EVENT_MALICIOUS, EVENT_REF};
+use crate::visible::Visible;
 
 /// Where events refer to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -9,12 +9,13 @@ use mongodb::error::ErrorKind;
 use tahoe_core::{Event, Hash};
 use tokio::sync::Mutex;
 
-use crate::archive::missing::{Archive, Rejected, Written};
+use crate::archive::missing::{self, Rejected, Written};
+use crate::archive::open::Archive;
 use crate::error::StoreError;
 use crate::graph::hours::hour_of;
 use crate::graph::journal::Lane;
 use crate::mongo::bulk::{COMMAND_DOCUMENTS, DUPLICATE_KEY};
-use crate::mongo::collection::to_document;
+use crate::mongo::collection::{Documents, to_document};
 use crate::mongo::transaction;
 
 /// Batches written at once: they keep two cores of the server busy.
@@ -23,14 +24,12 @@ const LANES: usize = 2;
 const BATCH_BYTES: usize = 8 << 20;
 const DOING: &str = "writing events";
 
-/// The lanes of one writer.
+/// Writes events, in lanes of its own; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Lanes(Arc<[Mutex<Lane>; LANES]>);
-
-impl Lanes {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(std::array::from_fn(|_| Mutex::new(Lane::new()))))
-    }
+pub(super) struct EventWriter {
+    coll: Documents,
+    journal: Documents,
+    lanes: Arc<[Mutex<Lane>; LANES]>,
 }
 
 /// An event as it will be stored.
@@ -41,17 +40,24 @@ struct New {
     document: RawDocumentBuf,
 }
 
-impl Archive {
+impl EventWriter {
+    pub(super) fn new(archive: &Archive) -> Self {
+        Self {
+            coll: archive.coll.clone(),
+            journal: archive.journal.clone(),
+            lanes: Arc::new(std::array::from_fn(|_| Mutex::new(Lane::new()))),
+        }
+    }
+
     /// Inserts the events that are not there yet.
-    pub(crate) async fn insert_events(
+    pub(super) async fn insert(
         &self,
         events: impl Iterator<Item = &Event>,
     ) -> Result<Written, StoreError> {
         let mut events: Vec<&Event> = events.collect();
         events.sort_unstable_by_key(|event| (event.hash(), event.orgid()));
-        let existing = self
-            .existing(events.iter().map(|event| event.hash()))
-            .await?;
+        let hashes = events.iter().map(|event| event.hash());
+        let existing = missing::existing(&self.coll, hashes).await?;
         let offered = events.len() as u64;
         events.retain(|event| !existing.holds(event.hash(), event.orgid().as_str()));
         let mut written = Written::default();
@@ -87,7 +93,7 @@ impl Archive {
         lane: usize,
         mut batch: Vec<New>,
     ) -> Result<(u64, Vec<Rejected>), StoreError> {
-        let mut lane = self.lanes.0[lane].lock().await;
+        let mut lane = self.lanes[lane].lock().await;
         let mut rejected = Vec::new();
         while !batch.is_empty() {
             let hours: BTreeSet<i64> = batch.iter().map(|new| new.hour).collect();
@@ -95,11 +101,12 @@ impl Archive {
             let documents: Vec<&RawDocumentBuf> = batch.iter().map(|new| &new.document).collect();
             let context = (self, &documents, &note);
             let done = transaction::run(&self.coll, DOING, context, |session, context| {
-                let (archive, documents, note) = *context;
+                let (writer, documents, note) = *context;
                 async move {
-                    let insert = archive.coll.insert_many(documents.iter().copied());
+                    let insert = writer.coll.named(DOING);
+                    let insert = insert.insert_many(documents.iter().copied()).part();
                     insert.session(&mut *session).await?;
-                    note.write(&archive.journal, session).await
+                    note.write(&writer.journal, session).await
                 }
                 .boxed()
             });
@@ -112,7 +119,8 @@ impl Archive {
             let (index, duplicate, reason) = refused(&error).ok_or(error)?;
             if duplicate {
                 // another process was faster
-                let existing = self.existing(batch.iter().map(|new| new.hash)).await?;
+                let hashes = batch.iter().map(|new| new.hash);
+                let existing = missing::existing(&self.coll, hashes).await?;
                 batch.retain(|new| !existing.holds(new.hash, &new.orgid));
             } else {
                 let hash = batch.swap_remove(index).hash;
@@ -125,10 +133,10 @@ impl Archive {
 
 /// The first document that the server refused, by its place, whether it is there already, and why.
 fn refused(error: &StoreError) -> Option<(usize, bool, String)> {
-    let StoreError::Database { source, .. } = error else {
+    let StoreError::Database { cause, .. } = error else {
         return None;
     };
-    let ErrorKind::InsertMany(refused) = &*source.kind else {
+    let ErrorKind::InsertMany(refused) = &*cause.kind else {
         return None;
     };
     let first = refused.write_errors.as_ref()?.first()?;

@@ -1,0 +1,77 @@
+//! Indicators in text: URLs, addresses, hosts, file hashes and mail addresses, as droppers, reports and mails write
+//! them.
+//!
+//! What a text says is one attribute, and nothing but an equal text shares it. What it names, other sources name too.
+//! Everything here takes time in proportion to the text. The results may repeat; [`distinct`] bounds them.
+
+mod address;
+mod command;
+mod digest;
+mod encoded;
+mod indicator;
+mod mail;
+mod tokens;
+mod tools;
+
+use std::collections::HashSet;
+
+use crate::url::{self, Language};
+pub(crate) use indicator::{Indicator, Kind};
+
+/// The indicators in prose, mark-up or data, in order. A host counts only in a URL or if it is defanged, for any
+/// file name looks like one.
+pub(crate) fn in_text(text: &str) -> impl Iterator<Item = Indicator> + '_ {
+    pieces(text, Language::Prose)
+}
+
+/// The indicators in what was typed at a shell: those of any text, then the hosts that its commands connect to, then
+/// the same of commands that it hides in base64.
+pub(crate) fn in_command(text: &str) -> impl Iterator<Item = Indicator> + '_ {
+    let hidden = encoded::payloads(text).flat_map(|hidden| in_script(&hidden).collect::<Vec<_>>());
+    in_script(text).chain(hidden)
+}
+
+fn in_script(text: &str) -> impl Iterator<Item = Indicator> + '_ {
+    pieces(text, Language::Shell).chain(command::targets(text))
+}
+
+/// The URLs in a text, and the hosts that commands in it connect to: for text in which an address alone says nothing.
+pub(crate) fn connections(text: &str) -> impl Iterator<Item = Indicator> + '_ {
+    let urls = url::spans(text, Language::Shell).map(|span| Indicator::url(&text[span]));
+    urls.chain(command::targets(text))
+}
+
+/// The first indicators of these kinds, each once, and how many more there were.
+pub(crate) fn distinct(
+    found: impl Iterator<Item = Indicator>,
+    kinds: &[Kind],
+    most: usize,
+) -> (Vec<Indicator>, u64) {
+    let mut seen = HashSet::new();
+    let mut kept = Vec::new();
+    let mut left_out = 0;
+    for indicator in found.filter(|indicator| kinds.contains(&indicator.kind)) {
+        if seen.len() >= most {
+            left_out += u64::from(!seen.contains(&indicator.attribute.hash()));
+        } else if seen.insert(indicator.attribute.hash()) {
+            kept.push(indicator);
+        }
+    }
+    (kept, left_out)
+}
+
+/// The URLs of a text, and what stands between them.
+fn pieces(text: &str, language: Language) -> impl Iterator<Item = Indicator> + '_ {
+    let mut read = 0;
+    let end = std::iter::once(text.len()..text.len());
+    url::spans(text, language).chain(end).flat_map(move |span| {
+        let between = tokens::read(text, read..span.start, language);
+        read = span.end;
+        let seen = &text[span];
+        let url = (!seen.is_empty()).then(|| Indicator::url(seen));
+        between.chain(url)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! Words that are an address, a hash or a mail address by their form alone.
+
+use std::ops::Range;
+
+use super::indicator::{Indicator, Kind};
+use super::{address, digest, mail};
+use crate::url::Language;
+
+/// Longer words are none of these: the longest is a mail address of 320 bytes, defanged.
+const TOKEN_BYTES: usize = 512;
+
+/// The indicators in a part of a text in which no URL is.
+pub(super) fn read(
+    text: &str,
+    part: Range<usize>,
+    language: Language,
+) -> impl Iterator<Item = Indicator> + '_ {
+    let end = part.end;
+    let mut from = part.start;
+    let tokens = std::iter::from_fn(move || {
+        let start = from + text[from..end].find(|c| !ends_token(c))?;
+        let length = text[start..end].find(ends_token);
+        from = length.map_or(end, |length| start + length);
+        Some(start..from)
+    });
+    tokens
+        .filter(|token| token.len() <= TOKEN_BYTES)
+        .flat_map(move |token| in_token(text, token, language))
+}
+
+fn ends_token(c: char) -> bool {
+    !(c.is_ascii_alphanumeric() || ".:@-_+%[](){}".contains(c))
+}
+
+fn in_token(text: &str, token: Range<usize>, language: Language) -> Vec<Indicator> {
+    let word = &text[token.clone()];
+    if let Some(mail) = mail::read(word) {
+        // A shell's `user@host` is an account; what connects to it is a command's matter.
+        return match language {
+            Language::Prose => vec![Indicator::new(Kind::Mail, mail)],
+            Language::Shell => Vec::new(),
+        };
+    }
+    let digests = digest::read(word).map(|digest| Indicator::new(Kind::Digest, digest));
+    let addresses = address::read(text, token.clone());
+    let addresses = addresses.map(|address| Indicator::new(Kind::Address, address));
+    digests.chain(addresses).collect()
+}
