@@ -2,7 +2,7 @@
 //!
 //! A token is good without its row: those of the Python system and of earlier releases have none.
 
-use bson::{DateTime, Document, doc};
+use bson::{DateTime, doc};
 use serde::Deserialize;
 use tahoe_core::Hash;
 
@@ -99,9 +99,5 @@ fn seconds(time: DateTime) -> f64 {
 
 fn tokens_of(user: Option<Hash>) -> Find {
     let filter = user.map(|user| doc! {"user": user.to_string()});
-    Find::new(
-        "listing tokens",
-        TOKEN_USER,
-        filter.unwrap_or_else(Document::new),
-    )
+    Find::new("listing tokens", TOKEN_USER, filter.unwrap_or_default())
 }
