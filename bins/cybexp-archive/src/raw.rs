@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cybexp_filters::lighten;
 use cybexp_seal::PrivateKey;
 use cybexp_store::{Entry, check_fits};
-use serde_json::Value;
+
 use tahoe_core::canonical::{HASHED_BYTES, measure};
 use tahoe_core::submission::data_of;
-use tahoe_core::{OrgId, Raw, SubType, Timestamp};
+use tahoe_core::{OrgId, Raw, SubType, Timestamp, Value};
 
 /// What is said of a submission besides its data.
 #[derive(Debug, Clone, Copy)]
@@ -65,4 +65,44 @@ pub fn raw_of(about: &About<'_>, bytes: Vec<u8>) -> Result<Raw, String> {
 /// Whether data can be a raw: its canonical form is short enough to be hashed, and its document to be stored.
 fn fits(data: &Value) -> bool {
     measure(data, HASHED_BYTES).is_ok() && check_fits(&BTreeMap::from([("data", data)])).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn raw(typetag: &str, data: &Value) -> Result<Raw, String> {
+        let about = About {
+            typetag,
+            orgid: "unr",
+            timezone: "UTC",
+            timestamp: 1.5,
+        };
+        raw_of(&about, data.to_string().into_bytes())
+    }
+
+    /// An event as MISP 2.5.8 sends it.
+    fn event(relations: usize) -> Value {
+        let tag = json!({"name": "estimative-language:likelihood-probability=\"almost-certain\"", "colour": "#001cad"});
+        let relation = |n: usize| {
+            let id = n.to_string();
+            json!({"id": id, "referenced_galaxy_cluster_type": "uses", "Tag": [tag]})
+        };
+        let relations: Vec<Value> = (0..relations).map(relation).collect();
+        let galaxy = json!([{"GalaxyCluster": [{"TargetingClusterRelation": relations}]}]);
+        json!({"response": [{"Event": {"uuid": "u", "info": "i", "Galaxy": galaxy}}]})
+    }
+
+    #[test]
+    fn an_event_too_deep_for_a_raw_is_stored_without_what_no_filter_reads() {
+        let small = raw("misp_event", &event(100)).expect("a raw");
+        assert!(*small.data() == event(100), "it fits, so it stays as it is");
+        let large = raw("misp_event", &event(15_000)).expect("a raw");
+        let galaxy = &large.data()["response"][0]["Event"]["Galaxy"];
+        assert_eq!(*galaxy, json!([{"GalaxyCluster": [{}]}]));
+        let reason = raw("cowrie", &event(15_000)).expect_err("refused");
+        assert!(reason.starts_with("data: nested too deeply"), "{reason}");
+    }
 }

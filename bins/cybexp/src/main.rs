@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let (cli::Cli { common, command }, named) = cli::parse();
     match command {
         cli::Command::Demo(args) => demo::main(&args),
-        cli::Command::Up(args) => up::main(&args, common.config, named),
+        cli::Command::Up(args) => up::main(&args, common, named),
         cli::Command::Tool(tool) => commands::main(tool, &common),
         cli::Command::Daemon(args) => daemon::main(args),
     }

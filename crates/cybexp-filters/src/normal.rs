@@ -58,13 +58,13 @@ const FORMS: &[Form] = &[
     Form {
         names: &["hostname"],
         expected: "a host",
-        read: |_, text| Some(url::bare_host_attributes(text)?.0),
+        read: |_, text| host(text),
     },
     Form {
         names: &["domain"],
         expected: "a domain",
         read: |sub_type, text| {
-            let (host, _) = url::bare_host_attributes(text)?;
+            let host = host(text)?;
             let is_name = *host.sub_type() == vocab::HOSTNAME;
             is_name.then(|| Attribute::new(sub_type.clone(), host.data().clone()))
         },
@@ -140,6 +140,15 @@ fn hex(sub_type: &SubType, text: &str, digits: usize) -> Option<Attribute> {
     is_hex.then(|| Attribute::new(sub_type.clone(), text.to_ascii_lowercase()))
 }
 
+/// A host. The URL standard takes `443` and `203.0.113` for addresses, but nobody writes them so.
+fn host(text: &str) -> Option<Attribute> {
+    let is_number = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    match is_number {
+        true => url::ip_attribute(text),
+        false => Some(url::bare_host_attributes(text)?.0),
+    }
+}
+
 /// An IPv6 address without the brackets that it has in a URL.
 fn unbracketed(text: &str) -> &str {
     let inner = text
@@ -210,6 +219,8 @@ mod tests {
             ("ipv4", "999.1.1.1"),
             ("ipv4", "203.0.113.9:443"),
             ("hostname", "not a host"),
+            ("hostname", "443"),
+            ("cidr", "203.0.113.0/64"),
             ("domain", "203.0.113.9"),
             ("email_addr", "evil.example"),
             ("sha256", "e3b0c442"),

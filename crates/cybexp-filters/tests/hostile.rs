@@ -56,19 +56,42 @@ const FIELDS: &[&str] = &[
     "protocol",
     "category",
     "context",
+    "@timestamp",
+    "epoch",
+    "time",
+    "honeypot",
+    "_source",
+    "hits",
+    "log",
+    "event",
+    "result",
+    "_raw",
+    "cve",
+    "attempted_command",
+    "original_username",
+    "positives",
+    "total",
+    "sha256",
+    "ptr",
+    "ja4",
+    "arch",
 ];
 
 const EVENT_IDS: &[&str] = &[
     "client.fingerprint",
     "client.kex",
+    "client.malformed_packet",
     "client.size",
     "client.var",
     "client.version",
+    "command.chpasswd",
     "command.failed",
     "command.input",
     "command.success",
     "direct-tcpip.data",
+    "direct-tcpip.ja4",
     "direct-tcpip.request",
+    "greynoise.result",
     "login.failed",
     "login.success",
     "session.closed",
@@ -76,6 +99,15 @@ const EVENT_IDS: &[&str] = &[
     "session.file_download",
     "session.file_download.failed",
     "session.file_upload",
+    "session.input",
+    "session.params",
+    "telnet.exploit_attempt",
+    "telnet.exploit_success",
+    "tunnelproxy-tcpip.data",
+    "urlhaus.submitted",
+    "virustotal.scanfile",
+    "reversedns.connect",
+    "reversedns.forward",
     "log.open",
     "no.such.event",
 ];
@@ -90,6 +122,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         ".{0,20}".prop_map(Value::from),
         "[b'\"]{0,3}.{0,5}['\"]{0,2}".prop_map(Value::from),
         "(hxxp://)?[a-z0-9.:\\[\\]/@]{0,30}".prop_map(Value::from),
+        "(wget|nc|GET) (http:/)?[a-z0-9./ ;'\"$|()-]{0,40}( HTTP/1.1)?".prop_map(Value::from),
         "[0-9:.TZ+ -]{0,30}".prop_map(Value::from),
         Just(json!("\0")),
     ];
@@ -196,6 +229,29 @@ fn huge_text_is_left_out() {
     let data =
         json!({"eventid": "client.kex", "session": "s", "timestamp": 1, "encCS": algorithms});
     assert!(cowrie_accepts(&data));
+}
+
+#[test]
+fn what_one_submission_makes_of_many_records_is_bounded() {
+    let mut filters = FILTERS.iter();
+    let cowrie = *filters
+        .find(|filter| filter.name() == "cowrie")
+        .expect("cowrie");
+    let record = |n: usize| json!({"eventid": "cowrie.command.input", "session": "s", "timestamp": n, "input": "x"});
+    let made = run(cowrie, &(0..6000).map(record).collect()).expect("read");
+    assert_eq!((made.events.len(), made.sessions.len()), (5000, 1));
+    assert_eq!(made.left_out.values().sum::<u64>(), 1000);
+
+    let urls: String = (0..300)
+        .map(|n| format!("http://203.0.113.9/{n} "))
+        .collect();
+    let record =
+        json!({"eventid": "cowrie.command.input", "session": "s", "timestamp": 1, "input": urls});
+    let made = run(cowrie, &record).expect("read");
+    assert_eq!(made.left_out.values().sum::<u64>(), 100);
+    let records = vec![record; 2000];
+    let made = run(cowrie, &records.into()).expect("read");
+    assert!(made.events.len() < 1600, "{}", made.events.len());
 }
 
 #[test]

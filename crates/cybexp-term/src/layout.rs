@@ -44,6 +44,12 @@ pub fn time(seconds: f64) -> String {
     }
 }
 
+/// The day of [`time`], for where there is no room for more.
+pub fn date(seconds: f64) -> String {
+    let time = time(seconds);
+    time.split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// A text with line ends between words, so that it fits the output; lines after the first begin with `indent` spaces. A word
 /// that is longer than a line has one of its own. `first` is the number of columns that stand before the text.
 pub fn wrapped(text: &str, first: usize, indent: usize) -> String {
@@ -91,6 +97,7 @@ mod tests {
             (f64::INFINITY, "inf"),
         ] {
             assert_eq!(time(seconds), text);
+            assert_eq!(Some(&*date(seconds)), text.split(' ').next());
         }
     }
 

@@ -1,10 +1,8 @@
 //! How output looks, and what keeps a value of an attacker from acting on the terminal.
 
 mod layout;
-mod pipe;
 
-pub use layout::{id, time, width, wrapped};
-pub use pipe::end_quietly_on_closed_pipe;
+pub use layout::{date, id, time, width, wrapped};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::presets::UTF8_FULL_CONDENSED;

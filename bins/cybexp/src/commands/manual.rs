@@ -45,7 +45,7 @@ pub(super) fn man(args: &Man) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints as everything else is printed, so that a reader who is gone is no failure.
+/// Prints as everything else is printed: that the reader is gone, as in `… | head`, is no failure.
 fn print(text: &[u8]) {
     anstream::print!("{}", String::from_utf8_lossy(text));
 }

@@ -5,6 +5,7 @@ mod doctor;
 mod filter;
 mod keygen;
 mod manual;
+mod named;
 mod org;
 mod post;
 mod quarantine;
@@ -88,11 +89,11 @@ pub(crate) fn main(tool: Tool, common: &CommonArgs) -> ExitCode {
         format: Format::Text,
     };
     let outcome = init_logging(&log, common)
-        .map(|()| term::end_quietly_on_closed_pipe())
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| runtime.block_on(run(tool, common)));
     outcome.unwrap_or_else(|error| {
-        anstream::eprintln!("cybexp: {}", term::line(&term::told(&error)));
+        let told = term::line(&term::told(&error));
+        anstream::eprintln!("cybexp: {}", term::wrapped(&told, 8, 8));
         let wrong = |cause: &(dyn std::error::Error + 'static)| {
             cause.is::<ConfigError>() || cause.is::<Usage>()
         };
@@ -234,7 +235,8 @@ fn agreed(question: &str, yes: bool) -> anyhow::Result<()> {
             "{question} Give --yes where nobody can be asked"
         )));
     }
-    anstream::eprint!("{} [y/N] ", term::wrapped(&term::line(question), 0, 0));
+    let question = format!("{} [y/N]", term::line(question));
+    anstream::eprint!("{} ", term::wrapped(&question, 0, 0));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     ensure!(

@@ -1,10 +1,6 @@
-//! Typetags: those that filters read, in help and completions, and what else is taken for one.
-
-use std::ffi::OsStr;
+//! Typetags: those that filters read, and what is said of others.
 
 use anyhow::bail;
-use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use clap::{Arg, Command};
 use cybexp_filters::FILTERS;
 use tahoe_core::nearest;
 
@@ -14,27 +10,6 @@ use super::usage::Usage;
 pub(super) fn known() -> Vec<&'static str> {
     let all = FILTERS.iter().flat_map(|filter| filter.typetags());
     all.copied().collect()
-}
-
-/// Takes any text, and names the known typetags in help and completions.
-#[derive(Clone)]
-pub(super) struct Typetag;
-
-impl TypedValueParser for Typetag {
-    type Value = String;
-
-    fn parse_ref(
-        &self,
-        command: &Command,
-        arg: Option<&Arg>,
-        value: &OsStr,
-    ) -> Result<String, clap::Error> {
-        StringValueParser::new().parse_ref(command, arg, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(known().into_iter().map(PossibleValue::new)))
-    }
 }
 
 /// Fails for a typetag that no filter reads, with the nearest one that one does.

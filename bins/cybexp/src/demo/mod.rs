@@ -24,7 +24,7 @@ use crate::cli::{Daemon, DemoArgs};
 use crate::up::asked_to_stop;
 use crate::up::ports::free_metrics;
 use crate::up::setup::First;
-use crate::up::suite::{Place, Suite};
+use crate::up::suite::{How, Place, Suite};
 use cybexp_client::{About, Client, Part};
 use cybexp_term as term;
 use sources::Sources;
@@ -53,7 +53,6 @@ pub(crate) fn main(args: &DemoArgs) -> ExitCode {
 }
 
 async fn run(args: &DemoArgs) -> anyhow::Result<()> {
-    term::end_quietly_on_closed_pipe();
     let mut stop = std::pin::pin!(asked_to_stop()?);
     let sources = Sources::bind().await?;
     let mut suite = tokio::select! {
@@ -88,7 +87,11 @@ async fn start(sources: &Sources) -> anyhow::Result<Suite> {
             "metrics": free_metrics()?,
         }),
     };
-    let suite = Suite::start(Place::Nowhere, &first, true, show::line).await?;
+    let how = How {
+        inputs: true,
+        ..How::default()
+    };
+    let suite = Suite::start(Place::Nowhere, &first, &how, show::line).await?;
     let names = Daemon::ALL.map(Daemon::name).join(", ");
     show::done(
         &format!("MongoDB, keys, organisation, {names}: all up"),

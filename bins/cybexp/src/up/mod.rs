@@ -17,12 +17,12 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use cybexp_service::EXIT_USAGE;
+use cybexp_service::{CommonArgs, EXIT_USAGE};
 use cybexp_term as term;
 
 use crate::site::data_folder;
 use setup::First;
-use suite::{Place, Suite};
+use suite::{How, Place, Suite};
 
 /// How often the daemons are looked after.
 const LOOK: Duration = Duration::from_millis(500);
@@ -45,8 +45,7 @@ pub(crate) struct UpArgs {
 }
 
 /// Runs it; `named` is whether the command line itself names the configuration, and not the environment.
-pub(crate) fn main(args: &UpArgs, config: Option<PathBuf>, named: bool) -> ExitCode {
-    term::end_quietly_on_closed_pipe();
+pub(crate) fn main(args: &UpArgs, common: CommonArgs, named: bool) -> ExitCode {
     if named && args.dir.is_some() {
         anstream::eprintln!(
             "cybexp up: --dir and --config each name a configuration: give one of them"
@@ -55,7 +54,7 @@ pub(crate) fn main(args: &UpArgs, config: Option<PathBuf>, named: bool) -> ExitC
     }
     let outcome = Runtime::new()
         .context("cannot start the runtime")
-        .and_then(|runtime| runtime.block_on(run(args, config)));
+        .and_then(|runtime| runtime.block_on(run(args, common)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -65,7 +64,13 @@ pub(crate) fn main(args: &UpArgs, config: Option<PathBuf>, named: bool) -> ExitC
     }
 }
 
-async fn run(args: &UpArgs, config: Option<PathBuf>) -> anyhow::Result<()> {
+async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
+    let config = common.config;
+    let how = How {
+        inputs: !args.no_inputs,
+        log_level: common.log_level,
+        log_format: common.log_format,
+    };
     let mut stop = std::pin::pin!(asked_to_stop()?);
     let first = First {
         orgname: &args.org,
@@ -83,7 +88,7 @@ async fn run(args: &UpArgs, config: Option<PathBuf>) -> anyhow::Result<()> {
         _ => Place::Folder(&folder),
     };
     let mut suite = tokio::select! {
-        suite = Suite::start(place, &first, !args.no_inputs, |text| anstream::eprintln!("{text}")) => suite?,
+        suite = Suite::start(place, &first, &how, |text| anstream::eprintln!("{text}")) => suite?,
         () = &mut stop => return Ok(()),
     };
     show::up(&suite, args.no_inputs);

@@ -1,10 +1,13 @@
 //! The whole suite on one machine: a MongoDB and the daemons, under one owner.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use clap::ValueEnum;
 use cybexp_service::Config;
+use cybexp_service::config::{Format, Level};
 use cybexp_store::{Identity, Server};
 use mongo_local::Mongod;
 
@@ -32,6 +35,37 @@ pub(crate) enum Place<'a> {
     Nowhere,
 }
 
+/// How the daemons are run.
+#[derive(Debug, Default)]
+pub(crate) struct How {
+    /// Whether the inputs that the configuration enables are collected from.
+    pub(crate) inputs: bool,
+    /// As `--log-level` says.
+    pub(crate) log_level: Option<Level>,
+    /// As `--log-format` says.
+    pub(crate) log_format: Option<Format>,
+}
+
+impl How {
+    /// The daemons' arguments for what they log: what was asked for, and on a terminal nothing but what is not as it should
+    /// be, unless somebody asks for more.
+    fn log_args(&self, config: &Config) -> Vec<String> {
+        let quiet = std::io::stderr().is_terminal()
+            && std::env::var_os("RUST_LOG").is_none()
+            && config.log.level == Level::default();
+        let level = self.log_level.or(quiet.then_some(Level::Warn));
+        let level = level.and_then(|level| level.to_possible_value());
+        let format = self
+            .log_format
+            .and_then(|format| format.to_possible_value());
+        let options = [("--log-level", level), ("--log-format", format)].into_iter();
+        options
+            .filter_map(|(option, value)| Some([option.to_owned(), value?.get_name().to_owned()]))
+            .flatten()
+            .collect()
+    }
+}
+
 /// The running suite.
 pub(crate) struct Suite {
     pub(crate) children: Children,
@@ -48,19 +82,18 @@ pub(crate) struct Suite {
 }
 
 impl Suite {
-    /// Starts everything and waits until the API answers. `progress` is told what takes time; `inputs` is whether the
-    /// inputs that the configuration enables are collected from.
+    /// Starts everything and waits until the API answers. `progress` is told what takes time.
     pub(crate) async fn start(
         place: Place<'_>,
         first: &First<'_>,
-        inputs: bool,
+        how: &How,
         progress: fn(&str),
     ) -> anyhow::Result<Self> {
         let vanishes = matches!(place, Place::Nowhere);
         let (file, mongod, lock) = settle(place, first, progress).await?;
         let config = Config::from_file(&file)?;
         let mut daemons = Daemon::wanted(&config);
-        daemons.retain(|daemon| inputs || *daemon != Daemon::Input);
+        daemons.retain(|daemon| how.inputs || *daemon != Daemon::Input);
         ports::check(&config, &daemons)?;
         let mongod = match mongod {
             Some(mongod) => Some(mongod),
@@ -85,7 +118,7 @@ impl Suite {
         // not before the API is there, for it would wait a while before it tries again
         at_once.retain(|daemon| *daemon != Daemon::Input);
         let mut suite = Self {
-            children: Children::start(&at_once, &file, logs)?,
+            children: Children::start(&at_once, &file, logs, how.log_args(&config))?,
             config,
             mongo_url: at.url.to_string(),
             accounts,

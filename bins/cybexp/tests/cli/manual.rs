@@ -66,12 +66,7 @@ fn help_fits_a_terminal_of_80_columns() {
 
 #[test]
 fn nobody_who_reads_is_the_end_and_no_panic() {
-    for args in [
-        &["completions", "bash"][..],
-        &["man"],
-        &["filter", "test", "--help"],
-        &["doctor"],
-    ] {
+    for args in [&["completions", "bash"][..], &["man"], &["post", "--help"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = Command::new(CYBEXP)

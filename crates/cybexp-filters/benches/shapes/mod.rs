@@ -18,6 +18,14 @@ const fn email(name: &'static str, make: fn(usize) -> Value) -> Shape {
     }
 }
 
+const fn cowrie(name: &'static str, make: fn(usize) -> Value) -> Shape {
+    Shape {
+        filter: "cowrie",
+        name,
+        make,
+    }
+}
+
 pub(crate) const SHAPES: &[Shape] = &[
     email("text", |n| body("", "lorem ipsum dolor ", n)),
     email("non-ASCII text", |n| body("", "ハロ", n)),
@@ -119,11 +127,69 @@ pub(crate) const SHAPES: &[Shape] = &[
         mail("Content-Type: text/plain; charset=utf-7\n", "+AGE-", n)
     }),
     email("line ends", |n| body("", "\r", n)),
+    email("From of names", |n| long_field("From: ", "a,", n)),
+    email("From of quotes", |n| long_field("From: ", "\\\"", n)),
+    email("From of brackets", |n| long_field("From: ", "<a@", n)),
+    email("From of encoded words", |n| {
+        long_field("From: ", "=?utf-8?q?a=40b?=,", n)
+    }),
+    email("header of odd lines", |n| {
+        fields(&format!("{}X-A: b\n", "odd\n".repeat(18)), n)
+    }),
+    email("HTML scripts", |n| html("<script></scrip", n)),
+    email("HTML styles", |n| html("<p style='url(x'>", n)),
+    email("HTML pages in URLs", |n| {
+        html("<a href='data:text/html,<a href=", n)
+    }),
+    email("HTML comments with tags", |n| html("<!--<a href=x>", n)),
+    email("files in uuencode", |n| {
+        body("", "begin 644 x\n#0V%T\n`\nend\n", n)
+    }),
+    email("attached mails", |n| {
+        parts(
+            "Content-Type: message/rfc822\n\nFrom: a@a.example\n\nx\n",
+            n,
+        )
+    }),
+    email("calendar", |n| {
+        mail(
+            "Content-Type: text/calendar\n",
+            "\\n http://a.example/\n",
+            n,
+        )
+    }),
     Shape {
         filter: "cowrie",
         name: "command",
         make: |n| json!({"eventid": "cowrie.command.input", "session": "s", "timestamp": 1, "input": "a;".repeat(n / 2)}),
     },
+    cowrie("command of URLs", |n| typed("wget http://a.example/x;", n)),
+    cowrie("command of colons", |n| typed("http:", n)),
+    cowrie("command of schemes", |n| typed("http://", n)),
+    cowrie("command of schemes and quotes", |n| {
+        typed("http://a.b'),/", n)
+    }),
+    cowrie("command of hosts", |n| typed("www.a.b/)", n)),
+    cowrie("command of quotes", |n| typed("'\"", n)),
+    cowrie("command of nested quotes", |n| typed("\" '", n)),
+    cowrie("command of backslashes", |n| typed("\\", n)),
+    cowrie("command of defanged dots", |n| typed("a[.]", n)),
+    cowrie("command of spaced dots", |n| typed("a [.] ", n)),
+    cowrie("command of addresses", |n| typed("203.0.113.9-", n)),
+    cowrie("command of slashes", |n| typed("a/", n)),
+    cowrie("command of words", |n| typed("wget ", n)),
+    cowrie("command of redirections", |n| typed(">", n)),
+    cowrie("command of brackets", |n| typed("([{", n)),
+    cowrie("command of non-ASCII", |n| typed("é", n)),
+    cowrie(
+        "tunnelled data",
+        |n| json!({"eventid": "cowrie.direct-tcpip.data", "session": "s", "timestamp": 1, "data": format!("b'{}'", "\\x41".repeat(n / 128))}),
+    ),
+    cowrie("lines", |n| json!({"data": "{\"a\": 1}\n{".repeat(n / 12)})),
+    cowrie(
+        "envelopes",
+        |n| json!({"message": "{\"message\":".repeat(n / 11)}),
+    ),
     Shape {
         filter: "cowrie",
         name: "download",
@@ -151,6 +217,12 @@ pub(crate) const SHAPES: &[Shape] = &[
 
 const HEADER: &str =
     "From: a@a.example\nTo: b@b.example\nSubject: s\nDate: 1 Jan 2020 00:00:00 +0000\n";
+
+/// A command that repeats a text. A 32nd of the bytes, for longer commands than 512 KiB are left out.
+fn typed(text: &str, bytes: usize) -> Value {
+    let input = text.repeat(bytes / 32 / text.len());
+    json!({"eventid": "cowrie.command.input", "session": "s", "timestamp": 1, "input": input})
+}
 
 fn of(text: String) -> Value {
     json!({"data": text})

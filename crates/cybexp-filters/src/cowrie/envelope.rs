@@ -56,7 +56,7 @@ pub(super) struct Enclosed<'a> {
 /// All records in a raw's data, and how many are beyond the limit.
 pub(super) fn records(data: &Value) -> Result<(Vec<Enclosed<'_>>, u64), Refusal> {
     let mut search = Search::default();
-    search.value(&Cow::Borrowed(data), &[], 0);
+    search.value(Cow::Borrowed(data), &[], 0);
     if search.found.is_empty() {
         let reason = match (search.error, data.is_object() || data.is_array()) {
             (Some(error), _) => format!("eventid is missing, and {error}"),
@@ -77,20 +77,18 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn value(&mut self, value: &Cow<'a, Value>, times: &[Value], depth: usize) {
+    fn value(&mut self, mut value: Cow<'a, Value>, times: &[Value], depth: usize) {
         if depth > DEPTH {
             return;
         }
-        if let Some(items) = value.as_array() {
-            for index in 0..items.len() {
-                self.value(&item(value, index), times, depth + 1);
+        if value.is_array() {
+            for item in items(value) {
+                self.value(item, times, depth + 1);
             }
-        }
-        if !value.is_object() {
             return;
         }
         if value.get("eventid").is_some_and(Value::is_string) {
-            self.add(value.clone(), times);
+            self.add(value, times);
             return;
         }
         let own = TIMES.iter().filter_map(|field| value.get(field));
@@ -101,12 +99,12 @@ impl<'a> Search<'a> {
             .collect();
         let before = self.found.len();
         for field in FIELDS {
-            let Some(inner) = child(value, field) else {
+            let Some(inner) = take(&mut value, field) else {
                 continue;
             };
             match inner.as_str() {
                 Some(text) => self.text(field, text, &times, depth + 1),
-                None => self.value(&inner, &times, depth + 1),
+                None => self.value(inner, &times, depth + 1),
             }
             if self.found.len() > before {
                 return;
@@ -145,21 +143,22 @@ impl<'a> Search<'a> {
 
     fn json(&mut self, text: &str, times: &[Value], depth: usize) -> Result<(), String> {
         let value = json::parse(text).map_err(|error| error.to_string())?;
-        self.value(&Cow::Owned(value), times, depth);
+        self.value(Cow::Owned(value), times, depth);
         Ok(())
     }
 }
 
-fn child<'a>(value: &Cow<'a, Value>, field: &str) -> Option<Cow<'a, Value>> {
+fn take<'a>(value: &mut Cow<'a, Value>, field: &str) -> Option<Cow<'a, Value>> {
     match value {
         Cow::Borrowed(value) => value.get(field).map(Cow::Borrowed),
-        Cow::Owned(value) => value.get(field).cloned().map(Cow::Owned),
+        Cow::Owned(value) => value.get_mut(field).map(Value::take).map(Cow::Owned),
     }
 }
 
-fn item<'a>(value: &Cow<'a, Value>, index: usize) -> Cow<'a, Value> {
+fn items(value: Cow<'_, Value>) -> Vec<Cow<'_, Value>> {
     match value {
-        Cow::Borrowed(value) => Cow::Borrowed(&value[index]),
-        Cow::Owned(value) => Cow::Owned(value[index].clone()),
+        Cow::Borrowed(Value::Array(items)) => items.iter().map(Cow::Borrowed).collect(),
+        Cow::Owned(Value::Array(items)) => items.into_iter().map(Cow::Owned).collect(),
+        _ => Vec::new(),
     }
 }

@@ -17,9 +17,13 @@ mod lookup;
 mod record;
 mod repr;
 mod text;
+mod tls;
 mod tunnel;
 
-use tahoe_core::{Attribute, Category, Event, Session, Timestamp};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use tahoe_core::{Attribute, Category, Event, Hash, Session, Timestamp};
 
 use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use draft::Draft;
@@ -54,6 +58,7 @@ impl Filter for Cowrie {
         let (records, beyond) = envelope::records(raw.data)?;
         let mut made = Yield::default();
         made.leave_out_many(envelope::LEFT_OUT, beyond);
+        let mut sessions = BTreeMap::new();
         let mut children = 0;
         let mut refused = None;
         for enclosed in &records {
@@ -61,7 +66,7 @@ impl Filter for Cowrie {
                 made.leave_out("record beyond what a submission may make");
                 continue;
             }
-            match add(&Record::new(enclosed), raw, &mut made) {
+            match add(&Record::new(enclosed), raw, &mut made, &mut sessions) {
                 Ok(count) => children += count,
                 Err(refusal) => {
                     made.leave_out("record without eventid, session or timestamp");
@@ -69,6 +74,7 @@ impl Filter for Cowrie {
                 }
             }
         }
+        made.sessions = sessions.into_values().collect();
         match refused {
             Some(refusal) if made.sessions.is_empty() => Err(refusal),
             _ => Ok(made),
@@ -77,7 +83,12 @@ impl Filter for Cowrie {
 }
 
 /// Adds what a record makes, and gives how many children its events have.
-fn add(record: &Record<'_>, raw: &RawInput<'_>, made: &mut Yield) -> Result<usize, Refusal> {
+fn add(
+    record: &Record<'_>,
+    raw: &RawInput<'_>,
+    made: &mut Yield,
+    sessions: &mut BTreeMap<Hash, Session>,
+) -> Result<usize, Refusal> {
     let eventid = record.text("eventid").ok_or_else(|| missing("eventid"))?;
     let eventid = ids::current(&eventid);
     let sessionid = record.text("session").ok_or_else(|| missing("session"))?;
@@ -96,11 +107,17 @@ fn add(record: &Record<'_>, raw: &RawInput<'_>, made: &mut Yield) -> Result<usiz
         .filter_map(|draft| event(draft, record, raw, at).transpose())
         .collect::<Result<_, _>>()?;
     let session = session(sessionid, record)?.with_events(events.iter().map(Event::hash));
-    made.sessions.push(match eventid {
+    let session = match eventid {
         "session.connect" => session.with_start_time(at),
         "session.closed" => closed(session, record, at),
         _ => session,
-    });
+    };
+    match sessions.entry(session.hash()) {
+        Entry::Occupied(mut known) => known.get_mut().merge(&session),
+        Entry::Vacant(new) => {
+            new.insert(session);
+        }
+    }
     made.events.extend(events);
     Ok(children)
 }

@@ -22,9 +22,15 @@ pub(super) fn of_name(draft: Draft, text: &str) -> Draft {
     add(draft, indicators::connections(text), true)
 }
 
-/// All that data in transit names. Most of it is no fault of whom it names.
+/// All that data in transit names. Most of it is no fault of whom it names. A host without a scheme is there in a header,
+/// from which the URL was made.
 pub(super) fn of_data(draft: Draft, text: &str) -> Draft {
-    add(draft, indicators::in_text(text), false)
+    let is_bare = |indicator: &Indicator| {
+        let seen = indicator.attribute.data().as_str();
+        indicator.kind == Kind::Url && seen.is_some_and(|seen| !seen.contains("//"))
+    };
+    let found = indicators::in_text(text).filter(|indicator| !is_bare(indicator));
+    add(draft, found, false)
 }
 
 fn add(

@@ -134,7 +134,7 @@ pub(super) fn split<'a>(entity: &'a [u8], made: &mut Yield) -> (Headers<'a>, &'a
         }
         at = end;
     };
-    (decoded(fields), rest)
+    (decoded(fields, rest), rest)
 }
 
 /// With the line end.
@@ -227,21 +227,39 @@ fn limited<'a>(value: &'a [u8], made: &mut Yield) -> &'a [u8] {
     &value[..value.len().min(FIELD_BYTES)]
 }
 
-/// Values as text: UTF-8, else in the character set of the content, else windows-1252.
-fn decoded<'a>(fields: Vec<(&'a str, &'a [u8])>) -> Headers<'a> {
-    let content_type = fields
+/// Values as text: UTF-8, else in the first character set that is named in the header or behind it, else windows-1252.
+fn decoded<'a>(fields: Vec<(&'a str, &'a [u8])>, rest: &[u8]) -> Headers<'a> {
+    let is_utf8 = fields
         .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("Content-Type"));
-    let content_type = content_type.map(|(_, value)| Field::parse(&String::from_utf8_lossy(value)));
-    let charset = content_type.as_ref().and_then(|field| field.get("charset"));
+        .all(|(_, value)| std::str::from_utf8(value).is_ok());
+    let charset = if is_utf8 {
+        None
+    } else {
+        let mut values = fields.iter().map(|(_, value)| *value);
+        values.find_map(charset).or_else(|| charset(rest))
+    };
     let decoded = fields.into_iter().map(|(name, value)| {
         let text = match std::str::from_utf8(value) {
             Ok(text) => Cow::Borrowed(text),
-            Err(_) => Cow::Owned(decode::text(value, charset, false)),
+            Err(_) => Cow::Owned(decode::text(value, charset.as_deref(), false)),
         };
         (name, text)
     });
     Headers(decoded.collect())
+}
+
+/// The character set that stands behind the first `charset=` of a text.
+fn charset(text: &[u8]) -> Option<String> {
+    const LABEL: &[u8] = b"charset=";
+    let text = &text[..text.len().min(FIELD_BYTES)];
+    let at = text
+        .windows(LABEL.len())
+        .position(|word| word.eq_ignore_ascii_case(LABEL))?;
+    let name = text[at + LABEL.len()..]
+        .iter()
+        .skip_while(|b| matches!(b, b'"' | b'\''));
+    let name = name.take_while(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(b));
+    Some(name.map(|b| char::from(*b)).collect())
 }
 
 #[cfg(test)]

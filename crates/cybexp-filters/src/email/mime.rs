@@ -59,7 +59,7 @@ impl Content {
         within: (usize, bool),
         made: &mut Yield,
     ) {
-        if self.parts == PARTS {
+        if self.parts >= PARTS {
             made.leave_out("parts");
             return;
         }
@@ -81,97 +81,106 @@ impl Content {
                 return;
             }
         }
-        let bytes = decode::content(body, headers.first("Content-Transfer-Encoding"));
         let disposition = headers.content("Content-Disposition").unwrap_or_default();
         let filename = kind::filename(&disposition, &content_type);
         let form = kind::form(&content_type.value, filename.as_deref());
         let is_file = disposition.value == "attachment" || filename.is_some();
+        // A multipart without parts is text.
+        let is_body = is_multipart || kind::is_body(&content_type.value);
+        let leaf = Leaf {
+            bytes: decode::content(body, headers.first("Content-Transfer-Encoding")),
+            content_type,
+            filename,
+            form,
+        };
         match form {
-            // A multipart without parts is text.
-            Form::Plain | Form::Html
-                if !is_file && (is_multipart || kind::is_body(&content_type.value)) =>
-            {
-                self.text(form, &content_type, &bytes, is_attached);
-            }
-            _ => self.file(filename, form, &content_type, &bytes, within, made),
+            Form::Plain | Form::Html if is_body && !is_file => self.text(&leaf, is_attached, made),
+            _ => self.file(leaf, depth, made),
         }
     }
 
     /// A part that is read by people. Before MIME, files stood within the text.
-    fn text(&mut self, form: Form, content_type: &Field, bytes: &Cow<'_, [u8]>, is_attached: bool) {
-        let was_encoded = matches!(bytes, Cow::Owned(_));
-        let charset = content_type.get("charset");
-        let has_files = matches!(form, Form::Plain) && bytes.windows(6).any(|six| six == b"begin ");
+    fn text(&mut self, leaf: &Leaf<'_>, is_attached: bool, made: &mut Yield) {
+        let has_files =
+            leaf.form == Form::Plain && leaf.bytes.windows(6).any(|six| six == b"begin ");
         let text = if has_files {
-            let (files, rest) = uu::extract(bytes);
+            let (files, rest) = uu::extract(&leaf.bytes);
             for file in files {
-                self.parts += 1;
-                let filename = kind::last_segment(&file.name);
-                let form = kind::form("application/octet-stream", filename.as_deref());
-                self.attach(filename, form, &file.bytes);
+                self.file_in_text(&file, made);
             }
-            decode::text(&rest, charset, was_encoded)
+            leaf.text_of(&rest)
         } else {
-            decode::text(bytes, charset, was_encoded)
+            leaf.text_of(&leaf.bytes)
         };
-        match (form, is_attached) {
+        match (leaf.form, is_attached) {
             (Form::Html, false) => self.html.push(text),
             (_, false) => self.plain.push(text),
             (form, true) => self.attached.push((form, text)),
         }
     }
 
-    fn file(
-        &mut self,
-        filename: Option<String>,
-        form: Form,
-        content_type: &Field,
-        bytes: &Cow<'_, [u8]>,
-        (depth, _): (usize, bool),
-        made: &mut Yield,
-    ) {
-        let mime_type = kind::mime_type(&content_type.value);
-        self.attachments
-            .push(Attachment::of(filename, mime_type, bytes));
-        match form {
-            Form::Other => {}
-            Form::Mail if depth == DEPTH => made.leave_out("nesting"),
-            Form::Mail => {
-                let (headers, body) = header::split_mail(bytes, made);
-                if self.mails.len() < MAILS {
-                    self.mails.extend(attached::mail(&headers, made));
-                } else {
-                    made.leave_out("attached_mails");
-                }
-                self.part(&headers, body, (depth + 1, true), made);
-            }
+    fn file(&mut self, leaf: Leaf<'_>, depth: usize, made: &mut Yield) {
+        match leaf.form {
             Form::Plain | Form::Html | Form::Calendar => {
-                let was_encoded = matches!(bytes, Cow::Owned(_));
-                let charset = content_type.get("charset");
-                self.attached
-                    .push((form, decode::text(bytes, charset, was_encoded)));
+                self.attached.push((leaf.form, leaf.text_of(&leaf.bytes)))
             }
+            Form::Mail | Form::Other => {}
         }
+        self.attachments.push(Attachment {
+            filename: leaf.filename,
+            sha256: hex::encode(Sha256::digest(&leaf.bytes)),
+            mime_type: kind::mime_type(&leaf.content_type.value),
+        });
+        if leaf.form != Form::Mail {
+            return;
+        }
+        if depth == DEPTH {
+            made.leave_out("nesting");
+            return;
+        }
+        let (headers, body) = header::split_mail(&leaf.bytes, made);
+        if self.mails.len() < MAILS {
+            self.mails.extend(attached::mail(&headers, made));
+        } else {
+            made.leave_out("attached_mails");
+        }
+        self.part(&headers, body, (depth + 1, true), made);
     }
 
-    /// A file that stood within text.
-    fn attach(&mut self, filename: Option<String>, form: Form, bytes: &[u8]) {
-        let mime_type = "application/octet-stream".to_owned();
-        self.attachments
-            .push(Attachment::of(filename, mime_type, bytes));
-        if matches!(form, Form::Plain | Form::Html | Form::Calendar) {
-            self.attached.push((form, decode::text(bytes, None, true)));
+    fn file_in_text(&mut self, file: &uu::File, made: &mut Yield) {
+        if self.parts >= PARTS {
+            made.leave_out("parts");
+            return;
         }
+        self.parts += 1;
+        let filename = kind::last_segment(&file.name);
+        let form = kind::form("application/octet-stream", filename.as_deref());
+        if let Form::Plain | Form::Html | Form::Calendar = form {
+            let text = decode::text(&file.bytes, None, true);
+            self.attached.push((form, text));
+        }
+        self.attachments.push(Attachment {
+            filename,
+            sha256: hex::encode(Sha256::digest(&file.bytes)),
+            mime_type: "application/octet-stream".to_owned(),
+        });
     }
 }
 
-impl Attachment {
-    fn of(filename: Option<String>, mime_type: String, bytes: &[u8]) -> Self {
-        Self {
-            filename,
-            sha256: hex::encode(Sha256::digest(bytes)),
-            mime_type,
-        }
+/// A part without parts.
+struct Leaf<'a> {
+    content_type: Field,
+    filename: Option<String>,
+    form: Form,
+    /// Decoded.
+    bytes: Cow<'a, [u8]>,
+}
+
+impl Leaf<'_> {
+    /// Bytes of this part as text.
+    fn text_of(&self, bytes: &[u8]) -> String {
+        let was_encoded = matches!(self.bytes, Cow::Owned(_));
+        decode::text(bytes, self.content_type.get("charset"), was_encoded)
     }
 }
 

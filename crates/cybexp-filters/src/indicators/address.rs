@@ -27,9 +27,7 @@ pub(super) fn read(text: &str, token: Range<usize>) -> impl Iterator<Item = Attr
 
 /// `2001:db8::1`, `[2001:db8::1]:80`, `fe80::1%eth0`, `2001[:]db8::1`.
 fn v6(word: &str) -> Option<Attribute> {
-    if word.matches(':').nth(1).is_none() {
-        return None;
-    }
+    word.matches(':').nth(1)?;
     let word = word.trim_matches(['.', '(', ')', '{', '}', '-', '_', '+']);
     let meant = url::refang(word);
     let inner = match meant.strip_prefix('[') {

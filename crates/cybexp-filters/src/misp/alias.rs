@@ -2,21 +2,32 @@
 
 /// MISP's name for a type, or the name itself in lower case where nothing like it is known.
 ///
-/// Case and the choice of `-`, `_` or space do not matter: `IP_DST` is `ip-dst`. An address of either direction, `ip`,
+/// Case, the choice of `-`, `_` or space, and `:` for the bar of a pair do not matter: `IP_DST` is `ip-dst`. An address of either direction, `ip`,
 /// is a type of the table, though not one of MISP's.
 pub(super) fn of(name: &str) -> String {
     let plain: String = name
         .chars()
         .map(|c| match c {
             '_' | ' ' => '-',
+            ':' => '|',
             other => other.to_ascii_lowercase(),
         })
         .collect();
-    let known = ALIASES.iter().find(|(alias, _)| *alias == plain);
-    known.map_or(plain, |(_, known)| (*known).to_owned())
+    let parts: Vec<&str> = plain.split('|').map(one).collect();
+    match parts[..] {
+        // a value of this type is read with its port
+        ["ip", "port"] => "ip".to_owned(),
+        ["domain", "port"] => "hostname|port".to_owned(),
+        _ => parts.join("|"),
+    }
 }
 
-const ALIASES: [(&str, &str); 45] = [
+fn one(plain: &str) -> &str {
+    let known = ALIASES.iter().find(|(alias, _)| *alias == plain);
+    known.map_or(plain, |(_, known)| *known)
+}
+
+const ALIASES: [(&str, &str); 41] = [
     ("as", "AS"),
     ("as-number", "AS"),
     ("asn", "AS"),
@@ -42,16 +53,12 @@ const ALIASES: [(&str, &str); 45] = [
     ("ip-addr", "ip"),
     ("ip-address", "ip"),
     ("ip-port", "ip"),
-    ("ip:port", "ip"),
-    ("ip|port", "ip"),
     ("ipv4", "ip"),
     ("ipv4-addr", "ip"),
     ("ipv4-address", "ip"),
-    ("ipv4|port", "ip"),
     ("ipv6", "ip"),
     ("ipv6-addr", "ip"),
     ("ipv6-address", "ip"),
-    ("ipv6|port", "ip"),
     ("mail", "email"),
     ("named-pipe", "named pipe"),
     ("registry-key", "regkey"),

@@ -2,7 +2,7 @@
 
 use tahoe_core::Attribute;
 
-/// What a value is.
+/// The attributes that a value is.
 #[derive(Default)]
 pub(super) struct Reading {
     /// What the type promises; it takes the attribute's flag.
@@ -16,7 +16,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Of a value that is one thing.
+    /// The reading of a value that is one attribute.
     pub(super) fn one(attribute: Attribute) -> Self {
         Self {
             values: vec![attribute],

@@ -58,9 +58,15 @@ pub(super) fn data<'a>(raw: &RawInput<'a>) -> Result<Cow<'a, Value>, Refusal> {
 /// The reports in a submission, in its order.
 pub(super) fn reports<'a>(data: &'a Value, made: &mut Yield) -> Vec<Report<'a>> {
     let mut found = Found::default();
-    for entry in list(Some(data.get("response").unwrap_or(data))) {
-        if !found.entry(entry) {
-            made.leave_out("not_an_event");
+    for answer in list(Some(data)) {
+        let (answered, alone) = match answer.get("response") {
+            Some(response) => (Some(response), None),
+            None => (None, Some(answer)),
+        };
+        for entry in list(answered).chain(alone) {
+            if !found.entry(entry) {
+                made.leave_out("not_an_event");
+            }
         }
     }
     found.reports
@@ -69,7 +75,7 @@ pub(super) fn reports<'a>(data: &'a Value, made: &mut Yield) -> Vec<Report<'a>> 
 #[derive(Default)]
 struct Found<'a> {
     reports: Vec<Report<'a>>,
-    /// Where the report of an event is of which only parts were found, by the event's id.
+    /// Index in `reports` of each event of which only parts were found, by the event's id.
     parts: HashMap<String, usize>,
 }
 
@@ -173,7 +179,7 @@ fn day(about: &Value, raw: &RawInput<'_>) -> Option<Timestamp> {
 /// Whether a timestamp was never set: third parties' feeds have `0` there.
 fn says_nothing(value: &Value) -> bool {
     match value {
-        Value::Null => true,
+        Value::Null | Value::Bool(false) => true,
         Value::String(text) => matches!(text.trim(), "" | "0"),
         Value::Number(number) => number.as_f64() == Some(0.0),
         _ => false,

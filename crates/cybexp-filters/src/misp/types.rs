@@ -335,6 +335,10 @@ mod tests {
     fn names_that_others_give_lead_to_the_table() {
         for (name, known) in [
             ("IP_DST", "ip-dst"),
+            ("ip-dst:port", "ip-dst|port"),
+            ("fqdn|port", "hostname|port"),
+            ("domain:port", "hostname|port"),
+            ("filename|SHA-256", "filename|sha256"),
             ("SHA-256", "sha256"),
             ("as", "AS"),
             ("Named Pipe", "named pipe"),
@@ -342,7 +346,7 @@ mod tests {
             let kinds = [name, known].map(|name| format!("{:?}", of(name).expect("known")));
             assert_eq!(kinds[0], kinds[1]);
         }
-        for name in ["ip", "ipv4", "IPv6", "ip|port", "ip-address"] {
+        for name in ["ip", "ipv4", "IPv6", "ip|port", "IPv4:port", "ip-address"] {
             assert!(matches!(of(name), Some(Named(_, Ip))), "{name}");
         }
         assert!(of("no-such-type").is_none());

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::end::{Language, Opener, end, without_punctuation};
 use super::host::{has_known_suffix, host_of_url};
-use super::refang::has_defanged_dot;
+use super::refang::{Defanged, defanged_dot};
 use super::scheme::{Start, starts};
 use super::words::words;
 
@@ -104,10 +104,12 @@ fn is_wanted(host: &str, language: Language) -> bool {
     if start.eq_ignore_ascii_case("www.") {
         return true;
     }
-    // `evil\.example` may be a pattern; `evil[.]example` is not.
-    let is_bracketed = host.contains(['[', '(', '{', ']']);
-    has_defanged_dot(host)
-        && (is_bracketed || (language == Language::Prose && has_known_suffix(host)))
+    match defanged_dot(host) {
+        Some(Defanged::Enclosed) => true,
+        Some(Defanged::HalfOpen) => has_known_suffix(host),
+        Some(Defanged::Escaped) => language == Language::Prose && has_known_suffix(host),
+        None => false,
+    }
 }
 
 fn is_with_at(host: &str) -> bool {

@@ -40,21 +40,40 @@ pub(crate) fn refang(text: &str) -> String {
     meant
 }
 
-/// Whether brackets, a backslash or a caret stand around a dot of `text`, so that it is surely a host to somebody.
-pub(super) fn has_defanged_dot(text: &str) -> bool {
-    let mut after_name = false;
+/// How sure it is that a dot was made harmless, and does not just stand beside a bracket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Defanged {
+    /// `a\.b`, `a^.b`: a pattern may look so.
+    Escaped,
+    /// `a[.b`, `a.]b`
+    HalfOpen,
+    /// `a[.]b`
+    Enclosed,
+}
+
+/// The surest of the dots in `text` that were made harmless.
+pub(super) fn defanged_dot(text: &str) -> Option<Defanged> {
+    let mut surest = None;
     let mut from = 0;
     while let Some(at) = text[from..].find(BEGINS_MARK).map(|at| from + at) {
-        after_name = (after_name && at == from) || text[..at].ends_with(is_name);
-        if let Some((".", length)) = mark(&text[at..], after_name)
-            && length > 1
-        {
-            return true;
+        let after_name = text[..at].ends_with(is_name);
+        let mut length = 1;
+        if let Some((".", spelled)) = mark(&text[at..], after_name) {
+            surest = surest.max(defanging(&text[at..at + spelled]));
+            length = spelled;
         }
-        from = at + 1;
-        after_name = false;
+        from = at + length;
     }
-    false
+    surest
+}
+
+fn defanging(spelled: &str) -> Option<Defanged> {
+    match spelled {
+        "." | "].[" | "]." | ".[" => None,
+        "[." | ".]" => Some(Defanged::HalfOpen),
+        _ if spelled.starts_with(['\\', '^']) => Some(Defanged::Escaped),
+        _ => Some(Defanged::Enclosed),
+    }
 }
 
 /// The mark that `text` begins with, and the length of its spelling.
@@ -149,10 +168,19 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(refang(defanged), meant, "{defanged}");
-            let has_dot = has_defanged_dot(defanged);
-            assert!(!has_dot || meant.contains('.'), "{defanged}");
+            let dot = defanged_dot(defanged);
+            assert!(dot.is_none() || meant.contains('.'), "{defanged}");
         }
-        assert!(has_defanged_dot("a[.]b") && has_defanged_dot("a.b.]c"));
-        assert!(!has_defanged_dot("a.b (c).d") && !has_defanged_dot("[2001:db8::1]:80"));
+        for (text, expected) in [
+            ("a[.]b.c", Some(Defanged::Enclosed)),
+            ("a.b [ dot ] c[.d", Some(Defanged::Enclosed)),
+            ("a.b.]c", Some(Defanged::HalfOpen)),
+            ("a[.b\\.c", Some(Defanged::HalfOpen)),
+            ("a\\.b", Some(Defanged::Escaped)),
+            ("a].b Sale.[The a].[b", None),
+            ("a.b (c).d [2001:db8::1]:80", None),
+        ] {
+            assert_eq!(defanged_dot(text), expected, "{text}");
+        }
     }
 }

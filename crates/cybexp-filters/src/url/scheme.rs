@@ -128,10 +128,10 @@ fn delimiter(bytes: &[u8]) -> Option<(usize, bool)> {
         }
         at += 1;
     }
-    let is_delimiter = match (colon, slashes, underscores) {
-        (true, 1.., _) | (true, 0, 2..) => true,
-        (false, 2.., _) | (false, 1, 1..) | (false, 0, 2..) => true,
-        _ => false,
+    let is_delimiter = if colon {
+        slashes >= 1 || underscores >= 2
+    } else {
+        slashes + underscores >= 2
     };
     is_delimiter.then_some((at, colon && slashes >= 2 && underscores == 0))
 }

@@ -260,6 +260,9 @@ pub struct InputSpec {
     pub plugin: String,
     /// The kind of data, which becomes the raw's `sub_type`.
     pub typetag: String,
+    /// Whether that may be one that no filter reads.
+    #[serde(default)]
+    pub any_typetag: bool,
     /// The organisation that the data belongs to.
     pub orgid: String,
     /// The IANA time zone of times in the data that name none.

@@ -17,7 +17,8 @@ use tahoe_core::time::parse_tzname;
 use tahoe_core::{Org, SubType};
 
 use super::ApiArgs;
-use super::typetag::{self, Typetag};
+use super::named::Named;
+use super::typetag;
 use super::usage::Usage;
 use cybexp_client::About;
 use cybexp_term::{self as term, DIM, GREEN, RED, YELLOW};
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What the data is: says which filter reads it
-    #[arg(long, short, value_parser = Typetag)]
+    #[arg(long, short, value_parser = Named(typetag::known))]
     typetag: String,
     /// Take a typetag that no filter reads: nothing is made of the data until there is one
     #[arg(long)]

@@ -103,14 +103,10 @@ impl Source {
                  line as a record, --whole the file as it is"
             )));
         }
-        anstream::eprint!(
-            "{} [Y/n] ",
-            term::wrapped(
-                &format!("{place} holds a JSON record on each line. Submit each line as a record?"),
-                0,
-                0
-            )
+        let question = format!(
+            "{place} holds a JSON record on each line. Submit each line as a record? [Y/n]"
         );
+        anstream::eprint!("{} ", term::wrapped(&question, 0, 0));
         let mut answer = String::new();
         std::io::stdin().read_line(&mut answer)?;
         Ok(!matches!(answer.trim(), "n" | "N" | "no"))

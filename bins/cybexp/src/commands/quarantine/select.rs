@@ -6,13 +6,13 @@ use cybexp_store::Selection;
 use tahoe_core::Org;
 use tahoe_core::time::{parse_instant, parse_last};
 
-use crate::commands::typetag::Typetag;
-use crate::commands::unix_now;
+use crate::commands::named::Named;
+use crate::commands::{typetag, unix_now};
 
 #[derive(clap::Args)]
 pub(crate) struct Which {
     /// Those of this typetag
-    #[arg(long, value_parser = Typetag)]
+    #[arg(long, value_parser = Named(typetag::known))]
     typetag: Option<String>,
     /// Those of this organisation: its name or hash
     #[arg(long)]

@@ -53,16 +53,11 @@ pub(super) async fn run(
         };
         let ends = match token.revoked {
             true => "revoked".to_owned(),
-            false => term::time(token.until),
+            false => term::date(token.until),
         };
         let id = token.jti.chars().take(ID).collect();
-        table.add_row([
-            id,
-            email,
-            term::time(token.since),
-            term::short(&token.by),
-            ends,
-        ]);
+        let (made, by) = (term::date(token.since), term::short(&token.by));
+        table.add_row([id, email, made, by, ends]);
     }
     anstream::println!("{table}");
     Ok(())

@@ -69,7 +69,8 @@ impl Links {
                 self.link(value, false, depth)
             }
             "srcset" | "imagesrcset" => {
-                for candidate in value.split(|c: char| c.is_whitespace() || c == ',') {
+                let candidates = value.split(|c: char| c.is_whitespace() || c == ',');
+                for candidate in candidates.filter(|word| !is_descriptor(word)) {
                     self.link(candidate, false, depth);
                 }
             }
@@ -175,6 +176,12 @@ impl Links {
         self.texts.push('\n');
         self.texts.push_str(&super::text::marked(&page));
     }
+}
+
+/// Whether a word of a `srcset` says for which screens the image before it is: `2x`, `640w`.
+fn is_descriptor(word: &str) -> bool {
+    let number = word.strip_suffix(['x', 'w', 'h']);
+    number.is_some_and(|number| number.parse::<f32>().is_ok())
 }
 
 /// Whether a link without a scheme begins with a host: mail programs put `http://` before it. A file beside the page
