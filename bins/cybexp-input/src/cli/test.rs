@@ -12,11 +12,11 @@ use cybexp_term as term;
 
 use super::out::{tell, written};
 use crate::plugin::{self, Given};
-use crate::record::Record;
 use crate::select::Select;
 use crate::sink::{Sink, Stopped};
 use crate::status::Status;
 use crate::typetag;
+use cybexp_spool::Record;
 
 #[derive(Args)]
 pub(super) struct Test {

@@ -36,7 +36,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::plugin::{Given, Next, Plugin, Setting, Source};
+use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
 use crate::sink::Sink;
 use connection::{Connection, Select, Server, Span};
 use page::Page;

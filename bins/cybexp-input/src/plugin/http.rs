@@ -18,10 +18,11 @@ use url::Url;
 use self::identity::Identity;
 use self::pages::Pages;
 use self::settings::Settings;
-use crate::feed::{self, Answer, Http, Page, Paging, Plan, Seen, Validators};
-use crate::plugin::{Given, Next, Plugin, Setting, Source};
-use crate::record::{Batch, Key};
+use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
+use crate::seen::Seen;
 use crate::sink::Sink;
+use cybexp_feed::{self as feed, Answer, Http, Page, Paging, Plan, Validators};
+use cybexp_spool::{Batch, Key};
 
 /// How long the check waits for what stands behind the first elements of a list.
 const REST: Duration = Duration::from_secs(5);
@@ -213,7 +214,9 @@ impl HttpSource {
                     return Ok(());
                 }
             }
-            pieces.complain(sink);
+            if let Some(complaint) = pieces.complaint() {
+                sink.complain(&complaint);
+            }
             let unfollowed = items.paging.unread(pieces.beside());
             if let Some(field) = unfollowed.filter(|_| linked.is_none() && !self.told) {
                 sink.complain(&unread(field));

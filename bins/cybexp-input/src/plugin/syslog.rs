@@ -33,10 +33,10 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::plugin::{Given, Next, Plugin, Setting, Source};
-use crate::record::Batch;
+use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
 use crate::running;
 use crate::sink::Sink;
+use cybexp_spool::Batch;
 use message::{Format, Post};
 
 /// For so long messages are gathered for one batch …

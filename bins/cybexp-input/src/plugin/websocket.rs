@@ -28,11 +28,12 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use url::Url;
 
 use self::connect::Socket;
-use super::{Given, Later, Next, Plugin, Setting, Source};
-use crate::feed::{Plan, Secrets};
-use crate::record::Batch;
+use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
 use crate::sink::Sink;
-use crate::wire::Wire;
+use cybexp_feed::Later;
+use cybexp_feed::wire::Wire;
+use cybexp_feed::{Plan, Secrets};
+use cybexp_spool::Batch;
 
 /// The plugin.
 pub(super) struct Websocket;
@@ -353,7 +354,7 @@ fn reason(frame: &Option<CloseFrame>) -> String {
     match frame {
         Some(frame) if frame.reason.is_empty() => format!("code {}", frame.code),
         Some(frame) => {
-            let reason = crate::feed::cleaned(&frame.reason);
+            let reason = cybexp_feed::cleaned(&frame.reason);
             format!("code {}, {reason}", frame.code)
         }
         None => "without a reason".to_owned(),

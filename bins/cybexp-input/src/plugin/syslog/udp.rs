@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use super::message::Format;
 use super::{gather, kernel};
-use crate::plugin::blocking;
+use crate::plugin::blocking::blocking;
 use crate::sink::Sink;
 
 /// Datagrams that wait for the disk at most …
