@@ -30,7 +30,9 @@ const USUAL: &[&str] = &[
 /// One page: what is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
+    /// The URL.
     pub url: Url,
+    /// The body of the request, where it has one.
     pub body: Option<Vec<u8>>,
 }
 

@@ -2,7 +2,7 @@
 
 /// A part of a feed.
 #[derive(Debug)]
-pub enum Piece<T> {
+pub(crate) enum Piece<T> {
     /// An element, a line.
     Good(T),
     /// What has no place in a record, and why.

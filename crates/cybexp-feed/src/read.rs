@@ -10,7 +10,7 @@ use crate::limits::{BODY_BYTES, RECORD_BYTES};
 use crate::piece::Piece;
 use crate::pieces::Pieces;
 use crate::said::cleaned;
-use crate::{body, json, lines, said};
+use crate::{body, json, lines as text_lines, said};
 
 /// The text of a value, as it was sent.
 pub fn text(json: Box<RawValue>) -> String {
@@ -65,7 +65,7 @@ pub async fn says(response: Response) -> Option<String> {
 pub async fn lines(response: Response) -> anyhow::Result<Pieces<String>> {
     let body = body::open(response, BODY_BYTES).await?;
     Ok(Pieces::of(body, |input, out| {
-        lines::split(input, |piece, bytes| out.push(piece, bytes))?;
+        text_lines::split(input, |piece, bytes| out.push(piece, bytes))?;
         Ok(Beside::default())
     }))
 }

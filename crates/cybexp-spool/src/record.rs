@@ -37,7 +37,7 @@ pub struct Queued {
 
 /// Names something that a source has delivered: enough of a SHA-256 that no two are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key(pub(crate) [u8; 16]);
+pub struct Key(pub [u8; 16]);
 
 impl Key {
     /// The key of these bytes.

@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 /// Where an address is, from outside to inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
+pub(crate) enum Reach {
     /// Anywhere in the world.
     Public,
     /// In a private network (RFC 1918, RFC 4193, RFC 6598).
@@ -19,7 +19,7 @@ pub enum Reach {
 
 impl Reach {
     /// The reach of an address.
-    pub fn of_ip(ip: IpAddr) -> Self {
+    pub(crate) fn of_ip(ip: IpAddr) -> Self {
         match ip {
             IpAddr::V4(ip) => Self::of_v4(ip),
             IpAddr::V6(ip) => {
@@ -64,7 +64,7 @@ impl Reach {
     }
 
     /// The reach of a URL's host, as far as it can be told without asking for a name.
-    pub fn of_host(url: &Url) -> Option<Self> {
+    pub(crate) fn of_host(url: &Url) -> Option<Self> {
         match url.host()? {
             Host::Ipv4(ip) => Some(Self::of_ip(ip.into())),
             Host::Ipv6(ip) => Some(Self::of_ip(ip.into())),
@@ -76,7 +76,7 @@ impl Reach {
     }
 
     /// The reach of a URL's host, by the innermost of its addresses; of a name that has none here, [`Reach::Public`].
-    pub async fn of(url: &Url) -> Self {
+    pub(crate) async fn of(url: &Url) -> Self {
         if let Some(reach) = Self::of_host(url) {
             return reach;
         }
@@ -91,7 +91,7 @@ impl Reach {
 }
 
 /// Whether a URL is on this machine, where no proxy has any business.
-pub fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
         Some(Host::Ipv6(ip)) => {
@@ -105,12 +105,12 @@ pub fn is_loopback(url: &Url) -> bool {
 
 /// Finds addresses of names, of those only that are no further inside than this.
 #[derive(Debug, Clone, Copy)]
-pub struct Within(pub Reach);
+pub(crate) struct Within(pub(crate) Reach);
 
 /// All addresses of a name are further inside than may be reached.
 #[derive(Debug, thiserror::Error)]
 #[error("that is an address of this machine or of its network, where the source itself is not")]
-pub struct Inside;
+pub(crate) struct Inside;
 
 impl Resolve for Within {
     fn resolve(&self, name: Name) -> Resolving {
