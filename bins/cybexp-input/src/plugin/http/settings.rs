@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::identity::{Id, Identity};
-use super::{HttpSource, Items, asked_for, first_url};
+use super::source::{HttpSource, Items, asked_for, first_url};
 use crate::plugin::source::{Given, Setting};
 use crate::plugin::wire;
 use cybexp_feed::{Http, Options, Page, Paging, Place, Plan, Secrets, names_key};

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::framing::{Frame, Frames, LONGEST};
-use super::gather;
+use super::gather::gather;
 use super::message::Format;
 use crate::sink::{Sink, Stopped};
 use cybexp_spool::Batch;

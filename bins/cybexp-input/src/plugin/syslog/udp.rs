@@ -13,8 +13,9 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::gather::gather;
+use super::kernel;
 use super::message::Format;
-use super::{gather, kernel};
 use crate::plugin::blocking::blocking;
 use crate::sink::Sink;
 

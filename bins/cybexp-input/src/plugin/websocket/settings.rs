@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::http::header::{
 };
 use url::Url;
 
-use super::Listener;
+use super::listener::Listener;
 use crate::plugin::source::{Given, Setting};
 use crate::plugin::wire;
 use cybexp_feed::{Plan, Secrets};
