@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
-use crate::canonical::python_float;
+use crate::canonical::python::python_float;
 use crate::hash::Hash;
 use crate::node::{Children, InvalidObject, Node};
+use crate::org_id::OrgId;
+use crate::scalar::Timestamp;
 use crate::sub_type::SubType;
-use crate::{OrgId, Timestamp};
 
 /// The judgement of an event; an analyst may change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,7 +26,7 @@ pub enum Category {
 
 /// A text that is no category.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not one of unknown, benign, malicious", crate::excerpt(.0))]
+#[error("`{}` is not one of unknown, benign, malicious", crate::excerpt::excerpt(.0))]
 pub struct InvalidCategory(pub String);
 
 impl Category {

@@ -12,7 +12,7 @@ pub struct Hash([u8; 32]);
 
 /// A text that is not 64 lower-case hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a hash of 64 lower-case hex digits", crate::excerpt(.0))]
+#[error("`{}` is not a hash of 64 lower-case hex digits", crate::excerpt::excerpt(.0))]
 pub struct InvalidHash(pub String);
 
 impl Hash {

@@ -2,10 +2,12 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::event::Event;
 use crate::hash::Hash;
 use crate::node::{Attribute, Node, Object};
+use crate::raw::Raw;
+use crate::session::Session;
 use crate::sub_type::SubType;
-use crate::{Event, Raw, Session};
 
 /// One document of the archive.
 #[derive(Debug, Clone)]

@@ -173,12 +173,15 @@ impl<'a> Scan<'a> {
             } else if token.parse::<i64>().is_err() && !digits.starts_with('0') {
                 let reason = format!(
                     "the integer {} is larger than BSON can hold",
-                    crate::excerpt(token)
+                    crate::excerpt::excerpt(token)
                 );
                 self.note(start, "0", reason);
             }
         } else if token.parse::<f64>().is_ok_and(f64::is_infinite) {
-            let reason = format!("the number {} is out of range", crate::excerpt(token));
+            let reason = format!(
+                "the number {} is out of range",
+                crate::excerpt::excerpt(token)
+            );
             self.note(start, "0", reason);
         }
     }

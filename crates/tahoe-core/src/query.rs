@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
+use crate::excerpt::excerpt;
 use crate::hash::Hash;
 use crate::node::{Attribute, InvalidObject, Node, Object};
 use crate::read::DocumentError;
 use crate::scalar::Scalar;
+use crate::scalar::Timestamp;
 use crate::sub_type::SubType;
-use crate::{Timestamp, excerpt};
 
 /// Where a query is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

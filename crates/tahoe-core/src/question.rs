@@ -200,7 +200,7 @@ impl Question {
         let event = fields.text("_hash")?;
         if let Some((field, _)) = fields.0.iter().find(|(_, value)| !value.is_null()) {
             let reason = "is not a field of a threatrank query";
-            return Err(bad(crate::excerpt(field), reason));
+            return Err(bad(crate::excerpt::excerpt(field), reason));
         }
         let event = event.ok_or_else(|| bad("_hash", "is missing"))?;
         let event = event.parse().map_err(|error| bad("_hash", error))?;
@@ -225,7 +225,10 @@ impl Question {
             },
         };
         if let Some(field) = fields.0.keys().next() {
-            return Err(bad(crate::excerpt(field), "is not a field of a query"));
+            return Err(bad(
+                crate::excerpt::excerpt(field),
+                "is not a field of a query",
+            ));
         }
         Ok(related)
     }
@@ -371,7 +374,7 @@ fn one_of<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     format!(
         "`{}` is not one of {}",
-        crate::excerpt(text),
+        crate::excerpt::excerpt(text),
         names.join(", ")
     )
 }

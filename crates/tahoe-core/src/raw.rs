@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use crate::canonical::{self, TooLarge};
 use crate::hash::Hash;
+use crate::org_id::OrgId;
+use crate::scalar::Timestamp;
 use crate::sub_type::SubType;
-use crate::{OrgId, Timestamp};
 
 /// Any JSON, with where it came from. What the filters note on it (`filters`, `_valid`, `_ref`) is no part of it.
 #[derive(Debug, Clone)]

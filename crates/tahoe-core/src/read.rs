@@ -6,12 +6,18 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::canonical;
+use crate::canonical::TooLarge;
 use crate::event::InvalidCategory;
+use crate::event::{Event, NotReferenced};
 use crate::hash::{Hash, InvalidHash};
+use crate::instance::Instance;
 use crate::node::{Attribute, InvalidObject, Node, Object};
+use crate::org_id::OrgId;
+use crate::raw::Raw;
+use crate::scalar::Timestamp;
 use crate::scalar::{Finite, InvalidScalar, Scalar};
+use crate::session::Session;
 use crate::sub_type::{InvalidSubType, SubType};
-use crate::{Event, Instance, NotReferenced, OrgId, Raw, Session, Timestamp, TooLarge};
 
 /// Why a document is no instance.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -28,7 +34,7 @@ pub enum DocumentError {
         expected: &'static str,
     },
     /// No kind of instance.
-    #[error("itype `{}` is not known", crate::excerpt(.0))]
+    #[error("itype `{}` is not known", crate::excerpt::excerpt(.0))]
     Itype(String),
     /// The hash is not that of the content.
     #[error("_hash is {claimed}, but the content has {actual}")]
@@ -61,7 +67,7 @@ pub enum DocumentError {
     NotReferenced(#[from] NotReferenced),
     /// An empty organisation id.
     #[error(transparent)]
-    OrgId(#[from] crate::EmptyOrgId),
+    OrgId(#[from] crate::org_id::EmptyOrgId),
     /// Nested too deeply.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),

@@ -24,6 +24,9 @@ pub enum Scalar {
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Finite(f64);
 
+/// A point in time: Unix seconds UTC, as a finite double.
+pub type Timestamp = Finite;
+
 /// A value that no attribute can hold.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum InvalidScalar {
@@ -71,7 +74,7 @@ impl fmt::Display for Scalar {
             Self::Null => f.write_str("null"),
             Self::Bool(value) => value.fmt(f),
             Self::Int(value) => value.fmt(f),
-            Self::Float(value) => f.write_str(&crate::canonical::python_float(value.get())),
+            Self::Float(value) => f.write_str(&crate::canonical::python::python_float(value.get())),
             Self::Str(text) => f.write_str(text),
         }
     }

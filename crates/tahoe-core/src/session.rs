@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::Timestamp;
 use crate::hash::Hash;
 use crate::node::{Children, InvalidObject, Node};
+use crate::scalar::Timestamp;
 use crate::sub_type::SubType;
 
 /// A session, or what one raw tells of it: sessions of equal hash are merged where they are stored.

@@ -12,7 +12,7 @@ pub struct SubType(Cow<'static, str>);
 
 /// A text that is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("sub_type `{}` is not an identifier (letters, digits, `_`, no leading digit)", crate::excerpt(.0))]
+#[error("sub_type `{}` is not an identifier (letters, digits, `_`, no leading digit)", crate::excerpt::excerpt(.0))]
 pub struct InvalidSubType(pub String);
 
 impl SubType {

@@ -8,7 +8,7 @@
 mod length;
 mod order;
 mod parts;
-mod python;
+pub(crate) mod python;
 mod sink;
 mod walk;
 

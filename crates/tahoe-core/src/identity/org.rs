@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 
+use super::field::{InvalidField, line, name_attribute};
 use super::user::{Role, User};
-use super::{InvalidField, line, name_attribute};
 use crate::hash::Hash;
 use crate::node::{Attribute, InvalidObject, Node, Object};
 use crate::read::{DocumentError, Fields};

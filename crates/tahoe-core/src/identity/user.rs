@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{InvalidField, NAME, line, name_attribute};
+use super::field::{InvalidField, NAME, line, name_attribute};
 use crate::hash::Hash;
 use crate::node::{Attribute, InvalidObject, Object};
 use crate::read::DocumentError;

@@ -3,7 +3,9 @@
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use super::{TimeError, instant, local, parse_tzname};
+use super::error::TimeError;
+use super::instant::{instant, parse_tzname};
+use super::local;
 
 /// A range of Unix seconds; both ends belong to it, `None` is an open end.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
