@@ -1,4 +1,4 @@
-//! Any instance, as it is stored.
+//! An instance of any kind.
 
 use serde::{Serialize, Serializer};
 
@@ -25,7 +25,7 @@ pub enum Instance {
 }
 
 impl Instance {
-    /// The kind, as it stands in documents.
+    /// Returns the kind's name, as in documents.
     pub fn itype(&self) -> &'static str {
         match self {
             Self::Attribute(_) => "attribute",
@@ -36,7 +36,7 @@ impl Instance {
         }
     }
 
-    /// The type within the kind.
+    /// Returns the type within the kind.
     pub fn sub_type(&self) -> &SubType {
         match self {
             Self::Attribute(attribute) => attribute.sub_type(),
@@ -47,7 +47,7 @@ impl Instance {
         }
     }
 
-    /// The identity.
+    /// Returns the instance's hash.
     pub fn hash(&self) -> Hash {
         match self {
             Self::Attribute(attribute) => attribute.hash(),

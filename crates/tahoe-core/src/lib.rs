@@ -1,11 +1,11 @@
 //! TAHOE values and rules, without input or output.
 //!
-//! An instance is an [`Attribute`], [`Object`], [`Event`], [`Session`] or [`Raw`]. Each can only be built
-//! with the hash that the Python TAHOE library gives it, so the same value has the same [`struct@Hash`] wherever it
-//! was seen: that is the correlation. A [`Query`] asks for a [`Report`] about them.
+//! An instance is an [`Attribute`], [`Object`], [`Event`], [`Session`] or [`Raw`]. Each can only be built with the hash
+//! that the Python TAHOE library gives it. So equal values have the same [`struct@Hash`] whatever their source, which
+//! is how sources correlate. A [`Query`] asks for a [`Report`] about instances.
 //!
-//! The rules come from the project's design page and are held by the golden vectors in
-//! `tests/fixtures/golden`, which the Python library made.
+//! The rules come from the project's design page. The golden vectors in `tests/fixtures/golden`, made by the Python
+//! library, check them.
 
 pub mod canonical;
 mod checked;

@@ -5,17 +5,17 @@ use crate::sub_type::SubType;
 
 pub(super) const NAME: SubType = SubType::from_static("name");
 
-/// A text that identifies or names nobody.
+/// Error for a text that cannot identify or name a user or an organisation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {problem}")]
 pub struct InvalidField {
-    /// `email`, `orgname`, `name` or `password`.
+    /// The field: `email`, `orgname`, `name` or `password`.
     pub field: &'static str,
-    /// The problem with its value.
+    /// The problem with the field's value.
     pub problem: &'static str,
 }
 
-/// The trimmed text, when it has no line breaks or other control characters and is not too long.
+/// Returns the trimmed text, if it has at most 255 characters and no line breaks or other control characters.
 pub(super) fn line<'a>(field: &'static str, text: &'a str) -> Result<&'a str, InvalidField> {
     let text = text.trim();
     let problem = if text.chars().count() > 255 {
@@ -28,7 +28,7 @@ pub(super) fn line<'a>(field: &'static str, text: &'a str) -> Result<&'a str, In
     Err(InvalidField { field, problem })
 }
 
-/// The attribute `name` of a user or an organisation, for people; may be empty.
+/// Makes the attribute `name` of a user or an organisation, which is for people and may be empty.
 pub(super) fn name_attribute(name: &str) -> Result<Attribute, InvalidField> {
     Ok(Attribute::new(NAME, line("name", name)?))
 }

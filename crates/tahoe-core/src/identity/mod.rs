@@ -1,4 +1,4 @@
-//! Users, organisations, and who may see what.
+//! Users, organisations, and access to data.
 
 mod field;
 mod org;

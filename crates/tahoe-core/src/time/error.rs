@@ -3,13 +3,13 @@
 /// The longest part of a refused text that an error repeats, in characters.
 const SHOWN_CHARS: usize = 100;
 
-/// Why a time was refused.
+/// The reason why a time was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {text:?}: {reason}")]
 pub struct TimeError {
-    /// The field of the query: `from`, `to`, `last` or `tzname`; `time` for a text that is in none.
+    /// The field of the query: `from`, `to`, `last` or `tzname`; `time` for a text outside of a query.
     pub field: &'static str,
-    /// The text that was to be read, cut to 100 characters.
+    /// The refused text, cut to 100 characters.
     pub text: String,
     /// The problem with the text.
     pub reason: &'static str,

@@ -13,7 +13,7 @@ pub fn parse_instant(text: &str, tz: Tz) -> Result<f64, TimeError> {
     instant(text, tz).map_err(|reason| TimeError::new("time", text, reason))
 }
 
-/// The time zone of an IANA name such as `Europe/Berlin`, in any case.
+/// Returns the time zone of an IANA name such as `Europe/Berlin`, in any case.
 pub fn parse_tzname(name: &str) -> Result<Tz, TimeError> {
     TZ_VARIANTS
         .iter()
@@ -40,7 +40,7 @@ pub(super) fn instant(text: &str, tz: Tz) -> Result<f64, &'static str> {
     local::to_epoch(written.local, written.offset_s, tz).ok_or("out of the years 1 to 9999")
 }
 
-/// `f64::from_str` alone would also take `inf` and `nan`.
+/// Whether a text is a number. `f64::from_str` alone would also accept `inf` and `nan`.
 fn is_numeric(text: &str) -> bool {
     text.bytes()
         .all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'))
