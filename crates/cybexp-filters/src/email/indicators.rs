@@ -1,4 +1,4 @@
-//! What the texts of a mail name: URLs with what they tell about hosts, addresses, hashes, mail addresses.
+//! Indicators in the texts of a mail: URLs with their hosts, addresses, hashes, mail addresses.
 
 use std::collections::HashSet;
 
@@ -10,14 +10,14 @@ use super::{calendar, html, redirect};
 use crate::indicators::{Kind, in_text};
 use crate::{Yield, url, vocab};
 
-/// The most URLs of a mail, by the design.
+/// The most URLs kept of a mail.
 const URLS: usize = 500;
-/// The most addresses, hashes and mail addresses.
+/// The most addresses, hashes and mail addresses kept of a mail.
 const OTHERS: usize = 500;
-/// The longest URL that is kept; servers take no longer ones. Of a longer one the host is kept.
+/// The longest URL that is kept, in bytes; servers accept no longer ones. Only the host of a longer one is kept.
 const URL_BYTES: usize = 8192;
 
-/// Each distinct indicator of subject, text and attached text, in the order they were found.
+/// Returns the distinct indicators of subject, text and attached text, in the order they were found.
 pub(super) fn nodes(subject: &str, content: &Content, made: &mut Yield) -> Vec<Node> {
     let mut found = Found::default();
     found.text(subject);
@@ -42,7 +42,7 @@ struct Found {
     nodes: Vec<Node>,
     urls: HashSet<String>,
     others: HashSet<Hash>,
-    /// Each limit that was met.
+    /// The names of the limits that were reached.
     left_out: HashSet<&'static str>,
 }
 
@@ -60,13 +60,13 @@ impl Found {
             match indicator.kind {
                 Kind::Url => self.url(indicator.attribute.data().to_string()),
                 Kind::Address | Kind::Digest | Kind::Mail => self.other(indicator.attribute),
-                // A word with a dot in it: in prose, any file name.
+                // A word with a dot in it is no indicator here: in prose it may be any file name.
                 Kind::Host => {}
             }
         }
     }
 
-    /// A URL, and those within it.
+    /// Adds a URL, and the URLs within it.
     fn url(&mut self, url: String) {
         let within = redirect::targets(&url);
         self.one_url(url);

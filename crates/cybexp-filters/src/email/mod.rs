@@ -1,8 +1,8 @@
-//! E-mail: RFC 5322 text with MIME in it, as a mail server or a person hands it in.
+//! E-mail: RFC 5322 text with MIME, as a mail server or a person submits it.
 //!
-//! A mail is written by whoever sent it, so every count and length has a limit here, chosen such that an event
-//! stays below the 16 MB of a document and its canonical form below what `tahoe-core` makes. What a limit
-//! leaves out is counted in [`Yield::left_out`]; the raw keeps it all.
+//! Senders may be hostile, so every count and length has a limit here. The limits keep an event below the 16 MB of a
+//! document, and its canonical form below the limit of `tahoe-core`. Content beyond a limit is counted in
+//! [`Yield::left_out`], and the raw keeps it.
 
 mod address;
 mod attached;
@@ -30,15 +30,15 @@ use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use header::Headers;
 use mime::{Attachment, Content};
 
-/// The longest body that is kept. Escaped at each level of an event it is nine times as long.
+/// The longest body that is kept, in bytes. The escapes of each level make it nine times as long in an event.
 const BODY_BYTES: usize = 1 << 20;
-/// The longest subject that is kept: a header line has 998 characters, and few mail programs show that many.
+/// The longest subject that is kept, in bytes: a header line has 998 characters, and few mail programs show that many.
 const SUBJECT_BYTES: usize = 4096;
 /// Makes one event of a mail.
 ///
-/// The body is all parts of type text/plain, or if these say nothing those of type text/html as text. A
-/// message attached to the mail is an attachment; its own attachments and URLs are the mail's too, for this
-/// is how people hand in a phishing mail, but its text is not.
+/// The body is all parts of type text/plain. If these are empty, it is those of type text/html, converted to text. A
+/// mail attached to the mail is an attachment. Its own attachments and URLs count as the mail's, because people submit
+/// phishing mails so, but its text does not.
 pub(crate) struct Email;
 
 impl Filter for Email {
@@ -96,7 +96,7 @@ impl Filter for Email {
     }
 }
 
-/// Old programs ended lines with a carriage return alone.
+/// Ends each line with `\n`, in a mail of an old program that ended them with `\r` alone.
 fn with_lines(mail: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     if mail.contains(&b'\n') || !mail.contains(&b'\r') {
         return mail;
@@ -105,7 +105,8 @@ fn with_lines(mail: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     Cow::Owned(lines.collect())
 }
 
-/// When the mail was written, else when the last server got it, else when it was submitted.
+/// Returns the time at which the mail was written, else that at which the last server got it, else that of the
+/// submission.
 fn timestamp(headers: &Headers<'_>, raw: &RawInput<'_>, made: &mut Yield) -> Timestamp {
     let received = headers
         .all("Received")
@@ -123,7 +124,7 @@ fn timestamp(headers: &Headers<'_>, raw: &RawInput<'_>, made: &mut Yield) -> Tim
     written.or(received).map_or(raw.timestamp, |date| date.at)
 }
 
-/// The text parts, else the HTML parts as text.
+/// Returns the text parts, else the HTML parts converted to text.
 fn body_text(content: &Content) -> String {
     let plain = content.plain.join("\n");
     if !plain.trim().is_empty() {
@@ -133,7 +134,7 @@ fn body_text(content: &Content) -> String {
     texts.join("\n")
 }
 
-/// Text that says something, up to so many bytes; what it is called when more is left out.
+/// Makes an attribute of a text that is not empty, cut to `limit` bytes. The name `beyond` is counted if it was cut.
 fn text_attribute(
     sub_type: SubType,
     text: &str,
@@ -161,12 +162,12 @@ fn attachment(attachment: &Attachment) -> Option<Node> {
     object(vocab::ATTACHMENT, children).map(Node::from)
 }
 
-/// An object of those children that are there; none when none is.
+/// Makes an object of the children that are present; `None` if there are none.
 fn object(
     sub_type: SubType,
     children: impl IntoIterator<Item = Option<Attribute>>,
 ) -> Option<Object> {
     let children = children.into_iter().flatten().map(Node::from).collect();
-    // Being empty is its only error here: a header's texts are too short to make it too large.
+    // An object's only possible error here is to be empty: a header's texts are too short to make it too large.
     Object::new(sub_type, children).ok()
 }

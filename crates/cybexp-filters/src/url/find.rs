@@ -9,15 +9,15 @@ use super::refang::{Defanged, defanged_dot};
 use super::scheme::{Start, starts};
 use super::words::words;
 
-/// The URLs in a text, in order, with repetitions, each as it was seen.
+/// Returns the URLs in a text, in order, with repetitions, each as it was seen.
 ///
-/// A URL begins with its scheme, with `www.`, or is a defanged host, and has a host in it. Takes time in proportion to
+/// A URL begins with its scheme, begins with `www.`, or is a defanged host, and has a host in it. Takes time linear in
 /// the text.
 pub(crate) fn find(text: &str) -> impl Iterator<Item = &str> {
     spans(text, Language::Prose).map(|span| &text[span])
 }
 
-/// Where the URLs of a text stand.
+/// Returns the positions of the URLs in a text.
 pub(crate) fn spans(text: &str, language: Language) -> impl Iterator<Item = Range<usize>> + '_ {
     words(text).flat_map(move |word| {
         let shift = word.start;
@@ -26,7 +26,7 @@ pub(crate) fn spans(text: &str, language: Language) -> impl Iterator<Item = Rang
     })
 }
 
-/// The URLs of a word, as ranges of the word.
+/// Returns the URLs of the word at `range`, as ranges within the word.
 fn in_word(text: &str, range: Range<usize>, language: Language) -> Vec<Range<usize>> {
     let word = &text[range.clone()];
     let starts: Vec<Start> = starts(word).collect();
@@ -55,7 +55,7 @@ fn in_word(text: &str, range: Range<usize>, language: Language) -> Vec<Range<usi
     found
 }
 
-/// Adds `www.example.org/…` and `evil[.]example/…`; not `user[@]evil[.]example`, which is an address.
+/// Adds `www.example.org/…` and `evil[.]example/…`, but not `user[@]evil[.]example`, which is a mail address.
 fn without_scheme(
     word: &str,
     range: Range<usize>,
@@ -95,7 +95,7 @@ fn ends_host(c: char) -> bool {
     c.is_control() || ",;|='/?#&$%!*+~".contains(c)
 }
 
-/// A host that nobody can take for a file name, a method call or a regular expression.
+/// Whether a host is certainly not a file name, a method call or a regular expression.
 fn is_wanted(host: &str, language: Language) -> bool {
     if host.contains('@') || is_with_at(host) {
         return false;

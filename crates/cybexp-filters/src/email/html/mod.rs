@@ -1,23 +1,23 @@
-//! What an HTML part says, and where its links lead.
+//! The text of an HTML part, and its links.
 
 mod links;
 mod text;
 mod tokens;
 
-/// HTML as text, with its blocks on lines of their own.
+/// Converts HTML to text, with each block on a line of its own.
 pub(super) fn text(html: &str) -> String {
     text::marked(html).replace(text::LINK, "")
 }
 
-/// A page as it is searched for indicators.
+/// The parts of a page in which indicators are searched.
 pub(super) struct Page {
     /// The URLs that links, images, forms, style sheets and scripts name, in order, with repetitions.
     pub(super) links: Vec<String>,
-    /// The text, and the addresses that mail would go to.
+    /// The text, and the addresses in `mailto:` links.
     pub(super) text: String,
 }
 
-/// Where a page leads, and its text.
+/// Reads the links and the text of a page.
 pub(super) fn read(html: &str) -> Page {
     let links::Links {
         found, mut texts, ..
