@@ -129,7 +129,7 @@ async fn fill(site: &Site, lines: &[String]) {
         .collect();
     // in batches as the archive's: raws are taken in the order in which they were stored
     for part in raws.chunks(500) {
-        let written = site.archive.write_raws(part).await;
+        let written = site.raws.write(part).await;
         written.expect("the raws are stored");
     }
 }

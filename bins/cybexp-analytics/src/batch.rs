@@ -12,7 +12,7 @@ use tahoe_core::{Hash, OrgId, Timestamp};
 const BATCH_BYTES: usize = 64 << 20;
 
 /// Raws that were taken, of which the filter has not seen all.
-pub type Raws = vec::IntoIter<Result<PendingRaw, RawOutcome>>;
+pub type TakenRaws = vec::IntoIter<Result<PendingRaw, RawOutcome>>;
 
 /// What became of the raws of a batch.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl Batch {
 
 /// Runs the filter over raws, until they are through or what they make is to be written first. One that it
 /// refuses or trips over is set aside; the rest goes on.
-pub fn run_filter(filter: &dyn Filter, raws: &mut Raws) -> (GraphBatch, Batch) {
+pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, Batch) {
     let mut graph = GraphBatch::default();
     let mut batch = Batch::default();
     while graph.bytes() < BATCH_BYTES

@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cybexp_filters::{FILTERS, Filter};
 use cybexp_service::{Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, work_loop};
-use cybexp_store::{Archive, PendingRaw, RawOutcome, RawQueue, Taken, Written};
+use cybexp_store::{Archive, GraphWriter, PendingRaw, RawOutcome, RawQueue, Raws, Taken, Written};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
-pub use batch::{Batch, Raws, run_filter};
+pub use batch::{Batch, TakenRaws, run_filter};
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "analytics";
@@ -24,18 +24,18 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         let mut servers = Servers::new(&ctx);
         let db = ctx.config.analytics_db()?;
         let archive = Archive::open(&servers.of(&db).await?, &db.db, &db.coll).await?;
+        let raws = Raws::new(&archive);
         let mut queues = Vec::new();
         for &filter in FILTERS {
-            let queue = archive.raws(&filter.id(), filter.typetags()).await?;
+            let queue = raws.queue(&filter.id(), filter.typetags()).await?;
             queues.push((filter, queue));
         }
-        Ok((archive, queues))
+        Ok((raws.watch(), GraphWriter::new(&archive), queues))
     });
-    let Some((archive, queues)) = opened.await? else {
+    let Some((watch, graph, queues)) = opened.await? else {
         return Ok(());
     };
-    let watch = archive.watch_raws();
-    let analyst = Analyst { archive, queues };
+    let analyst = Analyst { graph, queues };
     let options = WorkOptions {
         max_backoff: Duration::from_secs(ctx.config.analytics.max_backoff_s),
         ..WorkOptions::new(NAME)
@@ -67,7 +67,7 @@ fn describe() {
 }
 
 struct Analyst {
-    archive: Archive,
+    graph: GraphWriter,
     queues: Vec<(&'static dyn Filter, RawQueue)>,
 }
 
@@ -78,7 +78,7 @@ impl Worker for Analyst {
         let mut leased: Option<Duration> = None;
         for (filter, queue) in &mut self.queues {
             match queue.take().await? {
-                Taken::Work(raws) => worked += process(*filter, &self.archive, queue, raws).await?,
+                Taken::Work(raws) => worked += process(*filter, &self.graph, queue, raws).await?,
                 Taken::Leased(wait) => leased = Some(leased.map_or(wait, |least| least.min(wait))),
                 Taken::Nothing => {
                     gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(0.0)
@@ -95,7 +95,7 @@ impl Worker for Analyst {
 
 async fn process(
     filter: &'static dyn Filter,
-    archive: &Archive,
+    writer: &GraphWriter,
     queue: &RawQueue,
     raws: Vec<Result<PendingRaw, RawOutcome>>,
 ) -> anyhow::Result<u64> {
@@ -118,7 +118,7 @@ async fn process(
             (graph, batch, raws)
         });
         let (graph, mut batch, rest) = part.await?;
-        let written = archive.write_graph(&graph).await?;
+        let written = writer.write(&graph).await?;
         batch.reject(&written.rejected);
         queue.mark(&batch.outcomes, now).await?;
         record(filter, &batch, &written);

@@ -14,7 +14,7 @@ use cybexp_seal::PrivateKey;
 use cybexp_service::{
     Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key, work_loop,
 };
-use cybexp_store::{Archive, Cache, EntryId, EntryQueue, Opened, SealedEntry, Taken};
+use cybexp_store::{Archive, Cache, EntryId, EntryQueue, Opened, Raws, SealedEntry, Taken};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tahoe_core::{Hash, Raw};
 
@@ -39,16 +39,12 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         let (from, to) = (ctx.config.cache_db()?, ctx.config.archive_db()?);
         let cache = Cache::open(&servers.of(&from).await?, &from.db, &from.coll).await?;
         let archive = Archive::open(&servers.of(&to).await?, &to.db, &to.coll).await?;
-        Ok((cache.pending().await?, cache.watch(), archive))
+        Ok((cache.pending().await?, cache.watch(), Raws::new(&archive)))
     });
-    let Some((queue, watch, archive)) = opened.await? else {
+    let Some((queue, watch, raws)) = opened.await? else {
         return Ok(());
     };
-    let archivist = Archivist {
-        queue,
-        archive,
-        key,
-    };
+    let archivist = Archivist { queue, raws, key };
     work_loop(
         &ctx,
         archivist,
@@ -60,7 +56,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
 
 struct Archivist {
     queue: EntryQueue,
-    archive: Archive,
+    raws: Raws,
     key: Arc<PrivateKey>,
 }
 
@@ -90,7 +86,7 @@ impl Worker for Archivist {
             });
             raws.extend(raw);
         }
-        let written = self.archive.write_raws(&raws).await?;
+        let written = self.raws.write(&raws).await?;
         let rejected: HashMap<Hash, String> = written
             .rejected
             .into_iter()

@@ -1,12 +1,15 @@
 //! From sealed bytes to a raw: no input, no output.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use cybexp_filters::lighten;
 use cybexp_seal::PrivateKey;
-use cybexp_store::Entry;
-use serde_json::{Value, json};
-use tahoe_core::json::{ParseError, parse};
-use tahoe_core::{OrgId, Raw, SubType, Timestamp};
+use cybexp_store::{Entry, check_fits};
+
+use tahoe_core::canonical::{HASHED_BYTES, measure};
+use tahoe_core::submission::data_of;
+use tahoe_core::{OrgId, Raw, SubType, Timestamp, Value};
 
 /// What is said of a submission besides its data.
 #[derive(Debug, Clone, Copy)]
@@ -39,22 +42,67 @@ pub(crate) fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw
 
 /// The raw of a submission whose seal is open, or why there is none, naming the field at fault.
 pub fn raw_of(about: &About<'_>, bytes: Vec<u8>) -> Result<Raw, String> {
-    let text = String::from_utf8(bytes).map_err(|error| format!("data: {}", error.utf8_error()))?;
     let field =
         |name: &'static str| move |error: &dyn std::fmt::Display| format!("{name}: {error}");
     let sub_type = SubType::new(about.typetag).map_err(|error| field("typetag")(&error))?;
     let orgid = OrgId::new(about.orgid).map_err(|error| field("orgid")(&error))?;
     let at = Timestamp::new(about.timestamp).map_err(|error| field("timestamp")(&error))?;
-    let data = data_of(text).map_err(|error| field("data")(&error))?;
+    let mut data = data_of(bytes).map_err(|error| field("data")(&error))?;
+    let gone = lighten(about.typetag, &mut data, fits);
+    if !gone.is_empty() {
+        let (typetag, fields) = (about.typetag, gone.join(", "));
+        tracing::warn!(
+            typetag,
+            orgid = about.orgid,
+            fields,
+            "too large to be stored whole: the raw lacks these fields"
+        );
+    }
     Raw::new(sub_type, data, orgid, about.timezone.to_owned(), Some(at))
         .map_err(|error| field("data")(&error))
 }
 
-/// Text that is JSON becomes the data as it is, other text its field `data`.
-fn data_of(text: String) -> Result<Value, String> {
-    match parse(&text) {
-        Ok(value) => Ok(value),
-        Err(ParseError::Syntax(_)) => Ok(json!({"data": text})),
-        Err(ParseError::Unstorable(reason)) => Err(reason),
+/// Whether data can be a raw: its canonical form is short enough to be hashed, and its document to be stored.
+fn fits(data: &Value) -> bool {
+    measure(data, HASHED_BYTES).is_ok() && check_fits(&BTreeMap::from([("data", data)])).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn raw(typetag: &str, data: &Value) -> Result<Raw, String> {
+        let about = About {
+            typetag,
+            orgid: "unr",
+            timezone: "UTC",
+            timestamp: 1.5,
+        };
+        raw_of(&about, data.to_string().into_bytes())
+    }
+
+    /// An event as MISP 2.5.8 sends it.
+    fn event(relations: usize) -> Value {
+        let tag = json!({"name": "estimative-language:likelihood-probability=\"almost-certain\"", "colour": "#001cad"});
+        let relation = |n: usize| {
+            let id = n.to_string();
+            json!({"id": id, "referenced_galaxy_cluster_type": "uses", "Tag": [tag]})
+        };
+        let relations: Vec<Value> = (0..relations).map(relation).collect();
+        let galaxy = json!([{"GalaxyCluster": [{"TargetingClusterRelation": relations}]}]);
+        json!({"response": [{"Event": {"uuid": "u", "info": "i", "Galaxy": galaxy}}]})
+    }
+
+    #[test]
+    fn an_event_too_deep_for_a_raw_is_stored_without_what_no_filter_reads() {
+        let small = raw("misp_event", &event(100)).expect("a raw");
+        assert!(*small.data() == event(100), "it fits, so it stays as it is");
+        let large = raw("misp_event", &event(15_000)).expect("a raw");
+        let galaxy = &large.data()["response"][0]["Event"]["Galaxy"];
+        assert_eq!(*galaxy, json!([{"GalaxyCluster": [{}]}]));
+        let reason = raw("cowrie", &event(15_000)).expect_err("refused");
+        assert!(reason.starts_with("data: nested too deeply"), "{reason}");
     }
 }

@@ -22,6 +22,8 @@ use crate::status::{State, Status, now};
 const GRACE: Duration = Duration::from_secs(5);
 /// A source that has failed may be asked again so soon after a restart of the daemon, unless it said otherwise itself.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
+/// The longest wait of a source that is listened to: what it sends meanwhile is lost.
+const MAX_LISTENING_BACKOFF: Duration = Duration::from_secs(60);
 /// The most that is added to a period, so that not everybody comes at the full hour.
 const JITTER: Duration = Duration::from_secs(60);
 
@@ -82,7 +84,10 @@ impl Collector {
             spool: parts.spool.clone(),
             status: Arc::clone(&status),
             open: Box::new(move || Ok(parts.open()?.1)),
-            backoff: Backoff::new(MAX_BACKOFF),
+            backoff: Backoff::new(match period {
+                None => MAX_LISTENING_BACKOFF,
+                Some(_) => MAX_BACKOFF,
+            }),
         };
         let task = tokio::spawn(run.run(source));
         Ok(Self { stop, task, status })
@@ -131,7 +136,7 @@ impl Run {
             if self.stop.is_cancelled() {
                 break;
             }
-            if self.status.get().taken > taken {
+            if self.sink.has_stood() || self.status.get().taken > taken {
                 // it came some way: what fails after that is no failure in a row
                 self.backoff.success();
             }
@@ -319,5 +324,59 @@ mod tests {
         stop.cancel();
         running.await.unwrap();
         assert_eq!(fetches.load(std::sync::atomic::Ordering::Relaxed), 0);
+    }
+
+    /// Fails each time, after it was well for a while.
+    struct Standing(Arc<std::sync::atomic::AtomicU32>);
+
+    #[async_trait]
+    impl Source for Standing {
+        async fn check(&mut self) -> anyhow::Result<String> {
+            Ok(String::new())
+        }
+
+        async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            sink.stood();
+            anyhow::bail!("the server went")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_stood_well_is_not_waited_for_longer_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), 1 << 20).unwrap();
+        let known = spool.register("standing", "test", &About::default()).await;
+        let id = known.unwrap().id;
+        let status = Arc::new(Status::new("standing", "test", true));
+        let (stop, fetches) = (CancellationToken::new(), Arc::default());
+        let run = Run {
+            id,
+            not_before: 0.0,
+            period: None,
+            stop: stop.clone(),
+            sink: Sink::new(
+                "standing",
+                Arc::clone(&status),
+                stop.clone(),
+                spool.clone(),
+                id,
+                None,
+            ),
+            spool,
+            status: Arc::clone(&status),
+            open: Box::new(|| unreachable!("it is open")),
+            backoff: Backoff::new(MAX_BACKOFF),
+        };
+        let running = tokio::spawn(run.run(Box::new(Standing(Arc::clone(&fetches)))));
+        let rests = async || {
+            let fetched = fetches.load(std::sync::atomic::Ordering::Relaxed);
+            fetched == 2 && status.get().next_fetch.is_some()
+        };
+        cybexp_testkit::eventually("it waits for the second time", rests).await;
+        let wait = status.get().next_fetch.unwrap() - now();
+        assert!(wait <= 3.0, "{wait} s, as after the first failure");
+        stop.cancel();
+        running.await.unwrap();
     }
 }

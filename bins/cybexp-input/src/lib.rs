@@ -8,6 +8,7 @@ pub mod cli;
 mod collector;
 mod control;
 mod feed;
+mod gone;
 mod manager;
 pub mod plugin;
 mod poster;
@@ -17,6 +18,8 @@ pub mod select;
 pub mod sink;
 pub mod spool;
 pub mod status;
+pub mod typetag;
+mod wire;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -16,10 +16,12 @@ use tracing::{info, warn};
 
 use crate::api::{Api, ApiStatus};
 use crate::collector::{Collector, Parts};
+use crate::gone::left;
 use crate::poster::Poster;
 use crate::select::Select;
 use crate::spool::{About, Spool};
 use crate::status::{InputStatus, State, Status, now};
+use crate::typetag;
 
 /// How a daemon is: all that `status` tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,8 @@ pub(crate) struct Manager {
 struct Inner {
     config: Arc<Config>,
     inputs: BTreeMap<String, Input>,
+    /// Those that the configuration has no more, and the spool has.
+    gone: BTreeMap<String, Arc<Status>>,
 }
 
 struct Input {
@@ -88,6 +92,7 @@ impl Manager {
             inner: Mutex::new(Inner {
                 config: Arc::clone(&config),
                 inputs: BTreeMap::new(),
+                gone: BTreeMap::new(),
             }),
             spool,
         };
@@ -107,7 +112,10 @@ impl Manager {
                         records = known.spooled,
                         "not in the configuration any more: what is left of it is posted"
                     );
-                    Arc::new(Status::new(&known.name, "", false))
+                    let status = Arc::new(Status::new(&known.name, &known.plugin, false));
+                    status.enter(State::Gone);
+                    inner.gone.insert(known.name.clone(), Arc::clone(&status));
+                    status
                 }
             };
             count(&status, &known);
@@ -172,7 +180,12 @@ impl Manager {
             .cloned()
             .collect();
         inner.stop(&gone).await;
-        inner.inputs.retain(|name, _| !gone.contains(name));
+        for name in gone {
+            if let Some(input) = inner.inputs.remove(&name) {
+                input.status.enter(State::Gone);
+                inner.gone.insert(name, input.status);
+            }
+        }
 
         for (name, spec) in specs {
             let named = !select.is_all() && meant.contains(&name);
@@ -193,7 +206,7 @@ impl Manager {
                 status.plugin = plugin;
                 status.enabled = enabled;
             });
-            let bad = matches!(state, State::Failing | State::Stopped);
+            let bad = matches!(state, State::Failing | State::Stopped | State::Unused);
             if named || every || changed || (bad && enabled) {
                 inner.stop(&BTreeSet::from([name.clone()])).await;
                 if enabled || named {
@@ -227,9 +240,41 @@ impl Manager {
         })
     }
 
-    /// The names of the inputs that are meant.
-    pub(crate) async fn meant(&self, select: &Select) -> anyhow::Result<BTreeSet<String>> {
-        self.inner.lock().await.meant(select)
+    /// The names of the inputs that are meant, also of those that are gone and have left something in the spool.
+    pub(crate) async fn shown(&self, select: &Select) -> anyhow::Result<BTreeSet<String>> {
+        let inner = self.inner.lock().await;
+        let left = inner.gone.iter().filter(|(_, status)| {
+            let status = status.get();
+            status.spooled + status.refused > 0
+        });
+        let mut gone: BTreeSet<String> = left.map(|(name, _)| name.clone()).collect();
+        if select.is_all() {
+            let all = inner.meant(select)?;
+            return Ok(gone.into_iter().chain(all).collect());
+        }
+        gone.retain(|name| select.names.contains(name));
+        let mut others = select.clone();
+        others.names.retain(|name| !gone.contains(name));
+        if !others.is_all() {
+            gone.extend(inner.meant(&others)?);
+        }
+        Ok(gone)
+    }
+
+    /// Forgets inputs that the configuration has no more, with what is left of them in the spool; gives the records that
+    /// are dropped of each.
+    pub(crate) async fn drop(&self, names: &[String]) -> anyhow::Result<BTreeMap<String, u64>> {
+        let mut inner = self.inner.lock().await;
+        let of = left(&self.spool, &inner.config, names).await?;
+        let mut dropped = BTreeMap::new();
+        for (name, id) in of {
+            self.poster.leave(id).await;
+            let records = self.spool.forget(id).await?;
+            info!(input = name, records, "dropped");
+            inner.gone.remove(&name);
+            dropped.insert(name, records);
+        }
+        Ok(dropped)
     }
 
     /// Ends all inputs, and then the posting.
@@ -259,7 +304,10 @@ impl Manager {
 
     async fn statuses(&self, names: &BTreeSet<String>) -> Vec<Arc<Status>> {
         let inner = self.inner.lock().await;
-        let status = |name| Some(Arc::clone(&inner.inputs.get(name)?.status));
+        let status = |name| {
+            let input = inner.inputs.get(name).map(|input| &input.status);
+            input.or_else(|| inner.gone.get(name)).map(Arc::clone)
+        };
         names.iter().filter_map(status).collect()
     }
 
@@ -309,6 +357,11 @@ impl Manager {
         };
         // nothing is registered that could not be opened
         parts.open()?;
+        let unread = typetag::unread(&parts.spec);
+        if let Some(reason) = &unread {
+            warn!(input = name, reason, "nothing is made of it");
+        }
+        parts.status.change(|status| status.unread = unread);
         let known = self.spool.register(name, plugin, &about).await?;
         count(&parts.status, &known);
         self.poster.follow(&known, &parts.status).await;
@@ -334,7 +387,12 @@ impl Manager {
 
 impl Inner {
     fn add(&mut self, spec: InputSpec) {
-        let status = Arc::new(Status::new(&spec.name, &spec.plugin, spec.enabled));
+        // of one that comes back, whoever posts for it knows this status
+        let status = match self.gone.remove(&spec.name) {
+            Some(status) => status,
+            None => Arc::new(Status::new(&spec.name, &spec.plugin, spec.enabled)),
+        };
+        status.enter(State::Stopped);
         let input = Input {
             spec,
             status,

@@ -88,6 +88,7 @@ impl Poster {
             held: HashSet::new(),
             bytes: 0,
             refusals: 0,
+            any_posted: false,
             backoff: Backoff::new(MAX_BACKOFF),
             pause: None,
         };
@@ -98,6 +99,14 @@ impl Poster {
             handle,
         };
         tasks.insert(known.id, task);
+    }
+
+    /// Posts nothing more of this input.
+    pub(crate) async fn leave(&self, input: InputId) {
+        if let Some(task) = self.tasks.lock().await.remove(&input) {
+            task.handle.abort();
+            let _ = task.handle.await;
+        }
     }
 
     /// Lets what is under way end, for a while.
@@ -129,6 +138,8 @@ struct Posting {
     bytes: u64,
     /// In a row.
     refusals: u32,
+    /// Whether the API has taken something since this began, or began anew.
+    any_posted: bool,
     backoff: Backoff,
     /// Until when nothing is sent, after refusals.
     pause: Option<Instant>,
@@ -173,6 +184,8 @@ impl Posting {
                 () = again.notified() => {
                     (self.after, more) = (0, true);
                     (self.refusals, self.pause) = (0, None);
+                    self.any_posted = false;
+                    self.status.change(|status| status.refusal = None);
                 }
                 () = until(pause), if pause.is_some() => self.pause = None,
                 () = stop.cancelled() => {}
@@ -244,7 +257,9 @@ impl Posting {
                 self.backoff.success();
                 self.spool.posted(self.id, record.id);
                 self.done(&record);
+                self.any_posted = true;
                 self.status.change(|status| {
+                    status.refusal = None;
                     status.posted += 1;
                     status.spooled = status.spooled.saturating_sub(1);
                 });
@@ -285,6 +300,9 @@ impl Posting {
             status.spooled = status.spooled.saturating_sub(1);
         });
         self.failed(reason);
+        if !self.any_posted {
+            self.refused_all(reason);
+        }
         counter!("cybexp_input_refused_total", "input" => self.name.clone()).increment(1);
     }
 
@@ -300,7 +318,13 @@ impl Posting {
             }
             self.refusals = self.refusals.max(REFUSALS);
             self.failed(reason);
+            self.refused_all(reason);
         }
+    }
+
+    fn refused_all(&self, reason: &str) {
+        self.status
+            .change(|status| status.refusal = Some(reason.to_owned()));
     }
 
     fn failed(&self, error: &str) {

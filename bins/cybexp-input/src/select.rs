@@ -3,19 +3,26 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use cybexp_service::config::InputSpec;
 use serde::{Deserialize, Serialize};
+
+use crate::plugin::PLUGINS;
 
 /// Inputs by name, and by plugin; without any, all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Select {
     /// Only inputs of these plugins
-    #[arg(long = "plugin", short = 'p', value_name = "PLUGIN", num_args = 1..)]
+    #[arg(long = "plugin", short = 'p', value_name = "PLUGIN", num_args = 1.., value_parser = known())]
     pub plugins: Vec<String>,
     /// Only inputs of these names
     #[arg(long = "name", short = 'n', value_name = "NAME", num_args = 1..)]
     pub names: Vec<String>,
+}
+
+fn known() -> PossibleValuesParser {
+    PossibleValuesParser::new(PLUGINS.iter().map(|plugin| plugin.name()))
 }
 
 impl Select {

@@ -1,7 +1,7 @@
 //! Where a source puts what it delivers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{anyhow, bail};
 use metrics::counter;
@@ -26,6 +26,8 @@ pub struct Sink {
     name: String,
     stop: CancellationToken,
     status: Arc<Status>,
+    /// The source was well for a while, though it failed then.
+    stood: AtomicBool,
     store: Store,
 }
 
@@ -63,6 +65,7 @@ impl Sink {
             name: name.to_owned(),
             stop,
             status,
+            stood: AtomicBool::new(false),
             store,
         }
     }
@@ -82,6 +85,7 @@ impl Sink {
             name: name.to_owned(),
             stop: CancellationToken::new(),
             status,
+            stood: AtomicBool::new(false),
             store,
         };
         (sink, shown)
@@ -90,6 +94,12 @@ impl Sink {
     /// The name of the input.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it keeps what it takes. Where it does not, for people who only want to see, a source must not do anything
+    /// outside, either, that it does for what is taken.
+    pub fn keeps(&self) -> bool {
+        matches!(self.store, Store::Spool { .. })
     }
 
     /// Up to where the source is taken; `None` at the first time.
@@ -161,6 +171,16 @@ impl Sink {
     pub fn reached(&self) {
         self.status.change(|status| status.last_fetch = Some(now()));
         self.running();
+    }
+
+    /// The source was there and well for a while, though it fails now: the next try need not wait longer than the first.
+    pub fn stood(&self) {
+        self.stood.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was, since the last time that this was asked.
+    pub fn has_stood(&self) -> bool {
+        self.stood.swap(false, Ordering::Relaxed)
     }
 
     /// The source cannot be had, but goes on by itself: a file that is not there yet.

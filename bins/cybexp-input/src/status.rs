@@ -19,6 +19,11 @@ pub enum State {
     Blocked,
     /// The source cannot be had, or not understood: it tries again.
     Failing,
+    /// The source is well, but nothing comes of what it delivers: [`InputStatus::refusal`] or [`InputStatus::unread`] says
+    /// why.
+    Unused,
+    /// The configuration has it no more; what is left of it in the spool is posted.
+    Gone,
 }
 
 /// All that is told of an input. Times are Unix seconds.
@@ -54,6 +59,12 @@ pub struct InputStatus {
     pub errors: u64,
     /// How often the plugin panicked, since the daemon's start.
     pub panics: u64,
+    /// Why the API takes nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// Why no filter reads what the API takes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
     /// The last error, of the source or of the API.
     pub last_error: Option<String>,
     /// When that was.
@@ -66,7 +77,9 @@ impl InputStatus {
         match self.state {
             State::Running => true,
             State::Stopped => !self.enabled,
-            State::Starting | State::Blocked | State::Failing => false,
+            // it is on its way out
+            State::Gone => self.refused == 0 && self.refusal.is_none(),
+            State::Starting | State::Blocked | State::Failing | State::Unused => false,
         }
     }
 }
@@ -94,6 +107,8 @@ impl Status {
             dropped: 0,
             errors: 0,
             panics: 0,
+            refusal: None,
+            unread: None,
             last_error: None,
             last_error_at: None,
         }))
@@ -101,7 +116,13 @@ impl Status {
 
     /// How it is now.
     pub fn get(&self) -> InputStatus {
-        self.0.borrow().clone()
+        let mut status = self.0.borrow().clone();
+        // whether the source is well is one thing, and whether somebody takes what it delivers another
+        let unused = status.refusal.is_some() || status.unread.is_some();
+        if status.state == State::Running && unused {
+            status.state = State::Unused;
+        }
+        status
     }
 
     /// Changes it.

@@ -215,7 +215,13 @@ fn restart_takes_over_what_has_changed_and_leaves_the_rest_alone() {
         .iter()
         .map(|input| &input["name"])
         .collect();
-    assert_eq!(names, ["london", "oslo", "paris"]);
+    // what rome has collected is not lost
+    assert_eq!(names, ["london", "oslo", "paris", "rome"]);
+    let rome = site.input_status("rome");
+    assert_eq!(
+        (&rome["state"], &rome["spooled"]),
+        (&json!("gone"), &json!(1))
+    );
     assert_eq!(
         site.input_status("london")["since"],
         before["since"],
@@ -233,7 +239,7 @@ fn restart_takes_over_what_has_changed_and_leaves_the_rest_alone() {
     site.configure(&[wrong]);
     let said = site.ran(&["restart"], 1);
     assert!(said.contains("input.inputs[london].settings"), "{said}");
-    assert_eq!(site.status()["inputs"].as_array().unwrap().len(), 3);
+    assert_eq!(site.status()["inputs"].as_array().unwrap().len(), 4);
     assert_eq!(site.input_status("london")["since"], before["since"]);
 
     site.configure(&[site.input("london")]);
@@ -348,6 +354,11 @@ fn every_plugin_is_listed_with_an_example_that_it_takes() {
     for plugin in cybexp_input::plugin::PLUGINS {
         assert!(listed.contains(plugin.name()) && listed.contains(plugin.about()));
     }
+    let known = cybexp_input::typetag::known();
+    for example in &examples {
+        let typetag = example["typetag"].as_str().unwrap();
+        assert!(known.contains(&typetag), "no filter reads {example}");
+    }
     site.configure(&examples);
     let config =
         cybexp_service::Config::from_file(&site.folder.path().join("config.json")).unwrap();
@@ -382,6 +393,41 @@ fn every_plugin_is_listed_with_an_example_that_it_takes() {
     }
 }
 
+#[test]
+fn the_example_of_a_database_makes_one_event_of_a_row() {
+    let site = Site::new(&[]);
+    let listed = site.run(&["list", "database", "--json"]).stdout;
+    let listed: Value = serde_json::from_slice(&listed).unwrap();
+    let mut input = listed[0]["example"].clone();
+    let rows = rusqlite::Connection::open(site.folder.path().join("rows.db")).unwrap();
+    rows.execute_batch(
+        "CREATE TABLE sightings (id INTEGER PRIMARY KEY, seen_at TEXT, ip TEXT);
+         INSERT INTO sightings VALUES (7, '2026-11-21T10:00:00Z', '203.0.113.9')",
+    )
+    .unwrap();
+    input["settings"]["url"] = "sqlite:rows.db".into();
+    site.configure(&[input.clone()]);
+    let output = site.run(&["test", "my-database"]);
+    assert_eq!(output.status.code(), Some(0));
+    let data: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let typetag = input["typetag"].as_str().unwrap();
+    let filters = cybexp_filters::FILTERS.iter();
+    let mut reads = filters.filter(|filter| filter.typetags().contains(&typetag));
+    let raw = cybexp_filters::RawInput {
+        data: &data,
+        orgid: &tahoe_core::OrgId::new("unr").unwrap(),
+        timezone: "UTC",
+        timestamp: tahoe_core::Timestamp::new(0.0).unwrap(),
+    };
+    let made = reads.next().unwrap().run(&raw).unwrap();
+    assert_eq!(made.events.len(), 1, "{made:?}");
+    let event = format!("{:?}", made.events[0]);
+    assert!(
+        event.contains("ipv4") && event.contains("203.0.113.9"),
+        "{event}"
+    );
+}
+
 /// An example with the secrets that it would take from the environment.
 fn with_secrets(example: &Value) -> Value {
     match example {
@@ -392,4 +438,334 @@ fn with_secrets(example: &Value) -> Value {
             .collect(),
         other => other.clone(),
     }
+}
+
+/// An API that answers `/raw` with this status, and takes or refuses all.
+struct Api {
+    url: String,
+    status: std::sync::Arc<std::sync::atomic::AtomicU16>,
+}
+
+impl Api {
+    fn new(status: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let status = std::sync::Arc::new(std::sync::atomic::AtomicU16::new(status));
+        let answer = std::sync::Arc::clone(&status);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let status = answer.load(std::sync::atomic::Ordering::Relaxed);
+                std::thread::spawn(move || respond(stream, status));
+            }
+        });
+        Self { url, status }
+    }
+}
+
+fn respond(stream: std::net::TcpStream, status: u16) -> std::io::Result<()> {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let mut request = BufReader::new(stream.try_clone()?);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        request.read_line(&mut line)?;
+        let line = line.trim().to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    request.read_exact(&mut vec![0; length])?;
+    let org = tahoe_core::Org::hash_named("unr").to_string();
+    let body = json!({"message": "as the test says", "result": [{"_hash": org}]}).to_string();
+    let head =
+        format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\nconnection: close");
+    write!(
+        &stream,
+        "{head}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+impl Site {
+    fn configure_with(&self, api: &str, inputs: &[Value]) {
+        let config = json!({"api": {"url": api, "token": "x"}, "input": {"inputs": inputs}});
+        fs::write(self.folder.path().join("config.json"), config.to_string()).unwrap();
+    }
+
+    fn until(&self, name: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let since = std::time::Instant::now();
+        loop {
+            let status = self.input_status(name);
+            if is(&status) {
+                return status;
+            }
+            assert!(since.elapsed() < Duration::from_secs(30), "{status}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+#[test]
+fn an_input_of_which_the_api_takes_nothing_is_not_running() {
+    for status in [401, 400] {
+        let site = Site::new(&["london"]);
+        let api = Api::new(status);
+        site.configure_with(&api.url, &[site.input("london")]);
+        site.run(&["start"]);
+        let london = site.until("london", |status| status["state"] == "unused");
+        assert!(
+            london["refusal"]
+                .as_str()
+                .unwrap()
+                .contains("as the test says"),
+            "{london}"
+        );
+        let shown = site.ran(&["status"], 1);
+        assert!(shown.contains("unused"), "{shown}");
+        assert!(
+            shown.contains("london: the API takes nothing of it: "),
+            "{shown}"
+        );
+
+        api.status.store(201, std::sync::atomic::Ordering::Relaxed);
+        site.run(&["restart"]);
+        let london = site.until("london", |status| status["posted"] == 1);
+        assert_eq!(
+            (&london["state"], &london["refusal"]),
+            (&json!("running"), &Value::Null)
+        );
+        site.ran(&["status"], 0);
+    }
+}
+
+#[test]
+fn a_typetag_that_no_filter_reads_is_told() {
+    let site = Site::new(&["london"]);
+    let api = Api::new(201);
+    let mut london = site.input("london");
+    london["typetag"] = "cowrei".into();
+    site.configure_with(&api.url, &[london.clone()]);
+    let json: Value = serde_json::from_slice(&site.run(&["check", "--json"]).stdout).unwrap();
+    let found = json[1]["found"].as_str().unwrap();
+    assert_eq!(json[1]["ok"], false);
+    assert!(
+        found.contains("the source is well") && found.contains("did you mean `cowrie`"),
+        "{found}"
+    );
+    let tested = site.ran(&["test", "london", "--limit", "1"], 0);
+    assert!(
+        tested.contains("no filter reads the typetag `cowrei`"),
+        "{tested}"
+    );
+    let started = site.ran(&["start"], 1);
+    assert!(
+        started.contains("unused") && started.contains("did you mean `cowrie`"),
+        "{started}"
+    );
+    // it is posted all the same, and goes on when it is mended, or is meant
+    site.until("london", |status| status["posted"] == 1);
+    london["any_typetag"] = true.into();
+    site.configure_with(&api.url, &[london]);
+    site.ran(&["restart"], 0);
+    let json: Value = serde_json::from_slice(&site.run(&["check", "--json"]).stdout).unwrap();
+    assert_eq!(json[1]["ok"], true, "{json}");
+}
+
+#[test]
+fn what_is_left_of_an_input_that_is_gone_is_shown_and_can_be_dropped() {
+    let site = Site::new(&["london", "oslo", "rome"]);
+    site.ran(&["start"], 0);
+    site.configure(&[site.input("london")]);
+    let shown = site.ran(&["restart"], 0);
+    assert!(
+        !shown.contains("rome"),
+        "of the others nothing was asked: {shown}"
+    );
+    let shown = site.ran(&["status"], 0);
+    assert!(
+        shown.contains("gone") && shown.contains("oslo: the configuration has it no more"),
+        "{shown}"
+    );
+    let wrong = site.ran(&["drop", "london"], 1);
+    assert!(
+        wrong.contains("`london` is an input of the configuration"),
+        "{wrong}"
+    );
+    let wrong = site.ran(&["drop", "paris"], 1);
+    assert!(
+        wrong.contains("no `paris` in the spool; gone are oslo, rome"),
+        "{wrong}"
+    );
+    assert_eq!(
+        site.ran(&["drop", "oslo"], 0),
+        "oslo: 1 records are dropped\n"
+    );
+    assert!(!site.ran(&["status"], 0).contains("oslo"));
+    site.ran(&["status", "-n", "rome"], 0);
+    site.ran(&["status", "-n", "oslo"], 1);
+    // a daemon that is started again knows of it, and without one it can be dropped, too
+    site.ran(&["stop"], 0);
+    site.ran(&["start"], 0);
+    assert_eq!(site.input_status("rome")["state"], "gone");
+    site.ran(&["stop"], 0);
+    assert_eq!(
+        site.ran(&["drop", "rome"], 0),
+        "rome: 1 records are dropped\n"
+    );
+    site.ran(&["start"], 0);
+    assert!(!site.ran(&["status"], 0).contains("rome"));
+}
+
+#[test]
+fn an_input_that_comes_back_has_what_was_left_of_it() {
+    let site = Site::new(&["london", "oslo"]);
+    let api = Api::new(401);
+    site.configure_with(&api.url, &[site.input("london"), site.input("oslo")]);
+    site.run(&["start"]);
+    site.until("oslo", |status| status["state"] == "unused");
+    site.configure_with(&api.url, &[site.input("london")]);
+    site.run(&["restart"]);
+    // it is not on its way out while the API takes nothing of it
+    site.ran(&["status", "-n", "oslo"], 1);
+    api.status.store(201, std::sync::atomic::Ordering::Relaxed);
+    site.configure_with(&api.url, &[site.input("london"), site.input("oslo")]);
+    site.run(&["restart"]);
+    for name in ["oslo", "london"] {
+        let status = site.until(name, |status| status["posted"] == 1);
+        assert_eq!(
+            (&status["state"], &status["spooled"]),
+            (&json!("running"), &json!(0))
+        );
+    }
+}
+
+#[test]
+fn a_test_takes_nothing_and_says_when_nothing_came() {
+    let site = Site::new(&[]);
+    let folder = site.folder.path().join("misp");
+    fs::create_dir(&folder).unwrap();
+    let event = "{\"Event\":{\"uuid\":\"1\",\"info\":\"x\"}}";
+    fs::write(folder.join("1.json"), event).unwrap();
+    fs::write(folder.join("2.json"), "[1]").unwrap();
+    // it accepts, and never answers
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let input = |name: &str, plugin: &str, settings: Value| {
+        json!({
+            "name": name, "plugin": plugin, "typetag": "misp_event", "orgid": "unr", "settings": settings,
+        })
+    };
+    site.configure(&[
+        input("folder", "misp_file", json!({"path": folder})),
+        input("slow", "http", json!({"url": url})),
+    ]);
+    for _ in 0..2 {
+        let output = site.run(&["test", "folder"]);
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            format!("{event}\n")
+        );
+        let mut names: Vec<_> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["1.json", "2.json"]);
+    }
+    let said = site.ran(&["test", "slow", "--wait", "1"], 1);
+    assert!(
+        said.contains("nothing came within 1 s; see --wait"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_sockets_of_the_daemon_do_not_confuse_check() {
+    let site = Site::new(&[]);
+    let [port, other] = cybexp_testkit::free_ports();
+    let input = |listen: Value| {
+        json!({
+            "name": "router", "plugin": "syslog", "typetag": "cowrie", "orgid": "unr", "settings": {"listen": listen},
+        })
+    };
+    let here = format!("127.0.0.1:{port}");
+    site.configure(&[input(json!(here))]);
+    let checked = || -> Value {
+        let json: Value = serde_json::from_slice(&site.run(&["check", "--json"]).stdout).unwrap();
+        json[1].clone()
+    };
+    assert_eq!(checked()["found"], "can listen on 1 UDP and 1 TCP");
+    site.ran(&["start"], 0);
+    let pid = &site.running().unwrap()["pid"];
+    assert_eq!(
+        checked()["found"],
+        format!("the daemon (process {pid}) listens there")
+    );
+    assert_eq!(checked()["ok"], true);
+    let said = site.ran(&["test", "router", "--wait", "1"], 1);
+    assert!(
+        said.contains(&format!(
+            "the daemon (process {pid}) listens on udp://{here}"
+        )),
+        "{said}"
+    );
+    // of somebody else it is another matter
+    let _taken = TcpListener::bind(("127.0.0.1", other)).unwrap();
+    site.configure(&[input(json!([here, format!("127.0.0.1:{other}")]))]);
+    let found = checked();
+    assert_eq!(found["ok"], false);
+    let why = found["found"].as_str().unwrap();
+    assert!(
+        why.contains(&format!("cannot listen on tcp://127.0.0.1:{other}")),
+        "{why}"
+    );
+}
+
+#[test]
+fn whoever_hears_no_more_causes_no_panic() {
+    let site = Site::new(&["london"]);
+    site.ran(&["start"], 0);
+    for args in [
+        &["list"][..],
+        &["list", "--json"],
+        &["status"],
+        &["status", "--json"],
+        &["completions", "bash"],
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cybexp-input"))
+            .args(args)
+            .arg("--config")
+            .arg(site.folder.path().join("config.json"))
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), said.as_str()),
+            (Some(0), ""),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn completions_know_plugins_and_typetags() {
+    let site = Site::new(&[]);
+    for shell in ["bash", "zsh", "fish"] {
+        let script = site.ran(&["completions", shell], 0);
+        for word in ["cowrie", "misp_event", "phishtank", "websocket", "drop"] {
+            assert!(
+                script.contains(word),
+                "{word} is not in the completions of {shell}"
+            );
+        }
+    }
+    let help = site.ran(&["list", "--help"], 0);
+    assert!(help.contains("possible values: cowrie, "), "{help}");
 }

@@ -4,19 +4,19 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cybexp_store::{Access, Archive, Identity, InstanceRow, NodeKind, StoreError, Visible};
+use cybexp_store::{Access, GraphReader, Identity, InstanceRow, StoreError, Visible};
 use lru::LruCache;
 use serde_json::{Value, json};
 use tahoe_core::Hash;
 use tahoe_core::question::{QueryType, Question};
+use threatrank::{Limits, NodeKind};
 
-use crate::neighbourhood::Limits;
 use crate::remembered::Remembered;
 
 /// What answers are made of.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    pub(crate) archive: Archive,
+    pub(crate) archive: GraphReader,
     pub(crate) kinds: Remembered<NodeKind>,
     nodes: Remembered<InstanceRow>,
     identity: Identity,
@@ -59,7 +59,7 @@ impl Page {
 
 impl Engine {
     /// Answers from this archive what these users may see; a threatrank within `budget`.
-    pub fn new(archive: Archive, identity: Identity, budget: Duration) -> Self {
+    pub fn new(archive: GraphReader, identity: Identity, budget: Duration) -> Self {
         Self {
             archive,
             kinds: Remembered::new(),

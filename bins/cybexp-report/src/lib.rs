@@ -7,7 +7,6 @@ mod answer;
 mod callback;
 mod engine;
 mod graph;
-mod neighbourhood;
 mod question;
 mod related;
 mod remembered;
@@ -20,7 +19,7 @@ use cybexp_seal::PrivateKey;
 use cybexp_service::{
     Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key, work_loop,
 };
-use cybexp_store::{Answer, Archive, Claimed, Identity, Queries, StoreError};
+use cybexp_store::{Answer, Archive, Claimed, GraphReader, Identity, Queries, StoreError};
 use metrics::{counter, describe_counter, describe_histogram, histogram};
 use tahoe_core::Socket;
 use tokio::sync::Semaphore;
@@ -55,9 +54,9 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         let queries = Queries::open(&servers.of(&at).await?, &at.db, &at.coll).await?;
         let archive = Archive::open(&servers.of(&graph).await?, &graph.db, &graph.coll).await?;
         let identity = Identity::open(&servers.of(&who).await?, &who.db, &who.coll).await?;
-        Ok((queries, archive, identity))
+        Ok((queries, GraphReader::new(&archive), identity))
     });
-    let Some((queries, archive, identity)) = opened.await? else {
+    let Some((queries, graph, identity)) = opened.await? else {
         return Ok(());
     };
     let wake = WakeSignal::follow(queries.watch());
@@ -67,7 +66,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         desk: Arc::new(Desk {
             queries,
             engine: Engine::new(
-                archive,
+                graph,
                 identity,
                 Duration::from_millis(config.threatrank_budget_ms),
             ),

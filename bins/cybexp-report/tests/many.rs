@@ -67,7 +67,7 @@ async fn ask(site: &Site, count: usize, port: u16) -> Vec<Query> {
         };
         queries.push(site.query("related", &question, NOW, socket));
     }
-    site.archive.write_graph(&batch).await.unwrap();
+    site.graph.write(&batch).await.unwrap();
     site.queries.put(&queries).await.unwrap();
     queries
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use cybexp_service::{CommonArgs, Config, DaemonArgs};
 
 use crate::commands::Tool;
@@ -15,6 +16,17 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// Reads the command line, and whether it names the configuration itself: `$CYBEXP_CONFIG` comes in as `--config`, too.
+pub(crate) fn parse() -> (Cli, bool) {
+    let matches = Cli::command().get_matches();
+    let named =
+        |matches: &ArgMatches| matches.value_source("config") == Some(ValueSource::CommandLine);
+    let sub = matches.subcommand().is_some_and(|(_, sub)| named(sub));
+    let named = sub || named(&matches);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    (cli, named)
+}
+
 #[derive(Subcommand)]
 #[allow(
     clippy::large_enum_variant,
@@ -23,7 +35,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Show the whole suite at work on sample data, on a MongoDB of its own that vanishes afterwards
     Demo(DemoArgs),
-    /// Run the whole suite on this machine, with a MongoDB of its own unless the configuration names one
+    /// Run the whole suite on this machine, with a MongoDB of its own unless the configuration names one; inputs that the
+    /// configuration enables are collected from
     Up(crate::up::UpArgs),
     #[command(flatten)]
     Tool(Tool),

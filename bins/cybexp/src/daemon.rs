@@ -51,6 +51,8 @@ pub(crate) struct Children {
     program: PathBuf,
     config: PathBuf,
     logs: Logs,
+    /// Further arguments for each of them.
+    args: Vec<String>,
     running: Vec<Running>,
 }
 
@@ -65,13 +67,19 @@ struct Running {
 }
 
 impl Children {
-    /// Starts the daemons.
-    pub(crate) fn start(daemons: &[Daemon], config: &Path, logs: Logs) -> anyhow::Result<Self> {
+    /// Starts the daemons, with these further arguments.
+    pub(crate) fn start(
+        daemons: &[Daemon],
+        config: &Path,
+        logs: Logs,
+        args: Vec<String>,
+    ) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut children = Self {
             program,
             config: config.to_owned(),
             logs,
+            args,
             running: Vec::new(),
         };
         for &daemon in daemons {
@@ -109,6 +117,7 @@ impl Children {
         Command::new(&self.program)
             .args(["daemon", name, "--config"])
             .arg(&self.config)
+            .args(&self.args)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(stderr)

@@ -4,18 +4,17 @@ mod cli;
 mod commands;
 mod daemon;
 mod demo;
+mod site;
 mod tree;
 mod up;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let cli::Cli { common, command } = cli::Cli::parse();
+    let (cli::Cli { common, command }, named) = cli::parse();
     match command {
         cli::Command::Demo(args) => demo::main(&args),
-        cli::Command::Up(args) => up::main(&args, common.config),
+        cli::Command::Up(args) => up::main(&args, common, named),
         cli::Command::Tool(tool) => commands::main(tool, &common),
         cli::Command::Daemon(args) => daemon::main(args),
     }

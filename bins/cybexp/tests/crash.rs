@@ -125,7 +125,7 @@ async fn pending(site: &Site) -> u64 {
     let mut pending = site.cache.count_pending().await.unwrap();
     for filter in FILTERS {
         pending += site
-            .archive
+            .raws
             .count_pending(&filter.id(), filter.typetags())
             .await
             .unwrap();

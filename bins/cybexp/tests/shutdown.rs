@@ -336,7 +336,7 @@ async fn a_mongodb_that_dies_in_the_middle_loses_nothing() {
         site.cache.count_pending().await.is_ok_and(|n| n == 0)
     })
     .await;
-    let pending = || site.archive.count_pending("cowrie@2", &["cowrie"]);
+    let pending = || site.raws.count_pending("cowrie@2", &["cowrie"]);
     eventually("all raws", || async {
         pending().await.is_ok_and(|count| count == 0)
     })
@@ -345,7 +345,7 @@ async fn a_mongodb_that_dies_in_the_middle_loses_nothing() {
     assert_eq!(count("event").await.unwrap(), RECORDS as u64);
     assert_eq!(count("session").await.unwrap(), RECORDS as u64 / 10);
     assert_eq!(site.cache.refused(10).await.unwrap(), []);
-    assert_eq!(site.archive.refused(&["cowrie"], 10).await.unwrap(), []);
+    assert_eq!(site.raws.refused(&["cowrie"], 10).await.unwrap(), []);
     // each session has its ten events, so no merge was lost
     let whole = doc! {"itype": "session", "_ref": {"$size": 10 + 2}};
     assert_eq!(

@@ -1,5 +1,6 @@
 //! The API, as a program that uses it sees it.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -54,13 +55,15 @@ pub enum ClientError {
         /// What the API says; may hold anything.
         message: String,
     },
-    /// The API is in trouble.
-    #[error("the API says \"{message}\" ({}); its log tells more", status.as_u16())]
+    /// The API is in trouble, or a proxy before it is.
+    #[error("{} ({})", trouble(*.of_api, message), status.as_u16())]
     Failed {
-        /// 408, 429, or from 500 on.
+        /// 407, 408, 429, or from 500 on.
         status: StatusCode,
-        /// What the API says; may hold anything.
+        /// The text of the answer; may hold anything.
         message: String,
+        /// Whether it is the API that says so.
+        of_api: bool,
     },
 }
 
@@ -109,10 +112,12 @@ impl Client {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .build()
-            .context("cannot make an HTTP client")?;
+        let mut http = reqwest::Client::builder().connect_timeout(CONNECT);
+        if is_loopback(&base) {
+            // a proxy would look for the API on its own machine, and be told the token
+            http = http.no_proxy();
+        }
+        let http = http.build().context("cannot make an HTTP client")?;
         Ok(Self { http, base, token })
     }
 
@@ -260,19 +265,28 @@ impl Client {
             return Ok(response);
         }
         let text = response.text().await.unwrap_or_default();
-        let message = serde_json::from_str::<Value>(&text).ok();
-        let message = message.as_ref().and_then(|body| body["message"].as_str());
+        let body = serde_json::from_str::<Value>(&text).ok();
+        let message = body.as_ref().and_then(|body| body["message"].as_str());
+        let of_api = message.is_some();
         let message = short(message.unwrap_or(&text));
         Err(match status {
             StatusCode::UNAUTHORIZED => ClientError::Unauthorized(message),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 ClientError::NotTheApi(self.base.clone())
             }
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-                ClientError::Failed { status, message }
-            }
+            StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::PROXY_AUTHENTICATION_REQUIRED => ClientError::Failed {
+                status,
+                message,
+                of_api,
+            },
             status if status.is_client_error() => ClientError::Refused { status, message },
-            status => ClientError::Failed { status, message },
+            status => ClientError::Failed {
+                status,
+                message,
+                of_api,
+            },
         })
     }
 
@@ -300,6 +314,52 @@ impl Client {
     }
 }
 
+fn trouble(of_api: bool, message: &str) -> String {
+    match of_api {
+        true => format!("the API says \"{message}\"; its log tells more"),
+        false => format!(
+            "what answers is not the API, but a proxy or another server before it; it says \"{message}\""
+        ),
+    }
+}
+
 fn short(text: &str) -> String {
     text.chars().take(MESSAGE_CHARS).collect()
+}
+
+/// Whether a URL is on this machine.
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    match ip {
+        Some(IpAddr::V6(ip)) if ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()) => true,
+        Some(ip) => ip.is_loopback() || ip.is_unspecified(),
+        None => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_of_this_machine() {
+        for (url, expected) in [
+            ("http://127.0.0.1:5000/", true),
+            ("http://LOCALHOST./", true),
+            ("http://api.localhost/", true),
+            ("http://[::1]:5000/", true),
+            ("http://0.0.0.0/", true),
+            ("http://[::ffff:127.0.0.1]/", true),
+            ("http://10.0.0.1/", false),
+            ("https://api.example/", false),
+            ("http://localhost.example/", false),
+        ] {
+            assert_eq!(
+                is_loopback(&Url::parse(url).expect("a URL")),
+                expected,
+                "{url}"
+            );
+        }
+    }
 }

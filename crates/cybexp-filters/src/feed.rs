@@ -1,8 +1,9 @@
 //! The shapes in which a feed of URLs arrives, be it from an input plugin or from somebody who posts a whole file.
 //!
-//! Text has one entry a line: a URL, or a JSON record; or it is CSV, whose first line names the columns. JSON is
-//! a record, or a list of records and URLs. The archive has put text under `data`; lists may stand under `data`
-//! or `URLs`.
+//! Text has one entry a line: a URL, or a JSON record; or it is CSV. JSON is a record, or a list of records and URLs.
+//! The archive has put text under `data`; lists may stand under `data` or `URLs`.
+
+mod table;
 
 use std::borrow::Cow;
 
@@ -82,10 +83,10 @@ impl<F: FnMut(Entry<'_>) -> Result<Event, &'static str>> Reader<F> {
 
     fn text(&mut self, text: &str) -> Result<(), Refusal> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        if lines.clone().next().is_some_and(is_csv_header) {
-            return self.csv(text);
+        if let Some(columns) = table::columns(text) {
+            return self.csv(text, &columns);
         }
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         lines.try_for_each(|line| match line.starts_with('{') {
             false => self.entry(Ok(Entry::Url(line))),
             true => self.entry(match json::parse(line) {
@@ -95,28 +96,17 @@ impl<F: FnMut(Entry<'_>) -> Result<Event, &'static str>> Reader<F> {
         })
     }
 
-    fn csv(&mut self, text: &str) -> Result<(), Refusal> {
-        let mut rows = csv::ReaderBuilder::new()
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .from_reader(text.as_bytes());
-        let columns = rows
-            .headers()
-            .cloned()
-            .map_err(|error| Refusal::new(format!("data: {error}")))?;
-        for row in rows.records() {
+    fn csv(&mut self, text: &str, columns: &[String]) -> Result<(), Refusal> {
+        table::rows(text).try_for_each(|row| {
             self.entry(match row {
-                Ok(row) => Ok(Entry::Record(Cow::Owned(
-                    columns
-                        .iter()
-                        .zip(&row)
-                        .map(|(column, cell)| (column.to_ascii_lowercase(), Value::from(cell)))
-                        .collect(),
-                ))),
-                Err(_) => Err("not_a_record"),
-            })?;
-        }
-        Ok(())
+                Some(cells) => {
+                    let cells = cells.into_iter().map(Value::from);
+                    let record = columns.iter().cloned().zip(cells).collect();
+                    Ok(Entry::Record(Cow::Owned(record)))
+                }
+                None => Err("not_a_record"),
+            })
+        })
     }
 
     fn entry(&mut self, entry: Result<Entry<'_>, &'static str>) -> Result<(), Refusal> {
@@ -136,16 +126,6 @@ impl<F: FnMut(Entry<'_>) -> Result<Event, &'static str>> Reader<F> {
     }
 }
 
-/// Whether the first line names columns, of which one is `url`.
-fn is_csv_header(line: &str) -> bool {
-    let mut columns = line
-        .split(',')
-        .map(|column| column.trim().trim_matches('"'));
-    line.contains(',')
-        && !line.contains("://")
-        && columns.any(|column| column.eq_ignore_ascii_case("url"))
-}
-
 /// A malicious event of a URL in malicious context, beside it in unknown context what it tells of hosts, and `more`.
 pub(crate) fn event(
     sub_type: SubType,
@@ -153,6 +133,18 @@ pub(crate) fn event(
     at: Timestamp,
     url: &str,
     more: impl IntoIterator<Item = Node>,
+) -> Result<Event, &'static str> {
+    event_with(sub_type, raw, at, url, more, Vec::new())
+}
+
+/// The same with these in malicious context, too.
+pub(crate) fn event_with(
+    sub_type: SubType,
+    raw: &RawInput<'_>,
+    at: Timestamp,
+    url: &str,
+    more: impl IntoIterator<Item = Node>,
+    malicious: Vec<Attribute>,
 ) -> Result<Event, &'static str> {
     let url = url.trim();
     if url.len() > URL_BYTES {
@@ -162,9 +154,10 @@ pub(crate) fn event(
         return Err("not_a_url");
     }
     let seen = Attribute::new(vocab::URL, url);
-    let malicious = [seen.hash()];
     let hosts = url::host_attributes(url).into_iter().map(Node::from);
-    let children = std::iter::once(seen.into()).chain(hosts).chain(more);
+    let wanted = std::iter::once(seen).chain(malicious);
+    let (malicious, wanted): (Vec<_>, Vec<_>) = wanted.map(|a| (a.hash(), Node::from(a))).unzip();
+    let children = wanted.into_iter().chain(hosts).chain(more);
     let event = Event::new(sub_type, raw.orgid.clone(), at, children.collect());
     let event = event
         .map_err(|_| "too_large")?
@@ -178,15 +171,17 @@ pub(crate) fn url_of(record: &Map<String, Value>) -> Result<&str, &'static str> 
     url.ok_or("no_url")
 }
 
-/// The first of these fields that is a time; the raw's where none is.
+/// The first of these fields that is a time, else this one; the raw's where there is none.
 pub(crate) fn time_of(
     record: &Map<String, Value>,
     fields: &[&str],
     raw: &RawInput<'_>,
+    other: Option<Timestamp>,
 ) -> Timestamp {
     let mut values = fields.iter().filter_map(|field| record.get(*field));
     values
         .find_map(|value| time::parse(value, raw.timezone).ok())
+        .or(other)
         .unwrap_or(raw.timestamp)
 }
 

@@ -35,7 +35,11 @@ pub(crate) fn country(code: &str) -> Attribute {
 pub(crate) fn cidr(text: &str) -> Option<Attribute> {
     let (address, bits) = text.trim().split_once('/')?;
     let address = url::ip_attribute(address)?;
-    let bits: u8 = bits.parse().ok().filter(|bits| *bits <= 128)?;
+    let longest = match *address.sub_type() == vocab::IPV4 {
+        true => 32,
+        false => 128,
+    };
+    let bits: u8 = bits.parse().ok().filter(|bits| *bits <= longest)?;
     Some(Attribute::new(
         vocab::CIDR,
         format!("{}/{bits}", address.data()),

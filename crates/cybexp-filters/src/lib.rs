@@ -8,7 +8,9 @@ mod email;
 mod feed;
 mod fields;
 mod indicators;
+mod lighten;
 mod misp;
+mod normal;
 mod openphish;
 mod phishtank;
 mod sighting;
@@ -19,6 +21,9 @@ mod vocab;
 use std::collections::BTreeMap;
 
 use tahoe_core::{Event, OrgId, Session, Timestamp, Value};
+
+pub use lighten::lighten;
+pub use normal::{NotOne, normal};
 
 /// Every filter of the suite. No two share a name or a typetag.
 pub const FILTERS: &[&dyn Filter] = &[
@@ -96,6 +101,12 @@ pub trait Filter: Sync {
 
     /// Makes what there is to make of one raw, or says why it cannot.
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal>;
+
+    /// Fields that this filter never reads and that may be large, the least useful first. [`lighten`] drops them from a
+    /// submission that is too large to be stored whole, wherever they stand but at the top.
+    fn dispensable(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// What a raw's `filters` holds once this filter has processed it: `cowrie@1`.
     fn id(&self) -> String {

@@ -1,13 +1,19 @@
 //! OpenPhish, a feed of phishing URLs: <https://openphish.com>.
 //!
 //! The community's feed is one URL a line; the premium one a JSON record a line, which also tells when the page
-//! was found, whom it imitates and where it is.
+//! was found, whom it imitates, where it is, and to which mail addresses it sends what people enter.
 
 use serde_json::Map;
-use tahoe_core::{Event, Value};
+use tahoe_core::{Attribute, Event, Timestamp, Value};
 
 use crate::feed::{self, Entry};
-use crate::{Filter, RawInput, Refusal, Yield, fields, url, vocab};
+use crate::{Filter, RawInput, Refusal, Yield, fields, time, url, vocab};
+
+/// Addresses of one record; kits have up to ten.
+const DROPS: usize = 100;
+
+/// RFC 5321 has addresses of up to 254 bytes.
+const ADDRESS_BYTES: usize = 254;
 
 /// Makes one event of each URL in a feed.
 pub(crate) struct OpenPhish;
@@ -18,7 +24,7 @@ impl Filter for OpenPhish {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn typetags(&self) -> &'static [&'static str] {
@@ -39,10 +45,49 @@ fn premium(record: &Map<String, Value>, raw: &RawInput<'_>) -> Result<Event, &'s
     let place = feed::geoip([
         text("ip").and_then(|ip| url::ip_attribute(&ip)),
         text("asn").and_then(|asn| fields::asn(&asn)),
+        text("asn_name").map(|name| Attribute::new(vocab::ASN_NAME, name)),
         text("country_code").map(|code| fields::country(&code)),
     ]);
     let more = feed::target(text("brand")).into_iter().chain(place);
-    // `discover_time` is `14-06-2018 11:21:24 UTC`, and read only where it is ISO 8601, too
-    let at = feed::time_of(record, &["isotime", "discover_time"], raw);
-    feed::event(vocab::SIGHTING, raw, at, url, more)
+    let at = feed::time_of(record, &["isotime"], raw, discovered(record));
+    feed::event_with(vocab::SIGHTING, raw, at, url, more, drops(record))
+}
+
+/// Where the phishing kit sends what it steals.
+fn drops(record: &Map<String, Value>) -> Vec<Attribute> {
+    let given = match record.get("emails") {
+        Some(Value::Array(given)) => given.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    let texts = given.iter().take(DROPS).filter_map(fields::text);
+    texts
+        .flat_map(|text| {
+            let parts = text.split([',', ';', ' ']).map(str::trim);
+            Vec::from_iter(
+                parts
+                    .filter(|part| is_address(part))
+                    .map(fields::email_addr),
+            )
+        })
+        .take(DROPS)
+        .collect()
+}
+
+fn is_address(text: &str) -> bool {
+    let parts = text.rsplit_once('@');
+    text.len() <= ADDRESS_BYTES
+        && parts.is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'))
+}
+
+/// The time in a record without `isotime`: `14-06-2018 11:21:24 UTC`.
+fn discovered(record: &Map<String, Value>) -> Option<Timestamp> {
+    let text = feed::text(record, "discover_time")?;
+    let mut words = text.split_whitespace();
+    let (date, time) = (words.next()?, words.next().unwrap_or("00:00:00"));
+    let iso = match Vec::from_iter(date.split('-'))[..] {
+        [day, month, year] if year.len() == 4 => format!("{year}-{month}-{day}T{time}Z"),
+        _ => return time::parse(&text.as_str().into(), "UTC").ok(),
+    };
+    time::parse(&iso.into(), "UTC").ok()
 }

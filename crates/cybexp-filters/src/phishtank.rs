@@ -18,7 +18,7 @@ impl Filter for PhishTank {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn typetags(&self) -> &'static [&'static str] {
@@ -51,7 +51,7 @@ fn phish(record: &Map<String, Value>, raw: &RawInput<'_>) -> Result<Event, &'sta
     let more = fields
         .chain(feed::target(feed::text(record, "target")))
         .chain(places(record.get("details")));
-    let at = feed::time_of(record, &["verification_time", "submission_time"], raw);
+    let at = feed::time_of(record, &["verification_time", "submission_time"], raw, None);
     feed::event(vocab::PHISHTANK_URL, raw, at, url, more)
 }
 

@@ -1,16 +1,18 @@
 //! Sightings: what an analyst, or a program on their behalf, saw.
 //!
-//! `{"timestamp"?, "category"?, "context"?, <sub_type>: <value>, …}`, taken as given: no host is read off a URL.
+//! `{"timestamp"?, "category"?, "context"?, <sub_type>: <value or list of values>, …}`. Values are written as other
+//! filters write them, so that a sighting meets what it is of; no host is read off a URL.
 
 use serde_json::Map;
 use tahoe_core::{Attribute, Category, Event, Scalar, SubType, Timestamp, Value};
 
-use crate::{Filter, RawInput, Refusal, Yield, excerpt, time, vocab};
+use crate::{Filter, RawInput, Refusal, Yield, excerpt, normal, time, vocab};
 
-/// Makes one event of each attribute in a sighting.
+/// Makes one event of each value in a sighting. A value that cannot be of its sub_type is left out, and counted; if there
+/// is no other, the sighting is refused with the reason.
 pub(crate) struct Sighting;
 
-/// Each attribute is an event of its own: of some bytes in a raw, a kilobyte and more is made.
+/// Each value is an event of its own: of some bytes in a raw, a kilobyte and more is made.
 const ATTRIBUTES: usize = 10_000;
 
 const RESERVED: [&str; 3] = ["timestamp", "category", "context"];
@@ -21,7 +23,7 @@ impl Filter for Sighting {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn typetags(&self) -> &'static [&'static str] {
@@ -40,26 +42,42 @@ impl Filter for Sighting {
         };
         let category = one_of_three(fields, "category")?;
         let context = one_of_three(fields, "context")?;
-        if fields.len() > ATTRIBUTES + RESERVED.len() {
-            return Err(Refusal::new(format!(
-                "a sighting names at most {ATTRIBUTES} attributes, not {}",
-                fields.len()
-            )));
-        }
-        let events = fields
+        let mut made = Yield::default();
+        let mut refused = None;
+        let given = fields
             .iter()
-            .filter(|(field, _)| !RESERVED.contains(&field.as_str()))
-            .map(|(field, value)| event(field, value, raw, at, category, context))
-            .collect::<Result<Vec<_>, _>>()?;
-        if events.is_empty() {
-            return Err(Refusal::new(
-                "a sighting names at least one attribute besides timestamp, category and context",
-            ));
+            .filter(|(field, _)| !RESERVED.contains(&field.as_str()));
+        for (field, value) in given {
+            for value in values(value) {
+                if made.events.len() == ATTRIBUTES {
+                    return Err(Refusal::new(format!(
+                        "a sighting names at most {ATTRIBUTES} attributes: post it in parts"
+                    )));
+                }
+                match event(field, value, raw, at, category, context) {
+                    Ok(event) => made.events.push(event),
+                    Err(refusal) => {
+                        made.leave_out("not_a_value");
+                        refused.get_or_insert(refusal);
+                    }
+                }
+            }
         }
-        Ok(Yield {
-            events,
-            ..Yield::default()
-        })
+        match (made.events.is_empty(), refused) {
+            (false, _) => Ok(made),
+            (true, Some(refusal)) => Err(refusal),
+            (true, None) => Err(Refusal::new(
+                "a sighting names at least one attribute besides timestamp, category and context",
+            )),
+        }
+    }
+}
+
+/// What was seen of one sub_type: a value, or a list of them.
+fn values(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(values) => values,
+        one => std::slice::from_ref(one),
     }
 }
 
@@ -87,7 +105,8 @@ fn event(
     };
     let sub_type = SubType::new(field).map_err(|error| refuse(&error))?;
     let value = Scalar::try_from(value).map_err(|error| refuse(&error))?;
-    let attribute = Attribute::new(sub_type, value);
+    Attribute::checked(sub_type.clone(), value.clone()).map_err(|error| refuse(&error))?;
+    let attribute = normal(&sub_type, &value).map_err(|error| refuse(&error))?;
     let seen = attribute.hash();
     let event = Event::new(
         vocab::SIGHTING,

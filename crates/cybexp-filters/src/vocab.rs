@@ -31,6 +31,7 @@ sub_types! {
 
 // Objects.
 sub_types! {
+    ATTACHED_MAIL = "attached_mail";
     ATTACHMENT = "attachment";
     ATTACKER = "attacker";
     CREDENTIAL = "credential";
@@ -43,6 +44,8 @@ sub_types! {
     ORGC = "orgc";
     REGISTRY_KEY = "registry_key";
     REPLY_TO = "reply_to";
+    RETURN_PATH = "return_path";
+    SENDER = "sender";
     SRC = "src";
     SSH_CLIENT_SIZE = "ssh_client_size";
     SSH_KEY_EXCHANGE = "ssh_key_exchange";
@@ -56,9 +59,11 @@ sub_types! {
     ANALYSIS = "analysis";
     ARCH = "arch";
     ASN = "asn";
+    ASN_NAME = "asn_name";
     BODY = "body";
     CIDR = "cidr";
     CLASSIFICATION = "classification";
+    COMMENT = "comment";
     COMP_ALGO = "comp_algo";
     COUNTRY_CODE2 = "country_code2";
     CVE_ID = "cve_id";

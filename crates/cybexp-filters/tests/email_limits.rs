@@ -59,7 +59,7 @@ fn a_mail_at_all_limits_fits_in_a_document() {
     let event = &made.events[0];
     assert_eq!(
         left_out(&made),
-        ["body_bytes", "parts", "recipients", "urls"]
+        ["body_bytes", "parts", "recipients", "senders", "urls"]
     );
     assert_eq!(count(event, "dst"), 1000);
     assert_eq!(count(event, "url"), 500);

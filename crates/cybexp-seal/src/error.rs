@@ -1,4 +1,4 @@
-//! What can go wrong with keys, sealing and opening.
+//! Errors of keys, of sealing and of opening.
 
 use aws_lc_rs::error::KeyRejected;
 

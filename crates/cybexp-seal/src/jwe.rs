@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::gcm::Gcm;
+use crate::head::PIECE;
 use crate::session::{SessionKey, nonce};
-use crate::stream::PIECE;
 use crate::{OpenError, PrivateKey, PublicKey, SealError};
 
 const ALG: &str = "RSA-OAEP-256";
@@ -24,8 +24,8 @@ const MAX_HEADER: usize = 4096;
 /// Bytes that are whole groups of base64 and whole blocks of AES.
 const WHOLE: usize = 48;
 
-/// What a header may hold. `zip` and `crit` are refused with everything else: what is compressed could be a bomb,
-/// and what is critical is not understood here.
+/// The fields that a header may hold. `zip` and `crit` are refused with everything else: compressed text could be a bomb,
+/// and no critical extension is understood here.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
@@ -50,7 +50,7 @@ pub(crate) fn header(sealed: &[u8]) -> Option<Vec<u8>> {
 
 /// Seals a piece at a time.
 ///
-/// What is pushed is held until it is a multiple of [`WHOLE`], so that the blocks of the cipher and the groups of
+/// Pushed bytes are held until there is a multiple of [`WHOLE`] of them, so that the blocks of the cipher and the groups of
 /// base64 end together.
 pub(crate) struct Sealer {
     /// The first three parts, until they are written.

@@ -8,8 +8,8 @@ use eax::aead::AeadInOut;
 use eax::online::{EaxOnline, Encrypt};
 use eax::{Eax, KeyInit};
 
+use crate::head::{Head, PIECE};
 use crate::session::nonce;
-use crate::stream::{Head, PIECE};
 use crate::{OpenError, PrivateKey, PublicKey, SealError};
 
 const NONCE: usize = 16;

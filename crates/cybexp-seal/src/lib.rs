@@ -9,6 +9,7 @@
 
 mod error;
 mod gcm;
+mod head;
 mod jwe;
 mod key;
 mod legacy;
@@ -21,8 +22,9 @@ mod token;
 use serde::{Deserialize, Serialize};
 
 pub use error::{KeyError, OpenError, SealError};
+pub use head::Head;
 pub use key::{PrivateKey, PublicKey};
-pub use stream::{Head, Sealer};
+pub use stream::Sealer;
 pub use token::{Claims, Issued, TokenError, Tokens};
 
 /// How a sealed blob is laid out.
@@ -32,7 +34,7 @@ pub enum Format {
     /// JWE compact serialisation, RSA-OAEP-256 and A256GCM (RFC 7516, RFC 7518): any JOSE library reads it.
     #[default]
     Jwe,
-    /// What the Python system reads and writes: RSA-OAEP(SHA-1) and AES-256 in EAX mode.
+    /// The form that the Python system reads and writes: RSA-OAEP(SHA-1) and AES-256 in EAX mode.
     Legacy,
 }
 

@@ -1,4 +1,4 @@
-//! What is stored of passwords: Argon2id, and the SHA-256 of the Python system, which is to be replaced.
+//! Stored forms of passwords: Argon2id, and the SHA-256 of the Python system, which is to be replaced.
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -21,18 +21,18 @@ pub enum PasswordError {
     Hash(String),
 }
 
-/// Whether a password is the one that was stored.
+/// The outcome of comparing a password with its stored form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is.
+    /// The password is the stored one.
     Right,
-    /// It is, and should be stored anew: its SHA-256 is what the Python system kept.
+    /// The password is the stored one, and should be stored anew: its stored form is the Python system's SHA-256.
     RightButOld,
-    /// It is not.
+    /// The password is another one.
     Wrong,
 }
 
-/// What to store of a new password: Argon2id with a salt of its own, as a PHC string.
+/// Makes the form in which a new password is stored: Argon2id with a salt of its own, as a PHC string.
 ///
 /// Takes 19 MiB and some 25 ms of a core: not for a thread that others wait for.
 pub fn hash(password: &str) -> Result<String, PasswordError> {
@@ -44,7 +44,7 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
     Ok(hash.to_string())
 }
 
-/// Whether `stored` was made of this password. As slow as [`hash`] where it is not of the Python system.
+/// Compares a password with its stored form. Takes as long as [`hash`], unless the form is the Python system's.
 pub fn verify(password: &str, stored: &str) -> Verdict {
     if password.len() > *LENGTH.end() {
         return Verdict::Wrong;

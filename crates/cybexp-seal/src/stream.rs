@@ -2,10 +2,8 @@
 
 use std::fmt;
 
+use crate::head::Head;
 use crate::{Format, PublicKey, SealError, jwe, legacy};
-
-/// Bytes worked on at once: they stay in the processor's cache from one pass to the next.
-pub(crate) const PIECE: usize = 16 << 10;
 
 /// Seals one submission a piece at a time; made by [`PublicKey::sealer`].
 ///
@@ -17,15 +15,6 @@ pub struct Sealer(Inner);
 enum Inner {
     Jwe(jwe::Sealer),
     Legacy(legacy::Sealer),
-}
-
-/// Bytes near the beginning of a sealed blob that are only known at its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    /// Where they belong.
-    pub offset: usize,
-    /// What stands there in place of zeros.
-    pub bytes: [u8; 16],
 }
 
 impl PublicKey {

@@ -27,7 +27,7 @@ pub struct Issued {
     pub expires: u64,
 }
 
-/// Whom a token was made for.
+/// The claims of a token: whose it is, and until when it is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     /// `cybexp_user` or `cybexp_superuser`.
@@ -103,8 +103,8 @@ impl Tokens {
         }
     }
 
-    /// Whom the token was made for, if it is ours and good at `now`, in Unix seconds. Whether it was revoked is
-    /// not seen from it.
+    /// Returns the claims of a token that is ours and good at `now`, in Unix seconds. A revoked token passes, for
+    /// revocation cannot be seen from the token itself.
     pub fn check(&self, token: &str, now: u64) -> Result<Claims, TokenError> {
         let mut validation = Validation::new(Algorithm::HS256);
         // the library knows no other clock than the system's, and no token that may lack its expiry

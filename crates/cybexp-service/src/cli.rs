@@ -11,7 +11,7 @@ pub const EXIT_FAILED: u8 = 1;
 /// Exit status of wrong usage or configuration; clap exits with the same.
 pub const EXIT_USAGE: u8 = 2;
 
-/// What every program takes.
+/// Arguments that every program takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CommonArgs {
     /// Configuration file [default: ./config/config.json, else /etc/cybexp/config.json]
@@ -33,10 +33,10 @@ pub struct CommonArgs {
     pub log_level: Option<Level>,
 }
 
-/// What the daemons take that work on a queue: archive, analytics, report.
+/// Arguments of the daemons that work on a queue: archive, analytics, report.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DaemonArgs {
-    /// What every program takes.
+    /// Arguments that every program takes.
     #[command(flatten)]
     pub common: CommonArgs,
 

@@ -1,4 +1,4 @@
-//! What surrounds a daemon: from the command line to the exit status.
+//! The frame of every daemon, from the command line to the exit status.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -19,18 +19,18 @@ use crate::{http, logging, metrics, systemd};
 /// How long the work in hand may take once a daemon is asked to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// What a daemon is handed.
+/// Everything a daemon is handed: configuration, shutdown signal, health.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// The daemon's name as in the configuration: `archive`.
     pub name: &'static str,
     /// The configuration of the whole suite.
     pub config: Arc<Config>,
-    /// Whether it is time to stop.
+    /// Tells when the daemon is to stop.
     pub shutdown: Shutdown,
-    /// Where it says that it is alive and ready.
+    /// Takes the daemon's reports that it is alive and ready.
     pub health: Health,
-    /// To do all pending work and end, instead of waiting for more.
+    /// True for `--once`: the daemon does all pending work and ends, instead of waiting for more.
     pub once: bool,
 }
 

@@ -19,7 +19,7 @@ pub struct Servers<'a> {
 }
 
 impl<'a> Servers<'a> {
-    /// None yet.
+    /// Returns a set that is connected to no server yet.
     pub fn new(ctx: &'a Context) -> Self {
         let known = Vec::new();
         Self { ctx, known }

@@ -1,4 +1,4 @@
-//! What every daemon has: config, logs, metrics, health, shutdown, back-off, work loop.
+//! The parts that every daemon shares: config, logs, metrics, health, shutdown, back-off, work loop.
 //!
 //! A daemon is a library function `async fn run(ctx: Context) -> anyhow::Result<()>`; [`run_daemon`] gives it everything
 //! else, so that its `main.rs` is a few lines (see `examples/sleeper.rs`). What it does comes in as a [`Worker`], and the

@@ -35,7 +35,7 @@ pub fn init(config: &Log, args: &CommonArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a panic said.
+/// The message of a panic's payload.
 pub fn panic_message(payload: &(dyn std::any::Any + Send)) -> &str {
     payload
         .downcast_ref::<&str>()

@@ -1,4 +1,4 @@
-//! What happens after a failure: said once, retried with back-off, said once that it is over.
+//! Retries with back-off: a failure is logged once when it begins, and once when it is over.
 
 use std::fmt;
 use std::time::Duration;

@@ -41,7 +41,7 @@ impl Shutdown {
         self.0.cancel();
     }
 
-    /// Whether it is time to stop.
+    /// Returns true once the daemon was asked to stop.
     pub fn is_begun(&self) -> bool {
         self.0.is_cancelled()
     }

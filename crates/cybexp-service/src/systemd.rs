@@ -1,4 +1,4 @@
-//! What systemd is told: readiness, stopping, and that the work still goes on. Without systemd, nothing.
+//! Notifications to systemd: readiness, stopping, watchdog. Without systemd they do nothing.
 
 use std::time::Duration;
 

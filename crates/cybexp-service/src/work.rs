@@ -15,10 +15,10 @@ use crate::wake::WakeSignal;
 /// No rest is shorter, so that a worker that misjudges the time cannot spin.
 const SHORTEST_REST: Duration = Duration::from_millis(10);
 
-/// What one step found.
+/// The outcome of one step of a work loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// So many items were worked on; there may be more.
+    /// The number of items that were worked on; there may be more.
     Worked(u64),
     /// There is no work.
     Idle,
@@ -30,7 +30,7 @@ pub enum Step {
 pub trait Worker: Send {
     /// Looks for work and does a bounded part of it.
     ///
-    /// It is never dropped halfway while the daemon runs. What is wrong with an item is no error, but a state of that item;
+    /// The future is never dropped halfway while the daemon runs. A bad item is no error, but a state of that item;
     /// an error means that work cannot go on now (the database is away), and the step comes again after a back-off. Mark
     /// an error with [`Fatal`](crate::Fatal) to end the daemon instead. After a panic the same worker is used again.
     /// A step that may take longer than [`BEAT_LIMIT`](crate::BEAT_LIMIT) calls `health.beat` with the loop's name.

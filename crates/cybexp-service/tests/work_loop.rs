@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 
 const S: Duration = Duration::from_secs(1);
 
-/// What a step is to do.
+/// The scripted outcome of a step.
 enum Do {
     Give(Step),
     Fail(&'static str),

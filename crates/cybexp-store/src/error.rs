@@ -2,6 +2,8 @@
 
 use mongodb::error::ErrorKind;
 
+use crate::mongo::essence::essence;
+
 /// A failure of the database, or of what stands in it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -9,22 +11,22 @@ pub enum StoreError {
     #[error("the MongoDB URL is wrong: {0}")]
     Url(String),
     /// A command failed or nobody answered.
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {}", essence(cause))]
     Database {
         /// What was tried.
         doing: &'static str,
-        /// Why it failed.
-        source: Box<mongodb::error::Error>,
+        /// Why it failed. It is no `source`: whoever prints the chain of causes would print the driver's whole topology.
+        cause: Box<mongodb::error::Error>,
     },
     /// An index could not be made.
-    #[error("making the index {index} of {collection}: {source}")]
+    #[error("making the index {index} of {collection}: {}", essence(cause))]
     Index {
         /// `database.collection`.
         collection: String,
         /// Its name.
         index: String,
         /// Why it failed.
-        source: Box<mongodb::error::Error>,
+        cause: Box<mongodb::error::Error>,
     },
     /// A write that nothing but the database could refuse.
     #[error("{doing}: write refused with code {code}: {message}")]
@@ -67,8 +69,8 @@ impl StoreError {
     pub(crate) fn is_of_a_document(&self) -> bool {
         match self {
             Self::Write { .. } | Self::Bson { .. } | Self::Unreadable { .. } => true,
-            Self::Database { source, .. } => matches!(
-                &*source.kind,
+            Self::Database { cause, .. } => matches!(
+                &*cause.kind,
                 ErrorKind::InsertMany(refused) if refused.write_errors.is_some()
             ),
             Self::Url(_) | Self::Index { .. } | Self::Swept | Self::Stopped => false,
@@ -83,9 +85,9 @@ pub(crate) trait Doing<T> {
 
 impl<T> Doing<T> for Result<T, mongodb::error::Error> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Database {
+        self.map_err(|cause| StoreError::Database {
             doing,
-            source: Box::new(source),
+            cause: Box::new(cause),
         })
     }
 }

@@ -1,7 +1,8 @@
 //! The only crate that names `mongodb`: what the daemons need of the database, in their own words.
 //!
 //! - [`Cache`]: sealed submissions, written by the API, taken by the archive daemon.
-//! - [`Archive`]: raws and the TAHOE graph, written by archive and analytics, read by reports.
+//! - [`Archive`]: raws and the TAHOE graph. [`Raws`] are written by the archive daemon and taken by analytics,
+//!   [`GraphWriter`] is what analytics writes with, and [`GraphReader`] what reports read with.
 //! - [`Queries`]: the queue of questions and their answers.
 //! - [`Identity`]: users, organisations and revoked tokens.
 //!
@@ -9,66 +10,54 @@
 //! daemon repeats is served by an index; `src/tests` holds the proof from `explain`.
 
 mod archive;
-mod bare;
-mod bench;
-mod bulk;
 mod cache;
-mod census;
-mod checkup;
-mod collection;
-mod count;
 mod error;
-mod events;
-mod find;
 mod graph;
-mod grid;
-mod hours;
 mod identity;
-mod indexes;
-mod journal;
-mod json;
-mod lease;
-mod loose_ends;
-mod neighbours;
-mod orgs;
-mod pages;
+#[cfg(feature = "inspect")]
+mod inspect;
+mod mongo;
 mod quarantine;
 mod queries;
 mod raws;
-mod server;
-mod submitter;
-mod swap;
-mod sweep;
-mod tally;
-mod timelines;
-mod tokens;
-mod transaction;
-mod upload;
-mod wanted;
-mod watch;
+mod visible;
 
 #[cfg(test)]
 mod tests;
 
-pub use archive::{Archive, GraphBatch, Rejected, Written};
-pub use bare::BareDocuments;
-pub use bench::Reads;
-pub use cache::{Cache, Entry, EntryId, EntryQueue, Opened, SealedEntry, Submission};
-pub use census::CensusRow;
-pub use checkup::{Purpose, ServerInfo};
-pub use collection::check_fits;
+pub use archive::missing::{Rejected, Written};
+pub use archive::open::Archive;
+pub use cache::entry::{Entry, EntryId, NewEntry, Submission};
+pub use cache::open::Cache;
+pub use cache::queue::{EntryQueue, Opened, SealedEntry};
+pub use cache::submitter::{Incoming, Submitter};
+pub use cache::upload::{Head, Upload};
 pub use error::StoreError;
-pub use graph::{CompositeRow, InstanceRow, Sessions, Visible};
-pub use identity::{Access, Identity};
-pub use lease::Taken;
-pub use loose_ends::LooseEnds;
-pub use neighbours::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind};
-pub use pages::EventPage;
-pub use quarantine::Refused;
-pub use queries::{Answer, Claimed, Queries};
-pub use raws::{PendingRaw, RawOutcome, RawQueue};
-pub use server::Server;
-pub use submitter::{Incoming, Submitter};
-pub use tally::Tally;
-pub use upload::{Head, NewEntry, Upload};
-pub use watch::Watch;
+pub use graph::read::lookup::{CompositeRow, InstanceRow, Sessions};
+pub use graph::read::pages::EventPage;
+pub use graph::read::reader::GraphReader;
+pub use graph::write::batch::GraphBatch;
+pub use graph::write::writer::GraphWriter;
+pub use identity::issued::IssuedToken;
+pub use identity::users::{Access, Identity};
+#[cfg(feature = "inspect")]
+pub use inspect::{
+    bare::BareDocuments,
+    bench::Reads,
+    census::CensusRow,
+    checkup::{Purpose, ServerInfo},
+    holdings::Holdings,
+    loose_ends::LooseEnds,
+    tally::Tally,
+    unread::Unread,
+};
+pub use mongo::collection::check_fits;
+pub use mongo::lease::Taken;
+pub use mongo::server::Server;
+pub use mongo::spent::{Operations, Spent, describe_metrics, measured};
+pub use mongo::watch::Watch;
+pub use quarantine::list::Refused;
+pub use quarantine::selection::Selection;
+pub use queries::queue::{Answer, Claimed, Queries};
+pub use raws::queue::{PendingRaw, RawOutcome, RawQueue, Raws};
+pub use visible::Visible;

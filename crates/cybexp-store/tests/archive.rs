@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 
 use bson::{Document, doc};
 use common::*;
-use cybexp_store::{Archive, GraphBatch, PendingRaw, Taken};
+use cybexp_store::{Archive, GraphBatch, GraphWriter, PendingRaw, Raws, Taken};
 use serde_json::json;
 use tahoe_core::{Category, Event, Object, Session, SubType};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_twice_is_there_once() {
-    let (archive, db) = archive().await;
+    let (archive, _, db) = archive().await;
     let (batch, expected) = (batch(), batch().instances().count() as u64);
-    let first = archive.write_graph(&batch).await.unwrap();
+    let first = archive.write(&batch).await.unwrap();
     assert_eq!((first.inserted, first.existing), (expected, 0));
     assert!(first.rejected.is_empty());
-    let again = archive.write_graph(&batch).await.unwrap();
+    let again = archive.write(&batch).await.unwrap();
     assert_eq!((again.inserted, again.existing), (0, expected));
 
     let by_hash = |document: Document| (document.get_str("_hash").unwrap().to_owned(), document);
@@ -40,16 +40,16 @@ async fn what_is_written_twice_is_there_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_category_that_an_analyst_set_stays() {
-    let (archive, db) = archive().await;
+    let (archive, _, db) = archive().await;
     let event = event("unr", 1.0, "192.0.2.1").with_category(Category::Malicious);
     let mut batch = GraphBatch::default();
     batch.add_event(event.clone());
-    archive.write_graph(&batch).await.unwrap();
+    archive.write(&batch).await.unwrap();
     let coll = collection(&db, COLL).await;
     let of_event = doc! {"_hash": event.hash().to_string()};
     let benign = doc! {"$set": {"category": "benign"}};
     coll.update_one(of_event.clone(), benign).await.unwrap();
-    archive.write_graph(&batch).await.unwrap();
+    archive.write(&batch).await.unwrap();
     let stored = find(&coll, of_event).await;
     assert_eq!(stored.len(), 1);
     assert_eq!(stored[0].get_str("category").unwrap(), "benign");
@@ -57,7 +57,7 @@ async fn the_category_that_an_analyst_set_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_the_same_in_whatever_order_its_parts_come() {
-    let (archive, db) = archive().await;
+    let (archive, _, db) = archive().await;
     let coll = collection(&db, COLL).await;
     let orders = [
         [0, 1, 2],
@@ -72,7 +72,7 @@ async fn a_session_is_the_same_in_whatever_order_its_parts_come() {
         for part in order {
             let mut batch = GraphBatch::default();
             batch.add_session(parts[part].clone());
-            archive.write_graph(&batch).await.unwrap();
+            archive.write(&batch).await.unwrap();
         }
         let mut whole = parts[0].clone();
         parts[1..].iter().for_each(|part| whole.merge(part));
@@ -91,10 +91,10 @@ async fn a_session_is_the_same_in_whatever_order_its_parts_come() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_writers_of_the_same_make_no_duplicates() {
-    let (archive, db) = archive().await;
+    let (archive, _, db) = archive().await;
     let writers = (0..8).map(|_| {
         let archive = archive.clone();
-        tokio::spawn(async move { archive.write_graph(&batch()).await.unwrap() })
+        tokio::spawn(async move { archive.write(&batch()).await.unwrap() })
     });
     let mut inserted = 0;
     for written in futures::future::join_all(writers.collect::<Vec<_>>()).await {
@@ -110,7 +110,7 @@ async fn eight_writers_of_the_same_make_no_duplicates() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_document_can_hold_is_rejected_and_the_rest_written() {
-    let (archive, db) = archive().await;
+    let (archive, store, db) = archive().await;
     let body = "x".repeat(16 << 20);
     let huge = attribute("body", &body);
     let mut batch = GraphBatch::default();
@@ -118,7 +118,7 @@ async fn what_no_document_can_hold_is_rejected_and_the_rest_written() {
     let mail = Event::new(SubType::from_static("email"), org("unr"), at(1.0), mail).unwrap();
     batch.add_event(mail.clone());
     batch.add_event(event("unr", 1.0, "192.0.2.1"));
-    let written = archive.write_graph(&batch).await.unwrap();
+    let written = archive.write(&batch).await.unwrap();
     let mut rejected: Vec<_> = written.rejected.iter().map(|r| r.hash).collect();
     let mut expected = vec![huge.hash(), mail.hash()];
     rejected.sort();
@@ -135,7 +135,7 @@ async fn what_no_document_can_hold_is_rejected_and_the_rest_written() {
         raw("email", json!({"data": "short"})),
         raw("email", json!({"data": u64::MAX})),
     ];
-    let written = archive.write_raws(&raws).await.unwrap();
+    let written = store.write(&raws).await.unwrap();
     assert_eq!((written.inserted, written.existing), (1, 0));
     assert_eq!(written.rejected.len(), 2, "{written:?}");
 }
@@ -143,14 +143,14 @@ async fn what_no_document_can_hold_is_rejected_and_the_rest_written() {
 /// More hashes than one update command has room for, were each session's not counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_of_long_sessions_is_written() {
-    let (archive, db) = archive().await;
+    let (archive, _, db) = archive().await;
     let mut batch = GraphBatch::default();
     for i in 0..20 {
         let events = (0..20_000).map(|n| hash(&format!("{i} {n}")));
         let session = session(&format!("c0ffee{i}")).with_events(events);
         batch.add_session(session);
     }
-    let written = archive.write_graph(&batch).await.unwrap();
+    let written = archive.write(&batch).await.unwrap();
     assert!(written.rejected.is_empty());
     let long = doc! {"itype": "session", "_ref.20001": {"$exists": true}};
     let coll = collection(&db, COLL).await;
@@ -159,20 +159,20 @@ async fn a_batch_of_long_sessions_is_written() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_too_long_for_a_document_is_rejected() {
-    let (archive, _) = archive().await;
+    let (archive, _, _) = archive().await;
     let mut batch = GraphBatch::default();
     let events = (0..240_000).map(|n| hash(&n.to_string()));
     let long = session("long").with_events(events);
     batch.add_session(long.clone());
     batch.add_session(session("short"));
-    let written = archive.write_graph(&batch).await.unwrap();
+    let written = archive.write(&batch).await.unwrap();
     assert_eq!(written.rejected.len(), 1, "{:?}", written.rejected);
     assert_eq!(written.rejected[0].hash, long.hash());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn raws_come_back_as_they_were() {
-    let (archive, _) = archive().await;
+    let (_, store, _) = archive().await;
     let values = [
         json!({"$oid": "x"}),
         json!({"$oid": "5f07a6f25f07a6f25f07a6f2"}),
@@ -189,9 +189,9 @@ async fn raws_come_back_as_they_were() {
         json!((0..10).fold(json!(0), |inner, _| json!([inner]))),
     ];
     let raws: Vec<_> = values.iter().map(|v| raw("any", v.clone())).collect();
-    let written = archive.write_raws(&raws).await.unwrap();
+    let written = store.write(&raws).await.unwrap();
     assert_eq!(written.inserted, values.len() as u64, "{written:?}");
-    let mut queue = archive.raws("any@1", &["any"]).await.unwrap();
+    let mut queue = store.queue("any@1", &["any"]).await.unwrap();
     let Taken::Work(taken) = queue.take().await.unwrap() else {
         panic!("there is work");
     };
@@ -207,20 +207,21 @@ async fn raws_come_back_as_they_were() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_raw_of_two_organisations_stays_two() {
-    let (archive, db) = archive().await;
+    let (_, store, db) = archive().await;
     let data = json!({"eventid": "cowrie.session.connect"});
     let raws = ["unr", "usc", "unr"].map(|orgid| raw_of(orgid, "cowrie", data.clone()));
-    let written = archive.write_raws(&raws).await.unwrap();
+    let written = store.write(&raws).await.unwrap();
     assert_eq!((written.inserted, written.existing), (2, 0));
-    let written = archive.write_raws(&raws).await.unwrap();
+    let written = store.write(&raws).await.unwrap();
     assert_eq!((written.inserted, written.existing), (0, 2));
     let coll = collection(&db, COLL).await;
     assert_eq!(coll.count_documents(doc! {}).await.unwrap(), 2);
 }
 
-async fn archive() -> (Archive, String) {
+async fn archive() -> (GraphWriter, Raws, String) {
     let (server, db) = server().await;
-    (Archive::open(&server, &db, COLL).await.unwrap(), db)
+    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    (GraphWriter::new(&archive), Raws::new(&archive), db)
 }
 
 /// Events that share attributes, objects and a session; more of them than one command takes.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bson::doc;
 use bson::oid::ObjectId;
 use common::*;
-use cybexp_store::{Archive, Cache, RawQueue, Taken};
+use cybexp_store::{Archive, Cache, RawQueue, Raws, Taken};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,7 +18,7 @@ async fn each_raw_goes_to_one_worker() {
     let (archive, _) = archive_with_raws(1500).await;
     let mut queues = Vec::new();
     for _ in 0..3 {
-        queues.push(archive.raws("cowrie@1", &["cowrie"]).await.unwrap());
+        queues.push(archive.queue("cowrie@1", &["cowrie"]).await.unwrap());
     }
     let first = ids(&mut queues[0]).await;
     let second = ids(&mut queues[1]).await;
@@ -35,16 +35,16 @@ async fn each_raw_goes_to_one_worker() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_filters_do_not_share() {
     let (archive, _) = archive_with_raws(10).await;
-    let mut one = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
-    let mut two = archive.raws("cowrie@2", &["cowrie"]).await.unwrap();
+    let mut one = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
+    let mut two = archive.queue("cowrie@2", &["cowrie"]).await.unwrap();
     assert_eq!(ids(&mut one).await, ids(&mut two).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_released_lease_ends_at_once() {
     let (archive, db) = archive_with_raws(10).await;
-    let mut one = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
-    let mut two = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let mut one = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
+    let mut two = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
     let first = ids(&mut one).await;
     assert!(matches!(two.take().await.unwrap(), Taken::Leased(_)));
     one.release().await.unwrap();
@@ -57,10 +57,10 @@ async fn a_released_lease_ends_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_items_of_a_dead_worker_come_when_its_lease_ends() {
     let (archive, db) = archive_with_raws(10).await;
-    let mut dead = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let mut dead = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
     let items = ids(&mut dead).await;
     drop(dead);
-    let mut other = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let mut other = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
     assert!(matches!(other.take().await.unwrap(), Taken::Leased(_)));
     end_leases(&db).await;
     assert_eq!(ids(&mut other).await, items);
@@ -80,11 +80,11 @@ async fn archives_share_entries_as_well() {
     assert!(matches!(other.take().await.unwrap(), Taken::Work(taken) if taken.len() == 10));
 }
 
-async fn archive_with_raws(n: i32) -> (Archive, String) {
+async fn archive_with_raws(n: i32) -> (Raws, String) {
     let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
     let raws: Vec<_> = (0..n).map(|i| raw("cowrie", json!({"i": i}))).collect();
-    archive.write_raws(&raws).await.unwrap();
+    archive.write(&raws).await.unwrap();
     (archive, db)
 }
 

@@ -10,7 +10,8 @@ mod common;
 use bson::doc;
 use common::*;
 use cybexp_store::{
-    Archive, Cache, EntryId, Opened, Purpose, Queries, RawOutcome, Refused, Server, Taken,
+    Archive, Cache, EntryId, Opened, Purpose, Queries, RawOutcome, Raws, Refused, Selection,
+    Server, Taken, Unread,
 };
 use serde_json::json;
 
@@ -25,8 +26,12 @@ async fn an_entry_is_set_aside_shown_and_tried_again() {
         id: id.to_hex(),
         by: "archive".to_owned(),
         reason: "a broken seal".to_owned(),
+        orgid: "unr".to_owned(),
+        timestamp: 1.5,
+        name: Some("cowrie.json".to_owned()),
+        hash: None,
     };
-    let all: Vec<Refused> = bad.iter().map(listed).collect();
+    let all: Vec<Refused> = bad.iter().rev().map(listed).collect();
     assert_eq!(cache.refused(0).await.unwrap(), all);
     assert_eq!(cache.refused(1).await.unwrap(), all[..1]);
     assert_eq!(cache.count_refused().await.unwrap(), 2);
@@ -50,33 +55,41 @@ async fn an_entry_is_set_aside_shown_and_tried_again() {
     );
     assert_eq!(cache.count_pending().await.unwrap(), 1);
 
-    assert_eq!(cache.retry_all(Some("email")).await.unwrap(), 0);
-    assert_eq!(cache.retry_all(Some("cowrie")).await.unwrap(), 1);
+    let none = cache.retry_all(&typetag("email")).await.unwrap();
+    let one = cache.retry_all(&typetag("cowrie")).await.unwrap();
+    assert_eq!((none, one), (0, 1));
     assert_eq!(refuse_entries(&cache, "again").await.len(), 2);
-    assert_eq!(cache.retry_all(None).await.unwrap(), 2);
+    assert_eq!(cache.retry_all(&Selection::default()).await.unwrap(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_raw_is_set_aside_shown_and_tried_again() {
     let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
     let raws: Vec<_> = (0..3).map(|i| raw("cowrie", json!({"i": i}))).collect();
-    archive.write_raws(&raws).await.unwrap();
+    archive.write(&raws).await.unwrap();
     let bad = refuse_raws(&archive, "no eventid").await;
     assert_eq!(archive.count_refused(&["cowrie"]).await.unwrap(), 3);
     assert_eq!(archive.count_refused(&["email"]).await.unwrap(), 0);
     let listed = archive.refused(&["email", "cowrie"], 0).await.unwrap();
+    let of_first = listed.iter().find(|row| row.id == bad[0].to_hex());
+    let hash = of_first.unwrap().hash.clone().unwrap();
+    assert!(raws.iter().any(|raw| raw.hash().to_string() == hash));
     let first = Refused {
         typetag: "cowrie".to_owned(),
         id: bad[0].to_hex(),
         by: "cowrie@1".to_owned(),
         reason: "no eventid".to_owned(),
+        orgid: "unr".to_owned(),
+        timestamp: 1.5,
+        name: None,
+        hash: Some(hash),
     };
     assert!(listed.contains(&first) && listed.len() == 3, "{listed:?}");
     let shown = archive.refused_raw(bad[0]).await.unwrap().unwrap();
     assert_eq!(shown["_error"]["reason"], json!("no eventid"));
 
-    let mut watch = archive.watch_raws();
+    let mut watch = archive.watch();
     watch.changed().await.unwrap();
     let woken = tokio::spawn(async move { watch.changed().await });
     assert!(archive.retry(bad[0]).await.unwrap());
@@ -90,15 +103,152 @@ async fn a_raw_is_set_aside_shown_and_tried_again() {
         .await
         .unwrap();
     assert_eq!(pending, 1);
-    assert_eq!(archive.retry_all(&["email"]).await.unwrap(), 0);
-    assert_eq!(archive.retry_all(&["email", "cowrie"]).await.unwrap(), 2);
+    let all = Selection::default();
+    assert_eq!(archive.retry_all(&["email"], &all).await.unwrap(), 0);
+    let both = ["email", "cowrie"];
+    assert_eq!(archive.retry_all(&both, &all).await.unwrap(), 2);
     assert_eq!(refuse_raws(&archive, "still none").await.len(), 3);
+}
+
+fn typetag(typetag: &str) -> Selection {
+    Selection {
+        typetag: Some(typetag.to_owned()),
+        ..Selection::default()
+    }
+}
+
+/// Selections of which each holds for one kind of the records only: of another typetag, organisation, time and reason.
+fn selections() -> [(Selection, usize); 6] {
+    let all = Selection::default();
+    [
+        (all.clone(), 3),
+        (typetag("email"), 0),
+        (
+            Selection {
+                orgid: Some("unr".to_owned()),
+                ..all.clone()
+            },
+            3,
+        ),
+        (
+            Selection {
+                since: Some(1.6),
+                ..all.clone()
+            },
+            0,
+        ),
+        (
+            Selection {
+                since: Some(1.5),
+                reason: Some("BROKEN (seal".to_owned()),
+                ..all.clone()
+            },
+            3,
+        ),
+        (
+            Selection {
+                reason: Some("broken.*seal".to_owned()),
+                ..all
+            },
+            0,
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_are_selected_and_deleted_with_their_bytes() {
+    let (server, db) = server().await;
+    let cache = Cache::open(&server, &db, "file_entries").await.unwrap();
+    let large = submission(600_000);
+    cache
+        .submit(&[submission(3), large, submission(4)])
+        .await
+        .unwrap();
+    let bad = refuse_entries(&cache, "a broken (seal)").await;
+    cache.submit(&[submission(5)]).await.unwrap();
+    for (selection, expected) in selections() {
+        let listed = cache.refused_of(&selection, 0).await.unwrap();
+        let mut read = 0;
+        let count = cache.each_refused(&selection, |_| read += 1);
+        count.await.unwrap();
+        assert_eq!((listed.len(), read), (expected, expected), "{selection:?}");
+    }
+    assert!(cache.delete_refused(bad[1]).await.unwrap());
+    assert!(!cache.delete_refused(bad[1]).await.unwrap());
+    let deleted = cache.delete_all_refused(&typetag("email")).await.unwrap();
+    assert_eq!(deleted, 0);
+    let deleted = cache.delete_all_refused(&typetag("cowrie")).await.unwrap();
+    assert_eq!(deleted, 2);
+    for coll in ["fs.files", "fs.chunks", "file_entries"] {
+        let left = find(&collection(&db, coll).await, doc! {}).await;
+        assert_eq!(left.len(), 1, "{coll}: the one that waits");
+    }
+    assert_eq!(take_all(&cache).await, [submission(5).sealed]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raws_are_selected_deleted_and_know_their_submission() {
+    let (server, db) = server().await;
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
+    let cache = Cache::open(&server, &db, "file_entries").await.unwrap();
+    let raws: Vec<_> = (0..3).map(|i| raw("cowrie", json!({"i": i}))).collect();
+    archive.write(&raws).await.unwrap();
+    let bad = refuse_raws(&archive, "a broken (seal)").await;
+    let both = ["email", "cowrie"];
+    for (selection, expected) in selections() {
+        let listed = archive.refused_of(&both, &selection, 0).await.unwrap();
+        let mut read = 0;
+        let count = archive.each_refused(&both, &selection, |_| read += 1);
+        count.await.unwrap();
+        assert_eq!((listed.len(), read), (expected, expected), "{selection:?}");
+    }
+
+    let listed = archive.refused(&both, 1).await.unwrap();
+    let newest = listed[0].hash.clone().unwrap();
+    let made = bad[0].timestamp().timestamp_millis() as f64 / 1000.0;
+    assert_eq!(cache.name_of(&newest, made).await.unwrap(), None);
+    cache.submit(&[submission(3)]).await.unwrap();
+    let entries = collection(&db, "file_entries").await;
+    let done = doc! {"$set": {"_ref": [&newest]}};
+    entries.update_one(doc! {}, done).await.unwrap();
+    let name = cache.name_of(&newest, made).await.unwrap();
+    assert_eq!(name.as_deref(), Some("cowrie.json"));
+
+    assert!(archive.delete_refused(bad[1]).await.unwrap());
+    assert!(!archive.delete_refused(bad[1]).await.unwrap());
+    for (selection, expected) in [("email", 0), ("cowrie", 2)] {
+        let selection = typetag(selection);
+        let deleted = archive.delete_all_refused(&both, &selection).await.unwrap();
+        assert_eq!(deleted, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raws_that_no_filter_reads_are_counted_by_typetag() {
+    let (server, db) = server().await;
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
+    let of = |typetag, i| raw(typetag, json!({"i": i}));
+    let raws = [
+        of("cowrei", 1),
+        of("cowrei", 2),
+        of("cowrie", 3),
+        of("zeek", 4),
+    ];
+    archive.write(&raws).await.unwrap();
+    let row = |typetag: &str, raws| Unread {
+        typetag: typetag.to_owned(),
+        raws,
+    };
+    let unread = archive.unread(&["email", "cowrie"]).await.unwrap();
+    assert_eq!(unread, [row("cowrei", 2), row("zeek", 1)]);
+    let unread = archive.unread(&["cowrei", "cowrie", "zeek"]).await.unwrap();
+    assert_eq!(unread, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_raw_of_the_python_archive_is_listed_too() {
     let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
     let old = doc! {"itype": "raw", "sub_type": "cowrie", "_hash": "x", "_valid": false, "filters": ["filt_cowrie"]};
     collection(&db, COLL).await.insert_one(old).await.unwrap();
     let listed = archive.refused(&["cowrie"], 0).await.unwrap();
@@ -165,8 +315,8 @@ async fn refuse_entries(cache: &Cache, reason: &str) -> Vec<EntryId> {
 }
 
 /// Refuses all pending raws as the filter would.
-async fn refuse_raws(archive: &Archive, reason: &str) -> Vec<EntryId> {
-    let mut queue = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+async fn refuse_raws(archive: &Raws, reason: &str) -> Vec<EntryId> {
+    let mut queue = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
     let Taken::Work(raws) = queue.take().await.unwrap() else {
         panic!("no raw is pending");
     };

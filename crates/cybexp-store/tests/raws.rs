@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use common::*;
-use cybexp_store::{Archive, PendingRaw, RawOutcome, RawQueue, Taken};
+use cybexp_store::{Archive, PendingRaw, RawOutcome, RawQueue, Raws, Taken};
 use mongodb::Collection;
 use serde_json::json;
 use tahoe_core::Hash;
@@ -18,8 +18,8 @@ use tahoe_core::Hash;
 async fn a_batch_ends_at_a_thousand_raws() {
     let (archive, _) = archive().await;
     let raws: Vec<_> = (0..1100).map(|i| raw("cowrie", json!({"i": i}))).collect();
-    archive.write_raws(&raws).await.unwrap();
-    let mut queue = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    archive.write(&raws).await.unwrap();
+    let mut queue = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
     for expected in [1000, 100] {
         let taken = take(&mut queue).await;
         assert_eq!(taken.len(), expected);
@@ -36,8 +36,8 @@ async fn a_batch_ends_at_32_mib() {
     let raws: Vec<_> = (0..5)
         .map(|i| raw("email", json!({"data": text, "i": i})))
         .collect();
-    archive.write_raws(&raws).await.unwrap();
-    let mut queue = archive.raws("email@1", &["email"]).await.unwrap();
+    archive.write(&raws).await.unwrap();
+    let mut queue = archive.queue("email@1", &["email"]).await.unwrap();
     for expected in [4, 1] {
         let taken = take(&mut queue).await;
         assert_eq!(taken.len(), expected);
@@ -92,7 +92,7 @@ async fn what_is_no_raw_is_set_aside_with_the_reason() {
     foreign.insert("_id", "foreign");
     coll.insert_one(foreign).await.unwrap();
 
-    let mut queue = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let mut queue = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
     let Taken::Work(taken) = queue.take().await.unwrap() else {
         panic!("there is work");
     };
@@ -117,11 +117,8 @@ async fn what_is_no_raw_is_set_aside_with_the_reason() {
 async fn a_refused_raw_is_not_pending_until_the_version_is_raised() {
     let (archive, db) = archive().await;
     let coll = collection(&db, COLL).await;
-    archive
-        .write_raws(&[raw("cowrie", json!({}))])
-        .await
-        .unwrap();
-    let mut first = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    archive.write(&[raw("cowrie", json!({}))]).await.unwrap();
+    let mut first = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
     let taken = take(&mut first).await;
     let refused = RawOutcome::new(&taken[0], Err("$no eventid".to_owned()));
     first.mark(&[refused], 7.5).await.unwrap();
@@ -147,7 +144,7 @@ async fn a_refused_raw_is_not_pending_until_the_version_is_raised() {
         1
     );
 
-    let mut second = archive.raws("cowrie@2", &["cowrie"]).await.unwrap();
+    let mut second = archive.queue("cowrie@2", &["cowrie"]).await.unwrap();
     let taken = take(&mut second).await;
     let made = RawOutcome::new(&taken[0], Ok(vec![hash("event")]));
     second.mark(&[made], 8.5).await.unwrap();
@@ -171,7 +168,7 @@ async fn a_raw_of_the_python_system_keeps_what_was_made_of_it() {
     python.insert("_ref", [hash("b").to_string(), hash("old").to_string()]);
     coll.insert_one(python).await.unwrap();
 
-    let mut queue = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let mut queue = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
     let taken = take(&mut queue).await;
     assert_eq!(taken[0].timezone, "UTC");
     let created = id.timestamp().timestamp_millis() as f64 / 1000.0;
@@ -191,8 +188,8 @@ async fn many_hashes_fit_and_too_many_are_left_out() {
     let (archive, db) = archive().await;
     let mut raws: Vec<_> = (0..12).map(|i| raw("feed", json!({"i": i}))).collect();
     raws.push(raw("feed", json!({"data": "x".repeat(14 << 20)})));
-    archive.write_raws(&raws).await.unwrap();
-    let mut queue = archive.raws("feed@1", &["feed"]).await.unwrap();
+    archive.write(&raws).await.unwrap();
+    let mut queue = archive.queue("feed@1", &["feed"]).await.unwrap();
     let taken = take(&mut queue).await;
     assert_eq!(taken.len(), 13);
     let many: Vec<Hash> = (0..40_000).map(|n| hash(&n.to_string())).collect();
@@ -217,11 +214,11 @@ async fn many_hashes_fit_and_too_many_are_left_out() {
 async fn four_workers_leave_nothing() {
     let (archive, _) = archive().await;
     let raws: Vec<_> = (0..3000).map(|i| raw("cowrie", json!({"i": i}))).collect();
-    archive.write_raws(&raws).await.unwrap();
+    archive.write(&raws).await.unwrap();
     let workers = (0..4).map(|_| {
         let archive = archive.clone();
         tokio::spawn(async move {
-            let mut queue = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+            let mut queue = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
             let mut seen = BTreeSet::new();
             loop {
                 let taken = match queue.take().await.unwrap() {
@@ -257,9 +254,10 @@ async fn four_workers_leave_nothing() {
     );
 }
 
-async fn archive() -> (Archive, String) {
+async fn archive() -> (Raws, String) {
     let (server, db) = server().await;
-    (Archive::open(&server, &db, COLL).await.unwrap(), db)
+    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    (Raws::new(&archive), db)
 }
 
 /// As the Python system wrote them: without timestamp and timezone.

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use bson::doc;
 use common::*;
-use cybexp_store::{Archive, Cache, Queries, Watch};
+use cybexp_store::{Archive, Cache, Queries, Raws, Watch};
 use serde_json::json;
 use tahoe_core::{Query, Status};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_raw_wakes_and_nothing_else() {
     let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, COLL).await.unwrap();
-    let mut watch = archive.watch_raws();
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
+    let mut watch = archive.watch();
     // before the stream was open something may have come in
     woken(&mut watch).await;
     let coll = collection(&db, COLL).await;
@@ -32,7 +32,7 @@ async fn a_raw_wakes_and_nothing_else() {
         assert!(!waiting.is_finished(), "woken by an event, or twice");
         let written = Instant::now();
         archive
-            .write_raws(&[raw("cowrie", json!({"i": i}))])
+            .write(&[raw("cowrie", json!({"i": i}))])
             .await
             .unwrap();
         let woken;
@@ -88,19 +88,16 @@ async fn a_query_wakes_when_it_is_asked_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_ended_is_opened_again() {
     let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, COLL).await.unwrap();
-    let mut watch = archive.watch_raws();
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
+    let mut watch = archive.watch();
     woken(&mut watch).await;
     // ends every stream of the collection
     server.drop_database(&db).await.unwrap();
     woken(&mut watch).await;
-    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
     // the new stream
     woken(&mut watch).await;
-    archive
-        .write_raws(&[raw("cowrie", json!({}))])
-        .await
-        .unwrap();
+    archive.write(&[raw("cowrie", json!({}))]).await.unwrap();
     woken(&mut watch).await;
 }
 

@@ -1,5 +1,9 @@
 //! How output looks, and what keeps a value of an attacker from acting on the terminal.
 
+mod layout;
+
+pub use layout::{date, id, time, width, wrapped};
+
 use anstyle::{AnsiColor, Style};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
@@ -21,13 +25,16 @@ pub const CYAN: Style = AnsiColor::Cyan.on_default();
 /// Characters of a value that are shown where it stands with others.
 const WIDTH: usize = 64;
 
-/// A table with this header, as wide as the terminal at most.
+/// A table with this header, as wide as the terminal at most; as wide as it is where nobody has a width.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
+    if let Some(width) = width() {
+        table.set_width(width);
+    }
     table
 }
 

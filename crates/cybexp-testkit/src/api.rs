@@ -13,14 +13,14 @@ use crate::{Daemon, Site};
 pub struct Api {
     /// The process.
     pub daemon: Daemon,
-    /// Where it listens: `127.0.0.1:12345`.
+    /// The address that the API listens on: `127.0.0.1:12345`.
     pub address: String,
     /// All that it has logged.
     pub log: PathBuf,
     http: Client,
 }
 
-/// What the API answered.
+/// An answer of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
@@ -35,7 +35,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
-    /// What it says under `message`.
+    /// The text under `message` in the answer.
     pub fn message(&self) -> String {
         let json = self.json();
         let message = json["message"].as_str();

@@ -68,7 +68,7 @@ impl Daemon {
         let _ = self.0.wait();
     }
 
-    /// Whether it has ended by itself.
+    /// Returns true if the daemon has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.0.try_wait(), Ok(None))
     }

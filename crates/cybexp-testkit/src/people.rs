@@ -8,7 +8,7 @@ use tahoe_core::User;
 use crate::Site;
 
 impl Site {
-    /// What the site's tokens are signed with.
+    /// The secret that the site's tokens are signed with.
     pub const SECRET: &str = "secret";
 
     /// A new user with this password.

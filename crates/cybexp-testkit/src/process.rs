@@ -1,4 +1,4 @@
-//! What Linux tells of a process.
+//! Figures of a process, from Linux's `/proc`.
 
 /// A number of `/proc/PID/status`: `VmRSS` is the memory that it has, `VmHWM` the most that it ever had, both in KiB;
 /// `Threads`. Nothing of a process that has ended.

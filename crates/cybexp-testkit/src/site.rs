@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use cybexp_seal::{Format, PrivateKey};
-use cybexp_store::{Archive, Cache, Identity, NewEntry, Queries, Server, Submission};
+use cybexp_store::{
+    Archive, Cache, GraphWriter, Identity, NewEntry, Queries, Raws, Server, Submission,
+};
 use serde_json::{Value, json};
 use tahoe_core::question::Question;
 use tahoe_core::{Hash, Org, Query, Socket, Status, Timestamp, User};
@@ -11,7 +13,8 @@ use tempfile::TempDir;
 
 use crate::{mongo_url, unique};
 
-/// What the daemons under test work on. The folder vanishes with it, the databases with the test process.
+/// Configuration, keys and databases for the daemons under test. The folder vanishes with the site, the databases with the
+/// test process.
 pub struct Site {
     /// Holds the configuration and the key.
     pub folder: TempDir,
@@ -19,8 +22,12 @@ pub struct Site {
     pub config: PathBuf,
     /// Sealed submissions.
     pub cache: Cache,
-    /// Raws and the graph.
+    /// The collection of raws and the graph.
     pub archive: Archive,
+    /// Its raws.
+    pub raws: Raws,
+    /// Writes its graph.
+    pub graph: GraphWriter,
     /// Queries and reports.
     pub queries: Queries,
     /// Users and organisations.
@@ -70,14 +77,17 @@ impl Site {
         let user = User::new("jdoe@example.com", "no password", "John Doe").expect("valid");
         let users = std::slice::from_ref(&user);
         let org = Org::new("unr", "University", users, users).expect("valid");
+        let archive = Archive::open(&server, &tahoe, "instance")
+            .await
+            .expect("the archive opens");
         let site = Self {
             config: file,
             cache: Cache::open(&server, &cache, "file_entries")
                 .await
                 .expect("the cache opens"),
-            archive: Archive::open(&server, &tahoe, "instance")
-                .await
-                .expect("the archive opens"),
+            raws: Raws::new(&archive),
+            graph: GraphWriter::new(&archive),
+            archive,
             queries: Queries::open(&server, &report, "instance")
                 .await
                 .expect("the queue opens"),

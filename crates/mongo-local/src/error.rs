@@ -66,6 +66,9 @@ pub enum Error {
         /// The last thing that stood in the way.
         last: String,
     },
+    /// A server that ended cannot be started again on data that goes with it.
+    #[error("a server whose data is removed with it cannot be started again")]
+    Temporary,
     /// mongod had to be killed, or its folder could not be removed.
     #[error("mongod with data folder {} did not end cleanly: {status}", path.display())]
     Unclean {

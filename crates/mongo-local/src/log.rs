@@ -4,7 +4,11 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+use serde_json::Value;
+
 const LINES: usize = 10;
+/// The longest that a line tells beside its message, in characters.
+const CHARS: usize = 300;
 
 /// The last lines since `start` that are not mere information, for a failing mongod ends its log with a page about
 /// shutting down; if there are none, the last lines.
@@ -27,5 +31,37 @@ pub(crate) fn last_lines(log: &Path, start: u64) -> String {
     } else {
         serious
     };
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
+    let lines = &lines[lines.len().saturating_sub(LINES)..];
+    let told: Vec<String> = lines.iter().map(|line| told(line)).collect();
+    told.join("\n")
+}
+
+/// A line of the log in words: its message, and the error or else all that it tells beside it.
+fn told(line: &str) -> String {
+    let Ok(line) = serde_json::from_str::<Value>(line) else {
+        return line.to_owned();
+    };
+    let message = line["msg"].as_str().unwrap_or_default();
+    let more = match (&line["attr"]["error"], &line["attr"]) {
+        (Value::String(error), _) => error.clone(),
+        (Value::Null, Value::Null) => return message.to_owned(),
+        (Value::Null, attributes) => attributes.to_string(),
+        (error, _) => error.to_string(),
+    };
+    let more: String = more.chars().take(CHARS).collect();
+    format!("{message}: {more}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+
+    #[test]
+    fn a_line_is_its_message_and_its_error() {
+        let line = r#"{"t":{"$date":"2026-11-27T03:00:00Z"},"s":"E","id":20557,"msg":"terminating","attr":{"error":"DBPathInUse: no lock"}}"#;
+        assert_eq!(told(line), "terminating: DBPathInUse: no lock");
+        assert_eq!(told(r#"{"msg":"a","attr":{"port":1}}"#), r#"a: {"port":1}"#);
+        assert_eq!(told(r#"{"msg":"a"}"#), "a");
+        assert_eq!(told("no JSON"), "no JSON");
+    }
 }

@@ -16,6 +16,8 @@ const POLL: Duration = Duration::from_millis(30);
 /// How mongod exits when its port is taken (MongoDB manual, "Exit Codes and Statuses": EXIT_NET_ERROR).
 const EXIT_PORT_TAKEN: i32 = 48;
 const PORT_TRIES: u32 = 8;
+/// The server's log, in its data folder.
+const LOG: &str = "mongod.log";
 /// How long a server whose owner was killed may take to let go of the data folder (`watch.sh` kills it after 15 s).
 const FOLDER_TIMEOUT: Duration = Duration::from_secs(16);
 
@@ -52,7 +54,8 @@ pub struct Mongod {
     watcher: Watcher,
     url: String,
     port: u16,
-    data_dir: PathBuf,
+    /// How it was started, with the binary.
+    options: Options,
 }
 
 /// Starts a server and waits until it takes writes. Blocks: from async code, call it in `spawn_blocking`.
@@ -61,6 +64,10 @@ pub fn start(options: &Options) -> Result<Mongod, Error> {
         Some(path) => path.clone(),
         None => find_mongod(&mut |_| {})?,
     };
+    let options = Options {
+        mongod: Some(binary.clone()),
+        ..options.clone()
+    };
     let began = Instant::now();
     let mut tries = 1;
     loop {
@@ -68,7 +75,7 @@ pub fn start(options: &Options) -> Result<Mongod, Error> {
             Some(port) => port,
             None => free_port().map_err(Error::Port)?,
         };
-        match start_on(port, &binary, options) {
+        match start_on(port, &binary, &options) {
             // another process was faster to take the port that was free
             Err(Error::Died {
                 status: EXIT_PORT_TAKEN,
@@ -81,7 +88,15 @@ pub fn start(options: &Options) -> Result<Mongod, Error> {
             {
                 thread::sleep(POLL);
             }
-            result => return result,
+            Err(error) => return Err(error),
+            Ok(watcher) => {
+                return Ok(Mongod {
+                    watcher,
+                    url: format!("mongodb://127.0.0.1:{port}/?replicaSet={SET}"),
+                    port,
+                    options,
+                });
+            }
         }
     }
 }
@@ -124,7 +139,36 @@ impl Mongod {
 
     /// Where the data is.
     pub fn data_dir(&self) -> &Path {
-        &self.data_dir
+        &self.options.data_dir
+    }
+
+    /// How the server has ended, if it has: its exit status as a shell gives it, which is 128 and the signal if a signal
+    /// ended it. `None`: it runs.
+    pub fn exited(&self) -> Option<i32> {
+        self.watcher.exited()
+    }
+
+    /// The last lines of the log of a server that has ended.
+    pub fn last_words(&self) -> String {
+        log::last_lines(&self.data_dir().join(LOG), self.watcher.log_start())
+    }
+
+    /// Starts a server that has ended again, on its data and its port, and waits until it takes writes. Does nothing where
+    /// it runs. Blocks, as [`start`] does.
+    ///
+    /// # Errors
+    /// As of [`start`]; and [`Error::Temporary`] where the data is removed with the server.
+    pub fn revive(&mut self) -> Result<(), Error> {
+        if self.exited().is_none() {
+            return Ok(());
+        }
+        if self.options.remove_data {
+            return Err(Error::Temporary);
+        }
+        let binary = self.options.mongod.clone();
+        let binary = binary.ok_or(Error::Temporary)?;
+        self.watcher = start_on(self.port, &binary, &self.options)?;
+        Ok(())
     }
 
     /// Stops the server and waits for it: cleanly with SIGTERM, or killed at once if its data is removed anyway.
@@ -134,21 +178,22 @@ impl Mongod {
             return Ok(());
         }
         Err(Error::Unclean {
-            path: self.data_dir.clone(),
+            path: self.options.data_dir.clone(),
             status: status.to_string(),
         })
     }
 }
 
-fn start_on(port: u16, binary: &Path, options: &Options) -> Result<Mongod, Error> {
+fn start_on(port: u16, binary: &Path, options: &Options) -> Result<Watcher, Error> {
     let data_dir = &options.data_dir;
-    let log = data_dir.join("mongod.log");
+    let log = data_dir.join(LOG);
     let log_start = prepare(data_dir, &log, options.remove_data)?;
     let watcher = Watcher::spawn(
         binary,
         arguments(port, options),
         data_dir,
         options.remove_data,
+        log_start,
     )
     .map_err(Error::Watcher)?;
 
@@ -163,7 +208,7 @@ fn start_on(port: u16, binary: &Path, options: &Options) -> Result<Mongod, Error
             });
         }
         let last = match state {
-            Ok(State::Primary) => break,
+            Ok(State::Primary) => return Ok(watcher),
             Ok(State::Wait(what)) => what,
             Err(e) => e.to_string(),
         };
@@ -176,13 +221,6 @@ fn start_on(port: u16, binary: &Path, options: &Options) -> Result<Mongod, Error
         }
         thread::sleep(POLL);
     }
-    let url = format!("mongodb://127.0.0.1:{port}/?replicaSet={SET}");
-    Ok(Mongod {
-        watcher,
-        url,
-        port,
-        data_dir: data_dir.clone(),
-    })
 }
 
 fn arguments(port: u16, options: &Options) -> Vec<OsString> {

@@ -13,15 +13,18 @@ pub(crate) struct Watcher {
     sh: Child,
     pid: u32,
     exited: Arc<OnceLock<i32>>,
+    log_start: u64,
 }
 
 impl Watcher {
-    /// Runs `mongod` with its output going to `mongod.log` in `data_dir`, which must exist.
+    /// Runs `mongod` with its output going to `mongod.log` in `data_dir`, which must exist. `log_start` is where in that file
+    /// it begins.
     pub(crate) fn spawn<A: AsRef<OsStr>>(
         mongod: &Path,
         arguments: impl IntoIterator<Item = A>,
         data_dir: &Path,
         remove_data: bool,
+        log_start: u64,
     ) -> io::Result<Self> {
         let mut sh = Command::new("sh")
             .args(["-c", include_str!("watch.sh"), "mongo-local"])
@@ -54,11 +57,21 @@ impl Watcher {
                 tell.get_or_init(|| status);
             }
         });
-        Ok(Self { sh, pid, exited })
+        Ok(Self {
+            sh,
+            pid,
+            exited,
+            log_start,
+        })
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Where in the log this run begins.
+    pub(crate) fn log_start(&self) -> u64 {
+        self.log_start
     }
 
     /// The exit status of mongod if it has ended.

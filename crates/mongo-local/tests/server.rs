@@ -90,6 +90,33 @@ fn data_is_kept_and_served_on_another_port() {
 }
 
 #[test]
+fn a_killed_server_is_started_again_on_its_data_and_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut mongod = start(&Options::new(folder.path().join("data"))).unwrap();
+    let (url, port, pid) = (mongod.url().to_owned(), mongod.port(), mongod.pid());
+    let insert =
+        doc! { "insert": "kept", "documents": [{ "_id": 7 }], "writeConcern": { "w": "majority" } };
+    Connection::open(port).unwrap().run(insert).unwrap();
+    mongod.revive().unwrap();
+    assert_eq!((mongod.exited(), mongod.pid()), (None, pid), "it runs");
+
+    let kill = Command::new("kill")
+        .args(["-KILL", &pid.to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    eventually("its end is told", || mongod.exited() == Some(128 + 9));
+    mongod.revive().unwrap();
+    assert_eq!((mongod.url(), mongod.port()), (&*url, port));
+    assert!(mongod.pid() != pid && is_primary(&mongod));
+    let find = doc! { "count": "kept", "query": { "_id": 7 } };
+    let reply = Connection::open(port).unwrap().run(find).unwrap();
+    assert_eq!(reply.get_i32("n").unwrap(), 1);
+    let pid = mongod.pid();
+    mongod.stop().unwrap();
+    assert!(!runs(pid));
+}
+
+#[test]
 fn a_taken_port_is_told_with_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

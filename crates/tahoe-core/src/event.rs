@@ -1,4 +1,4 @@
-//! What happened, when, and to whom it was reported.
+//! Events: something that happened, when it did, and the organisation that it was reported to.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use crate::node::{Children, InvalidObject, Node};
 use crate::sub_type::SubType;
 use crate::{OrgId, Timestamp};
 
-/// What an event is thought to be; an analyst may change it.
+/// The judgement of an event; an analyst may change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Category {
@@ -77,7 +77,7 @@ pub struct Event {
 pub struct NotReferenced {
     /// The event.
     pub event: Hash,
-    /// What it does not refer to.
+    /// The hash that the event does not refer to.
     pub missing: Hash,
 }
 
@@ -152,12 +152,12 @@ impl Event {
         }
     }
 
-    /// What kind of event it is.
+    /// The event's type, such as `ssh`.
     pub fn sub_type(&self) -> &SubType {
         &self.sub_type
     }
 
-    /// Who saw it.
+    /// The organisation that saw the event.
     pub fn orgid(&self) -> &OrgId {
         &self.orgid
     }
@@ -167,7 +167,7 @@ impl Event {
         self.timestamp
     }
 
-    /// What it is thought to be.
+    /// The event's category.
     pub fn category(&self) -> Category {
         self.category
     }
@@ -177,17 +177,17 @@ impl Event {
         self.hash
     }
 
-    /// What was seen in it.
+    /// The attributes and objects that were seen in the event.
     pub fn children(&self) -> &Children {
         &self.children
     }
 
-    /// What was seen in malicious context: `_mal_ref`, sorted.
+    /// The hashes seen in malicious context: `_mal_ref`, sorted.
     pub fn malicious(&self) -> &[Hash] {
         &self.malicious
     }
 
-    /// What was seen in benign context: `_ben_ref`, sorted.
+    /// The hashes seen in benign context: `_ben_ref`, sorted.
     pub fn benign(&self) -> &[Hash] {
         &self.benign
     }

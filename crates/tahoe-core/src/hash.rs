@@ -25,6 +25,11 @@ impl Hash {
         Self(sha.finalize().into())
     }
 
+    /// The hash whose SHA-256 was computed elsewhere.
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes that it is written by.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -14,7 +14,7 @@ pub enum Instance {
     Attribute(Attribute),
     /// Attributes that belong together.
     Object(Object),
-    /// What happened.
+    /// Something that happened at a time.
     Event(Event),
     /// Events that belong together.
     Session(Session),

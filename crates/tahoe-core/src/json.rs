@@ -58,7 +58,7 @@ struct Scan<'a> {
     depth: usize,
     too_deep: bool,
     unstorable: Option<String>,
-    /// What was rewritten so far, and how much of `text` it covers.
+    /// The rewritten text so far; `done` is the number of bytes of `text` that it covers.
     out: String,
     done: usize,
 }

@@ -8,11 +8,13 @@
 //! `tests/fixtures/golden`, which the Python library made.
 
 pub mod canonical;
+mod checked;
 mod event;
 mod hash;
 mod identity;
 mod instance;
 pub mod json;
+mod nearest;
 mod node;
 pub mod python_bytes;
 mod query;
@@ -23,13 +25,16 @@ mod report;
 mod scalar;
 mod session;
 mod sub_type;
+pub mod submission;
 pub mod time;
 
 pub use canonical::{TooLarge, canonical};
+pub use checked::AmbiguousNumber;
 pub use event::{Category, Event, NotReferenced};
 pub use hash::{Hash, InvalidHash};
 pub use identity::{InvalidField, Membership, Org, OrgError, Role, User, UserError};
 pub use instance::Instance;
+pub use nearest::nearest;
 pub use node::{Attribute, Children, InvalidObject, Node, Object};
 pub use query::{Query, Socket, Status};
 pub use raw::Raw;

@@ -33,7 +33,7 @@ struct ObjectParts {
     hash: Hash,
 }
 
-/// What objects, events and sessions are made of.
+/// A part of an object, event or session: an attribute or an object.
 #[derive(Debug, Clone)]
 pub enum Node {
     /// A leaf.
@@ -51,7 +51,7 @@ pub enum InvalidObject {
     /// Its unique string is made of a child that is not there.
     #[error("{sub_type} has no attribute {missing}")]
     Lacks {
-        /// Of the object.
+        /// The sub_type of the object.
         sub_type: SubType,
         /// The child's sub_type.
         missing: &'static str,
@@ -105,7 +105,7 @@ impl Object {
         })))
     }
 
-    /// What kind of thing it is.
+    /// The object's type, such as `file`.
     pub fn sub_type(&self) -> &SubType {
         &self.0.sub_type
     }
@@ -115,7 +115,7 @@ impl Object {
         self.0.hash
     }
 
-    /// What it is made of.
+    /// The attributes and objects that the object is made of.
     pub fn children(&self) -> &Children {
         &self.0.children
     }

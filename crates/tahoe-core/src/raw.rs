@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-use crate::canonical::{TooLarge, canonical};
+use crate::canonical::{self, TooLarge};
 use crate::hash::Hash;
 use crate::sub_type::SubType;
 use crate::{OrgId, Timestamp};
@@ -29,7 +29,7 @@ impl Raw {
         timezone: String,
         timestamp: Option<Timestamp>,
     ) -> Result<Self, TooLarge> {
-        let hash = Hash::of(&["raw", sub_type.as_str(), &canonical(&data)?]);
+        let hash = canonical::hash(&["raw", sub_type.as_str()], &data)?;
         Ok(Self {
             sub_type,
             data,
@@ -45,12 +45,12 @@ impl Raw {
         &self.sub_type
     }
 
-    /// What was submitted.
+    /// The submitted data.
     pub fn data(&self) -> &Value {
         &self.data
     }
 
-    /// Who submitted it.
+    /// The organisation that submitted the data.
     pub fn orgid(&self) -> &OrgId {
         &self.orgid
     }

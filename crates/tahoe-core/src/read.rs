@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::canonical;
 use crate::event::InvalidCategory;
 use crate::hash::{Hash, InvalidHash};
 use crate::node::{Attribute, InvalidObject, Node, Object};
@@ -23,7 +24,7 @@ pub enum DocumentError {
     Type {
         /// The field.
         field: &'static str,
-        /// What it should hold.
+        /// The kind of value that the field should hold.
         expected: &'static str,
     },
     /// No kind of instance.
@@ -117,7 +118,10 @@ impl<'a> Fields<'a> {
     }
 
     fn children(&self) -> Read<Vec<Node>> {
-        nodes(self.get("data")?)
+        let data = self.get("data")?;
+        // what stands in the database may be forged: the forms of its objects are made only where they are short
+        canonical::measure(data, canonical::TEXT_BYTES)?;
+        nodes(data)
     }
 
     /// The document's `_cref` and `_ref` against those computed; gives what `_ref` holds besides.

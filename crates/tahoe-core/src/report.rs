@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
 use crate::Timestamp;
-use crate::canonical::{TooLarge, canonical};
+use crate::canonical::{self, TooLarge};
 use crate::hash::Hash;
 use crate::question::QueryType;
 
@@ -31,7 +31,7 @@ impl Report {
         current_page: i64,
         next_page: i64,
     ) -> Result<Self, TooLarge> {
-        let hash = Hash::of(&["report", qtype.as_str(), &canonical(&data)?]);
+        let hash = canonical::hash(&["report", qtype.as_str()], &data)?;
         Ok(Self {
             qtype,
             userid,

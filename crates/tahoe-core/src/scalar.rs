@@ -1,4 +1,4 @@
-//! What an attribute can hold.
+//! Scalars: the values that an attribute can hold.
 
 use std::fmt;
 

@@ -81,7 +81,7 @@ impl Session {
         pick(&mut self.duration, other.duration, |a, b| a > b);
     }
 
-    /// What kind of session it is.
+    /// The session's type, such as `cowrie_session`.
     pub fn sub_type(&self) -> &SubType {
         &self.sub_type
     }
@@ -91,7 +91,7 @@ impl Session {
         self.hash
     }
 
-    /// What it is known by.
+    /// The attributes and objects that the session is known by.
     pub fn children(&self) -> &Children {
         &self.children
     }

@@ -118,7 +118,7 @@ pub(crate) async fn create_user(
     let made = MadeUser {
         message: "User created!".to_owned(),
         result: user.document_without_password(),
-        token: token_of(&app, &user),
+        token: token_of(&app, &user, "create/user").await?,
     };
     Ok((StatusCode::CREATED, Json(made)))
 }

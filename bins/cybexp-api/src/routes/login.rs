@@ -69,7 +69,7 @@ pub(crate) async fn login(
     }
     Ok(Json(Token {
         message: "Login Successful".to_owned(),
-        token: token_of(&app, &user),
+        token: token_of(&app, &user, "login").await?,
     }))
 }
 
@@ -87,13 +87,15 @@ fn check(password: &str, stored: Option<&str>) -> (Verdict, Option<String>) {
     }
 }
 
-/// A new token of this user.
-pub(super) fn token_of(app: &App, user: &User) -> String {
+/// A new token of this user, of which a row is kept that says what made it.
+pub(super) async fn token_of(app: &App, user: &User, by: &str) -> Result<String, ApiError> {
     let sub_type = user.object().sub_type().as_str();
     let hash = user.hash().to_string();
-    app.tokens
-        .issue(sub_type, &hash, app.token_ttl, unix_now())
-        .token
+    let issued = app.tokens.issue(sub_type, &hash, app.token_ttl, unix_now());
+    app.identity
+        .remember_token(&issued.jti, user.hash(), by, issued.expires)
+        .await?;
+    Ok(issued.token)
 }
 
 /// Give a token back: it is not taken any more

@@ -10,6 +10,7 @@ use cybexp_service::{CommonArgs, Config};
 use cybexp_term as term;
 
 use super::LOOK;
+use super::out::tell;
 use crate::running;
 use crate::select::Select;
 
@@ -38,7 +39,7 @@ pub(super) async fn ensure(
             let text = std::fs::read_to_string(&log).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
             for line in &lines[lines.len().saturating_sub(LINES)..] {
-                anstream::eprintln!("{}", term::line(line));
+                tell(term::line(line));
             }
             bail!(
                 "the daemon ended with {status}; above is the end of {}",
@@ -47,11 +48,11 @@ pub(super) async fn ensure(
         }
         tokio::time::sleep(LOOK).await;
     }
-    anstream::eprintln!(
+    tell(format!(
         "the daemon runs as process {}, its log is {}",
         child.id(),
         log.display()
-    );
+    ));
     Ok(true)
 }
 

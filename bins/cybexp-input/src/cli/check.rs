@@ -14,8 +14,10 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tahoe_core::{Org, SubType};
 
+use super::out::say;
 use crate::plugin::{self, Given};
 use crate::select::Select;
+use crate::typetag;
 
 /// How long a source may take to show itself.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,9 +67,9 @@ pub(super) async fn run(
                 "found": finding.outcome.as_ref().unwrap_or_else(|reason| reason),
             })
         });
-        anstream::println!("{}", term::json(&Value::Array(all.collect())));
+        say(term::json(&Value::Array(all.collect())))?;
     } else {
-        show(&findings);
+        say(table(&findings))?;
     }
     let right = findings.iter().all(|finding| finding.outcome.is_ok());
     Ok(ExitCode::from(if right { 0 } else { EXIT_FAILED }))
@@ -102,16 +104,24 @@ async fn source(
         .await
         .map_err(|_| anyhow!("no answer within {} s", PATIENCE.as_secs()))??;
     let org = Org::hash_named(&input.orgid).to_string();
+    let mut problems = Vec::new();
     if orgs.is_some_and(|orgs| !orgs.contains(&org)) {
-        return Err(anyhow!(
-            "the source is well ({found}), but the token's user is no admin of {}, as posting needs",
+        problems.push(format!(
+            "the token's user is no admin of {}, as posting needs",
             input.orgid
         ));
     }
-    Ok(found)
+    problems.extend(typetag::unread(input));
+    match problems.is_empty() {
+        true => Ok(found),
+        false => Err(anyhow!(
+            "the source is well ({found}), but {}",
+            problems.join("; and ")
+        )),
+    }
 }
 
-fn show(findings: &[Finding]) {
+fn table(findings: &[Finding]) -> String {
     let mut table = term::table(&["what", "plugin", "", "found"]);
     for Finding {
         what,
@@ -130,5 +140,5 @@ fn show(findings: &[Finding]) {
             Cell::new(term::line(text)),
         ]);
     }
-    anstream::println!("{table}");
+    table.to_string()
 }

@@ -2,7 +2,9 @@
 
 mod background;
 mod check;
+mod drop;
 mod list;
+mod out;
 pub mod show;
 mod test;
 
@@ -10,7 +12,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use cybexp_service::config::{Format, Level, Log};
 use cybexp_service::{
     CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE, GRACE, init_logging, run_daemon,
@@ -24,6 +27,7 @@ use crate::manager::DaemonStatus;
 use crate::running;
 use crate::select::Select;
 use crate::{NAME, run_some};
+use out::{Closed, say, tell};
 
 /// Exit status when no daemon can be reached.
 const EXIT_UNREACHABLE: u8 = 3;
@@ -55,15 +59,18 @@ enum Command {
     /// Show how the inputs are
     Status(Output),
     /// Show the plugins, what they want to know, and an example
-    List {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    List(list::List),
     /// Try the configuration, each source and the API, without taking anything
     Check(Output),
-    /// Fetch once and print what would be posted
+    /// Fetch once and print what would be posted, without taking anything
     Test(test::Test),
+    /// Forget inputs that the configuration has no more, with what the spool has of them
+    Drop(drop::Drop),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
 }
 
 #[derive(Args)]
@@ -113,7 +120,10 @@ pub fn main() -> ExitCode {
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| runtime.block_on(obey(command, &common)));
     outcome.unwrap_or_else(|error| {
-        anstream::eprintln!("cybexp-input: {}", term::line(&term::told(&error)));
+        if error.is::<Closed>() {
+            return ExitCode::SUCCESS;
+        }
+        tell(format!("cybexp-input: {}", term::line(&term::told(&error))));
         ExitCode::from(if error.chain().any(|cause| cause.is::<ConfigError>()) {
             EXIT_USAGE
         } else if error.is::<ControlError>() {
@@ -125,14 +135,23 @@ pub fn main() -> ExitCode {
 }
 
 async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode> {
-    if let Command::List { json } = command {
-        list::show(json);
-        return Ok(ExitCode::SUCCESS);
+    match &command {
+        Command::List(args) => {
+            list::show(args)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "cybexp-input", &mut script);
+            say(String::from_utf8_lossy(&script).trim_end())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
     }
     let config = Config::load(common.config.as_deref())?;
     let run_dir = config.input.run_dir.clone();
     match command {
-        Command::Run(_) | Command::List { .. } => Ok(ExitCode::SUCCESS),
+        Command::Run(_) | Command::List(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
         Command::Start(select) => {
             known(&select, &config)?;
             background::ensure(&config, common, &select).await?;
@@ -140,18 +159,18 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
                 .await?
                 .ask(&Request::Start { select })
                 .await?;
-            Ok(shown(&status))
+            shown(&status)
         }
         Command::Restart(Restart { select, all }) => {
             known(&select, &config)?;
             if background::ensure(&config, common, &select).await? {
                 // it has just read it
                 let request = Request::Start { select };
-                return Ok(shown(&Control::open(&run_dir).await?.ask(&request).await?));
+                return shown(&Control::open(&run_dir).await?.ask(&request).await?);
             }
             let request = Request::Restart { select, every: all };
             let status = Control::open(&run_dir).await?.ask(&request).await?;
-            Ok(shown(&status))
+            shown(&status)
         }
         Command::Stop(select) => {
             let all = select.is_all();
@@ -159,11 +178,12 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
                 .await?
                 .ask(&Request::Stop { select })
                 .await?;
-            show::status(&status);
+            let printed = say(show::status(&status));
             if all {
                 ended(&config).await?;
-                anstream::eprintln!("the daemon has ended");
+                tell("the daemon has ended");
             }
+            printed?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Status(Output { select, json }) => {
@@ -172,14 +192,15 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
                 .ask(&Request::Status { select })
                 .await?;
             if json {
-                anstream::println!("{}", term::json(&serde_json::to_value(&status)?));
+                say(term::json(&serde_json::to_value(&status)?))?;
             } else {
-                show::status(&status);
+                say(show::status(&status))?;
             }
             Ok(exit(&status))
         }
         Command::Check(Output { select, json }) => check::run(&config, &select, json).await,
         Command::Test(args) => test::run(&config, args).await,
+        Command::Drop(args) => drop::run(&config, args).await,
     }
 }
 
@@ -191,9 +212,9 @@ fn known(select: &Select, config: &Config) -> anyhow::Result<()> {
     }
 }
 
-fn shown(status: &DaemonStatus) -> ExitCode {
-    show::status(status);
-    exit(status)
+fn shown(status: &DaemonStatus) -> anyhow::Result<ExitCode> {
+    say(show::status(status))?;
+    Ok(exit(status))
 }
 
 fn exit(status: &DaemonStatus) -> ExitCode {

@@ -1,14 +1,14 @@
 //! How the daemon and its inputs look to a person.
 
 use comfy_table::{Cell, Color};
-use cybexp_term::{self as term, BOLD, DIM, GREEN, RED};
+use cybexp_term::{self as term, BOLD, DIM, GREEN, RED, YELLOW};
 use indicatif::BinaryBytes;
 
 use crate::manager::DaemonStatus;
 use crate::status::{InputStatus, State, now};
 
-/// Prints all of it.
-pub fn status(status: &DaemonStatus) {
+/// All of it.
+pub fn status(status: &DaemonStatus) -> String {
     let DaemonStatus {
         pid,
         since,
@@ -17,67 +17,60 @@ pub fn status(status: &DaemonStatus) {
         spool,
         inputs,
     } = status;
-    anstream::println!(
-        "{BOLD}cybexp-input{BOLD:#} process {pid}, up {} {DIM}({}){DIM:#}",
-        span(now() - since),
-        term::line(config)
-    );
     let url = term::line(&api.url);
-    match &api.error {
-        None => anstream::println!("API   {GREEN}up{GREEN:#} {url}"),
-        Some(error) => anstream::println!(
-            "API   {RED}away for {}{RED:#} {url}: {}",
+    let api = match &api.error {
+        None => format!("{GREEN}up{GREEN:#} {url}"),
+        Some(error) => format!(
+            "{RED}away for {}{RED:#} {url}: {}",
             span(now() - api.since),
             term::line(error)
         ),
-    }
-    anstream::println!(
-        "spool {} of {}",
+    };
+    format!(
+        "{BOLD}cybexp-input{BOLD:#} process {pid}, up {} {DIM}({}){DIM:#}\nAPI   {api}\nspool {} of {}\n{}",
+        span(now() - since),
+        term::line(config),
         BinaryBytes(spool.used_bytes),
-        BinaryBytes(spool.max_bytes)
-    );
-    anstream::println!("{}", table(inputs));
+        BinaryBytes(spool.max_bytes),
+        table(inputs)
+    )
 }
 
-/// The inputs, a line each.
+type Number = fn(&InputStatus) -> u64;
+
+/// The inputs, a line each, and below what is wrong with them.
 pub fn table(inputs: &[InputStatus]) -> String {
-    // what is rare has a column only when it happens
-    let refused = inputs.iter().any(|input| input.refused > 0);
-    let dropped = inputs.iter().any(|input| input.dropped > 0);
-    let mut header = vec![
-        "name",
-        "plugin",
-        "state",
-        "since",
-        "last fetch",
-        "taken",
-        "posted",
-        "spooled",
+    // what is rare has a column only when it happens, so that the table fits 80 characters
+    let any = |number: Number| inputs.iter().any(|input| number(input) > 0);
+    let rare: [(&str, Number); 3] = [
+        ("spooled", |input| input.spooled),
+        ("refused", |input| input.refused),
+        ("dropped", |input| input.dropped),
     ];
-    header.extend(refused.then_some("refused"));
-    header.extend(dropped.then_some("dropped"));
-    header.push("last error");
+    let rare: Vec<_> = rare
+        .into_iter()
+        .filter(|(_, number)| any(*number))
+        .collect();
+    let mut header = vec!["name", "plugin", "state", "last event", "taken", "posted"];
+    header.extend(rare.iter().map(|(name, _)| name));
     let mut table = term::table(&header);
     for input in inputs {
         let mut row = vec![
             Cell::new(term::short(&input.name)),
             Cell::new(&input.plugin),
             state(input),
-            Cell::new(span(now() - input.since)),
-            Cell::new(fetch(input)),
+            Cell::new(input.last_event.map(ago).unwrap_or_default()),
             Cell::new(input.taken),
             Cell::new(input.posted),
-            Cell::new(input.spooled),
         ];
-        row.extend(refused.then(|| Cell::new(input.refused)));
-        row.extend(dropped.then(|| Cell::new(input.dropped)));
-        row.push(Cell::new(error(input)));
+        row.extend(rare.iter().map(|(_, number)| Cell::new(number(input))));
         table.add_row(row);
     }
-    for column in 5..header.len() - 1 {
+    for column in 4..header.len() {
         term::align_right(&mut table, column);
     }
-    table.to_string()
+    let notes = inputs.iter().filter_map(note);
+    notes.fold(table.to_string(), |shown, note| shown + "\n" + &note)
 }
 
 fn state(input: &InputStatus) -> Cell {
@@ -86,31 +79,47 @@ fn state(input: &InputStatus) -> Cell {
         State::Stopped if input.enabled => ("stopped", Color::Yellow),
         State::Stopped => ("disabled", Color::DarkGrey),
         State::Starting => ("starting", Color::Yellow),
-        State::Blocked => ("blocked: spool full", Color::Red),
+        State::Blocked => ("spool full", Color::Red),
         State::Failing => ("failing", Color::Red),
+        State::Unused => ("unused", Color::Red),
+        State::Gone => ("gone", Color::Yellow),
     };
-    Cell::new(text).fg(color)
+    Cell::new(format!("{text} {}", span(now() - input.since))).fg(color)
 }
 
-fn fetch(input: &InputStatus) -> String {
-    let last = input
-        .last_fetch
-        .map(|at| format!("{} ago", span(now() - at)));
-    let next = input
-        .next_fetch
-        .filter(|next| *next > now())
-        .map(|next| format!("next in {}", span(next - now())));
-    match (last, next) {
-        (Some(last), Some(next)) => format!("{last}, {next}"),
-        (last, next) => last.or(next).unwrap_or_default(),
+/// What is wrong, or was, in a paragraph.
+fn note(input: &InputStatus) -> Option<String> {
+    let mut parts = Vec::new();
+    parts.extend(input.unread.as_deref().map(term::line));
+    if let Some(refusal) = &input.refusal {
+        parts.push(format!(
+            "the API takes nothing of it: {}",
+            term::line(refusal)
+        ));
     }
+    let told = input.last_error.as_ref() != input.refusal.as_ref();
+    if let (Some(error), Some(at), true) = (&input.last_error, input.last_error_at, told) {
+        let errors = match input.errors {
+            0 | 1 => String::new(),
+            errors => format!("{errors} errors, the last "),
+        };
+        parts.push(format!("{errors}{}: {}", ago(at), term::line(error)));
+    }
+    let next = input.next_fetch.filter(|next| *next > now());
+    if let (State::Failing, Some(next)) = (input.state, next) {
+        parts.push(format!("tries again in {}", span(next - now())));
+    }
+    if input.state == State::Gone {
+        parts.push(
+            "the configuration has it no more: what is left of it is posted, and `cybexp-input drop` forgets it".to_owned(),
+        );
+    }
+    let name = term::short(&input.name);
+    (!parts.is_empty()).then(|| format!("{YELLOW}{name}{YELLOW:#}: {}", parts.join("; ")))
 }
 
-fn error(input: &InputStatus) -> String {
-    let (Some(error), Some(at)) = (&input.last_error, input.last_error_at) else {
-        return String::new();
-    };
-    format!("{} ago: {}", span(now() - at), term::line(error))
+fn ago(at: f64) -> String {
+    format!("{} ago", span(now() - at))
 }
 
 /// A time span in one unit, as people say it.
@@ -126,6 +135,54 @@ fn span(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::Status;
+
+    fn input(name: &str, state: State) -> InputStatus {
+        let status = Status::new(name, "phishtank", true);
+        status.change(|status| {
+            status.state = state;
+            status.since = now() - 100_000.0;
+            status.last_event = Some(now() - 1000.0);
+            (status.taken, status.posted) = (1_234_567, 1_234_567);
+        });
+        status.get()
+    }
+
+    #[test]
+    fn a_table_of_inputs_that_are_well_fits_a_terminal() {
+        let shown = table(&[
+            input("sensors-02", State::Running),
+            input("a", State::Failing),
+        ]);
+        for line in shown.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        assert!(
+            !shown.contains("refused") && !shown.contains("spooled"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_below_the_table() {
+        let mut failing = input("oslo", State::Failing);
+        failing.errors = 3;
+        failing.last_error = Some("the source is\naway".to_owned());
+        failing.last_error_at = Some(now() - 300.0);
+        failing.next_fetch = Some(now() + 60.5);
+        let mut refused = input("rome", State::Running);
+        refused.refusal = Some("no (401)".to_owned());
+        refused.last_error.clone_from(&refused.refusal);
+        refused.last_error_at = Some(now());
+        let shown = table(&[failing, refused]);
+        let oslo = "3 errors, the last 5 min ago: the source is\\naway; tries again in 60 s";
+        assert!(shown.contains(oslo), "{shown}");
+        let rome = shown.lines().last().unwrap();
+        assert!(
+            rome.ends_with(": the API takes nothing of it: no (401)"),
+            "{rome}"
+        );
+    }
 
     #[test]
     fn spans_have_the_unit_that_fits() {

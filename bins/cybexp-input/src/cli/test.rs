@@ -10,11 +10,13 @@ use clap::Args;
 use cybexp_service::{Config, EXIT_FAILED};
 use cybexp_term as term;
 
+use super::out::{tell, written};
 use crate::plugin::{self, Given};
 use crate::record::Record;
 use crate::select::Select;
 use crate::sink::{Sink, Stopped};
 use crate::status::Status;
+use crate::typetag;
 
 #[derive(Args)]
 pub(super) struct Test {
@@ -23,7 +25,7 @@ pub(super) struct Test {
     /// Stop after so many records
     #[arg(long, default_value_t = 10, value_name = "RECORDS")]
     limit: usize,
-    /// Stop after so many seconds; a source that listens may have nothing to say
+    /// Stop after so many seconds; if nothing has come by then, that is a failure
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     wait: u64,
 }
@@ -44,35 +46,44 @@ pub(super) async fn run(config: &Config, args: Test) -> anyhow::Result<ExitCode>
     let (sink, mut records) = Sink::shown(&name, Arc::clone(&status), limit);
     let fetching = async move {
         let outcome = tokio::select! {
-            outcome = source.fetch(&sink) => outcome.map(drop),
-            () = tokio::time::sleep(Duration::from_secs(wait)) => Ok(()),
+            outcome = source.fetch(&sink) => outcome.map(|_| false),
+            () = tokio::time::sleep(Duration::from_secs(wait)) => return Ok(Ok(true)),
         };
-        match outcome {
-            Err(error) if !error.is::<Stopped>() => Err(error),
-            _ => Ok(()),
-        }
+        anyhow::Ok(match outcome {
+            Err(error) if error.is::<Stopped>() => Ok(false),
+            outcome => outcome,
+        })
     };
     let showing = async {
         let mut shown = 0;
         while let Some(record) = records.recv().await {
-            show(&record)?;
+            written(show(&record))?;
             shown += 1;
         }
         anyhow::Ok(shown)
     };
-    let (fetched, shown) = tokio::join!(fetching, showing);
-    let (shown, problem) = (shown?, status.get().last_error);
-    anstream::eprintln!(
+    // nothing is fetched for a reader who has hung up
+    let (fetched, shown) = tokio::try_join!(fetching, showing)?;
+    let problem = status.get().last_error;
+    tell(format!(
         "{shown} records (at most {limit}) that would be posted as {} of {}",
         input.typetag,
         term::line(&input.orgid)
-    );
-    if let Some(problem) = problem {
-        anstream::eprintln!("{}", term::line(&problem));
+    ));
+    for problem in problem.iter().chain(&typetag::unread(input)) {
+        tell(term::line(problem));
     }
-    fetched?;
-    let problem = status.get().last_error.is_some();
-    Ok(ExitCode::from(if problem { EXIT_FAILED } else { 0 }))
+    let mut fine = problem.is_none();
+    if fetched? {
+        match shown {
+            0 => {
+                fine = false;
+                tell(format!("nothing came within {wait} s; see --wait"));
+            }
+            _ => tell(format!("after {wait} s there may be more; see --wait")),
+        }
+    }
+    Ok(ExitCode::from(if fine { 0 } else { EXIT_FAILED }))
 }
 
 /// As it is for a program; on a terminal so that it cannot act.

@@ -1,5 +1,6 @@
 //! The command's side.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -51,8 +52,29 @@ impl Control {
         }
     }
 
-    /// Asks, and waits for the answer for as long as the daemon is there: it knows best how long things take.
+    /// Asks, and gives how the daemon is after that.
     pub(crate) async fn ask(&mut self, request: &Request) -> anyhow::Result<DaemonStatus> {
+        match self.answer(request).await? {
+            Answer::Status(status) => Ok(*status),
+            Answer::Dropped(_) => bail!("its answer is one to another question"),
+            Answer::Error(reason) => bail!(reason),
+        }
+    }
+
+    /// Has the daemon forget inputs; gives the records that were dropped of each.
+    pub(crate) async fn drop(
+        &mut self,
+        names: Vec<String>,
+    ) -> anyhow::Result<BTreeMap<String, u64>> {
+        match self.answer(&Request::Drop { names }).await? {
+            Answer::Dropped(records) => Ok(records),
+            Answer::Status(_) => bail!("its answer is one to another question"),
+            Answer::Error(reason) => bail!(reason),
+        }
+    }
+
+    /// Asks, and waits for the answer for as long as the daemon is there: it knows best how long things take.
+    async fn answer(&mut self, request: &Request) -> anyhow::Result<Answer> {
         let text = serde_json::to_string(request)?;
         self.socket
             .send(Message::text(text))
@@ -61,10 +83,7 @@ impl Control {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    return match serde_json::from_str(&text).context("its answer")? {
-                        Answer::Status(status) => Ok(*status),
-                        Answer::Error(reason) => bail!(reason),
-                    };
+                    return serde_json::from_str(&text).context("its answer");
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(self.lost(&error.to_string()).into()),

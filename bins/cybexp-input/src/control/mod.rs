@@ -6,6 +6,8 @@
 pub(crate) mod client;
 pub(crate) mod server;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::manager::DaemonStatus;
@@ -41,6 +43,11 @@ pub(crate) enum Request {
         #[serde(default)]
         every: bool,
     },
+    /// Forget these, which the configuration has no more, with what is left of them in the spool.
+    Drop {
+        /// Their names.
+        names: Vec<String>,
+    },
 }
 
 /// What it answers.
@@ -49,6 +56,8 @@ pub(crate) enum Request {
 pub(crate) enum Answer {
     /// Done; this is how it is now.
     Status(Box<DaemonStatus>),
+    /// Dropped: so many records of each.
+    Dropped(BTreeMap<String, u64>),
     /// Not done, and why.
     Error(String),
 }

@@ -112,7 +112,8 @@ async fn hear(caller: &mut WebSocketStream<TcpStream>) -> anyhow::Result<Option<
 
 async fn obey(manager: &Manager, command: Command) -> anyhow::Result<Answer> {
     let names = match command {
-        Command::Status { select } => manager.meant(&select).await?,
+        Command::Drop { names } => return Ok(Answer::Dropped(manager.drop(&names).await?)),
+        Command::Status { select } => manager.shown(&select).await?,
         Command::Start { select } => manager.start(&select).await?,
         Command::Stop { select } => manager.stop(&select).await?,
         Command::Restart { select, every } => manager.restart(&select, every).await?,

@@ -1,18 +1,24 @@
-//! The body of a response: decompressed as it comes, and bounded.
+//! The body of a response: decompressed as it comes, in UTF-8, and bounded.
+
+mod charset;
+mod packing;
+mod zip;
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use async_compression::tokio::bufread::{BzDecoder, GzipDecoder};
 use futures::TryStreamExt;
 use reqwest::Response;
-use reqwest::header::CONTENT_ENCODING;
-use tokio::io::{AsyncRead, AsyncReadExt, BufReader, ReadBuf};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio_util::io::StreamReader;
 
-use super::request::cause;
+use self::packing::Packing;
+use super::cause::cause;
+use super::said::cleaned;
 use super::url::origin;
 
 /// A body that is read.
@@ -20,31 +26,54 @@ pub(super) type Body = Box<dyn AsyncRead + Send + Unpin>;
 
 /// What was compressed may have been compressed once more on its way.
 const LAYERS: usize = 2;
-/// With so many bytes, bzip2 is recognised: its magic, the size of its blocks, the magic of the first block.
-const MAGIC: usize = 10;
-const BUFFER: usize = 64 << 10;
+/// What is read of a body that only tells why something is refused.
+const MESSAGE_BYTES: u64 = 16 << 10;
+/// How long it is waited for.
+const MESSAGE: Duration = Duration::from_secs(5);
 
-/// The body of a response, decompressed where it is gzip or bzip2. That is told by its first bytes, for what servers say of
-/// files that are compressed themselves is too often wrong.
+/// The body of a response, decompressed where it is gzip, bzip2, zip or deflate, and in UTF-8 where it is text in a character
+/// set that is declared, or is UTF-16. How it is compressed is told by its first bytes, for what servers say of files that are
+/// compressed themselves is too often wrong; deflate alone has none.
 ///
 /// # Errors
 /// When the body cannot be read; later, from the reader, when it ends early or has more than `limit` bytes, compressed or
 /// not.
 pub(super) async fn open(response: Response, limit: u64) -> anyhow::Result<Body> {
     let origin = origin(response.url());
+    let mut deflate = false;
     for encodings in response.headers().get_all(CONTENT_ENCODING) {
         let encodings = String::from_utf8_lossy(encodings.as_bytes()).to_lowercase();
         for encoding in encodings.split(',').map(str::trim) {
-            if !["", "identity", "gzip", "x-gzip"].contains(&encoding) {
-                bail!("{origin} answers with a content encoding that was not asked for");
+            match encoding {
+                "" | "identity" | "gzip" | "x-gzip" => {}
+                "deflate" => deflate = true,
+                other => bail!(
+                    "{origin} answers with a content encoding that was not asked for ({})",
+                    cleaned(other)
+                ),
             }
         }
     }
+    let kind = response.headers().get(CONTENT_TYPE);
+    let declared = kind.and_then(|kind| charset::declared(kind.to_str().ok()?));
     let stream = response
         .bytes_stream()
         .map_err(move |error| io::Error::other(format!("{origin}: {}", cause(&error))));
     let body = Box::new(StreamReader::new(stream));
-    unpacked(body, limit).await.map_err(failed)
+    let body = unpacked(body, limit, deflate).await.map_err(failed)?;
+    charset::in_utf8(body, declared).await.map_err(failed)
+}
+
+/// The first bytes of a body, as far as they come soon.
+pub(super) async fn head(response: Response) -> Vec<u8> {
+    let mut head = Vec::new();
+    let read = async {
+        let body = open(response, u64::MAX).await.ok()?;
+        body.take(MESSAGE_BYTES).read_to_end(&mut head).await.ok()
+    };
+    // what there is until then is told
+    let _ = tokio::time::timeout(MESSAGE, read).await;
+    head
 }
 
 /// What is told of a body that cannot be read.
@@ -52,59 +81,31 @@ pub(super) fn failed(error: io::Error) -> anyhow::Error {
     anyhow!("the answer cannot be read to its end: {error}")
 }
 
-async fn unpacked(packed: Body, limit: u64) -> io::Result<Body> {
+async fn unpacked(packed: Body, limit: u64, deflate: bool) -> io::Result<Body> {
     let mut body: Body = Box::new(Limit::new(packed, limit));
+    if deflate {
+        let (head, whole) = peeked(body, packing::MAGIC).await?;
+        body = Box::new(Limit::new(packing::deflated(&head, whole), limit));
+    }
     for _ in 0..LAYERS {
-        let mut head = Vec::with_capacity(MAGIC);
-        (&mut body)
-            .take(MAGIC as u64)
-            .read_to_end(&mut head)
-            .await?;
-        let packing = Packing::of(&head);
-        let whole = io::Cursor::new(head).chain(body);
-        body = match packing {
-            None => return Ok(Box::new(whole)),
-            Some(packing) => Box::new(Limit::new(packing.open(whole), limit)),
+        let (head, whole) = peeked(body, packing::MAGIC).await?;
+        body = match Packing::of(&head) {
+            None => return Ok(whole),
+            Some(packing) => Box::new(Limit::new(packing.open(whole).await?, limit)),
         };
     }
     Ok(body)
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Packing {
-    Gzip,
-    Bzip2,
-}
-
-impl Packing {
-    fn of(head: &[u8]) -> Option<Self> {
-        const BLOCK: &[u8] = b"\x31\x41\x59\x26\x53\x59";
-        const END: &[u8] = b"\x17\x72\x45\x38\x50\x90";
-        match head {
-            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
-            [b'B', b'Z', b'h', b'1'..=b'9', block @ ..] if block == BLOCK || block == END => {
-                Some(Self::Bzip2)
-            }
-            _ => None,
-        }
-    }
-
-    fn open(self, packed: impl AsyncRead + Send + Unpin + 'static) -> Body {
-        let packed = BufReader::with_capacity(BUFFER, packed);
-        // a file may be several, one after the other
-        match self {
-            Self::Gzip => {
-                let mut decoder = GzipDecoder::new(packed);
-                decoder.multiple_members(true);
-                Box::new(decoder)
-            }
-            Self::Bzip2 => {
-                let mut decoder = BzDecoder::new(packed);
-                decoder.multiple_members(true);
-                Box::new(decoder)
-            }
-        }
-    }
+/// The first bytes of a body, and all of it.
+async fn peeked(mut body: Body, bytes: usize) -> io::Result<(Vec<u8>, Body)> {
+    let mut head = Vec::with_capacity(bytes);
+    (&mut body)
+        .take(bytes as u64)
+        .read_to_end(&mut head)
+        .await?;
+    let whole = io::Cursor::new(head.clone()).chain(body);
+    Ok((head, Box::new(whole)))
 }
 
 /// A reader that fails when there is more than was allowed.
@@ -150,7 +151,7 @@ impl AsyncRead for Limit {
 
 #[cfg(test)]
 mod tests {
-    use async_compression::tokio::write::{BzEncoder, GzipEncoder};
+    use async_compression::tokio::write::{BzEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder};
     use tokio::io::AsyncWriteExt;
 
     use super::*;
@@ -170,7 +171,12 @@ mod tests {
     }
 
     async fn read(packed: &[u8], limit: u64) -> io::Result<Vec<u8>> {
-        let mut body = unpacked(Box::new(io::Cursor::new(packed.to_vec())), limit).await?;
+        read_as(packed, limit, false).await
+    }
+
+    async fn read_as(packed: &[u8], limit: u64, deflate: bool) -> io::Result<Vec<u8>> {
+        let packed = Box::new(io::Cursor::new(packed.to_vec()));
+        let mut body = unpacked(packed, limit, deflate).await?;
         let mut data = Vec::new();
         body.read_to_end(&mut data).await?;
         Ok(data)
@@ -196,6 +202,24 @@ mod tests {
         ] {
             assert!(read(&packed, 1 << 20).await.unwrap() == *plain);
         }
+    }
+
+    #[tokio::test]
+    async fn deflate_with_the_header_of_zlib_and_without() {
+        let text = "some text\n".repeat(20_000).into_bytes();
+        let mut zlib = ZlibEncoder::new(Vec::new());
+        zlib.write_all(&text).await.unwrap();
+        zlib.shutdown().await.unwrap();
+        let mut raw = DeflateEncoder::new(Vec::new());
+        raw.write_all(&text).await.unwrap();
+        raw.shutdown().await.unwrap();
+        for packed in [zlib.into_inner(), raw.into_inner()] {
+            assert!(read_as(&packed, 1 << 20, true).await.unwrap() == text);
+            let cut = &packed[..packed.len() / 2];
+            assert!(read_as(cut, 1 << 20, true).await.is_err());
+            assert!(read_as(&packed, 1000, true).await.is_err());
+        }
+        assert!(read_as(b"", 1000, true).await.unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -3,34 +3,41 @@
 //! serde_json would read a whole element, however long it is, before it could be asked whether it is too long; this reader
 //! looks for the ends of elements only, keeps one at a time up to a limit, and leaves it to serde_json to check it.
 
+mod document;
+mod kept;
+mod named;
+mod place;
 mod reader;
 
 use std::io::BufRead;
 
-use anyhow::bail;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use self::reader::Reader;
+use self::document::Document;
+pub(crate) use self::place::Place;
 use super::Piece;
 use super::pieces::Gone;
 
-/// What is told of an element that is left out.
-const SHOWN_BYTES: usize = 80;
-
-/// Where a list is in a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Where {
-    keys: Vec<String>,
+/// What is read of a document.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    place: Place,
     or_top: bool,
+    lenient: bool,
+    key_as: Option<String>,
+    beside: Vec<Place>,
 }
 
-impl Where {
-    /// The list that these keys lead to, with dots between them; the document itself for `` and `.`.
-    pub(crate) fn path(path: &str) -> Self {
-        let keys = path.split('.').filter(|key| !key.is_empty());
+impl Plan {
+    /// The list at the place that these keys lead to, with dots between them; the document itself for `` and `.`.
+    pub(crate) fn list(path: &str) -> Self {
         Self {
-            keys: keys.map(str::to_owned).collect(),
+            place: Place::path(path),
             or_top: false,
+            lenient: false,
+            key_as: None,
+            beside: Vec::new(),
         }
     }
 
@@ -42,98 +49,45 @@ impl Where {
         }
     }
 
-    fn name(&self, keys: usize) -> String {
-        match keys {
-            0 => "the document".to_owned(),
-            keys => self.keys[..keys].join("."),
+    /// Whatever APIs give in place of a list: nothing, for no elements; an object of ids, or of ids and lists; one record after
+    /// the other, with or without lines. An object of ids has its keys under the name `key_as` in its elements.
+    pub(crate) fn lenient(self, key_as: Option<String>) -> Self {
+        Self {
+            lenient: true,
+            key_as,
+            ..self
         }
+    }
+
+    /// And the values at these places.
+    pub(crate) fn beside(self, beside: Vec<Place>) -> Self {
+        Self { beside, ..self }
     }
 }
 
-/// Hands out the elements of the list at `place`, with their length; one that has more than `max` bytes, or is no JSON, is
-/// left out. The whole document is read, so that one that was cut off is not taken for a shorter one.
+/// What was found beside the list.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// The values that were asked for, each with the number of its place, in the order of the document.
+    pub(crate) values: Vec<(usize, Value)>,
+    /// The list's name, where there is none, which counts as an empty one.
+    pub(crate) absent: Option<String>,
+}
+
+/// Hands out the elements of the list, with their length; one that has more than `max` bytes, or is no JSON, is left out. The
+/// whole document is read, so that one that was cut off is not taken for a shorter one.
 ///
 /// # Errors
 /// When the document ends early, is no JSON around the list, or has no list there.
 pub(super) fn split(
     input: impl BufRead,
-    place: &Where,
+    plan: &Plan,
     max: usize,
-    mut out: impl FnMut(Piece<Box<RawValue>>, usize) -> Result<(), Gone>,
-) -> anyhow::Result<()> {
-    let mut reader = Reader::new(input);
-    reader.skip_mark()?;
-    let depth = reader.enter(place)?;
-    let name = place.name(depth);
-    let mut number = 0_u64;
-    let mut more = reader.next()? != b']';
-    while more {
-        number += 1;
-        let mut kept = Kept::new(max);
-        reader.value(&mut kept)?;
-        let length = kept.bytes.len();
-        out(kept.piece(|| format!("element {number} of {name}")), length)?;
-        match reader.next()? {
-            b',' => reader.skip(1),
-            b']' => more = false,
-            byte => bail!(reader.unexpected(byte)),
-        }
-    }
-    reader.skip(1);
-    if depth > 0 {
-        reader.nested(depth as u64, &mut Kept::new(0))?;
-    }
-    match reader.peek_after_space()? {
-        None => Ok(()),
-        Some(byte) => bail!(reader.unexpected(byte)),
-    }
-}
-
-/// The bytes of a value, as far as they are wanted.
-struct Kept {
-    bytes: Vec<u8>,
-    max: usize,
-    length: u64,
-}
-
-impl Kept {
-    fn new(max: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            max,
-            length: 0,
-        }
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        let room = self.max.saturating_sub(self.bytes.len()).min(bytes.len());
-        self.bytes.extend_from_slice(&bytes[..room]);
-        self.length += bytes.len() as u64;
-    }
-
-    fn is_whole(&self) -> bool {
-        self.bytes.len() as u64 == self.length
-    }
-
-    fn piece(self, name: impl Fn() -> String) -> Piece<Box<RawValue>> {
-        let shown = self.bytes.iter().take(SHOWN_BYTES).copied().collect();
-        let left = |reason: String, shown: Vec<u8>| {
-            let shown = super::cleaned(&String::from_utf8_lossy(&shown));
-            Piece::Left(format!("{}, {shown}…, {reason}", name()))
-        };
-        if !self.is_whole() {
-            let reason = format!("has {} bytes; {} are the most", self.length, self.max);
-            return left(reason, shown);
-        }
-        let text = match String::from_utf8(self.bytes) {
-            Ok(text) => text,
-            Err(_) => return left("is not UTF-8".to_owned(), shown),
-        };
-        match RawValue::from_string(text) {
-            Ok(value) => Piece::Good(value),
-            Err(error) => left(format!("is no JSON: {error}"), shown),
-        }
-    }
+    out: impl FnMut(Piece<Box<RawValue>>, usize) -> Result<(), Gone>,
+) -> anyhow::Result<Beside> {
+    let mut document = Document::new(plan, max, out);
+    document.all(input)?;
+    Ok(document.beside)
 }
 
 #[cfg(test)]
@@ -144,7 +98,7 @@ mod tests {
 
     fn all(
         text: &[u8],
-        place: &Where,
+        place: &Plan,
         buffer: usize,
     ) -> anyhow::Result<Vec<Result<String, String>>> {
         let mut all = Vec::new();
@@ -164,7 +118,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn good(text: &str, place: &Where, expected: &[&str]) {
+    fn good(text: &str, place: &Plan, expected: &[&str]) {
         for buffer in [1, 2, 7, 1000] {
             let all: Result<Vec<String>, String> = all(text.as_bytes(), place, buffer)
                 .unwrap()
@@ -175,7 +129,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn bad(text: &str, place: &Where, error: &str) {
+    fn bad(text: &str, place: &Plan, error: &str) {
         for buffer in [1, 1000] {
             let found = all(text.as_bytes(), place, buffer).unwrap_err().to_string();
             assert_eq!(found, error, "{text}");
@@ -184,8 +138,7 @@ mod tests {
 
     #[test]
     fn elements_as_they_were_sent() {
-        let top = Where::path(".");
-        assert_eq!(top, Where::path(""));
+        let top = Plan::list(".");
         good("[]", &top, &[]);
         good(" [ ] \n", &top, &[]);
         good("\u{feff}[1]", &top, &["1"]);
@@ -204,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_list_inside() {
-        let place = Where::path("data.list");
+        let place = Plan::list("data.list");
         let text = r#"{"list": [0], "x": {"data": 1}, "data": {"a": "}", "l\u0069st": [7, {}], "z": [9]}, "data": 3}"#;
         good(text, &place, &["7", "{}"]);
         bad(
@@ -215,10 +168,10 @@ mod tests {
         bad(
             r#"{"data": [1]}"#,
             &place,
-            "data is no object, so there is no data.list",
+            "data is a list, so there is no data.list",
         );
         bad(r#"{"data": {"list": {}}}"#, &place, "data.list is no list");
-        let place = Where::path("response").or_top();
+        let place = Plan::list("response").or_top();
         good(r#"{"response": [1]}"#, &place, &["1"]);
         good("[1]", &place, &["1"]);
         bad(
@@ -231,7 +184,7 @@ mod tests {
     #[test]
     fn a_document_that_is_cut_off_is_an_error_wherever_it_is() {
         let text = r#"{"a": [1, "b"], "data": {"list": [{"c": 1}, 2 ], "d": null}, "e": "f"}"#;
-        let place = Where::path("data.list");
+        let place = Plan::list("data.list");
         for cut in 0..text.len() {
             let error = all(&text.as_bytes()[..cut], &place, 1000).unwrap_err();
             assert!(error.to_string().contains("ends early"), "{cut}: {error}");
@@ -241,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_is_no_json() {
-        let top = Where::path("");
+        let top = Plan::list("");
         bad(
             "<html>",
             &top,
@@ -269,12 +222,180 @@ mod tests {
             b"\xff",
             br#"", tru, 01, 2]"#,
         ];
-        let all = all(&text.concat(), &Where::path(""), 7).unwrap();
+        let all = all(&text.concat(), &Plan::list(""), 7).unwrap();
         let left: Vec<bool> = all.iter().map(Result::is_err).collect();
         assert_eq!(left, [false, true, true, true, true, true, false]);
         assert_eq!(
             all[2].as_ref().unwrap_err(),
             "element 3 of the document, \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxx…, has 102 bytes; 30 are the most"
         );
+    }
+
+    fn lenient(path: &str) -> Plan {
+        Plan::list(path).lenient(None)
+    }
+
+    #[test]
+    fn nothing_is_an_empty_list() {
+        let place = lenient("data.list");
+        for nothing in [
+            "",
+            " \n",
+            r#"{"data":{"list":null}}"#,
+            r#"{"data":{"list":[]}}"#,
+            r#"{"data":{"list":{}}}"#,
+            r#"{"data":{"list":""}}"#,
+            r#"{"data":{},"count":0}"#,
+            r#"{"data":[]}"#,
+            r#"{"data":null}"#,
+            r#"{"data":false}"#,
+            "{}",
+            "null",
+            r#"{"query_status":"no_result","data":"Your search did not yield any results"}"#,
+            r#"{"message": "No results found", "data": {}}"#,
+        ] {
+            good(nothing, &place, &[]);
+        }
+        for (text, expected) in [
+            (
+                r#"{"query_status":"unknown_auth_key"}"#,
+                "there is no data in the answer: unknown_auth_key",
+            ),
+            (
+                r#"{"query_status":"bad_term","data":"Your term is too short"}"#,
+                "there is no data.list in the answer: Your term is too short",
+            ),
+            (
+                r#"{"data":{"error":{"message":"too\nmuch"}}}"#,
+                "there is no data.list in the answer: too much",
+            ),
+            (
+                r#"{"results":[1]}"#,
+                "there is no data in the answer, but a list results",
+            ),
+            (r#"{"data":{"list":5}}"#, "data.list is no list"),
+            (
+                r#"{"data":{"list":"you are over quota"}}"#,
+                "there is no data.list in the answer: you are over quota",
+            ),
+            (
+                r#"{"data":7}"#,
+                "data is no object, so there is no data.list",
+            ),
+            (
+                r#"{"data":{"list":[1}"#,
+                "the answer is no JSON: '}' at byte 18",
+            ),
+        ] {
+            bad(text, &place, expected);
+        }
+    }
+
+    #[test]
+    fn objects_of_ids() {
+        let top = lenient(".");
+        good(
+            r#"{"7": [{"u":1},{"u":2}], "8": [ ], "9": {"u": 3}}"#,
+            &top,
+            &[r#"{"u":1}"#, r#"{"u":2}"#, r#"{"u": 3}"#],
+        );
+        good(r#"{"d": {"1": {"a": 1}}}"#, &lenient("d"), &[r#"{"a": 1}"#]);
+        // one that is longer than any record, here of 30 bytes
+        let elements: Vec<String> = (0..20).map(|n| format!("{{\"n\":{n}}}")).collect();
+        let members: Vec<String> = elements.iter().map(|e| format!("\"x\" : {e}")).collect();
+        let expected: Vec<&str> = elements.iter().map(String::as_str).collect();
+        good(&format!("{{{}}}", members.join(" , ")), &top, &expected);
+        let named = Plan::list("d").lenient(Some("ip".to_owned()));
+        good(
+            r#"{"d": {"a\"": {"s":1}, "b": [{}], "c": 5, "e": {"ip":2}}}"#,
+            &named,
+            &[
+                r#"{"ip":"a\"","s":1}"#,
+                r#"{"ip":"b"}"#,
+                r#"{"ip":"c","value":5}"#,
+                r#"{"ip":2}"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn one_record_after_the_other() {
+        let top = lenient(".");
+        good(
+            "{\"a\":1}\n{\"a\":2}\n",
+            &top,
+            &[r#"{"a":1}"#, r#"{"a":2}"#],
+        );
+        good(
+            "{\"a\":[1]}\r\n\n{\"a\":{}}",
+            &top,
+            &[r#"{"a":[1]}"#, r#"{"a":{}}"#],
+        );
+        good(
+            "\u{1e}{\"a\":1}\n\u{1e}{\"a\":2}\n",
+            &top,
+            &[r#"{"a":1}"#, r#"{"a":2}"#],
+        );
+        good(
+            "{\"a\":\n1}{\"a\":\n2}",
+            &top,
+            &["{\"a\":\n1}", "{\"a\":\n2}"],
+        );
+        good("{\"a\":1}", &top, &[r#"{"a":1}"#]);
+        good(
+            r#"{"msg":"x","level":"error"}"#,
+            &top,
+            &[r#"{"msg":"x","level":"error"}"#],
+        );
+        bad(
+            r#"{"error":"no such key"}"#,
+            &top,
+            "the answer is no list, but an error: no such key",
+        );
+        let lines = all(b"{\"a\":1}\nbroken\n{\"a\":3}\n", &top, 7).unwrap();
+        assert_eq!(lines[0], Ok(r#"{"a":1}"#.to_owned()));
+        assert!(
+            lines[1]
+                .as_ref()
+                .is_err_and(|why| why.contains("element 2")),
+            "{lines:?}"
+        );
+        assert_eq!(lines[2], Ok(r#"{"a":3}"#.to_owned()));
+        assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn lists_in_lists_and_keys_with_dots() {
+        good(
+            r#"[{"x":1},{"list":[1,2]},3]"#,
+            &lenient("1.list"),
+            &["1", "2"],
+        );
+        good("[[7]]", &Plan::list("0"), &["7"]);
+        good(r#"{"odata.value":[1]}"#, &lenient("odata.value"), &["1"]);
+        good(r#"{"a":{"b.c":[1]}}"#, &lenient("a.b.c"), &["1"]);
+        bad(
+            r#"[{"list":[1]}]"#,
+            &lenient("data"),
+            "the document is a list, so there is no data",
+        );
+    }
+
+    #[test]
+    fn what_stands_beside_the_list() {
+        let places = ["next", "links.next", "@odata.nextLink", "data.next"].map(Place::path);
+        let plan = lenient("data.list").beside(places.to_vec());
+        let text = r#"{"links":{"next":"a"},"data":{"x":0,"list":[1,{"next":0}],"next":"b"},"@odata.nextLink":"c","next":null}"#;
+        for buffer in [1, 1000] {
+            let input = BufReader::with_capacity(buffer, text.as_bytes());
+            let beside = split(input, &plan, 1000, |_, _| Ok(())).unwrap();
+            let expected = [
+                (1, Value::from("a")),
+                (3, Value::from("b")),
+                (2, Value::from("c")),
+                (0, Value::Null),
+            ];
+            assert_eq!(beside.values, expected);
+        }
     }
 }

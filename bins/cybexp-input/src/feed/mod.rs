@@ -1,15 +1,21 @@
 //! What the plugins that ask over HTTP have in common.
 //!
 //! ```text
-//! request (client, conditional GET, refusals) ─► body (decompressed, bounded) ─► json | lines ─► pieces ─► plugin
+//! request (client, redirects, refusals) ─► body (decompressed, in UTF-8, bounded) ─► json | lines ─► pieces ─► plugin
 //! ```
 //! A body is never held whole: it is taken apart on a thread of its own, and handed on in small groups.
 
 mod body;
+mod cause;
 mod json;
 mod lines;
+mod paging;
 mod pieces;
+mod redirect;
 mod request;
+mod said;
+mod same;
+mod secrets;
 mod seen;
 mod url;
 mod validators;
@@ -21,9 +27,15 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::AsyncReadExt;
 
-pub(crate) use json::Where;
+pub(crate) use cause::cause;
+pub(crate) use json::{Beside, Place, Plan};
+pub(crate) use paging::{Page, Paging};
 pub(crate) use pieces::Pieces;
-pub(crate) use request::{Answer, Http, Options, Redirects, Refused, cleaned};
+pub(crate) use redirect::Redirects;
+pub(crate) use request::{Answer, Http, Options, Refused, agent, retry_after};
+pub(crate) use said::{because, cleaned, html, reason};
+pub(crate) use same::key;
+pub(crate) use secrets::{Secrets, names_key};
 pub(crate) use seen::Seen;
 pub(crate) use url::{origin, web_url};
 pub(crate) use validators::Validators;
@@ -60,28 +72,52 @@ pub(crate) const BODY_BYTES: u64 = 1 << 30;
 /// How long a source may be silent while it is listened to.
 pub(crate) const IDLE: Duration = Duration::from_secs(60);
 
-/// The elements of the list at this place of a JSON document, as they were sent.
-pub(crate) async fn items(
-    response: Response,
-    place: Where,
-) -> anyhow::Result<Pieces<Box<RawValue>>> {
+/// The elements of the list in a JSON document, as they were sent.
+pub(crate) async fn items(response: Response, plan: Plan) -> anyhow::Result<Pieces<Box<RawValue>>> {
     let body = body::open(response, BODY_BYTES).await?;
     Ok(Pieces::of(body, move |input, out| {
-        json::split(input, &place, RECORD_BYTES, |piece, bytes| {
+        json::split(input, &plan, RECORD_BYTES, |piece, bytes| {
             out.push(piece, bytes)
         })
     }))
+}
+
+/// The elements of the list in a JSON text that is in memory already, and why others are left out.
+///
+/// # Errors
+/// When it is no JSON, or has no list there.
+pub(crate) fn split(
+    text: &[u8],
+    plan: &Plan,
+) -> anyhow::Result<(Vec<Box<RawValue>>, Option<String>)> {
+    let (mut elements, mut left) = (Vec::new(), None);
+    json::split(text, plan, RECORD_BYTES, |piece, _| {
+        match piece {
+            Piece::Good(element) => elements.push(element),
+            Piece::Left(why) => left = left.take().or(Some(why)),
+        }
+        Ok(())
+    })?;
+    Ok((elements, left))
+}
+
+/// What a page for people says that came in place of a feed.
+pub(crate) async fn says(response: Response) -> Option<String> {
+    let head = body::head(response).await;
+    let says = cleaned(&said::markup(&String::from_utf8_lossy(&head)));
+    (!says.is_empty()).then_some(says)
 }
 
 /// The lines of a text, without white space around them, and without those that are empty.
 pub(crate) async fn lines(response: Response) -> anyhow::Result<Pieces<String>> {
     let body = body::open(response, BODY_BYTES).await?;
     Ok(Pieces::of(body, |input, out| {
-        lines::split(input, |piece, bytes| out.push(piece, bytes))
+        lines::split(input, |piece, bytes| out.push(piece, bytes))?;
+        Ok(Beside::default())
     }))
 }
 
-/// The whole body, where it fits into a record.
+/// The whole body, where it fits into a record, without a byte order mark.
 ///
 /// # Errors
 /// When it is longer, or ends early.
@@ -94,5 +130,8 @@ pub(crate) async fn whole(response: Response) -> anyhow::Result<Vec<u8>> {
         bytes.len() <= RECORD_BYTES,
         "the answer is longer than {RECORD_BYTES} bytes, which is the most that one record can hold"
     );
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
     Ok(bytes)
 }

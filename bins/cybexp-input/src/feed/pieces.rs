@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Piece;
 use super::body::Body;
+use super::{Beside, Piece};
 use crate::record::Key;
 use crate::sink::Sink;
 
@@ -24,7 +24,8 @@ const GROUP_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Pieces<T> {
     groups: mpsc::Receiver<Group<T>>,
-    splitter: Option<JoinHandle<anyhow::Result<()>>>,
+    splitter: Option<JoinHandle<anyhow::Result<Beside>>>,
+    beside: Beside,
     left: Left,
     _gone: DropGuard,
 }
@@ -57,7 +58,7 @@ impl<T: Send + 'static> Pieces<T> {
     /// Takes a body apart with `split`, which ends at its end, or when nobody wants more.
     pub(super) fn of(
         body: Body,
-        split: impl FnOnce(BufReader<Blocking>, &mut Out<T>) -> anyhow::Result<()> + Send + 'static,
+        split: impl FnOnce(BufReader<Blocking>, &mut Out<T>) -> anyhow::Result<Beside> + Send + 'static,
     ) -> Self {
         let (sender, groups) = mpsc::channel(1);
         let gone = CancellationToken::new();
@@ -71,14 +72,15 @@ impl<T: Send + 'static> Pieces<T> {
                 group: Group::default(),
                 sender,
             };
-            split(BufReader::with_capacity(BUFFER, input), &mut out)?;
-            // where nobody wants it, all is well
+            let ended = split(BufReader::with_capacity(BUFFER, input), &mut out);
+            // what came before an error was right; where nobody wants it, all is well
             let _ = out.send();
-            Ok(())
+            ended
         });
         Self {
             groups,
             splitter: Some(splitter),
+            beside: Beside::default(),
             left: Left::default(),
             _gone: gone.drop_guard(),
         }
@@ -103,7 +105,7 @@ impl<T: Send + 'static> Pieces<T> {
         }
         if let Some(splitter) = self.splitter.take() {
             match splitter.await {
-                Ok(ended) => ended?,
+                Ok(ended) => self.beside = ended?,
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(error) => return Err(error.into()),
             }
@@ -116,6 +118,11 @@ impl<T: Send + 'static> Pieces<T> {
         self.left.count += 1;
         self.left.print = Key::of(format!("{}{why}", self.left.print)).to_string();
         self.left.first.get_or_insert(why);
+    }
+
+    /// What was found beside the pieces; complete at the end of the body.
+    pub(crate) fn beside(&self) -> &Beside {
+        &self.beside
     }
 
     /// What tells apart that which was left out; empty where that is nothing.

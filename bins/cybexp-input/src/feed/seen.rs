@@ -14,68 +14,44 @@ use crate::status;
 /// Marks that go to disk at once, at most.
 const FULL_MARKS: usize = 10_000;
 const DAY: i64 = 24 * 3600;
+/// What was not listed for so long would be new again. An answer may be short or empty for a while: the feed is just being
+/// written, or one of several servers is behind.
+const REMEMBERED: i64 = 90 * DAY;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Cursor {
-    /// The number of the last answer, be it that it was not read to its end.
-    #[serde(default)]
-    round: i64,
     /// Of the last answer that was read to its end.
     validators: Option<Validators>,
 }
 
-/// One answer of a feed, and what is remembered of those before. What it lists is marked; what was not marked for long
-/// enough is forgotten once all of the answer is read, and would be new again.
+/// One answer of a feed, and what is remembered of those before. What it lists is marked with the time; what was not marked
+/// for long enough is forgotten once all of the answer is read, and would be new again.
 ///
 /// An answer that was not read to its end forgets nothing, and the next time finds what it has marked.
 #[derive(Debug)]
 pub(crate) struct Seen<'a> {
     sink: &'a Sink,
     cursor: Cursor,
-    /// What is marked now gets this mark.
-    mark: i64,
-    /// What has a smaller one is marked again.
-    renew_below: i64,
-    /// What has a smaller one then is forgotten.
-    forget_below: i64,
+    /// Unix seconds.
+    now: i64,
     batch: Batch,
     /// What is marked in the batch, which the spool does not have yet.
     here: HashSet<Key>,
 }
 
 impl<'a> Seen<'a> {
-    /// New is what the last answer lacked. The marks are the numbers of answers.
+    /// What is known of the feed.
     ///
     /// # Errors
     /// When the cursor is of another plugin.
-    pub(crate) async fn in_last_answer(sink: &'a Sink) -> anyhow::Result<Self> {
-        let mut cursor: Cursor = sink.cursor().await?.unwrap_or_default();
-        cursor.round = cursor.round.saturating_add(1);
-        let round = cursor.round;
-        Ok(Self::new(sink, cursor, round, round, round))
-    }
-
-    /// New is what was not listed for so many days. The marks are times, in Unix seconds.
-    ///
-    /// # Errors
-    /// When the cursor is of another plugin.
-    pub(crate) async fn within(sink: &'a Sink, days: i64) -> anyhow::Result<Self> {
-        let cursor = sink.cursor().await?.unwrap_or_default();
-        let now = status::now() as i64;
-        // once a day is often enough to say that something is still listed
-        Ok(Self::new(sink, cursor, now, now - DAY, now - days * DAY))
-    }
-
-    fn new(sink: &'a Sink, cursor: Cursor, mark: i64, renew_below: i64, forget_below: i64) -> Self {
-        Self {
+    pub(crate) async fn of(sink: &'a Sink) -> anyhow::Result<Self> {
+        Ok(Self {
             sink,
-            cursor,
-            mark,
-            renew_below,
-            forget_below,
+            cursor: sink.cursor().await?.unwrap_or_default(),
+            now: status::now() as i64,
             batch: Batch::new(),
             here: HashSet::new(),
-        }
+        })
     }
 
     /// What was said of the last answer, if it was of the document that `of` names.
@@ -94,10 +70,11 @@ impl<'a> Seen<'a> {
         let marks = self.sink.marks(keys).await?;
         let mut unseen = Vec::new();
         for ((key, thing), mark) in things.into_iter().zip(marks) {
-            if mark.is_some_and(|mark| mark >= self.renew_below) || !self.here.insert(key) {
+            // once a day is often enough to say that something is still listed
+            if mark.is_some_and(|mark| mark >= self.now - DAY) || !self.here.insert(key) {
                 continue;
             }
-            self.batch.marks.push((key, self.mark));
+            self.batch.marks.push((key, self.now));
             if mark.is_none() {
                 unseen.push(thing);
             }
@@ -132,7 +109,7 @@ impl<'a> Seen<'a> {
     /// As [`Sink::take`].
     pub(crate) async fn finish(mut self, validators: Option<Validators>) -> anyhow::Result<()> {
         self.cursor.validators = validators;
-        self.batch.forget_below = Some(self.forget_below);
+        self.batch.forget_below = Some(self.now - REMEMBERED);
         self.flush().await
     }
 }

@@ -4,13 +4,21 @@
 //! that share the value of the cursor are neither lost nor taken twice. What is committed behind the cursor is never seen: a
 //! number from a sequence whose transaction ends after that of a later one, a clock that was set back. No row says that it
 //! is missing, so only the query can help: by leaving out what is too young to be settled.
+//!
+//! A row beyond all others (a time that is still to come, infinity, NaN, a number out of line, in SQLite a text among
+//! numbers) is taken, and hides nothing: the cursor stays before it. A row that cannot be read is named and left out, and
+//! the rows around it are taken.
 
+mod around;
 mod connection;
 mod json;
 mod mysql;
 mod page;
 mod postgres;
 mod sqlite;
+mod standing;
+mod told;
+mod walk;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,6 +26,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
 use async_trait::async_trait;
+use chrono_tz::Tz;
 use cybexp_service::ConfigError;
 use cybexp_service::config::Secret;
 use futures::TryStreamExt;
@@ -29,8 +38,10 @@ use tracing::debug;
 
 use crate::plugin::{Given, Next, Plugin, Setting, Source};
 use crate::sink::Sink;
-use connection::{Connection, Select, Server};
-use page::Walk;
+use connection::{Connection, Select, Server, Span};
+use page::Page;
+use told::told;
+use walk::Walk;
 
 /// A name, a connection, TLS and a password.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -38,6 +49,8 @@ const CONNECT: Duration = Duration::from_secs(20);
 const STATEMENT: Duration = Duration::from_secs(60);
 /// When a server is held to be gone that should have given up by itself.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// For many statements, each of which reads a part of a page.
+const AROUND: Duration = Duration::from_secs(600);
 
 /// The plugin.
 #[derive(Debug)]
@@ -95,8 +108,8 @@ impl Plugin for Database {
     fn example(&self) -> Value {
         json!({
             "url": "postgres://reader@db.example.org/sensors?sslmode=verify-full",
-            "query": "SELECT id, seen_at, ip FROM sightings",
-            "cursor": "id",
+            "query": "SELECT seen_at AS timestamp, ip AS ipv4 FROM sightings",
+            "cursor": "timestamp",
         })
     }
 
@@ -121,6 +134,8 @@ impl Plugin for Database {
         {
             return Err(given.wrong("from", "must be a text or a number"));
         }
+        let zone = given.input.timezone.parse::<Tz>();
+        let zone = zone.map_err(|error| given.wrong("", format!("timezone: {error}")))?;
         Ok(Box::new(DatabaseSource {
             server,
             select: Arc::new(Select {
@@ -128,6 +143,7 @@ impl Plugin for Database {
                 cursor: settings.cursor,
             }),
             from: settings.from,
+            zone,
             asked_for_nulls: false,
         }))
     }
@@ -137,6 +153,8 @@ struct DatabaseSource {
     server: Server,
     select: Arc<Select>,
     from: Option<Value>,
+    /// That of times which name none.
+    zone: Tz,
     asked_for_nulls: bool,
 }
 
@@ -146,9 +164,13 @@ impl Source for DatabaseSource {
         let (mut connection, columns) = self.connect().await?;
         connection.begin().await?;
         // no row, but all that can be wrong before the first one
-        let none: Vec<_> = in_time(connection.rows(self.from.as_ref(), 0).try_collect())
-            .await
-            .with_context(|| self.reading(self.from.as_ref()))?;
+        let none: Vec<_> = in_time(
+            connection
+                .rows(Span::at(self.from.as_ref(), 0))
+                .try_collect(),
+        )
+        .await
+        .with_context(|| self.reading(self.from.as_ref()))?;
         debug_assert!(none.is_empty());
         connection.close().await;
         Ok(format!("{}, columns {}", self.server, columns.join(", ")))
@@ -157,10 +179,11 @@ impl Source for DatabaseSource {
     async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
         let (mut connection, _) = self.connect().await?;
         sink.reached();
-        let mut walk = Walk::begin(sink, &self.select.cursor, self.from.clone()).await?;
+        let walk = Walk::begin(sink, &self.select.cursor, self.from.clone(), self.zone);
+        let mut walk = walk.await?;
         loop {
             let page = tokio::select! {
-                page = in_time(walk.read(&mut *connection)) => {
+                page = read(&walk, &mut *connection) => {
                     page.with_context(|| self.reading(walk.after()))?
                 }
                 () = sink.stopping() => return Ok(Next::Period),
@@ -236,18 +259,26 @@ impl DatabaseSource {
     }
 }
 
-async fn in_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    match timeout(PATIENCE, work).await {
-        Ok(done) => done.map_err(told),
-        Err(_) => Err(anyhow!("no answer within {PATIENCE:?}")),
+/// The next page, without the rows of it that cannot be read.
+async fn read(walk: &Walk<'_>, connection: &mut dyn Connection) -> anyhow::Result<Page> {
+    let first = match timeout(PATIENCE, walk.read(connection)).await {
+        Ok(Err(error)) if around::is_of_a_row(&error) => error,
+        Ok(read) => return read.map_err(told),
+        Err(_) => return Err(silent(PATIENCE)),
+    };
+    match timeout(AROUND, around::read(walk, connection, first)).await {
+        Ok(read) => read.map_err(told),
+        Err(_) => Err(silent(AROUND)),
     }
 }
 
-/// What a database says is wrong, without sqlx's words around it, which come twice.
-fn told(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast::<sqlx::Error>() {
-        Ok(sqlx::Error::Database(error)) => anyhow!(error.message().to_owned()),
-        Ok(error) => anyhow!(error.to_string()),
-        Err(error) => error,
+fn silent(patience: Duration) -> anyhow::Error {
+    anyhow!("no answer within {patience:?}")
+}
+
+async fn in_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    match timeout(PATIENCE, work).await {
+        Ok(done) => done.map_err(told),
+        Err(_) => Err(silent(PATIENCE)),
     }
 }

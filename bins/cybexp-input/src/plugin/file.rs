@@ -1,6 +1,7 @@
 //! `file`: follows a text or JSON-lines file as it grows, across rotation and restarts.
 //!
-//! Each line that is not blank is a record, without its end. The cursor names the file by device, inode and a hash of what
+//! Each line that is not blank is a record, without its end, whatever its bytes are. An object or list of JSON that goes over
+//! several lines is one, too, and of a list of objects each is one; the last of a file needs no line end. The cursor names the file by device, inode and a hash of what
 //! was read, so that it is found again under the name that a rotation gave it: what is left of it comes first, then the
 //! files that were rotated since, oldest first, then the one that has the name now. At the very first start only the file
 //! with the name itself is read.
@@ -9,6 +10,7 @@
 //! rotated and removed or compressed while the daemon was away cannot be read: the latter is complained of.
 
 mod follow;
+mod outline;
 mod reader;
 mod rotated;
 mod watch;
@@ -58,7 +60,7 @@ impl Plugin for File {
     }
 
     fn about(&self) -> &'static str {
-        "a text or JSON-lines file, followed as it grows, across rotation and restart"
+        "a text or JSON-lines file, or one of JSON, followed as it grows, across rotation and restart"
     }
 
     fn typetag(&self) -> &'static str {

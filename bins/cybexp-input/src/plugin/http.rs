@@ -1,35 +1,34 @@
 //! Any HTTP API that answers with JSON or text.
 
-use std::collections::BTreeMap;
+mod identity;
+mod pages;
+mod settings;
+
 use std::time::Duration;
 
+use anyhow::anyhow;
 use async_trait::async_trait;
 use cybexp_service::ConfigError;
-use cybexp_service::config::Secret;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use secrecy::ExposeSecret;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Method, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::feed::{self, Answer, Http, Options, Redirects, Seen, Validators, Where};
+use self::identity::Identity;
+use self::pages::Pages;
+use self::settings::Settings;
+use crate::feed::{self, Answer, Http, Page, Paging, Plan, Seen, Validators};
 use crate::plugin::{Given, Next, Plugin, Setting, Source};
 use crate::record::{Batch, Key};
 use crate::sink::Sink;
 
+/// How long the check waits for what stands behind the first elements of a list.
+const REST: Duration = Duration::from_secs(5);
+
 /// The plugin.
 #[derive(Debug)]
 pub(super) struct HttpPlugin;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    url: Secret,
-    #[serde(default)]
-    headers: BTreeMap<String, Secret>,
-    items: Option<String>,
-    user_agent: Option<String>,
-}
 
 impl Plugin for HttpPlugin {
     fn name(&self) -> &'static str {
@@ -45,30 +44,7 @@ impl Plugin for HttpPlugin {
     }
 
     fn settings(&self) -> &'static [Setting] {
-        &[
-            Setting {
-                name: "url",
-                required: true,
-                about: "what is asked for with GET; {\"env\": …} or {\"file\": …} where it holds a key",
-            },
-            Setting {
-                name: "headers",
-                required: false,
-                about: "headers of the request, each value as it is, {\"env\": …} or {\"file\": …}; with headers, \
-                        redirects to other hosts are not followed",
-            },
-            Setting {
-                name: "items",
-                required: false,
-                about: "where in the JSON the list is, \"data.list\", or \".\" for the document itself: each element that \
-                        the last answer lacked is a record [default: the whole answer is one, when it has changed]",
-            },
-            Setting {
-                name: "user_agent",
-                required: false,
-                about: "what it calls itself [default: cybexp-input/VERSION]",
-            },
-        ]
+        settings::ALL
     }
 
     fn example(&self) -> Value {
@@ -85,50 +61,33 @@ impl Plugin for HttpPlugin {
 
     fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
         let settings: Settings = given.settings()?;
-        let url = given.secret("url", &settings.url)?;
-        let url =
-            feed::web_url(url.expose_secret()).map_err(|reason| given.wrong("url", reason))?;
-        let mut headers = HeaderMap::new();
-        for (name, secret) in &settings.headers {
-            let key = format!("headers.{name}");
-            let value = given.secret(&key, secret)?;
-            let header: HeaderName = name
-                .parse()
-                .map_err(|_| given.wrong(&key, "is no name of a header"))?;
-            let mut value: HeaderValue = value
-                .expose_secret()
-                .parse()
-                .map_err(|_| given.wrong(&key, "is no value of a header"))?;
-            value.set_sensitive(true);
-            headers.insert(header, value);
-        }
-        let mut options = Options::default();
-        if !headers.is_empty() {
-            options.redirects = Redirects::SameHost;
-        }
-        if let Some(user_agent) = settings.user_agent {
-            let valid = HeaderValue::from_str(&user_agent);
-            valid.map_err(|_| given.wrong("user_agent", "is no value of a header"))?;
-            options.user_agent = user_agent;
-        }
-        let of = format!("{url} {:?}", settings.items);
-        Ok(Box::new(HttpSource {
-            http: Http::new(&options).map_err(|reason| given.wrong("", reason))?,
-            url,
-            headers,
-            items: settings.items.as_deref().map(Where::path),
-            of,
-        }))
+        Ok(Box::new(settings.source(given)?))
     }
 }
 
-struct HttpSource {
+/// A source as the settings say.
+#[derive(Debug)]
+pub(super) struct HttpSource {
     http: Http,
-    url: Url,
+    method: Method,
+    first: Page,
     headers: HeaderMap,
-    items: Option<Where>,
+    items: Option<Items>,
     /// What is asked for, and how it is read.
     of: String,
+    /// The page at which the last fetch failed, after others that it read: the next one goes on there.
+    resume: Option<Page>,
+    /// It was told that a field may lead to pages that are not read.
+    told: bool,
+}
+
+/// How an answer is a list.
+#[derive(Debug)]
+struct Items {
+    plan: Plan,
+    identity: Identity,
+    paging: Paging,
+    most: u32,
 }
 
 /// Up to where an answer is taken that is one record.
@@ -142,87 +101,218 @@ struct Cursor {
 #[async_trait]
 impl Source for HttpSource {
     async fn check(&mut self) -> anyhow::Result<String> {
-        let response = match self.get(None).await? {
-            Answer::Nothing => return Ok("answers, with nothing".to_owned()),
-            Answer::New(response) => response,
-        };
-        let kind = response.headers().get(CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or("data");
-        let kind = feed::cleaned(kind);
-        match &self.items {
-            None => Ok(format!(
-                "answers with {kind}, {} bytes",
-                feed::whole(response).await?.len()
-            )),
-            Some(place) => {
-                let mut items = feed::items(response, place.clone()).await?;
-                Ok(match items.next().await? {
-                    Some(_) => format!("answers with {kind}, and the list is there"),
-                    None => format!("answers with {kind}, and the list is empty"),
-                })
-            }
-        }
+        let checked = self.look().await;
+        checked.map_err(|error| self.http.secrets().hide_in(error))
     }
 
     async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
-        match &self.items {
-            Some(place) => self.fetch_items(sink, place.clone()).await?,
-            None => self.fetch_whole(sink).await?,
-        }
+        let fetched = match &self.items {
+            Some(_) => self.fetch_items(sink).await,
+            None => self.fetch_whole(sink).await,
+        };
+        fetched.map_err(|error| self.http.secrets().hide_in(error))?;
         Ok(Next::Period)
     }
 }
 
 impl HttpSource {
-    async fn get(&self, known: Option<&Validators>) -> anyhow::Result<Answer> {
-        self.http.get(&self.url, &self.headers, known).await
+    async fn get(&self, page: &Page, known: Option<&Validators>) -> anyhow::Result<Answer> {
+        // conditions are for what is asked for with GET
+        let known = known.filter(|_| self.method == Method::GET);
+        let mut request = self
+            .http
+            .client()
+            .request(self.method.clone(), page.url.clone());
+        request = request.headers(self.headers.clone());
+        if let Some(body) = &page.body {
+            request = request.body(body.clone());
+        }
+        let request: Request = request
+            .build()
+            .map_err(|error| anyhow!("no request: {}", feed::cause(&error)))?;
+        self.http.ask(request, &self.first.url, known).await
     }
 
-    async fn fetch_items(&self, sink: &Sink, place: Where) -> anyhow::Result<()> {
-        let mut seen = Seen::in_last_answer(sink).await?;
-        let answer = self.get(seen.validators(&self.of)).await?;
-        sink.reached();
-        let Answer::New(response) = answer else {
+    async fn look(&self) -> anyhow::Result<String> {
+        let response = match self.get(&self.first, None).await? {
+            Answer::Nothing => return Ok("answers, with nothing".to_owned()),
+            Answer::New(response) => response,
+        };
+        let kind = feed::cleaned(kind(&response).unwrap_or("data"));
+        let Some(items) = &self.items else {
+            let bytes = whole(response).await?.len();
+            return Ok(format!("answers with {kind}, {bytes} bytes"));
+        };
+        let (base, linked) = (response.url().clone(), items.paging.linked(&response));
+        let mut pieces = feed::items(response, items.plan.clone()).await?;
+        let any = pieces.next().await?.is_some();
+        let rest = async {
+            while pieces.next().await?.is_some() {}
+            anyhow::Ok(())
+        };
+        // what stands behind a long list is not waited for
+        let whole = match tokio::time::timeout(REST, rest).await {
+            Ok(read) => read.map(|()| true)?,
+            Err(_) => false,
+        };
+        let list = match &pieces.beside().absent {
+            Some(name) => format!(
+                "but there is no {name} in it, which counts as an empty list: is settings.items right?"
+            ),
+            None if any => "and the list is there".to_owned(),
+            None => "and the list is empty".to_owned(),
+        };
+        let next = items
+            .paging
+            .next(&self.first, &base, linked, pieces.beside())?;
+        let more = match next {
+            Some(_) => ", with a next page".to_owned(),
+            None => match items.paging.unread(pieces.beside()).filter(|_| whole) {
+                Some(field) => format!(", and {}", unread(field)),
+                None => String::new(),
+            },
+        };
+        Ok(format!("answers with {kind}, {list}{more}"))
+    }
+
+    async fn fetch_items(&mut self, sink: &Sink) -> anyhow::Result<()> {
+        let Some(items) = &self.items else {
             return Ok(());
         };
-        let validators = Validators::of(&self.of, &response);
-        let mut items = feed::items(response, place).await?;
-        while let Some(group) = items.next().await? {
-            let keyed = group.into_iter().map(|item| (Key::of(item.get()), item));
-            for item in seen.unseen(keyed.collect()).await? {
-                seen.push(feed::text(item));
+        let mut seen = Seen::of(sink).await?;
+        let start = self.resume.take();
+        let known = match start {
+            None => seen.validators(&self.of),
+            Some(_) => None,
+        };
+        let mut page = start.unwrap_or_else(|| self.first.clone());
+        let mut answer = self.get(&page, known).await?;
+        let mut pages = Pages::new(items.most);
+        loop {
+            sink.reached();
+            let Answer::New(response) = answer else {
+                break;
+            };
+            let validators = Validators::of(&self.of, &response);
+            let (base, linked) = (response.url().clone(), items.paging.linked(&response));
+            let mut pieces = feed::items(response, items.plan.clone()).await?;
+            pages.begin(&page);
+            while let Some(group) = pieces.next().await? {
+                let keyed: Vec<_> = group
+                    .into_iter()
+                    .map(|item| (items.identity.of(&item), item))
+                    .collect();
+                pages.see(keyed.iter().map(|(key, _)| key));
+                for item in seen.unseen(keyed).await? {
+                    seen.push(feed::text(item));
+                }
+                if seen.is_full() {
+                    seen.flush().await?;
+                }
+                if sink.is_stopping() {
+                    return Ok(());
+                }
             }
-            if seen.is_full() {
-                seen.flush().await?;
+            pieces.complain(sink);
+            let unfollowed = items.paging.unread(pieces.beside());
+            if let Some(field) = unfollowed.filter(|_| linked.is_none() && !self.told) {
+                sink.complain(&unread(field));
+                self.told = true;
             }
-            if sink.is_stopping() {
-                return Ok(());
-            }
+            let next = items.paging.next(&page, &base, linked, pieces.beside());
+            // what is read is taken, whatever the next page gives
+            seen.flush().await?;
+            let Some(next) = pages.next(next?, sink) else {
+                self.resume = None;
+                // what the first page says of itself says nothing of the others
+                return seen.finish(validators.filter(|_| pages.only_one())).await;
+            };
+            page = next;
+            self.resume = Some(page.clone());
+            answer = self.get(&page, None).await?;
         }
-        items.complain(sink);
-        seen.finish(validators).await
+        self.resume = None;
+        match pages.any() {
+            true => seen.finish(None).await,
+            false => Ok(()),
+        }
     }
 
     async fn fetch_whole(&self, sink: &Sink) -> anyhow::Result<()> {
         let last: Cursor = sink.cursor().await?.unwrap_or_default();
         let known = last.validators.filter(|known| known.are_of(&self.of));
-        let answer = self.get(known.as_ref()).await?;
+        let answer = self.get(&self.first, known.as_ref()).await?;
         sink.reached();
         let Answer::New(response) = answer else {
             return Ok(());
         };
         let validators = Validators::of(&self.of, &response);
-        let body = feed::whole(response).await?;
+        let body = whole(response).await?;
         let mut batch = Batch::new();
-        let name = Some(Key::of(&body).to_string());
-        if name != last.body && !body.trim_ascii().is_empty() {
-            batch.push(body);
-        }
-        let cursor = Cursor {
+        let name = Some(named(&body).to_string());
+        let mut cursor = Cursor {
             body: name,
             validators,
         };
+        if body.trim_ascii().is_empty() {
+            // nothing is no other state of what was there
+            cursor.body = last.body;
+        } else if cursor.body != last.body {
+            batch.push(body);
+        }
         batch.cursor = Some(json!(cursor));
         sink.take(batch).await
     }
+}
+
+/// Tells of a field that may lead to a next page.
+fn unread(field: &str) -> String {
+    format!(
+        "its field {field} may lead to a next page, which is not read: settings.next and next_param say how, or that there is \
+         none (false)"
+    )
+}
+
+fn kind(response: &Response) -> Option<&str> {
+    response.headers().get(CONTENT_TYPE)?.to_str().ok()
+}
+
+/// The whole answer, where it is no page for people.
+async fn whole(response: Response) -> anyhow::Result<Vec<u8>> {
+    let origin = feed::origin(response.url());
+    let kind = kind(&response).unwrap_or_default().to_owned();
+    let body = feed::whole(response).await?;
+    match feed::html(&body, &kind) {
+        None => Ok(body),
+        Some(says) => {
+            let what = format!("{origin} answers with a page of HTML, and no data");
+            Err(anyhow!(feed::because(
+                what,
+                Some(says).filter(|says| !says.is_empty())
+            )))
+        }
+    }
+}
+
+/// What names a whole answer: its values, where it is JSON.
+fn named(body: &[u8]) -> Key {
+    let text = std::str::from_utf8(body).ok();
+    let json =
+        text.filter(|text| serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok());
+    json.map_or_else(|| Key::of(body), feed::key)
+}
+
+/// What the source is asked for, apart from headers.
+fn asked_for(method: &Method, first: &Page, how: &impl std::fmt::Debug) -> String {
+    let body = first.body.as_deref().map(Key::of);
+    let body = body.map(|key| key.to_string()).unwrap_or_default();
+    match method {
+        &Method::GET if body.is_empty() => format!("{} {how:?}", first.url),
+        method => format!("{method} {} {body} {how:?}", first.url),
+    }
+}
+
+/// The URL of the first page.
+fn first_url(given: &Given<'_>, text: &str) -> Result<Url, ConfigError> {
+    feed::web_url(text).map_err(|reason| given.wrong("url", reason))
 }

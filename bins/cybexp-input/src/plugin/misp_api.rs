@@ -7,6 +7,7 @@ mod walk;
 
 use std::collections::HashMap;
 use std::mem;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -23,10 +24,11 @@ use self::client::Client;
 use self::event::Event;
 use self::walk::{Page, Step, Walk};
 use crate::feed::{self, Http, Options, Pieces, Redirects};
-use crate::plugin::{Given, Next, Plugin, Setting, Source};
+use crate::plugin::{Given, Later, Next, Plugin, Setting, Source};
 use crate::record::{Batch, Key};
 use crate::sink::Sink;
 use crate::status::now;
+use crate::wire::{self, Wire};
 
 /// MISP puts a page together before it answers.
 const IDLE: Duration = Duration::from_secs(300);
@@ -51,6 +53,8 @@ struct Settings {
     verify_tls: bool,
     #[serde(default = "limit")]
     limit: u32,
+    ca: Option<PathBuf>,
+    proxy: Option<Secret>,
 }
 
 fn yes() -> bool {
@@ -94,13 +98,15 @@ impl Plugin for MispApi {
             Setting {
                 name: "verify_tls",
                 required: false,
-                about: "whether its certificate is verified [default: true]",
+                about: "whether its certificate is verified; ca is the better way for one of your own [default: true]",
             },
             Setting {
                 name: "limit",
                 required: false,
                 about: "events that are asked for at once [default: 100]",
             },
+            wire::CA,
+            wire::PROXY,
         ]
     }
 
@@ -132,17 +138,19 @@ impl Plugin for MispApi {
             (AUTHORIZATION, authorization),
             (ACCEPT, HeaderValue::from_static("application/json")),
         ]);
-        let options = Options {
-            verify_tls: settings.verify_tls,
-            redirects: Redirects::None,
+        let (ca, proxy) = (settings.ca.as_deref(), settings.proxy.as_ref());
+        let wire = Wire::of(given, ca, proxy, settings.verify_tls)?;
+        let mut options = Options {
+            redirects: Redirects::Refused,
             idle: IDLE,
-            ..Options::default()
+            ..Options::new(wire)
         };
+        options.secrets.add(key.expose_secret());
+        options.secrets.add_url(&url);
         let of = Key::of(format!("{url} {:?}", settings.orgs)).to_string();
         let client = Client {
-            http: Http::new(&options).map_err(|reason| given.wrong("", reason))?,
+            http: Http::new(options).map_err(|reason| given.wrong("", reason))?,
             url,
-            key,
             headers,
             orgs: settings.orgs,
             limit: settings.limit,
@@ -180,6 +188,18 @@ struct Cursor {
 #[async_trait]
 impl Source for MispSource {
     async fn check(&mut self) -> anyhow::Result<String> {
+        let checked = self.look().await;
+        checked.map_err(|error| self.client.http.secrets().hide_in(error))
+    }
+
+    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        let fetched = self.take(sink).await;
+        fetched.map_err(|error| self.client.http.secrets().hide_in(error))
+    }
+}
+
+impl MispSource {
+    async fn look(&self) -> anyhow::Result<String> {
         let version = self.client.get("servers/getVersion").await?;
         let me = self.client.get("users/view/me").await?;
         ensure!(
@@ -196,7 +216,7 @@ impl Source for MispSource {
         ))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn take(&mut self, sink: &Sink) -> anyhow::Result<Next> {
         let cursor: Option<Cursor> = sink.cursor().await?;
         let cursor = cursor.filter(|cursor| cursor.of == self.of);
         // the first time, all is read anyhow
@@ -213,8 +233,22 @@ impl Source for MispSource {
             if sink.is_stopping() {
                 return Ok(Next::Period);
             }
+            let mut asked_to_wait = None;
             if walk.must_know_order(&page) {
-                let newest = self.client.newest(walk.from).await?;
+                let newest = match self.client.newest(walk.from).await {
+                    Ok(newest) => newest,
+                    // what was read is taken; without an answer, pages are asked for by their numbers
+                    Err(error) => {
+                        match error.is::<Later>() {
+                            true => asked_to_wait = Some(error),
+                            false => sink.complain(&format!(
+                                "the question for the newest event failed, so pages are read by number: {}",
+                                self.client.http.secrets().hide(&format!("{error:#}"))
+                            )),
+                        }
+                        None
+                    }
+                };
                 walk.newest(newest, &page);
             }
             let step = walk.after(&page);
@@ -227,6 +261,10 @@ impl Source for MispSource {
             let taken = taken.map(|taken| taken.min(now() as i64).max(last));
             batch.cursor = taken.map(|timestamp| self.cursor(timestamp, swept));
             sink.take(batch).await?;
+            if let Some(error) = asked_to_wait {
+                self.walk = Some(walk);
+                return Err(error);
+            }
             if let Step::End { stuck, .. } = step {
                 self.walk = None;
                 if stuck {
@@ -246,9 +284,7 @@ impl Source for MispSource {
             }
         }
     }
-}
 
-impl MispSource {
     fn cursor(&self, timestamp: i64, swept: i64) -> Value {
         json!(Cursor {
             of: self.of.clone(),
@@ -270,7 +306,16 @@ impl MispSource {
         };
         let (mut batch, mut here) = (Batch::new(), HashMap::new());
         let mut print = Vec::new();
-        while let Some(group) = events.next().await? {
+        loop {
+            let group = match events.next().await {
+                Ok(Some(group)) => group,
+                Ok(None) => break,
+                // what came before was right
+                Err(error) => {
+                    sink.take(batch).await?;
+                    return Err(error);
+                }
+            };
             let mut named = Vec::with_capacity(group.len());
             for event in group {
                 match Event::of(event) {

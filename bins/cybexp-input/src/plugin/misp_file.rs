@@ -4,7 +4,8 @@
 //! list of such, or `{"response": […]}`. Each event is one record `{"Event": {…}}`, with the bytes that it has in the
 //! file. A file is first read through, and only one that is JSON to its end is taken; then it is renamed to
 //! `NAME.taken`, or `NAME.taken.1` if there is one. One that is broken is left alone while it may still be written, then
-//! renamed to `NAME.bad` with nothing of it taken: once it is mended, it can have its name back.
+//! renamed to `NAME.bad` with nothing of it taken: once it is mended, it can have its name back. So is one in which
+//! nothing can be taken: no entry is an event, or each is longer than a record may be.
 
 mod events;
 
@@ -125,10 +126,14 @@ impl Source for Folder {
         let folder = self.0.clone();
         blocking(move || {
             let files = exports(&folder)?.len();
+            let bad = bad(&folder)?;
             // of no name and gone at once: files must be renamed here
             tempfile::tempfile_in(&folder)
                 .with_context(|| format!("{}: is not writable", folder.display()))?;
-            Ok(format!("{files} files to take"))
+            Ok(match bad {
+                0 => format!("{files} files to take"),
+                bad => format!("{files} files to take, {bad} set aside as .bad"),
+            })
         })
         .await
     }
@@ -150,6 +155,9 @@ impl Source for Folder {
                     "bad"
                 }
             };
+            if !sink.keeps() {
+                continue;
+            }
             // if this fails no other file is taken: the cursor remembers but one
             blocking(move || rename(&file, to)).await?;
             let mut done = Batch::new();
@@ -213,6 +221,8 @@ fn read(
     let done = cursor.filter(|cursor| cursor.file == identity);
     let done = done.map_or(0, |cursor| cursor.events);
     let mut batch = Batch::new();
+    // of those before, some may be left out, too: it is known no more
+    let (mut any, mut bad) = (done > 0, None);
     let send = |batch: &mut Batch, events: usize| -> anyhow::Result<()> {
         let file = identity.clone();
         batch.cursor = Some(serde_json::to_value(Cursor { file, events })?);
@@ -221,11 +231,18 @@ fn read(
     };
     let result = events::extract(&mut file, &survey, done, |index, found| {
         match found {
-            Found::Event(record) => batch.push(record),
+            Found::Event(record) => {
+                any = true;
+                batch.push(record);
+            }
             Found::Not(why) => {
-                let what = format!("{}: entry {index} {why}: left out", path.display());
-                news.blocking_send(News::Complaint(what))
-                    .context("is stopping")?;
+                let why = format!("entry {index} {why}");
+                if survey.entries > 1 {
+                    let what = format!("{}: {why}: left out", path.display());
+                    news.blocking_send(News::Complaint(what))
+                        .context("is stopping")?;
+                }
+                bad = Some(why);
             }
         }
         match batch.is_full() {
@@ -240,7 +257,10 @@ fn read(
     if Identity::of(&file.metadata()?) != identity {
         bail!("was written while it was read");
     }
-    Ok(Outcome::Taken)
+    Ok(match bad {
+        Some(why) if !any => Outcome::Bad(why),
+        _ => Outcome::Taken,
+    })
 }
 
 /// The files to take, by name. Links are not followed: what they point to is somebody else's.
@@ -259,6 +279,17 @@ fn exports(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     all.sort();
     Ok(all)
+}
+
+/// Files that were set aside.
+fn bad(folder: &Path) -> anyhow::Result<usize> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let is_bad = |name: &std::ffi::OsString| {
+        let name = name.to_string_lossy();
+        name.contains(".json.bad")
+    };
+    Ok(names.filter(is_bad).count())
 }
 
 /// Renames `NAME` to the first that is free of `NAME.to`, `NAME.to.1` …

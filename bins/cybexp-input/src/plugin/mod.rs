@@ -1,5 +1,6 @@
 //! The kinds of sources: one file each, and a line in [`PLUGINS`].
 
+#[cfg(feature = "database")]
 mod database;
 mod file;
 mod http;
@@ -32,6 +33,7 @@ pub const PLUGINS: &[&dyn Plugin] = &[
     &file::File,
     &syslog::Syslog,
     &http::HttpPlugin,
+    #[cfg(feature = "database")]
     &database::Database,
 ];
 
@@ -162,6 +164,25 @@ impl Given<'_> {
     pub fn secret(&self, key: &str, secret: &Secret) -> Result<SecretString, ConfigError> {
         let key = format!("input.inputs[{}].settings.{key}", self.input.name);
         self.config.secret_at(&key, secret)
+    }
+
+    /// The text that the setting `key` is, or holds: as it is, JSON as its text, or a secret (`{"env": …}`, `{"file": …}`).
+    ///
+    /// # Errors
+    /// When the secret cannot be read, or the value is neither.
+    pub fn text(&self, key: &str, value: &Value) -> Result<SecretString, ConfigError> {
+        let only = value.as_object().filter(|object| object.len() == 1);
+        let secret = only.and_then(|object| match object.iter().next()? {
+            (key, Value::String(name)) if key == "env" => Some(Secret::Env(name.clone())),
+            (key, Value::String(path)) if key == "file" => Some(Secret::File(path.into())),
+            _ => None,
+        });
+        match (value, secret) {
+            (_, Some(secret)) => self.secret(key, &secret),
+            (Value::String(text), None) => Ok(text.as_str().into()),
+            (Value::Object(_) | Value::Array(_), None) => Ok(value.to_string().into()),
+            _ => Err(self.wrong(key, "is neither JSON nor a text")),
+        }
     }
 
     /// A path of the settings: relative ones are beside the configuration file.

@@ -1,8 +1,9 @@
 //! The OpenPhish feed: one URL a line, or one JSON object a line (premium).
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{anyhow, ensure};
+use anyhow::{anyhow, bail, ensure};
 use async_trait::async_trait;
 use cybexp_service::ConfigError;
 use cybexp_service::config::Secret;
@@ -17,6 +18,7 @@ use crate::feed::{self, Answer, Http, Options, Pieces, Refused, Seen, Validators
 use crate::plugin::{Given, Next, Plugin, Setting, Source};
 use crate::record::Key;
 use crate::sink::Sink;
+use crate::wire::{self, Wire};
 
 /// Where the community's feed is: the URL of openphish.com redirects there, where it works.
 const FEED: &str =
@@ -32,6 +34,8 @@ pub(super) struct OpenPhish;
 #[serde(deny_unknown_fields)]
 struct Settings {
     url: Option<Secret>,
+    ca: Option<PathBuf>,
+    proxy: Option<Secret>,
 }
 
 impl Plugin for OpenPhish {
@@ -48,12 +52,16 @@ impl Plugin for OpenPhish {
     }
 
     fn settings(&self) -> &'static [Setting] {
-        &[Setting {
-            name: "url",
-            required: false,
-            about: "the feed, text or JSON lines, with user and password for the premium one [default: the community's at \
-                    GitHub, for non-commercial use]",
-        }]
+        &[
+            Setting {
+                name: "url",
+                required: false,
+                about: "the feed, text or JSON lines, with user and password for the premium one [default: the community's at \
+                        GitHub, for non-commercial use]",
+            },
+            wire::CA,
+            wire::PROXY,
+        ]
     }
 
     fn example(&self) -> Value {
@@ -69,9 +77,14 @@ impl Plugin for OpenPhish {
         let settings: Settings = given.settings()?;
         let url = settings.url.unwrap_or_else(|| FEED.into());
         let url = given.secret("url", &url)?;
+        let url =
+            feed::web_url(url.expose_secret()).map_err(|reason| given.wrong("url", reason))?;
+        let (ca, proxy) = (settings.ca.as_deref(), settings.proxy.as_ref());
+        let mut options = Options::new(Wire::of(given, ca, proxy, true)?);
+        options.secrets.add_url(&url);
         Ok(Box::new(OpenPhishSource {
-            http: Http::new(&Options::default()).map_err(|reason| given.wrong("", reason))?,
-            url: feed::web_url(url.expose_secret()).map_err(|reason| given.wrong("url", reason))?,
+            http: Http::new(options).map_err(|reason| given.wrong("", reason))?,
+            url,
         }))
     }
 }
@@ -84,6 +97,18 @@ struct OpenPhishSource {
 #[async_trait]
 impl Source for OpenPhishSource {
     async fn check(&mut self) -> anyhow::Result<String> {
+        let checked = self.look().await;
+        checked.map_err(|error| self.http.secrets().hide_in(error))
+    }
+
+    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        let fetched = self.take(sink).await;
+        fetched.map_err(|error| self.http.secrets().hide_in(error))
+    }
+}
+
+impl OpenPhishSource {
+    async fn look(&self) -> anyhow::Result<String> {
         let Answer::New(response) = self.get(None).await? else {
             return Ok("answers, with nothing".to_owned());
         };
@@ -96,8 +121,8 @@ impl Source for OpenPhishSource {
         Ok(format!("{urls} URLs"))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
-        let mut seen = Seen::in_last_answer(sink).await?;
+    async fn take(&self, sink: &Sink) -> anyhow::Result<Next> {
+        let mut seen = Seen::of(sink).await?;
         let answer = self.get(seen.validators(self.url.as_str())).await?;
         sink.reached();
         let Answer::New(response) = answer else {
@@ -120,16 +145,14 @@ impl Source for OpenPhishSource {
                 return Ok(Next::Period);
             }
         }
-        // else all that is known would be forgotten
+        // the feed is never empty: what gives nothing is not it
         ensure!(any, "there is not one URL in the feed");
         push(&mut seen, &mut unseen);
         lines.complain(sink);
         seen.finish(validators).await?;
         Ok(Next::Period)
     }
-}
 
-impl OpenPhishSource {
     async fn get(&self, known: Option<&Validators>) -> anyhow::Result<Answer> {
         let answer = self.http.get(&self.url, &HeaderMap::new(), known).await;
         answer.map_err(|error| match error.downcast_ref::<Refused>() {
@@ -144,7 +167,13 @@ impl OpenPhishSource {
 async fn lines(response: Response) -> anyhow::Result<Pieces<String>> {
     let kind = response.headers().get(CONTENT_TYPE);
     let html = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    ensure!(!html, "the answer is HTML, and no feed");
+    if html {
+        let says = feed::says(response).await;
+        bail!(feed::because(
+            "the answer is HTML, and no feed".to_owned(),
+            says
+        ));
+    }
     feed::lines(response).await
 }
 

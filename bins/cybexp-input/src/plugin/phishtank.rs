@@ -1,5 +1,6 @@
 //! The PhishTank feed: a JSON list of all phishes that are verified and online, tens of thousands of them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,10 +14,11 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::feed::{self, Answer, Http, Options, Pieces, Refused, Seen, Validators, Where};
+use crate::feed::{self, Answer, Http, Options, Pieces, Plan, Refused, Seen, Validators};
 use crate::plugin::{Given, Later, Next, Plugin, Setting, Source};
 use crate::record::Key;
 use crate::sink::Sink;
+use crate::wire::{self, Wire};
 
 const FEED: &str = "https://data.phishtank.com/data/online-valid.json.bz2";
 /// The feed changes every hour.
@@ -25,8 +27,6 @@ const WITH_KEY: Duration = Duration::from_secs(3600);
 const WITHOUT_KEY: Duration = Duration::from_secs(6 * 3600);
 /// Those who try again at once, or ask for too much, are locked out.
 const REFUSED: Duration = Duration::from_secs(3600);
-/// What was not listed for so long would be new again.
-const REMEMBERED_DAYS: i64 = 90;
 
 /// The plugin.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ struct Settings {
     url: Option<String>,
     key: Option<Secret>,
     user: Option<String>,
+    ca: Option<PathBuf>,
+    proxy: Option<Secret>,
 }
 
 impl Plugin for PhishTank {
@@ -71,6 +73,8 @@ impl Plugin for PhishTank {
                 required: false,
                 about: "the user at PhishTank, which it wants to be told (User-Agent phishtank/USER)",
             },
+            wire::CA,
+            wire::PROXY,
         ]
     }
 
@@ -105,18 +109,21 @@ impl Plugin for PhishTank {
             );
             return Err(given.config.invalid(key, reason));
         }
+        let (ca, proxy) = (settings.ca.as_deref(), settings.proxy.as_ref());
+        let mut options = Options::new(Wire::of(given, ca, proxy, true)?);
         if let Some(key) = &settings.key {
             let key = given.secret("key", key)?;
+            options.secrets.add(key.expose_secret());
             insert(&mut url, key.expose_secret()).map_err(|reason| given.wrong("key", reason))?;
         }
-        let mut options = Options::default();
+        options.secrets.add_url(&url);
         if let Some(user) = &settings.user {
             options.user_agent = format!("phishtank/{user} {}", options.user_agent);
             let valid = HeaderValue::from_str(&options.user_agent);
             valid.map_err(|_| given.wrong("user", "has characters that no header can have"))?;
         }
         Ok(Box::new(PhishTankSource {
-            http: Http::new(&options).map_err(|reason| given.wrong("", reason))?,
+            http: Http::new(options).map_err(|reason| given.wrong("", reason))?,
             url,
             least,
         }))
@@ -157,12 +164,24 @@ struct PhishTankSource {
 
 #[async_trait]
 impl Source for PhishTankSource {
-    /// A download, for PhishTank counts every question.
     async fn check(&mut self) -> anyhow::Result<String> {
+        let checked = self.look().await;
+        checked.map_err(|error| self.http.secrets().hide_in(error))
+    }
+
+    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        let fetched = self.take(sink).await;
+        fetched.map_err(|error| self.http.secrets().hide_in(error))
+    }
+}
+
+impl PhishTankSource {
+    /// A download, for PhishTank counts every question.
+    async fn look(&self) -> anyhow::Result<String> {
         let Answer::New(response) = self.get(None).await? else {
             return Ok("answers, with nothing".to_owned());
         };
-        let mut phishes = feed::items(response, Where::path("")).await?;
+        let mut phishes = feed::items(response, Plan::list("")).await?;
         let group = phishes.next().await?.unwrap_or_default();
         anyhow::ensure!(
             group.iter().any(|phish| key(phish).is_some()),
@@ -171,13 +190,13 @@ impl Source for PhishTankSource {
         Ok("the feed is there".to_owned())
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
-        let mut seen = Seen::within(sink, REMEMBERED_DAYS).await?;
+    async fn take(&self, sink: &Sink) -> anyhow::Result<Next> {
+        let mut seen = Seen::of(sink).await?;
         let answer = self.get(seen.validators(self.url.as_str())).await?;
         sink.reached();
         if let Answer::New(response) = answer {
             let validators = Validators::of(self.url.as_str(), &response);
-            let phishes = feed::items(response, Where::path("")).await;
+            let phishes = feed::items(response, Plan::list("")).await;
             let mut phishes = phishes.map_err(|error| self.later(error))?;
             while let Some(group) = phishes.next().await.map_err(|error| self.later(error))? {
                 let keyed = named(group, &mut phishes);
@@ -196,9 +215,7 @@ impl Source for PhishTankSource {
         }
         Ok(Next::NotBefore(self.least))
     }
-}
 
-impl PhishTankSource {
     async fn get(&self, known: Option<&Validators>) -> anyhow::Result<Answer> {
         let answer = self.http.get(&self.url, &HeaderMap::new(), known).await;
         // 403 is a captcha of the host before it, 509 was the status for too many requests

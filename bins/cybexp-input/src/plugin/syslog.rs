@@ -8,14 +8,17 @@
 //! UDP cannot wait: what finds no room is counted as dropped, here or by the kernel, so that what was taken and what was
 //! dropped make up what has reached this machine. A TCP connection is not read while the spool is full.
 
+mod fraction;
 mod framing;
 mod kernel;
 mod message;
+mod rfc5424;
 mod tcp;
 mod udp;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::plugin::{Given, Next, Plugin, Setting, Source};
 use crate::record::Batch;
+use crate::running;
 use crate::sink::Sink;
 use message::{Format, Post};
 
@@ -107,7 +111,7 @@ impl Plugin for Syslog {
     }
 
     fn typetag(&self) -> &'static str {
-        "syslog"
+        "cowrie"
     }
 
     fn settings(&self) -> &'static [Setting] {
@@ -131,7 +135,8 @@ impl Plugin for Syslog {
     }
 
     fn example(&self) -> Value {
-        json!({"listen": "0.0.0.0:5514"})
+        // of a honeypot whose log a syslog daemon sends line by line
+        json!({"listen": "0.0.0.0:5514", "post": "message"})
     }
 
     fn period(&self) -> Option<Duration> {
@@ -161,6 +166,7 @@ impl Plugin for Syslog {
                 zone,
             },
             receive_buffer_bytes: settings.receive_buffer_bytes,
+            run_dir: given.config.input.run_dir.clone(),
         }))
     }
 }
@@ -169,6 +175,8 @@ struct Listener {
     listen: Vec<Address>,
     format: Format,
     receive_buffer_bytes: usize,
+    /// Where the daemon is that may listen already.
+    run_dir: PathBuf,
 }
 
 /// All that it listens on.
@@ -178,11 +186,35 @@ struct Sockets {
 }
 
 impl Listener {
-    async fn bind(&self) -> anyhow::Result<Sockets> {
+    async fn bind(&self, addresses: Vec<(&str, SocketAddr)>) -> anyhow::Result<Sockets> {
         let (mut udp, mut tcp) = (Vec::new(), Vec::new());
+        for (protocol, address) in addresses {
+            let failed = || match self.daemon_at(protocol, address) {
+                Some(pid) => {
+                    format!("the daemon (process {pid}) listens on {protocol}://{address}")
+                }
+                None => format!("cannot listen on {protocol}://{address}"),
+            };
+            match protocol {
+                "udp" => {
+                    let socket = udp::bind(address, self.receive_buffer_bytes);
+                    udp.push(Arc::new(socket.with_context(failed)?));
+                }
+                _ => {
+                    let socket: io::Result<_> = tokio::net::TcpListener::bind(address).await;
+                    tcp.push(socket.with_context(failed)?);
+                }
+            }
+        }
+        Ok(Sockets { udp, tcp })
+    }
+
+    /// The addresses to listen on, each with `udp` or `tcp`.
+    async fn addresses(&self) -> anyhow::Result<Vec<(&'static str, SocketAddr)>> {
+        let mut all = Vec::new();
         for Address {
-            udp: has_udp,
-            tcp: has_tcp,
+            udp,
+            tcp,
             host,
             port,
         } in &self.listen
@@ -190,29 +222,35 @@ impl Listener {
             let found = tokio::net::lookup_host((host.as_str(), *port)).await;
             let found = found.with_context(|| format!("{host}: cannot be looked up"))?;
             for address in found {
-                if *has_udp {
-                    let socket = udp::bind(address, self.receive_buffer_bytes);
-                    udp.push(Arc::new(socket.with_context(|| bound("udp", address))?));
-                }
-                if *has_tcp {
-                    let socket: io::Result<_> = tokio::net::TcpListener::bind(address).await;
-                    tcp.push(socket.with_context(|| bound("tcp", address))?);
-                }
+                all.extend(udp.then_some(("udp", address)));
+                all.extend(tcp.then_some(("tcp", address)));
             }
         }
-        Ok(Sockets { udp, tcp })
+        Ok(all)
     }
-}
 
-fn bound(protocol: &str, address: SocketAddr) -> String {
-    format!("cannot listen on {protocol}://{address}")
+    /// The process of the daemon, if it is that which listens there.
+    fn daemon_at(&self, protocol: &str, address: SocketAddr) -> Option<u32> {
+        let pid = running::find(&self.run_dir).ok()??.pid;
+        let other = pid != std::process::id();
+        (other && kernel::listens(pid, protocol, address.port())).then_some(pid)
+    }
 }
 
 #[async_trait]
 impl Source for Listener {
-    /// Fails when the daemon itself listens there: that cannot be told from any other program.
     async fn check(&mut self) -> anyhow::Result<String> {
-        let Sockets { udp, tcp } = self.bind().await?;
+        let mut addresses = self.addresses().await?;
+        let mut daemon = None;
+        addresses.retain(|(protocol, address)| {
+            let own = self.daemon_at(protocol, *address);
+            daemon = daemon.or(own);
+            own.is_none()
+        });
+        let Sockets { udp, tcp } = self.bind(addresses).await?;
+        if let Some(pid) = daemon {
+            return Ok(format!("the daemon (process {pid}) listens there"));
+        }
         let all = [(udp.len(), "UDP"), (tcp.len(), "TCP")];
         let all = all.iter().filter(|(sockets, _)| *sockets > 0);
         let all: Vec<_> = all.map(|(sockets, of)| format!("{sockets} {of}")).collect();
@@ -220,7 +258,7 @@ impl Source for Listener {
     }
 
     async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
-        let Sockets { udp, tcp } = self.bind().await?;
+        let Sockets { udp, tcp } = self.bind(self.addresses().await?).await?;
         sink.reached();
         // threads and connections end with this future, too
         let stop = CancellationToken::new();

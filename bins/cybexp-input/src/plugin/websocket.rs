@@ -3,52 +3,39 @@
 //! A websocket knows no acknowledgement, but it has one: a ping of the server is answered only when all that came before it
 //! is on disk. A server that pings after what it sent, and sends again what came after the last pong, loses nothing.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+mod connect;
+mod frames;
+mod head;
+mod message;
+mod settings;
 
-use anyhow::{Context, anyhow, bail};
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cybexp_service::ConfigError;
-use cybexp_service::config::Secret;
 use futures::{SinkExt, StreamExt};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::error::CapacityError;
-use tokio_tungstenite::tungstenite::http::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
-};
+use tokio_tungstenite::tungstenite::http::header::HeaderMap;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 use url::Url;
 
+use self::connect::Socket;
 use super::{Given, Later, Next, Plugin, Setting, Source};
+use crate::feed::{Plan, Secrets};
 use crate::record::Batch;
 use crate::sink::Sink;
+use crate::wire::Wire;
 
 /// The plugin.
 pub(super) struct Websocket;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    url: Secret,
-    #[serde(default)]
-    headers: BTreeMap<String, Secret>,
-    #[serde(default = "half_a_minute")]
-    quiet_s: u64,
-}
-
-fn half_a_minute() -> u64 {
-    30
-}
 
 /// The name, the connection, TLS and the handshake together.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -58,19 +45,14 @@ const SEND: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a message may wait for others, so that they share a wait for the disk.
 const GATHER: Duration = Duration::from_millis(20);
-/// Whatever a server says, it is asked once a day.
-const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// What a raw can hold.
 const MAX_MESSAGE: usize = 15 << 20;
-/// The handshake's own.
-const RESERVED: [HeaderName; 6] = [
-    HOST,
-    CONNECTION,
-    UPGRADE,
-    SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION,
-    SEC_WEBSOCKET_EXTENSIONS,
-];
+/// What waits to be sent, in bytes: a server that pings and takes no pong must not fill the memory.
+const WAITING: usize = 1 << 20;
+/// A connection that stood for so long was well, whatever its end was.
+const STOOD: Duration = Duration::from_secs(10);
+/// One that ended earlier than this without a word was not.
+const STUMBLED: Duration = Duration::from_secs(1);
 
 impl Plugin for Websocket {
     fn name(&self) -> &'static str {
@@ -78,7 +60,7 @@ impl Plugin for Websocket {
     }
 
     fn about(&self) -> &'static str {
-        "The JSON or text messages of a websocket server, such as Logstash."
+        "the JSON or text messages of a websocket server, such as Logstash"
     }
 
     fn typetag(&self) -> &'static str {
@@ -86,23 +68,7 @@ impl Plugin for Websocket {
     }
 
     fn settings(&self) -> &'static [Setting] {
-        &[
-            Setting {
-                name: "url",
-                required: true,
-                about: "ws:// or wss://; a secret, since it may hold a key",
-            },
-            Setting {
-                name: "headers",
-                required: false,
-                about: "headers of the handshake by name, such as authorization; each a secret",
-            },
-            Setting {
-                name: "quiet_s",
-                required: false,
-                about: "after so many seconds without a word the server is pinged, after as many more given up [30]",
-            },
-        ]
+        settings::ALL
     }
 
     fn example(&self) -> Value {
@@ -114,82 +80,40 @@ impl Plugin for Websocket {
     }
 
     fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
-        let settings: Settings = given.settings()?;
-        let url = given.secret("url", &settings.url)?;
-        let place = place(url.expose_secret()).map_err(|reason| given.wrong("url", reason))?;
-        let mut headers = HeaderMap::new();
-        let agent = concat!("cybexp-input/", env!("CARGO_PKG_VERSION"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(agent));
-        for (name, secret) in &settings.headers {
-            let key = format!("headers.{name}");
-            let value = given.secret(&key, secret)?;
-            let (name, value) = header(name, &value).map_err(|reason| given.wrong(&key, reason))?;
-            headers.insert(name, value);
-        }
-        if settings.quiet_s == 0 {
-            return Err(given.wrong("quiet_s", "must be at least 1"));
-        }
-        Ok(Box::new(Listener {
-            url,
-            place,
-            headers,
-            quiet: Duration::from_secs(settings.quiet_s),
-        }))
+        let settings: settings::Settings = given.settings()?;
+        Ok(Box::new(settings.listener(given)?))
     }
 }
 
-/// What people may see of the URL: it may hold a key in its query.
-fn place(url: &str) -> Result<String, String> {
-    let url = Url::parse(url).map_err(|error| error.to_string())?;
-    if !matches!(url.scheme(), "ws" | "wss") {
-        return Err("must begin with ws:// or wss://".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("holds a user or password: give them as the header authorization".to_owned());
-    }
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port().map(|port| format!(":{port}"));
-    Ok(format!(
-        "{}://{host}{}{}",
-        url.scheme(),
-        port.unwrap_or_default(),
-        url.path()
-    ))
-}
-
-fn header(name: &str, value: &SecretString) -> Result<(HeaderName, HeaderValue), String> {
-    let name: HeaderName = name.parse().map_err(|_| "is no name of a header")?;
-    if RESERVED.contains(&name) {
-        return Err("is set by the handshake itself".to_owned());
-    }
-    let mut value =
-        HeaderValue::from_str(value.expose_secret()).map_err(|_| "its value cannot be sent")?;
-    value.set_sensitive(true);
-    Ok((name, value))
-}
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
+/// A source as the settings say.
 struct Listener {
-    url: SecretString,
+    wire: Wire,
+    url: Url,
+    /// The URL, as far as people may see it.
     place: String,
     headers: HeaderMap,
+    subscribe: Vec<SecretString>,
+    items: Option<Plan>,
     quiet: Duration,
+    secrets: Secrets,
 }
 
 #[async_trait]
 impl Source for Listener {
     async fn check(&mut self) -> anyhow::Result<String> {
-        let (socket, status) = self.connect().await?;
+        let connected = self.connect().await;
+        let socket = connected.map_err(|error| self.secrets.hide_in(error))?;
         farewell(socket, None).await;
-        Ok(format!("{} answers {status}", self.place))
+        Ok(format!("{} answers 101 Switching Protocols", self.place))
     }
 
     async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
-        let (mut socket, _) = tokio::select! {
-            connected = self.connect() => connected?,
+        let connected = tokio::select! {
+            connected = self.connect() => connected,
             () = sink.stopping() => return Ok(Next::Period),
         };
+        let mut socket = connected.map_err(|error| self.secrets.hide_in(error))?;
+        let since = Instant::now();
         sink.reached();
         let listened = self.listen(&mut socket, sink).await;
         let code = match &listened {
@@ -201,39 +125,63 @@ impl Source for Listener {
             _ => None,
         };
         farewell(socket, code).await;
-        listened.context(self.place.clone())?;
-        Ok(Next::Period)
+        let Err(error) = listened else {
+            return Ok(Next::Period);
+        };
+        let goodbye = error.downcast_ref::<Closed>().map(Closed::is_goodbye);
+        let stood = since.elapsed();
+        if stood >= STOOD && goodbye == Some(true) {
+            // as servers and the balancers before them do from time to time
+            return Ok(Next::Period);
+        }
+        let stumbled = stood < STUMBLED || code.is_some() || goodbye == Some(false);
+        if stood >= STOOD || goodbye == Some(true) || !stumbled {
+            sink.stood();
+        }
+        let error = error.context(self.place.clone());
+        Err(self.secrets.hide_in(error))
     }
 }
 
 impl Listener {
-    async fn connect(&self) -> anyhow::Result<(Socket, String)> {
-        let mut request = self.url.expose_secret().into_client_request()?;
-        request.headers_mut().extend(self.headers.clone());
+    async fn connect(&self) -> anyhow::Result<Socket> {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
-        let connect = connect_async_with_config(request, Some(config), true);
+            .max_frame_size(Some(MAX_MESSAGE))
+            .max_write_buffer_size(WAITING);
+        let connect = connect::connect(&self.url, &self.headers, &self.wire, config, &self.secrets);
         match timeout(CONNECT, connect).await {
-            Ok(Ok((socket, response))) => Ok((socket, response.status().to_string())),
-            Ok(Err(tungstenite::Error::Http(response))) => {
-                let reason = format!("{} answers {}", self.place, response.status());
-                match retry_after(response.headers()) {
-                    Some(wait) => Err(Later { reason, wait }.into()),
-                    None => Err(anyhow!(reason)),
+            Ok(Ok(socket)) => Ok(socket),
+            Ok(Err(error)) => match error.downcast::<Later>() {
+                Ok(Later { reason, wait }) => {
+                    let reason = format!("{} {reason}", self.place);
+                    Err(Later { reason, wait }.into())
                 }
-            }
-            Ok(Err(error)) => Err(failure(error).context(self.place.clone())),
+                Err(error) if error.to_string().starts_with("answers ") => {
+                    Err(anyhow!("{} {error:#}", self.place))
+                }
+                Err(error) => Err(error.context(self.place.clone())),
+            },
             Err(_) => bail!("{}: no connection within {CONNECT:?}", self.place),
         }
     }
 
     /// Takes messages until the end is asked for, or an error.
     async fn listen(&self, socket: &mut Socket, sink: &Sink) -> anyhow::Result<()> {
-        let mut batch = Batch::new();
-        let ended = self.gather(socket, sink, &mut batch).await;
+        for message in &self.subscribe {
+            send(socket, Message::text(message.expose_secret())).await?;
+        }
+        let mut held = Held {
+            batch: Batch::new(),
+            due: None,
+            left: 0,
+        };
+        let ended = self.gather(socket, sink, &mut held).await;
         // what came before an end is whole
-        let taken = take(&mut batch, sink).await;
+        let taken = match held.batch.is_empty() {
+            true => Ok(()),
+            false => sink.take(held.batch).await,
+        };
         ended.and(taken)
     }
 
@@ -241,67 +189,113 @@ impl Listener {
         &self,
         socket: &mut Socket,
         sink: &Sink,
-        batch: &mut Batch,
+        held: &mut Held,
     ) -> anyhow::Result<()> {
-        let mut due = Instant::now() + self.quiet;
-        let mut asked = false;
+        let mut heard = Instant::now();
+        let mut ping_at = heard + self.quiet;
         loop {
+            let due = held.due.map_or(ping_at, |due| due.min(ping_at));
             let next = tokio::select! {
                 () = sink.stopping() => return Ok(()),
                 next = timeout_at(due, socket.next()) => next,
             };
-            match next {
-                Ok(Some(message)) => match message.map_err(failure)? {
-                    Message::Text(text) => add(batch, text.into(), &mut due),
-                    Message::Binary(bytes) => add(batch, bytes, &mut due),
+            let mut take = false;
+            if let Ok(message) = next {
+                let message = message.ok_or_else(|| anyhow!("the server ended the connection"))?;
+                heard = Instant::now();
+                match message.map_err(failure)? {
+                    Message::Text(text) => self.add(text.into(), true, held, sink),
+                    Message::Binary(bytes) => {
+                        let is_text = socket.get_mut().was_text();
+                        self.add(bytes, is_text, held, sink);
+                    }
                     // it is answered when the socket is read again
                     Message::Ping(_) => {
-                        take(batch, sink).await?;
+                        take = true;
                         sink.reached();
                     }
-                    Message::Close(frame) => bail!("the server closed: {}", reason(frame)),
+                    Message::Close(frame) => bail!(Closed(frame)),
                     Message::Pong(_) | Message::Frame(_) => sink.reached(),
-                },
-                Ok(None) => bail!("the server ended the connection"),
-                Err(_) if !batch.is_empty() => take(batch, sink).await?,
-                Err(_) if asked => bail!("nothing came for {:?}, not even a pong", self.quiet * 2),
-                Err(_) => {
-                    asked = true;
-                    send(socket, Message::Ping(Bytes::new())).await?;
-                    due = Instant::now() + self.quiet;
-                    continue;
                 }
             }
-            if batch.is_full() {
-                take(batch, sink).await?;
+            let now = Instant::now();
+            if take || held.batch.is_full() || held.due.is_some_and(|due| due <= now) {
+                self.take(socket, sink, held, &mut ping_at).await?;
+                // the time in which a full spool was waited for is not the server's
+                heard = Instant::now();
             }
-            // the time in which a full spool was waited for is not the server's
-            if batch.is_empty() {
-                due = Instant::now() + self.quiet;
+            if ping_at <= Instant::now() {
+                let silent = self.quiet * 2;
+                if heard.elapsed() >= silent {
+                    bail!("nothing came for {silent:?}, not even a pong");
+                }
+                // whoever sends: a server, or what is between, may end what it hears nothing of
+                send(socket, Message::Ping(Bytes::new())).await?;
+                ping_at = Instant::now() + self.quiet;
             }
-            asked = false;
+        }
+    }
+
+    fn add(&self, message: Bytes, is_text: bool, held: &mut Held, sink: &Sink) {
+        let read = message::read(message, is_text, self.items.as_ref());
+        if let Some(why) = read.left {
+            held.left += 1;
+            // an attacker may send as many as they like
+            if held.left.is_power_of_two() {
+                let why = self.secrets.hide(&why);
+                let so_far = held.left;
+                sink.complain(&format!(
+                    "{}: {why} is left out ({so_far} up to now)",
+                    self.place
+                ));
+            }
+        }
+        for record in read.records {
+            held.due.get_or_insert_with(|| Instant::now() + GATHER);
+            held.batch.push(record);
+        }
+    }
+
+    /// Takes what is held. Where that has to wait, the server is pinged meanwhile.
+    async fn take(
+        &self,
+        socket: &mut Socket,
+        sink: &Sink,
+        held: &mut Held,
+        ping_at: &mut Instant,
+    ) -> anyhow::Result<()> {
+        held.due = None;
+        if held.batch.is_empty() {
+            return Ok(());
+        }
+        let mut taking = pin!(sink.take(std::mem::take(&mut held.batch)));
+        loop {
+            tokio::select! {
+                taken = &mut taking => {
+                    taken?;
+                    sink.reached();
+                    return Ok(());
+                }
+                () = sleep_until(*ping_at) => {
+                    *ping_at = Instant::now() + self.quiet;
+                    if let Err(error) = send(socket, Message::Ping(Bytes::new())).await {
+                        // it is gone, but what it sent is not
+                        taking.await?;
+                        return Err(error);
+                    }
+                }
+            }
         }
     }
 }
 
-/// A message that says nothing is no record.
-fn add(batch: &mut Batch, message: Bytes, due: &mut Instant) {
-    if message.trim_ascii().is_empty() {
-        return;
-    }
-    if batch.is_empty() {
-        *due = Instant::now() + GATHER;
-    }
-    batch.push(message);
-}
-
-async fn take(batch: &mut Batch, sink: &Sink) -> anyhow::Result<()> {
-    if batch.is_empty() {
-        return Ok(());
-    }
-    sink.take(std::mem::take(batch)).await?;
-    sink.reached();
-    Ok(())
+/// Records that share a wait for the disk.
+struct Held {
+    batch: Batch,
+    /// When they are to be taken.
+    due: Option<Instant>,
+    /// Messages in which something was left out.
+    left: u64,
 }
 
 async fn send(socket: &mut Socket, message: Message) -> anyhow::Result<()> {
@@ -329,6 +323,24 @@ async fn farewell(mut socket: Socket, code: Option<CloseCode>) {
 #[error("a message of more than {} MiB", MAX_MESSAGE >> 20)]
 struct TooLong;
 
+/// The server ended the connection, and said so.
+#[derive(Debug, thiserror::Error)]
+#[error("the server closed: {}", reason(.0))]
+struct Closed(Option<CloseFrame>);
+
+impl Closed {
+    /// Whether it only went: it is not this client's fault, and another connection will do.
+    fn is_goodbye(&self) -> bool {
+        match &self.0 {
+            None => true,
+            Some(frame) => matches!(
+                frame.code,
+                CloseCode::Normal | CloseCode::Away | CloseCode::Status | CloseCode::Restart
+            ),
+        }
+    }
+}
+
 /// An error that says once what it says.
 fn failure(error: tungstenite::Error) -> anyhow::Error {
     match error {
@@ -337,23 +349,13 @@ fn failure(error: tungstenite::Error) -> anyhow::Error {
     }
 }
 
-fn reason(frame: Option<CloseFrame>) -> String {
+fn reason(frame: &Option<CloseFrame>) -> String {
     match frame {
         Some(frame) if frame.reason.is_empty() => format!("code {}", frame.code),
-        Some(frame) => format!("code {}, {}", frame.code, frame.reason),
+        Some(frame) => {
+            let reason = crate::feed::cleaned(&frame.reason);
+            format!("code {}, {reason}", frame.code)
+        }
         None => "without a reason".to_owned(),
     }
-}
-
-/// `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => httpdate::parse_http_date(value)
-            .ok()?
-            .duration_since(SystemTime::now())
-            .unwrap_or_default(),
-    };
-    Some(wait.min(MAX_WAIT))
 }

@@ -336,6 +336,15 @@ impl Database {
         keys.iter().map(find).collect()
     }
 
+    pub(super) fn forget(&mut self, input: InputId) -> rusqlite::Result<u64> {
+        let connection = &self.connection;
+        let records = connection.execute("DELETE FROM record WHERE input = ?1", [input.0])?;
+        connection.execute("DELETE FROM mark WHERE input = ?1", [input.0])?;
+        connection.execute("DELETE FROM input WHERE id = ?1", [input.0])?;
+        self.spooled.remove(&input);
+        Ok(records as u64)
+    }
+
     /// Pages in use, in bytes.
     pub(super) fn used_bytes(&self) -> rusqlite::Result<u64> {
         let pages: u64 = self.pragma("page_count")?;
@@ -382,13 +391,14 @@ impl Database {
 
 const INPUTS: &str =
     "SELECT id, name, typetag, orgid, timezone, cursor, not_before, taken, posted, dropped,
-    (SELECT count(*) FROM record WHERE record.input = input.id AND refused IS NOT NULL) FROM input";
+    (SELECT count(*) FROM record WHERE record.input = input.id AND refused IS NOT NULL), plugin FROM input";
 
 fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
     let cursor: Option<String> = row.get(5)?;
     Ok(Known {
         id: InputId(row.get(0)?),
         name: row.get(1)?,
+        plugin: row.get(11)?,
         about: About {
             typetag: row.get(2)?,
             orgid: row.get(3)?,

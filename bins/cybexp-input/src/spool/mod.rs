@@ -37,6 +37,8 @@ pub struct Known {
     pub id: InputId,
     /// Its name.
     pub name: String,
+    /// Its plugin.
+    pub plugin: String,
     /// What its records are posted as.
     pub about: About,
     /// Up to where its source is taken.
@@ -216,6 +218,12 @@ impl Spool {
             database.marks(input, &keys)
         })
         .await
+    }
+
+    /// Forgets an input with all that is left of it; gives the records that were.
+    pub async fn forget(&self, input: InputId) -> Result<u64, SpoolError> {
+        self.ask(Effect::Freed, 0, move |database| database.forget(input))
+            .await
     }
 
     /// The bytes of the disk that are in use.

@@ -213,15 +213,103 @@ async fn the_types_of_sqlite() {
             ]
         );
     }
-    assert_eq!(input.known().await.cursor.unwrap()["at"], i64::MAX);
+    // the last number is far from the one before it
+    assert_eq!(input.known().await.cursor.unwrap()["at"], i64::MIN);
+    // bytes and infinity are no places: the rows are taken, and the cursor stays before them
     for cursor in ["b", "x"] {
         let input = Input::new("database", file.settings("SELECT * FROM t", cursor));
-        let error = format!("{:#}", input.fetch().await.unwrap_err());
-        assert!(
-            error.contains("settings.cursor: the column holds"),
-            "{error}"
-        );
+        for _ in 0..2 {
+            input.fetch().await.unwrap();
+            assert_eq!(input.taken().await.len(), 2, "{cursor}");
+        }
+        let now = input.now();
+        assert_eq!(now.errors, 1, "{cursor}");
+        let error = now.last_error.unwrap();
+        assert!(error.contains("beyond all others"), "{error}");
     }
+    let settings = file.settings("SELECT x'ff' AS b", "b");
+    let error = Input::new("database", settings).fetch().await.unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("settings.cursor: the column holds"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_row_beyond_all_others_hides_nothing() {
+    for (usual, beyond, later) in [
+        ("1700000000", "99999999999", "1700000001"),
+        ("1700000000", "'1700000002'", "1700000001"),
+        ("1700000000.5", "9e999", "1700000001.5"),
+        ("1700000000", "x'ff'", "1700000001"),
+        ("5", "9223372036854775807", "6"),
+        (
+            "'2026-01-01 00:00:00'",
+            "'2099-01-01 00:00:00'",
+            "'2026-01-01 00:00:01'",
+        ),
+    ] {
+        let file = File::new("CREATE TABLE seen (id, ip TEXT)");
+        file.run(&format!(
+            "INSERT INTO seen VALUES ({usual}, 'a'), ({beyond}, 'b')"
+        ));
+        let input = file.input();
+        for _ in 0..2 {
+            input.fetch().await.unwrap();
+            assert_eq!(ips(&input).await, ["a", "b"], "{beyond}");
+        }
+        file.run(&format!("INSERT INTO seen VALUES ({later}, 'c')"));
+        for _ in 0..2 {
+            input.fetch().await.unwrap();
+            assert_eq!(ips(&input).await, ["a", "b", "c"], "{beyond}");
+        }
+        assert_eq!(input.now().errors, 1, "{beyond}");
+    }
+    // before all others it hides nothing either
+    let file = File::new("CREATE TABLE seen (id, ip TEXT)");
+    file.run("INSERT INTO seen VALUES (-9e999, 'a'), (1, 'b')");
+    let input = file.input();
+    for _ in 0..2 {
+        input.fetch().await.unwrap();
+        assert_eq!(ips(&input).await, ["a", "b"]);
+    }
+    assert_eq!(input.now().errors, 0);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_named_and_left_out() {
+    let file = File::new("CREATE TABLE docs (id INTEGER, doc TEXT)");
+    file.run(
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2500)
+         INSERT INTO docs SELECT n, '{\"ip\": \"ip' || n || '\"}' FROM n;
+         UPDATE docs SET doc = '{' WHERE id IN (3, 1700)",
+    );
+    let query = "SELECT id, json_extract(doc, '$.ip') AS ip FROM docs";
+    let input = Input::new("database", file.settings(query, "id"));
+    for _ in 0..2 {
+        input.fetch().await.unwrap();
+        assert_eq!(input.taken().await.len(), 2498);
+    }
+    let now = input.now();
+    assert_eq!(now.errors, 2);
+    let error = now.last_error.unwrap();
+    assert!(
+        error.contains("`id` is 1700 cannot be read") && error.contains("malformed JSON"),
+        "{error}"
+    );
+    // beside others with the same cursor it is not known which one it is; nor where there is no place
+    file.run(
+        "INSERT INTO docs VALUES (2600, '{\"ip\": \"a\"}'), (2601, '{'), (2601, '{\"ip\": \"b\"}'),
+            (2602, '{\"ip\": \"c\"}'), (9e999, '{'), (9e999, '{\"ip\": \"d\"}')",
+    );
+    for _ in 0..2 {
+        input.fetch().await.unwrap();
+        assert_eq!(ips(&input).await[2498..], ["a", "c"]);
+    }
+    file.run("INSERT INTO docs VALUES (2603, '{\"ip\": \"f\"}')");
+    input.fetch().await.unwrap();
+    assert_eq!(ips(&input).await[2498..], ["a", "c", "f"]);
 }
 
 #[tokio::test]

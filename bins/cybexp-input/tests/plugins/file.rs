@@ -99,6 +99,96 @@ async fn lines_come_as_they_are_written() {
 }
 
 #[tokio::test]
+async fn json_over_several_lines_is_one_record() {
+    let log = Log::new();
+    let pretty = "{\n \"eventid\": \"cowrie.command.input\",\n \"input\": \"ls [\\\"\"\n}";
+    log.write(
+        "log",
+        &format!("{pretty}\n{{\"a\": 1}}\n\n{{\r\n}}\r\ntext\n"),
+    );
+    log.crash_after(&[pretty, "{\"a\": 1}", "{\r\n}", "text"])
+        .await;
+    // it is not complete yet, and read again from its begin after a crash
+    log.write("log", "{\n \"b\": [\n");
+    log.crash_after(&[pretty, "{\"a\": 1}", "{\r\n}", "text"])
+        .await;
+    log.write("log", "  1\n ]\n}\n");
+    let all = [
+        pretty,
+        "{\"a\": 1}",
+        "{\r\n}",
+        "text",
+        "{\n \"b\": [\n  1\n ]\n}",
+    ];
+    log.ends_with(&all).await;
+    assert_eq!(log.input.now().errors, 0);
+}
+
+#[tokio::test]
+async fn what_only_begins_like_json_comes_line_by_line() {
+    let log = Log::new();
+    let lines = [
+        "{",
+        "{\"a\": 1}",
+        "[2026-11-21 10:00:00] started",
+        "[",
+        "[WARN] {",
+        "{\"a\": [1,",
+        "{\"b\": 2}",
+        "}",
+        "last",
+    ];
+    log.write("log", &(lines.join("\n") + "\n"));
+    log.ends_with(&lines).await;
+}
+
+#[tokio::test]
+async fn the_objects_of_a_list_are_records() {
+    let log = Log::new();
+    // as json.dump writes it, on one line or many, without a line end
+    let objects = ["{\n  \"a\": 1.50\n }", "{\n  \"a\": [\n   2\n  ]\n }"];
+    log.write("log", &format!("[\n {},\n {}\n]", objects[0], objects[1]));
+    log.crash_after(&objects).await;
+    log.write("log", "\n[{\"a\": 3}, {\"a\": 4}]");
+    let all = [objects[0], objects[1], "{\"a\": 3}", "{\"a\": 4}"];
+    log.ends_with(&all).await;
+    // any other list is a record
+    log.write("log", "\n[1, {\"a\": 5}]\n[]\n");
+    let more = ["[1, {\"a\": 5}]", "[]"];
+    log.ends_with(&[&all[..], &more].concat()).await;
+}
+
+#[tokio::test]
+async fn json_that_is_too_long_is_left_out_once() {
+    let log = Log::new();
+    let line = format!(" \"{}\",\n", "x".repeat(1 << 20));
+    let long = format!("[\n{}\"\"\n]\n", line.repeat(17));
+    log.write("log", &format!("one\n{long}two\n{long}"));
+    log.write("log", "{\n}\n");
+    log.ends_with(&["one", "two", "{\n}"]).await;
+    let now = log.input.now();
+    assert_eq!(now.errors, 2);
+    let error = now.last_error.unwrap();
+    assert!(error.contains("is longer than 15 MiB"), "{error}");
+}
+
+#[tokio::test]
+async fn bytes_are_kept_as_they_are() {
+    let log = Log::new();
+    append(
+        &log.path("log"),
+        b"caf\xe9 \xff\x00\x80\n{\"user\": \"\xfc\"}\n",
+    );
+    let running = log.input.start().await;
+    log.input.wait_for(2).await;
+    running.stop().await.unwrap();
+    let id = log.input.known().await.id;
+    let records = log.input.spool.next(id, 0, 10, 1 << 20).await.unwrap();
+    assert_eq!(&records[0].data[..], b"caf\xe9 \xff\x00\x80");
+    assert_eq!(&records[1].data[..], b"{\"user\": \"\xfc\"}");
+}
+
+#[tokio::test]
 async fn a_file_that_is_missing_is_waited_for() {
     let log = Log::from("end");
     let running = log.input.start().await;

@@ -109,6 +109,14 @@ impl Input {
         self.source().fetch(&sink).await
     }
 
+    /// One fetch of a new source, which fails; whether it says that it stood well until then.
+    pub(crate) async fn fetch_standing(&self) -> bool {
+        let sink = self.sink(&CancellationToken::new()).await;
+        let fetched = self.source().fetch(&sink).await;
+        assert!(fetched.is_err());
+        sink.has_stood()
+    }
+
     /// Starts a source that listens.
     pub(crate) async fn start(&self) -> Running {
         let stop = CancellationToken::new();

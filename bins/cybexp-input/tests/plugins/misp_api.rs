@@ -529,6 +529,9 @@ async fn refusals_say_what_misp_says_and_tell_no_key() {
         6 => status(500, &[], "{\"name\": \"An Internal Error Has Occurred.\"}"),
         7 => cut("{\"response\": [", Some(1000)),
         8 => ok(r#"{"errors": "no"}"#),
+        10 => ok(r#"{"name": "Invalid", "message": "Invalid org filter", "errors": "Invalid org filter"}"#),
+        11 => status(301, &[("location", "https://misp.example/x")], ""),
+        12 => ok("<br /><b>Notice</b>: x in /var/www {\"response\": []}"),
         _ => status(404, &[], "not found"),
     })
     .await;
@@ -539,7 +542,7 @@ async fn refusals_say_what_misp_says_and_tell_no_key() {
             "403 Forbidden: Authentication failed for *** (is settings.key",
         ),
         (2, r#"400 Bad Request: {"page":["is wrong"]}"#),
-        (3, "redirects to"),
+        (3, "sends this program to a login page"),
         (4, "it looks like HTML"),
         (5, "left alone for 60 s"),
         (
@@ -547,8 +550,17 @@ async fn refusals_say_what_misp_says_and_tell_no_key() {
             "500 Internal Server Error: An Internal Error Has Occurred.",
         ),
         (7, "cannot be read to its end"),
-        (8, "there is no response in the answer"),
-        (9, "is settings.url that of a MISP?"),
+        (8, "there is no response in the answer: no"),
+        (10, "there is no response in the answer: Invalid org filter"),
+        (
+            11,
+            "redirects to https://misp.example, which is not followed",
+        ),
+        (12, "it looks like HTML, and says: Notice : x in /var/www"),
+        (
+            9,
+            "404 Not Found: not found (is settings.url that of a MISP?)",
+        ),
     ] {
         *step.lock().unwrap() = bad;
         let error = input.fetch().await.unwrap_err();
@@ -558,6 +570,54 @@ async fn refusals_say_what_misp_says_and_tell_no_key() {
         input.source().check().await.unwrap_err();
     }
     assert_eq!(input.known().await.cursor, None);
+}
+
+/// What is asked for: the newest event, or a page.
+fn asks_for_newest(request: &Request) -> bool {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    body["order"].as_str().unwrap().contains("desc")
+}
+
+#[tokio::test]
+async fn a_page_that_was_read_is_taken_whatever_the_next_question_gives() {
+    let events: Vec<_> = (1..=250)
+        .map(|id| (id, DAY + i64::from(id) * 1000))
+        .collect();
+    for kind in 0..3 {
+        let misp = script(Misp::with(events.iter().copied()));
+        let serving = misp.clone();
+        let asked = script(0);
+        let server = Server::start(move |request| {
+            let mut asked = asked.lock().unwrap();
+            *asked += 1;
+            let fails = match kind {
+                0 => asks_for_newest(request),
+                1 => *asked % 2 == 0,
+                // a page breaks off, after whole events
+                _ => *asked == 1,
+            };
+            let mut misp = serving.lock().unwrap();
+            match fails {
+                true if kind == 2 => {
+                    cut(&format!("[{},", misp.page(request)[..40].join(",")), None)
+                }
+                true => status(504, &[], "<title>Gateway</title>"),
+                false => misp.answer(request),
+            }
+        })
+        .await;
+        let input = input(&server, 100);
+        let sink = input.sink(&CancellationToken::new()).await;
+        let mut source = input.source();
+        let mut failures = 0;
+        while source.fetch(&sink).await.is_err() {
+            failures += 1;
+            assert!(failures < 20, "{kind}: it comes to an end");
+            let taken = input.taken().await.len();
+            assert!(taken >= 40, "{kind}: the first page is taken at once");
+        }
+        assert_eq!(versions(&input).await, all(&misp), "{kind}");
+    }
 }
 
 #[tokio::test]
@@ -582,6 +642,12 @@ async fn a_certificate_that_nobody_knows() {
     assert!(error.contains("certificate"), "{error}");
     let input = input.with_settings(json!({"url": url, "key": KEY, "verify_tls": false}));
     input.fetch().await.unwrap();
+    let ca = crate::server::fixture("ca.pem");
+    let input = input.with_settings(json!({"url": url, "key": KEY, "ca": ca}));
+    input.fetch().await.unwrap();
+    let settings = json!({"url": url, "key": KEY, "ca": ca, "verify_tls": false});
+    let told = Input::refused("misp_api", settings, 0);
+    assert!(told.contains("settings.ca"), "{told}");
 }
 
 #[test]

@@ -154,13 +154,20 @@ async fn an_event_that_is_too_long_is_left_out() {
     folder.write("2.json", &long);
     folder.input.fetch().await.unwrap();
     assert_eq!(folder.input.taken().await, [event(1), event(3)]);
-    assert_eq!(folder.names(), ["1.json.taken", "2.json.taken"]);
+    // the second one has nothing that was taken
+    assert_eq!(folder.names(), ["1.json.taken", "2.json.bad"]);
     let error = folder.input.now().last_error.unwrap();
     assert!(
-        error.contains("/2.json: entry 0 is longer than 15 MiB"),
+        error.contains("/2.json: entry 0 is longer than 15 MiB; nothing of it was taken"),
         "{error}"
     );
     assert_eq!(folder.input.now().errors, 2);
+    let found = folder.input.source().check().await.unwrap();
+    assert_eq!(found, "0 files to take, 1 set aside as .bad");
+    // nor has a list without an event
+    folder.write("3.json", "[7, {}]");
+    folder.input.fetch().await.unwrap();
+    assert_eq!(folder.names()[2], "3.json.bad");
 }
 
 #[tokio::test]

@@ -144,18 +144,19 @@ pub(crate) async fn bzip2(data: &[u8]) -> Vec<u8> {
     encoder.into_inner()
 }
 
-/// A server whose certificate nobody knows, and which answers everything with this; its port.
-pub(crate) async fn tls(body: &'static str) -> u16 {
+/// Where the certificates and keys of tests are.
+pub(crate) fn fixture(name: &str) -> std::path::PathBuf {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/tls");
+    std::path::PathBuf::from(root).join(name)
+}
+
+/// Accepts TLS with this certificate.
+pub(crate) fn acceptor(name: &str) -> tokio_rustls::TlsAcceptor {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-    let certificate =
-        CertificateDer::from_pem_slice(include_bytes!("../../../../tests/fixtures/tls/server.pem"))
-            .unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!(
-        "../../../../tests/fixtures/tls/server.key.pem"
-    ))
-    .unwrap();
+    let certificate = CertificateDer::from_pem_file(fixture(&format!("{name}.pem"))).unwrap();
+    let key = PrivateKeyDer::from_pem_file(fixture(&format!("{name}.key.pem"))).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -163,7 +164,17 @@ pub(crate) async fn tls(body: &'static str) -> u16 {
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    tokio_rustls::TlsAcceptor::from(Arc::new(config))
+}
+
+/// A server whose certificate nobody knows, and which answers everything with this; its port.
+pub(crate) async fn tls(body: &'static str) -> u16 {
+    tls_of("server", body).await
+}
+
+/// The same with a certificate of the fixtures.
+pub(crate) async fn tls_of(certificate: &str, body: &'static str) -> u16 {
+    let acceptor = acceptor(certificate);
     let listener = TcpListener::bind("localhost:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -172,7 +183,14 @@ pub(crate) async fn tls(body: &'static str) -> u16 {
                 continue;
             };
             let mut request = [0; 8192];
-            let _ = stream.read(&mut request).await;
+            let read = stream.read(&mut request).await.unwrap_or_default();
+            let head = String::from_utf8_lossy(&request[..read]).to_lowercase();
+            // what must not be shown to whoever does not know it
+            let body = match body.strip_prefix("for k3y: ") {
+                Some(_) if !head.contains("authorization: bearer k3y") => "[]",
+                Some(body) => body,
+                None => body,
+            };
             let length = body.len();
             let answer = format!(
                 "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -182,4 +200,47 @@ pub(crate) async fn tls(body: &'static str) -> u16 {
         }
     });
     port
+}
+
+/// A proxy: it makes connections for CONNECT, and answers other requests itself with what it was asked. What it was asked
+/// for, line by line. Whatever host it is asked for is looked for on loopback.
+pub(crate) async fn proxy(refuses: Option<&'static str>) -> (u16, Script<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = script(Vec::new());
+    let seen = asked.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let seen = seen.clone();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let Ok(byte) = stream.read_u8().await else {
+                        return;
+                    };
+                    head.push(byte);
+                }
+                let head = String::from_utf8(head).unwrap();
+                seen.lock().unwrap().push(head.clone());
+                if let Some(refusal) = refuses {
+                    let _ = stream.write_all(refusal.as_bytes()).await;
+                    return;
+                }
+                let target = head.split(' ').nth(1).unwrap();
+                if !head.starts_with("CONNECT ") {
+                    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n[\"by proxy\"]\n";
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                    return;
+                }
+                let port = target.rsplit(':').next().unwrap().parse::<u16>().unwrap();
+                let mut server = tokio::net::TcpStream::connect(("127.0.0.1", port))
+                    .await
+                    .unwrap();
+                let made = "HTTP/1.0 200 Connection established\r\n\r\n";
+                stream.write_all(made.as_bytes()).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
+            });
+        }
+    });
+    (port, asked)
 }

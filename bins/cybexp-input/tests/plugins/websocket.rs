@@ -1,5 +1,8 @@
 //! `websocket` against real servers on loopback.
 
+mod handshake;
+mod standing;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,8 +15,6 @@ use cybexp_input::plugin::{Later, Next};
 use cybexp_input::status::State;
 use cybexp_testkit::eventually;
 use futures::{SinkExt, StreamExt};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +25,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{WebSocketStream, accept_async, accept_hdr_async};
 
 use crate::harness::Input;
+use crate::server::{acceptor, fixture};
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -262,10 +264,10 @@ async fn what_came_before_an_end_is_taken() {
                     assert!(until_closed(&mut socket).await.is_some());
                 }
                 2 => drop(socket),
-                // a text frame that is no UTF-8
+                // a frame of a kind that there is none of
                 3 => {
                     let raw = socket.get_mut();
-                    raw.write_all(b"\x81\x02\xff\xff").await.unwrap();
+                    raw.write_all(b"\x83\x00").await.unwrap();
                     until_closed(&mut socket).await;
                 }
                 // half a frame
@@ -282,7 +284,7 @@ async fn what_came_before_an_end_is_taken() {
     for (nth, expected) in [
         "the server closed: code 1001, maintenance",
         "without closing handshake",
-        "UTF-8",
+        "invalid opcode",
         "without closing handshake",
     ]
     .into_iter()
@@ -391,13 +393,30 @@ async fn a_refusal_is_understood() {
     let error = answer("HTTP/1.1 503 Busy\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n").await;
     let later: &Later = error.downcast_ref().unwrap();
     assert_eq!(later.wait, Duration::from_secs(120));
-    let error = answer("HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n").await;
     assert!(
         error
             .to_string()
-            .ends_with("/events answers 401 Unauthorized"),
+            .ends_with("/events answers 503 Service Unavailable"),
         "{error}"
     );
+    for (text, expected) in [
+        (
+            "HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n",
+            "/events answers 401 Unauthorized",
+        ),
+        (
+            "HTTP/1.1 401 No\r\ncontent-length: 45\r\n\r\n{\"message\":\"the token hush expired on 5 Nov\"}",
+            "/events answers 401 Unauthorized: the token *** expired on 5 Nov",
+        ),
+        (
+            "HTTP/1.1 301 Moved\r\nlocation: https://other.example/hush\r\ncontent-length: 0\r\n\r\n",
+            "/events answers 301 Moved Permanently, and redirects to wss://other.example, which is not followed: if that \
+             is right, set url to it",
+        ),
+    ] {
+        let error = answer(text).await;
+        assert!(error.to_string().ends_with(expected), "{error}");
+    }
     let error = answer("hello\r\n\r\n").await;
     assert!(error.to_string().ends_with("/events"), "{error:#}");
 }
@@ -415,24 +434,10 @@ async fn a_password_in_the_url_is_refused() {
     Input::new("websocket", json!({"url": "wss://me:hush@localhost/"})).source();
 }
 
-fn fixture(name: &str) -> PathBuf {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/tls");
-    PathBuf::from(root).join(name)
-}
-
 /// The roots that are trusted come from the environment, so another process connects.
 #[tokio::test]
 async fn tls_with_the_roots_of_the_machine() {
-    let certificate = CertificateDer::from_pem_file(fixture("server.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_file(fixture("server.key.pem")).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let acceptor = acceptor("server");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -455,7 +460,7 @@ async fn tls_with_the_roots_of_the_machine() {
     let trusted = connect(fixture("ca.pem")).await.unwrap();
     assert!(trusted.status.success(), "{trusted:?}");
     // and not whoever comes along
-    let other = connect(fixture("server.pem")).await.unwrap();
+    let other = connect(fixture("self-signed.pem")).await.unwrap();
     let said = String::from_utf8_lossy(&other.stdout).into_owned();
     assert!(
         !other.status.success() && said.contains("certificate"),

@@ -26,7 +26,7 @@ impl World {
     }
 
     pub(crate) async fn write(&self, batch: &GraphBatch) {
-        let written = self.site.archive.write_graph(batch).await.unwrap();
+        let written = self.site.graph.write(batch).await.unwrap();
         assert!(written.rejected.is_empty(), "{written:?}");
     }
 

@@ -23,8 +23,9 @@ pub(crate) struct Man {
 }
 
 pub(super) fn completions(args: &Completions) -> anyhow::Result<ExitCode> {
-    let mut out = anstream::stdout();
-    clap_complete::generate(args.shell, &mut Cli::command(), "cybexp", &mut out);
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "cybexp", &mut script);
+    print(&script);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -35,7 +36,16 @@ pub(super) fn man(args: &Man) -> anyhow::Result<ExitCode> {
                 .and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
             written.with_context(|| folder.display().to_string())?;
         }
-        None => clap_mangen::Man::new(Cli::command()).render(&mut anstream::stdout())?,
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            print(&page);
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints as everything else is printed: that the reader is gone, as in `… | head`, is no failure.
+fn print(text: &[u8]) {
+    anstream::print!("{}", String::from_utf8_lossy(text));
 }

@@ -5,15 +5,18 @@ mod doctor;
 mod filter;
 mod keygen;
 mod manual;
+mod named;
 mod org;
 mod post;
 mod quarantine;
 mod query;
 mod ready;
 mod token;
+mod typetag;
+mod usage;
 mod user;
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -29,6 +32,9 @@ use tahoe_core::{Hash, Org, User};
 use tokio::runtime::Runtime;
 
 use cybexp_client::Client;
+use usage::Usage;
+
+use crate::site::Choice;
 
 /// Where a token may stand that is not in the configuration.
 const TOKEN_VARIABLE: &str = "CYBEXP_TOKEN";
@@ -41,19 +47,19 @@ const TOKEN_VARIABLE: &str = "CYBEXP_TOKEN";
 pub(crate) enum Tool {
     /// Make the pair of keys that submissions are sealed and opened with
     Keygen(keygen::Args),
-    /// Users: add, list, change a password
+    /// Users: add, list, delete, change a password
     #[command(subcommand)]
     User(user::Action),
-    /// Organisations: add, list, say who belongs to them
+    /// Organisations: add, list, delete, say who belongs to them
     #[command(subcommand)]
     Org(org::Action),
-    /// Make a token, with which a user or a program speaks to the API, or revoke one
+    /// Make a token, with which a user or a program speaks to the API; list or revoke tokens
     Token(token::Args),
     /// Submit files through the API
     Post(post::Args),
     /// Ask a question through the API, or many
     Query(Box<query::Args>),
-    /// Records that were set aside: list them, show one, have them tried again
+    /// Records that were set aside: list them, show one, have them tried again, delete them
     #[command(subcommand)]
     Quarantine(quarantine::Action),
     /// For people who write filters
@@ -68,7 +74,6 @@ pub(crate) enum Tool {
     #[command(hide = true)]
     Ready(ready::Args),
     /// Print completions for a shell
-    #[command(hide = true)]
     Completions(manual::Completions),
     /// Print the manual page, or write those of all commands
     #[command(hide = true)]
@@ -87,14 +92,18 @@ pub(crate) fn main(tool: Tool, common: &CommonArgs) -> ExitCode {
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| runtime.block_on(run(tool, common)));
     outcome.unwrap_or_else(|error| {
-        anstream::eprintln!("cybexp: {}", term::line(&term::told(&error)));
-        let usage = error.chain().any(|cause| cause.is::<ConfigError>());
+        let told = term::line(&term::told(&error));
+        anstream::eprintln!("cybexp: {}", term::wrapped(&told, 8, 8));
+        let wrong = |cause: &(dyn std::error::Error + 'static)| {
+            cause.is::<ConfigError>() || cause.is::<Usage>()
+        };
+        let usage = error.chain().any(wrong);
         ExitCode::from(if usage { EXIT_USAGE } else { EXIT_FAILED })
     })
 }
 
 async fn run(tool: Tool, common: &CommonArgs) -> anyhow::Result<ExitCode> {
-    let config = || Config::load(common.config.as_deref());
+    let config = || Choice::of(common).load();
     match tool {
         Tool::Keygen(args) => keygen::run(&args, config),
         Tool::User(action) => user::run(action, &config()?).await,
@@ -104,7 +113,7 @@ async fn run(tool: Tool, common: &CommonArgs) -> anyhow::Result<ExitCode> {
         Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
         Tool::Filter(action) => filter::run(&action),
-        Tool::Doctor => doctor::run(common.config.as_deref()).await,
+        Tool::Doctor => doctor::run(&Choice::of(common)).await,
         Tool::Bench(action) => bench::run(action, config).await,
         Tool::Ready(args) => ready::run(&args).await,
         Tool::Completions(args) => manual::completions(&args),
@@ -214,6 +223,27 @@ fn read_text(file: &Path) -> anyhow::Result<String> {
         std::fs::read_to_string(file)
     };
     text.with_context(|| file.display().to_string())
+}
+
+/// Whether the person agrees: asked for at the terminal, unless `yes` says so already.
+fn agreed(question: &str, yes: bool) -> anyhow::Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        bail!(Usage(format!(
+            "{question} Give --yes where nobody can be asked"
+        )));
+    }
+    let question = format!("{} [y/N]", term::line(question));
+    anstream::eprint!("{} ", term::wrapped(&question, 0, 0));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    ensure!(
+        matches!(answer.trim(), "y" | "Y" | "yes"),
+        "nothing was done"
+    );
+    Ok(())
 }
 
 /// Whole seconds since 1970.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::ensure;
 use clap::{Subcommand, ValueEnum};
 use cybexp_service::Config;
-use cybexp_store::Identity;
+use cybexp_store::{Archive, Cache, Holdings, Identity};
 use serde_json::Value;
 use tahoe_core::{Hash, Membership, Org, OrgError, User};
 
@@ -21,6 +21,14 @@ pub(crate) enum Action {
         /// Their documents, without passwords
         #[arg(long)]
         json: bool,
+    },
+    /// Delete an organisation; its data stays in the archive, where nobody sees it
+    Del {
+        /// Its name or hash
+        org: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Show who belongs to an organisation and who sees its data
     Info {
@@ -111,6 +119,17 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             anstream::println!("{}", org.hash());
         }
         Action::List { json } => list(&identity.orgs().await?, json),
+        Action::Del { org, yes } => {
+            let org = super::find_org(&identity, &org).await?;
+            let question = format!(
+                "Delete the organisation {}? {}",
+                org.orgname(),
+                holdings(config, &org).await?
+            );
+            super::agreed(&question, yes)?;
+            identity.delete_org(org.hash()).await?;
+            done(&format!("deleted the organisation {}", org.orgname()));
+        }
         Action::Info { org } => {
             let org = super::find_org(&identity, &org).await?;
             info(&identity, &org).await?;
@@ -152,6 +171,25 @@ async fn change(
     Ok(())
 }
 
+/// Says what an organisation has in the archive, and what becomes of it without the organisation.
+async fn holdings(config: &Config, org: &Org) -> anyhow::Result<String> {
+    let (tahoe, cached) = (config.analytics_db()?, config.cache_db()?);
+    let server = super::server(&tahoe, "tahoe.mongo_url").await?;
+    let archive = Archive::open(&server, &tahoe.db, &tahoe.coll).await?;
+    let server = super::server(&cached, "cache.mongo_url").await?;
+    let cache = Cache::open(&server, &cached.db, &cached.coll).await?;
+    let orgid = org.hash().to_string();
+    let Holdings { raws, events } = archive.holdings(&orgid).await?;
+    let waiting = cache.count_pending_of(&orgid).await?;
+    if raws + events + waiting == 0 {
+        return Ok("It has no data.".to_owned());
+    }
+    Ok(format!(
+        "It has {raws} raws, {events} events and {waiting} submissions that wait. They stay, and nobody sees them; but \
+         whoever belongs to a new organisation of the same name will."
+    ))
+}
+
 fn list(orgs: &[Org], json: bool) {
     if json {
         let documents: Value = orgs.iter().map(Org::document_without_passwords).collect();
@@ -165,7 +203,7 @@ fn list(orgs: &[Org], json: bool) {
             term::short(org.name()),
             users.to_string(),
             admins.to_string(),
-            org.hash().to_string(),
+            term::id(&org.hash().to_string()),
         ]);
     }
     term::align_right(&mut table, 2);
@@ -198,7 +236,7 @@ async fn info(identity: &Identity, org: &Org) -> anyhow::Result<()> {
             yes(org.is_admin(hash)),
             yes(org.is_user(hash)),
             yes(org.acl().contains(&hash)),
-            hash.to_string(),
+            term::id(&hash.to_string()),
         ]);
     }
     anstream::println!("{table}");

@@ -8,10 +8,11 @@ use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
 use cybexp_seal::password;
 use cybexp_service::Config;
+use cybexp_store::Identity;
 use rand::Rng;
 use rand::distr::Alphanumeric;
 use serde_json::Value;
-use tahoe_core::{Role, User};
+use tahoe_core::{Org, Role, User};
 
 use cybexp_term::{self as term, DIM, GREEN};
 
@@ -27,6 +28,15 @@ pub(crate) enum Action {
         /// Their documents, without passwords
         #[arg(long)]
         json: bool,
+    },
+    /// Delete users: they are taken out of all organisations, and their tokens end
+    Del {
+        /// The users' e-mail addresses or hashes
+        #[arg(required = true, value_name = "EMAIL")]
+        users: Vec<String>,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Change a user's password
     Passwd {
@@ -79,6 +89,12 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             args.password.show(&password);
         }
         Action::List { json } => list(&identity.users().await?, json),
+        Action::Del { users, yes } => {
+            let users = super::find_users(&identity, &users).await?;
+            for user in users {
+                delete(&identity, &user, yes).await?;
+            }
+        }
         Action::Passwd { user, password } => {
             let user = super::find_user(&identity, &user).await?;
             let new = password.get()?;
@@ -93,6 +109,37 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Deletes a user. Events do not name users, and what the user asked goes with the reports.
+async fn delete(identity: &Identity, user: &User, yes: bool) -> anyhow::Result<()> {
+    let email = user.email();
+    let orgs = identity.orgs_of(user.hash()).await?;
+    if let Some(org) = orgs.iter().find(|org| org.expel(&[user.hash()]).is_err()) {
+        bail!(last_admin(email, org.orgname()));
+    }
+    let names: Vec<&str> = orgs.iter().map(Org::orgname).collect();
+    let of = match names.is_empty() {
+        true => "belongs to no organisation".to_owned(),
+        false => format!("goes out of {}", names.join(", ")),
+    };
+    let question = format!(
+        "Delete the {} {email}, who {of}? Data stays as it is.",
+        role(user)
+    );
+    super::agreed(&question, yes)?;
+    if let Err((org, _)) = identity.delete_user(user.hash()).await? {
+        bail!(last_admin(email, org.orgname()));
+    }
+    done(&format!("deleted the {} {email}", role(user)));
+    Ok(())
+}
+
+fn last_admin(email: &str, org: &str) -> String {
+    format!(
+        "{email} is the last admin of {org}, which nobody could change then: `cybexp org add-user {org} EMAIL --as admin` \
+         makes another one, `cybexp org del {org}` deletes it"
+    )
 }
 
 fn user(args: &Add, hash: &str) -> anyhow::Result<User> {
@@ -110,7 +157,8 @@ fn list(users: &[User], json: bool) {
     let mut table = term::table(&["e-mail", "name", "role", "hash"]);
     for user in users {
         let (email, name) = (term::short(user.email()), term::short(user.name()));
-        table.add_row([email, name, role(user).to_owned(), user.hash().to_string()]);
+        let hash = term::id(&user.hash().to_string());
+        table.add_row([email, name, role(user).to_owned(), hash]);
     }
     anstream::println!("{table}");
 }

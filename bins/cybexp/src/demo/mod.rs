@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use cybexp_filters::FILTERS;
 use cybexp_input::status::InputStatus;
-use cybexp_store::{Archive, Cache, Server};
+use cybexp_store::{Archive, Cache, Raws, Server};
 use futures::TryStreamExt;
 use futures::stream::FuturesUnordered;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,9 +22,11 @@ use tokio::task::JoinSet;
 
 use crate::cli::{Daemon, DemoArgs};
 use crate::up::asked_to_stop;
+use crate::up::ports::free_metrics;
 use crate::up::setup::First;
-use crate::up::suite::{Place, Suite};
+use crate::up::suite::{How, Place, Suite};
 use cybexp_client::{About, Client, Part};
+use cybexp_term as term;
 use sources::Sources;
 
 /// How long nothing may move before the demo gives up.
@@ -44,7 +46,7 @@ pub(crate) fn main(args: &DemoArgs) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("cybexp demo: {error:#}");
+            anstream::eprintln!("cybexp demo: {}", term::told(&error));
             ExitCode::FAILURE
         }
     }
@@ -82,9 +84,14 @@ async fn start(sources: &Sources) -> anyhow::Result<Suite> {
         more: json!({
             "api": {"url": format!("http://{listen}/"), "listen": listen.to_string()},
             "input": sources.config(ORG)?,
+            "metrics": free_metrics()?,
         }),
     };
-    let suite = Suite::start(Place::Nowhere, &first, show::line).await?;
+    let how = How {
+        inputs: true,
+        ..How::default()
+    };
+    let suite = Suite::start(Place::Nowhere, &first, &how, show::line).await?;
     let names = Daemon::ALL.map(Daemon::name).join(", ");
     show::done(
         &format!("MongoDB, keys, organisation, {names}: all up"),
@@ -105,11 +112,12 @@ async fn show_all(
     let orgid = made.org.hash().to_string();
     let client = Client::new(suite.config.api.url.clone(), Some(token))?;
     let (cache, archive) = databases(suite).await?;
+    let raws = Raws::new(&archive);
 
     let inputs = collect(suite, sources).await?;
     let posted = submit(&client, &orgid).await?;
     let submissions = inputs.iter().map(|input| input.posted).sum::<u64>() + posted;
-    follow(suite, &cache, &archive, submissions).await?;
+    follow(suite, &cache, &raws, submissions).await?;
 
     show::title("What the inputs collected");
     show::inputs(&inputs);
@@ -118,7 +126,7 @@ async fn show_all(
     show::title("What was set aside");
     let mut refused = cache.refused(100).await?;
     for filter in FILTERS {
-        refused.extend(archive.refused(filter.typetags(), 100).await?);
+        refused.extend(raws.refused(filter.typetags(), 100).await?);
     }
     show::refused(&refused);
 
@@ -203,34 +211,27 @@ async fn submit(client: &Client, orgid: &str) -> anyhow::Result<u64> {
 }
 
 /// Watches the daemons until everything is done.
-async fn follow(
-    suite: &mut Suite,
-    cache: &Cache,
-    archive: &Archive,
-    records: u64,
-) -> anyhow::Result<()> {
+async fn follow(suite: &mut Suite, cache: &Cache, raws: &Raws, records: u64) -> anyhow::Result<()> {
     let since = Instant::now();
     let mut moved = Moved::new();
     let bar = bar("opening and archiving", records);
     loop {
         suite.children.check()?;
         let entries = cache.count_pending().await?;
-        let mut raws = 0;
+        let mut unseen = 0;
         for filter in FILTERS {
-            raws += archive
-                .count_pending(&filter.id(), filter.typetags())
-                .await?;
+            unseen += raws.count_pending(&filter.id(), filter.typetags()).await?;
         }
-        if entries == 0 && raws == 0 {
+        if entries == 0 && unseen == 0 {
             break;
         }
         let (message, left) = match entries {
-            0 => ("making the graph", raws),
+            0 => ("making the graph", unseen),
             _ => ("opening and archiving", entries),
         };
         bar.set_message(message);
         bar.set_position(records - left.min(records));
-        moved.look(entries + raws)?;
+        moved.look(entries + unseen)?;
         tokio::time::sleep(LOOK).await;
     }
     bar.finish_and_clear();

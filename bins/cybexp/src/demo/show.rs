@@ -7,6 +7,7 @@ use cybexp_store::{Refused, Tally};
 use serde_json::Value;
 
 use crate::tree::Tree;
+use crate::up::show::places;
 use crate::up::suite::Suite;
 use cybexp_term::{self as term, BOLD, CYAN, DIM, GREEN, short};
 
@@ -50,6 +51,7 @@ pub(super) fn refused(refused: &[Refused]) {
         by,
         reason,
         id,
+        ..
     } in refused
     {
         table.add_row([typetag, by, &short(reason), id]);
@@ -91,10 +93,8 @@ pub(super) fn where_to_go_on() {
 
 pub(super) fn stay(suite: &Suite) {
     title("The suite stays up until Ctrl-C");
-    anstream::println!("  API       {}", suite.config.api.url);
-    anstream::println!("  MongoDB   {}", suite.mongo_url);
-    anstream::println!("  config    {}", suite.folder.join("config.json").display());
+    places(suite);
     if let Some(made) = &suite.accounts {
-        anstream::println!("  token     {}", made.token);
+        anstream::println!("{:<12}  {}", "token", made.token);
     }
 }

@@ -1,6 +1,10 @@
 //! `cybexp up`: the whole suite on one machine.
 
+pub(crate) mod lock;
+mod mongo;
+pub(crate) mod ports;
 pub(crate) mod setup;
+pub(crate) mod show;
 pub(crate) mod suite;
 
 use std::path::PathBuf;
@@ -13,16 +17,21 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use cybexp_service::{CommonArgs, EXIT_USAGE};
+use cybexp_term as term;
+
+use crate::site::data_folder;
 use setup::First;
-use suite::{Place, Suite};
+use suite::{How, Place, Suite};
 
 /// How often the daemons are looked after.
 const LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Args)]
 pub(crate) struct UpArgs {
-    /// The folder of configuration, keys and data [default: $XDG_DATA_HOME/cybexp, else ~/.local/share/cybexp]
-    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
+    /// The folder of configuration, keys and data; goes before $CYBEXP_CONFIG [default: $XDG_DATA_HOME/cybexp, else
+    /// ~/.local/share/cybexp]
+    #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
     /// The first organisation, made at the first start
     #[arg(long, value_name = "ORGNAME", default_value = "home")]
@@ -30,22 +39,38 @@ pub(crate) struct UpArgs {
     /// The e-mail address of its admin
     #[arg(long, value_name = "EMAIL", default_value = "admin@localhost")]
     admin: String,
+    /// Do not collect from the inputs that the configuration enables
+    #[arg(long)]
+    no_inputs: bool,
 }
 
-pub(crate) fn main(args: &UpArgs, config: Option<PathBuf>) -> ExitCode {
+/// Runs it; `named` is whether the command line itself names the configuration, and not the environment.
+pub(crate) fn main(args: &UpArgs, common: CommonArgs, named: bool) -> ExitCode {
+    if named && args.dir.is_some() {
+        anstream::eprintln!(
+            "cybexp up: --dir and --config each name a configuration: give one of them"
+        );
+        return ExitCode::from(EXIT_USAGE);
+    }
     let outcome = Runtime::new()
         .context("cannot start the runtime")
-        .and_then(|runtime| runtime.block_on(run(args, config)));
+        .and_then(|runtime| runtime.block_on(run(args, common)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("cybexp up: {error:#}");
+            anstream::eprintln!("cybexp up: {}", term::told(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(args: &UpArgs, config: Option<PathBuf>) -> anyhow::Result<()> {
+async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
+    let config = common.config;
+    let how = How {
+        inputs: !args.no_inputs,
+        log_level: common.log_level,
+        log_format: common.log_format,
+    };
     let mut stop = std::pin::pin!(asked_to_stop()?);
     let first = First {
         orgname: &args.org,
@@ -58,18 +83,19 @@ async fn run(args: &UpArgs, config: Option<PathBuf>) -> anyhow::Result<()> {
         (None, Some(_)) => PathBuf::new(),
         (None, None) => data_folder()?,
     };
-    let place = config
-        .as_deref()
-        .map_or(Place::Folder(&folder), Place::Config);
+    let place = match (&args.dir, &config) {
+        (None, Some(file)) => Place::Config(file),
+        _ => Place::Folder(&folder),
+    };
     let mut suite = tokio::select! {
-        suite = Suite::start(place, &first, |text| anstream::eprintln!("{text}")) => suite?,
+        suite = Suite::start(place, &first, &how, |text| anstream::eprintln!("{text}")) => suite?,
         () = &mut stop => return Ok(()),
     };
-    show(&suite);
+    show::up(&suite, args.no_inputs);
     loop {
         tokio::select! {
             () = &mut stop => break,
-            () = tokio::time::sleep(LOOK) => suite.children.revive(),
+            () = tokio::time::sleep(LOOK) => suite.look().await,
         }
     }
     anstream::eprintln!("stopping");
@@ -86,43 +112,4 @@ pub(crate) fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
         }
     })
-}
-
-fn data_folder() -> anyhow::Result<PathBuf> {
-    let data = std::env::var_os("XDG_DATA_HOME")
-        .map(PathBuf::from)
-        .filter(|p| p.is_absolute());
-    let home = || std::env::home_dir().map(|home| home.join(".local/share"));
-    let data = data
-        .or_else(home)
-        .context("there is no home folder: give one with --dir")?;
-    Ok(data.join("cybexp"))
-}
-
-fn show(suite: &Suite) {
-    let config = suite.folder.join("config.json");
-    anstream::println!("API      {}", suite.config.api.url);
-    anstream::println!("MongoDB  {}", suite.mongo_url);
-    anstream::println!(
-        "config   {}",
-        suite.config.file().unwrap_or(&config).display()
-    );
-    if let Some(made) = &suite.accounts {
-        anstream::println!("\nMade at this first start, and shown only now:");
-        anstream::println!(
-            "  organisation  {}  {}",
-            made.org.orgname(),
-            made.org.hash()
-        );
-        anstream::println!("  admin         {}", made.admin.email());
-        anstream::println!("  password      {}", made.password);
-        anstream::println!("  token         {}", made.token);
-        anstream::println!("\nPost a honeypot's log:");
-        anstream::println!(
-            "  cybexp --config {} post --lines --typetag cowrie --org {} cowrie.json",
-            suite.config.file().unwrap_or(&config).display(),
-            made.org.orgname()
-        );
-    }
-    anstream::println!("\nThe suite is up until Ctrl-C.");
 }

@@ -15,11 +15,13 @@ use rand::distr::Alphanumeric;
 use serde_json::{Value, json};
 use tahoe_core::{Org, User};
 
+use super::ports::usual_metrics;
+use crate::site::CONFIG;
+
 /// The file beside the configuration in which `up` tells where its MongoDB is.
 pub(crate) const MONGO_URL: &str = "mongo.url";
 /// The file beside the configuration that holds a token of the admin.
 const API_TOKEN: &str = "api.token";
-const CONFIG: &str = "config.json";
 
 /// What the first start is to make.
 #[derive(Debug, Clone)]
@@ -46,11 +48,7 @@ pub(crate) fn prepare(folder: &Path, first: &First<'_>) -> anyhow::Result<PathBu
     if file.exists() {
         return Ok(file);
     }
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .with_context(|| folder.display().to_string())?;
+    make_folder(folder)?;
     let key = PrivateKey::generate(first.key_bits)?;
     write_secret(&folder.join("priv.pem"), &key.to_pkcs8_pem())?;
     write_secret(&folder.join("pub.pem"), &key.public_key().to_pem())?;
@@ -60,6 +58,7 @@ pub(crate) fn prepare(folder: &Path, first: &First<'_>) -> anyhow::Result<PathBu
         "api": {"url": "http://127.0.0.1:5000/", "host": "127.0.0.1", "listen": "127.0.0.1:5000"},
         "cache": mongo, "tahoe": mongo, "report": mongo, "identity": mongo,
     });
+    config["metrics"] = usual_metrics().context("no port for metrics")?;
     config["identity"]["secret"] = json!({"file": "secret"});
     config["api"]["token"] = json!({"file": API_TOKEN});
     for (section, values) in first.more.as_object().into_iter().flatten() {
@@ -70,6 +69,15 @@ pub(crate) fn prepare(folder: &Path, first: &First<'_>) -> anyhow::Result<PathBu
     // last, for its presence says that the rest is there
     write_secret(&file, &serde_json::to_string_pretty(&config)?)?;
     Ok(file)
+}
+
+/// Makes the folder, which only its owner may look into, unless it is there.
+pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| folder.display().to_string())
 }
 
 /// The first organisation and its admin, who is a superuser too; `None` where there are organisations already.
@@ -87,7 +95,7 @@ pub(crate) async fn accounts(
     let org = Org::new(first.orgname, first.orgname, admins, admins)?;
     identity.create_user(&admin).await?;
     identity.create_org(&org).await?;
-    let token = issue(config, &admin)?;
+    let token = issue(config, identity, &admin).await?;
     Ok(Some(Accounts {
         org,
         admin,
@@ -110,17 +118,20 @@ pub(crate) async fn renew_token(
         return Ok(());
     }
     match identity.user_by_email(first.admin).await? {
-        Some(admin) => write_secret(file, &issue(config, &admin)?),
+        Some(admin) => write_secret(file, &issue(config, identity, &admin).await?),
         None => Ok(()),
     }
 }
 
-fn issue(config: &Config, user: &User) -> anyhow::Result<String> {
+async fn issue(config: &Config, identity: &Identity, user: &User) -> anyhow::Result<String> {
     let tokens = Tokens::new(&config.identity_secret()?, false);
     let ttl = std::time::Duration::from_secs(config.api.token_ttl_s);
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let role = user.role().as_str();
-    Ok(tokens.issue(role, &user.hash().to_string(), ttl, now).token)
+    let issued = tokens.issue(role, &user.hash().to_string(), ttl, now);
+    let remembered = identity.remember_token(&issued.jti, user.hash(), "cybexp up", issued.expires);
+    remembered.await?;
+    Ok(issued.token)
 }
 
 fn random_text(length: usize) -> String {

@@ -1,17 +1,25 @@
 //! The whole suite on one machine: a MongoDB and the daemons, under one owner.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
+use clap::ValueEnum;
 use cybexp_service::Config;
-use cybexp_service::config::Secret;
+use cybexp_service::config::{Format, Level};
 use cybexp_store::{Identity, Server};
 use mongo_local::Mongod;
 
-use super::setup::{Accounts, First, MONGO_URL, accounts, prepare, renew_token, write_secret};
+use super::lock::{self, Lock};
+use super::mongo::{self, OwnMongo};
+use super::ports;
+use super::setup::{
+    Accounts, First, MONGO_URL, accounts, make_folder, prepare, renew_token, write_secret,
+};
 use crate::cli::Daemon;
 use crate::daemon::{Children, Logs};
+use crate::site::{Registered, register};
 use cybexp_client::Client;
 
 /// How long the daemons may take to be there.
@@ -27,6 +35,37 @@ pub(crate) enum Place<'a> {
     Nowhere,
 }
 
+/// How the daemons are run.
+#[derive(Debug, Default)]
+pub(crate) struct How {
+    /// Whether the inputs that the configuration enables are collected from.
+    pub(crate) inputs: bool,
+    /// As `--log-level` says.
+    pub(crate) log_level: Option<Level>,
+    /// As `--log-format` says.
+    pub(crate) log_format: Option<Format>,
+}
+
+impl How {
+    /// The daemons' arguments for what they log: what was asked for, and on a terminal nothing but what is not as it should
+    /// be, unless somebody asks for more.
+    fn log_args(&self, config: &Config) -> Vec<String> {
+        let quiet = std::io::stderr().is_terminal()
+            && std::env::var_os("RUST_LOG").is_none()
+            && config.log.level == Level::default();
+        let level = self.log_level.or(quiet.then_some(Level::Warn));
+        let level = level.and_then(|level| level.to_possible_value());
+        let format = self
+            .log_format
+            .and_then(|format| format.to_possible_value());
+        let options = [("--log-level", level), ("--log-format", format)].into_iter();
+        options
+            .filter_map(|(option, value)| Some([option.to_owned(), value?.get_name().to_owned()]))
+            .flatten()
+            .collect()
+    }
+}
+
 /// The running suite.
 pub(crate) struct Suite {
     pub(crate) children: Children,
@@ -35,7 +74,11 @@ pub(crate) struct Suite {
     /// What the first start made.
     pub(crate) accounts: Option<Accounts>,
     pub(crate) folder: PathBuf,
-    mongod: Option<Mongod>,
+    /// The daemons that run.
+    pub(crate) daemons: Vec<Daemon>,
+    mongo: Option<OwnMongo>,
+    _lock: Option<Lock>,
+    _registered: Option<Registered>,
 }
 
 impl Suite {
@@ -43,28 +86,23 @@ impl Suite {
     pub(crate) async fn start(
         place: Place<'_>,
         first: &First<'_>,
+        how: &How,
         progress: fn(&str),
     ) -> anyhow::Result<Self> {
         let vanishes = matches!(place, Place::Nowhere);
-        let (file, mongod) = match place {
-            Place::Config(file) => (file.to_owned(), own_mongod(file, progress).await?),
-            Place::Folder(folder) => {
-                let file = prepare(folder, first)?;
-                let mongod = own_mongod(&file, progress).await?;
-                (file, mongod)
-            }
-            Place::Nowhere => {
-                let mongod = start_mongod(None, progress).await?;
-                // in the folder of the MongoDB, which is taken away even if this process is killed
-                let file = prepare(&mongod.data_dir().join("cybexp"), first)?;
-                (file, Some(mongod))
-            }
+        let (file, mongod, lock) = settle(place, first, progress).await?;
+        let config = Config::from_file(&file)?;
+        let mut daemons = Daemon::wanted(&config);
+        daemons.retain(|daemon| how.inputs || *daemon != Daemon::Input);
+        ports::check(&config, &daemons)?;
+        let mongod = match mongod {
+            Some(mongod) => Some(mongod),
+            None => mongo::beside(&config, progress).await?,
         };
-        let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+        let folder = folder_of(&file).to_owned();
         if let Some(mongod) = &mongod {
             write_secret(&folder.join(MONGO_URL), mongod.url())?;
         }
-        let config = Config::from_file(&file)?;
         let at = config.identity_db()?;
         let server = Server::connect(at.url.expose(), "cybexp-up").await?;
         let identity = Identity::open(&server, &at.db, &at.coll).await?;
@@ -76,21 +114,22 @@ impl Suite {
         } else {
             Logs::Terminal
         };
-        let mongo_url = at.url.to_string();
-        let mut daemons = Daemon::wanted(&config);
-        let collects = daemons.contains(&Daemon::Input);
+        let mut at_once = daemons.clone();
         // not before the API is there, for it would wait a while before it tries again
-        daemons.retain(|daemon| *daemon != Daemon::Input);
+        at_once.retain(|daemon| *daemon != Daemon::Input);
         let mut suite = Self {
-            children: Children::start(&daemons, &file, logs)?,
+            children: Children::start(&at_once, &file, logs, how.log_args(&config))?,
             config,
-            mongo_url,
+            mongo_url: at.url.to_string(),
             accounts,
             folder,
-            mongod,
+            daemons,
+            mongo: mongod.map(OwnMongo::new),
+            _lock: lock,
+            _registered: (!vanishes).then(|| register(&file)),
         };
         suite.ready().await?;
-        if collects {
+        if suite.daemons.contains(&Daemon::Input) {
             suite.children.add(Daemon::Input)?;
         }
         Ok(suite)
@@ -107,44 +146,57 @@ impl Suite {
         Ok(())
     }
 
+    /// Looks after everything: what has ended by itself is started again.
+    pub(crate) async fn look(&mut self) {
+        self.children.revive();
+        if let Some(mongo) = &mut self.mongo {
+            mongo.look().await;
+        }
+    }
+
     /// Stops the daemons one after the other, then the MongoDB.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         let Self {
             mut children,
-            mongod,
+            mongo,
+            _lock,
+            _registered,
             ..
         } = self;
         let stop = move || {
             children.stop();
-            mongod.map_or(Ok(()), Mongod::stop)
+            mongo.map_or(Ok(()), OwnMongo::stop)
         };
-        Ok(tokio::task::spawn_blocking(stop).await??)
+        tokio::task::spawn_blocking(stop).await?
     }
 }
 
-/// A MongoDB beside the configuration file, where that says that its URL is in the file that `up` writes.
-async fn own_mongod(config: &Path, progress: fn(&str)) -> anyhow::Result<Option<Mongod>> {
-    let ours = match Config::from_file(config)?.tahoe.mongo_url {
-        Secret::File(file) => file.file_name().is_some_and(|name| name == MONGO_URL),
-        Secret::Value(_) | Secret::Env(_) => false,
-    };
-    if !ours {
-        return Ok(None);
-    }
-    let folder = config.parent().unwrap_or(Path::new(".")).join("mongo");
-    start_mongod(Some(folder), progress).await.map(Some)
-}
-
-async fn start_mongod(data: Option<PathBuf>, progress: fn(&str)) -> anyhow::Result<Mongod> {
-    let start = move || {
-        // found, or fetched, with word of it before it is started
-        mongo_local::find_mongod(&mut |text| progress(text))?;
-        match data {
-            Some(folder) => mongo_local::start(&mongo_local::Options::new(folder)),
-            None => mongo_local::start_temporary(),
+/// The configuration file of the place, which this process has for itself from then on; of a place that vanishes also its
+/// MongoDB.
+async fn settle(
+    place: Place<'_>,
+    first: &First<'_>,
+    progress: fn(&str),
+) -> anyhow::Result<(PathBuf, Option<Mongod>, Option<Lock>)> {
+    match place {
+        Place::Config(file) => Ok((file.to_owned(), None, lock::take(folder_of(file))?)),
+        Place::Folder(folder) => {
+            make_folder(folder)?;
+            let lock = lock::take(folder)?;
+            Ok((prepare(folder, first)?, None, lock))
         }
-    };
-    tokio::task::spawn_blocking(start)
-        .await?
-        .context("a local MongoDB is needed")
+        Place::Nowhere => {
+            let mongod = mongo::start(None, progress).await?;
+            // in the folder of the MongoDB, which is taken away even if this process is killed
+            let file = prepare(&mongod.data_dir().join("cybexp"), first)?;
+            Ok((file, Some(mongod), None))
+        }
+    }
+}
+
+/// The folder that a file is in.
+fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }

@@ -166,3 +166,55 @@ async fn organisations_are_made_and_changed() {
     let listed = json_of(&org(&["list", "--json"]).good());
     assert_eq!(listed.as_array().unwrap().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_and_organisations_are_deleted_after_being_asked() {
+    let site = Site::new(
+        "delete",
+        json!({"identity": {"secret": "a secret of the tests"}}),
+    )
+    .await;
+    let run = |args: &[&str]| cybexp(&site, args);
+    for email in ["guest@example.com", "other@example.com"] {
+        run(&["user", "add", email, "--generate"]).good();
+    }
+    run(&["org", "add-user", "unr", "guest@example.com"]).good();
+    let there = async |email: &str| site.identity.user_by_email(email).await.unwrap().is_some();
+
+    let last = run(&["user", "del", "jdoe@example.com", "--yes"]).bad();
+    assert!(
+        last.contains("last admin of unr") && last.contains("org del unr"),
+        "{last}"
+    );
+    let asked = run(&["user", "del", "guest@example.com"]);
+    assert!(
+        asked.code == 2 && asked.err.contains("--yes"),
+        "{}",
+        asked.err
+    );
+    assert!(there("guest@example.com").await);
+    run(&[
+        "user",
+        "del",
+        "guest@example.com",
+        "other@example.com",
+        "--yes",
+    ])
+    .good();
+    assert!(!there("guest@example.com").await && !there("other@example.com").await);
+    assert!(!run(&["org", "info", "unr"]).good().contains("guest"));
+    let nobody = run(&["user", "del", "guest@example.com", "--yes"]).bad();
+    assert!(nobody.contains("there is no user"), "{nobody}");
+
+    site.submit("cowrie", ["{}"]).await;
+    let asked = run(&["org", "del", "unr"]);
+    let told = "0 raws, 0 events and 1 submissions that wait";
+    assert!(asked.code == 2 && asked.err.contains(told), "{}", asked.err);
+    run(&["org", "del", "unr", "--yes"]).good();
+    assert!(
+        run(&["org", "info", "unr"])
+            .bad()
+            .contains("no organisation")
+    );
+    run(&["user", "del", "jdoe@example.com", "--yes"]).good();
+}

@@ -22,7 +22,7 @@ async fn records_are_listed_shown_and_tried_again() {
     let all = listed();
     let ids: Vec<String> = ["entry", "raw"].map(|kind| id_of(&all, kind)).into();
     let table = cybexp(&site, &["quarantine", "list"]).good();
-    for text in ["email", "cowrie@2", "timestamp", &ids[0], &ids[1]] {
+    for text in ["email", "cowrie@", "timestamp", &ids[0], &ids[1]] {
         assert!(table.contains(text), "{text}: {table}");
     }
     let table = cybexp(&site, &["quarantine", "list", "--limit", "1"]).good();
@@ -67,6 +67,96 @@ async fn records_are_listed_shown_and_tried_again() {
             .contains("nothing is set aside")
     );
     assert_eq!(cybexp(&site, &["quarantine", "retry"]).code, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_reasons_are_one_and_records_are_selected_and_deleted() {
+    let site = Site::new("groups", json!({})).await;
+    let login = r#"{"eventid": "cowrie.login.failed", "session": "1"}"#;
+    let other = r#"{"eventid": "cowrie.login.failed", "session": "2"}"#;
+    site.submit("cowrie", [login, other]).await;
+    site.submit("cowrei", [login]).await;
+    let mut broken = site.submission("email", "never read");
+    broken.sealed.truncate(100);
+    broken.entry.name = "mail.eml".to_owned();
+    site.cache.submit(&[broken]).await.unwrap();
+    process(&site);
+
+    let run = |args: &[&str]| cybexp(&site, &[&["quarantine"], args].concat());
+    let list = run(&["list"]);
+    assert!(
+        list.err.contains("no filter reads 1 of cowrei"),
+        "{}",
+        list.err
+    );
+    let list = list.good();
+    for text in [
+        "3 records",
+        "2 × cowrie of unr",
+        "1 × email of unr",
+        " from mail.eml",
+    ] {
+        assert!(list.contains(text), "{text}: {list}");
+    }
+    assert!(
+        list.lines().all(|line| line.chars().count() <= 100),
+        "{list}"
+    );
+    let each = run(&["list", "--each"]).good();
+    assert_eq!(each.matches(" cowrie of unr").count(), 2, "{each}");
+
+    let count = |args: &[&str]| {
+        let listed = run(&[&["list", "--json"], args].concat()).good();
+        json_of(&listed).as_array().unwrap().len()
+    };
+    for (args, expected) in [
+        (&[][..], 3),
+        (&["--typetag", "email"], 1),
+        (&["--org", "unr"], 3),
+        (&["--org", "other"], 0),
+        (&["--reason", "TIMESTAMP"], 2),
+        (&["--since", "1970-01-01"], 3),
+        (&["--since", "2100-01-01"], 0),
+        (&["--typetag", "cowrie", "--reason", "seal"], 0),
+    ] {
+        assert_eq!(count(args), expected, "{args:?}");
+    }
+    assert!(
+        run(&["list", "--since", "soon"])
+            .bad()
+            .contains("--since soon")
+    );
+
+    let listed = json_of(&run(&["list", "--json"]).good());
+    let entry = id_of(&listed, "entry");
+    let row = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["id"] == *entry);
+    let row = row.unwrap();
+    assert_eq!(
+        (&row["name"], &row["org"]),
+        (&json!("mail.eml"), &json!("unr"))
+    );
+    assert!(row["timestamp"].is_f64());
+    // nobody can be asked
+    assert_eq!(run(&["delete", &entry]).code, 2);
+    assert_eq!(
+        run(&["delete", &entry, "--typetag", "email", "--yes"]).code,
+        2
+    );
+    assert_eq!(count(&[]), 3);
+    run(&["delete", &entry, "--yes"]).good();
+    assert!(
+        run(&["delete", &entry, "--yes"])
+            .bad()
+            .contains("is not set aside")
+    );
+    let reason = ["--all", "--reason", "timestamp", "--yes"];
+    let deleted = run(&[&["delete"], &reason[..]].concat());
+    assert!(deleted.err.contains("2 deleted"), "{}", deleted.err);
+    assert_eq!(count(&[]), 0);
 }
 
 fn process(site: &Site) {

@@ -127,6 +127,37 @@ pub(crate) const SHAPES: &[Shape] = &[
         mail("Content-Type: text/plain; charset=utf-7\n", "+AGE-", n)
     }),
     email("line ends", |n| body("", "\r", n)),
+    email("From of names", |n| long_field("From: ", "a,", n)),
+    email("From of quotes", |n| long_field("From: ", "\\\"", n)),
+    email("From of brackets", |n| long_field("From: ", "<a@", n)),
+    email("From of encoded words", |n| {
+        long_field("From: ", "=?utf-8?q?a=40b?=,", n)
+    }),
+    email("header of odd lines", |n| {
+        fields(&format!("{}X-A: b\n", "odd\n".repeat(18)), n)
+    }),
+    email("HTML scripts", |n| html("<script></scrip", n)),
+    email("HTML styles", |n| html("<p style='url(x'>", n)),
+    email("HTML pages in URLs", |n| {
+        html("<a href='data:text/html,<a href=", n)
+    }),
+    email("HTML comments with tags", |n| html("<!--<a href=x>", n)),
+    email("files in uuencode", |n| {
+        body("", "begin 644 x\n#0V%T\n`\nend\n", n)
+    }),
+    email("attached mails", |n| {
+        parts(
+            "Content-Type: message/rfc822\n\nFrom: a@a.example\n\nx\n",
+            n,
+        )
+    }),
+    email("calendar", |n| {
+        mail(
+            "Content-Type: text/calendar\n",
+            "\\n http://a.example/\n",
+            n,
+        )
+    }),
     Shape {
         filter: "cowrie",
         name: "command",

@@ -7,19 +7,23 @@ use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 
+use super::uu;
+
 /// The content of a part, given its Content-Transfer-Encoding.
-pub(super) fn content<'a>(body: &'a str, encoding: Option<&str>) -> Cow<'a, [u8]> {
+pub(super) fn content<'a>(body: &'a [u8], encoding: Option<&str>) -> Cow<'a, [u8]> {
     let encoding = encoding.unwrap_or_default().trim();
-    if encoding.eq_ignore_ascii_case("base64") {
-        base64(body.as_bytes()).into()
-    } else if encoding.eq_ignore_ascii_case("quoted-printable") {
-        quoted_printable(body.as_bytes()).into()
-    } else {
-        body.as_bytes().into()
+    let encoding = encoding.split([';', ' ', '(']).next().unwrap_or_default();
+    match encoding.to_ascii_lowercase().as_str() {
+        "base64" | "base-64" => base64(body).into(),
+        "quoted-printable" | "quotedprintable" | "qp" => quoted_printable(body).into(),
+        "x-uuencode" | "uuencode" | "x-uue" | "uue" => {
+            uu::decode(body).map_or(Cow::Borrowed(body), Cow::Owned)
+        }
+        _ => body.into(),
     }
 }
 
-fn base64(body: &[u8]) -> Vec<u8> {
+pub(super) fn base64(body: &[u8]) -> Vec<u8> {
     base64_decode(body).unwrap_or_else(|| {
         let known = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
         let known: Vec<u8> = body.iter().copied().filter(known).collect();
@@ -48,24 +52,91 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
     })
 }
 
-/// The text of a part, with `\n` at the end of each line.
-///
-/// A raw is UTF-8, so text that stands in it as it is has been decoded, whatever character set is named;
-/// unless it is ASCII, in which some sets are written (ISO-2022-JP).
-pub(super) fn text(bytes: &[u8], charset: Option<&str>, was_encoded: bool) -> String {
-    let decoder = charset.and_then(|label| charset_decoder(label.trim().as_bytes()));
-    let text = match decoder {
-        Some(decode) if was_encoded || bytes.is_ascii() => decode(bytes),
-        _ => match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
-            Err(_) => windows_1252(bytes),
-        },
+/// Text with its `%XX` as the bytes that they mean.
+pub(super) fn percent(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    let hex = |b: u8| {
+        char::from(b)
+            .to_digit(16)
+            .and_then(|n| u8::try_from(n).ok())
     };
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let escaped = match (byte, after) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        bytes.push(match escaped {
+            Some((high, low)) => {
+                rest = &after[2..];
+                high << 4 | low
+            }
+            None => byte,
+        });
+    }
+    bytes
+}
+
+/// The text of a part, with `\n` at the end of each line.
+pub(super) fn text(bytes: &[u8], charset: Option<&str>, was_encoded: bool) -> String {
+    let text = characters(bytes, charset, was_encoded);
     if text.contains('\r') {
         text.replace("\r\n", "\n").replace('\r', "\n")
     } else {
         text
     }
+}
+
+/// Bytes as characters.
+///
+/// Bytes beyond ASCII that are UTF-8 are hardly ever anything else: people label UTF-8 as Latin-1, and a raw that is
+/// text has been made UTF-8 whatever character set is named in it. Sets of several bytes a character are believed
+/// where a transfer encoding protected them, as sets written in ASCII (ISO-2022-JP) are.
+fn characters(bytes: &[u8], charset: Option<&str>, was_encoded: bool) -> String {
+    let label = charset.unwrap_or_default().trim().trim_matches(['"', '\'']);
+    let decoder = charset_decoder(label.as_bytes()).filter(|_| !label.is_empty());
+    let utf8 = std::str::from_utf8(bytes);
+    match (decoder, utf8) {
+        (Some(decode), _) if bytes.is_ascii() => decode(bytes),
+        (Some(decode), Ok(_)) if was_encoded && !is_western(label) => decode(bytes),
+        (_, Ok(text)) => text.to_owned(),
+        (Some(decode), Err(_)) if !is_western(label) && !is_utf8(label) => decode(bytes),
+        // Cut off or damaged, but not another set.
+        (_, Err(_)) if is_mostly_utf8(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => windows_1252(bytes),
+    }
+}
+
+/// Whether a label says no more than that the sender did not care: ASCII, Latin-1 or windows-1252.
+fn is_western(label: &str) -> bool {
+    const WESTERN: [&str; 8] = [
+        "us-ascii",
+        "ascii",
+        "iso-8859-1",
+        "iso8859-1",
+        "iso_8859-1",
+        "latin1",
+        "windows-1252",
+        "cp1252",
+    ];
+    WESTERN
+        .iter()
+        .any(|known| label.eq_ignore_ascii_case(known))
+}
+
+fn is_utf8(label: &str) -> bool {
+    label.eq_ignore_ascii_case("utf-8") || label.eq_ignore_ascii_case("utf8")
+}
+
+/// Whether more characters beyond ASCII are whole than broken.
+fn is_mostly_utf8(bytes: &[u8]) -> bool {
+    let (mut whole, mut broken) = (0_usize, 0_usize);
+    for chunk in bytes.utf8_chunks() {
+        whole += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        broken += usize::from(!chunk.invalid().is_empty());
+    }
+    whole > broken
 }
 
 /// What text without a usable character set most often is.
@@ -81,7 +152,7 @@ mod tests {
     use super::*;
 
     fn decoded(body: &str, encoding: &str) -> String {
-        String::from_utf8(content(body, Some(encoding)).into_owned()).unwrap()
+        String::from_utf8(content(body.as_bytes(), Some(encoding)).into_owned()).unwrap()
     }
 
     #[test]
@@ -98,7 +169,16 @@ mod tests {
     fn character_sets() {
         assert_eq!(text(b"caf\xe9", Some("iso-8859-1"), true), "café");
         assert_eq!(text(b"caf\xe9", Some("no-such-set"), true), "café");
+        assert_eq!(text(b"caf\xe9", Some("iso-8859-1"), false), "café");
         assert_eq!(text("café".as_bytes(), Some("iso-8859-1"), false), "café");
+        assert_eq!(text("café".as_bytes(), Some("us-ascii"), true), "café");
+        assert_eq!(text(b"\x82\xb1", Some("Shift_JIS"), false), "こ");
+        assert_eq!(text(b"\xcf\xf0", Some("windows-1251"), true), "Пр");
+        assert_eq!(
+            text(b"\xc3\xa9\xc3\xa9 \xe2\x80", Some("utf-8"), true),
+            "éé \u{fffd}"
+        );
+        assert_eq!(text(b"caf\xe9", Some("utf-8"), true), "café");
         assert_eq!(
             text(b"\x1b$B%O%m\x1b(B", Some("ISO-2022-JP"), false),
             "ハロ"

@@ -1,125 +1,332 @@
-//! The header of a mail or of one of its parts. The fields are found here, under limits; what stands in one
-//! is `mail-parser`'s to read.
+//! The header of a mail or of one of its parts.
 
 use std::borrow::Cow;
 
-use mail_parser::parsers::MessageStream;
-use mail_parser::{Address, ContentType, HeaderValue};
-
+use super::decode;
+use super::parameters::Field;
 use crate::Yield;
 
 /// The most fields of a header, as many as mail servers take; the rest is not looked at.
 const FIELDS: usize = 1000;
 /// The longest field: a thousand recipients. What follows is not looked at.
-const FIELD_BYTES: usize = 64 << 10;
-/// The longest field about a part's content. Its parser compares each parameter with all others.
-const CONTENT_FIELD_BYTES: usize = 4 << 10;
+pub(super) const FIELD_BYTES: usize = 64 << 10;
+/// The longest name of a field, white space behind it included.
+const NAME_BYTES: usize = 128;
+/// The most lines before a header, or behind a line of it that is no field, in which fields are looked for.
+const STRAY_LINES: usize = 20;
 
 /// The fields of one header, in order.
-pub(super) struct Headers<'a>(Vec<(&'a str, &'a str)>);
+pub(super) struct Headers<'a>(Vec<(&'a str, Cow<'a, str>)>);
 
 impl<'a> Headers<'a> {
-    /// What stands in the first field of this name.
-    pub(super) fn first(&self, name: &str) -> Option<&'a str> {
-        self.0
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| *value)
+    /// The value of the first field of this name.
+    pub(super) fn first(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
     }
 
-    /// What stands in the fields of this name, in order.
-    pub(super) fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
-        let of_name = move |(known, _): &&(&str, &str)| known.eq_ignore_ascii_case(name);
-        self.0.iter().filter(of_name).map(|(_, value)| *value)
+    /// The values of the fields of this name, in order.
+    pub(super) fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &str> {
+        let of_name = move |(known, _): &&(&str, Cow<'a, str>)| known.eq_ignore_ascii_case(name);
+        self.0
+            .iter()
+            .filter(of_name)
+            .map(|(_, value)| value.as_ref())
+    }
+
+    /// Whether there is no field at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Content-Type or Content-Disposition.
-    pub(super) fn content(&self, name: &str) -> Option<ContentType<'static>> {
-        let value = line(self.first(name)?, CONTENT_FIELD_BYTES);
-        let parsed = MessageStream::new(value.as_bytes()).parse_content_type();
-        parsed.into_owned().into_content_type()
+    pub(super) fn content(&self, name: &str) -> Option<Field> {
+        self.first(name).map(Field::parse)
     }
 }
 
-/// The header of a mail or part, and what follows it: behind a blank line, or from the first line on that is no
-/// field. An mbox has one line before the header.
-pub(super) fn split<'a>(entity: &'a str, made: &mut Yield) -> (Headers<'a>, &'a str) {
-    let mut fields: Vec<(&str, &str)> = Vec::new();
+/// The header of a mail and its body. Before it may stand a byte order mark, blank lines, the line of an mbox, a
+/// banner that some gateway put there.
+pub(super) fn split_mail<'a>(mail: &'a [u8], made: &mut Yield) -> (Headers<'a>, &'a [u8]) {
+    split(&mail[preface(mail)..], made)
+}
+
+/// Where the header of a mail begins.
+fn preface(mail: &[u8]) -> usize {
+    let mut first_field = None;
+    let mut at = if mail.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    };
+    let mut lines = 0;
+    while at < mail.len() && lines < STRAY_LINES {
+        let line = line_at(mail, at);
+        if !line.trim_ascii().is_empty() {
+            lines += 1;
+            let name = field_name(line);
+            if name.is_some_and(is_of_mail) {
+                return first_field.unwrap_or(at);
+            }
+            match name {
+                Some(_) => first_field = first_field.or(Some(at)),
+                // A folded line goes on with the field.
+                None if line.starts_with(b" ") || line.starts_with(b"\t") => {}
+                None => first_field = None,
+            }
+        } else if first_field.is_some() {
+            // Lines that look like fields, and none of a mail among them: a banner, if a header follows.
+            let rest = &mail[at..];
+            let next = preface_of_rest(rest, STRAY_LINES - lines);
+            return next.map_or(first_field.unwrap_or(at), |next| at + next);
+        }
+        at += line.len();
+    }
+    first_field.unwrap_or(if mail.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    })
+}
+
+/// Where the first field of a mail stands in the next lines.
+fn preface_of_rest(rest: &[u8], lines: usize) -> Option<usize> {
+    let mut at = 0;
+    for _ in 0..lines {
+        let line = line_at(rest, at);
+        if field_name(line).is_some_and(is_of_mail) {
+            return Some(at);
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// The header of a part, and what follows it: behind a blank line, or from the first line on that is no field and has
+/// none behind it.
+pub(super) fn split<'a>(entity: &'a [u8], made: &mut Yield) -> (Headers<'a>, &'a [u8]) {
+    let mut fields: Vec<(&str, &[u8])> = Vec::new();
     let mut open: Option<(&str, usize)> = None;
     let mut at = 0;
-    loop {
-        let end = entity[at..].find('\n').map_or(entity.len(), |n| at + n + 1);
-        let text = &entity[at..end];
-        let is_blank = text.trim_end_matches(['\r', '\n']).is_empty();
-        let is_folded = open.is_some() && text.starts_with([' ', '\t']);
-        if !is_folded {
+    let rest = loop {
+        let line = line_at(entity, at);
+        let end = at + line.len();
+        let is_blank = line.iter().all(|b| matches!(b, b'\r' | b'\n'));
+        let is_folded = open.is_some() && matches!(line.first(), Some(b' ' | b'\t'));
+        if is_blank || !is_folded {
             if let Some((name, start)) = open.take() {
-                let name = name.trim_end_matches(':').trim_end();
                 fields.push((name, limited(&entity[start..at], made)));
             }
             if is_blank {
-                return (Headers(fields), &entity[end..]);
+                break &entity[end..];
             }
             if fields.len() == FIELDS {
                 made.leave_out("header_fields");
-                return (Headers(fields), after_blank_line(&entity[at..]));
+                break after_blank_line(&entity[at..]);
             }
-            open = field_name(text).map(|name| (name, at + name.len()));
-            if open.is_none() && !(at == 0 && text.starts_with("From ")) {
-                return (Headers(fields), &entity[at..]);
+            // The colon stands behind the name and what blanks there are.
+            open = field_name(line).map(|name| {
+                let colon = line.iter().position(|b| *b == b':').unwrap_or_default();
+                (name, at + colon + 1)
+            });
+            if open.is_none() && !goes_on(&entity[end..], fields.is_empty()) {
+                break &entity[at..];
             }
         }
         at = end;
+    };
+    (decoded(fields, rest), rest)
+}
+
+/// With the line end.
+fn line_at(text: &[u8], at: usize) -> &[u8] {
+    let rest = &text[at..];
+    let end = rest.iter().position(|b| *b == b'\n');
+    &rest[..end.map_or(rest.len(), |n| n + 1)]
+}
+
+/// The name of the field that a line begins.
+fn field_name(line: &[u8]) -> Option<&str> {
+    let colon = line.iter().take(NAME_BYTES).position(|b| *b == b':')?;
+    let name = line[..colon].trim_ascii_end();
+    // `http://…` is none.
+    let is_name = !name.is_empty()
+        && name.iter().all(u8::is_ascii_graphic)
+        && !line[colon + 1..].starts_with(b"//");
+    std::str::from_utf8(name).ok().filter(|_| is_name)
+}
+
+/// Whether the header of a mail has fields of this name: lines of prose may look like others.
+fn is_of_mail(name: &str) -> bool {
+    const NAMES: [&str; 24] = [
+        "Return-Path",
+        "Received",
+        "Delivered-To",
+        "From",
+        "Sender",
+        "Reply-To",
+        "To",
+        "Cc",
+        "Bcc",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "In-Reply-To",
+        "References",
+        "MIME-Version",
+        "Authentication-Results",
+        "Received-SPF",
+        "DKIM-Signature",
+        "Importance",
+        "Thread-Topic",
+        "Thread-Index",
+        "User-Agent",
+        "Envelope-To",
+        "Accept-Language",
+    ];
+    const STARTS: [&str; 6] = ["X-", "Content-", "ARC-", "List-", "Resent-", "DomainKey-"];
+    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+        || STARTS.iter().any(|start| {
+            let begin = name.get(..start.len());
+            begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+        })
+}
+
+/// Whether fields follow a line that is none, before the header ends. A part may have no header at all, so there the
+/// first line must be a field.
+fn goes_on(rest: &[u8], is_first: bool) -> bool {
+    let mut at = 0;
+    for _ in 0..STRAY_LINES {
+        let line = line_at(rest, at);
+        if is_first || line.trim_ascii().is_empty() {
+            return false;
+        }
+        if field_name(line).is_some_and(is_of_mail) {
+            return true;
+        }
+        at += line.len();
     }
+    false
 }
 
-/// With the colon behind it.
-fn field_name(line: &str) -> Option<&str> {
-    let colon = line.find(':')?;
-    let name = line[..colon].trim_end();
-    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
-    is_name.then_some(&line[..=colon])
+fn after_blank_line(text: &[u8]) -> &[u8] {
+    let mut at = 0;
+    while at < text.len() {
+        let line = line_at(text, at);
+        at += line.len();
+        if line.iter().all(|b| matches!(b, b'\r' | b'\n')) {
+            break;
+        }
+    }
+    &text[at..]
 }
 
-fn after_blank_line(text: &str) -> &str {
-    let ends = ["\n\n", "\n\r\n"].map(|blank| text.find(blank).map(|at| at + blank.len()));
-    let end = ends.into_iter().flatten().min();
-    &text[end.unwrap_or(text.len())..]
-}
-
-fn limited<'a>(value: &'a str, made: &mut Yield) -> &'a str {
+fn limited<'a>(value: &'a [u8], made: &mut Yield) -> &'a [u8] {
     if value.len() > FIELD_BYTES {
         made.leave_out("header_field_bytes");
     }
-    &value[..value.floor_char_boundary(FIELD_BYTES)]
+    &value[..value.len().min(FIELD_BYTES)]
 }
 
-/// A field's value as `mail-parser` needs it: the line end is what makes it keep the last word.
-fn line(value: &str, limit: usize) -> String {
-    let value = value[..value.floor_char_boundary(limit)].trim();
-    format!("{value}\n")
-}
-
-/// Text with its encoded words decoded.
-pub(super) fn unstructured(value: &str) -> String {
-    let line = line(value, FIELD_BYTES);
-    match MessageStream::new(line.as_bytes()).parse_unstructured() {
-        HeaderValue::Text(text) => text.into_owned(),
-        _ => String::new(),
-    }
-}
-
-/// A name and an address, of which one may be missing; those of groups too.
-pub(super) fn addresses(value: &str) -> Vec<(Option<String>, Option<String>)> {
-    let line = line(value, FIELD_BYTES);
-    let parsed = MessageStream::new(line.as_bytes()).parse_address();
-    let said = |text: &Option<Cow<'_, str>>| {
-        let text = text.as_deref().unwrap_or_default().trim();
-        (!text.is_empty()).then(|| text.to_owned())
+/// Values as text: UTF-8, else in the first character set that is named in the header or behind it, else windows-1252.
+fn decoded<'a>(fields: Vec<(&'a str, &'a [u8])>, rest: &[u8]) -> Headers<'a> {
+    let is_utf8 = fields
+        .iter()
+        .all(|(_, value)| std::str::from_utf8(value).is_ok());
+    let charset = if is_utf8 {
+        None
+    } else {
+        let mut values = fields.iter().map(|(_, value)| *value);
+        values.find_map(charset).or_else(|| charset(rest))
     };
-    let list = parsed.as_address().map(Address::iter);
-    list.into_iter()
-        .flatten()
-        .map(|address| (said(&address.name), said(&address.address)))
-        .collect()
+    let decoded = fields.into_iter().map(|(name, value)| {
+        let text = match std::str::from_utf8(value) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => Cow::Owned(decode::text(value, charset.as_deref(), false)),
+        };
+        (name, text)
+    });
+    Headers(decoded.collect())
+}
+
+/// The character set that stands behind the first `charset=` of a text.
+fn charset(text: &[u8]) -> Option<String> {
+    const LABEL: &[u8] = b"charset=";
+    let text = &text[..text.len().min(FIELD_BYTES)];
+    let at = text
+        .windows(LABEL.len())
+        .position(|word| word.eq_ignore_ascii_case(LABEL))?;
+    let name = text[at + LABEL.len()..]
+        .iter()
+        .skip_while(|b| matches!(b, b'"' | b'\''));
+    let name = name.take_while(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(b));
+    Some(name.map(|b| char::from(*b)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(mail: &[u8]) -> (Vec<(String, String)>, String) {
+        let (headers, body) = split_mail(mail, &mut Yield::default());
+        let fields = headers
+            .0
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.trim().to_owned()));
+        (fields.collect(), String::from_utf8_lossy(body).into_owned())
+    }
+
+    #[test]
+    fn finds_the_header() {
+        let expected = vec![
+            ("From".to_owned(), "a".to_owned()),
+            ("X".to_owned(), "b\n c".to_owned()),
+        ];
+        for mail in [
+            "From: a\nX: b\n c\n\nbody: x\n",
+            "\u{feff}From: a\nX: b\n c\n\nbody: x\n",
+            "\r\n\n \nFrom: a\nX: b\n c\n\nbody: x\n",
+            "From a@a.example Fri Mar  1 10:00:00 2024\nFrom: a\nX: b\n c\n\nbody: x\n",
+            ">From a@a.example Fri Mar  1 10:00:00 2024\nFrom: a\nX: b\n c\n\nbody: x\n",
+            "*** external mail ***\nbe careful\n\nFrom: a\nX: b\n c\n\nbody: x\n",
+            "Warning: external\nhttps://a.example\nFrom: a\nX: b\n c\n\nbody: x\n",
+            "Warning: external\n\nFrom: a\nX: b\n c\n\nbody: x\n",
+            "From: a\nno field\n at all\nX: b\n c\n\nbody: x\n",
+        ] {
+            // In the mail with the odd line the last field must be of mail, or it would be prose.
+            let mail = mail.replace("at all\nX: b", "at all\nTo: t\nX: b");
+            let (mut fields, body) = shown(mail.as_bytes());
+            fields.retain(|(name, _)| name != "To");
+            assert_eq!(
+                (fields, body.as_str()),
+                (expected.clone(), "body: x\n"),
+                "{mail}"
+            );
+        }
+    }
+
+    #[test]
+    fn ends_where_the_body_begins() {
+        for (mail, fields, body) in [
+            ("From: a\nHello,\nsee: you\n", 1, "Hello,\nsee: you\n"),
+            ("From: a\r\n\r\nTo: b\r\n", 1, "To: b\r\n"),
+            ("From: a", 1, ""),
+            ("hello", 0, "hello"),
+            ("see: this\n\nhello\n", 1, "hello\n"),
+            ("", 0, ""),
+        ] {
+            let (found, rest) = shown(mail.as_bytes());
+            assert_eq!((found.len(), rest.as_str()), (fields, body), "{mail}");
+        }
+        let (part, body) = split(b"no header\nContent-Type: a\n\nx", &mut Yield::default());
+        assert!(part.is_empty() && body.starts_with(b"no header"));
+    }
+
+    #[test]
+    fn reads_what_is_not_utf_8() {
+        let (fields, _) =
+            shown(b"Subject: \xcf\xf0\nContent-Type: text/plain; charset=windows-1251\n\n");
+        assert_eq!(fields[0].1, "Пр");
+        let (fields, _) = shown(b"Subject: caf\xe9\n\n");
+        assert_eq!(fields[0].1, "café");
+    }
 }

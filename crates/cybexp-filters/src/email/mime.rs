@@ -4,30 +4,35 @@
 //! whole rest of the mail, and drops messages within messages by recursion, so a mail of a few megabytes holds
 //! it up for many minutes or overflows its stack. Here each level reads each line once, and there are few levels.
 
-use mail_parser::ContentType;
-use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
-use super::{decode, header, html};
-use crate::{Yield, url};
+use sha2::{Digest, Sha256};
+use tahoe_core::Node;
+
+use super::header::{self, Headers};
+use super::kind::{self, Form};
+use super::parameters::Field;
+use super::{attached, decode, uu};
+use crate::Yield;
 
 /// Parts within parts within parts. Mail programs make four levels, forwarding adds two each time.
 const DEPTH: usize = 20;
 /// The most parts: with all of them attachments, an event is still smaller than a document may be.
 const PARTS: usize = 5000;
-/// The longest file name, as file systems have it.
-const FILENAME_BYTES: usize = 255;
-/// The longest type: 127 bytes on either side of the slash (RFC 6838).
-const MIME_TYPE_BYTES: usize = 255;
+/// The most attached mails of which sender and subject are kept.
+const MAILS: usize = 100;
 
 /// What the parts of a mail hold.
 #[derive(Default)]
 pub(super) struct Content {
-    plain: Vec<String>,
-    html: Vec<String>,
-    /// Of attached messages: good for the URLs in it.
-    attached_plain: Vec<String>,
-    attached_html: Vec<String>,
+    /// The mail's own text parts, then the HTML ones, each in order.
+    pub(super) plain: Vec<String>,
+    pub(super) html: Vec<String>,
+    /// Texts in which URLs are looked for and nothing else: attached files, and the parts of attached mails.
+    pub(super) attached: Vec<(Form, String)>,
     pub(super) attachments: Vec<Attachment>,
+    /// An object for each attached mail: who sent it.
+    pub(super) mails: Vec<Node>,
     parts: usize,
 }
 
@@ -39,158 +44,149 @@ pub(super) struct Attachment {
 }
 
 impl Content {
-    pub(super) fn of(mail: &str, made: &mut Yield) -> Self {
+    /// The parts of a mail, of which `headers` are the header.
+    pub(super) fn of(headers: &Headers<'_>, body: &[u8], made: &mut Yield) -> Self {
         let mut content = Self::default();
-        content.walk(mail, 0, false, made);
+        content.part(headers, body, (0, false), made);
         content
     }
 
-    /// The text parts, else the HTML parts as text.
-    pub(super) fn body(&self) -> String {
-        let plain = self.plain.join("\n");
-        if !plain.trim().is_empty() {
-            return plain;
-        }
-        let texts: Vec<String> = self.html.iter().map(|part| html::text(part)).collect();
-        texts.join("\n")
-    }
-
-    /// The URLs in all text, and in the links of HTML, in order, with repetitions.
-    pub(super) fn urls(&self) -> impl Iterator<Item = String> {
-        let in_text = |texts| {
-            let texts: &Vec<String> = texts;
-            texts
-                .iter()
-                .flat_map(|text| url::find(text))
-                .map(str::to_owned)
-        };
-        in_text(&self.plain)
-            .chain(self.html.iter().flat_map(|text| html::urls(text)))
-            .chain(in_text(&self.attached_plain))
-            .chain(self.attached_html.iter().flat_map(|text| html::urls(text)))
-    }
-
-    fn walk(&mut self, entity: &str, depth: usize, attached: bool, made: &mut Yield) {
-        if self.parts == PARTS {
+    /// `within`: how deep the part is, and whether it is one of an attached mail.
+    fn part(
+        &mut self,
+        headers: &Headers<'_>,
+        body: &[u8],
+        within: (usize, bool),
+        made: &mut Yield,
+    ) {
+        if self.parts >= PARTS {
             made.leave_out("parts");
             return;
         }
         self.parts += 1;
-        let (headers, body) = header::split(entity, made);
-        let content_type = headers.content("Content-Type");
-        let kind = Kind::of(content_type.as_ref());
-        let boundary = content_type
-            .as_ref()
-            .and_then(|ct| ct.attribute("boundary"));
-        if let (Kind::Multipart, Some(boundary)) = (&kind, boundary) {
+        let (depth, is_attached) = within;
+        let content_type = headers.content("Content-Type").unwrap_or_default();
+        let is_multipart = content_type.value.starts_with("multipart");
+        if let (true, Some(boundary)) = (is_multipart, content_type.get("boundary")) {
             if depth == DEPTH {
                 made.leave_out("nesting");
                 return;
             }
             let mut parts = parts(body, boundary).peekable();
             if parts.peek().is_some() {
-                parts.for_each(|part| self.walk(part, depth + 1, attached, made));
+                for part in parts {
+                    let (headers, body) = header::split(part, made);
+                    self.part(&headers, body, (depth + 1, is_attached), made);
+                }
                 return;
             }
         }
-        let encoding = headers.first("Content-Transfer-Encoding");
-        let bytes = decode::content(body, encoding);
-        let disposition = headers.content("Content-Disposition");
-        let filename = filename(disposition.as_ref(), content_type.as_ref());
-        let is_attachment = disposition.is_some_and(|d| d.is_attachment()) || filename.is_some();
-        match kind {
-            Kind::Plain | Kind::Html | Kind::Multipart if !is_attachment => {
-                let charset = content_type.as_ref().and_then(|ct| ct.attribute("charset"));
-                let was_encoded = matches!(bytes, std::borrow::Cow::Owned(_));
-                let text = decode::text(&bytes, charset, was_encoded);
-                self.texts(&kind, attached).push(text);
-            }
-            _ => {
-                self.attachments.push(Attachment {
-                    filename,
-                    sha256: hex::encode(Sha256::digest(&bytes)),
-                    mime_type: mime_type(content_type.as_ref()),
-                });
-                if let Kind::Message = kind {
-                    if depth == DEPTH {
-                        made.leave_out("nesting");
-                    } else {
-                        let message = String::from_utf8_lossy(&bytes);
-                        self.walk(&message, depth + 1, true, made);
-                    }
-                }
-            }
-        }
-    }
-
-    fn texts(&mut self, kind: &Kind, attached: bool) -> &mut Vec<String> {
-        match (kind, attached) {
-            (Kind::Html, false) => &mut self.html,
-            (Kind::Html, true) => &mut self.attached_html,
-            (_, false) => &mut self.plain,
-            (_, true) => &mut self.attached_plain,
-        }
-    }
-}
-
-/// What a part is read as. A multipart without parts is text.
-enum Kind {
-    Plain,
-    Html,
-    Multipart,
-    Message,
-    Other,
-}
-
-impl Kind {
-    fn of(content_type: Option<&ContentType<'_>>) -> Self {
-        let Some(content_type) = content_type else {
-            return Self::Plain;
+        let disposition = headers.content("Content-Disposition").unwrap_or_default();
+        let filename = kind::filename(&disposition, &content_type);
+        let form = kind::form(&content_type.value, filename.as_deref());
+        let is_file = disposition.value == "attachment" || filename.is_some();
+        // A multipart without parts is text.
+        let is_body = is_multipart || kind::is_body(&content_type.value);
+        let leaf = Leaf {
+            bytes: decode::content(body, headers.first("Content-Transfer-Encoding")),
+            content_type,
+            filename,
+            form,
         };
-        match (content_type.ctype(), content_type.subtype()) {
-            ("multipart", _) => Self::Multipart,
-            ("message", Some("rfc822" | "global")) => Self::Message,
-            ("text", Some("html")) => Self::Html,
-            ("text", Some("plain") | None) => Self::Plain,
-            _ => Self::Other,
+        match form {
+            Form::Plain | Form::Html if is_body && !is_file => self.text(&leaf, is_attached, made),
+            _ => self.file(leaf, depth, made),
         }
     }
-}
 
-fn mime_type(content_type: Option<&ContentType<'_>>) -> String {
-    let Some(content_type) = content_type else {
-        return "text/plain".to_owned();
-    };
-    let name = format!(
-        "{}/{}",
-        content_type.ctype(),
-        content_type.subtype().unwrap_or_default()
-    );
-    let is_whole = content_type.subtype().is_some() && name.len() <= MIME_TYPE_BYTES;
-    if is_whole {
-        name
-    } else {
-        "application/octet-stream".to_owned()
+    /// A part that is read by people. Before MIME, files stood within the text.
+    fn text(&mut self, leaf: &Leaf<'_>, is_attached: bool, made: &mut Yield) {
+        let has_files =
+            leaf.form == Form::Plain && leaf.bytes.windows(6).any(|six| six == b"begin ");
+        let text = if has_files {
+            let (files, rest) = uu::extract(&leaf.bytes);
+            for file in files {
+                self.file_in_text(&file, made);
+            }
+            leaf.text_of(&rest)
+        } else {
+            leaf.text_of(&leaf.bytes)
+        };
+        match (leaf.form, is_attached) {
+            (Form::Html, false) => self.html.push(text),
+            (_, false) => self.plain.push(text),
+            (form, true) => self.attached.push((form, text)),
+        }
+    }
+
+    fn file(&mut self, leaf: Leaf<'_>, depth: usize, made: &mut Yield) {
+        match leaf.form {
+            Form::Plain | Form::Html | Form::Calendar => {
+                self.attached.push((leaf.form, leaf.text_of(&leaf.bytes)))
+            }
+            Form::Mail | Form::Other => {}
+        }
+        self.attachments.push(Attachment {
+            filename: leaf.filename,
+            sha256: hex::encode(Sha256::digest(&leaf.bytes)),
+            mime_type: kind::mime_type(&leaf.content_type.value),
+        });
+        if leaf.form != Form::Mail {
+            return;
+        }
+        if depth == DEPTH {
+            made.leave_out("nesting");
+            return;
+        }
+        let (headers, body) = header::split_mail(&leaf.bytes, made);
+        if self.mails.len() < MAILS {
+            self.mails.extend(attached::mail(&headers, made));
+        } else {
+            made.leave_out("attached_mails");
+        }
+        self.part(&headers, body, (depth + 1, true), made);
+    }
+
+    fn file_in_text(&mut self, file: &uu::File, made: &mut Yield) {
+        if self.parts >= PARTS {
+            made.leave_out("parts");
+            return;
+        }
+        self.parts += 1;
+        let filename = kind::last_segment(&file.name);
+        let form = kind::form("application/octet-stream", filename.as_deref());
+        if let Form::Plain | Form::Html | Form::Calendar = form {
+            let text = decode::text(&file.bytes, None, true);
+            self.attached.push((form, text));
+        }
+        self.attachments.push(Attachment {
+            filename,
+            sha256: hex::encode(Sha256::digest(&file.bytes)),
+            mime_type: "application/octet-stream".to_owned(),
+        });
     }
 }
 
-/// The last segment of the name that the sender gave: a path in it is nobody's business.
-fn filename(
-    disposition: Option<&ContentType<'_>>,
-    content_type: Option<&ContentType<'_>>,
-) -> Option<String> {
-    let given = disposition
-        .and_then(|d| d.attribute("filename"))
-        .or_else(|| content_type.and_then(|ct| ct.attribute("name")))?;
-    let decoded = header::unstructured(given);
-    let name = decoded.rsplit(['/', '\\']).next()?.trim();
-    let name = name[..name.floor_char_boundary(FILENAME_BYTES)].trim_end();
-    (!name.is_empty()).then(|| name.to_owned())
+/// A part without parts.
+struct Leaf<'a> {
+    content_type: Field,
+    filename: Option<String>,
+    form: Form,
+    /// Decoded.
+    bytes: Cow<'a, [u8]>,
+}
+
+impl Leaf<'_> {
+    /// Bytes of this part as text.
+    fn text_of(&self, bytes: &[u8]) -> String {
+        let was_encoded = matches!(self.bytes, Cow::Owned(_));
+        decode::text(bytes, self.content_type.get("charset"), was_encoded)
+    }
 }
 
 /// The parts between the lines `--boundary`; the last ends with `--boundary--`, or with the text.
-fn parts<'a>(body: &'a str, boundary: &str) -> impl Iterator<Item = &'a str> {
-    let boundary = boundary.trim_end();
+fn parts<'a>(body: &'a [u8], boundary: &str) -> impl Iterator<Item = &'a [u8]> {
+    let boundary = boundary.trim_end().as_bytes();
     let mut open: Option<usize> = None;
     let mut at = 0;
     let mut closed = boundary.is_empty();
@@ -200,17 +196,18 @@ fn parts<'a>(body: &'a str, boundary: &str) -> impl Iterator<Item = &'a str> {
                 closed = true;
                 return open.take().map(|start| &body[start..]);
             }
-            let end = body[at..].find('\n').map_or(body.len(), |n| at + n + 1);
+            let end = body[at..].iter().position(|b| *b == b'\n');
+            let end = end.map_or(body.len(), |n| at + n + 1);
             let (line, before) = (&body[at..end], at);
             at = end;
             let Some(rest) = line
-                .strip_prefix("--")
+                .strip_prefix(b"--")
                 .and_then(|l| l.strip_prefix(boundary))
             else {
                 continue;
             };
-            let last = rest.starts_with("--") && rest[2..].trim().is_empty();
-            if !last && !rest.trim().is_empty() {
+            let last = rest.starts_with(b"--") && rest[2..].trim_ascii().is_empty();
+            if !last && !rest.trim_ascii().is_empty() {
                 continue;
             }
             let part = open.map(|start| without_line_end(&body[start..before]));
@@ -225,9 +222,9 @@ fn parts<'a>(body: &'a str, boundary: &str) -> impl Iterator<Item = &'a str> {
 }
 
 /// The line end before a boundary belongs to the boundary.
-fn without_line_end(text: &str) -> &str {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    text.strip_suffix('\r').unwrap_or(text)
+fn without_line_end(text: &[u8]) -> &[u8] {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    text.strip_suffix(b"\r").unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -235,7 +232,10 @@ mod tests {
     use super::*;
 
     fn split(body: &str, boundary: &str) -> Vec<String> {
-        parts(body, boundary).map(str::to_owned).collect()
+        let parts = parts(body.as_bytes(), boundary);
+        parts
+            .map(|part| String::from_utf8_lossy(part).into_owned())
+            .collect()
     }
 
     #[test]

@@ -4,19 +4,29 @@
 //! stays below the 16 MB of a document and its canonical form below what `tahoe-core` makes. What a limit
 //! leaves out is counted in [`Yield::left_out`]; the raw keeps it all.
 
+mod address;
+mod attached;
+mod calendar;
 mod date;
 mod decode;
 mod header;
 mod html;
+mod indicators;
+mod kind;
 mod mime;
+mod parameters;
 mod people;
+mod redirect;
 mod sender;
+mod uu;
+mod words;
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 
-use tahoe_core::{Attribute, Event, Node, Object, SubType, Value};
+use tahoe_core::submission::bytes_of;
+use tahoe_core::{Attribute, Event, Node, Object, SubType, Timestamp};
 
-use crate::{Filter, RawInput, Refusal, Yield, url, vocab};
+use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use header::Headers;
 use mime::{Attachment, Content};
 
@@ -24,11 +34,6 @@ use mime::{Attachment, Content};
 const BODY_BYTES: usize = 1 << 20;
 /// The longest subject that is kept: a header line has 998 characters, and few mail programs show that many.
 const SUBJECT_BYTES: usize = 4096;
-/// The most URLs of a mail, by the design.
-const URLS: usize = 500;
-/// The longest URL that is kept; servers take no longer ones. Of a longer one the host is kept.
-const URL_BYTES: usize = 8192;
-
 /// Makes one event of a mail.
 ///
 /// The body is all parts of type text/plain, or if these say nothing those of type text/html as text. A
@@ -42,7 +47,7 @@ impl Filter for Email {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn typetags(&self) -> &'static [&'static str] {
@@ -50,21 +55,24 @@ impl Filter for Email {
     }
 
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
-        let text = raw.data.get("data").and_then(Value::as_str);
-        let text = text.ok_or_else(|| Refusal::new("data holds no text of a mail"))?;
-        // A blank line would end the header.
-        let text = text.trim_start_matches(['\r', '\n']);
+        let mail =
+            bytes_of(raw.data).ok_or_else(|| Refusal::new("data holds no text of a mail"))?;
+        let mail = with_lines(mail);
         let mut made = Yield::default();
-        let (headers, _) = header::split(text, &mut made);
-        let from = required(&headers, "From")?;
-        required(&headers, "To")?;
-        let subject = header::unstructured(required(&headers, "Subject")?);
-        let at = date::timestamp(required(&headers, "Date")?, raw.timezone)?;
-        let content = Content::of(text, &mut made);
+        let (headers, body) = header::split_mail(&mail, &mut made);
+        if headers.is_empty() {
+            return Err(Refusal::new("data is no mail: it has no header field"));
+        }
+        let at = timestamp(&headers, raw, &mut made);
+        let content = Content::of(&headers, body, &mut made);
+        let subject = headers
+            .first("Subject")
+            .map(words::decoded)
+            .unwrap_or_default();
+        let body = body_text(&content);
 
-        let mut children = people::sender(from, sender::address(&headers));
-        children.extend(people::reply_to(&headers));
-        children.extend(people::recipients(headers.all("To"), &mut made));
+        let mut children = people::senders(&headers, &mut made);
+        children.extend(people::recipients(&headers, &mut made));
         children.extend(text_attribute(
             vocab::SUBJECT,
             &subject,
@@ -73,12 +81,13 @@ impl Filter for Email {
         ));
         children.extend(text_attribute(
             vocab::BODY,
-            &content.body(),
+            &body,
             (BODY_BYTES, "body_bytes"),
             &mut made,
         ));
         children.extend(content.attachments.iter().filter_map(attachment));
-        children.extend(urls(&content, &mut made));
+        children.extend(indicators::nodes(&subject, &content, &mut made));
+        children.extend(content.mails);
 
         let event = Event::new(vocab::EMAIL, raw.orgid.clone(), at, children)
             .map_err(|error| Refusal::new(format!("no event can be made: {error}")))?;
@@ -87,10 +96,41 @@ impl Filter for Email {
     }
 }
 
-fn required<'a>(headers: &Headers<'a>, name: &str) -> Result<&'a str, Refusal> {
-    headers
-        .first(name)
-        .ok_or_else(|| Refusal::new(format!("{name} is missing")))
+/// Old programs ended lines with a carriage return alone.
+fn with_lines(mail: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    if mail.contains(&b'\n') || !mail.contains(&b'\r') {
+        return mail;
+    }
+    let lines = mail.iter().map(|b| if *b == b'\r' { b'\n' } else { *b });
+    Cow::Owned(lines.collect())
+}
+
+/// When the mail was written, else when the last server got it, else when it was submitted.
+fn timestamp(headers: &Headers<'_>, raw: &RawInput<'_>, made: &mut Yield) -> Timestamp {
+    let received = headers
+        .all("Received")
+        .filter_map(|field| field.rsplit_once(';'))
+        .find_map(|(_, text)| date::read(text, raw.timezone, None))
+        .filter(|date| !date.is_zone_unknown);
+    let near = received.map(|date| date.at.get());
+    let said = headers.first("Date");
+    let written = said.and_then(|text| date::read(text, raw.timezone, near));
+    match written {
+        Some(date) if date.is_zone_unknown => made.leave_out("date_zone"),
+        None if said.is_some() => made.leave_out("date"),
+        _ => {}
+    }
+    written.or(received).map_or(raw.timestamp, |date| date.at)
+}
+
+/// The text parts, else the HTML parts as text.
+fn body_text(content: &Content) -> String {
+    let plain = content.plain.join("\n");
+    if !plain.trim().is_empty() {
+        return plain;
+    }
+    let texts: Vec<String> = content.html.iter().map(|part| html::text(part)).collect();
+    texts.join("\n")
 }
 
 /// Text that says something, up to so many bytes; what it is called when more is left out.
@@ -129,27 +169,4 @@ fn object(
     let children = children.into_iter().flatten().map(Node::from).collect();
     // Being empty is its only error here: a header's texts are too short to make it too large.
     Object::new(sub_type, children).ok()
-}
-
-/// Each distinct URL with what it tells about its host, in the order they were found.
-fn urls(content: &Content, made: &mut Yield) -> Vec<Node> {
-    let mut seen = HashSet::new();
-    let mut nodes: Vec<Node> = Vec::new();
-    for found in content.urls() {
-        if seen.contains(found.as_str()) {
-            continue;
-        }
-        if seen.len() == URLS {
-            made.leave_out("urls");
-            break;
-        }
-        if found.len() <= URL_BYTES {
-            nodes.push(Attribute::new(vocab::URL, found.as_str()).into());
-        } else {
-            made.leave_out("url_bytes");
-        }
-        nodes.extend(url::host_attributes(&found).into_iter().map(Node::from));
-        seen.insert(found);
-    }
-    nodes
 }

@@ -1,45 +1,78 @@
 //! Whom a mail is from, and whom it is for.
 
+use std::collections::HashSet;
+
 use tahoe_core::{Attribute, Node};
 
-use super::header::{Headers, addresses};
-use super::object;
+use super::address::{Mailbox, mailboxes};
+use super::header::Headers;
+use super::{object, sender};
 use crate::{Yield, fields, vocab};
 
 /// The most recipients; mail servers take about as many.
 const RECIPIENTS: usize = 1000;
+/// The most addresses in From, Reply-To and each other field that tells of the sender.
+const SENDERS: usize = 100;
 /// The longest name that is kept.
 const NAME_BYTES: usize = 512;
 /// The longest address there can be: 64 bytes before the @, 255 behind it (RFC 5321). A longer text is none.
 const ADDRESS_BYTES: usize = 320;
 
-/// Object `src` of address, name and sending IP when all are there, else those that are.
-pub(super) fn sender(from: &str, ip: Option<Attribute>) -> Vec<Node> {
-    let (name, address) = addresses(from).into_iter().next().unwrap_or_default();
-    let (name, address) = (name_attribute(name), address_attribute(address));
-    let all = [ip, name, address];
-    match &all {
-        [Some(_), Some(_), Some(_)] => Vec::from_iter(object(vocab::SRC, all).map(Node::from)),
-        _ => all.into_iter().flatten().map(Node::from).collect(),
+/// Who sent a mail: object `src` of sending IP, name and address where all are there, else those that are; and the
+/// addresses that answers, reports of failure and the like go to, where they are others.
+pub(super) fn senders(headers: &Headers<'_>, made: &mut Yield) -> Vec<Node> {
+    let ip = sender::address(headers);
+    let from = limited(headers, "From", made);
+    let mut nodes = Vec::new();
+    let mut known = HashSet::new();
+    for Mailbox { name, address } in from {
+        known.extend(address.as_deref().map(str::to_lowercase));
+        let all = [ip.clone(), name_attribute(name), address_attribute(address)];
+        match &all {
+            [Some(_), Some(_), Some(_)] => nodes.extend(object(vocab::SRC, all).map(Node::from)),
+            _ => nodes.extend(all.into_iter().flatten().map(Node::from)),
+        }
     }
+    if nodes.is_empty() {
+        nodes.extend(ip.map(Node::from));
+    }
+    let reply_to = limited(headers, "Reply-To", made).into_iter();
+    let reply_to = reply_to.map(|mailbox| address_attribute(mailbox.address));
+    nodes.extend(object(vocab::REPLY_TO, reply_to).map(Node::from));
+    for (name, sub_type) in [
+        ("Return-Path", vocab::RETURN_PATH),
+        ("Sender", vocab::SENDER),
+    ] {
+        let others = limited(headers, name, made).into_iter();
+        let others = others.filter_map(|mailbox| mailbox.address);
+        let others = others.filter(|address| !known.contains(&address.to_lowercase()));
+        let others: Vec<_> = others
+            .map(|address| address_attribute(Some(address)))
+            .collect();
+        nodes.extend(object(sub_type, others).map(Node::from));
+    }
+    nodes
 }
 
-/// Object `reply_to` of the addresses that answers go to.
-pub(super) fn reply_to(headers: &Headers<'_>) -> Option<Node> {
-    let people = addresses(headers.first("Reply-To")?).into_iter();
-    let wanted = people
-        .take(RECIPIENTS)
-        .map(|(_, address)| address_attribute(address));
-    object(vocab::REPLY_TO, wanted).map(Node::from)
+fn limited(headers: &Headers<'_>, name: &str, made: &mut Yield) -> Vec<Mailbox> {
+    let mut people = headers.all(name).flat_map(mailboxes);
+    let found = people.by_ref().take(SENDERS).collect();
+    if people.next().is_some() {
+        made.leave_out("senders");
+    }
+    found
 }
 
 /// An object `dst` for each recipient.
-pub(super) fn recipients<'a>(fields: impl Iterator<Item = &'a str>, made: &mut Yield) -> Vec<Node> {
-    let mut people = fields.flat_map(addresses);
+pub(super) fn recipients(headers: &Headers<'_>, made: &mut Yield) -> Vec<Node> {
+    let mut people = ["To", "Cc"]
+        .into_iter()
+        .flat_map(|name| headers.all(name))
+        .flat_map(mailboxes);
     let objects = people
         .by_ref()
         .take(RECIPIENTS)
-        .filter_map(|(name, address)| {
+        .filter_map(|Mailbox { name, address }| {
             object(
                 vocab::DST,
                 [name_attribute(name), address_attribute(address)],

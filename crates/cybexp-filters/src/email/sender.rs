@@ -7,33 +7,105 @@ use tahoe_core::Attribute;
 use super::header::Headers;
 use crate::url;
 
-/// What the sending server says it is (`X-Mailgun-Sending-Ip`, else `X-Originating-IP`), else the first public
-/// address that the first server on the way wrote down. Each server puts its Received field on top.
+/// The address that the sending server names (`X-Mailgun-Sending-Ip`, `X-Originating-IP`), else the first public one
+/// from which a server on the way says that it got the mail. Each server puts its Received field on top, so the walk is
+/// from the last one up. An address of a private network, named in the first two, is better than none.
 pub(super) fn address(headers: &Headers<'_>) -> Option<Attribute> {
-    let said = ["X-Mailgun-Sending-Ip", "X-Originating-IP"]
-        .into_iter()
-        .flat_map(|name| headers.all(name))
-        .find_map(|value| addresses(value).next());
-    let seen = || {
-        let earliest = headers.all("Received").next_back()?;
-        addresses(earliest).find(|ip| is_public(*ip))
+    let named = || {
+        ["X-Mailgun-Sending-Ip", "X-Originating-IP"]
+            .into_iter()
+            .flat_map(|name| headers.all(name))
+            .flat_map(|value| addresses(value).map(|(ip, _)| ip))
     };
-    let ip = said.or_else(seen)?;
+    let received = || headers.all("Received").rev().find_map(origin);
+    let ip = named()
+        .find(|ip| is_public(*ip))
+        .or_else(received)
+        .or_else(|| named().next())?;
     url::ip_attribute(&ip.to_string())
 }
 
-/// The addresses in a text: bare, in brackets, as `[IPv6:…]`, with a port.
-fn addresses(text: &str) -> impl Iterator<Item = IpAddr> {
-    let around = |c: char| c.is_whitespace() || "()[]<>;,=\"'".contains(c);
-    text.split(around).filter_map(|word| {
-        let word = match word.split_at_checked(5) {
-            Some((tag, rest)) if tag.eq_ignore_ascii_case("IPv6:") => rest,
-            _ => word,
-        };
-        let with_port = || Some(word.parse::<SocketAddr>().ok()?.ip());
-        let ip = word.parse::<IpAddr>().ok().or_else(with_port)?;
-        Some(ip.to_canonical())
+/// The public address from which a server got a mail, by its Received field. That which the server saw stands in
+/// parentheses, mostly; the one behind `from` or `helo` is what the other side said of itself.
+fn origin(received: &str) -> Option<IpAddr> {
+    let mut claimed = None;
+    for (ip, is_claimed) in addresses(from_clause(received)?) {
+        if !is_public(ip) {
+            continue;
+        }
+        if !is_claimed {
+            return Some(ip);
+        }
+        claimed = claimed.or(Some(ip));
+    }
+    claimed
+}
+
+/// What stands behind `from`, up to the next clause. Behind that are the receiving server, versions and ids, some of
+/// which look like addresses. Clauses begin outside of parentheses: `(Postfix, from userid 0)` is a remark.
+fn from_clause(received: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    let mut start = None;
+    let mut at = 0;
+    for piece in received.split_inclusive(|c: char| c.is_whitespace() || "();".contains(c)) {
+        let word = piece.trim_end_matches(|c: char| c.is_whitespace() || "();".contains(c));
+        if depth == 0 {
+            let is = |names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name));
+            match start {
+                None if is(&["from"]) => start = Some(at + piece.len()),
+                Some(start) if is(&["by", "with", "id", "via", "for"]) => {
+                    return Some(&received[start..at]);
+                }
+                _ => {}
+            }
+        }
+        match piece.chars().next_back() {
+            Some('(') => depth += 1,
+            Some(')') => depth = depth.saturating_sub(1),
+            Some(';') if depth == 0 && start.is_some() => return Some(&received[start?..at]),
+            _ => {}
+        }
+        at += piece.len();
+    }
+    let clause = &received[start?..];
+    // A parenthesis that is never closed would hide all that follows.
+    Some(
+        clause
+            .split_once(" by ")
+            .map_or(clause, |(clause, _)| clause),
+    )
+}
+
+/// The addresses in a text, and whether each is what a sender says of itself: bare, in brackets, as `[IPv6:…]`, with a
+/// port, behind a user's name and an @ (qmail).
+fn addresses(text: &str) -> impl Iterator<Item = (IpAddr, bool)> {
+    let around = |c: char| c.is_whitespace() || "()[]<>;,=\"'?@!".contains(c);
+    let words = text.split(around).filter(|word| !word.is_empty());
+    let mut before = "from";
+    words.filter_map(move |word| {
+        let is_claimed = ["from", "helo", "ehlo"]
+            .iter()
+            .any(|name| before.eq_ignore_ascii_case(name));
+        before = word;
+        Some((ip(word)?, is_claimed))
     })
+}
+
+fn ip(word: &str) -> Option<IpAddr> {
+    let word = match word.split_at_checked(5) {
+        Some((tag, rest)) if tag.eq_ignore_ascii_case("IPv6:") => rest,
+        _ => word,
+    };
+    // An address of a link names the interface: `fe80::1%eth0`.
+    let word = word.split('%').next()?;
+    let trimmed = word.trim_end_matches([':', '.']);
+    let with_port = || Some(word.parse::<SocketAddr>().ok()?.ip());
+    let ip = word
+        .parse::<IpAddr>()
+        .ok()
+        .or_else(with_port)
+        .or_else(|| trimmed.parse().ok())?;
+    Some(ip.to_canonical())
 }
 
 /// Whether an address means the same machine everywhere. Those of documentation count as public: they occur
@@ -95,9 +167,103 @@ mod tests {
     }
 
     #[test]
-    fn finds_addresses_in_a_received_field() {
-        let field = "from [192.168.1.9] (helo=x [IPv6:2001:db8::9]) by mx.example (198.51.100.4:25)\n\tid 1; 10:00:00";
-        let found: Vec<String> = addresses(field).map(|ip| ip.to_string()).collect();
-        assert_eq!(found, ["192.168.1.9", "2001:db8::9", "198.51.100.4"]);
+    fn finds_the_origin_in_a_received_field() {
+        for (received, expected) in [
+            // Postfix, Sendmail, Exim, qmail, Exchange, Gmail, Yahoo, webmail, Mimecast.
+            (
+                "from helo.example (host.example [203.0.113.9]) by mx.example (Postfix) with ESMTP id 1; x",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from [192.168.1.2] (unknown [203.0.113.9]) by mx.example; x",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from h (IDENT:eve@h [203.0.113.9] (may be forged))\n\tby mx (8.12.1/8.12.1) with ESMTP id 8.8.8.8",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from [203.0.113.9] (helo=x) by mx with esmtp (Exim 4.9) (envelope-from <a@198.51.100.4>) id 1-2-3",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from x ([203.0.113.9]:12345 helo=[198.51.100.4]) by mx",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from unknown (HELO 198.51.100.4) (203.0.113.9)\r\n  by mx with SMTP; 1 Mar 2024 10:00:00 -0000",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from unknown (HELO ?192.168.0.5?) (user@evil.example@203.0.113.9) by mx with SMTP",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from m.example (10.1.2.3) by mx3 (10.1.2.4) with Microsoft SMTP Server id 15.1.225.42; x",
+                None,
+            ),
+            (
+                "from m.example (10.1.2.3) with Microsoft SMTP Server id 15.1.225.42; x",
+                None,
+            ),
+            (
+                "from A.example (2001:db8::9) by B.example (2001:db8::25) with Microsoft SMTP Server",
+                Some("2001:db8::9"),
+            ),
+            (
+                "from mail.example (mail.example. [203.0.113.9]) by mx.google.com with ESMTPS id a1",
+                Some("203.0.113.9"),
+            ),
+            ("by 2002:a05:6504:1::1 with SMTP id a1csp1; x", None),
+            (
+                "from 52669349336 named unknown by gmailapi.google.com with HTTPREST; x",
+                None,
+            ),
+            (
+                "from [203.0.113.9] by web1.mail.yahoo.com via HTTP; x",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from 203.0.113.9 (SquirrelMail authenticated user eve) by webmail.example with HTTP; x",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from unknown [203.0.113.9] (Using TLS) by relay.mimecast.example with ESMTP id x-1",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from localhost (localhost [127.0.0.1]) by mx.example (198.51.100.4) with LMTP",
+                None,
+            ),
+            (
+                "by mx.example (Postfix, from userid 0) id 198.51.100.4; x",
+                None,
+            ),
+            ("(qmail 8.8.8.8 invoked from network); 1 Mar 2024", None),
+            (
+                "from mail (unknown [203.0.113.9] by mx (198.51.100.4)",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from [198.51.100.4] ([203.0.113.9]) by mx",
+                Some("203.0.113.9"),
+            ),
+            (
+                "from [198.51.100.4] ([10.0.0.9]) by mx",
+                Some("198.51.100.4"),
+            ),
+            (
+                "from x ([IPv6:2001:db8::9%eth0]) by mx",
+                Some("2001:db8::9"),
+            ),
+            (
+                "from x ([::ffff:203.0.113.9]:25) by mx",
+                Some("203.0.113.9"),
+            ),
+            ("", None),
+        ] {
+            let found = origin(received).map(|ip| ip.to_string());
+            assert_eq!(found.as_deref(), expected, "{received}");
+        }
     }
 }

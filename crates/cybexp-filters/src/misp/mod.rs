@@ -1,20 +1,29 @@
 //! MISP, a platform on which organisations share what they know of threats: <https://www.misp-project.org>.
 //!
 //! An event of MISP's is a report: who made it, what it is about, attributes and objects. [`types`] is the table of
-//! what its attributes become. What is deleted is left out, and so is what others propose (`ShadowAttribute`) or
-//! MISP has worked out (`RelatedEvent`), and the content of attachments.
+//! what its attributes become, [`shape`] knows the ways in which it comes. What is deleted is left out, and so is what
+//! others propose (`ShadowAttribute`) or MISP has worked out (`RelatedEvent`), and the content of attachments.
 
+mod address;
+mod alias;
 mod head;
+mod list;
+mod mailbox;
 mod object;
 mod piece;
+mod read;
+mod reading;
+mod shape;
 mod tags;
 mod types;
 mod value;
+mod words;
 
 use tahoe_core::{Category, Event, Node, Timestamp, Value};
 
-use crate::{Filter, RawInput, Refusal, Yield, time, vocab};
+use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use piece::{Piece, pack};
+use shape::Report;
 use value::{Given, is_true};
 
 /// Makes one event of each event, or several if it is too large for one document.
@@ -30,17 +39,33 @@ const EVENT_COST: usize = 12 << 20;
 /// What all that is made of one raw may cost: two events of 100,000 attributes, or eight raws' worth of text.
 const RAW_COST: usize = 128 << 20;
 
+/// What an event costs beside what is in it: a search may give an attribute each of many events.
+const REPORT_COST: usize = 2 << 10;
+
 impl Filter for Misp {
     fn name(&self) -> &'static str {
         "misp"
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn typetags(&self) -> &'static [&'static str] {
         &["misp_event"]
+    }
+
+    fn dispensable(&self) -> &'static [&'static str] {
+        // what MISP knows of galaxies, what it has worked out, and last the content of attachments
+        &[
+            "TargetingClusterRelation",
+            "GalaxyClusterRelation",
+            "GalaxyElement",
+            "meta",
+            "RelatedEvent",
+            "RelatedAttribute",
+            "data",
+        ]
     }
 
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
@@ -48,15 +73,11 @@ impl Filter for Misp {
             made: Yield::default(),
             room: RAW_COST,
         };
-        let mut reason =
-            "Event is missing, and so is uuid or info of one that stands alone".to_owned();
-        for entry in list(Some(raw.data.get("response").unwrap_or(raw.data))) {
-            let Some(event) = event_in(entry) else {
-                making.made.leave_out("not_an_event");
-                continue;
-            };
-            match time_of(event, raw) {
-                Ok(at) => making.read(event, raw, at)?,
+        let data = shape::data(raw)?;
+        let mut reason = shape::why_none(&data).to_owned();
+        for report in shape::reports(&data, &mut making.made) {
+            match report.time(raw) {
+                Ok(at) => making.read(&report, raw, at)?,
                 Err(why) => {
                     making.made.leave_out("event_without_time");
                     reason = format!("timestamp {why}");
@@ -67,32 +88,6 @@ impl Filter for Misp {
             true => Err(Refusal::new(reason)),
             false => Ok(making.made),
         }
-    }
-}
-
-/// What stands in a list; or alone where there could be one, as old versions of MISP have it.
-fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    let items = match value {
-        Some(Value::Array(items)) => items.as_slice(),
-        Some(one @ Value::Object(_)) => std::slice::from_ref(one),
-        _ => &[],
-    };
-    items.iter()
-}
-
-/// The event in `{"Event": {…}}`, or the event itself.
-fn event_in(entry: &Value) -> Option<&Value> {
-    match entry.get("Event") {
-        Some(event) => Some(event).filter(|event| event.is_object()),
-        None => Some(entry).filter(|e| e.get("uuid").is_some() && e.get("info").is_some()),
-    }
-}
-
-/// When it was last edited.
-fn time_of(event: &Value, raw: &RawInput<'_>) -> Result<Timestamp, String> {
-    match event.get("timestamp") {
-        None | Some(Value::Null) => Ok(raw.timestamp),
-        Some(value) => time::parse(value, raw.timezone),
     }
 }
 
@@ -115,14 +110,20 @@ impl Making {
     }
 
     /// Makes the events of one of MISP's.
-    fn read(&mut self, event: &Value, raw: &RawInput<'_>, at: Timestamp) -> Result<(), Refusal> {
-        let pieces = self.pieces(event)?;
+    fn read(
+        &mut self,
+        report: &Report<'_>,
+        raw: &RawInput<'_>,
+        at: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.spend(REPORT_COST)?;
+        let pieces = self.pieces(report)?;
         let flagged = pieces.iter().any(|piece| !piece.malicious.is_empty());
         let category = match flagged {
             true => Category::Malicious,
             false => Category::Unknown,
         };
-        let head = head::of(event, &mut self.made);
+        let head = head::of(report.about.unwrap_or(&Value::Null), &mut self.made);
         let mut groups = pack(pieces, EVENT_COST);
         if groups.is_empty() && !head.is_empty() {
             groups.push(Vec::new());
@@ -141,9 +142,9 @@ impl Making {
         Ok(())
     }
 
-    fn pieces(&mut self, event: &Value) -> Result<Vec<Piece>, Refusal> {
+    fn pieces(&mut self, report: &Report<'_>) -> Result<Vec<Piece>, Refusal> {
         let mut pieces = Vec::new();
-        for attribute in list(event.get("Attribute")) {
+        for attribute in report.attributes.iter().copied() {
             if is_true(attribute.get("deleted")) {
                 continue;
             }
@@ -156,7 +157,7 @@ impl Making {
                 Err(why) => self.made.leave_out(why),
             }
         }
-        for object in list(event.get("Object")) {
+        for object in report.objects.iter().copied() {
             pieces.extend(object::pieces(object, self)?);
         }
         Ok(pieces)

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use tahoe_core::{SubType, Value};
 
+use super::list::list;
 use super::piece::{Piece, pack};
 use super::types::{self, Kind, Read};
 use super::value::{Given, identifier, is_true};
-use super::{Making, list, tags};
+use super::{Making, tags};
 use crate::{Refusal, Yield, fields, vocab};
 
 /// What an object's document may cost; one that has more comes as several of its name.

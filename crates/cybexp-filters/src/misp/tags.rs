@@ -2,7 +2,7 @@
 
 use tahoe_core::{Attribute, Value};
 
-use super::list;
+use super::list::list;
 use crate::{Yield, fields, vocab};
 
 /// Of one event or attribute; analysts give a dozen.
@@ -13,7 +13,16 @@ const TAG_BYTES: usize = 1024;
 
 /// The tags of an event or attribute, once each.
 pub(super) fn of(tagged: &Value, made: &mut Yield) -> Vec<Attribute> {
-    let direct = list(tagged.get("Tag")).map(|tag| tag.get("name"));
+    // old exports have the tag in what ties it to the event or attribute
+    let tied = ["EventTag", "AttributeTag"].map(|field| list(tagged.get(field)));
+    let tied = tied
+        .into_iter()
+        .flatten()
+        .flat_map(|tie| list(tie.get("Tag")));
+    let direct = list(tagged.get("Tag")).chain(tied).map(|tag| match tag {
+        Value::String(_) => Some(tag),
+        _ => tag.get("name"),
+    });
     let clusters = list(tagged.get("Galaxy"))
         .flat_map(|galaxy| list(galaxy.get("GalaxyCluster")))
         .map(|cluster| cluster.get("tag_name"));

@@ -5,8 +5,9 @@
 use tahoe_core::SubType;
 
 use Kind::{Generic, Keep, Named, Pair, Within};
-use Read::{Asn, Cve, Domain, Host, Ip, Lower, Port, Text, Url};
+use Read::{Asn, Cve, Domain, Email, Host, Ip, Lower, Port, Text, Url};
 
+use super::alias;
 use crate::vocab;
 
 /// What an attribute of a type becomes.
@@ -31,7 +32,7 @@ pub(super) enum Read {
     Text,
     /// Hexadecimal digits and the like: lower case.
     Lower,
-    /// An address, or a network as `cidr`.
+    /// An address, or a network as `cidr`, perhaps with a port.
     Ip,
     /// A name or address, with the registered domain beside it.
     Host,
@@ -39,6 +40,8 @@ pub(super) enum Read {
     Domain,
     /// With its host beside it.
     Url,
+    /// A mail address in lower case, with the name that stands before it.
+    Email,
     /// An int from 0 to 65535.
     Port,
     /// The number of an autonomous system.
@@ -47,8 +50,18 @@ pub(super) enum Read {
     Cve,
 }
 
+/// An address whose direction is not told: no type of MISP's, but feeds have it under many names.
+static ADDRESS: Kind = Named(vocab::IPV4, Ip);
+
 /// What this type becomes; `None` of one that MISP did not have when the table was made.
 pub(super) fn of(name: &str) -> Option<&'static Kind> {
+    in_table(name).or_else(|| match alias::of(name).as_str() {
+        "ip" => Some(&ADDRESS),
+        known => in_table(known),
+    })
+}
+
+fn in_table(name: &str) -> Option<&'static Kind> {
     let at = TYPES.binary_search_by_key(&name, |(known, _)| known).ok()?;
     Some(&TYPES[at].1)
 }
@@ -84,18 +97,18 @@ static TYPES: &[(&str, Kind)] = &[
     ("datetime", Generic),
     ("dkim", Keep(Text)),
     ("dkim-signature", Keep(Text)),
-    ("dns-soa-email", Named(vocab::EMAIL_ADDR, Text)),
+    ("dns-soa-email", Named(vocab::EMAIL_ADDR, Email)),
     ("dom-hash", Keep(Lower)),
     ("domain", Named(vocab::DOMAIN, Domain)),
     ("domain|ip", Pair(vocab::DOMAIN_IP, "domain", "ip-dst")),
     ("edge-extension-id", Keep(Text)),
-    ("email", Named(vocab::EMAIL_ADDR, Text)),
+    ("email", Named(vocab::EMAIL_ADDR, Email)),
     (
         "email-attachment",
         Within(vocab::ATTACHMENT, vocab::FILENAME, Text),
     ),
     ("email-body", Named(vocab::BODY, Text)),
-    ("email-dst", Within(vocab::DST, vocab::EMAIL_ADDR, Text)),
+    ("email-dst", Within(vocab::DST, vocab::EMAIL_ADDR, Email)),
     (
         "email-dst-display-name",
         Within(vocab::DST, vocab::NAME, Text),
@@ -105,9 +118,9 @@ static TYPES: &[(&str, Kind)] = &[
     ("email-mime-boundary", Keep(Text)),
     (
         "email-reply-to",
-        Within(vocab::REPLY_TO, vocab::EMAIL_ADDR, Text),
+        Within(vocab::REPLY_TO, vocab::EMAIL_ADDR, Email),
     ),
-    ("email-src", Within(vocab::SRC, vocab::EMAIL_ADDR, Text)),
+    ("email-src", Within(vocab::SRC, vocab::EMAIL_ADDR, Email)),
     (
         "email-src-display-name",
         Within(vocab::SRC, vocab::NAME, Text),
@@ -258,7 +271,7 @@ static TYPES: &[(&str, Kind)] = &[
     ("suricata", Keep(Text)),
     (
         "target-email",
-        Within(vocab::TARGET, vocab::EMAIL_ADDR, Text),
+        Within(vocab::TARGET, vocab::EMAIL_ADDR, Email),
     ),
     ("target-external", Keep(Text)),
     ("target-location", Keep(Text)),
@@ -285,7 +298,7 @@ static TYPES: &[(&str, Kind)] = &[
     ("whois-creation-date", Keep(Text)),
     (
         "whois-registrant-email",
-        Within(vocab::WHOIS_REGISTRANT, vocab::EMAIL_ADDR, Text),
+        Within(vocab::WHOIS_REGISTRANT, vocab::EMAIL_ADDR, Email),
     ),
     (
         "whois-registrant-name",
@@ -316,6 +329,27 @@ mod tests {
         let known: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
         assert!(known.is_sorted());
         assert_eq!(known, Vec::from_iter(LIST.lines()));
+    }
+
+    #[test]
+    fn names_that_others_give_lead_to_the_table() {
+        for (name, known) in [
+            ("IP_DST", "ip-dst"),
+            ("ip-dst:port", "ip-dst|port"),
+            ("fqdn|port", "hostname|port"),
+            ("domain:port", "hostname|port"),
+            ("filename|SHA-256", "filename|sha256"),
+            ("SHA-256", "sha256"),
+            ("as", "AS"),
+            ("Named Pipe", "named pipe"),
+        ] {
+            let kinds = [name, known].map(|name| format!("{:?}", of(name).expect("known")));
+            assert_eq!(kinds[0], kinds[1]);
+        }
+        for name in ["ip", "ipv4", "IPv6", "ip|port", "IPv4:port", "ip-address"] {
+            assert!(matches!(of(name), Some(Named(_, Ip))), "{name}");
+        }
+        assert!(of("no-such-type").is_none());
     }
 
     #[test]

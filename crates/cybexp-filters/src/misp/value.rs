@@ -3,8 +3,9 @@
 use tahoe_core::{Attribute, SubType, Value};
 
 use super::piece::Piece;
-use super::types::{self, Kind, Read};
-use crate::{fields, url, vocab};
+use super::read::read;
+use super::types::{self, Kind};
+use crate::{fields, vocab};
 
 /// Longer values are left out: rules, keys and mails are shorter.
 const VALUE_BYTES: usize = 512 << 10;
@@ -85,61 +86,25 @@ impl Given {
             Some(Kind::Generic | Kind::Pair(..)) | None => None,
         };
         let found = known.and_then(|(name, how)| read(name, how, &self.value));
-        Ok(match found {
-            Some((values, beside)) => Piece::all(
-                values
-                    .into_iter()
-                    .map(|value| Piece::attribute(value, self.flagged))
-                    .collect(),
-            )
-            .beside(beside),
+        let Some(reading) = found else {
             // what is not what its type says keeps the type's name
-            None => self.named(identifier(&self.kind)?),
-        })
+            return Ok(self.named(identifier(&self.kind)?));
+        };
+        let attribute = |flagged| move |value| Piece::attribute(value, flagged);
+        let values = reading.values.into_iter().map(attribute(self.flagged));
+        let with = reading.with.into_iter().map(attribute(false));
+        // the value as it was seen tells the label
+        let labelled = reading
+            .has_label
+            .then(|| Attribute::new(vocab::COMMENT, self.value.as_str()));
+        Ok(Piece::all(values.chain(with).collect())
+            .beside(reading.beside)
+            .beside(labelled))
     }
 
     /// The value as it stands under this name.
     pub(super) fn named(&self, name: SubType) -> Piece {
         Piece::attribute(Attribute::new(name, self.value.as_str()), self.flagged)
-    }
-}
-
-/// The attributes that a value is, and those beside them in unknown context; `None` if it cannot be read so.
-fn read(name: SubType, how: Read, value: &str) -> Option<(Vec<Attribute>, Vec<Attribute>)> {
-    let one = |attribute| Some((vec![attribute], Vec::new()));
-    match how {
-        Read::Text => one(Attribute::new(name, value)),
-        Read::Lower => one(Attribute::new(name, value.to_lowercase())),
-        Read::Ip => one(url::ip_attribute(value).or_else(|| fields::cidr(value))?),
-        Read::Host => {
-            let (host, domain) = url::bare_host_attributes(value)?;
-            Some((vec![host], Vec::from_iter(domain)))
-        }
-        Read::Domain => {
-            let (host, registered) = url::bare_host_attributes(value)?;
-            let mut values = vec![Attribute::new(name, host.data().clone())];
-            if *host.sub_type() != vocab::HOSTNAME {
-                return Some((vec![host], Vec::new()));
-            }
-            values.push(host);
-            let registered = registered.filter(|domain| domain.hash() != values[0].hash());
-            Some((values, Vec::from_iter(registered)))
-        }
-        Read::Url => Some((
-            vec![Attribute::new(name, value)],
-            url::host_attributes(value),
-        )),
-        Read::Port => {
-            let port: u16 = value.parse().ok()?;
-            one(Attribute::new(name, i64::from(port)))
-        }
-        Read::Asn => one(fields::asn(value)?),
-        Read::Cve => {
-            let upper = value.to_ascii_uppercase();
-            upper
-                .starts_with("CVE-")
-                .then(|| (vec![Attribute::new(name, upper)], Vec::new()))
-        }
     }
 }
 

@@ -26,7 +26,8 @@ pub use sections::{
     Report, Seal, Settings, Tahoe,
 };
 
-const PLACES: [&str; 2] = ["config/config.json", "/etc/cybexp/config.json"];
+/// Where the configuration file is looked for that nobody names.
+pub const PLACES: [&str; 2] = ["config/config.json", "/etc/cybexp/config.json"];
 
 /// Why a configuration cannot be used. The text names the file and the key.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +47,7 @@ pub enum ConfigError {
         file: PathBuf,
         /// Where in the file: `report.lease_s`.
         key: String,
-        /// What is wrong there, with line and column.
+        /// The parser's message, with line and column.
         source: serde_json::Error,
     },
     /// A value makes no sense, or a secret cannot be read.
@@ -56,7 +57,7 @@ pub enum ConfigError {
         origin: String,
         /// The key: `report.lease_s`.
         key: String,
-        /// What is wrong with it.
+        /// The reason why the value is refused.
         reason: String,
     },
 }

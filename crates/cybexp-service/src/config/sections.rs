@@ -258,8 +258,11 @@ pub struct InputSpec {
     pub name: String,
     /// Which plugin fetches.
     pub plugin: String,
-    /// What the data is; the raw's `sub_type`.
+    /// The kind of data, which becomes the raw's `sub_type`.
     pub typetag: String,
+    /// Whether that may be one that no filter reads.
+    #[serde(default)]
+    pub any_typetag: bool,
     /// The organisation that the data belongs to.
     pub orgid: String,
     /// The IANA time zone of times in the data that name none.
@@ -271,7 +274,7 @@ pub struct InputSpec {
     /// The time between two fetches; 0 leaves it to the plugin.
     #[serde(default)]
     pub period_s: u64,
-    /// What the plugin wants to know; the plugin checks it.
+    /// The plugin's own settings, which the plugin checks.
     #[serde(default)]
     pub settings: Settings,
 }

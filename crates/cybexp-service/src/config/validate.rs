@@ -1,4 +1,4 @@
-//! What the types of the sections cannot say.
+//! Checks of the configuration that the types of its sections cannot express.
 
 use std::collections::BTreeSet;
 

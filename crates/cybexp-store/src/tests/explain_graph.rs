@@ -7,13 +7,17 @@ use tahoe_core::{Attribute, Category, Hash, OrgId, Session, SubType};
 
 use super::plan::Plan;
 use super::{fill, hash, server};
-use crate::archive::{self, Archive};
-use crate::count;
-use crate::graph::{self, Visible};
-use crate::hours;
-use crate::identity::{self, Identity};
-use crate::pages::{self, Start};
-use crate::wanted::{Wanted, Within};
+use crate::archive::missing;
+use crate::archive::open::Archive;
+use crate::graph::hours;
+use crate::graph::read::by_hour;
+use crate::graph::read::lookup;
+use crate::graph::read::pages::{self, Start};
+use crate::graph::read::reader::GraphReader;
+use crate::graph::read::wanted::{Wanted, Within};
+use crate::graph::write::sessions;
+use crate::identity::users::{self as identity, Identity};
+use crate::visible::Visible;
 
 const CONTEXTS: [Context; 4] = [
     Context::All,
@@ -30,7 +34,7 @@ async fn what_exists_is_told_by_the_index_alone() {
     let archive = archive_with_events().await;
     let asked = (0..200).map(|i| format_args!("unr{i}").to_string());
     let asked: Vec<String> = asked.map(|name| hash(name).to_string()).collect();
-    let plan = Plan::find(&archive.coll, &archive::existing(&asked)).await;
+    let plan = Plan::find(&archive.coll, &missing::by_hash(&asked)).await;
     assert_eq!(plan.returned, 180);
     plan.reads_at_most(2 * 200, 0);
 }
@@ -40,12 +44,13 @@ async fn a_session_is_merged_by_its_hash() {
     let archive = archive_with_events().await;
     let id = Attribute::new(SubType::from_static("sessionid"), "c0ffee");
     let session = Session::new(SubType::from_static("cowrie_session"), vec![id.into()]).unwrap();
-    let merge = archive::merge(&session.with_events([hash("unr1")])).unwrap();
+    let merge = sessions::merge(&session.with_events([hash("unr1")])).unwrap();
     Plan::update(&archive.coll, &merge)
         .await
         .reads_at_most(1, 0);
     archive
         .coll
+        .driver()
         .clone_with_type::<Document>()
         .update_one(merge.filter.clone(), doc! {"$set": {"itype": "session"}})
         .upsert(true)
@@ -64,7 +69,10 @@ async fn events_are_counted_by_keys_of_the_index_alone() {
         for category in [None, Some(Category::Malicious)] {
             for (range, part) in [(TimeRange::default(), 1), (between(0.0, 89.0), 2)] {
                 let of = conditions(context, category, range);
-                let count = archive.count(&of, &visible()).await.unwrap() as i64;
+                let count = GraphReader::new(&archive)
+                    .count(&of, &visible())
+                    .await
+                    .unwrap() as i64;
                 let contexts = if context == Context::All { 3 } else { 1 };
                 let categories = if category.is_some() { 1 } else { 3 };
                 assert_eq!(count, 3 * 20 * contexts * categories / part, "{of:?}");
@@ -117,7 +125,7 @@ async fn a_timeline_is_made_of_keys_of_the_index_alone() {
         (hours::times(0, 0), ALL),
         (hours::times(1, 5), 0),
     ] {
-        let (pipeline, hint) = count::by_hour(&wanted, times);
+        let (pipeline, hint) = by_hour::pipeline(&wanted, times);
         let plan = Plan::aggregate(&archive.coll, hint, pipeline).await;
         plan.reads_at_most(keys + 10, 0);
     }
@@ -159,7 +167,7 @@ async fn sessions_are_found_by_their_events() {
     });
     fill(&archive.coll, sessions).await;
     let events: Vec<Hash> = (0..30).map(|i| hash(format_args!("e{i}.1"))).collect();
-    let plan = Plan::find(&archive.coll, &graph::sessions_of(&events, 1000)).await;
+    let plan = Plan::find(&archive.coll, &lookup::sessions_of(&events, 1000)).await;
     assert_eq!(plan.returned, 30);
     plan.reads_at_most(2 * 30 + 2, 30);
 }
@@ -172,22 +180,22 @@ async fn instances_are_found_by_hash() {
     });
     fill(&archive.coll, attributes).await;
     let attributes: Vec<Hash> = (0..50).map(hash).collect();
-    let plan = Plan::find(&archive.coll, &graph::nodes(&attributes)).await;
+    let plan = Plan::find(&archive.coll, &lookup::nodes(&attributes)).await;
     assert_eq!(plan.returned, 50);
     plan.reads_at_most(2 * 50 + 2, 50);
 
     let events: Vec<Hash> = (0..50).map(|i| hash(format_args!("unr{i}"))).collect();
-    let plan = Plan::find(&archive.coll, &graph::visible_events(&events, &visible())).await;
+    let plan = Plan::find(&archive.coll, &lookup::visible_events(&events, &visible())).await;
     assert_eq!(plan.returned, 50);
     plan.reads_at_most(2 * 50 + 2, 50);
     let others = Visible(vec![OrgId::new("other1").unwrap()]);
-    let plan = Plan::find(&archive.coll, &graph::visible_events(&events, &others)).await;
+    let plan = Plan::find(&archive.coll, &lookup::visible_events(&events, &others)).await;
     assert_eq!(plan.returned, 0);
     plan.reads_at_most(2 * 50 + 2, 0);
 
     let all: Vec<Hash> = attributes.into_iter().chain(events).collect();
     for (itype, n) in [(None, 100), (Some(ReturnType::Event), 50)] {
-        let find = graph::documents(&all, itype, &visible());
+        let find = lookup::documents(&all, itype, &visible());
         let plan = Plan::find(&archive.coll, &find).await;
         assert_eq!(plan.returned, n);
         plan.reads_at_most(2 * 100 + 2, 100);

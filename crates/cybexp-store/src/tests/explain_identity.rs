@@ -5,12 +5,12 @@ use tahoe_core::{Hash, Org, Role, User};
 
 use super::plan::Plan;
 use super::{fill, hash, server};
-use crate::bulk::Update;
-use crate::collection::to_document;
-use crate::identity::{self, Identity};
-use crate::orgs;
-use crate::swap;
-use crate::tokens;
+use crate::identity::orgs;
+use crate::identity::tokens;
+use crate::identity::users::{self as identity, Identity};
+use crate::mongo::bulk::Update;
+use crate::mongo::collection::to_document;
+use crate::mongo::swap;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_and_organisations_are_found_by_who_they_are() {

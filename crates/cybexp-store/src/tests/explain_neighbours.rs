@@ -5,19 +5,22 @@ use std::collections::HashMap;
 use bson::doc;
 use tahoe_core::{Hash, OrgId};
 
+use threatrank::{Draw, EventTime};
+
 use super::plan::Plan;
 use super::{fill, hash, server};
-use crate::archive::Archive;
-use crate::graph::Visible;
-use crate::indexes::{EVENT_REF, IDENTITY};
-use crate::neighbours::{self, Draw, EventTime};
+use crate::archive::open::Archive;
+use crate::graph::read::neighbours;
+use crate::graph::read::reader::GraphReader;
+use crate::mongo::indexes::{EVENT_REF, IDENTITY};
+use crate::visible::Visible;
 
 /// Visible events of the attribute `popular`; each other attribute is in one of them.
 const POPULAR: usize = 900;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_found_by_its_hash_and_who_may_see_it() {
-    let archive = archive().await;
+    let (archive, _) = archive().await;
     for (orgid, n) in [("unr", 1), ("other", 0)] {
         let find = neighbours::event_time(hash("unr7"), &visible(orgid));
         let plan = Plan::find(&archive.coll, &find).await;
@@ -28,19 +31,19 @@ async fn an_event_is_found_by_its_hash_and_who_may_see_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attributes_are_told_from_objects_by_hash() {
-    let archive = archive().await;
+    let (archive, reader) = archive().await;
     let hashes: Vec<Hash> = (0..100).map(hash).chain([hash("an object")]).collect();
     let plan = Plan::find(&archive.coll, &neighbours::kinds(&hashes)).await;
     assert_eq!(plan.returned, 101);
     plan.reads_at_most(2 * 101 + 2, 101);
-    let kinds = archive.kinds(&hashes).await.unwrap();
+    let kinds = reader.kinds(&hashes).await.unwrap();
     assert_eq!(kinds.iter().filter(|kind| kind.is_attribute).count(), 100);
 }
 
 /// No more events of an attribute are looked at than wanted, and of those only keys of the index.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_attributes_are_read_from_the_index_alone() {
-    let archive = archive().await;
+    let (archive, _) = archive().await;
     let attributes: Vec<Hash> = (0..50).map(hash).chain([hash("popular")]).collect();
     let most = 100;
     let pipeline =
@@ -56,7 +59,7 @@ async fn events_of_attributes_are_read_from_the_index_alone() {
 /// However many events a hub has.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_drawn_from_the_index_alone() {
-    let archive = archive().await;
+    let (archive, reader) = archive().await;
     let popular = hash("popular");
     let find = neighbours::drawn(popular, &visible("unr"), ["0", "1"], 10);
     let plan = Plan::find(&archive.coll, &find).await;
@@ -70,7 +73,7 @@ async fn events_are_drawn_from_the_index_alone() {
             from: hash("anything"),
             events,
         };
-        let drawn = archive.draw_events(&[draw], &visible("unr")).await;
+        let drawn = reader.draw_events(&[draw], &visible("unr")).await;
         let events = drawn.unwrap().remove(0);
         events.iter().map(|event| event.hash).collect::<Vec<_>>()
     };
@@ -96,7 +99,7 @@ async fn events_are_drawn_from_the_index_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_attributes_of_events_are_found_by_hash_and_who_may_see_them() {
-    let archive = archive().await;
+    let (archive, _) = archive().await;
     let hashes = ["unr", "other"].map(|org| (0..50).map(move |i| hash(format_args!("{org}{i}"))));
     let hashes: Vec<Hash> = hashes.into_iter().flatten().collect();
     let find = neighbours::event_refs(&hashes, &visible("unr"));
@@ -107,11 +110,11 @@ async fn the_attributes_of_events_are_found_by_hash_and_who_may_see_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_attributes_are_what_the_reader_may_see() {
-    let archive = archive().await;
+    let (_, reader) = archive().await;
     let read = async |orgid: &str, most, room| {
         let attributes = [hash(7), hash("popular"), hash("an object"), hash("nothing")];
         let visible = visible(orgid);
-        let rows = archive.events_of_attributes(&attributes, &visible, most, room);
+        let rows = reader.events_of_attributes(&attributes, &visible, most, room);
         let rows = rows.await.unwrap();
         assert!(rows.is_sorted_by_key(|row| row.hash));
         let rows = rows.into_iter().map(|row| (row.hash, row.events));
@@ -140,7 +143,7 @@ async fn events_of_attributes_are_what_the_reader_may_see() {
     assert!(foreign.values().all(|events| events == &Some(vec![])));
 }
 
-async fn archive() -> Archive {
+async fn archive() -> (Archive, GraphReader) {
     let (server, db) = server().await;
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
     let popular = hash("popular").to_string();
@@ -162,7 +165,8 @@ async fn archive() -> Archive {
         })
     };
     fill(&archive.coll, events("unr", "").chain(events("other", "x"))).await;
-    archive
+    let reader = GraphReader::new(&archive);
+    (archive, reader)
 }
 
 fn visible(orgid: &str) -> Visible {

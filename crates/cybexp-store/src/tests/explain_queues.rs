@@ -8,11 +8,13 @@ use tahoe_core::{Hash, Status};
 
 use super::plan::Plan;
 use super::{fill, hash, server};
-use crate::archive::Archive;
-use crate::cache::{self, Cache};
-use crate::lease::{self, Taken, unleased};
-use crate::queries::{self, Queries};
-use crate::raws::{RawOutcome, RawQueue, pending};
+use crate::archive::open::Archive;
+use crate::cache::files;
+use crate::cache::open::Cache;
+use crate::cache::queue as entries;
+use crate::mongo::lease::{self, Taken, unleased};
+use crate::queries::queue::{self as queries, Queries};
+use crate::raws::queue::{RawOutcome, RawQueue, Raws, pending};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pending_raws_are_found_among_those_done() {
@@ -77,7 +79,10 @@ async fn a_raised_version_reads_what_is_pending_for_it() {
     fill(&archive.coll, python).await;
     fill(&archive.coll, (1500..3000).map(|i| raw(i, "cowrie"))).await;
     for version in ["cowrie@1", "cowrie@2", "cowrie@3"] {
-        let mut queue = archive.raws(version, &["cowrie"]).await.unwrap();
+        let mut queue = Raws::new(&archive)
+            .queue(version, &["cowrie"])
+            .await
+            .unwrap();
         assert_eq!(process(&mut queue).await, 3000);
         let find = pending(&["cowrie".to_owned()], version, unleased(&[]));
         let plan = Plan::find(&archive.coll, &find).await;
@@ -85,7 +90,10 @@ async fn a_raised_version_reads_what_is_pending_for_it() {
         plan.reads_at_most(5, 0);
     }
     // a daemon of the version before does not take up again what the new one did, nor the other way
-    let mut older = archive.raws("cowrie@2", &["cowrie"]).await.unwrap();
+    let mut older = Raws::new(&archive)
+        .queue("cowrie@2", &["cowrie"])
+        .await
+        .unwrap();
     assert_eq!(process(&mut older).await, 0);
 
     fill(&archive.coll, (3000..3020).map(|i| raw(i, "cowrie"))).await;
@@ -100,7 +108,10 @@ async fn a_raw_is_marked_by_its_id() {
     let (server, db) = server().await;
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
     fill(&archive.coll, (0..3000).map(|i| raw(i, "cowrie"))).await;
-    let mut queue = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let mut queue = Raws::new(&archive)
+        .queue("cowrie@1", &["cowrie"])
+        .await
+        .unwrap();
     let Taken::Work(raws) = queue.take().await.unwrap() else {
         panic!("there is work");
     };
@@ -117,22 +128,22 @@ async fn pending_entries_are_found_among_those_done() {
     fill(&cache.entries, (0..5000).map(|_| entry(true))).await;
     fill(&cache.entries, (0..20).map(|_| entry(false))).await;
 
-    let plan = Plan::find(&cache.entries, &cache::pending(&[])).await;
+    let plan = Plan::find(&cache.entries, &entries::pending(&[])).await;
     assert_eq!(plan.returned, 20);
     plan.reads_at_most(20 + 5, 20);
 
-    let rows = cache::pending(&[]).all(&cache.entries).await.unwrap();
+    let rows = entries::pending(&[]).all(&cache.entries).await.unwrap();
     let id = |row: &bson::RawDocumentBuf| row.get_object_id("_id").unwrap();
     let leased: Vec<Bson> = rows[..10].iter().map(|row| id(row).into()).collect();
-    let plan = Plan::find(&cache.entries, &cache::pending(&leased)).await;
+    let plan = Plan::find(&cache.entries, &entries::pending(&leased)).await;
     assert_eq!(plan.returned, 10);
     plan.reads_at_most(2 * 20 + 5, 10);
 
-    let opened = cache::Opened {
+    let opened = entries::Opened {
         id: id(&rows[0]),
         raw: Ok(hash("raw")),
     };
-    let plan = Plan::update(&cache.entries, &cache::marked(&opened)).await;
+    let plan = Plan::update(&cache.entries, &entries::marked(&opened)).await;
     plan.reads_at_most(1, 1);
 }
 
@@ -150,10 +161,10 @@ async fn files_are_found_by_id() {
     fill(&cache.chunks, chunks).await;
 
     let wanted: Vec<ObjectId> = fids.iter().step_by(50).copied().collect();
-    let plan = Plan::find(&cache.files, &cache::file_lengths(&wanted)).await;
+    let plan = Plan::find(&cache.files, &files::file_lengths(&wanted)).await;
     assert_eq!(plan.returned, 40);
     plan.reads_at_most(2 * 40 + 2, 40);
-    let plan = Plan::find(&cache.chunks, &cache::file_chunks(&wanted)).await;
+    let plan = Plan::find(&cache.chunks, &files::file_chunks(&wanted)).await;
     assert_eq!(plan.returned, 120);
     plan.reads_at_most(2 * 120 + 2, 120);
 }
@@ -162,7 +173,10 @@ async fn files_are_found_by_id() {
 async fn leases_that_hold_are_found_among_those_that_ended() {
     let (server, db) = server().await;
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
-    let queue = archive.raws("cowrie@1", &["cowrie"]).await.unwrap();
+    let queue = Raws::new(&archive)
+        .queue("cowrie@1", &["cowrie"])
+        .await
+        .unwrap();
     let leases = server.collection(&db, "leases");
     let row = |work: &str, ends_in_s: i64| {
         let until = bson::DateTime::now().timestamp_millis() + ends_in_s * 1000;

@@ -8,9 +8,12 @@ use tahoe_core::time::TimeRange;
 use tahoe_core::{Attribute, Category, Event, Hash, OrgId, SubType, Timestamp};
 
 use super::server;
-use crate::archive::{Archive, GraphBatch};
-use crate::graph::Visible;
-use crate::pages;
+use crate::archive::open::Archive;
+use crate::graph::read::pages;
+use crate::graph::read::reader::GraphReader;
+use crate::graph::write::batch::GraphBatch;
+use crate::graph::write::writer::GraphWriter;
+use crate::visible::Visible;
 
 /// Of each batch of events.
 const EVENTS: u32 = 2_600;
@@ -39,12 +42,19 @@ fn event(n: u32) -> Event {
     event
 }
 
-async fn write(archive: &Archive, numbers: impl IntoIterator<Item = u32>) {
+async fn opened() -> (Archive, GraphWriter, GraphReader) {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, "instance").await.unwrap();
+    let (writer, reader) = (GraphWriter::new(&archive), GraphReader::new(&archive));
+    (archive, writer, reader)
+}
+
+async fn write(writer: &GraphWriter, numbers: impl IntoIterator<Item = u32>) {
     let mut batch = GraphBatch::default();
     for n in numbers {
         batch.add_event(event(n));
     }
-    let written = archive.write_graph(&batch).await.unwrap();
+    let written = writer.write(&batch).await.unwrap();
     assert!(written.rejected.is_empty());
 }
 
@@ -88,10 +98,10 @@ fn conditions() -> Vec<Conditions> {
 }
 
 /// All of them as the index gives them, by time and hash.
-async fn slowly(archive: &Archive, of: &Conditions) -> Vec<Hash> {
+async fn slowly(reader: &GraphReader, of: &Conditions) -> Vec<Hash> {
     let find = pages::events(of, &visible());
     let mut rows: Vec<(f64, Hash)> = Vec::new();
-    for row in find.all(&archive.coll).await.unwrap() {
+    for row in find.all(&reader.coll).await.unwrap() {
         let hash = row.get_str("_hash").unwrap().parse().unwrap();
         rows.push((row.get_f64("timestamp").unwrap(), hash));
     }
@@ -99,18 +109,16 @@ async fn slowly(archive: &Archive, of: &Conditions) -> Vec<Hash> {
     rows.into_iter().map(|(_, hash)| hash).collect()
 }
 
-async fn check_counts(archive: &Archive) {
+async fn check_counts(reader: &GraphReader) {
     for of in conditions() {
-        let count = archive.count(&of, &visible()).await.unwrap();
-        assert_eq!(count, slowly(archive, &of).await.len() as u64, "{of:?}");
+        let count = reader.count(&of, &visible()).await.unwrap();
+        assert_eq!(count, slowly(reader, &of).await.len() as u64, "{of:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_are_exact_while_events_come_in() {
-    let (server, db) = server().await;
-    let writer = Archive::open(&server, &db, "instance").await.unwrap();
-    let reader = Archive::open(&server, &db, "instance").await.unwrap();
+    let (_, writer, reader) = opened().await;
     write(&writer, 0..EVENTS).await;
     check_counts(&reader).await;
     // into hours that are known, far behind, and the same once more
@@ -142,11 +150,9 @@ async fn counts_are_exact_while_events_come_in() {
 /// What is written is counted by whoever asks afterwards, also while others ask all the time.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_after_a_write_sees_it() {
-    let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, "instance").await.unwrap();
-    let reader = Archive::open(&server, &db, "instance").await.unwrap();
+    let (_, writer, reader) = opened().await;
     // all are visible
-    write(&archive, (0..3 * EVENTS).filter(|n| n % 150 % 7 != 0)).await;
+    write(&writer, (0..3 * EVENTS).filter(|n| n % 150 % 7 != 0)).await;
     let of = conditions().remove(0);
     let start = reader.count(&of, &visible()).await.unwrap();
     let asking = (0..8).map(|_| {
@@ -162,7 +168,7 @@ async fn who_asks_after_a_write_sees_it() {
         .filter(|n| n % 150 % 7 != 0)
         .take(60);
     for (written, n) in new.enumerate() {
-        write(&archive, [n]).await;
+        write(&writer, [n]).await;
         let count = reader.count(&of, &visible()).await.unwrap();
         assert_eq!(count, start + written as u64 + 1);
     }
@@ -173,15 +179,14 @@ async fn who_asks_after_a_write_sees_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_the_same_wherever_they_are_looked_for() {
-    let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, "instance").await.unwrap();
-    write(&archive, 0..2 * EVENTS).await;
+    let (_, writer, reader) = opened().await;
+    write(&writer, 0..2 * EVENTS).await;
     for of in conditions() {
-        let all = slowly(&archive, &of).await;
+        let all = slowly(&reader, &of).await;
         let last = all.len().div_ceil(10);
         let pages = BTreeSet::from([1, 2, 49, 50, 51, 52, 60, 137, last, last + 1]);
         for page in pages.into_iter().chain([u32::MAX as usize]) {
-            let events = archive
+            let events = reader
                 .events(&of, &visible(), page as u32, 10)
                 .await
                 .unwrap();
@@ -193,25 +198,23 @@ async fn pages_are_the_same_wherever_they_are_looked_for() {
     }
 }
 
-/// As [`MAX_AGE`](crate::timelines) has it, but for a fail-over or a note that is missing.
+/// As [`MAX_AGE`](crate::graph::read::timelines) has it, but for a fail-over or a note that is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_cannot_be_trusted_makes_timelines_anew() {
-    let (server, db) = server().await;
-    let archive = Archive::open(&server, &db, "instance").await.unwrap();
-    write(&archive, 0..2 * EVENTS).await;
-    check_counts(&archive).await;
-    write(&archive, 2 * EVENTS..2 * EVENTS + 40).await;
+    let (archive, writer, reader) = opened().await;
+    write(&writer, 0..2 * EVENTS).await;
+    check_counts(&reader).await;
+    write(&writer, 2 * EVENTS..2 * EVENTS + 40).await;
     let gone = doc! {"hours": {"$exists": true}};
-    archive.journal.delete_many(gone).await.unwrap();
-    check_counts(&archive).await;
+    archive.journal.driver().delete_many(gone).await.unwrap();
+    check_counts(&reader).await;
 }
 
 /// What is changed by hand is in no note: it is seen once the timeline was made anew, for which nobody waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_timeline_serves_until_there_is_another() {
-    let (server, db) = server().await;
-    let mut archive = Archive::open(&server, &db, "instance").await.unwrap();
-    write(&archive, 0..EVENTS).await;
+    let (archive, writer, mut reader) = opened().await;
+    write(&writer, 0..EVENTS).await;
     let visible = Visible(
         (0..150)
             .map(|n| OrgId::new(&format!("org{n}")).unwrap())
@@ -227,22 +230,22 @@ async fn an_old_timeline_serves_until_there_is_another() {
         category: None,
         context: Context::All,
     };
-    let count = async |archive: &Archive| archive.count(&all, &visible).await.unwrap();
-    assert_eq!(count(&archive).await, u64::from(EVENTS));
+    let count = async |reader: &GraphReader| reader.count(&all, &visible).await.unwrap();
+    assert_eq!(count(&reader).await, u64::from(EVENTS));
     let gone = doc! {"itype": "event", "_hash": event(5).hash().to_string()};
-    archive.coll.delete_one(gone).await.unwrap();
-    assert_eq!(count(&archive).await, u64::from(EVENTS), "nobody noted it");
+    archive.coll.driver().delete_one(gone).await.unwrap();
+    assert_eq!(count(&reader).await, u64::from(EVENTS), "nobody noted it");
 
-    archive.timelines.max_age = std::time::Duration::ZERO;
-    assert_eq!(count(&archive).await, u64::from(EVENTS), "it still serves");
+    reader.timelines.max_age = std::time::Duration::ZERO;
+    assert_eq!(count(&reader).await, u64::from(EVENTS), "it still serves");
     let mut tries = 0;
-    while count(&archive).await == u64::from(EVENTS) {
+    while count(&reader).await == u64::from(EVENTS) {
         tries += 1;
         assert!(tries < 1_000, "it is never made anew");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    assert_eq!(count(&archive).await, u64::from(EVENTS) - 1);
+    assert_eq!(count(&reader).await, u64::from(EVENTS) - 1);
     // and what is written meanwhile is counted at once
-    write(&archive, [EVENTS + 1]).await;
-    assert_eq!(count(&archive).await, u64::from(EVENTS));
+    write(&writer, [EVENTS + 1]).await;
+    assert_eq!(count(&reader).await, u64::from(EVENTS));
 }

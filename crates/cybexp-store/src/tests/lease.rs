@@ -4,7 +4,7 @@ use bson::Bson;
 use bson::oid::ObjectId;
 
 use super::server;
-use crate::lease::Lease;
+use crate::mongo::lease::Lease;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn items_go_to_whoever_leased_them_first() {

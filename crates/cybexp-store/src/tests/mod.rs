@@ -5,18 +5,20 @@ mod explain_graph;
 mod explain_identity;
 mod explain_neighbours;
 mod explain_queues;
+mod explain_unread;
 mod explain_uploads;
 mod hubs;
 mod journal;
 mod lease;
+mod names;
 mod plan;
 
 use bson::{Document, RawDocumentBuf};
 use cybexp_testkit::{mongo_url, unique};
 use tahoe_core::Hash;
 
-use crate::collection::Raws;
-use crate::server::Server;
+use crate::mongo::collection::Documents;
+use crate::mongo::server::Server;
 
 /// A connection, and a database of the test's own.
 async fn server() -> (Server, String) {
@@ -24,12 +26,16 @@ async fn server() -> (Server, String) {
     (server, unique("explain"))
 }
 
-async fn fill(coll: &Raws, documents: impl IntoIterator<Item = Document>) {
+async fn fill(coll: &Documents, documents: impl IntoIterator<Item = Document>) {
     let documents: Vec<RawDocumentBuf> = documents
         .into_iter()
         .map(|document| RawDocumentBuf::try_from(&document).unwrap())
         .collect();
-    coll.insert_many(&documents).ordered(false).await.unwrap();
+    coll.driver()
+        .insert_many(&documents)
+        .ordered(false)
+        .await
+        .unwrap();
 }
 
 /// The hash of nothing in particular.

@@ -2,9 +2,9 @@
 
 use bson::{Bson, Document, doc};
 
-use crate::bulk::Update;
-use crate::collection::Raws;
-use crate::find::Find;
+use crate::mongo::bulk::Update;
+use crate::mongo::collection::Documents;
+use crate::mongo::find::Find;
 
 /// What `explain` says.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) async fn find(coll: &Raws, find: &Find) -> Self {
+    pub(super) async fn find(coll: &Documents, find: &Find) -> Self {
         let mut command = doc! {
             "find": coll.name(), "filter": &find.filter, "hint": find.hint,
             "skip": find.skip as i64, "limit": find.limit,
@@ -30,12 +30,12 @@ impl Plan {
     }
 
     /// Of a query whose indexes the server chooses.
-    pub(super) async fn chosen(coll: &Raws, filter: Document) -> Self {
+    pub(super) async fn chosen(coll: &Documents, filter: Document) -> Self {
         Self::of(coll, doc! {"find": coll.name(), "filter": filter}).await
     }
 
     /// As the driver's `count_documents` sends it.
-    pub(super) async fn count(coll: &Raws, find: &Find) -> Self {
+    pub(super) async fn count(coll: &Documents, find: &Find) -> Self {
         let group = doc! {"$group": {"_id": 1, "n": {"$sum": 1}}};
         let mut pipeline = vec![doc! {"$match": &find.filter}];
         if find.limit > 0 {
@@ -45,7 +45,7 @@ impl Plan {
         Self::aggregate(coll, find.hint, pipeline).await
     }
 
-    pub(super) async fn aggregate(coll: &Raws, hint: &str, pipeline: Vec<Document>) -> Self {
+    pub(super) async fn aggregate(coll: &Documents, hint: &str, pipeline: Vec<Document>) -> Self {
         let command = doc! {
             "aggregate": coll.name(), "pipeline": pipeline, "cursor": {}, "hint": hint,
         };
@@ -53,7 +53,7 @@ impl Plan {
     }
 
     /// Of a pipeline whose `$lookup` does most of the reading: what both read.
-    pub(super) async fn lookup(coll: &Raws, hint: &str, pipeline: Vec<Document>) -> Self {
+    pub(super) async fn lookup(coll: &Documents, hint: &str, pipeline: Vec<Document>) -> Self {
         let command = doc! {
             "aggregate": coll.name(), "pipeline": pipeline, "cursor": {}, "hint": hint,
         };
@@ -71,18 +71,18 @@ impl Plan {
         plan
     }
 
-    pub(super) async fn update(coll: &Raws, update: &Update) -> Self {
+    pub(super) async fn update(coll: &Documents, update: &Update) -> Self {
         let statement =
             doc! {"q": &update.filter, "u": update.update.clone(), "upsert": update.upsert};
         Self::of(coll, doc! {"update": coll.name(), "updates": [statement]}).await
     }
 
-    pub(super) async fn delete(coll: &Raws, filter: Document) -> Self {
+    pub(super) async fn delete(coll: &Documents, filter: Document) -> Self {
         let statement = doc! {"q": filter, "limit": 0};
         Self::of(coll, doc! {"delete": coll.name(), "deletes": [statement]}).await
     }
 
-    pub(super) async fn find_and_modify(coll: &Raws, find: &Find, update: Document) -> Self {
+    pub(super) async fn find_and_modify(coll: &Documents, find: &Find, update: Document) -> Self {
         let command = doc! {
             "findAndModify": coll.name(), "query": &find.filter, "sort": find.sort.as_ref(),
             "hint": find.hint, "update": [update], "new": true,
@@ -90,13 +90,16 @@ impl Plan {
         Self::of(coll, command).await
     }
 
-    async fn of(coll: &Raws, command: Document) -> Self {
+    async fn of(coll: &Documents, command: Document) -> Self {
         Self::read(&Self::explain(coll, command).await)
     }
 
-    async fn explain(coll: &Raws, command: Document) -> Document {
+    async fn explain(coll: &Documents, command: Document) -> Document {
         let command = doc! {"explain": command, "verbosity": "executionStats"};
-        let database = coll.client().database(&coll.namespace().db);
+        let database = coll
+            .driver()
+            .client()
+            .database(&coll.driver().namespace().db);
         database.run_command(command).await.unwrap()
     }
 

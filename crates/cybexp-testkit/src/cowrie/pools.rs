@@ -1,4 +1,4 @@
-//! What attackers have, each kind from the most to the least common.
+//! Pools of attackers' addresses, names, passwords and commands, each from the most to the least common.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -205,7 +205,7 @@ pub(super) fn pick<'a, T>(rng: &mut StdRng, pool: &'a [T]) -> &'a T {
     &pool[skewed(rng, pool.len())]
 }
 
-/// So many hexadecimal digits.
+/// A random text of `len` hexadecimal digits.
 pub(super) fn digits(rng: &mut StdRng, len: usize) -> String {
     (0..len)
         .map(|_| char::from(*b"0123456789abcdef".choose(rng).expect("not empty")))

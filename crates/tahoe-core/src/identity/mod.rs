@@ -17,7 +17,7 @@ const NAME: SubType = SubType::from_static("name");
 pub struct InvalidField {
     /// `email`, `orgname`, `name` or `password`.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// The problem with its value.
     pub problem: &'static str,
 }
 
@@ -34,7 +34,7 @@ fn line<'a>(field: &'static str, text: &'a str) -> Result<&'a str, InvalidField>
     Err(InvalidField { field, problem })
 }
 
-/// Who or what it is, for people; may be empty.
+/// The attribute `name` of a user or an organisation, for people; may be empty.
 fn name_attribute(name: &str) -> Result<Attribute, InvalidField> {
     Ok(Attribute::new(NAME, line("name", name)?))
 }

@@ -17,7 +17,7 @@ const ORG: SubType = SubType::from_static("cybexp_org");
 const ORGNAME: SubType = SubType::from_static("orgname");
 const ADMIN: SubType = SubType::from_static("admin");
 
-/// What someone can be in an organisation.
+/// The relation of a user to an organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Membership {
@@ -194,7 +194,7 @@ impl Org {
         self.text("orgname")
     }
 
-    /// What it is called, for people; may be empty.
+    /// The organisation's name for people; may be empty.
     pub fn name(&self) -> &str {
         self.text("name")
     }
@@ -216,18 +216,18 @@ impl Org {
         document
     }
 
-    /// Who belongs to it.
+    /// The users who belong to the organisation.
     pub fn users(&self) -> Vec<User> {
         self.users.values().cloned().collect()
     }
 
-    /// Who may change it.
+    /// The users who may change the organisation.
     pub fn admins(&self) -> Vec<User> {
         let admins = self.admins.iter();
         admins.map(|hash| self.users[hash].clone()).collect()
     }
 
-    /// Who sees its data. Guests on the list are no users.
+    /// The hashes of those who see the organisation's data. Guests on the list need not be its users.
     pub fn acl(&self) -> &BTreeSet<Hash> {
         &self.acl
     }

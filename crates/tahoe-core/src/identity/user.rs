@@ -17,7 +17,7 @@ const SUPERUSER: SubType = SubType::from_static("cybexp_superuser");
 /// The longest address that mail can be sent to, by RFC 5321.
 const EMAIL_LIMIT_BYTES: usize = 254;
 
-/// What someone may do; told by the sub_type of the object.
+/// The rights of an account, told by the sub_type of its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Posts data and asks questions, as the organisations allow.
@@ -127,7 +127,7 @@ impl User {
         Hash::of(&["object", role.as_str(), email.trim()])
     }
 
-    /// What the Python system stores of a password: its SHA-256 in hex.
+    /// The form in which the Python system stores a password: its SHA-256 in hex.
     pub fn python_password_hash(password: &str) -> String {
         Hash::of(&[password]).to_string()
     }
@@ -142,7 +142,7 @@ impl User {
         &self.object
     }
 
-    /// What the user may do.
+    /// The user's rights.
     pub fn role(&self) -> Role {
         self.role
     }
@@ -152,12 +152,12 @@ impl User {
         self.text(&EMAIL_ADDR)
     }
 
-    /// Who it is, for people; may be empty.
+    /// The user's name for people; may be empty.
     pub fn name(&self) -> &str {
         self.text(&NAME)
     }
 
-    /// What is stored of the password.
+    /// The stored hash of the password.
     pub fn password_hash(&self) -> &str {
         self.text(&PASSWORD)
     }

@@ -45,7 +45,7 @@ impl Meridiem {
     }
 }
 
-/// What a clock shows, unchecked.
+/// The reading of a clock, unchecked.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Clock {
     hour: u32,
@@ -129,7 +129,7 @@ pub(super) fn fraction_micros(digits: &[u8]) -> u32 {
     six.fold(0, |micros, digit| micros * 10 + u32::from(digit - b'0'))
 }
 
-/// What follows the sign of `+02:00`, `+0200`, `+02` or `+2`.
+/// Reads the digits behind the sign of `+02:00`, `+0200`, `+02` or `+2`.
 pub(super) fn read_offset(west: bool, tokens: &mut Tokens<'_>) -> Result<i32, &'static str> {
     let digits = tokens.take_number().ok_or(BAD_OFFSET)?;
     let (hours, minutes) = match digits.len() {

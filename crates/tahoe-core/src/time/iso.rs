@@ -29,7 +29,7 @@ pub fn parse_iso8601(text: &str, default_tz: Tz) -> Option<f64> {
     )
 }
 
-/// What is left to read.
+/// The bytes that are left to read.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {

@@ -31,9 +31,9 @@ const SHOWN_CHARS: usize = 100;
 pub struct TimeError {
     /// The field of the query: `from`, `to`, `last` or `tzname`; `time` for a text that is in none.
     pub field: &'static str,
-    /// What was to be read, cut to 100 characters.
+    /// The text that was to be read, cut to 100 characters.
     pub text: String,
-    /// What is wrong with it.
+    /// The problem with the text.
     pub reason: &'static str,
 }
 

@@ -9,7 +9,7 @@ use super::clock::{Clock, Meridiem, read_offset};
 use super::day::{Part, resolve};
 use super::lex::{Token, Tokens, small};
 
-/// What a text says: a date and time on a wall clock and, if written, that clock's offset in seconds east of UTC.
+/// The meaning of a text: a date and time on a wall clock and, if written, that clock's offset in seconds east of UTC.
 #[derive(Debug, PartialEq)]
 pub(super) struct Written {
     pub(super) local: NaiveDateTime,

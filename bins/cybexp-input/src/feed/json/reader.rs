@@ -4,18 +4,28 @@ use std::io::BufRead;
 
 use anyhow::{anyhow, bail, ensure};
 
-use super::super::body;
-use super::{Kept, Where};
+use super::super::{body, said};
+use super::kept::Kept;
 
 /// A longer key is none that anybody asks for.
 const KEY_BYTES: usize = 4096;
+/// As much of what is no JSON is looked at for what it says.
+const SAID_BYTES: usize = 4096;
 
 /// A document, up to where it is read.
 #[derive(Debug)]
 pub(super) struct Reader<R> {
-    input: R,
+    pub(super) input: R,
     /// Bytes read.
     at: u64,
+}
+
+/// What comes next in an object.
+pub(super) enum Member {
+    /// A value under this key; `None` where the key is too long or cannot be read.
+    Value(Option<String>),
+    /// Its end.
+    End,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -23,41 +33,14 @@ impl<R: BufRead> Reader<R> {
         Self { input, at: 0 }
     }
 
-    /// Goes into the list, past its bracket; how many keys lead there.
-    pub(super) fn enter(&mut self, place: &Where) -> anyhow::Result<usize> {
-        for (depth, key) in place.keys.iter().enumerate() {
-            match self.next()? {
-                b'{' => self.skip(1),
-                b'[' if place.or_top && depth == 0 => {
-                    self.skip(1);
-                    return Ok(0);
-                }
-                byte => {
-                    self.could_be_json(byte)?;
-                    bail!(
-                        "{} is no object, so there is no {}",
-                        place.name(depth),
-                        place.name(depth + 1)
-                    );
-                }
-            }
-            if !self.find(key)? {
-                bail!("there is no {} in the answer", place.name(depth + 1));
-            }
-        }
-        let depth = place.keys.len();
-        let byte = self.next()?;
-        self.could_be_json(byte)?;
-        ensure!(byte == b'[', "{} is no list", place.name(depth));
-        self.skip(1);
-        Ok(depth)
-    }
-
-    /// Goes to the value of this key of the object that has just begun; whether it is there.
-    fn find(&mut self, wanted: &str) -> anyhow::Result<bool> {
+    /// Goes to the next value of the object that is being read.
+    pub(super) fn member(&mut self) -> anyhow::Result<Member> {
         loop {
             match self.next()? {
-                b'}' => return Ok(false),
+                b'}' => {
+                    self.skip(1);
+                    return Ok(Member::End);
+                }
                 b',' => self.skip(1),
                 b'"' => {
                     let mut key = Kept::new(KEY_BYTES);
@@ -66,16 +49,31 @@ impl<R: BufRead> Reader<R> {
                         b':' => self.skip(1),
                         byte => bail!(self.unexpected(byte)),
                     }
-                    let key = key
-                        .is_whole()
-                        .then(|| serde_json::from_slice::<String>(&key.bytes));
-                    if key.is_some_and(|key| key.is_ok_and(|key| key == wanted)) {
-                        return Ok(true);
-                    }
-                    self.value(&mut Kept::new(0))?;
+                    let whole = key.is_whole();
+                    let key = whole.then(|| serde_json::from_slice(&key.bytes).ok());
+                    return Ok(Member::Value(key.flatten()));
                 }
                 byte => bail!(self.unexpected(byte)),
             }
+        }
+    }
+
+    /// Goes to the next element of the list that is being read; whether there is one. `first`: it has just begun.
+    pub(super) fn element(&mut self, first: bool) -> anyhow::Result<bool> {
+        match self.next()? {
+            b']' => {
+                self.skip(1);
+                Ok(false)
+            }
+            _ if first => Ok(true),
+            b',' => {
+                self.skip(1);
+                match self.next()? {
+                    b']' => bail!(self.unexpected(b']')),
+                    _ => Ok(true),
+                }
+            }
+            byte => bail!(self.unexpected(byte)),
         }
     }
 
@@ -84,14 +82,15 @@ impl<R: BufRead> Reader<R> {
         let first = self.next()?;
         self.could_be_json(first)?;
         match first {
-            b'"' | b'{' | b'[' => self.nested(0, kept),
+            b'"' | b'{' | b'[' => self.nested(kept, u64::MAX).map(drop),
             _ => self.scalar(kept),
         }
     }
 
-    /// Reads to the end of what begins here, or of the objects and lists of this depth that it is in.
-    pub(super) fn nested(&mut self, mut depth: u64, kept: &mut Kept) -> anyhow::Result<()> {
+    /// Reads the object or list that begins here, or so many bytes of it; whether it ended.
+    pub(super) fn nested(&mut self, kept: &mut Kept, most: u64) -> anyhow::Result<bool> {
         let (mut string, mut escaped) = (false, false);
+        let (mut depth, start) = (0_u64, self.at);
         loop {
             let buffer = self.input.fill_buf().map_err(body::failed)?;
             ensure!(
@@ -116,8 +115,8 @@ impl<R: BufRead> Reader<R> {
             let used = end.map_or(buffer.len(), |end| end + 1);
             kept.add(&buffer[..used]);
             self.skip(used);
-            if end.is_some() {
-                return Ok(());
+            if end.is_some() || self.at - start >= most {
+                return Ok(end.is_some());
             }
         }
     }
@@ -138,6 +137,24 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
+    /// Reads the rest of a line, without its end; whether there is one.
+    pub(super) fn line(&mut self, kept: &mut Kept) -> anyhow::Result<bool> {
+        let start = self.at;
+        loop {
+            let buffer = self.input.fill_buf().map_err(body::failed)?;
+            if buffer.is_empty() {
+                return Ok(self.at > start);
+            }
+            let end = buffer.iter().position(|&byte| byte == b'\n');
+            let used = end.unwrap_or(buffer.len());
+            kept.add(&buffer[..used]);
+            self.skip(used + usize::from(end.is_some()));
+            if end.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+
     fn peek(&mut self) -> anyhow::Result<Option<u8>> {
         let buffer = self.input.fill_buf().map_err(body::failed)?;
         Ok(buffer.first().copied())
@@ -152,7 +169,8 @@ impl<R: BufRead> Reader<R> {
     pub(super) fn peek_after_space(&mut self) -> anyhow::Result<Option<u8>> {
         loop {
             let buffer = self.input.fill_buf().map_err(body::failed)?;
-            let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+            // a record separator stands before each value of a JSON text sequence (RFC 7464)
+            let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x1e);
             let Some(at) = buffer.iter().position(|byte| !space(byte)) else {
                 let spaces = buffer.len();
                 if spaces == 0 {
@@ -183,23 +201,50 @@ impl<R: BufRead> Reader<R> {
         Ok(())
     }
 
-    fn could_be_json(&self, first: u8) -> anyhow::Result<()> {
+    pub(super) fn could_be_json(&mut self, first: u8) -> anyhow::Result<()> {
         match first {
             b'"' | b'{' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => Ok(()),
             other => Err(self.unexpected(other)),
         }
     }
 
-    pub(super) fn unexpected(&self, byte: u8) -> anyhow::Error {
-        let html = if byte == b'<' && self.at < 100 {
-            " (it looks like HTML)"
-        } else {
-            ""
-        };
-        anyhow!(
-            "the answer is no JSON: '{}' at byte {}{html}",
+    pub(super) fn unexpected(&mut self, byte: u8) -> anyhow::Error {
+        let told = format!(
+            "the answer is no JSON: '{}' at byte {}",
             byte.escape_ascii(),
             self.at
-        )
+        );
+        // where it begins like this, what it says is worth more
+        let html = byte == b'<';
+        let begins = (html && self.at < 100) || (byte.is_ascii_alphabetic() && self.at <= 3);
+        if !begins {
+            return anyhow!(told);
+        }
+        let text = self.rest_of(SAID_BYTES);
+        let text = String::from_utf8_lossy(&text);
+        let says = match html {
+            true => said::cleaned(&said::markup(&text)),
+            false => said::cleaned(text.lines().next().unwrap_or_default()),
+        };
+        match (html, says.as_str()) {
+            (true, "") => anyhow!("{told} (it looks like HTML)"),
+            (true, says) => anyhow!("{told} (it looks like HTML, and says: {says})"),
+            (false, says) => anyhow!("{told} (it says: {says})"),
+        }
+    }
+
+    /// Up to so many of the bytes that come, for what is said of them.
+    fn rest_of(&mut self, most: usize) -> Vec<u8> {
+        let mut rest = Vec::new();
+        while rest.len() < most {
+            let buffer = self.input.fill_buf().unwrap_or_default();
+            if buffer.is_empty() {
+                break;
+            }
+            let used = buffer.len().min(most - rest.len());
+            rest.extend_from_slice(&buffer[..used]);
+            self.input.consume(used);
+        }
+        rest
     }
 }

@@ -71,11 +71,73 @@ pub(super) fn text(at: &Value) -> String {
     at.as_str().map_or_else(|| at.to_string(), str::to_owned)
 }
 
+/// Rows next to each other, in the order of the cursor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span<'a> {
+    /// Where they begin; `None`: with the first row that has a cursor.
+    pub(super) from: Option<&'a Value>,
+    /// Whether those at `from` are among them.
+    pub(super) with_from: bool,
+    /// The last cursor among them; `None`: there is no end.
+    pub(super) to: Option<&'a Value>,
+    /// How many of them at most.
+    pub(super) limit: u64,
+}
+
+impl<'a> Span<'a> {
+    /// Up to `limit` rows at and after this place.
+    pub(super) fn at(from: Option<&'a Value>, limit: u64) -> Self {
+        Self {
+            from,
+            with_from: true,
+            to: None,
+            limit,
+        }
+    }
+
+    /// Whether a row of it is beyond `from`, and the condition of all of them, where these SQL expressions mean the column
+    /// and its bounds.
+    pub(super) fn conditions(&self, column: &str, from: &str, to: &str) -> (String, String) {
+        let (beyond, mut condition) = match (self.from, self.with_from) {
+            (None, _) => ("1 = 1".to_owned(), "IS NOT NULL".to_owned()),
+            (Some(_), true) => (format!("{column} > {from}"), format!(">= {from}")),
+            (Some(_), false) => ("1 = 1".to_owned(), format!("> {from}")),
+        };
+        if self.to.is_some() {
+            condition.push_str(&format!(" AND {column} <= {to}"));
+        }
+        (beyond, condition)
+    }
+}
+
+/// What a cursor is, as far as that tells whether it is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Number,
+    Time,
+    /// A time that is of UTC where it names no zone.
+    Utc,
+    Text,
+}
+
+/// Where a row is, without the row.
+#[derive(Debug, Clone)]
+pub(super) struct Spot {
+    /// Its cursor, as a later query can name it: a text, or of SQLite also a number. Null if no query can.
+    pub(super) at: Value,
+    /// The type of that.
+    pub(super) kind: Kind,
+    /// Whether it is beyond the place where the span begins.
+    pub(super) beyond: bool,
+}
+
 /// A row of the query.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// Its cursor, as a later query can name it: a text, or of SQLite also a number.
+    /// Its cursor, as a later query can name it: a text, or of SQLite also a number. Null if no query can.
     pub(super) at: Value,
+    /// The type of that.
+    pub(super) kind: Kind,
     /// Whether it is beyond the place where the page begins, and not at it. Only the database knows: to it, 1.0 may be 1.00,
     /// and `a` may be `A`.
     pub(super) beyond: bool,
@@ -83,7 +145,7 @@ pub(super) struct Row {
     pub(super) json: String,
 }
 
-/// A connection to a database. Whatever fails in it, it is not used again.
+/// A connection to a database. Whatever fails in it, it is not used again, but after [`Connection::undo`].
 #[async_trait]
 pub(super) trait Connection: Send {
     /// The names of the query's columns.
@@ -95,15 +157,17 @@ pub(super) trait Connection: Send {
     /// Begins a transaction, or what it has instead, that writes nothing and ends in time.
     async fn begin(&mut self) -> sqlx::Result<()>;
 
-    /// Up to `limit` rows at and after this place, in the order of the cursor.
-    fn rows<'a>(
-        &'a mut self,
-        after: Option<&Value>,
-        limit: u64,
-    ) -> BoxStream<'a, anyhow::Result<Row>>;
+    /// The rows of a span, in the order of the cursor.
+    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<Row>>;
+
+    /// Where the rows of a span are, read from no other column than the cursor.
+    async fn spots(&mut self, span: Span<'_>) -> anyhow::Result<Vec<Spot>>;
 
     /// Ends what was begun.
     async fn end(&mut self) -> sqlx::Result<()>;
+
+    /// Ends what was begun and failed, so that something else can begin.
+    async fn undo(&mut self) -> sqlx::Result<()>;
 
     /// Whether there are rows whose cursor is NULL.
     async fn any_null(&mut self) -> anyhow::Result<bool>;

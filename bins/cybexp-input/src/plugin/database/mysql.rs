@@ -14,7 +14,7 @@ use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, Statement, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, ROWS, Row, Select, names, text};
+use super::connection::{Connection, Kind, ROWS, Row, Select, Span, Spot, names, text};
 use super::{STATEMENT, json};
 
 pub(super) struct MySql {
@@ -53,6 +53,31 @@ impl MySql {
     fn kind(&self) -> &str {
         self.kinds.get(self.place).map_or("", String::as_str)
     }
+
+    fn class(&self) -> Kind {
+        match self.kind() {
+            kind if is_number(kind) => Kind::Number,
+            "DATE" | "DATETIME" => Kind::Time,
+            // the session's time zone is UTC
+            "TIMESTAMP" => Kind::Utc,
+            _ => Kind::Text,
+        }
+    }
+
+    /// `what` of the rows of a span, and last whether each is beyond the begin.
+    fn ask(&self, span: Span<'_>, what: &str) -> anyhow::Result<String> {
+        let column = self.select.column('`');
+        let place = |at: Option<&Value>| match at {
+            Some(at) => {
+                literal(at, self.kind()).ok_or_else(|| anyhow!("the cursor is no {}", self.kind()))
+            }
+            None => Ok(String::new()),
+        };
+        let (from, to) = (place(span.from)?, place(span.to)?);
+        let (beyond, condition) = span.conditions(&column, &from, &to);
+        let what = format!("{what}, {beyond}");
+        Ok(self.select.page(&what, &column, &condition, span.limit))
+    }
 }
 
 #[async_trait]
@@ -84,31 +109,45 @@ impl Connection for MySql {
         Ok(())
     }
 
-    fn rows<'a>(
-        &'a mut self,
-        after: Option<&Value>,
-        limit: u64,
-    ) -> BoxStream<'a, anyhow::Result<Row>> {
-        let column = self.select.column('`');
-        let (beyond, condition) = match after.map(|after| literal(after, self.kind())) {
-            None => ("1".to_owned(), "IS NOT NULL".to_owned()),
-            Some(Some(literal)) => (format!("{column} > {literal}"), format!(">= {literal}")),
-            Some(None) => {
-                let error = anyhow!("the cursor is no {}", self.kind());
-                return futures::stream::once(async { Err(error) }).boxed();
-            }
+    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<Row>> {
+        let (place, kind) = (self.place, self.class());
+        let sql = match self.ask(span, &format!("{ROWS}.*")) {
+            Ok(sql) => sql,
+            Err(error) => return futures::stream::once(async { Err(error) }).boxed(),
         };
-        let what = format!("{ROWS}.*, {beyond}");
-        let sql = self.select.page(&what, &column, &condition, limit);
-        let place = self.place;
         let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut self.connection);
         rows.map_err(anyhow::Error::from)
-            .map(move |row| read(&row?, place))
+            .map(move |row| read(&row?, place, kind))
             .boxed()
+    }
+
+    async fn spots(&mut self, span: Span<'_>) -> anyhow::Result<Vec<Spot>> {
+        let kind = self.class();
+        let sql = self.ask(span, &self.select.column('`'))?;
+        let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.connection);
+        let spot = |row: MySqlRow| {
+            let (at, beyond): (&[u8], &[u8]) =
+                (row.try_get_unchecked(0)?, row.try_get_unchecked(1)?);
+            Ok(Spot {
+                at: std::str::from_utf8(at)
+                    .context("the cursor is no text")?
+                    .into(),
+                kind,
+                beyond: beyond == b"1",
+            })
+        };
+        rows.await?.into_iter().map(spot).collect()
     }
 
     async fn end(&mut self) -> sqlx::Result<()> {
         sqlx::raw_sql("COMMIT")
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn undo(&mut self) -> sqlx::Result<()> {
+        sqlx::raw_sql("ROLLBACK")
             .execute(&mut self.connection)
             .await?;
         Ok(())
@@ -154,7 +193,7 @@ fn literal(at: &Value, kind: &str) -> Option<String> {
     Some(format!("_utf8mb4 X'{hex}'"))
 }
 
-fn read(row: &MySqlRow, place: usize) -> anyhow::Result<Row> {
+fn read(row: &MySqlRow, place: usize, kind: Kind) -> anyhow::Result<Row> {
     let mut object = json::Object::new();
     let mut at = Value::Null;
     let last = row.len().saturating_sub(1);
@@ -173,6 +212,7 @@ fn read(row: &MySqlRow, place: usize) -> anyhow::Result<Row> {
     let beyond: &[u8] = row.try_get_unchecked(last)?;
     Ok(Row {
         at,
+        kind,
         beyond: beyond == b"1",
         json: object.finish(),
     })

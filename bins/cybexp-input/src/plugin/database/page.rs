@@ -1,189 +1,162 @@
-//! The way through a query's rows, page by page.
+//! Rows that were read together, sorted into those that are new and those that are known.
 
 use std::collections::HashMap;
 
-use futures::TryStreamExt;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::connection::{Connection, Row};
+use super::connection::{Kind, Row, Spot};
+use super::standing::{Clock, Standing, standing};
 use crate::feed;
-use crate::record::{Batch, Key};
-use crate::sink::Sink;
+use crate::record::Key;
 
-/// Rows of a page; more where that many have the same cursor.
-const ROWS: u64 = 1000;
 /// A page ends with so many bytes of new rows.
-const PAGE_BYTES: usize = 16 << 20;
-/// So many rows are looked up at once …
-const GROUP_ROWS: usize = 1000;
-/// … or so many bytes of them.
-const GROUP_BYTES: usize = 4 << 20;
-/// Marks that go to disk at once, at most.
-const FULL_MARKS: usize = 10_000;
-
-/// Up to where the rows are taken. Those of the last page are marked with its round.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Cursor {
-    /// Of another column, it means nothing.
-    column: String,
-    at: Option<Value>,
-    round: i64,
-}
+pub(super) const PAGE_BYTES: usize = 16 << 20;
+/// So many rows in a row with an odd cursor make it an ordinary one.
+const BELIEVED: usize = 1000;
+/// Rows whose time is still to come that are taken at most; others are taken when it comes.
+pub(super) const EARLY: usize = 100_000;
 
 /// A row that was read.
 #[derive(Debug)]
-struct Read {
-    key: Key,
-    at: Value,
+pub(super) struct Read {
+    pub(super) key: Key,
+    pub(super) at: Value,
     /// `None` if it is taken already, or cannot be.
-    json: Option<String>,
+    pub(super) json: Option<String>,
 }
 
 /// What was read in one transaction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Page {
-    rows: Vec<Read>,
-    new: usize,
-    new_bytes: usize,
-    too_long: usize,
-    /// The last row is beyond the first ones.
-    moved: bool,
+    clock: Clock,
+    pub(super) rows: Vec<Read>,
+    pub(super) new: usize,
+    pub(super) new_bytes: usize,
+    pub(super) too_long: usize,
+    /// Rows that could not be read, and why; without those that were told of before.
+    pub(super) unreadable: Vec<String>,
+    /// The place to which the cursor may move is beyond the first ones.
+    pub(super) moved: bool,
     /// There may be more.
-    cut: bool,
+    pub(super) cut: bool,
+    /// The rows at the end whose cursor is not believed: they are taken, but what comes later need not be behind them.
+    held: Option<Held>,
+    /// The last cursor that is believed.
+    before: Option<Value>,
 }
 
-/// The way through the rows.
-///
-/// A page begins with the rows whose cursor is that of the last one taken, which are known by their marks. A page in which
-/// the cursor does not move is read again twice as long, so it comes past any number of rows with the same one.
-pub(super) struct Walk<'a> {
-    sink: &'a Sink,
-    cursor: Cursor,
-    limit: u64,
+#[derive(Debug)]
+struct Held {
+    /// The first one.
+    from: usize,
+    standing: Standing,
+    /// The first new one that no clock explains.
+    told: Option<Value>,
 }
 
-impl<'a> Walk<'a> {
-    pub(super) async fn begin(
-        sink: &'a Sink,
-        column: &str,
-        from: Option<Value>,
-    ) -> anyhow::Result<Self> {
-        let mut cursor: Option<Cursor> = sink.cursor().await?;
-        let round = cursor.as_ref().map_or(0, |cursor| cursor.round);
-        cursor = cursor.filter(|cursor| cursor.column == column);
-        Ok(Self {
-            sink,
-            cursor: cursor.unwrap_or_else(|| Cursor {
-                column: column.to_owned(),
-                at: from,
-                round,
-            }),
-            limit: ROWS,
+impl Page {
+    /// A page that begins at this place.
+    pub(super) fn new(after: Option<&Value>, clock: Clock) -> Self {
+        Self {
+            clock,
+            rows: Vec::new(),
+            new: 0,
+            new_bytes: 0,
+            too_long: 0,
+            unreadable: Vec::new(),
+            moved: false,
+            cut: false,
+            held: None,
+            before: after.cloned(),
+        }
+    }
+
+    /// One more row; `new` if it was not taken yet.
+    pub(super) fn add(&mut self, key: Key, row: Row, new: bool) {
+        self.stand(&row.at, row.kind, row.beyond, new);
+        let fits = row.json.len() <= feed::RECORD_BYTES;
+        self.new += usize::from(new);
+        self.too_long += usize::from(new && !fits);
+        let json = (new && fits).then_some(row.json);
+        self.new_bytes += json.as_ref().map_or(0, String::len);
+        self.rows.push(Read {
+            key,
+            at: row.at,
+            json,
+        });
+    }
+
+    /// A row that cannot be read, and is passed over.
+    pub(super) fn pass(&mut self, key: Key, spot: &Spot, new: bool, why: String) {
+        self.new += usize::from(new);
+        if new {
+            self.unreadable.push(why);
+        }
+        self.stand(&spot.at, spot.kind, spot.beyond, new);
+        self.rows.push(Read {
+            key,
+            at: spot.at.clone(),
+            json: None,
+        });
+    }
+
+    fn stand(&mut self, at: &Value, kind: Kind, beyond: bool, new: bool) {
+        let standing = standing(self.before.as_ref(), at, kind, self.clock);
+        match &mut self.held {
+            None if standing == Standing::Usual => {}
+            None => {
+                self.held = Some(Held {
+                    from: self.rows.len(),
+                    standing,
+                    told: None,
+                });
+            }
+            Some(held) => {
+                let many = self.rows.len() - held.from >= BELIEVED;
+                if held.standing == Standing::Odd && many && standing != Standing::Endless {
+                    self.held = None;
+                }
+            }
+        }
+        match &mut self.held {
+            None => {
+                self.moved = beyond;
+                self.before = Some(at.clone());
+            }
+            Some(held) if new && held.told.is_none() && self.clock.is_far(at, kind) => {
+                held.told = Some(at.clone());
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The rows by which the cursor may move: those after them are held.
+    pub(super) fn usual(&self) -> usize {
+        self.held.as_ref().map_or(self.rows.len(), |held| held.from)
+    }
+
+    /// Whether so many rows are early that the others may wait for their time.
+    pub(super) fn is_early_enough(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| {
+            held.standing == Standing::Early && self.rows.len() - held.from >= EARLY
         })
     }
 
-    /// Where the next page begins.
-    pub(super) fn after(&self) -> Option<&Value> {
-        self.cursor.at.as_ref()
-    }
-
-    /// Reads the next page.
-    pub(super) async fn read(&self, connection: &mut dyn Connection) -> anyhow::Result<Page> {
-        connection.begin().await?;
-        let mut page = Page::default();
-        let mut twins = Twins::default();
-        let mut count = 0;
-        {
-            let mut rows = connection.rows(self.after(), self.limit);
-            let mut group = Vec::new();
-            let mut bytes = 0;
-            while let Some(row) = rows.try_next().await? {
-                count += 1;
-                bytes += row.json.len();
-                group.push((twins.key(&row), row));
-                if group.len() >= GROUP_ROWS || bytes >= GROUP_BYTES {
-                    bytes = 0;
-                    self.sort_out(&mut group, &mut page).await?;
-                    if page.new_bytes >= PAGE_BYTES {
-                        page.cut = true;
-                        break;
-                    }
-                }
-            }
-            self.sort_out(&mut group, &mut page).await?;
-        }
-        connection.end().await?;
-        page.cut |= count >= self.limit;
-        Ok(page)
-    }
-
-    /// Moves rows into the page, those that are known without what they hold.
-    async fn sort_out(&self, group: &mut Vec<(Key, Row)>, page: &mut Page) -> anyhow::Result<()> {
-        let marks = self.sink.marks(group.iter().map(|(key, _)| *key).collect());
-        for ((key, row), mark) in group.drain(..).zip(marks.await?) {
-            let new = mark.is_none();
-            page.moved = row.beyond;
-            let fits = row.json.len() <= feed::RECORD_BYTES;
-            page.new += usize::from(new);
-            page.too_long += usize::from(new && !fits);
-            let json = (new && fits).then_some(row.json);
-            page.new_bytes += json.as_ref().map_or(0, String::len);
-            page.rows.push(Read {
-                key,
-                at: row.at,
-                json,
-            });
-        }
-        Ok(())
-    }
-
-    /// Takes what is new in a page; whether there may be more.
-    pub(super) async fn take(&mut self, page: Page) -> anyhow::Result<bool> {
-        self.limit = match page.moved {
-            true => ROWS,
-            false => self.limit.saturating_mul(2),
-        };
-        if page.too_long > 0 {
-            self.sink.complain(&format!(
-                "{} rows of more than {} MiB are left out",
-                page.too_long,
-                feed::RECORD_BYTES >> 20
-            ));
-        }
-        if page.new == 0 && !(page.moved && page.cut) {
-            return Ok(page.cut);
-        }
-        self.cursor.round = self.cursor.round.saturating_add(1);
-        let mut batch = Batch::new();
-        for row in page.rows {
-            self.cursor.at = Some(row.at);
-            batch.marks.push((row.key, self.cursor.round));
-            if let Some(json) = row.json {
-                batch.push(json);
-            }
-            if batch.is_full() || batch.marks.len() >= FULL_MARKS {
-                batch.cursor = Some(json!(self.cursor));
-                self.sink.take(std::mem::take(&mut batch)).await?;
-            }
-        }
-        // the rows before this page are behind the cursor now, unless all of this page is where it was
-        batch.forget_below = page.moved.then_some(self.cursor.round);
-        batch.cursor = Some(json!(self.cursor));
-        self.sink.take(batch).await?;
-        Ok(page.cut)
+    /// The first new row whose cursor is not believed, if that is worth a word.
+    pub(super) fn told(&self) -> Option<&Value> {
+        self.held.as_ref()?.told.as_ref()
     }
 }
 
 /// Tells rows apart that are the same in all columns: the second one is another record.
 #[derive(Default)]
-struct Twins {
+pub(super) struct Twins {
     at: Value,
     seen: HashMap<Key, u32>,
 }
 
 impl Twins {
-    fn key(&mut self, row: &Row) -> Key {
+    pub(super) fn key(&mut self, row: &Row) -> Key {
         if row.at != self.at {
             // they have the same cursor, too
             self.seen.clear();

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use serde_json::Value;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
+use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row as _, Statement};
 
-use super::connection::{Connection, ROWS, Row, Select, names, text};
-use super::{STATEMENT, told};
+use super::STATEMENT;
+use super::connection::{Connection, Kind, ROWS, Row, Select, Span, Spot, names, text};
+use super::told::told;
 
 pub(super) struct Postgres {
     connection: PgConnection,
@@ -30,6 +31,36 @@ impl Postgres {
             kind: String::new(),
         })
     }
+
+    /// The rows of a span: the cursor as text, whether it is beyond the begin, and `what`.
+    fn ask(&self, span: Span<'_>, what: &str) -> Query<'static, sqlx::Postgres, PgArguments> {
+        let column = self.select.column('"');
+        // as text, whatever type it is, and compared as what it is
+        let place = |number: u8| format!("${number}::text::{}", self.kind);
+        let (beyond, condition) = span.conditions(&column, &place(1), &place(2));
+        let what = format!("{column}::text, {beyond}, {what}");
+        let sql = self.select.page(&what, &column, &condition, span.limit);
+        // a pooler may lose what is prepared
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        if span.from.is_some() || span.to.is_some() {
+            query = query.bind(span.from.map(text));
+        }
+        if span.to.is_some() {
+            query = query.bind(span.to.map(text));
+        }
+        query
+    }
+
+    fn class(&self) -> Kind {
+        match self.kind.as_str() {
+            "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => {
+                Kind::Number
+            }
+            "date" => Kind::Time,
+            kind if kind.starts_with("timestamp") => Kind::Time,
+            _ => Kind::Text,
+        }
+    }
 }
 
 #[async_trait]
@@ -42,7 +73,10 @@ impl Connection for Postgres {
     async fn choose(&mut self, _place: usize) -> anyhow::Result<()> {
         let (column, table) = (self.select.column('"'), self.select.table());
         // without running the query
-        let sql = format!("SELECT pg_typeof((SELECT {column} FROM {table} LIMIT 0))::text");
+        // -1: of no length, for without one `character` and `bit` mean one of one, which would cut every cursor
+        let sql = format!(
+            "SELECT format_type(pg_typeof((SELECT {column} FROM {table} LIMIT 0))::oid, -1)"
+        );
         let query = sqlx::query_scalar(AssertSqlSafe(sql)).persistent(false);
         let kind = query.fetch_one(&mut self.connection).await;
         // constants are worked out already
@@ -53,7 +87,8 @@ impl Connection for Postgres {
     async fn begin(&mut self) -> sqlx::Result<()> {
         // LOCAL: behind a pooler, the session is not ours
         let sql = format!(
-            "BEGIN READ ONLY; SET LOCAL statement_timeout = {0}; SET LOCAL lock_timeout = {0}",
+            "BEGIN READ ONLY; SET LOCAL statement_timeout = {0}; SET LOCAL lock_timeout = {0}; \
+             SET LOCAL datestyle = 'ISO'",
             STATEMENT.as_millis()
         );
         sqlx::raw_sql(AssertSqlSafe(sql))
@@ -62,33 +97,16 @@ impl Connection for Postgres {
         Ok(())
     }
 
-    fn rows<'a>(
-        &'a mut self,
-        after: Option<&Value>,
-        limit: u64,
-    ) -> BoxStream<'a, anyhow::Result<Row>> {
-        let column = self.select.column('"');
-        // as text, whatever type it is, and compared as what it is
-        let (beyond, condition) = match after {
-            Some(_) => {
-                let place = format!("$1::text::{}", self.kind);
-                (format!("{column} > {place}"), format!(">= {place}"))
-            }
-            None => ("true".to_owned(), "IS NOT NULL".to_owned()),
-        };
-        let what = format!("{column}::text, {beyond}, row_to_json({ROWS})::text");
-        let sql = self.select.page(&what, &column, &condition, limit);
-        // a pooler may lose what is prepared
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        if let Some(after) = after {
-            query = query.bind(text(after));
-        }
-        let rows = query.fetch(&mut self.connection);
-        rows.map(|row| {
+    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<Row>> {
+        let kind = self.class();
+        let what = format!("row_to_json({ROWS})::text");
+        let rows = self.ask(span, &what).fetch(&mut self.connection);
+        rows.map(move |row| {
             let row = row?;
             let at: String = row.try_get(0)?;
             Ok(Row {
                 at: at.into(),
+                kind,
                 beyond: row.try_get(1)?,
                 json: row.try_get(2)?,
             })
@@ -96,8 +114,27 @@ impl Connection for Postgres {
         .boxed()
     }
 
+    async fn spots(&mut self, span: Span<'_>) -> anyhow::Result<Vec<Spot>> {
+        let kind = self.class();
+        let rows = self.ask(span, "NULL::text").fetch_all(&mut self.connection);
+        let spot = |row: PgRow| {
+            let at: String = row.try_get(0)?;
+            Ok(Spot {
+                at: at.into(),
+                kind,
+                beyond: row.try_get(1)?,
+            })
+        };
+        rows.await?.into_iter().map(spot).collect()
+    }
+
     async fn end(&mut self) -> sqlx::Result<()> {
         (&mut self.connection).execute("COMMIT").await?;
+        Ok(())
+    }
+
+    async fn undo(&mut self) -> sqlx::Result<()> {
+        (&mut self.connection).execute("ROLLBACK").await?;
         Ok(())
     }
 

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, Statement, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, ROWS, Row, Select, names};
+use super::connection::{Connection, Kind, ROWS, Row, Select, Span, Spot, names};
 use super::{STATEMENT, json};
 
 /// How long whoever writes may hold the file.
@@ -41,12 +42,44 @@ impl Sqlite {
         })
     }
 
+    /// `what` of the rows of a span, and last whether each is beyond the begin.
+    fn ask(&self, span: Span<'_>, what: &str) -> Asked {
+        let column = self.select.column('"');
+        let (beyond, condition) = span.conditions(&column, "?1", "?2");
+        let sql = self.select.page(
+            &format!("{what}, {beyond}"),
+            &column,
+            &condition,
+            span.limit,
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        if span.from.is_some() || span.to.is_some() {
+            query = bind(query, span.from);
+        }
+        if span.to.is_some() {
+            query = bind(query, span.to);
+        }
+        query
+    }
+
     /// From now on.
     async fn limit_time(&mut self) -> sqlx::Result<()> {
         let end = Instant::now() + STATEMENT;
         let mut handle = self.connection.lock_handle().await?;
         handle.set_progress_handler(INSTRUCTIONS, move || Instant::now() < end);
         Ok(())
+    }
+}
+
+type Asked = Query<'static, sqlx::Sqlite, SqliteArguments>;
+
+/// SQLite compares by the type of the value, not of the column.
+fn bind(query: Asked, at: Option<&Value>) -> Asked {
+    let at = at.unwrap_or(&Value::Null);
+    match (at.as_i64(), at.as_f64(), at.as_str()) {
+        (Some(integer), ..) => query.bind(integer),
+        (_, Some(real), _) => query.bind(real),
+        (.., text) => query.bind(text.map(str::to_owned)),
     }
 }
 
@@ -67,35 +100,34 @@ impl Connection for Sqlite {
         self.limit_time().await
     }
 
-    fn rows<'a>(
-        &'a mut self,
-        after: Option<&Value>,
-        limit: u64,
-    ) -> BoxStream<'a, anyhow::Result<Row>> {
-        let column = self.select.column('"');
-        let (beyond, condition) = match after {
-            Some(_) => (format!("{column} > ?1"), ">= ?1"),
-            None => ("1".to_owned(), "IS NOT NULL"),
-        };
-        let what = format!("{ROWS}.*, {beyond}");
-        let sql = self.select.page(&what, &column, condition, limit);
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        // SQLite compares by the type of the value, not of the column
-        if let Some(after) = after {
-            query = match (after.as_i64(), after.as_f64(), after.as_str()) {
-                (Some(integer), ..) => query.bind(integer),
-                (_, Some(real), _) => query.bind(real),
-                (.., text) => query.bind(text.unwrap_or_default().to_owned()),
-            };
-        }
+    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<Row>> {
         let place = self.place;
+        let query = self.ask(span, &format!("{ROWS}.*"));
         let rows = query.fetch(&mut self.connection);
         rows.map_err(anyhow::Error::from)
             .map(move |row| read(&row?, place))
             .boxed()
     }
 
+    async fn spots(&mut self, span: Span<'_>) -> anyhow::Result<Vec<Spot>> {
+        let query = self.ask(span, &self.select.column('"'));
+        let rows = query.fetch_all(&mut self.connection);
+        let spot = |row: SqliteRow| {
+            let place = value(&row, 0)?;
+            Ok(Spot {
+                at: place.at(),
+                kind: place.class(),
+                beyond: row.try_get_unchecked(1)?,
+            })
+        };
+        rows.await?.into_iter().map(spot).collect()
+    }
+
     async fn end(&mut self) -> sqlx::Result<()> {
+        Ok(())
+    }
+
+    async fn undo(&mut self) -> sqlx::Result<()> {
         Ok(())
     }
 
@@ -112,45 +144,72 @@ impl Connection for Sqlite {
     }
 }
 
-/// By the types of the values: a column may hold any.
+/// A value as JSON, with its type: a column may hold any.
+struct Typed {
+    json: String,
+    kind: String,
+}
+
+fn value(row: &SqliteRow, number: usize) -> anyhow::Result<Typed> {
+    let value = row.try_get_raw(number)?;
+    let kind = match value.is_null() {
+        true => "NULL".to_owned(),
+        false => value.type_info().name().to_owned(),
+    };
+    let json = match kind.as_str() {
+        "NULL" => "null".to_owned(),
+        "INTEGER" => row.try_get_unchecked::<i64, _>(number)?.to_string(),
+        "REAL" => json::float(row.try_get_unchecked(number)?),
+        "TEXT" | "BLOB" => json::bytes(row.try_get_unchecked(number)?),
+        other => {
+            let column = row.column(number).name();
+            bail!("the column {column} holds a value of type {other}")
+        }
+    };
+    Ok(Typed { json, kind })
+}
+
+impl Typed {
+    fn class(&self) -> Kind {
+        match self.kind.as_str() {
+            "INTEGER" | "REAL" => Kind::Number,
+            _ => Kind::Text,
+        }
+    }
+
+    /// A cursor that finds its row again, or what is as good; null if there is none.
+    fn at(&self) -> Value {
+        match self.kind.as_str() {
+            // all others are beyond it
+            "REAL" if self.json.contains("-Infinity") => f64::MIN.into(),
+            "INTEGER" | "REAL" => self.read().filter(Value::is_number).unwrap_or_default(),
+            // what is no text is not what stands for it
+            "TEXT" if !self.json.starts_with(r#""\\x"#) => self.read().unwrap_or_default(),
+            _ => Value::Null,
+        }
+    }
+
+    fn read(&self) -> Option<Value> {
+        serde_json::from_str(&self.json).ok()
+    }
+}
+
 fn read(row: &SqliteRow, place: usize) -> anyhow::Result<Row> {
     let mut object = json::Object::new();
-    let mut at = Value::Null;
+    let (mut at, mut kind) = (Value::Null, Kind::Text);
     let last = row.len().saturating_sub(1);
     for (number, column) in row.columns()[..last].iter().enumerate() {
-        let value = row.try_get_raw(number)?;
-        let kind = match value.is_null() {
-            true => "NULL".to_owned(),
-            false => value.type_info().name().to_owned(),
-        };
-        let json = match kind.as_str() {
-            "NULL" => "null".to_owned(),
-            "INTEGER" => row.try_get_unchecked::<i64, _>(number)?.to_string(),
-            "REAL" => json::float(row.try_get_unchecked(number)?),
-            "TEXT" | "BLOB" => json::bytes(row.try_get_unchecked(number)?),
-            other => bail!("the column {} holds a value of type {other}", column.name()),
-        };
+        let value = value(row, number)?;
         if number == place {
-            at = place_of(&json, &kind).ok_or_else(|| {
-                anyhow!("settings.cursor: the column holds {json} ({kind}), by which nothing can be found again")
-            })?;
+            at = value.at();
+            kind = value.class();
         }
-        object.put(column.name(), &json);
+        object.put(column.name(), &value.json);
     }
     Ok(Row {
         at,
+        kind,
         beyond: row.try_get_unchecked(last)?,
         json: object.finish(),
     })
-}
-
-/// A cursor that finds its row again.
-fn place_of(json: &str, kind: &str) -> Option<Value> {
-    let value: Value = serde_json::from_str(json).ok()?;
-    match kind {
-        "INTEGER" | "REAL" => value.is_number().then_some(value),
-        // what is no text is not what stands for it
-        "TEXT" => (!json.starts_with(r#""\\x"#)).then_some(value),
-        _ => None,
-    }
 }

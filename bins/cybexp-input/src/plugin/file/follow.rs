@@ -9,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::reader::{Filled, LONGEST, Line, Place, Reader};
 use super::rotated::{self, Found};
@@ -46,8 +47,17 @@ pub(super) struct Step {
 }
 
 impl Step {
-    fn push(&mut self, line: &[u8]) {
-        self.batch.push(Bytes::copy_from_slice(line));
+    /// Adds a record; of a list of objects, each of them.
+    fn push(&mut self, record: &[u8]) {
+        match elements(record) {
+            None => self.batch.push(Bytes::copy_from_slice(record)),
+            Some(elements) => {
+                for element in elements {
+                    self.batch
+                        .push(Bytes::copy_from_slice(element.get().as_bytes()));
+                }
+            }
+        }
     }
 }
 
@@ -209,9 +219,7 @@ impl Follower {
         let Some(reader) = &self.reader else {
             return Ok(false);
         };
-        if current.is_some_and(|current| current.id == reader.id) {
-            return Ok(false);
-        }
+        let same = current.is_some_and(|current| current.id == reader.id);
         let Some(quiet) = reader.quiet()? else {
             step.wait = Duration::ZERO;
             return Ok(false);
@@ -219,6 +227,15 @@ impl Follower {
         if quiet < GRACE {
             step.wait = GRACE - quiet;
             return Ok(false);
+        }
+        if same {
+            // a whole file of JSON has no line end, often
+            let last = self.carry.is_none().then(|| self.reader.as_mut()?.last());
+            let Some(last) = last.flatten() else {
+                return Ok(false);
+            };
+            step.push(&last);
+            return Ok(true);
         }
         let last = reader.place();
         match rotated::after(&self.path, last.id, last.mtime_ns)? {
@@ -296,6 +313,18 @@ impl Follower {
             step.trouble = Some(anyhow!("{}: there is no such file", self.path.display()));
         }
     }
+}
+
+/// The elements of a list of objects; `None` if it is anything else.
+fn elements(record: &[u8]) -> Option<Vec<&RawValue>> {
+    if !record.trim_ascii_start().starts_with(b"[") {
+        return None;
+    }
+    let elements: Vec<&RawValue> = serde_json::from_slice(record).ok()?;
+    let objects = elements
+        .iter()
+        .all(|element| element.get().starts_with('{'));
+    (objects && !elements.is_empty()).then_some(elements)
 }
 
 /// Adds a line, which may be the rest of what was carried.

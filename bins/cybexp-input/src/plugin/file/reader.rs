@@ -6,8 +6,11 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use super::outline::{Outline, Progress};
 
 /// The longest line that becomes a record; a raw ends there, too.
 pub(super) const LONGEST: usize = 15 << 20;
@@ -125,6 +128,10 @@ pub(super) struct Reader {
     scanned: usize,
     /// Where a line begins that is too long and whose end was not seen yet.
     skipped: Option<Place>,
+    /// A JSON text that begins at `line` and goes on at `scanned`.
+    outline: Option<Outline>,
+    /// So much was looked at without finding a whole record at the end of the file.
+    looked: u64,
 }
 
 impl Reader {
@@ -143,6 +150,8 @@ impl Reader {
             line: 0,
             scanned: 0,
             skipped: None,
+            outline: None,
+            looked: 0,
         })
     }
 
@@ -215,25 +224,42 @@ impl Reader {
         }
     }
 
-    /// The next line that is complete.
+    /// The next record that is complete: a line, or the lines of a JSON text that goes over several.
     pub(super) fn next_line(&mut self) -> Option<Line<'_>> {
         loop {
-            // a writer that does not append leaves a hole of zeros where its file was truncated
-            let zeros = self.buffer[self.line..].iter();
-            self.line += zeros.take_while(|byte| **byte == 0).count();
-            self.scanned = self.scanned.max(self.line);
+            if self.outline.is_none() {
+                // a writer that does not append leaves a hole of zeros where its file was truncated
+                let zeros = self.buffer[self.line..].iter();
+                self.line += zeros.take_while(|byte| **byte == 0).count();
+                self.scanned = self.scanned.max(self.line);
+            }
             let new = &self.buffer[self.scanned..];
             let Some(length) = new.iter().position(|byte| *byte == b'\n') else {
-                self.scanned = self.buffer.len();
-                if self.skipped.is_some() {
-                    self.line = self.scanned;
-                } else if self.scanned - self.line > LONGEST {
-                    return Some(Line::TooLong(self.skip()));
-                }
-                return None;
+                return self.unfinished();
             };
-            let (begin, end) = (self.line, self.scanned + length);
-            let offset = self.base + begin as u64;
+            let mut end = self.scanned + length;
+            match self.progress(end) {
+                Progress::Open => {
+                    self.scanned = end + 1;
+                    if self.skipped.is_some() {
+                        self.line = self.scanned;
+                    }
+                    continue;
+                }
+                Progress::Complete => {}
+                // what was read of it is left out already: the others may be lines
+                Progress::Broken if self.skipped.take().is_some() => {
+                    self.scanned = self.line;
+                    continue;
+                }
+                // no text over several lines after all: the first one is a record by itself
+                Progress::Broken => {
+                    let lines = self.buffer[self.line..end].iter();
+                    let first = lines.take_while(|byte| **byte != b'\n').count();
+                    end = self.line + first;
+                }
+            }
+            let (begin, offset) = (self.line, self.base + self.line as u64);
             (self.line, self.scanned) = (end + 1, end + 1);
             if self.skipped.take().is_some() {
                 continue;
@@ -245,6 +271,44 @@ impl Reader {
                 return Some(Line::Text(trimmed(&self.buffer[begin..end], offset)));
             }
         }
+    }
+
+    /// How far the record is with the line that ends here.
+    fn progress(&mut self, end: usize) -> Progress {
+        if let Some(outline) = &mut self.outline {
+            let progress = outline.read(&self.buffer[self.scanned..end]);
+            if progress != Progress::Open {
+                self.outline = None;
+            }
+            return progress;
+        }
+        let line = trimmed(&self.buffer[self.line..end], self.base + self.line as u64);
+        if self.skipped.is_some() || line.len() > LONGEST {
+            return Progress::Complete;
+        }
+        let Some(mut outline) = Outline::begin(line) else {
+            return Progress::Complete;
+        };
+        if outline.read(line) == Progress::Open {
+            self.outline = Some(outline);
+            return Progress::Open;
+        }
+        Progress::Complete
+    }
+
+    /// There is no line end after `scanned`. What is too long by then is left out.
+    fn unfinished(&mut self) -> Option<Line<'_>> {
+        let end = self.buffer.len();
+        if self.outline.is_none() || end - self.scanned > LONGEST {
+            self.outline = None;
+            self.scanned = end;
+        }
+        if self.skipped.is_some() {
+            self.line = self.scanned;
+        } else if end - self.line > LONGEST {
+            return Some(Line::TooLong(self.skip()));
+        }
+        None
     }
 
     fn skip(&mut self) -> u64 {
@@ -259,6 +323,24 @@ impl Reader {
     pub(super) fn rest(&self) -> &[u8] {
         let offset = self.base + self.line as u64;
         trimmed(&self.buffer[self.line..], offset)
+    }
+
+    /// The object or list that the file ends with, if it is complete: it needs no line end to be one. It counts as read.
+    pub(super) fn last(&mut self) -> Option<Vec<u8>> {
+        let end = self.base + self.buffer.len() as u64;
+        if self.skipped.is_some() || self.looked == end {
+            return None;
+        }
+        self.looked = end;
+        let rest = self.rest();
+        let begins = matches!(rest.trim_ascii_start().first(), Some(b'{' | b'['));
+        if !begins || serde_json::from_slice::<IgnoredAny>(rest).is_err() {
+            return None;
+        }
+        let record = rest.to_vec();
+        self.outline = None;
+        (self.line, self.scanned) = (self.buffer.len(), self.buffer.len());
+        Some(record)
     }
 
     /// Reads on.

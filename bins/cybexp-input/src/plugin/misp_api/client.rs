@@ -3,13 +3,12 @@
 use anyhow::{Context, anyhow};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::event::Event;
-use crate::feed::{self, Http, Pieces, Refused, Where};
+use crate::feed::{self, Http, Pieces, Plan, Refused};
 
 /// Events, oldest first; those of one second in a fixed order, without which pages would not fit together.
 const OLDEST_FIRST: &str = "Event.timestamp asc,Event.id asc";
@@ -25,7 +24,6 @@ pub(super) struct Client {
     pub(super) http: Http,
     /// With a slash at the end.
     pub(super) url: Url,
-    pub(super) key: SecretString,
     /// With the key.
     pub(super) headers: HeaderMap,
     /// Whose events; all where there is none.
@@ -88,7 +86,7 @@ impl Client {
         }
         let request = self.request(Method::POST, "events/restSearch")?;
         let response = self.send(request.json(&body)).await?;
-        feed::items(response, Where::path("response").or_top()).await
+        feed::items(response, Plan::list("response").or_top()).await
     }
 
     /// What a path answers, which is little.
@@ -97,7 +95,12 @@ impl Client {
         let body = feed::whole(response).await?;
         serde_json::from_slice(&body).with_context(|| {
             let origin = feed::origin(&self.url);
-            format!("{origin} answers {path} with something that is no JSON: is settings.url that of a MISP?")
+            let says = feed::reason(&body, self.http.secrets());
+            let what = format!("{origin} answers {path} with something that is no JSON");
+            format!(
+                "{} (is settings.url that of a MISP?)",
+                feed::because(what, says)
+            )
         })
     }
 
@@ -111,7 +114,10 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        let response = match self.http.send(request.build()).await {
+        let request = request
+            .build()
+            .map_err(|error| anyhow!("no request: {}", feed::cause(&error)))?;
+        let response = match self.http.send(request, &self.url).await {
             Ok(response) => response,
             Err(error) => {
                 return Err(match error.downcast::<Refused>() {
@@ -126,29 +132,16 @@ impl Client {
         }
     }
 
-    /// With what MISP says: `{"name": …, "message": …, "url": …}`, or `errors`.
+    /// With what may be the cause.
     fn explained(&self, refused: &Refused) -> anyhow::Error {
-        let body: Value = serde_json::from_slice(&refused.body).unwrap_or_default();
-        let message = match (&body["errors"], &body["message"], &body["name"]) {
-            (Value::Null, Value::String(text), _) | (Value::Null, _, Value::String(text)) => {
-                text.clone()
-            }
-            (Value::Null, ..) => String::new(),
-            (errors, ..) => errors.to_string(),
-        };
-        let message = message.replace(self.key.expose_secret().trim(), "***");
-        let message = match feed::cleaned(&message) {
-            message if message.is_empty() => String::new(),
-            message => format!(": {message}"),
-        };
         match refused.status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => anyhow!(
-                "{refused}{message} (is settings.key the key of a user who may read events?)"
-            ),
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-                anyhow!("{refused}{message} (is settings.url that of a MISP?)")
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                anyhow!("{refused} (is settings.key the key of a user who may read events?)")
             }
-            _ => anyhow!("{refused}{message}"),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                anyhow!("{refused} (is settings.url that of a MISP?)")
+            }
+            _ => anyhow!("{refused}"),
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Frames {
     state: State,
     /// Whether the message before was counted: then the next one may begin with something else than `<`.
     counted: bool,
+    /// Whether the sender has marked where a message ends, by a count or a line end.
+    framed: bool,
     /// What there is of the message; at its begin digits that may be its length, and a space.
     data: Vec<u8>,
     cut: bool,
@@ -63,16 +65,19 @@ impl Frames {
                     let missing = missing - here as u64;
                     self.state = State::Counted(missing);
                     if missing == 0 {
-                        self.counted = true;
+                        (self.counted, self.framed) = (true, true);
                         frames.extend(self.take());
                     }
                 }
                 State::Line => {
+                    if !self.framed && self.data.len() + bytes.len() > LONGEST {
+                        self.data = bare(std::mem::take(&mut self.data), frames);
+                    }
                     let end = bytes.iter().position(|byte| matches!(byte, b'\n' | 0));
                     self.add(&bytes[..end.unwrap_or(bytes.len())]);
                     bytes = end.map_or(&[], |end| &bytes[end + 1..]);
                     if end.is_some() {
-                        self.counted = false;
+                        (self.counted, self.framed) = (false, true);
                         frames.extend(self.take());
                     }
                 }
@@ -80,9 +85,12 @@ impl Frames {
         }
     }
 
-    /// What the connection ended in the middle of.
-    pub(super) fn end(&mut self) -> Option<Frame> {
-        self.take()
+    /// What the connection ended in the middle of; or all of it, from a sender that never marks where a message ends.
+    pub(super) fn end(&mut self, frames: &mut Vec<Frame>) {
+        if !self.framed && self.state == State::Line {
+            self.data = bare(std::mem::take(&mut self.data), frames);
+        }
+        frames.extend(self.take());
     }
 
     /// Whether this byte goes on with what may be a length.
@@ -117,6 +125,48 @@ impl Frames {
     }
 }
 
+/// Takes messages apart that were sent one behind the other; the last one may not be complete, and is given back.
+///
+/// Only for a sender that frames nothing: whoever can write into a line of another one must not make two of it.
+fn bare(data: Vec<u8>, frames: &mut Vec<Frame>) -> Vec<u8> {
+    let mut begin = 0;
+    for at in 1..data.len() {
+        if data[at] == b'<' && is_head(&data[begin..]) && is_head(&data[at..]) {
+            frames.push(Frame {
+                data: data[begin..at].to_vec(),
+                cut: false,
+            });
+            begin = at;
+        }
+    }
+    data[begin..].to_vec()
+}
+
+/// Whether a message begins here: a priority, and behind it a time or what stands for one.
+fn is_head(bytes: &[u8]) -> bool {
+    let Some(rest) = bytes.strip_prefix(b"<") else {
+        return false;
+    };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let Some(rest) = rest[digits..].strip_prefix(b">") else {
+        return false;
+    };
+    if !(1..=3).contains(&digits) {
+        return false;
+    }
+    // `Mar  1 10:00:00`, `1 2026-03-01T…`, `1 - `, `2026-03-01T…`
+    let shape = |pattern: &[u8]| {
+        rest.len() >= pattern.len()
+            && rest.iter().zip(pattern).all(|(byte, wanted)| match wanted {
+                b'a' => byte.is_ascii_alphabetic(),
+                b'9' => byte.is_ascii_digit(),
+                b'?' => matches!(byte, b' ' | b'0'..=b'9'),
+                other => byte == other,
+            })
+    };
+    shape(b"aaa ?9 ?9:99:99") || shape(b"9 9999-99-99T") || shape(b"9 - ") || shape(b"9999-99-99T")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,7 +176,7 @@ mod tests {
         for bytes in stream.chunks(step) {
             frames.push(bytes, &mut all);
         }
-        all.extend(frames.end());
+        frames.end(&mut all);
         let text = |frame: Frame| String::from_utf8(frame.data).unwrap();
         all.into_iter().map(text).collect()
     }
@@ -149,6 +199,38 @@ mod tests {
         for step in 1..stream.len() {
             assert_eq!(frames(stream, step), expected, "{step}");
         }
+    }
+
+    #[test]
+    fn messages_that_nothing_divides() {
+        let stream = b"<13>Mar  1 10:00:00 h me: one<13>Mar  1 10:00:00 h me: <2> two<14>1 2026-03-01T10:00:00Z h - - - - 3";
+        let expected = [
+            "<13>Mar  1 10:00:00 h me: one",
+            "<13>Mar  1 10:00:00 h me: <2> two",
+            "<14>1 2026-03-01T10:00:00Z h - - - - 3",
+        ];
+        for step in 1..stream.len() {
+            assert_eq!(frames(stream, step), expected, "{step}");
+        }
+        // nobody who writes into a line, or a counted message, makes two of it
+        let line = "<13>Mar  1 10:00:00 h me: one<13>Mar  1 10:00:00 h me: two";
+        for framed in [
+            format!("{line}\n"),
+            format!("<13>a\n{line}"),
+            format!("{} {line}", line.len()),
+        ] {
+            let all = frames(framed.as_bytes(), 7);
+            assert_eq!(all.last().unwrap(), line);
+        }
+        // and a connection that never ends is taken apart before it is too long
+        let (mut all, mut frames) = (Vec::new(), Frames::default());
+        for _ in 0..10_000 {
+            frames.push(b"<13>Mar  1 10:00:00 h me: one", &mut all);
+        }
+        assert!(all.len() > 7000, "{}", all.len());
+        frames.end(&mut all);
+        assert_eq!(all.len(), 10_000);
+        assert!(all.iter().all(|frame| frame.data.len() == 29 && !frame.cut));
     }
 
     #[test]
@@ -177,6 +259,7 @@ mod tests {
         assert!(frames.data.capacity() < 100);
         frames.push(b"\n99999999999 <1>b\n", &mut all);
         assert_eq!(all, []);
-        assert_eq!(frames.end().unwrap().data, b"<1>a\n99999999999 <1>b\n");
+        frames.end(&mut all);
+        assert_eq!(all.pop().unwrap().data, b"<1>a\n99999999999 <1>b\n");
     }
 }

@@ -1,14 +1,20 @@
 //! From a message to a record.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, SecondsFormat, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, FixedOffset, NaiveDateTime, SecondsFormat, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
-use syslog_loose::{ProcId, Protocol, StructuredElement, Variant};
+use syslog_loose::{ProcId, Variant};
+
+use super::fraction::{self, Bare};
+use super::rfc5424::{self, Header};
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -35,8 +41,12 @@ struct Fields<'a> {
     facility: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     severity: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp: Option<String>,
+    #[serde(
+        rename = "timestamp",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc_3339"
+    )]
+    time: Option<DateTime<FixedOffset>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hostname: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,23 +64,43 @@ struct Fields<'a> {
 impl Format {
     /// The record of a message that came `now`; `None` if there is nothing in it.
     pub(super) fn record(&self, message: &[u8], peer: IpAddr, now: DateTime<Utc>) -> Option<Bytes> {
-        let text = String::from_utf8_lossy(message);
+        let text = decoded(message);
         let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\0');
         if text.is_empty() {
             return None;
         }
-        let fields = self.fields(text, peer, now);
+        if let Some(header) = rfc5424::header(text) {
+            return self.made(&of_rfc_5424(&header, peer), Some(header.rest));
+        }
+        if let Some(Bare { text, nanos, utc }) = fraction::take(text) {
+            let zone = if utc { Tz::UTC } else { self.zone };
+            let format = Self { zone, ..*self };
+            let mut fields = format.of_rfc_3164(&text, peer, now);
+            if let Some(time) = &mut fields.time {
+                *time += TimeDelta::nanoseconds(nanos);
+                return self.made(&fields, None);
+            }
+        }
+        self.made(&self.of_rfc_3164(text, peer, now), None)
+    }
+
+    /// The record of these fields; `data` is all that came after the header, structured data among it.
+    fn made(&self, fields: &Fields<'_>, data: Option<&str>) -> Option<Bytes> {
         match self.post {
             Post::Message => {
-                let message = fields.message.trim();
+                let mut message = fields.message.trim();
+                if message.is_empty() && !fields.structured_data.is_empty() {
+                    // it is all that the sender has to say
+                    message = data.unwrap_or_default().trim();
+                }
                 (!message.is_empty()).then(|| Bytes::copy_from_slice(message.as_bytes()))
             }
             // text always becomes JSON
-            Post::Fields => serde_json::to_vec(&fields).ok().map(Bytes::from),
+            Post::Fields => serde_json::to_vec(fields).ok().map(Bytes::from),
         }
     }
 
-    fn fields<'a>(&self, text: &'a str, peer: IpAddr, now: DateTime<Utc>) -> Fields<'a> {
+    fn of_rfc_3164<'a>(&self, text: &'a str, peer: IpAddr, now: DateTime<Utc>) -> Fields<'a> {
         let asked = Cell::new(false);
         let here = now.with_timezone(&self.zone);
         let year = |(month, ..): (u32, u32, u32, u32, u32)| {
@@ -84,38 +114,41 @@ impl Format {
         };
         let mark = mark();
         let parsed =
-            syslog_loose::parse_message_with_year_tz(text, year, Some(mark), Variant::Either);
+            syslog_loose::parse_message_with_year_tz(text, year, Some(mark), Variant::RFC3164);
         let (mut facility, mut severity) = (parsed.facility, parsed.severity);
         let mut message = parsed.msg;
         if facility.is_none()
             && severity.is_none()
-            && let Some((priority, rest)) = priority(text)
+            && let Some((priority, rest)) = rfc5424::priority(text)
         {
             // it is not as it should be after that, and was given back whole
             (facility, severity) = syslog_loose::decompose_pri(priority);
-            message = rest;
+            message = rest.trim_start();
         }
         let (mut hostname, mut appname) = (parsed.hostname, parsed.appname);
-        let mut structured_data = Map::new();
-        if parsed.protocol == Protocol::RFC3164 {
-            // it has neither structured data nor JSON for names: that is where the message begins
-            let begin = |text: &&str| text.starts_with(['{', '[', '"']);
-            if let Some(element) = parsed.structured_data.first() {
-                message = tail(text, element.id, 1).unwrap_or(message);
-            }
-            if let Some(name) = appname.take_if(|name| begin(name)) {
-                message = tail(text, name, 0).unwrap_or(message);
-            }
-            if let Some(name) = hostname.take_if(|name| begin(name)) {
-                appname = None;
-                message = tail(text, name, 0).unwrap_or(message);
-            }
-        } else {
-            // RFC 5424, 6.4
-            message = message.strip_prefix('\u{feff}').unwrap_or(message);
-            structured_data = elements(&parsed.structured_data);
+        message = with_dash(text, message);
+        // it has neither structured data nor JSON for names: that is where the message begins
+        let begin =
+            |text: &&str| text.starts_with(['{', '[', '"']) || matches!(*text, "CEF" | "LEEF");
+        if let Some(element) = parsed.structured_data.first() {
+            message = tail(text, element.id, 1).unwrap_or(message);
         }
-        let timestamp = parsed.timestamp.map(|time| match time.offset() == &mark {
+        // a word is a program's name only with a colon or a number of a process behind it
+        let word = |name: &&str| begin(name) || parsed.procid.is_none() && !is_tag(text, name);
+        if let Some(name) = appname.take_if(|name| word(name)) {
+            message = tail(text, name, 0).unwrap_or(message);
+        }
+        let no_host = |name: &&str| begin(name) || name.contains(['=', '|', ',', ';', '<', '>']);
+        let mut procid = parsed.procid.as_ref().map(ProcId::to_string);
+        if let Some(name) = hostname.take_if(|name| no_host(name)) {
+            (appname, procid) = (None, None);
+            message = tail(text, name, 0).unwrap_or(message);
+        }
+        if appname.is_none() && parsed.procid.is_none() && !message.starts_with('%') {
+            // a program of this host, which does not name itself; routers name themselves and no program
+            appname = hostname.take_if(|name| is_tag(text, name));
+        }
+        let time = parsed.timestamp.map(|time| match time.offset() == &mark {
             false => time,
             // the library takes the local time for UTC where it names the year
             true if asked.get() => self.local(time.naive_local()),
@@ -124,12 +157,12 @@ impl Format {
         Fields {
             facility: facility.map(|facility| facility.as_str()),
             severity: severity.map(|severity| severity.as_str()),
-            timestamp: timestamp.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            time,
             hostname,
             appname,
-            procid: parsed.procid.as_ref().map(ProcId::to_string),
-            msgid: parsed.msgid,
-            structured_data,
+            procid,
+            msgid: None,
+            structured_data: Map::new(),
             message,
             peer,
         }
@@ -148,40 +181,69 @@ fn mark() -> FixedOffset {
     FixedOffset::east_opt(1).unwrap_or(chrono::Offset::fix(&Utc))
 }
 
-/// `<PRI>` (RFC 5424, 6.2.1), and what follows it.
-fn priority(text: &str) -> Option<(u8, &str)> {
-    let (digits, rest) = text.strip_prefix('<')?.split_once('>')?;
-    let is_number = digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let priority = digits.parse().ok().filter(|priority| *priority < 192);
-    Some((priority.filter(|_| is_number)?, rest.trim_start()))
+/// The text of a message. What is not UTF-8 is taken for Latin-1, byte by byte, so that it can be told what was sent.
+fn decoded(message: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(message) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(message.len() + message.len() / 2);
+    for chunk in message.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().copied().map(char::from));
+    }
+    Cow::Owned(text)
+}
+
+fn of_rfc_5424<'a>(header: &Header<'a>, peer: IpAddr) -> Fields<'a> {
+    let (facility, severity) = syslog_loose::decompose_pri(header.priority);
+    let (structured_data, message) = rfc5424::structured_data(header.rest);
+    Fields {
+        facility: facility.map(|facility| facility.as_str()),
+        severity: severity.map(|severity| severity.as_str()),
+        time: header.timestamp,
+        hostname: header.hostname,
+        appname: header.appname,
+        procid: header.procid.map(str::to_owned),
+        msgid: header.msgid,
+        structured_data,
+        // RFC 5424, 6.4
+        message: message.strip_prefix('\u{feff}').unwrap_or(message),
+        peer,
+    }
+}
+
+/// RFC 3339, with as many digits as there are.
+fn rfc_3339<S: Serializer>(
+    time: &Option<DateTime<FixedOffset>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let text = time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    text.serialize(serializer)
+}
+
+/// The message with a dash before it, which the library takes for structured data.
+fn with_dash<'a>(text: &'a str, message: &'a str) -> &'a str {
+    let before = place(text, message).and_then(|at| text.get(..at));
+    match before.and_then(|before| before.trim_end_matches(' ').strip_suffix('-')) {
+        Some(head) if head.ends_with([' ', ':']) => text.get(head.len()..).unwrap_or(message),
+        _ => message,
+    }
+}
+
+/// Whether a colon follows this part of the text.
+fn is_tag(text: &str, part: &str) -> bool {
+    let rest = tail(text, part, 0).and_then(|rest| rest.get(part.len()..));
+    part.ends_with(':') || rest.is_some_and(|rest| rest.trim_start_matches(' ').starts_with(':'))
 }
 
 /// `text` from `part`, which is a part of it, and `before` bytes before that.
 fn tail<'a>(text: &'a str, part: &str, before: usize) -> Option<&'a str> {
-    let at = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
-    text.get(at.checked_sub(before)?..)
+    text.get(place(text, part)?.checked_sub(before)?..)
 }
 
-/// `{id: {name: value}}`; a name that comes several times has a list of values, as RFC 5424, 6.3.3 allows it.
-fn elements(elements: &[StructuredElement<&str>]) -> Map<String, Value> {
-    let mut all = Map::new();
-    for element in elements {
-        let all = all.entry(element.id);
-        let Value::Object(all) = all.or_insert_with(|| Value::Object(Map::new())) else {
-            continue;
-        };
-        for (name, value) in element.params() {
-            let value = Value::String(value);
-            match all.get_mut(*name) {
-                None => {
-                    all.insert((*name).to_owned(), value);
-                }
-                Some(Value::Array(values)) => values.push(value),
-                Some(one) => *one = Value::Array(vec![one.take(), value]),
-            }
-        }
-    }
-    all
+/// Where in a text this part of it begins.
+fn place(text: &str, part: &str) -> Option<usize> {
+    (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)
 }
 
 #[cfg(test)]
@@ -291,7 +353,178 @@ mod tests {
             );
         }
         let latin = at("2026-11-21T10:00:00Z", "UTC", b"<14>caf\xe9");
-        assert_eq!(latin["message"], "caf\u{fffd}");
+        assert_eq!(latin["message"], "café");
+        let mixed = at(
+            "2026-11-21T10:00:00Z",
+            "UTC",
+            b"<14>\xc3\xa9 \xff\x80 \xe2\x82",
+        );
+        assert_eq!(mixed["message"], "é \u{ff}\u{80} \u{e2}\u{82}");
+    }
+
+    #[test]
+    fn structured_data_that_cannot_be_read_is_in_the_message() {
+        let data = r#"[action:"Accept"; src:"203.0.113.9"; dst:"198.51.100.7"; product:"Gate-1 & More"; ]"#;
+        let expected = json!({
+            "facility": "local0", "severity": "info", "timestamp": "2026-03-01T10:00:00Z", "hostname": "gate",
+            "appname": "Firewall", "procid": "1234", "message": data,
+        });
+        let message = format!("<134>1 2026-03-01T10:00:00Z gate Firewall 1234 - {data}");
+        assert_eq!(of(&message), expected);
+        // and so with those that have none at all
+        let record = of("<134>1 2026-03-01T10:00:00Z gate app 1 ID text [of] it");
+        assert_eq!(record["message"], "text [of] it");
+        assert_eq!(record["msgid"], "ID");
+    }
+
+    #[test]
+    fn fractions_of_a_second() {
+        let expected = json!({
+            "facility": "user", "severity": "info", "timestamp": "2026-10-11T22:14:15.123Z",
+            "hostname": "host", "appname": "app", "message": "text",
+        });
+        assert_eq!(of("<14>Oct 11 22:14:15.123 host app: text"), expected);
+        assert_eq!(of("<14>Oct 11 2026 22:14:15.123 host app: text"), expected);
+        assert_eq!(of("<14>Oct 11 22:14:15,123000 host app: text"), expected);
+        let zoned = at(
+            "2026-11-21T10:00:00Z",
+            "Asia/Tokyo",
+            b"<14>Oct 11 22:14:15.123 UTC host app: text",
+        );
+        assert_eq!(zoned, expected);
+        // of no day: as it was sent
+        let record = of("<14>Oct 41 22:14:15.123 host app: text");
+        assert_eq!(record["message"], "Oct 41 22:14:15.123 host app: text");
+    }
+
+    #[test]
+    fn the_first_word_of_a_message_is_no_program() {
+        for (text, appname, message) in [
+            (
+                "host last message repeated 2 times",
+                None,
+                "last message repeated 2 times",
+            ),
+            (
+                "gate 1,2026/03/01 10:00:00,0123,TRAFFIC",
+                None,
+                "1,2026/03/01 10:00:00,0123,TRAFFIC",
+            ),
+            (
+                "gate CEF:0|Maker|Box|1|2|name|5|src=203.0.113.9",
+                None,
+                "CEF:0|Maker|Box|1|2|name|5|src=203.0.113.9",
+            ),
+            (
+                "CEF:0|Maker|Box|1|2|name|5|src=203.0.113.9",
+                None,
+                "CEF:0|Maker|Box|1|2|name|5|src=203.0.113.9",
+            ),
+            (
+                "date=2026-03-01 devname=\"gate\" srcip=203.0.113.9",
+                None,
+                "date=2026-03-01 devname=\"gate\" srcip=203.0.113.9",
+            ),
+            (
+                "LEEF:2.0|Maker|Box|1|id|src=203.0.113.9",
+                None,
+                "LEEF:2.0|Maker|Box|1|id|src=203.0.113.9",
+            ),
+            ("gate info tmm[12]: text", None, "info tmm[12]: text"),
+            // without a host
+            ("su: 'su root'", Some("su"), "'su root'"),
+            ("filterlog[12]: 5,,,1000", Some("filterlog"), "5,,,1000"),
+            (
+                "router: %SYS-5-CONFIG_I: text",
+                None,
+                "%SYS-5-CONFIG_I: text",
+            ),
+            // what looks like structured data, and is none here
+            ("host app: - 5", Some("app"), "- 5"),
+            ("host app: -5.5 degrees", Some("app"), "-5.5 degrees"),
+            ("host app: ---- begin", Some("app"), "---- begin"),
+            (
+                "host snort[1]: [1:2003:8] x [a b=\"c\"] y",
+                Some("snort"),
+                "[1:2003:8] x [a b=\"c\"] y",
+            ),
+            (
+                "host app: [a b=\"c\"][d e=\"f\"] text",
+                Some("app"),
+                "[a b=\"c\"][d e=\"f\"] text",
+            ),
+            ("asa : %ASA-6-302013: Built", None, "%ASA-6-302013: Built"),
+            ("host su[12]: 'su root'", Some("su"), "'su root'"),
+            ("host app : text", Some("app"), "text"),
+        ] {
+            let record = of(&format!("<14>Nov 21 10:00:00 {text}"));
+            assert_eq!(
+                record.get("appname").and_then(Value::as_str),
+                appname,
+                "{record}"
+            );
+            assert_eq!(record["message"], message, "{record}");
+        }
+    }
+
+    #[test]
+    fn what_is_strange_does_no_harm() {
+        let heads = [
+            "",
+            "<14>",
+            "<14>Nov 21 10:00:00 ",
+            "<14>Nov 21 10:00:00.5 ",
+            "<14>1 - - - - - ",
+        ];
+        let bodies = [
+            "-",
+            "- ",
+            ": -",
+            "h a: -\u{3000}",
+            "h -\u{a0}",
+            "\u{3000}",
+            "é: -é\u{85}",
+            "h é-",
+            "[",
+            "[a",
+            "[a b=\"",
+            "h CEF",
+            "h a[",
+            "h a[]: -",
+            "h a[1",
+            "=",
+            "<",
+            "<1",
+            "h <",
+            ":",
+            "::",
+            "h: :",
+            "\u{feff}",
+        ];
+        for head in heads {
+            for body in bodies {
+                of(&format!("x{head}{body}"));
+                of(&format!("{head}{body}x"));
+                at(
+                    "2026-11-21T10:00:00Z",
+                    "America/New_York",
+                    format!("{head}{body}\u{3000}").as_bytes(),
+                );
+            }
+        }
+        for year in ["262142", "262143", "0", "99999999999"] {
+            for zone in ["America/New_York", "Asia/Tokyo"] {
+                at(
+                    "2026-11-21T10:00:00Z",
+                    zone,
+                    format!("<14>Dec 31 {year} 23:59:59 h a: t").as_bytes(),
+                );
+            }
+        }
+        assert_eq!(
+            of("<14>Nov 21 10:00:00 h a: -\u{3000}")["message"],
+            "-\u{3000}"
+        );
     }
 
     #[test]
@@ -307,6 +540,16 @@ mod tests {
             "{}"
         );
         assert_eq!(record("<14>1 - - - - - -"), None);
+        // a message that is all structured data is not lost
+        assert_eq!(
+            record("<14>1 - - - - - [a src=\"203.0.113.9\"]").unwrap(),
+            "[a src=\"203.0.113.9\"]"
+        );
+        assert_eq!(record("<14>1 - - - - - [a b=\"c\"] text").unwrap(), "text");
+        assert_eq!(
+            record("<14>Nov 21 10:00:00 host two words").unwrap(),
+            "two words"
+        );
         assert_eq!(record("\r\n"), None);
     }
 }

@@ -164,7 +164,7 @@ async fn read(
         let mut complete = Vec::new();
         frames.push(&buffer[..length], &mut complete);
         if length == 0 {
-            complete.extend(frames.end());
+            frames.end(&mut complete);
         }
         if !complete.is_empty() {
             let chunk = Chunk {

@@ -337,3 +337,200 @@ async fn what_is_wrong_is_said_without_the_password() {
         "{error}"
     );
 }
+
+/// How many records of an input are in its spool after some fetches, each of which must end.
+async fn taken_by(input: &Input, fetches: usize) -> usize {
+    for _ in 0..fetches {
+        let fetch = tokio::time::timeout(std::time::Duration::from_secs(60), input.fetch());
+        fetch.await.unwrap().unwrap();
+    }
+    input.taken().await.len()
+}
+
+#[tokio::test]
+async fn cursors_of_every_type_survive_being_stored() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    server
+        .run(
+            "CREATE DOMAIN key26 AS char(26);
+             CREATE TABLE t AS SELECT
+                ('01JD' || lpad(g::text, 22, '0'))::char(26) AS c, lpad(g::text, 8, '0')::char(8) AS c8,
+                g::bit(12) AS bits, g::bit(12)::varbit AS varbits, g::numeric(12, 2) AS n, g::float4 / 3 AS f,
+                ('01JD' || lpad(g::text, 22, '0'))::key26 AS k, lpad(g::text, 8, '0')::name AS name, g * interval '1 s' AS span,
+                timestamp '2026-01-01' + g * interval '1 s' AS at, lpad(g::text, 8, '0')::varchar(8) AS v
+             FROM generate_series(1, 2100) AS g",
+        )
+        .await;
+    for column in [
+        "c", "c8", "bits", "varbits", "n", "f", "k", "name", "span", "at", "v",
+    ] {
+        let input = server.input("SELECT * FROM t", column);
+        assert_eq!(taken_by(&input, 2).await, 2100, "{column}");
+        assert_eq!(input.now().errors, 0, "{column}");
+    }
+    // and what comes later is seen, and nothing twice
+    let input = server.input("SELECT c, c8 FROM t WHERE c8 <= '00001500'", "c");
+    assert_eq!(taken_by(&input, 1).await, 1500);
+    let input = input.with_settings(server.settings("SELECT c, c8 FROM t", "c"));
+    assert_eq!(taken_by(&input, 2).await, 2100);
+}
+
+#[tokio::test]
+async fn a_row_beyond_all_others_hides_nothing() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    for (kind, usual, beyond, later) in [
+        (
+            "timestamptz",
+            "now() - interval '1 h'",
+            "'2099-01-01'",
+            "now() - interval '1 min'",
+        ),
+        (
+            "timestamptz",
+            "now() - interval '1 h'",
+            "'infinity'",
+            "now()",
+        ),
+        (
+            "timestamp",
+            "now() - interval '1 h'",
+            "'2099-01-01'",
+            "now()",
+        ),
+        ("timestamp", "now() - interval '1 h'", "'infinity'", "now()"),
+        ("date", "date '2026-01-01'", "'2099-01-01'", "'2026-01-02'"),
+        ("numeric", "5", "'NaN'", "6"),
+        ("numeric", "5", "'Infinity'", "6"),
+        ("float8", "5", "'NaN'", "6"),
+        ("float8", "5", "'Infinity'", "6"),
+        ("bigint", "1700000000", "4070908800", "1700000001"),
+        ("bigint", "5", "9223372036854775807", "6"),
+        (
+            "text",
+            "'2026-01-01T00:00:00Z'",
+            "'2099-01-01T00:00:00Z'",
+            "'2026-01-01T00:00:01Z'",
+        ),
+    ] {
+        let what = format!("{kind} {beyond}");
+        server
+            .run(&format!(
+                "DROP TABLE IF EXISTS t; CREATE TABLE t (at {kind}, n serial);
+                 INSERT INTO t SELECT {usual} FROM generate_series(1, 3); INSERT INTO t VALUES ({beyond})"
+            ))
+            .await;
+        let input = server.input("SELECT * FROM t", "at");
+        assert_eq!(taken_by(&input, 2).await, 4, "{what}");
+        let error = input.now().last_error.unwrap();
+        assert!(error.contains("beyond all others"), "{what}: {error}");
+        for n in 1..=2 {
+            server.run(&format!("INSERT INTO t VALUES ({later})")).await;
+            assert_eq!(taken_by(&input, 2).await, 4 + n, "{what}");
+        }
+        assert_eq!(input.now().errors, 1, "{what}: it is said once");
+        // many pages later, too
+        server
+            .run(&format!(
+                "INSERT INTO t SELECT {later} FROM generate_series(1, 2500)"
+            ))
+            .await;
+        assert_eq!(taken_by(&input, 2).await, 2506, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn numbers_that_go_on_elsewhere_are_believed_in_the_end() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    server
+        .run("CREATE TABLE t AS SELECT g AS id FROM generate_series(1::bigint, 10) AS g")
+        .await;
+    let input = server.input("SELECT * FROM t", "id");
+    assert_eq!(taken_by(&input, 1).await, 10);
+    server
+        .run("INSERT INTO t SELECT 1000000000000 + g FROM generate_series(1, 5000) AS g")
+        .await;
+    assert_eq!(taken_by(&input, 2).await, 5010);
+    let cursor = input.known().await.cursor.unwrap();
+    assert_eq!(cursor["at"], "1000000005000");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_named_and_left_out() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    // with an index, and without: then the database reads all rows to find the first ones
+    for index in ["PRIMARY KEY", ""] {
+        server
+            .run(&format!(
+                "DROP TABLE IF EXISTS t; CREATE TABLE t (id int {index}, v text);
+                 INSERT INTO t SELECT g, g FROM generate_series(1, 2500) AS g;
+                 UPDATE t SET v = 'x' WHERE id IN (1, 700, 701, 2499)"
+            ))
+            .await;
+        let input = server.input("SELECT id, v::int FROM t", "id");
+        assert_eq!(taken_by(&input, 1).await, 2496, "{index}");
+        let now = input.now();
+        assert_eq!(now.errors, 4, "{index}");
+        let error = now.last_error.unwrap();
+        assert!(
+            error.contains("`id` is \"2499\" cannot be read")
+                && error.contains("invalid input syntax for type integer: \"x\""),
+            "{error}"
+        );
+        // the next one is bad, and the last; the ones after it are well
+        server.run("INSERT INTO t VALUES (2501, 'y')").await;
+        assert_eq!(taken_by(&input, 3).await, 2496, "{index}");
+        assert_eq!(input.now().errors, 5, "{index}: it is said once");
+        server.run("INSERT INTO t VALUES (2502, '7')").await;
+        assert_eq!(taken_by(&input, 2).await, 2497, "{index}");
+    }
+    // rows are not at fault where all are alike
+    server
+        .run("CREATE TABLE u AS SELECT g AS id FROM generate_series(1, 5) AS g")
+        .await;
+    let input = server.input("SELECT id, 1 / (id - id) AS x FROM u", "id");
+    let error = format!("{:#}", input.fetch().await.unwrap_err());
+    assert!(error.contains("division by zero"), "{error}");
+    assert_eq!(input.known().await.cursor, None);
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_of_an_old_database() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    server
+        .run("CREATE DATABASE old ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+        .await;
+    let options = PgConnectOptions::new_without_pgpass();
+    let options = options
+        .host("127.0.0.1")
+        .port(server.port)
+        .username("owner");
+    let mut owner = options
+        .password(PASSWORD)
+        .database("old")
+        .connect()
+        .await
+        .unwrap();
+    let rows = "CREATE TABLE x (id int PRIMARY KEY, u text);
+                INSERT INTO x SELECT g, g FROM generate_series(1, 1511) AS g;
+                UPDATE x SET u = E'M\\xfcller' WHERE id = 1501";
+    sqlx::raw_sql(rows).execute(&mut owner).await.unwrap();
+    let mut settings = server.settings("SELECT * FROM x", "id");
+    settings["url"] = server.url(PASSWORD).replace("/postgres", "/old").into();
+    let input = Input::new("database", settings);
+    assert_eq!(taken_by(&input, 2).await, 1510);
+    let error = input.now().last_error.unwrap();
+    assert!(
+        error.contains("\"1501\" cannot be read") && error.contains("0xfc"),
+        "{error}"
+    );
+}

@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use cybexp_filters::{FILTERS, Filter, RawInput};
 use cybexp_report::Engine;
 use cybexp_service::Config;
-use cybexp_store::{Archive, GraphBatch, Identity, Server, Visible};
+use cybexp_store::{Archive, GraphBatch, GraphReader, Identity, Server, Visible};
 use mongo_local::{Mongod, Options};
 use tahoe_core::{Hash, Instance, Org, OrgId, Timestamp, User};
 use tokio::sync::mpsc;
@@ -108,7 +108,11 @@ impl Bench {
     pub(super) fn engine(&self) -> Engine {
         let budget =
             Duration::from_millis(cybexp_service::config::Report::default().threatrank_budget_ms);
-        Engine::new(self.archive.clone(), self.identity.clone(), budget)
+        Engine::new(
+            GraphReader::new(&self.archive),
+            self.identity.clone(),
+            budget,
+        )
     }
 
     pub(super) fn userid(&self) -> String {

@@ -2,7 +2,7 @@
 
 use cybexp_service::config::Db;
 use cybexp_service::{Config, ConfigError};
-use cybexp_store::{Archive, Cache, Identity, Purpose, Queries, Server, StoreError};
+use cybexp_store::{Archive, Cache, Identity, Purpose, Queries, Raws, Server, StoreError};
 
 use super::Sheet;
 
@@ -11,7 +11,7 @@ use super::Sheet;
 #[derive(Default)]
 pub(super) struct There {
     pub(super) cache: Option<Cache>,
-    pub(super) archive: Option<Archive>,
+    pub(super) raws: Option<Raws>,
     pub(super) queries: Option<Queries>,
     pub(super) identity: Option<Identity>,
 }
@@ -126,7 +126,10 @@ async fn look_into(
     match purpose {
         Purpose::Cache => there.cache = Some(Cache::open(server, db, coll).await?),
         // the analytics daemon's, where there are two
-        Purpose::Archive => there.archive = Some(Archive::open(server, db, coll).await?),
+        Purpose::Archive => {
+            let archive = Archive::open(server, db, coll).await?;
+            there.raws = Some(Raws::new(&archive));
+        }
         Purpose::Queries => there.queries = Some(Queries::open(server, db, coll).await?),
         Purpose::Identity => there.identity = Some(Identity::open(server, db, coll).await?),
     }

@@ -7,12 +7,13 @@ mod keys;
 mod people;
 mod work;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use cybexp_service::Config;
 
 use cybexp_term::{self as term, BOLD, DIM, GREEN, RED, YELLOW};
+
+use crate::site::Choice;
 
 /// The checklist, printed as it is filled in.
 #[derive(Default)]
@@ -26,30 +27,36 @@ impl Sheet {
     }
 
     fn good(&self, what: impl AsRef<str>) {
-        anstream::println!("{GREEN}✓{GREEN:#} {}", term::line(what.as_ref()));
+        anstream::println!("{GREEN}✓{GREEN:#} {}", told(what.as_ref()));
     }
 
     /// What may be as it should.
     fn note(&self, what: impl AsRef<str>, to_do: impl AsRef<str>) {
-        anstream::println!("{YELLOW}!{YELLOW:#} {}", term::line(what.as_ref()));
+        anstream::println!("{YELLOW}!{YELLOW:#} {}", told(what.as_ref()));
         advice(to_do.as_ref());
     }
 
     fn wrong(&mut self, what: impl AsRef<str>, to_do: impl AsRef<str>) {
         self.wrong += 1;
-        anstream::println!("{RED}✗{RED:#} {}", term::line(what.as_ref()));
+        anstream::println!("{RED}✗{RED:#} {}", told(what.as_ref()));
         advice(to_do.as_ref());
     }
 }
 
 fn advice(to_do: &str) {
-    anstream::println!("  {DIM}→ {}{DIM:#}", term::line(to_do));
+    let to_do = term::wrapped(&term::line(to_do), 4, 4);
+    anstream::println!("  {DIM}→ {to_do}{DIM:#}");
 }
 
-pub(super) async fn run(file: Option<&Path>) -> anyhow::Result<ExitCode> {
+/// A line of the list, with room for the mark before it.
+fn told(what: &str) -> String {
+    term::wrapped(&term::line(what), 2, 2)
+}
+
+pub(super) async fn run(choice: &Choice) -> anyhow::Result<ExitCode> {
     let mut sheet = Sheet::default();
     sheet.title("Configuration");
-    let config = match Config::load(file) {
+    let config = match Config::load(choice.file.as_deref()) {
         Ok(config) => config,
         Err(error) => {
             sheet.wrong(
@@ -63,8 +70,14 @@ pub(super) async fn run(file: Option<&Path>) -> anyhow::Result<ExitCode> {
         Some(file) => sheet.good(file.display().to_string()),
         None => sheet.note(
             "there is no configuration file, so the defaults hold",
-            "put one at ./config/config.json or /etc/cybexp/config.json, or name one with --config",
+            "put one at ./config/config.json or /etc/cybexp/config.json, or name one with --config; `cybexp up` makes one",
         ),
+    }
+    if let Some(note) = choice.note() {
+        sheet.note(
+            note,
+            "that of a running `cybexp up` goes first, then ./config/config.json, /etc/cybexp/config.json, the folder of `up`",
+        );
     }
     sheet.title("Keys");
     keys::check(&mut sheet, &config);

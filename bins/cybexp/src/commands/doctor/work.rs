@@ -1,10 +1,12 @@
 //! How much waits, and how much was set aside.
 
 use cybexp_filters::FILTERS;
-use cybexp_store::StoreError;
+use cybexp_store::{StoreError, Unread};
+use tahoe_core::nearest;
 
 use super::Sheet;
 use super::databases::There;
+use crate::commands::typetag;
 
 pub(super) async fn check(sheet: &mut Sheet, there: &There) {
     if let Err(error) = count(sheet, there).await {
@@ -23,20 +25,28 @@ async fn count(sheet: &Sheet, there: &There) -> Result<(), StoreError> {
         );
         refused += cache.count_refused().await?;
     }
-    if let Some(archive) = &there.archive {
+    if let Some(raws) = &there.raws {
         let mut pending = 0;
         for filter in FILTERS {
-            pending += archive
-                .count_pending(&filter.id(), filter.typetags())
-                .await?;
-            refused += archive.count_refused(filter.typetags()).await?;
+            pending += raws.count_pending(&filter.id(), filter.typetags()).await?;
+            refused += raws.count_refused(filter.typetags()).await?;
         }
         backlog(sheet, pending, "raws", "analytics");
+        for Unread { typetag, raws } in raws.unread(&typetag::known()).await? {
+            let meant = match nearest(&typetag, typetag::known()) {
+                Some(meant) => format!("was {meant} meant? post it again as that; else "),
+                None => String::new(),
+            };
+            sheet.note(
+                format!("no filter reads {typetag}: nothing was made of its {raws} raws"),
+                format!("{meant}they wait until there is such a filter"),
+            );
+        }
     }
     if let Some(queries) = &there.queries {
         backlog(sheet, queries.count_open().await?, "queries", "report");
     }
-    let all = there.cache.is_some() && there.archive.is_some() && there.queries.is_some();
+    let all = there.cache.is_some() && there.raws.is_some() && there.queries.is_some();
     match refused {
         0 if !all => sheet.note("not all work is looked at", "the databases come first"),
         0 => sheet.good("nothing is set aside"),

@@ -1,38 +1,45 @@
 //! `cybexp post`: submits files through the API.
 
 mod read;
+mod resume;
+mod send;
+mod shape;
+mod source;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
-use cybexp_service::{Backoff, Config};
-use futures::{StreamExt, stream};
+use anyhow::{Context, anyhow, bail, ensure};
+use cybexp_service::Config;
 use indicatif::{ProgressBar, ProgressStyle};
 use tahoe_core::time::parse_tzname;
 use tahoe_core::{Org, SubType};
-use tokio::sync::mpsc;
 
 use super::ApiArgs;
-use cybexp_client::{About, Client, ClientError};
-use cybexp_term::{self as term, DIM, GREEN, RED};
-use read::Record;
+use super::named::Named;
+use super::typetag;
+use super::usage::Usage;
+use cybexp_client::About;
+use cybexp_term::{self as term, DIM, GREEN, RED, YELLOW};
+use resume::{Memory, Progress};
+use send::{Ended, Tally, Track};
+use source::{Manner, Position, Source};
 
-/// Requests under way at once.
-const IN_FLIGHT: usize = 16;
-/// How often a record is sent that the API was too troubled to take: for about half a minute.
-const TRIES: u32 = 5;
-const MAX_WAIT: Duration = Duration::from_secs(10);
+/// Exit status of who was stopped by Ctrl-C, as shells give it.
+const EXIT_INTERRUPTED: u8 = 130;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What to submit; `-` is the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What the data is, such as cowrie: says which filter reads it
-    #[arg(long, short)]
+    /// What the data is: says which filter reads it
+    #[arg(long, short, value_parser = Named(typetag::known))]
     typetag: String,
+    /// Take a typetag that no filter reads: nothing is made of the data until there is one
+    #[arg(long)]
+    any_typetag: bool,
     /// The organisation whose data it is: its name or hash
     #[arg(long, short)]
     org: String,
@@ -42,6 +49,12 @@ pub(crate) struct Args {
     /// Each line is a record of its own, as in a log
     #[arg(long, short)]
     lines: bool,
+    /// Each file is one record, even if it looks like a log with a record on each line
+    #[arg(long, conflicts_with = "lines")]
+    whole: bool,
+    /// Go on where an earlier post of the same files was stopped
+    #[arg(long)]
+    resume: bool,
     /// Print nothing but what is refused
     #[arg(long, short)]
     quiet: bool,
@@ -49,24 +62,36 @@ pub(crate) struct Args {
     api: ApiArgs,
 }
 
-/// What became of the records.
-#[derive(Default)]
-struct Tally {
-    taken: u64,
-    bytes: u64,
-    refused: u64,
-}
-
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     SubType::new(&args.typetag).with_context(|| format!("--typetag {}", args.typetag))?;
+    if !args.any_typetag {
+        typetag::check(&args.typetag)?;
+    }
     parse_tzname(&args.timezone)
-        .map_err(|error| anyhow::anyhow!("--timezone {}: {}", args.timezone, error.reason))?;
+        .map_err(|error| anyhow!("--timezone {}: {}", args.timezone, error.reason))?;
     let about = About {
         typetag: args.typetag,
         orgid: Org::hash_named(&args.org).to_string(),
         timezone: args.timezone,
     };
+    let manner = Manner {
+        lines: args.lines,
+        whole: args.whole,
+        typetag: &about.typetag,
+        timezone: &about.timezone,
+    };
+    let sources = args.files.iter().map(|file| Source::new(file, &manner));
+    let mut sources = sources.collect::<anyhow::Result<Vec<Source>>>()?;
     let client = args.api.client(config)?;
+    let mut tracks = Vec::with_capacity(sources.len());
+    for source in &mut sources {
+        let memory = Memory::of(source, &about, client.base().as_str());
+        source.from = begin(source, memory.as_ref(), args.resume, args.quiet)?;
+        tracks.push(Track {
+            progress: Progress::from(source.from),
+            memory,
+        });
+    }
     // whether it is there and lets us is found out once, and not by every record and with retries
     ensure!(
         client.admin_of().await?.contains(&about.orgid),
@@ -76,93 +101,118 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     );
 
     let since = Instant::now();
-    let bar = if args.quiet {
-        ProgressBar::hidden()
-    } else {
-        bar(read::size(&args.files))
+    let bar = match args.quiet {
+        true => ProgressBar::hidden(),
+        false => bar(source::size(&sources)),
     };
+    let places: Vec<String> = sources.iter().map(|source| source.place.clone()).collect();
     let mut tally = Tally::default();
-    let sent = send(&client, &about, args.files, args.lines, &bar, &mut tally).await;
+    let ended = send::send(&client, &about, sources, &mut tracks, &bar, &mut tally).await;
     bar.finish_and_clear();
-    if !args.quiet || sent.is_err() {
+    let ended = ended?;
+    if !args.quiet || !matches!(ended, Ended::Done) {
         summary(&tally, since.elapsed());
     }
-    sent?;
-    Ok(ExitCode::from(u8::from(tally.refused > 0)))
-}
-
-/// Sends all records; an error is one that all other records would meet, too.
-async fn send(
-    client: &Client,
-    about: &About,
-    files: Vec<PathBuf>,
-    lines: bool,
-    bar: &ProgressBar,
-    tally: &mut Tally,
-) -> anyhow::Result<()> {
-    let (sender, mut receiver) = mpsc::channel(IN_FLIGHT);
-    tokio::spawn(read::all(files, lines, sender));
-    let records = stream::poll_fn(move |context| receiver.poll_recv(context));
-    let mut outcomes = records
-        .map(async |record| match record {
-            Ok(record) => {
-                let outcome = submit(client, about, &record).await;
-                (record.place, record.bytes, outcome.map_err(Trouble::Api))
-            }
-            Err((place, reason)) => (place, 0, Err(Trouble::Unreadable(reason))),
-        })
-        .buffer_unordered(IN_FLIGHT);
-    while let Some((place, bytes, outcome)) = outcomes.next().await {
-        bar.inc(bytes);
-        let reason = match outcome {
-            Ok(()) => {
-                tally.taken += 1;
-                tally.bytes += bytes;
-                continue;
-            }
-            Err(Trouble::Api(error @ ClientError::Refused { .. })) => error.to_string(),
-            Err(Trouble::Unreadable(reason)) => reason,
-            Err(Trouble::Api(error)) => {
-                return Err(error).with_context(|| {
-                    format!("gave up at {place}; to submit the same again later does no harm")
-                });
-            }
-        };
-        tally.refused += 1;
-        bar.suspend(|| {
+    match ended {
+        Ended::Done => {
+            let memories = tracks.iter().filter_map(|track| track.memory.as_ref());
+            memories.for_each(Memory::forget);
+            Ok(ExitCode::from(u8::from(tally.refused > 0)))
+        }
+        Ended::Stopped => {
+            let can = how_far(&places, &tracks);
+            let on = if can { resuming() } else { AGAIN };
             anstream::eprintln!(
-                "{RED}✗{RED:#} {}: {}",
-                term::line(&place),
-                term::line(&reason)
+                "{YELLOW}!{YELLOW:#} {}",
+                term::wrapped(&format!("stopped; {on}"), 2, 2)
             );
-        });
-    }
-    Ok(())
-}
-
-enum Trouble {
-    Unreadable(String),
-    Api(ClientError),
-}
-
-async fn submit(client: &Client, about: &About, record: &Record) -> Result<(), ClientError> {
-    let mut backoff = Backoff::new(MAX_WAIT);
-    loop {
-        let part = match record.part().await {
-            Ok(part) => part,
-            Err(error) => {
-                // it was there a moment ago
-                let (status, message) = (reqwest::StatusCode::BAD_REQUEST, error.to_string());
-                return Err(ClientError::Refused { status, message });
-            }
-        };
-        match client.submit(about, record.name.clone(), part).await {
-            Err(error) if error.is_passing() && backoff.failures() + 1 < TRIES => {
-                tokio::time::sleep(backoff.failure()).await;
-            }
-            outcome => return outcome,
+            Ok(ExitCode::from(EXIT_INTERRUPTED))
+        }
+        Ended::Failed(place, error) => {
+            let can = how_far(&places, &tracks);
+            let on = if can { resuming() } else { AGAIN };
+            Err(error).with_context(|| format!("gave up at {place}; {on}"))
         }
     }
+}
+
+const AGAIN: &str = "to submit the same again later does no harm";
+
+fn resuming() -> &'static str {
+    "the same command with --resume goes on from there; to submit the same again does no harm"
+}
+
+/// Where a source is read from.
+fn begin(
+    source: &Source,
+    memory: Option<&Memory>,
+    resume: bool,
+    quiet: bool,
+) -> anyhow::Result<Position> {
+    let start = Position::default();
+    if resume && source.path == Path::new("-") {
+        bail!(Usage(
+            "--resume: the standard input cannot be read again".to_owned()
+        ));
+    }
+    let place = term::line(&source.place);
+    let recalled = match (memory, resume) {
+        (Some(memory), true) => memory.recall()?,
+        // another file is there now, and it is posted from its beginning anyway
+        (Some(memory), false) => memory.recall().unwrap_or_default(),
+        (None, _) => None,
+    };
+    let told = |what: &str| {
+        if !quiet {
+            anstream::eprintln!(
+                "{DIM}{}{DIM:#}",
+                term::wrapped(&format!("{place}: {what}"), 0, 2)
+            );
+        }
+    };
+    match (recalled, resume) {
+        (Some(upto), true) => {
+            told(&format!("goes on after {}", spoken(upto)));
+            Ok(upto)
+        }
+        (Some(upto), false) => {
+            told(&format!(
+                "an earlier post of it stopped after {}; --resume would go on from there",
+                spoken(upto)
+            ));
+            Ok(start)
+        }
+        (None, true) => {
+            told("no post of it was stopped: it is posted from its beginning");
+            Ok(start)
+        }
+        (None, false) => Ok(start),
+    }
+}
+
+fn spoken(upto: Position) -> String {
+    match upto.line {
+        0 => format!("{} bytes", upto.offset),
+        line => format!("line {line}"),
+    }
+}
+
+/// Remembers how far each file is submitted, and says so; whether something can be resumed.
+fn how_far(places: &[String], tracks: &[Track]) -> bool {
+    let mut can = false;
+    for (place, Track { progress, memory }) in places.iter().zip(tracks) {
+        let upto = progress.upto();
+        if upto.offset == 0 {
+            continue;
+        }
+        anstream::eprintln!("  {}: submitted up to {}", term::line(place), spoken(upto));
+        match memory.as_ref().map(|memory| memory.keep(upto)) {
+            Some(Ok(())) => can = true,
+            Some(Err(error)) => anstream::eprintln!("  it is not remembered: {error:#}"),
+            None => {}
+        }
+    }
+    can
 }
 
 fn summary(tally: &Tally, took: Duration) {

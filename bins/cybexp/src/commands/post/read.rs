@@ -1,17 +1,22 @@
 //! Records out of files: never more in memory than are on their way.
 
-use std::os::fd::AsFd;
+use std::io::SeekFrom;
 use std::path::{Path, PathBuf};
 
 use cybexp_client::Part;
 use reqwest::Body;
 use tokio::fs::File;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncSeekExt, BufReader};
 use tokio::sync::mpsc::Sender;
 use tokio_util::io::ReaderStream;
 
+use super::shape::{HEAD_BYTES, is_blank};
+use super::source::{Position, Source};
+
 /// The longest record that is held in memory: a line, or what comes from a pipe. A document holds less.
 const LIMIT_BYTES: u64 = 64 << 20;
+/// Why a source without anything in it is refused.
+const EMPTY: &str = "is empty: there is nothing to submit";
 
 /// Something to submit.
 pub(super) struct Record {
@@ -29,8 +34,17 @@ enum Data {
     File(PathBuf),
 }
 
-/// A record, or where something could not be read and why.
-type Read = Result<Record, (String, String)>;
+/// A record, or what could not be read.
+pub(super) struct Item {
+    /// The source's number.
+    pub(super) source: usize,
+    /// The number among the items of its source.
+    pub(super) number: u64,
+    /// Where it ends in its source.
+    pub(super) end: Position,
+    /// The record; or where something could not be read and why.
+    pub(super) read: Result<Record, (String, String)>,
+}
 
 impl Record {
     /// What is sent, from its beginning.
@@ -47,55 +61,94 @@ impl Record {
     }
 }
 
-/// Bytes of all files, where that is known.
-pub(super) fn size(files: &[PathBuf]) -> Option<u64> {
-    let size = |file: &PathBuf| {
-        let meta = std::fs::metadata(file).ok()?;
-        meta.is_file().then_some(meta.len())
-    };
-    files.iter().map(size).sum()
-}
-
-/// Reads all files, one after the other, for as long as somebody takes the records.
-pub(super) async fn all(files: Vec<PathBuf>, lines: bool, records: Sender<Read>) {
-    for file in files {
-        if let Err(error) = one(&file, lines, &records).await {
-            let place = file.display().to_string();
-            if records.send(Err((place, error.to_string()))).await.is_err() {
-                return;
-            }
+/// Reads all sources, one after the other, for as long as somebody takes the items.
+pub(super) async fn all(sources: Vec<Source>, items: Sender<Item>) {
+    for (source, from) in sources.into_iter().enumerate() {
+        let mut out = Out {
+            place: from.place.clone(),
+            source,
+            number: 0,
+            position: from.from,
+            items: &items,
+        };
+        if let Err(error) = one(from, &mut out).await {
+            let place = out.place.clone();
+            out.put(0, Err((place, error.to_string()))).await;
+        }
+        if items.is_closed() {
+            return;
         }
     }
 }
 
-async fn one(path: &Path, by_lines: bool, records: &Sender<Read>) -> std::io::Result<()> {
-    let place = path.display().to_string();
-    if path == Path::new("-") {
-        let stdin = std::io::stdin().as_fd().try_clone_to_owned()?;
-        let stdin = File::from_std(stdin.into());
-        return match by_lines {
-            true => lines("stdin", BufReader::new(stdin), records).await,
-            false => whole("stdin", stdin, records).await,
+/// Where the items of a source go.
+struct Out<'a> {
+    place: String,
+    source: usize,
+    number: u64,
+    position: Position,
+    items: &'a Sender<Item>,
+}
+
+impl Out<'_> {
+    /// Hands on what these next bytes are. False: nobody wants more.
+    async fn put(&mut self, bytes: u64, read: Result<Record, (String, String)>) -> bool {
+        self.position.offset += bytes;
+        let item = Item {
+            source: self.source,
+            number: self.number,
+            end: self.position,
+            read,
+        };
+        self.number += 1;
+        self.items.send(item).await.is_ok()
+    }
+
+    async fn put_data(&mut self, place: String, bytes: u64, data: Vec<u8>) -> bool {
+        let read = match data.len() as u64 > LIMIT_BYTES {
+            true => Err((place, format!("is longer than {LIMIT_BYTES} bytes"))),
+            false => Ok(Record {
+                place,
+                name: name(&self.place),
+                bytes,
+                data: Data::Memory(data),
+            }),
+        };
+        self.put(bytes, read).await
+    }
+}
+
+async fn one(source: Source, out: &mut Out<'_>) -> std::io::Result<()> {
+    if let Some(pipe) = source.pipe {
+        let bytes = std::io::Cursor::new(pipe.head).chain(File::from_std(pipe.rest));
+        return match source.by_lines {
+            true => lines(BufReader::new(bytes), out).await,
+            false => whole(bytes, out).await,
         };
     }
-    let file = File::open(path).await?;
-    let meta = file.metadata().await?;
-    match (by_lines, meta.is_file()) {
-        (true, _) => lines(&place, BufReader::new(file), records).await,
-        (false, false) => whole(&place, file, records).await,
-        (false, true) => {
-            let (bytes, data) = (meta.len(), Data::File(path.to_owned()));
-            let _ = records
-                .send(Ok(Record {
-                    name: name(&place),
-                    place,
-                    bytes,
-                    data,
-                }))
-                .await;
-            Ok(())
-        }
+    let mut file = File::open(&source.path).await?;
+    if source.by_lines {
+        file.seek(SeekFrom::Start(source.from.offset)).await?;
+        return lines(BufReader::new(file), out).await;
     }
+    let bytes = file.metadata().await?.len();
+    if source.from.offset >= bytes && bytes > 0 {
+        // an earlier post has submitted it
+        return Ok(());
+    }
+    if bytes < HEAD_BYTES as u64 && is_blank(&std::fs::read(&source.path)?) {
+        let place = out.place.clone();
+        out.put(bytes, Err((place, EMPTY.to_owned()))).await;
+        return Ok(());
+    }
+    let record = Record {
+        place: out.place.clone(),
+        name: name(&out.place),
+        bytes,
+        data: Data::File(source.path),
+    };
+    out.put(bytes, Ok(record)).await;
+    Ok(())
 }
 
 /// The file name without its folders.
@@ -105,73 +158,63 @@ fn name(place: &str) -> String {
 }
 
 /// What comes from a pipe.
-async fn whole(
-    place: &str,
-    source: impl AsyncRead + Unpin,
-    records: &Sender<Read>,
-) -> std::io::Result<()> {
+async fn whole(source: impl AsyncRead + Unpin, out: &mut Out<'_>) -> std::io::Result<()> {
     let mut data = Vec::new();
     source.take(LIMIT_BYTES + 1).read_to_end(&mut data).await?;
-    let _ = records
-        .send(record(place, place.to_owned(), data.len(), data))
-        .await;
+    let (place, bytes) = (out.place.clone(), data.len() as u64);
+    match is_blank(&data) {
+        true => out.put(bytes, Err((place, EMPTY.to_owned()))).await,
+        false => out.put_data(place, bytes, data).await,
+    };
     Ok(())
 }
 
-async fn lines(
-    place: &str,
-    mut source: impl AsyncBufRead + Unpin,
-    records: &Sender<Read>,
-) -> std::io::Result<()> {
-    for number in 1_u64.. {
+async fn lines(mut source: impl AsyncBufRead + Unpin, out: &mut Out<'_>) -> std::io::Result<()> {
+    let begins = out.position;
+    loop {
         let mut line = Vec::new();
         let mut limited = (&mut source).take(LIMIT_BYTES + 1);
         if limited.read_until(b'\n', &mut line).await? == 0 {
             break;
         }
+        let mut bytes = line.len() as u64;
         if !line.ends_with(b"\n") {
-            skip_line(&mut source).await?;
+            bytes += skip_line(&mut source).await?;
         }
-        let bytes = line.len();
+        out.position.line += 1;
         let end = line.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
         line.truncate(end.map_or(0, |last| last + 1));
-        if line.is_empty() {
+        if is_blank(&line) {
+            out.position.offset += bytes;
             continue;
         }
-        let record = record(place, format!("{place}:{number}"), bytes, line);
-        if records.send(record).await.is_err() {
+        let place = format!("{}:{}", out.place, out.position.line);
+        if !out.put_data(place, bytes, line).await {
             break;
         }
+    }
+    // one that an earlier post has submitted has nothing new, but is not empty
+    if out.number == 0 && begins == Position::default() {
+        let place = out.place.clone();
+        out.put(0, Err((place, EMPTY.to_owned()))).await;
     }
     Ok(())
 }
 
-/// What is left of a line that is too long; of the last one, nothing.
-async fn skip_line(source: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<()> {
+/// Skips what is left of a line that is too long, which of the last one is nothing; gives how many bytes that are.
+async fn skip_line(source: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<u64> {
+    let mut skipped = 0;
     loop {
         let buffer = source.fill_buf().await?;
         let end = buffer.iter().position(|byte| *byte == b'\n');
         let length = end.map_or(buffer.len(), |end| end + 1);
         let done = end.is_some() || buffer.is_empty();
         source.consume(length);
+        skipped += length as u64;
         if done {
-            return Ok(());
+            return Ok(skipped);
         }
     }
-}
-
-fn record(file: &str, place: String, bytes: usize, data: Vec<u8>) -> Read {
-    let bytes = bytes as u64;
-    if data.len() as u64 > LIMIT_BYTES {
-        return Err((place, format!("is longer than {LIMIT_BYTES} bytes")));
-    }
-    let data = Data::Memory(data);
-    Ok(Record {
-        place,
-        name: name(file),
-        bytes,
-        data,
-    })
 }
 
 #[cfg(test)]
@@ -179,44 +222,74 @@ mod tests {
     use super::*;
     use tokio::sync::mpsc;
 
+    async fn items(text: &[u8], position: Position) -> Vec<Item> {
+        let (sender, mut receiver) = mpsc::channel(8);
+        let mut out = Out {
+            place: "dir/log.json".to_owned(),
+            source: 0,
+            number: 0,
+            position,
+            items: &sender,
+        };
+        lines(text, &mut out).await.unwrap();
+        drop(sender);
+        let mut items = Vec::new();
+        while let Some(item) = receiver.recv().await {
+            items.push(item);
+        }
+        items
+    }
+
     #[tokio::test]
     async fn lines_become_records_with_their_places() {
         let text = b"one\r\n\n  two  \nthree".as_slice();
-        let (sender, mut receiver) = mpsc::channel(8);
-        lines("dir/log.json", text, &sender).await.unwrap();
-        drop(sender);
-        let mut seen = Vec::new();
-        while let Some(Ok(Record {
-            place,
-            name,
-            data: Data::Memory(data),
-            ..
-        })) = receiver.recv().await
-        {
-            seen.push((place, name, String::from_utf8(data).unwrap()));
+        let from = Position {
+            offset: 100,
+            line: 7,
+        };
+        for (start, from) in [(0, Position::default()), (7, from)] {
+            let mut seen = Vec::new();
+            for item in items(text, from).await {
+                let Ok(Record {
+                    place,
+                    name,
+                    data: Data::Memory(data),
+                    ..
+                }) = item.read
+                else {
+                    panic!("all can be read");
+                };
+                let data = String::from_utf8(data).unwrap();
+                seen.push((place, name, data, item.end.offset - from.offset));
+            }
+            let expected = [(1, "one", 5), (3, "  two  ", 14), (4, "three", 19)];
+            let expected = expected.map(|(line, text, end)| {
+                let place = format!("dir/log.json:{}", start + line);
+                (place, "log.json".to_owned(), text.to_owned(), end)
+            });
+            assert_eq!(seen, expected);
         }
-        let expected = [("1", "one"), ("3", "  two  "), ("4", "three")];
-        let expected = expected.map(|(line, text)| {
-            (
-                format!("dir/log.json:{line}"),
-                "log.json".to_owned(),
-                text.to_owned(),
-            )
-        });
-        assert_eq!(seen, expected);
     }
 
     #[tokio::test]
     async fn a_line_that_is_too_long_is_told_and_the_next_one_read() {
         let mut text = vec![b'x'; LIMIT_BYTES as usize + 10];
         text.extend(b"\nnext\n");
-        let (sender, mut receiver) = mpsc::channel(8);
-        lines("log", text.as_slice(), &sender).await.unwrap();
-        drop(sender);
-        let first = receiver.recv().await.unwrap();
-        assert!(first.is_err_and(|(place, _)| place == "log:1"));
-        let second = receiver.recv().await.unwrap();
-        assert!(second.is_ok_and(|record| record.place == "log:2" && record.bytes == 5));
-        assert!(receiver.recv().await.is_none());
+        let items = items(&text, Position::default()).await;
+        let [first, second] = &items[..] else {
+            panic!("{} items", items.len());
+        };
+        assert_eq!(first.end.offset, LIMIT_BYTES + 11);
+        let place = first.read.as_ref().err().map(|(place, _)| &**place);
+        assert_eq!(place, Some("dir/log.json:1"));
+        let record = second.read.as_ref().ok().unwrap();
+        assert_eq!((&*record.place, record.bytes), ("dir/log.json:2", 5));
+    }
+
+    #[tokio::test]
+    async fn nothing_but_line_ends_is_empty() {
+        let items = items(b"\n\r\n\n", Position::default()).await;
+        let reason = items[0].read.as_ref().err().map(|(_, reason)| &**reason);
+        assert_eq!((items.len(), reason), (1, Some(EMPTY)));
     }
 }

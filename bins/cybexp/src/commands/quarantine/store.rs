@@ -1,0 +1,185 @@
+//! The two places where records are set aside, as one.
+
+use anyhow::Context;
+use cybexp_service::Config;
+use cybexp_store::{Archive, Cache, EntryId, Raws, Refused, Selection, Unread};
+use cybexp_term::{self as term, DIM, RED};
+use serde_json::Value;
+
+use super::groups::Groups;
+use super::show::{self, Names};
+use crate::commands::{self, typetag};
+
+/// Where records are set aside.
+pub(super) struct Store {
+    cache: Cache,
+    raws: Raws,
+}
+
+impl Store {
+    pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let (at, tahoe) = (config.cache_db()?, config.analytics_db()?);
+        let server = commands::server(&at, "cache.mongo_url").await?;
+        let cache = Cache::open(&server, &at.db, &at.coll).await?;
+        let server = commands::server(&tahoe, "tahoe.mongo_url").await?;
+        let archive = Archive::open(&server, &tahoe.db, &tahoe.coll).await?;
+        Ok(Self {
+            cache,
+            raws: Raws::new(&archive),
+        })
+    }
+
+    /// Prints each record by itself.
+    pub(super) async fn list(
+        &self,
+        selection: &Selection,
+        limit: i64,
+        json: bool,
+        names: &Names,
+    ) -> anyhow::Result<()> {
+        let known = typetag::known();
+        let entries = self.cache.refused_of(selection, limit).await?;
+        let raws = self.raws.refused_of(&known, selection, limit).await?;
+        if json {
+            let documents = show::documents(&entries, &raws, names);
+            anstream::println!("{}", term::json(&documents));
+            return Ok(());
+        }
+        let shown = (entries.len() + raws.len()) as u64;
+        for refused in entries.iter().chain(&raws) {
+            show::record(refused, names);
+        }
+        rest(shown, self.count(selection).await?, "records");
+        Ok(())
+    }
+
+    /// Prints the reasons, each with how many records were set aside for it.
+    pub(super) async fn groups(
+        &self,
+        selection: &Selection,
+        limit: i64,
+        names: &Names,
+    ) -> anyhow::Result<()> {
+        let groups = self.grouped(selection).await?;
+        match groups.records() {
+            0 => {}
+            1 => anstream::println!("1 record is set aside"),
+            many => anstream::println!("{many} records are set aside"),
+        }
+        let mut groups = groups.sorted();
+        let all = groups.len() as u64;
+        groups.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        for group in &mut groups {
+            let newest = &mut group.newest;
+            if let Some(hash) = &newest.hash {
+                newest.name = self.cache.name_of(hash, newest.timestamp).await?;
+            }
+            show::group(group, names);
+        }
+        rest(groups.len() as u64, all, "reasons");
+        Ok(())
+    }
+
+    async fn grouped(&self, selection: &Selection) -> anyhow::Result<Groups> {
+        let mut groups = Groups::default();
+        self.every(selection, |refused| groups.add(refused)).await?;
+        Ok(groups)
+    }
+
+    pub(super) async fn count(&self, selection: &Selection) -> anyhow::Result<u64> {
+        let mut count = 0;
+        self.every(selection, |_| count += 1).await?;
+        Ok(count)
+    }
+
+    /// All records of the selection, one after the other.
+    async fn every(
+        &self,
+        selection: &Selection,
+        mut take: impl FnMut(Refused),
+    ) -> anyhow::Result<()> {
+        self.cache.each_refused(selection, &mut take).await?;
+        let known = typetag::known();
+        self.raws.each_refused(&known, selection, &mut take).await?;
+        Ok(())
+    }
+
+    pub(super) async fn retry_all(&self, selection: &Selection) -> anyhow::Result<u64> {
+        let entries = self.cache.retry_all(selection).await?;
+        let known = typetag::known();
+        let raws = self.raws.retry_all(&known, selection).await?;
+        Ok(entries + raws)
+    }
+
+    pub(super) async fn delete_all(&self, selection: &Selection) -> anyhow::Result<u64> {
+        let entries = self.cache.delete_all_refused(selection).await?;
+        let known = typetag::known();
+        let raws = self.raws.delete_all_refused(&known, selection).await?;
+        Ok(entries + raws)
+    }
+
+    /// The document of a record that is set aside.
+    pub(super) async fn document(&self, id: EntryId) -> anyhow::Result<Value> {
+        let found = match self.cache.refused_entry(id).await? {
+            Some(entry) => Some(entry),
+            None => self.raws.refused_raw(id).await?,
+        };
+        found.with_context(|| missing(id))
+    }
+
+    /// Has these records tried again; gives how many are set aside, and tells of the others.
+    pub(super) async fn retry(&self, ids: &[EntryId]) -> anyhow::Result<u64> {
+        let mut again = 0;
+        for id in ids {
+            let done = self.cache.retry(*id).await? || self.raws.retry(*id).await?;
+            again += counted(done, *id);
+        }
+        Ok(again)
+    }
+
+    /// Deletes these records; gives how many are set aside, and tells of the others.
+    pub(super) async fn delete(&self, ids: &[EntryId]) -> anyhow::Result<u64> {
+        let mut gone = 0;
+        for id in ids {
+            let done =
+                self.cache.delete_refused(*id).await? || self.raws.delete_refused(*id).await?;
+            gone += counted(done, *id);
+        }
+        Ok(gone)
+    }
+
+    /// Raws that no filter reads.
+    pub(super) async fn unread(&self) -> anyhow::Result<Vec<Unread>> {
+        Ok(self.raws.unread(&typetag::known()).await?)
+    }
+}
+
+fn counted(done: bool, id: EntryId) -> u64 {
+    if !done {
+        anstream::eprintln!("{RED}✗{RED:#} {}", missing(id));
+    }
+    u64::from(done)
+}
+
+/// The names of the organisations. Without them, records are listed with their hashes.
+pub(super) async fn names(config: &Config) -> Names {
+    let orgs = async { anyhow::Ok(commands::identity(config).await?.orgs().await?) };
+    let orgs = orgs.await.unwrap_or_default();
+    let names = orgs
+        .iter()
+        .map(|org| (org.hash().to_string(), org.orgname().to_owned()));
+    names.collect()
+}
+
+/// Says how many are not shown.
+fn rest(shown: u64, all: u64, what: &str) {
+    if all == 0 {
+        anstream::println!("nothing is set aside");
+    } else if all > shown {
+        anstream::println!("{DIM}{shown} of {all} {what}; --limit shows more{DIM:#}");
+    }
+}
+
+fn missing(id: EntryId) -> String {
+    format!("{id} is not set aside: `cybexp quarantine list` shows what is")
+}

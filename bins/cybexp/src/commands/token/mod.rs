@@ -1,0 +1,159 @@
+//! `cybexp token`: tokens of the API.
+
+mod list;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use cybexp_seal::{TokenError, Tokens};
+use cybexp_service::Config;
+use cybexp_store::Identity;
+use tahoe_core::time::parse_last;
+
+use cybexp_term::{self as term, GREEN};
+
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// The user's e-mail address or hash
+    #[arg(required = true, value_name = "EMAIL")]
+    user: Option<String>,
+    /// How long it is good, such as 30d or 12h [default: api.token_ttl_s of the configuration]
+    #[arg(long, value_name = "TIME", value_parser = ttl)]
+    ttl: Option<Duration>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Action {
+    /// List the tokens that can be used; those of the Python system and of earlier releases are not known
+    List {
+        /// Those of this user: an e-mail address or hash
+        #[arg(value_name = "EMAIL")]
+        user: Option<String>,
+        /// Those that were revoked, too
+        #[arg(long)]
+        revoked: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a token
+    Revoke {
+        /// The token, or the beginning of its id as the list shows it; `-` reads it from the standard input, where nobody
+        /// sees it in the list of processes
+        #[arg(required_unless_present = "user")]
+        token: Option<String>,
+        /// All tokens of this user that the list shows
+        #[arg(long, value_name = "EMAIL", conflicts_with = "token")]
+        user: Option<String>,
+    },
+}
+
+fn ttl(text: &str) -> Result<Duration, String> {
+    let seconds = parse_last(text).map_err(|error| format!("`{}` {}", error.text, error.reason))?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(ttl) if ttl >= Duration::from_secs(1) => Ok(ttl),
+        _ => Err("must be a second or more, such as 30d or 12h".to_owned()),
+    }
+}
+
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let tokens = Tokens::new(
+        &config.identity_secret()?,
+        config.api.accept_unexpiring_tokens,
+    );
+    let identity = super::identity(config).await?;
+    match (args.action, args.user) {
+        (
+            Some(Action::List {
+                user,
+                revoked,
+                json,
+            }),
+            _,
+        ) => list::run(&identity, user.as_deref(), revoked, json).await?,
+        (
+            Some(Action::Revoke {
+                user: Some(user), ..
+            }),
+            _,
+        ) => {
+            let user = super::find_user(&identity, &user).await?;
+            let revoked = identity.revoke_all(user.hash()).await?;
+            anstream::eprintln!(
+                "{GREEN}✓{GREEN:#} {revoked} tokens of {} revoked",
+                term::line(user.email())
+            );
+        }
+        (Some(Action::Revoke { token, .. }), _) => {
+            revoke(&identity, &tokens, token.as_deref().unwrap_or_default()).await?;
+        }
+        (None, Some(user)) => {
+            let user = super::find_user(&identity, &user).await?;
+            let ttl = args
+                .ttl
+                .unwrap_or(Duration::from_secs(config.api.token_ttl_s));
+            let hash = user.hash().to_string();
+            let issued = tokens.issue(user.role().as_str(), &hash, ttl, super::unix_now());
+            let by = "cybexp token";
+            identity
+                .remember_token(&issued.jti, user.hash(), by, issued.expires)
+                .await?;
+            anstream::eprintln!(
+                "{GREEN}✓{GREEN:#} a token of {}, good for {}; whoever has it can act as that user",
+                term::line(user.email()),
+                spoken(ttl)
+            );
+            anstream::println!("{}", issued.token);
+        }
+        (None, None) => unreachable!("the command line has one or the other"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn revoke(identity: &Identity, tokens: &Tokens, given: &str) -> anyhow::Result<()> {
+    let given = match given {
+        "-" => super::read_line(Path::new("-"))?,
+        _ => given.to_owned(),
+    };
+    let given = given.trim();
+    // a token has dots, and an id is hex
+    if !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let found = list::by_id(identity, given).await?;
+        identity
+            .revoke(&found.jti, Some(found.until.ceil() as u64))
+            .await?;
+        anstream::eprintln!("{GREEN}✓{GREEN:#} revoked");
+        return Ok(());
+    }
+    let claims = match tokens.check(given, super::unix_now()) {
+        Ok(claims) => claims,
+        Err(TokenError::Expired) => {
+            anstream::eprintln!("it has expired already: nobody can use it any more");
+            return Ok(());
+        }
+        Err(error) => bail!("this is no token of this suite: {error}"),
+    };
+    let jti = claims.jti.context(
+        "the token has no id to revoke it by: it is one of the Python system, and those are refused altogether when \
+         api.accept_unexpiring_tokens is false, or identity.secret is a new one",
+    )?;
+    identity.revoke(&jti, claims.expires).await?;
+    anstream::eprintln!("{GREEN}✓{GREEN:#} revoked");
+    Ok(())
+}
+
+fn spoken(ttl: Duration) -> String {
+    let seconds = ttl.as_secs();
+    for (unit, length) in [("days", 86_400), ("hours", 3600), ("minutes", 60)] {
+        if seconds >= 2 * length {
+            return format!("{} {unit}", seconds / length);
+        }
+    }
+    format!("{seconds} s")
+}

@@ -1,0 +1,146 @@
+//! The MongoDB of `up`: started, watched, and started again when it dies.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use cybexp_service::Config;
+use cybexp_service::config::Secret;
+use mongo_local::{Error, Mongod};
+use tokio::task::JoinHandle;
+
+use super::setup::MONGO_URL;
+
+/// The longest wait before it is started again that keeps dying.
+const LONGEST: Duration = Duration::from_secs(60);
+/// A server that ran so long was well.
+const STABLE: Duration = Duration::from_secs(60);
+
+/// A MongoDB that this process owns.
+pub(crate) struct OwnMongo {
+    state: State,
+    /// How often in a row it ended soon after its start, or did not start.
+    failures: u32,
+    since: Instant,
+    /// When to start it again.
+    again: Option<Instant>,
+}
+
+enum State {
+    Up(Mongod),
+    /// Being started again, which takes a while.
+    Rising(JoinHandle<(Mongod, Result<(), Error>)>),
+    /// Only while one of the others becomes the other, and where the task that started it panicked.
+    Gone,
+}
+
+impl OwnMongo {
+    pub(super) fn new(mongod: Mongod) -> Self {
+        Self {
+            state: State::Up(mongod),
+            failures: 0,
+            since: Instant::now(),
+            again: None,
+        }
+    }
+
+    /// Looks whether it runs, and begins to start it again where it does not; tells people on the standard error.
+    pub(super) async fn look(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Gone) {
+            State::Up(mongod) => self.watch(mongod),
+            State::Rising(task) if task.is_finished() => match task.await {
+                Ok((mongod, outcome)) => self.risen(mongod, outcome),
+                Err(panic) => {
+                    anstream::eprintln!("MongoDB cannot be started again: {panic}");
+                    State::Gone
+                }
+            },
+            rising => rising,
+        };
+    }
+
+    fn watch(&mut self, mut mongod: Mongod) -> State {
+        let Some(status) = mongod.exited() else {
+            return State::Up(mongod);
+        };
+        let again = *self.again.get_or_insert_with(|| {
+            let lived = self.since.elapsed() > STABLE;
+            self.failures = if lived { 0 } else { self.failures + 1 };
+            let wait = Duration::from_secs((1 << self.failures.min(6)) - 1).min(LONGEST);
+            let (told, port, seconds) = (ended(status), mongod.port(), wait.as_secs());
+            anstream::eprintln!(
+                "MongoDB {told}; starting it again on its data and port {port} in {seconds} s"
+            );
+            Instant::now() + wait
+        });
+        if Instant::now() < again {
+            return State::Up(mongod);
+        }
+        State::Rising(tokio::task::spawn_blocking(move || {
+            let outcome = mongod.revive();
+            (mongod, outcome)
+        }))
+    }
+
+    fn risen(&mut self, mongod: Mongod, outcome: Result<(), Error>) -> State {
+        self.since = Instant::now();
+        self.again = None;
+        match outcome {
+            Ok(()) => anstream::eprintln!("MongoDB is back on port {}", mongod.port()),
+            Err(error) => anstream::eprintln!("MongoDB does not start: {error}"),
+        }
+        State::Up(mongod)
+    }
+
+    /// Stops it, which blocks.
+    pub(super) fn stop(self) -> anyhow::Result<()> {
+        match self.state {
+            // it has ended, and its end was told
+            State::Up(mongod) if mongod.exited().is_some() => Ok(()),
+            State::Up(mongod) => Ok(mongod.stop()?),
+            State::Rising(task) => {
+                let (mongod, outcome) = tokio::runtime::Handle::current().block_on(task)?;
+                match outcome {
+                    Ok(()) => Ok(mongod.stop()?),
+                    Err(_) => Ok(()),
+                }
+            }
+            State::Gone => Ok(()),
+        }
+    }
+}
+
+/// The exit status as a shell gives it, in words.
+fn ended(status: i32) -> String {
+    match status {
+        129.. => format!("was ended by signal {}", status - 128),
+        _ => format!("ended with exit status {status}"),
+    }
+}
+
+/// Starts a MongoDB beside the configuration file, where that says that its URL is in the file that `up` writes.
+pub(super) async fn beside(config: &Config, progress: fn(&str)) -> anyhow::Result<Option<Mongod>> {
+    let Secret::File(url) = &config.tahoe.mongo_url else {
+        return Ok(None);
+    };
+    if url.file_name().is_none_or(|name| name != MONGO_URL) {
+        return Ok(None);
+    }
+    let folder = config.path_at(Path::new("mongo"));
+    start(Some(folder), progress).await.map(Some)
+}
+
+/// Starts a MongoDB in this folder, or in one that vanishes.
+pub(super) async fn start(data: Option<PathBuf>, progress: fn(&str)) -> anyhow::Result<Mongod> {
+    let start = move || {
+        // found, or fetched, with word of it before it is started
+        mongo_local::find_mongod(&mut |text| progress(text))?;
+        match data {
+            Some(folder) => mongo_local::start(&mongo_local::Options::new(folder)),
+            None => mongo_local::start_temporary(),
+        }
+    };
+    tokio::task::spawn_blocking(start)
+        .await?
+        .context("a local MongoDB is needed")
+}

@@ -1,0 +1,208 @@
+//! Where an HTML page leads, and what it loads.
+
+use super::text::unescaped;
+use super::tokens::{Token, Tokens, attributes};
+use crate::email::decode;
+use crate::url;
+
+/// Pages within `data:` URLs within pages.
+const DEPTH: usize = 3;
+
+/// The URLs in tags, style sheets and scripts, in order, with repetitions.
+pub(super) fn links(html: &str) -> Links {
+    let mut links = Links::default();
+    links.page(html, 0);
+    links
+}
+
+#[derive(Default)]
+pub(super) struct Links {
+    pub(super) found: Vec<String>,
+    /// Text in which there may be more: addresses of `mailto:`, the text of pages within URLs.
+    pub(super) texts: String,
+    /// What links without a host are relative to.
+    base: Option<::url::Url>,
+}
+
+impl Links {
+    fn page(&mut self, html: &str, depth: usize) {
+        for token in Tokens::of(html) {
+            match token {
+                // Some mail programs show what stands in comments.
+                Token::Comment(comment) => {
+                    for token in Tokens::of_comment(comment) {
+                        self.token(token, depth);
+                    }
+                }
+                token => self.token(token, depth),
+            }
+        }
+    }
+
+    fn token(&mut self, token: Token<'_>, depth: usize) {
+        match token {
+            Token::Open(tag, text) => {
+                for (name, value) in attributes(text) {
+                    let (tag, name) = (tag.to_ascii_lowercase(), name.to_ascii_lowercase());
+                    self.attribute(&tag, &name, &unescaped(value), depth);
+                }
+            }
+            Token::Raw(name, style) if name.eq_ignore_ascii_case("style") => {
+                self.style(style, depth)
+            }
+            Token::Raw(name, script) if name.eq_ignore_ascii_case("script") => self.script(script),
+            Token::Raw(..) | Token::Text(_) | Token::Close(_) | Token::Comment(_) => {}
+        }
+    }
+
+    fn attribute(&mut self, tag: &str, name: &str, value: &str, depth: usize) {
+        match name {
+            "href" if tag == "base" => {
+                self.base = ::url::Url::parse(value.trim()).ok();
+                self.link(value, true, depth);
+            }
+            "href" | "action" | "formaction" | "xlink:href" | "data-href" => {
+                self.link(value, true, depth)
+            }
+            "src" | "background" | "data" | "cite" | "longdesc" | "poster" | "ping"
+            | "manifest" | "lowsrc" | "dynsrc" | "codebase" | "data-src" | "data-url" | "icon" => {
+                self.link(value, false, depth)
+            }
+            "srcset" | "imagesrcset" => {
+                let candidates = value.split(|c: char| c.is_whitespace() || c == ',');
+                for candidate in candidates.filter(|word| !is_descriptor(word)) {
+                    self.link(candidate, false, depth);
+                }
+            }
+            "style" => self.style(value, depth),
+            "content" if tag == "meta" => self.refresh(value, depth),
+            // Names of vocabularies look like URLs and lead nowhere.
+            "itemtype" | "vocab" | "prefix" | "profile" | "typeof" => {}
+            _ if name.starts_with("xmlns") => {}
+            _ => self.script(value),
+        }
+    }
+
+    /// The value of an attribute that is a URL. `leads`: without a scheme, too, for people write so.
+    fn link(&mut self, value: &str, leads: bool, depth: usize) {
+        // Browsers drop line ends and tabs in it, and blanks around it.
+        let value = value.replace(['\r', '\n', '\t'], "");
+        let value = value.trim_matches(|c: char| c <= ' ' || c.is_whitespace());
+        let scheme = value
+            .split_once(':')
+            .map(|(scheme, _)| scheme.to_ascii_lowercase());
+        match scheme.as_deref() {
+            Some("data") => self.embedded(value, depth),
+            Some("javascript" | "vbscript") => self.script(value),
+            Some("mailto") => {
+                self.texts.push('\n');
+                self.texts.push_str(&value["mailto:".len()..]);
+            }
+            Some("cid" | "tel" | "about" | "file") => {}
+            _ if url::is_absolute(value) => self.found.push(value.to_owned()),
+            _ if leads && is_host(value) => self.found.push(value.to_owned()),
+            _ => {
+                let base = self
+                    .base
+                    .as_ref()
+                    .filter(|_| !value.is_empty() && !value.starts_with('#'));
+                let joined = base.and_then(|base| base.join(value).ok());
+                self.found.extend(joined.map(String::from));
+            }
+        }
+    }
+
+    /// `5; url='http://a.example/'`
+    fn refresh(&mut self, value: &str, depth: usize) {
+        let lower = value.to_ascii_lowercase();
+        match lower
+            .find("url")
+            .filter(|at| lower[at + 3..].trim_start().starts_with('='))
+        {
+            Some(at) => {
+                let (_, target) = value[at..].split_once('=').unwrap_or_default();
+                let target = target.trim();
+                let quote = target.chars().next().filter(|c| matches!(c, '"' | '\''));
+                let target = match quote {
+                    Some(quote) => target[1..].split(quote).next().unwrap_or_default(),
+                    None => target,
+                };
+                self.link(target, true, depth);
+            }
+            None => self.script(value),
+        }
+    }
+
+    /// `url(…)` of a style sheet, and `@import "…"`.
+    fn style(&mut self, style: &str, depth: usize) {
+        let mut rest = style;
+        while let Some((_, after)) = rest.split_once("url(") {
+            let end = after.find(')').unwrap_or(after.len());
+            let target = after[..end].trim().trim_matches(['"', '\'']);
+            self.link(target, false, depth);
+            rest = &after[end..];
+        }
+        if let Some((_, imported)) = style.split_once("@import") {
+            self.script(imported);
+        }
+    }
+
+    /// URLs in a script, and in other text that is no page: slashes may be escaped in it.
+    fn script(&mut self, script: &str) {
+        let script = script.replace("\\/", "/");
+        self.found.extend(url::find(&script).map(str::to_owned));
+    }
+
+    /// A page within a URL: `data:text/html;base64,…`.
+    fn embedded(&mut self, value: &str, depth: usize) {
+        let Some((head, content)) = value.split_once(',').filter(|_| depth < DEPTH) else {
+            return;
+        };
+        let head = head.to_ascii_lowercase();
+        if !["html", "svg", "xml"]
+            .iter()
+            .any(|kind| head.contains(kind))
+        {
+            return;
+        }
+        let bytes = decode::percent(content);
+        let bytes = if head.ends_with(";base64") {
+            decode::base64(&bytes)
+        } else {
+            bytes
+        };
+        let page = decode::text(&bytes, None, true);
+        self.page(&page, depth + 1);
+        self.texts.push('\n');
+        self.texts.push_str(&super::text::marked(&page));
+    }
+}
+
+/// Whether a word of a `srcset` says for which screens the image before it is: `2x`, `640w`.
+fn is_descriptor(word: &str) -> bool {
+    let number = word.strip_suffix(['x', 'w', 'h']);
+    number.is_some_and(|number| number.parse::<f32>().is_ok())
+}
+
+/// Whether a link without a scheme begins with a host: mail programs put `http://` before it. A file beside the page
+/// looks alike, but for its ending.
+fn is_host(value: &str) -> bool {
+    const FILES: [&str; 30] = [
+        "htm", "html", "shtml", "xhtml", "php", "asp", "aspx", "jsp", "jspx", "do", "cgi", "css",
+        "js", "json", "xml", "png", "gif", "jpg", "jpeg", "bmp", "svg", "ico", "webp", "pdf",
+        "doc", "docx", "xls", "xlsx", "txt", "eml",
+    ];
+    let host = value.split(['/', '?', '#', ':']).next().unwrap_or_default();
+    let Some((name, ending)) = host.rsplit_once('.') else {
+        return false;
+    };
+    let is_name = !name.is_empty()
+        && !name.starts_with('.')
+        && host
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+    let is_ending = ending.chars().count() >= 2
+        && ending.chars().any(char::is_alphabetic)
+        && !FILES.iter().any(|file| ending.eq_ignore_ascii_case(file));
+    is_name && (is_ending || host.parse::<std::net::Ipv4Addr>().is_ok())
+}

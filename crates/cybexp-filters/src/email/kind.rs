@@ -1,0 +1,137 @@
+//! The kinds of parts: how their content is read, by type and file name.
+
+use super::parameters::Field;
+use super::words;
+
+/// The longest file name, as file systems have it.
+const FILENAME_BYTES: usize = 255;
+/// The longest type: 127 bytes on either side of the slash (RFC 6838).
+const MIME_TYPE_BYTES: usize = 255;
+
+/// How the content of a part is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Text as it stands.
+    Plain,
+    /// HTML, SVG and XML: text with links.
+    Html,
+    /// iCalendar and vCard: text with folded lines.
+    Calendar,
+    /// A mail, or a page saved as one.
+    Mail,
+    /// Bytes that say nothing to this filter.
+    Other,
+}
+
+/// The form of a part with this Content-Type, the name of which says more where the type says little.
+pub(super) fn form(content_type: &str, filename: Option<&str>) -> Form {
+    let (kind, sub) = content_type.split_once('/').unwrap_or((content_type, ""));
+    match (kind, sub) {
+        ("message", "rfc822" | "global") => Form::Mail,
+        ("message", _) => Form::Plain,
+        ("text", "html") | ("image", "svg" | "svg+xml") => Form::Html,
+        ("application" | "text", "xhtml" | "xhtml+xml" | "xml") => Form::Html,
+        ("text" | "application", "calendar" | "ics" | "vcard" | "x-vcard" | "directory") => {
+            Form::Calendar
+        }
+        ("application", "json" | "javascript" | "x-javascript" | "ecmascript") => Form::Plain,
+        ("" | "text" | "multipart", _) => by_name(filename).unwrap_or(Form::Plain),
+        _ => by_name(filename).unwrap_or(Form::Other),
+    }
+}
+
+fn by_name(filename: Option<&str>) -> Option<Form> {
+    let (_, extension) = filename?.rsplit_once('.')?;
+    Some(match extension.to_ascii_lowercase().as_str() {
+        "html" | "htm" | "shtml" | "shtm" | "xhtml" | "xht" | "svg" | "xml" | "hta" => Form::Html,
+        "ics" | "ical" | "vcf" | "vcs" => Form::Calendar,
+        "eml" | "mht" | "mhtml" => Form::Mail,
+        "txt" | "csv" | "log" | "md" | "json" | "js" | "vbs" | "ps1" | "bat" | "cmd" | "url"
+        | "rtf" => Form::Plain,
+        _ => return None,
+    })
+}
+
+/// Whether a part of this type, without a file name, is text of the mail and no attachment.
+pub(super) fn is_body(content_type: &str) -> bool {
+    matches!(
+        content_type,
+        "" | "text" | "text/" | "text/plain" | "text/html"
+    )
+}
+
+/// The type as it is kept: as the sender wrote it where it can be one.
+pub(super) fn mime_type(content_type: &str) -> String {
+    if content_type.is_empty() {
+        return "text/plain".to_owned();
+    }
+    let is_whole = content_type.len() <= MIME_TYPE_BYTES
+        && content_type
+            .split_once('/')
+            .is_some_and(|(kind, sub)| !kind.is_empty() && !sub.is_empty());
+    if is_whole {
+        content_type.to_owned()
+    } else {
+        "application/octet-stream".to_owned()
+    }
+}
+
+/// The name that the sender gave a part.
+pub(super) fn filename(disposition: &Field, content_type: &Field) -> Option<String> {
+    let given = disposition
+        .get("filename")
+        .or_else(|| content_type.get("name"))?;
+    last_segment(&words::decoded(given))
+}
+
+/// The last segment of a name: a path in it is nobody's business.
+pub(super) fn last_segment(name: &str) -> Option<String> {
+    let mut segments = name.rsplit(['/', '\\']).map(str::trim);
+    let name = segments.find(|segment| !segment.is_empty())?;
+    let name = name[..name.floor_char_boundary(FILENAME_BYTES)].trim_end();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        for (content_type, name, expected) in [
+            ("", None, Form::Plain),
+            ("text/plain", Some("a.html"), Form::Html),
+            ("text/html", Some("a.txt"), Form::Html),
+            ("application/octet-stream", Some("Invoice.HTM"), Form::Html),
+            ("application/octet-stream", Some("a.eml"), Form::Mail),
+            ("application/octet-stream", Some("a.zip"), Form::Other),
+            ("application/octet-stream", None, Form::Other),
+            ("image/svg+xml", None, Form::Html),
+            ("image/png", None, Form::Other),
+            ("text/calendar", None, Form::Calendar),
+            ("message/rfc822", None, Form::Mail),
+            ("message/delivery-status", None, Form::Plain),
+            ("nonsense", None, Form::Other),
+        ] {
+            assert_eq!(
+                form(content_type, name),
+                expected,
+                "{content_type} {name:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_without_their_path() {
+        for (given, expected) in [
+            ("C:\\TEMP\\notes.png", Some("notes.png")),
+            ("../../etc/passwd", Some("passwd")),
+            ("dir/", Some("dir")),
+            (" a b.pdf ", Some("a b.pdf")),
+            ("//", None),
+            ("", None),
+        ] {
+            assert_eq!(last_segment(given).as_deref(), expected, "{given}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! How a value is read, so that the same thing looks the same whoever saw it.
+//!
+//! MISP checks values when they are entered, but feeds, scripts and old events hold what people write: defanged, with
+//! a port, with a label behind it (`203.0.113.9 (C2)`), several at once.
+
+use tahoe_core::{Attribute, SubType};
+
+use super::reading::Reading;
+use super::types::Read;
+use super::{address, mailbox, words};
+use crate::{fields, url};
+
+/// Reads a value; `None` if it is not what its type says.
+pub(super) fn read(name: SubType, how: Read, value: &str) -> Option<Reading> {
+    match how {
+        Read::Text => Some(Reading::one(Attribute::new(name, value))),
+        Read::Lower => Some(lower(name, value)),
+        Read::Ip => address::addresses(value),
+        Read::Host => address::hosts(value, |_| None),
+        Read::Domain => address::hosts(value, |host| Some(Attribute::new(name.clone(), host))),
+        Read::Url => Some(url(name, value)),
+        Read::Email => mailbox::mailboxes(value),
+        Read::Port => ports(name, value),
+        Read::Asn => Some(Reading::one(fields::asn(value)?)),
+        Read::Cve => cves(name, value),
+    }
+}
+
+/// The shortest of the digests that are labelled: MD5.
+const DIGEST_DIGITS: usize = 32;
+
+/// Lower case; of a digest with a label behind it, the digest.
+fn lower(name: SubType, value: &str) -> Reading {
+    let first = value.split(|c: char| c.is_whitespace() || c == '(').next();
+    let digest = first
+        .filter(|word| word.len() >= DIGEST_DIGITS && word.bytes().all(|b| b.is_ascii_hexdigit()));
+    let digest = digest.unwrap_or(value);
+    Reading {
+        has_label: digest.len() < value.len(),
+        ..Reading::one(Attribute::new(name, digest.to_lowercase()))
+    }
+}
+
+/// A URL as it was seen, without a label in brackets behind it, and its host.
+fn url(name: SubType, value: &str) -> Reading {
+    let label = value
+        .ends_with(')')
+        .then(|| value.rsplit_once(" ("))
+        .flatten();
+    let (seen, has_label) = match label {
+        Some((seen, _)) if url::is_url(seen.trim_end()) => (seen.trim_end(), true),
+        _ => (value, false),
+    };
+    Reading {
+        beside: url::host_attributes(seen),
+        has_label,
+        ..Reading::one(Attribute::new(name, seen))
+    }
+}
+
+/// Ports: `443`, `443/tcp`, `80, 8080`.
+fn ports(name: SubType, value: &str) -> Option<Reading> {
+    let mut reading = Reading::default();
+    let words = words::of(value)?;
+    for word in words.said.split('/').flat_map(words::split) {
+        if ["tcp", "udp"]
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known))
+        {
+            reading.has_label = true;
+            continue;
+        }
+        let port: u16 = word.parse().ok()?;
+        reading
+            .values
+            .push(Attribute::new(name.clone(), i64::from(port)));
+    }
+    reading.has_label |= words.has_label;
+    (!reading.values.is_empty()).then_some(reading)
+}
+
+/// Identifiers of CVE's, in upper case.
+fn cves(name: SubType, value: &str) -> Option<Reading> {
+    let words = words::of(value)?;
+    let mut reading = Reading {
+        has_label: words.has_label,
+        ..Reading::default()
+    };
+    for word in words::split(words.said) {
+        let upper = word.to_ascii_uppercase();
+        match upper.starts_with("CVE-") {
+            true => reading.values.push(Attribute::new(name.clone(), upper)),
+            false => reading.has_label = true,
+        }
+    }
+    (!reading.values.is_empty()).then_some(reading)
+}

@@ -1,0 +1,187 @@
+//! The shapes in which reports arrive: events, and the attributes and objects that a search gives without theirs.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use tahoe_core::{Timestamp, Value, json};
+
+use super::list::list;
+use crate::{RawInput, Refusal, Yield, fields, time};
+
+/// Why a submission in which there is no event is refused.
+pub(super) fn why_none(data: &Value) -> &'static str {
+    const UUID_CHARS: usize = 36;
+    let is_entry =
+        |(key, about): (&String, &Value)| key.len() == UUID_CHARS && about.get("info").is_some();
+    match data.as_object() {
+        Some(map) if !map.is_empty() && map.iter().all(is_entry) => {
+            "this is the manifest of a feed: post the events that it names"
+        }
+        _ => "Event is missing, and so is uuid or info of one that stands alone",
+    }
+}
+
+/// An event of MISP's, or what was found of one.
+#[derive(Default)]
+pub(super) struct Report<'a> {
+    /// The event, or what its attributes and objects say of it.
+    pub(super) about: Option<&'a Value>,
+    pub(super) attributes: Vec<&'a Value>,
+    pub(super) objects: Vec<&'a Value>,
+    /// Whether the event itself is there, rather than parts of it.
+    is_event: bool,
+}
+
+/// The submission's JSON. Text that the archive could not read as one value may be a record a line.
+pub(super) fn data<'a>(raw: &RawInput<'a>) -> Result<Cow<'a, Value>, Refusal> {
+    let Some(text) = raw.data.get("data").and_then(Value::as_str) else {
+        return Ok(Cow::Borrowed(raw.data));
+    };
+    let text = text.trim();
+    if !text.starts_with(['{', '[']) {
+        return Ok(Cow::Borrowed(raw.data));
+    }
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().map(json::parse);
+    match first {
+        Some(Ok(first)) => {
+            let others = lines.map(|line| json::parse(line).unwrap_or(Value::Null));
+            Ok(Cow::Owned(std::iter::once(first).chain(others).collect()))
+        }
+        _ => match json::parse(text) {
+            Ok(value) => Ok(Cow::Owned(value)),
+            Err(error) => Err(Refusal::new(format!("data: {error}"))),
+        },
+    }
+}
+
+/// The reports in a submission, in its order.
+pub(super) fn reports<'a>(data: &'a Value, made: &mut Yield) -> Vec<Report<'a>> {
+    let mut found = Found::default();
+    for answer in list(Some(data)) {
+        let (answered, alone) = match answer.get("response") {
+            Some(response) => (Some(response), None),
+            None => (None, Some(answer)),
+        };
+        for entry in list(answered).chain(alone) {
+            if !found.entry(entry) {
+                made.leave_out("not_an_event");
+            }
+        }
+    }
+    found.reports
+}
+
+#[derive(Default)]
+struct Found<'a> {
+    reports: Vec<Report<'a>>,
+    /// Index in `reports` of each event of which only parts were found, by the event's id.
+    parts: HashMap<String, usize>,
+}
+
+impl<'a> Found<'a> {
+    /// Takes what stands in a list of results; `false` if it is nothing of MISP's.
+    fn entry(&mut self, entry: &'a Value) -> bool {
+        let attributes = || list(entry.get("Attribute"));
+        let objects = || list(entry.get("Object"));
+        if let Some(event) = event_in(entry) {
+            // some versions have them beside the event
+            let beside = |field| list(entry.get(field).filter(|_| !std::ptr::eq(event, entry)));
+            self.reports.push(Report {
+                about: Some(event),
+                attributes: list(event.get("Attribute"))
+                    .chain(beside("Attribute"))
+                    .collect(),
+                objects: list(event.get("Object")).chain(beside("Object")).collect(),
+                is_event: true,
+            });
+        } else if entry.get("type").is_some() && entry.get("value").is_some() {
+            self.of(entry).attributes.push(entry);
+        } else if entry.get("name").is_some() && entry.get("Attribute").is_some() {
+            self.of(entry).objects.push(entry);
+        } else {
+            for attribute in attributes() {
+                self.of(attribute).attributes.push(attribute);
+            }
+            for object in objects() {
+                self.of(object).objects.push(object);
+            }
+            return attributes().chain(objects()).next().is_some();
+        }
+        true
+    }
+
+    /// The report that an attribute or object belongs to.
+    fn of(&mut self, part: &'a Value) -> &mut Report<'a> {
+        let event = part.get("Event").filter(|event| event.is_object());
+        let id = |of: &Value, field| of.get(field).and_then(fields::text);
+        let id = event
+            .and_then(|event| id(event, "uuid").or_else(|| id(event, "id")))
+            .or_else(|| id(part, "event_id"))
+            .unwrap_or_default();
+        let at = *self.parts.entry(id).or_insert_with(|| {
+            self.reports.push(Report::default());
+            self.reports.len() - 1
+        });
+        let report = &mut self.reports[at];
+        report.about = report.about.or(event);
+        report
+    }
+}
+
+/// The event in `{"Event": {…}}`, or the event itself.
+fn event_in(entry: &Value) -> Option<&Value> {
+    let has = |fields: &[&str]| fields.iter().any(|field| entry.get(*field).is_some());
+    match entry.get("Event") {
+        // of an attribute that a search found, it is only what tells whose it is
+        Some(_) if has(&["value", "template_uuid"]) => None,
+        Some(event) => Some(event).filter(|event| event.is_object()),
+        None if has(&["uuid"]) && has(&["info"]) => Some(entry),
+        None => Some(entry).filter(|_| {
+            has(&["Attribute", "Object"]) && has(&["info", "date", "Orgc", "threat_level_id"])
+        }),
+    }
+}
+
+impl Report<'_> {
+    /// When it was last edited; of an event that does not tell, its date. Of parts, the latest of theirs.
+    ///
+    /// # Errors
+    /// Why the event's timestamp is none.
+    pub(super) fn time(&self, raw: &RawInput<'_>) -> Result<Timestamp, String> {
+        let read = |of: &Value, field| match of.get(field) {
+            Some(value) if !says_nothing(value) => Some(time::parse(value, raw.timezone)),
+            _ => None,
+        };
+        let parts = self.attributes.iter().chain(&self.objects);
+        let latest = parts
+            .filter(|_| !self.is_event)
+            .filter_map(|part| read(part, "timestamp")?.ok())
+            .reduce(|a, b| if b > a { b } else { a });
+        let about = self.about.unwrap_or(&Value::Null);
+        match (latest, read(about, "timestamp")) {
+            (Some(at), _) => Ok(at),
+            (None, Some(at)) => at,
+            (None, None) => Ok(day(about, raw).unwrap_or(raw.timestamp)),
+        }
+    }
+}
+
+/// The beginning of an event's `date`.
+fn day(about: &Value, raw: &RawInput<'_>) -> Option<Timestamp> {
+    let date = about.get("date").and_then(fields::text)?;
+    let begins = [format!("{date}T00:00:00"), date];
+    begins
+        .into_iter()
+        .find_map(|text| time::parse(&text.into(), raw.timezone).ok())
+}
+
+/// Whether a timestamp was never set: third parties' feeds have `0` there.
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => matches!(text.trim(), "" | "0"),
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        _ => false,
+    }
+}

@@ -1,0 +1,43 @@
+//! The documents of a submission: an entry, and its file and chunks as the GridFS specification has them.
+
+use bson::oid::ObjectId;
+use bson::raw::RawBinaryRef;
+use bson::spec::BinarySubtype;
+use bson::{DateTime, RawDocumentBuf, cstr, rawdoc};
+
+use crate::cache::entry::NewEntry;
+
+/// GridFS's own chunk size.
+pub(crate) const CHUNK_BYTES: usize = 255 << 10;
+
+/// The chunks of a file from number `n` on.
+pub(crate) fn chunks(
+    fid: ObjectId,
+    n: usize,
+    bytes: &[u8],
+) -> impl Iterator<Item = RawDocumentBuf> {
+    let parts = bytes.chunks(CHUNK_BYTES).zip(n..);
+    parts.map(move |(bytes, n)| {
+        let mut chunk = rawdoc! {"_id": ObjectId::new(), "files_id": fid, "n": n as i32};
+        let subtype = BinarySubtype::Generic;
+        chunk.append(cstr!("data"), RawBinaryRef { subtype, bytes });
+        chunk
+    })
+}
+
+/// What tells that the chunks are a file.
+pub(crate) fn file(fid: ObjectId, length: usize, name: &str) -> RawDocumentBuf {
+    rawdoc! {
+        "_id": fid, "length": length as i64, "chunkSize": CHUNK_BYTES as i32,
+        "uploadDate": DateTime::now(), "filename": name,
+    }
+}
+
+/// The entry of a file.
+pub(crate) fn entry(fid: ObjectId, entry: &NewEntry) -> RawDocumentBuf {
+    rawdoc! {
+        "_id": ObjectId::new(), "name": entry.name.as_str(), "typetag": entry.typetag.as_str(),
+        "orgid": entry.orgid.as_str(), "timezone": entry.timezone.as_str(),
+        "timestamp": entry.timestamp, "processed": false, "fid": fid,
+    }
+}

@@ -1,0 +1,11 @@
+//! Sealed submissions: entries and their files in GridFS.
+
+pub(crate) mod entry;
+pub(crate) mod files;
+pub(crate) mod grid;
+pub(crate) mod open;
+pub(crate) mod queue;
+pub(crate) mod submit;
+pub(crate) mod submitter;
+pub(crate) mod sweep;
+pub(crate) mod upload;

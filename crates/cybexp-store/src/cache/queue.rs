@@ -1,0 +1,143 @@
+//! The queue of the entries that no archive has seen.
+
+use bson::oid::ObjectId;
+use bson::{Bson, doc};
+use tahoe_core::Hash;
+
+use crate::cache::entry::Entry;
+use crate::cache::files;
+use crate::cache::open::Cache;
+use crate::error::StoreError;
+use crate::mongo::bulk::{self, Update};
+use crate::mongo::collection::from_document;
+use crate::mongo::find::Find;
+use crate::mongo::indexes::ENTRY_PROCESSED;
+use crate::mongo::lease::{self, Lease, Taken};
+use crate::mongo::watch::Watch;
+
+/// The most entries of a batch.
+const BATCH: i64 = 500;
+
+/// An entry that the archive has to open, or why it cannot even be read.
+#[derive(Debug)]
+pub struct SealedEntry {
+    /// MongoDB's id.
+    pub id: ObjectId,
+    /// The entry and its sealed bytes.
+    pub read: Result<(Entry, Vec<u8>), String>,
+}
+
+/// What became of an entry: the raw made of it, or why there is none.
+#[derive(Debug)]
+pub struct Opened {
+    /// MongoDB's id.
+    pub id: ObjectId,
+    /// The raw's hash, or the reason.
+    pub raw: Result<Hash, String>,
+}
+
+impl Cache {
+    /// The queue of the entries that no archive has seen.
+    pub async fn pending(&self) -> Result<EntryQueue, StoreError> {
+        Ok(EntryQueue {
+            cache: self.clone(),
+            lease: Lease::open(&self.server, &self.db, "archive").await?,
+        })
+    }
+
+    /// Wakes when an entry comes in.
+    pub fn watch(&self) -> Watch {
+        Watch::new(
+            self.entries.clone(),
+            doc! {"operationType": {"$in": ["insert", "update"]},
+            "$or": [{"operationType": "insert"}, {"updateDescription.updatedFields.processed": false}]},
+        )
+    }
+}
+
+/// The entries that the archive has to open, shared with other archives.
+#[derive(Debug)]
+pub struct EntryQueue {
+    cache: Cache,
+    lease: Lease,
+}
+
+impl EntryQueue {
+    /// Takes a batch, oldest first.
+    pub async fn take(&mut self) -> Result<Taken<SealedEntry>, StoreError> {
+        let others = self.lease.others().await?;
+        let find = pending(&others.items);
+        let documents = find.all(&self.cache.entries).await?;
+        if documents.is_empty() {
+            return self
+                .lease
+                .rest(&others, pending(&[]), &self.cache.entries)
+                .await;
+        }
+        let ids = documents
+            .iter()
+            .filter_map(|document| document.get_object_id("_id").ok());
+        let ours = self.lease.take(ids.map(Bson::from).collect()).await?;
+        let entries: Vec<(ObjectId, Result<Entry, String>)> = documents
+            .iter()
+            .filter_map(|document| Some((document.get_object_id("_id").ok()?, document)))
+            .filter(|(id, _)| ours.contains(id))
+            .map(|(id, document)| {
+                let entry = from_document(document);
+                (id, entry.map_err(|error| format!("not an entry: {error}")))
+            })
+            .collect();
+        let fids = entries
+            .iter()
+            .filter_map(|(_, entry)| Some(entry.as_ref().ok()?.fid));
+        let mut files = files::read(&self.cache, &fids.collect::<Vec<_>>()).await?;
+        let mut taken = Vec::with_capacity(entries.len());
+        for (id, entry) in entries {
+            let read = match entry {
+                Err(reason) => Err(reason),
+                Ok(entry) => match files.remove(&entry.fid) {
+                    // past the bytes of a batch, or with the file of an entry before it: left for the next one
+                    None => continue,
+                    Some(file) => file.map(|file| (entry, file)),
+                },
+            };
+            taken.push(SealedEntry { id, read });
+        }
+        Ok(Taken::Work(taken))
+    }
+
+    /// Marks entries as seen, once their raws are written. The sealed bytes stay where they are.
+    pub async fn mark(&self, opened: &[Opened]) -> Result<(), StoreError> {
+        let doing = "marking entries";
+        let updates: Vec<Update> = opened.iter().map(marked).collect();
+        let updated = bulk::update(&self.cache.entries, &updates, doing).await?;
+        updated.whole(doing).map(drop)
+    }
+
+    /// Gives up what is leased, so that another worker need not wait.
+    pub async fn release(&mut self) -> Result<(), StoreError> {
+        self.lease.release().await
+    }
+}
+
+pub(crate) fn marked(opened: &Opened) -> Update {
+    let update = match &opened.raw {
+        Ok(hash) => doc! {
+            "$set": {"processed": true, "_ref": [hash.to_string()]},
+            "$unset": {"bad_data": "", "error": ""},
+        },
+        Err(reason) => doc! {"$set": {"processed": true, "bad_data": true, "error": reason}},
+    };
+    Update {
+        filter: doc! {"_id": opened.id},
+        update: update.into(),
+        upsert: false,
+    }
+}
+
+pub(crate) fn pending(leased: &[Bson]) -> Find {
+    let filter = doc! {"processed": false, "_id": lease::unleased(leased)};
+    Find::new("reading pending entries", ENTRY_PROCESSED, filter)
+        .sort(doc! {"processed": 1, "_id": 1})
+        .limit(BATCH)
+}

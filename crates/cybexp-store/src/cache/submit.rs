@@ -1,0 +1,63 @@
+//! Storing submissions, several in a transaction.
+
+use bson::oid::ObjectId;
+use futures::FutureExt;
+
+use crate::cache::entry::Submission;
+use crate::cache::grid;
+use crate::cache::open::Cache;
+use crate::error::StoreError;
+use crate::mongo::transaction;
+
+/// The most submissions of a transaction.
+pub(crate) const GROUP: usize = 500;
+/// A transaction takes no further submission at this many bytes; what is larger by itself is an upload.
+pub(crate) const GROUP_BYTES: usize = 8 << 20;
+
+const STORING: &str = "storing submissions";
+
+impl Cache {
+    /// Stores submissions in order, each with its file: nobody ever sees the one without the other. When this fails,
+    /// those at the beginning may have been stored.
+    pub async fn submit(&self, submissions: &[Submission]) -> Result<(), StoreError> {
+        let mut left = submissions;
+        while let [first, ..] = left {
+            let mut bytes = 0;
+            let fits = left.iter().take(GROUP).take_while(|next| {
+                let room = bytes < GROUP_BYTES && next.sealed.len() <= GROUP_BYTES;
+                bytes += next.sealed.len();
+                room
+            });
+            let (group, rest) = left.split_at(fits.count().max(1));
+            match first.sealed.len() > GROUP_BYTES {
+                true => {
+                    let mut upload = self.begin_upload();
+                    upload.write(&first.sealed).await?;
+                    upload.commit(first.entry.clone(), None).await?;
+                }
+                false => self.submit_group(group).await?,
+            }
+            left = rest;
+        }
+        Ok(())
+    }
+
+    async fn submit_group(&self, group: &[Submission]) -> Result<(), StoreError> {
+        let (mut chunks, mut files, mut entries) = (vec![], vec![], vec![]);
+        for Submission { entry, sealed } in group {
+            let fid = ObjectId::new();
+            chunks.extend(grid::chunks(fid, 0, sealed));
+            files.push(grid::file(fid, sealed.len(), &entry.name));
+            entries.push(grid::entry(fid, entry));
+        }
+        let parts = [
+            (&self.chunks, chunks),
+            (&self.files, files),
+            (&self.entries, entries),
+        ];
+        transaction::run(&self.entries, STORING, parts, |session, parts| {
+            transaction::insert(session, STORING, parts).boxed()
+        })
+        .await
+    }
+}

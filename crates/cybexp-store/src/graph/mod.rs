@@ -1,0 +1,6 @@
+//! The TAHOE graph: written by analytics, read by reports.
+
+pub(crate) mod hours;
+pub(crate) mod journal;
+pub(crate) mod read;
+pub(crate) mod write;

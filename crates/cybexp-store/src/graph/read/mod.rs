@@ -1,0 +1,10 @@
+//! Reading the graph. Everything here is bounded by what was asked.
+
+pub(crate) mod by_hour;
+pub(crate) mod count;
+pub(crate) mod lookup;
+pub(crate) mod neighbours;
+pub(crate) mod pages;
+pub(crate) mod reader;
+pub(crate) mod timelines;
+pub(crate) mod wanted;

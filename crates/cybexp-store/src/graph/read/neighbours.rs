@@ -1,0 +1,184 @@
+//! Walking the graph from events to attributes and back, a level at a time.
+//!
+//! Everything is as its reader sees it: an attribute's events are those that the reader may see, for a number that
+//! depended on the others would tell of them.
+
+use bson::{Document, doc};
+use futures::{StreamExt, TryStreamExt, stream};
+use mongodb::options::Hint;
+use tahoe_core::Hash;
+use threatrank::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind};
+
+use crate::error::{Doing, StoreError};
+use crate::graph::read::lookup::{events_by_hash, hex, nodes_by_hash};
+use crate::graph::read::reader::GraphReader;
+use crate::mongo::find::{ASK, Find, MAX_TIME};
+use crate::mongo::indexes::{EVENT_SAMPLE, IDENTITY};
+use crate::visible::Visible;
+
+/// Parts of the sample, and of the sixteen second digits of its hashes how many are in each.
+const PARTS: u8 = 3;
+const DIGITS: u8 = 5;
+/// Finds under way at once.
+const READERS: usize = 4;
+
+const RANKED: &str = "reading an event";
+const KINDS: &str = "reading what is an attribute";
+const EVENTS: &str = "reading the events of attributes";
+const REFS: &str = "reading the attributes of events";
+
+impl GraphReader {
+    /// An event, if `visible` shows it.
+    pub async fn event_time(
+        &self,
+        event: Hash,
+        visible: &Visible,
+    ) -> Result<Option<EventTime>, StoreError> {
+        let mut found = event_time(event, visible).read(&self.coll).await?;
+        Ok(found.pop())
+    }
+
+    /// Which of these hashes are of attributes, and which of objects.
+    pub async fn kinds(&self, hashes: &[Hash]) -> Result<Vec<NodeKind>, StoreError> {
+        self.in_parts(hashes, kinds).await
+    }
+
+    /// The events of these attributes, where they are not more than `most`, by the attributes' hashes. It ends once
+    /// that makes `room` events; attributes that are missing were not read.
+    pub async fn events_of_attributes(
+        &self,
+        attributes: &[Hash],
+        visible: &Visible,
+        most: usize,
+        room: usize,
+    ) -> Result<Vec<AttributeEvents>, StoreError> {
+        let mut all: Vec<AttributeEvents> = Vec::new();
+        let mut events = 0;
+        for part in attributes.chunks(ASK) {
+            if events >= room {
+                break;
+            }
+            let pipeline = events_of_attributes(part, self.coll.name(), visible, most);
+            let listed = self.coll.named(EVENTS).aggregate(pipeline);
+            let listed = listed.with(|aggregate| {
+                aggregate
+                    .hint(Hint::Name(IDENTITY.to_owned()))
+                    .max_time(MAX_TIME)
+            });
+            let mut rows = listed.rows().await?;
+            while events < room
+                && let Some(row) = rows.next().await?
+            {
+                let row: AttributeEvents =
+                    bson::deserialize_from_slice(row.as_bytes()).doing(EVENTS)?;
+                events += row.events.as_ref().map_or(0, Vec::len);
+                all.push(row);
+            }
+        }
+        Ok(all)
+    }
+
+    /// What the events of these hashes refer to.
+    pub async fn event_refs(
+        &self,
+        events: &[Hash],
+        visible: &Visible,
+    ) -> Result<Vec<EventRefs>, StoreError> {
+        self.in_parts(events, |part| event_refs(part, visible))
+            .await
+    }
+
+    /// Some events of each of these hubs: those whose hashes come next from somewhere on, and then from the beginning, of
+    /// a part of the sixteenth of all events that is kept in order of these. Who asks for more is given the same ones
+    /// first; fewer than were asked for are all there are. In the order of the draws.
+    pub async fn draw_events(
+        &self,
+        draws: &[Draw],
+        visible: &Visible,
+    ) -> Result<Vec<Vec<EventTime>>, StoreError> {
+        let draw = async |draw: &Draw| {
+            let [begin, from, end] = places(draw);
+            let find = drawn(draw.hub, visible, [&from, &end], draw.events);
+            let mut events: Vec<EventTime> = find.read(&self.coll).await?;
+            let missing = draw.events.saturating_sub(events.len());
+            if missing > 0 {
+                let find = drawn(draw.hub, visible, [&begin, &from], missing);
+                events.extend(find.read::<EventTime>(&self.coll).await?);
+            }
+            Ok(events)
+        };
+        let reads = stream::iter(draws.iter().map(draw)).buffered(READERS);
+        reads.try_collect().await
+    }
+}
+
+fn time() -> Document {
+    let malicious = doc! {"$eq": ["$category", "malicious"]};
+    doc! {"_id": 0, "_hash": 1, "timestamp": 1, "malicious": malicious}
+}
+
+pub(crate) fn event_time(event: Hash, visible: &Visible) -> Find {
+    events_by_hash(RANKED, &[event], visible).project(time())
+}
+
+pub(crate) fn kinds(hashes: &[Hash]) -> Find {
+    let is_attribute = doc! {"$eq": ["$itype", "attribute"]};
+    nodes_by_hash(KINDS, hashes).project(doc! {"_id": 0, "_hash": 1, "is_attribute": is_attribute})
+}
+
+pub(crate) fn event_refs(events: &[Hash], visible: &Visible) -> Find {
+    events_by_hash(REFS, events, visible).project(doc! {"_id": 0, "_hash": 1, "_ref": 1})
+}
+
+/// Where a part of the sample begins, the place in it, and where it ends.
+fn places(draw: &Draw) -> [String; 3] {
+    let [at, ..] = draw.from.as_bytes();
+    let part = draw.part % PARTS;
+    let begin = part * DIGITS;
+    let digit = begin + at % DIGITS;
+    let end = begin + DIGITS;
+    let rest = &draw.from.to_string()[2..];
+    [
+        format!("0{begin:x}"),
+        format!("0{digit:x}{rest}"),
+        format!("0{end:x}"),
+    ]
+}
+
+pub(crate) fn drawn(hub: Hash, visible: &Visible, hashes: [&str; 2], events: usize) -> Find {
+    let [from, to] = hashes;
+    let filter = doc! {
+        "_ref": hub.to_string(), "orgid": {"$in": visible.orgs()},
+        "_hash": {"$gte": from, "$lt": to}, "itype": "event",
+    };
+    Find::new(EVENTS, EVENT_SAMPLE, filter)
+        .project(time())
+        .sort(doc! {"_hash": 1})
+        .limit(events.max(1) as i64)
+}
+
+/// One look into the index of events for each attribute, all in one round trip: a `find` by all the attributes
+/// together could not stop when one has too many.
+pub(crate) fn events_of_attributes(
+    attributes: &[Hash],
+    coll: &str,
+    visible: &Visible,
+    most: usize,
+) -> Vec<Document> {
+    let own = doc! {"_hash": {"$in": hex(attributes)}, "orgid": null, "itype": "attribute"};
+    let events = vec![
+        doc! {"$match": {"itype": "event", "orgid": {"$in": visible.orgs()}}},
+        doc! {"$limit": most as i64 + 1},
+        doc! {"$project": time()},
+    ];
+    let too_many = doc! {"$gt": [{"$size": "$events"}, most as i64]};
+    vec![
+        doc! {"$match": own},
+        doc! {"$sort": {"_hash": 1}},
+        doc! {"$project": {"_id": 0, "_hash": 1}},
+        doc! {"$lookup": {
+            "from": coll, "localField": "_hash", "foreignField": "_ref", "pipeline": events, "as": "events",
+        }},
+        doc! {"$set": {"events": {"$cond": [too_many, null, "$events"]}}},
+    ]
+}

@@ -1,0 +1,103 @@
+//! Tokens that were made: a row for each, so that a person sees who can act as whom, and revokes what nobody needs.
+//!
+//! A token is good without its row: those of the Python system and of earlier releases have none.
+
+use bson::{DateTime, doc};
+use serde::Deserialize;
+use tahoe_core::Hash;
+
+use crate::error::StoreError;
+use crate::identity::users::Identity;
+use crate::mongo::find::Find;
+use crate::mongo::indexes::TOKEN_USER;
+
+/// A token that was made and has not ended yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IssuedToken {
+    /// Its id, by which it is revoked.
+    pub jti: String,
+    /// The `_hash` of the user it was made for.
+    pub user: String,
+    /// What made it, such as `login`.
+    pub by: String,
+    /// When it was made, in Unix seconds.
+    pub since: f64,
+    /// When it ends, in Unix seconds.
+    pub until: f64,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    #[serde(rename = "_id")]
+    jti: String,
+    user: String,
+    by: String,
+    since: DateTime,
+    until: DateTime,
+}
+
+impl Identity {
+    /// Keeps a row of a token that was made for this user and ends at `until`, in Unix seconds. `by` is what made it.
+    pub async fn remember_token(
+        &self,
+        jti: &str,
+        user: Hash,
+        by: &str,
+        until: u64,
+    ) -> Result<(), StoreError> {
+        let until = i64::try_from(until.saturating_mul(1000)).unwrap_or(i64::MAX);
+        let row = doc! {
+            "user": user.to_string(), "by": by, "since": DateTime::now(), "until": DateTime::from_millis(until),
+        };
+        let keeping = self.tokens.named("keeping a row of a token");
+        let keeping = keeping.update_one(doc! {"_id": jti}, doc! {"$setOnInsert": row});
+        keeping
+            .with(|update| update.upsert(true))
+            .send()
+            .await
+            .map(drop)
+    }
+
+    /// The tokens of this user, or of all users, that have not ended yet, the one that was made last first.
+    pub async fn tokens(&self, user: Option<Hash>) -> Result<Vec<IssuedToken>, StoreError> {
+        let rows: Vec<Row> = tokens_of(user).read(&self.tokens).await?;
+        let now = DateTime::now();
+        let mut tokens = Vec::new();
+        for row in rows.into_iter().filter(|row| row.until > now) {
+            tokens.push(IssuedToken {
+                revoked: self.is_revoked(&row.jti).await?,
+                jti: row.jti,
+                user: row.user,
+                by: row.by,
+                since: seconds(row.since),
+                until: seconds(row.until),
+            });
+        }
+        tokens.sort_by(|a, b| b.since.total_cmp(&a.since));
+        Ok(tokens)
+    }
+
+    /// Revokes all tokens of this user that have a row and are good; gives how many.
+    pub async fn revoke_all(&self, user: Hash) -> Result<u64, StoreError> {
+        let mut revoked = 0;
+        for token in self.tokens(Some(user)).await? {
+            if !token.revoked {
+                self.revoke(&token.jti, Some(token.until.ceil() as u64))
+                    .await?;
+                revoked += 1;
+            }
+        }
+        Ok(revoked)
+    }
+}
+
+fn seconds(time: DateTime) -> f64 {
+    time.timestamp_millis() as f64 / 1000.0
+}
+
+fn tokens_of(user: Option<Hash>) -> Find {
+    let filter = user.map(|user| doc! {"user": user.to_string()});
+    Find::new("listing tokens", TOKEN_USER, filter.unwrap_or_default())
+}

@@ -1,0 +1,7 @@
+//! Users, organisations, tokens, and who may see what.
+
+pub(crate) mod issued;
+pub(crate) mod orgs;
+pub(crate) mod removal;
+pub(crate) mod tokens;
+pub(crate) mod users;

@@ -1,0 +1,121 @@
+//! Whether a deployment has what the daemons need: for a person to see. Nothing is made or changed.
+
+use bson::doc;
+use mongodb::error::ErrorKind;
+use tahoe_core::Status;
+
+use crate::archive::open as archive;
+use crate::error::StoreError;
+use crate::mongo::essence::essence;
+use crate::mongo::find::Find;
+use crate::mongo::indexes::{self, Index, QUERY_CREF};
+use crate::mongo::server::Server;
+use crate::queries::queue::Queries;
+
+/// What a server answers that is asked for a collection that is not there.
+const NAMESPACE_NOT_FOUND: i32 = 26;
+
+/// What a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// Of MongoDB: `6.0.5`.
+    pub version: String,
+    /// Whether it is part of a replica set or a sharded cluster: only those have transactions and change streams.
+    pub replicated: bool,
+}
+
+/// What a collection is for, which decides on its indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Cache entries, with GridFS beside them.
+    Cache,
+    /// Raws and the TAHOE graph.
+    Archive,
+    /// Queries and reports.
+    Queries,
+    /// Users and organisations.
+    Identity,
+}
+
+impl Server {
+    /// Asks the server what it is.
+    pub async fn info(&self) -> Result<ServerInfo, StoreError> {
+        let doing = "asking the server what it is";
+        let hello = self.command(doing, doc! {"hello": 1}).await?;
+        let build = self.command(doing, doc! {"buildInfo": 1}).await?;
+        let router = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+        Ok(ServerInfo {
+            version: build.get_str("version").unwrap_or_default().to_owned(),
+            replicated: router || hello.contains_key("setName"),
+        })
+    }
+
+    /// The indexes that a collection and those beside it should have and lack, as `collection.index`.
+    pub async fn missing_indexes(
+        &self,
+        db: &str,
+        coll: &str,
+        purpose: Purpose,
+    ) -> Result<Vec<String>, StoreError> {
+        let journal = archive::journal(coll);
+        let wanted: Vec<(&str, Vec<Index>)> = match purpose {
+            Purpose::Cache => vec![
+                (coll, indexes::entries()),
+                ("fs.files", indexes::grid_files()),
+                ("fs.chunks", indexes::grid_chunks()),
+                ("uploads", indexes::uploads()),
+            ],
+            Purpose::Archive => vec![(coll, indexes::archive()), (&journal, indexes::journal())],
+            Purpose::Queries => vec![(coll, indexes::queries())],
+            Purpose::Identity => {
+                vec![
+                    (coll, indexes::identities()),
+                    ("revoked", indexes::revoked()),
+                    ("tokens", indexes::tokens()),
+                ]
+            }
+        };
+        let mut missing = Vec::new();
+        for (coll, wanted) in wanted {
+            let there = match indexes::names(&self.collection(db, coll)).await {
+                Err(StoreError::Database { cause, .. }) if is_not_there(&cause) => Vec::new(),
+                names => names?,
+            };
+            let lacks = wanted
+                .iter()
+                .filter(|index| !there.contains(&index.name.to_owned()));
+            missing.extend(lacks.map(|index| format!("{coll}.{}", index.name)));
+        }
+        Ok(missing)
+    }
+}
+
+impl Queries {
+    /// How many queries wait or are in work.
+    pub async fn count_open(&self) -> Result<u64, StoreError> {
+        let open = [Status::Wait, Status::Processing];
+        let open = open.map(|status| status.attribute().hash().to_string());
+        let filter = doc! {"sub_type": "query", "_cref": {"$in": open.to_vec()}};
+        Find::new("counting open queries", QUERY_CREF, filter)
+            .count(&self.coll)
+            .await
+    }
+}
+
+impl StoreError {
+    /// The reason, where it is plain what was tried: without saying so if nobody answered.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::Database { cause, .. }
+                if matches!(&*cause.kind, ErrorKind::ServerSelection { .. }) =>
+            {
+                essence(cause)
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
+fn is_not_there(error: &mongodb::error::Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(command) if command.code == NAMESPACE_NOT_FOUND)
+}

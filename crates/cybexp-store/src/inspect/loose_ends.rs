@@ -1,0 +1,52 @@
+//! What of the cache does not belong together: for tests and checks, after crashes. It reads all ids into memory: no
+//! daemon does that.
+
+use std::collections::HashSet;
+
+use bson::oid::ObjectId;
+use bson::{Document, doc};
+
+use crate::cache::open::Cache;
+use crate::error::StoreError;
+use crate::mongo::collection::Documents;
+
+/// How much of the cache does not belong together.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct LooseEnds {
+    /// Entries whose file is not there.
+    pub entries_without_file: usize,
+    /// Files that no entry names.
+    pub files_without_entry: usize,
+    /// Files of which there are chunks alone, and no upload that is under way.
+    pub chunks_without_file: usize,
+    /// Uploads under way, or not yet swept.
+    pub uploads: usize,
+}
+
+impl Cache {
+    /// Looks for what does not belong together.
+    pub async fn loose_ends(&self) -> Result<LooseEnds, StoreError> {
+        let entries = ids(&self.entries, "$fid").await?;
+        let files = ids(&self.files, "$_id").await?;
+        let chunks = ids(&self.chunks, "$files_id").await?;
+        let uploads = ids(&self.uploads, "$_id").await?;
+        let homeless = chunks.difference(&files);
+        Ok(LooseEnds {
+            entries_without_file: entries.difference(&files).count(),
+            files_without_entry: files.difference(&entries).count(),
+            chunks_without_file: homeless.filter(|fid| !uploads.contains(*fid)).count(),
+            uploads: uploads.len(),
+        })
+    }
+}
+
+/// All values of a field.
+async fn ids(coll: &Documents, field: &str) -> Result<HashSet<ObjectId>, StoreError> {
+    let looking = coll.named("looking for loose ends");
+    let group = looking.aggregate([doc! {"$group": {"_id": field}}]);
+    let rows: Vec<Document> = group.rows().await?.read().await?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| row.get_object_id("_id").ok())
+        .collect())
+}

@@ -1,0 +1,255 @@
+//! Many writes in one round trip.
+
+use std::collections::HashSet;
+
+use bson::{Bson, Document, RawArrayBuf, RawDocumentBuf, doc, rawdoc};
+use futures::{StreamExt, TryStreamExt, stream};
+use mongodb::error::ErrorKind;
+
+use crate::error::{Doing, StoreError};
+use crate::mongo::collection::Documents;
+use crate::mongo::operation::timed;
+
+/// Documents of one command: more gain nothing but a longer wait (`docs/ARCHITECTURE.md`, "Writing").
+pub(crate) const COMMAND_DOCUMENTS: usize = 1000;
+/// Commands under way at once: they keep two cores of the server busy.
+const CONCURRENT: usize = 2;
+/// The most bytes of one command; the wire holds 48 MB.
+const COMMAND_BYTES: usize = 24 << 20;
+
+/// The most bytes of a command whose updates stand in its body, as all do that the driver does not build: the
+/// body may have 16 MiB.
+const UPDATE_COMMAND_BYTES: usize = 8 << 20;
+/// The most bytes of a single update.
+const UPDATE_LIMIT_BYTES: usize = 16 << 20;
+/// How often an upsert is tried that others keep overtaking.
+const RACES: usize = 10;
+
+pub(crate) const DUPLICATE_KEY: i32 = 11000;
+/// What the server calls `BSONObjectTooLarge`.
+const TOO_LARGE: i32 = 10334;
+
+/// A write of a batch that the server refused, by its place in the batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub index: usize,
+    pub code: i32,
+    pub message: String,
+}
+
+impl Failure {
+    /// For failures that no single record is to blame for.
+    pub(crate) fn into_error(self, doing: &'static str) -> StoreError {
+        StoreError::Write {
+            doing,
+            code: self.code,
+            message: self.message,
+        }
+    }
+}
+
+/// Inserts what is not there yet. That another process was faster is no failure.
+///
+/// Returns how many were inserted, and what the server refused.
+pub(crate) async fn insert(
+    coll: &Documents,
+    documents: &[RawDocumentBuf],
+    doing: &'static str,
+) -> Result<(u64, Vec<Failure>), StoreError> {
+    let commands = chunks(documents, COMMAND_BYTES, |document| {
+        document.as_bytes().len()
+    })
+    .into_iter()
+    .map(|(start, part)| insert_command(coll, start, part, doing))
+    .collect::<Vec<_>>();
+    let mut replies = stream::iter(commands).buffer_unordered(CONCURRENT);
+    let (mut inserted, mut failures) = (0, Vec::new());
+    while let Some((count, failed)) = replies.try_next().await? {
+        inserted += count;
+        failures.extend(failed);
+    }
+    Ok((inserted, failures))
+}
+
+/// The same where nothing may be refused: the first refusal is an error.
+pub(crate) async fn insert_whole(
+    coll: &Documents,
+    documents: &[RawDocumentBuf],
+    doing: &'static str,
+) -> Result<(), StoreError> {
+    let (_, failures) = insert(coll, documents, doing).await?;
+    match failures.into_iter().next() {
+        Some(failure) => Err(failure.into_error(doing)),
+        None => Ok(()),
+    }
+}
+
+async fn insert_command(
+    coll: &Documents,
+    start: usize,
+    part: &[RawDocumentBuf],
+    doing: &'static str,
+) -> Result<(u64, Vec<Failure>), StoreError> {
+    let insert = coll.named(doing).insert_many(part);
+    let error = match insert.with(|insert| insert.ordered(false)).send().await {
+        Ok(_) => return Ok((part.len() as u64, vec![])),
+        Err(StoreError::Database { cause, .. }) => cause,
+        Err(error) => return Err(error),
+    };
+    match *error.kind {
+        ErrorKind::InsertMany(ref refused) if refused.write_concern_error.is_none() => {
+            let refused = refused.write_errors.as_deref().unwrap_or_default();
+            let inserted = part.len().saturating_sub(refused.len()) as u64;
+            let failures = refused.iter().filter(|e| e.code != DUPLICATE_KEY);
+            let failures = failures.map(|e| Failure {
+                index: start + e.index,
+                code: e.code,
+                message: e.message.clone(),
+            });
+            Ok((inserted, failures.collect()))
+        }
+        _ => Err(*error).doing(doing),
+    }
+}
+
+/// Cuts a batch into commands by number and size, each with its place in the batch.
+fn chunks<T>(items: &[T], limit_bytes: usize, size: impl Fn(&T) -> usize) -> Vec<(usize, &[T])> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    while start < items.len() {
+        let mut bytes = 0;
+        let fits = items[start..]
+            .iter()
+            .take(COMMAND_DOCUMENTS)
+            .take_while(|item| {
+                bytes += size(item);
+                bytes <= limit_bytes
+            })
+            .count()
+            .max(1);
+        parts.push((start, &items[start..start + fits]));
+        start += fits;
+    }
+    parts
+}
+
+/// One update of a batch: filter, update, and whether to insert what is not there.
+#[derive(Debug, Clone)]
+pub(crate) struct Update {
+    pub filter: Document,
+    pub update: Bson,
+    pub upsert: bool,
+}
+
+/// What a batch of updates came to.
+#[derive(Debug, Default)]
+pub(crate) struct Updated {
+    /// Updates that found their document.
+    pub matched: u64,
+    /// Updates that inserted one.
+    pub upserted: u64,
+    pub failures: Vec<Failure>,
+}
+
+impl Updated {
+    /// For updates of which none may fail.
+    pub(crate) fn whole(self, doing: &'static str) -> Result<Self, StoreError> {
+        match self.failures.into_iter().next() {
+            Some(failure) => Err(failure.into_error(doing)),
+            None => Ok(Self {
+                failures: vec![],
+                ..self
+            }),
+        }
+    }
+}
+
+/// Runs the updates, in no order, waiting for a majority. An upsert that lost a race is run again.
+pub(crate) async fn update(
+    coll: &Documents,
+    updates: &[Update],
+    doing: &'static str,
+) -> Result<Updated, StoreError> {
+    let mut updated = Updated::default();
+    let mut left = Vec::with_capacity(updates.len());
+    for (index, update) in updates.iter().enumerate() {
+        let statement =
+            doc! {"q": &update.filter, "u": update.update.clone(), "upsert": update.upsert};
+        let statement = RawDocumentBuf::try_from(&statement).doing(doing)?;
+        let bytes = statement.as_bytes().len();
+        if bytes > UPDATE_LIMIT_BYTES {
+            updated.failures.push(Failure {
+                index,
+                code: TOO_LARGE,
+                message: format!("an update of {bytes} bytes is more than one command can hold"),
+            });
+        } else {
+            left.push((index, statement));
+        }
+    }
+    for _ in 0..RACES {
+        let mut raced = HashSet::new();
+        for (_, part) in chunks(&left, UPDATE_COMMAND_BYTES, |(_, u)| u.as_bytes().len()) {
+            let reply = update_command(coll, part, doing).await?;
+            updated.matched += reply.matched;
+            updated.upserted += reply.upserted;
+            for failure in reply.failures {
+                if failure.code == DUPLICATE_KEY && updates[failure.index].upsert {
+                    raced.insert(failure.index);
+                } else {
+                    updated.failures.push(failure);
+                }
+            }
+        }
+        left.retain(|(index, _)| raced.contains(index));
+        if left.is_empty() {
+            return Ok(updated);
+        }
+    }
+    updated
+        .failures
+        .extend(left.iter().map(|(index, _)| Failure {
+            index: *index,
+            code: DUPLICATE_KEY,
+            message: "another document has the same key".to_owned(),
+        }));
+    Ok(updated)
+}
+
+/// One command; the indexes of its failures are those of the batch.
+async fn update_command(
+    coll: &Documents,
+    part: &[(usize, RawDocumentBuf)],
+    doing: &'static str,
+) -> Result<Updated, StoreError> {
+    let statements: RawArrayBuf = part.iter().map(|(_, update)| update.as_ref()).collect();
+    let command = rawdoc! {
+        "update": coll.name(),
+        "updates": statements,
+        "ordered": false,
+        "writeConcern": {"w": "majority"},
+        "comment": doing,
+    };
+    let driver = coll.driver();
+    let database = driver.client().database(&driver.namespace().db);
+    let reply = timed(doing, database.run_raw_command(command)).await?;
+    if let Ok(concern) = reply.get_document("writeConcernError") {
+        return Err(StoreError::Write {
+            doing,
+            code: concern.get_i32("code").unwrap_or_default(),
+            message: concern.get_str("errmsg").unwrap_or_default().to_owned(),
+        });
+    }
+    let upserted = reply.get_array("upserted").map_or(0, Vec::len) as u64;
+    let errors = reply.get_array("writeErrors").into_iter().flatten();
+    let failures = errors.filter_map(Bson::as_document).map(|error| Failure {
+        index: part[error.get_i32("index").unwrap_or_default() as usize].0,
+        code: error.get_i32("code").unwrap_or_default(),
+        message: error.get_str("errmsg").unwrap_or_default().to_owned(),
+    });
+    Ok(Updated {
+        matched: u64::try_from(reply.get_i32("n").unwrap_or_default()).unwrap_or(0) - upserted,
+        upserted,
+        failures: failures.collect(),
+    })
+}

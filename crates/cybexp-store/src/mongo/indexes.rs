@@ -1,0 +1,227 @@
+//! The indexes, by collection. Whoever opens a collection makes them; `src/tests/explain.rs` proves their use.
+
+use bson::{Bson, Document, doc};
+use mongodb::IndexModel;
+use mongodb::options::IndexOptions;
+
+use crate::error::StoreError;
+use crate::mongo::collection::Documents;
+use crate::mongo::operation::timed;
+
+/// One index of a collection.
+pub(crate) struct Index {
+    pub name: &'static str,
+    keys: Document,
+    unique: bool,
+    /// Only documents that this matches are indexed.
+    partial: Option<Document>,
+    /// Documents vanish so many seconds after the time in the key.
+    expire_s: Option<u64>,
+}
+
+impl Index {
+    fn new(name: &'static str, keys: Document) -> Self {
+        Self {
+            name,
+            keys,
+            unique: false,
+            partial: None,
+            expire_s: None,
+        }
+    }
+
+    fn unique(mut self) -> Self {
+        self.unique = true;
+        self
+    }
+
+    fn partial(mut self, filter: Document) -> Self {
+        self.partial = Some(filter);
+        self
+    }
+
+    fn model(&self) -> IndexModel {
+        let options = IndexOptions::builder()
+            .name(self.name.to_owned())
+            .unique(self.unique.then_some(true))
+            .partial_filter_expression(self.partial.clone())
+            .expire_after(self.expire_s.map(std::time::Duration::from_secs))
+            .build();
+        IndexModel::builder()
+            .keys(self.keys.clone())
+            .options(options)
+            .build()
+    }
+}
+
+const MAKING: &str = "making an index";
+
+/// Makes the indexes that are not there; one that cannot be made is an error that names it.
+pub(crate) async fn ensure(coll: &Documents, indexes: &[Index]) -> Result<(), StoreError> {
+    for index in indexes {
+        let coll = coll.driver();
+        let create = coll.create_index(index.model()).comment(Bson::from(MAKING));
+        timed(MAKING, create).await.map_err(|error| match error {
+            StoreError::Database { cause, .. } => StoreError::Index {
+                collection: coll.namespace().to_string(),
+                index: index.name.to_owned(),
+                cause,
+            },
+            other => other,
+        })?;
+    }
+    Ok(())
+}
+
+/// The names of the indexes that are there.
+#[cfg(feature = "inspect")]
+pub(crate) async fn names(coll: &Documents) -> Result<Vec<String>, StoreError> {
+    timed("listing indexes", coll.driver().list_index_names()).await
+}
+
+/// By identity. Only raws and events have an orgid, so all others are unique by hash alone, while the same
+/// raw of two organisations stays two.
+pub(crate) const IDENTITY: &str = "identity";
+/// Raws that a filter has not seen, and those that it refused.
+pub(crate) const RAW_PENDING: &str = "raw_pending";
+/// Events by what they refer to, newest first.
+pub(crate) const EVENT_REF: &str = "event_ref";
+/// Events by what they saw in malicious context.
+pub(crate) const EVENT_MALICIOUS: &str = "event_malicious";
+/// Events by what they saw in benign context.
+pub(crate) const EVENT_BENIGN: &str = "event_benign";
+/// A sixteenth of all events by what they refer to, in the order of their hashes, which is by chance.
+pub(crate) const EVENT_SAMPLE: &str = "event_sample";
+/// The hashes of those begin below this.
+pub(crate) const SAMPLED: &str = "1";
+/// Sessions by their events.
+pub(crate) const SESSION_REF: &str = "session_ref";
+/// Queries by status: the hash of the status attribute is in `_cref`.
+pub(crate) const QUERY_CREF: &str = "query_cref";
+/// Organisations by who may see their data.
+pub(crate) const ORG_ACL: &str = "org_acl";
+/// Organisations by their users.
+pub(crate) const ORG_USER: &str = "org_user";
+/// Organisations by their admins.
+pub(crate) const ORG_ADMIN: &str = "org_admin";
+/// Users and organisations by kind.
+pub(crate) const IDENTITY_KIND: &str = "identity_kind";
+/// Tokens by the user they were made for.
+pub(crate) const TOKEN_USER: &str = "token_user";
+/// Entries by whether the archive has seen them, oldest first.
+pub(crate) const ENTRY_PROCESSED: &str = "entry_processed";
+/// Entries that could not be opened.
+pub(crate) const ENTRY_BAD: &str = "entry_bad";
+/// GridFS chunks by file.
+pub(crate) const CHUNK_FILE: &str = "files_id_1_n_1";
+/// GridFS files by id.
+pub(crate) const ID: &str = "_id_";
+/// Uploads by the end of their lease.
+pub(crate) const UPLOAD_UNTIL: &str = "upload_until";
+/// Leases by the work they are for.
+pub(crate) const LEASE_WORK: &str = "lease_work";
+
+fn identity() -> Index {
+    Index::new(IDENTITY, doc! {"_hash": 1, "orgid": 1}).unique()
+}
+
+/// Of raws and the TAHOE graph. `_ref` is indexed of events and sessions only: it is what queries walk, and
+/// each key costs as much to write as a small document.
+pub(crate) fn archive() -> Vec<Index> {
+    let event_keys = |field: &str| {
+        doc! {field: 1, "orgid": 1, "timestamp": -1, "_hash": 1, "category": 1, "itype": 1}
+    };
+    vec![
+        identity(),
+        Index::new(
+            RAW_PENDING,
+            doc! {"sub_type": 1, "filters.0": 1, "_valid": 1, "_id": 1},
+        )
+        .partial(doc! {"itype": "raw"}),
+        Index::new(EVENT_REF, event_keys("_ref")).partial(doc! {"itype": "event"}),
+        Index::new(EVENT_MALICIOUS, event_keys("_mal_ref"))
+            .partial(doc! {"itype": "event", "_mal_ref": {"$gt": ""}}),
+        Index::new(EVENT_BENIGN, event_keys("_ben_ref"))
+            .partial(doc! {"itype": "event", "_ben_ref": {"$gt": ""}}),
+        Index::new(
+            EVENT_SAMPLE,
+            doc! {"_ref": 1, "orgid": 1, "_hash": 1, "timestamp": 1, "category": 1, "itype": 1},
+        )
+        .partial(doc! {"itype": "event", "_hash": {"$lt": SAMPLED}}),
+        Index::new(SESSION_REF, doc! {"_ref": 1}).partial(doc! {"itype": "session"}),
+    ]
+}
+
+/// Of which hours got new events; nobody needs to know after a day.
+pub(crate) fn journal() -> Vec<Index> {
+    let mut expiry = Index::new("journal_expiry", doc! {"at": 1});
+    expiry.expire_s = Some(86_400);
+    vec![expiry]
+}
+
+/// Of queries and reports.
+pub(crate) fn queries() -> Vec<Index> {
+    vec![
+        identity(),
+        Index::new(QUERY_CREF, doc! {"_cref": 1, "_id": 1}).partial(doc! {"sub_type": "query"}),
+    ]
+}
+
+/// Of users and organisations.
+pub(crate) fn identities() -> Vec<Index> {
+    vec![
+        identity(),
+        Index::new(ORG_ACL, doc! {"_acl": 1}).partial(doc! {"sub_type": "cybexp_org"}),
+        Index::new(ORG_USER, doc! {"_usr_ref": 1}).partial(doc! {"sub_type": "cybexp_org"}),
+        Index::new(ORG_ADMIN, doc! {"_adm_ref": 1}).partial(doc! {"sub_type": "cybexp_org"}),
+        Index::new(IDENTITY_KIND, doc! {"sub_type": 1}).partial(doc! {"itype": "object"}),
+    ]
+}
+
+/// Of revoked tokens; they vanish an hour after the token would have ended anyway, for clocks differ.
+pub(crate) fn revoked() -> Vec<Index> {
+    let mut expiry = Index::new("revoked_until", doc! {"until": 1});
+    expiry.expire_s = Some(3600);
+    vec![expiry]
+}
+
+/// Of rows of tokens; they vanish an hour after the token has ended.
+pub(crate) fn tokens() -> Vec<Index> {
+    let mut expiry = Index::new("token_until", doc! {"until": 1});
+    expiry.expire_s = Some(3600);
+    vec![Index::new(TOKEN_USER, doc! {"user": 1}), expiry]
+}
+
+/// Of cache entries.
+pub(crate) fn entries() -> Vec<Index> {
+    vec![
+        Index::new(ENTRY_PROCESSED, doc! {"processed": 1, "_id": 1})
+            .partial(doc! {"processed": false}),
+        Index::new(ENTRY_BAD, doc! {"bad_data": 1, "_id": 1}).partial(doc! {"bad_data": true}),
+    ]
+}
+
+/// Of GridFS, as its specification names them.
+pub(crate) fn grid_files() -> Vec<Index> {
+    vec![Index::new(
+        "filename_1_uploadDate_1",
+        doc! {"filename": 1, "uploadDate": 1},
+    )]
+}
+
+/// Of GridFS, as its specification names them.
+pub(crate) fn grid_chunks() -> Vec<Index> {
+    vec![Index::new(CHUNK_FILE, doc! {"files_id": 1, "n": 1}).unique()]
+}
+
+/// Of the registrations of uploads.
+pub(crate) fn uploads() -> Vec<Index> {
+    vec![Index::new(UPLOAD_UNTIL, doc! {"until": 1})]
+}
+
+/// Of leases; those of processes that died vanish an hour later.
+pub(crate) fn leases() -> Vec<Index> {
+    let mut expiry = Index::new("lease_expiry", doc! {"until": 1});
+    expiry.expire_s = Some(3600);
+    vec![Index::new(LEASE_WORK, doc! {"work": 1, "until": 1}), expiry]
+}

@@ -1,0 +1,143 @@
+//! Documents that several may change at once: each writes only over what it has read, and reads again when another
+//! was faster, so that no change is lost.
+
+use std::time::Duration;
+
+use bson::{Document, RawDocumentBuf, doc};
+use mongodb::error::{ErrorKind, WriteFailure};
+use mongodb::options::Hint;
+use serde::{Deserialize, Serialize};
+use tahoe_core::{DocumentError, Value};
+
+use crate::error::{Doing, StoreError};
+use crate::mongo::bulk::DUPLICATE_KEY;
+use crate::mongo::collection::{Documents, from_document, to_document};
+use crate::mongo::find::Find;
+use crate::mongo::indexes::IDENTITY;
+use crate::mongo::json;
+
+/// How often a change is tried that others keep overtaking: each time, one of them got through.
+const ATTEMPTS: u32 = 200;
+
+/// What was read, and the document that it was read from.
+pub(crate) struct Stored<T> {
+    pub value: T,
+    document: RawDocumentBuf,
+}
+
+#[derive(Deserialize)]
+struct Json(#[serde(deserialize_with = "json::read")] Value);
+
+/// All that `find` gives.
+pub(crate) async fn read<T>(
+    coll: &Documents,
+    find: Find,
+    parse: impl Fn(&Value) -> Result<T, DocumentError>,
+) -> Result<Vec<Stored<T>>, StoreError> {
+    let doing = find.doing;
+    let mut all = Vec::new();
+    for document in find.project(doc! {"_id": 0}).all(coll).await? {
+        let value = from_document::<Json>(&document)
+            .and_then(|Json(value)| parse(&value).map_err(|error| error.to_string()))
+            .map_err(|reason| StoreError::Unreadable {
+                doing,
+                hash: document.get_str("_hash").unwrap_or("?").to_owned(),
+                reason,
+            })?;
+        all.push(Stored { value, document });
+    }
+    Ok(all)
+}
+
+/// Inserts the document unless one is there that `taken` matches, or that has the same identity.
+pub(crate) async fn insert(
+    coll: &Documents,
+    taken: Document,
+    new: &impl Serialize,
+    doing: &'static str,
+) -> Result<bool, StoreError> {
+    let insert = doc! {"$setOnInsert": document(new, doing)?};
+    let update = coll.named(doing).update_one(taken, insert);
+    let update = update.with(|update| update.upsert(true).hint(Hint::Name(IDENTITY.to_owned())));
+    match update.send().await {
+        Ok(done) => Ok(done.upserted_id.is_some()),
+        Err(StoreError::Database { cause, .. }) if is_duplicate(&cause) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes `now` if the document is still as it was read. False: it is not.
+pub(crate) async fn write<T>(
+    coll: &Documents,
+    was: &Stored<T>,
+    now: &impl Serialize,
+    doing: &'static str,
+) -> Result<bool, StoreError> {
+    let (filter, update) = change(was, &document(now, doing)?, doing)?;
+    let update = coll.named(doing).update_one(filter, update);
+    let update = update.with(|update| update.hint(Hint::Name(IDENTITY.to_owned())));
+    Ok(update.send().await?.matched_count == 1)
+}
+
+/// The filter that the document matches as long as nobody has changed it, and the update.
+pub(crate) fn change<T>(
+    was: &Stored<T>,
+    now: &Document,
+    doing: &'static str,
+) -> Result<(Document, Document), StoreError> {
+    let was = Document::try_from(&was.document).doing(doing)?;
+    let absent = now.keys().filter(|name| !was.contains_key(name));
+    let mut filter: Document = absent
+        .map(|name| (name.clone(), doc! {"$exists": false}.into()))
+        .collect();
+    for (name, value) in was {
+        let unchanged = match name.as_str() {
+            // alone, so that the index is bounded by it
+            "_hash" => value,
+            _ => doc! {"$eq": value}.into(),
+        };
+        filter.insert(name, unchanged);
+    }
+    Ok((filter, doc! {"$set": now}))
+}
+
+fn document(instance: &impl Serialize, doing: &'static str) -> Result<Document, StoreError> {
+    let document = to_document(instance).map_err(|reason| refused(doing, &reason))?;
+    Document::try_from(&document).doing(doing)
+}
+
+/// A value that cannot be stored.
+pub(crate) fn refused(doing: &'static str, reason: &impl ToString) -> StoreError {
+    StoreError::Write {
+        doing,
+        code: 0,
+        message: reason.to_string(),
+    }
+}
+
+fn is_duplicate(error: &mongodb::error::Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Write(WriteFailure::WriteError(e)) if e.code == DUPLICATE_KEY)
+}
+
+/// The attempts at one change.
+pub(crate) struct Race {
+    doing: &'static str,
+    lost: u32,
+}
+
+impl Race {
+    pub(crate) fn new(doing: &'static str) -> Self {
+        Self { doing, lost: 0 }
+    }
+
+    /// Waits a little, so that not all try again at once.
+    pub(crate) async fn lost(&mut self) -> Result<(), StoreError> {
+        self.lost += 1;
+        if self.lost == ATTEMPTS {
+            return Err(refused(self.doing, &"others change it all the time"));
+        }
+        let pause = rand::random_range(0..=u64::from(self.lost.min(20)));
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,281 @@
+//! Records that were set aside: entries that could not be opened, and raws that a filter refused. A person lists
+//! them, looks at them, and has them tried again.
+
+use bson::oid::ObjectId;
+use bson::{Document, doc};
+use mongodb::options::Hint;
+use serde_json::Value;
+
+use crate::cache::open::Cache;
+use crate::error::StoreError;
+use crate::mongo::collection::Documents;
+use crate::mongo::find::Find;
+use crate::mongo::indexes::{ENTRY_BAD, ID, RAW_PENDING};
+use crate::quarantine::selection::Selection;
+use crate::raws::queue::Raws;
+
+/// A record that was set aside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// What it was submitted as.
+    pub typetag: String,
+    /// MongoDB's id, in hex.
+    pub id: String,
+    /// Who set it aside: the archive or a filter's id.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The organisation whose data it is, as the submission names it.
+    pub orgid: String,
+    /// When it was taken in, in Unix seconds; to the second for raws of the Python archive.
+    pub timestamp: f64,
+    /// The name of the submission, such as that of a file; an entry has one.
+    pub name: Option<String>,
+    /// The `_hash`; a raw has one.
+    pub hash: Option<String>,
+}
+
+impl Cache {
+    /// Entries that the archive could not open, newest first, at most `limit`; 0: all.
+    pub async fn refused(&self, limit: i64) -> Result<Vec<Refused>, StoreError> {
+        self.refused_of(&Selection::default(), limit).await
+    }
+
+    /// The same, of those selected.
+    pub async fn refused_of(
+        &self,
+        selection: &Selection,
+        limit: i64,
+    ) -> Result<Vec<Refused>, StoreError> {
+        let find = bad_entries(selection).sort(doc! {"_id": -1}).limit(limit);
+        let mut all = Vec::new();
+        each(&self.entries, find.project(entry_fields()), |row| {
+            all.extend(refused_entry(row));
+        })
+        .await?;
+        Ok(all)
+    }
+
+    /// Reads all entries of the selection that the archive could not open, one after the other, however many there are.
+    pub async fn each_refused(
+        &self,
+        selection: &Selection,
+        mut take: impl FnMut(Refused),
+    ) -> Result<(), StoreError> {
+        let find = bad_entries(selection).project(entry_fields());
+        each(&self.entries, find, |row| {
+            if let Some(refused) = refused_entry(row) {
+                take(refused);
+            }
+        })
+        .await
+    }
+
+    /// How many entries the archive could not open.
+    pub async fn count_refused(&self) -> Result<u64, StoreError> {
+        bad_entries(&Selection::default())
+            .count(&self.entries)
+            .await
+    }
+
+    /// The document of an entry that could not be opened, as extended JSON.
+    pub async fn refused_entry(&self, id: ObjectId) -> Result<Option<Value>, StoreError> {
+        document(&self.entries, doc! {"_id": id, "bad_data": true}).await
+    }
+
+    /// Has the archive try an entry again. False: it is not set aside.
+    pub async fn retry(&self, id: ObjectId) -> Result<bool, StoreError> {
+        let filter = doc! {"_id": id, "bad_data": true};
+        Ok(self.retry_entries(filter, ID).await? > 0)
+    }
+
+    /// Has the archive try all entries of the selection again that it could not open; gives how many.
+    pub async fn retry_all(&self, selection: &Selection) -> Result<u64, StoreError> {
+        let filter = bad_entries(selection).filter;
+        self.retry_entries(filter, ENTRY_BAD).await
+    }
+
+    async fn retry_entries(&self, filter: Document, hint: &str) -> Result<u64, StoreError> {
+        let again = doc! {"$set": {"processed": false}, "$unset": {"bad_data": "", "error": ""}};
+        update(&self.entries, filter, again, hint).await
+    }
+}
+
+impl Raws {
+    /// Raws with these typetags that a filter refused, newest first, at most `limit`; 0: all.
+    pub async fn refused(&self, typetags: &[&str], limit: i64) -> Result<Vec<Refused>, StoreError> {
+        self.refused_of(typetags, &Selection::default(), limit)
+            .await
+    }
+
+    /// The same, of those selected.
+    pub async fn refused_of(
+        &self,
+        typetags: &[&str],
+        selection: &Selection,
+        limit: i64,
+    ) -> Result<Vec<Refused>, StoreError> {
+        let find = refused_raws(typetags, selection);
+        let find = find.sort(doc! {"_id": -1}).limit(limit);
+        let mut all = Vec::new();
+        each(&self.archive.coll, find.project(raw_fields()), |row| {
+            all.extend(refused_row(row));
+        })
+        .await?;
+        Ok(all)
+    }
+
+    /// Reads all raws of the selection that a filter refused, one after the other, however many there are.
+    pub async fn each_refused(
+        &self,
+        typetags: &[&str],
+        selection: &Selection,
+        mut take: impl FnMut(Refused),
+    ) -> Result<(), StoreError> {
+        let find = refused_raws(typetags, selection).project(raw_fields());
+        each(&self.archive.coll, find, |row| {
+            if let Some(refused) = refused_row(row) {
+                take(refused);
+            }
+        })
+        .await
+    }
+
+    /// How many raws with these typetags a filter refused.
+    pub async fn count_refused(&self, typetags: &[&str]) -> Result<u64, StoreError> {
+        refused_raws(typetags, &Selection::default())
+            .count(&self.archive.coll)
+            .await
+    }
+
+    /// The document of a raw that a filter refused, as extended JSON.
+    pub async fn refused_raw(&self, id: ObjectId) -> Result<Option<Value>, StoreError> {
+        document(&self.archive.coll, refused_raw(id)).await
+    }
+
+    /// Has the filters of a raw's typetag see it again. False: it is not set aside.
+    pub async fn retry(&self, id: ObjectId) -> Result<bool, StoreError> {
+        Ok(self.retry_raws(refused_raw(id), ID).await? > 0)
+    }
+
+    /// Has the filters see all refused raws of the selection with these typetags again; gives how many.
+    pub async fn retry_all(
+        &self,
+        typetags: &[&str],
+        selection: &Selection,
+    ) -> Result<u64, StoreError> {
+        let filter = refused_raws(typetags, selection).filter;
+        self.retry_raws(filter, RAW_PENDING).await
+    }
+
+    async fn retry_raws(&self, filter: Document, hint: &str) -> Result<u64, StoreError> {
+        let again = doc! {"$unset": {"_valid": "", "_error": "", "filters": ""}};
+        update(&self.archive.coll, filter, again, hint).await
+    }
+}
+
+pub(crate) fn bad_entries(selection: &Selection) -> Find {
+    let mut filter = doc! {"bad_data": true};
+    filter.extend(selection.conditions("typetag", "error"));
+    Find::new("listing bad entries", ENTRY_BAD, filter)
+}
+
+pub(crate) fn refused_raws(typetags: &[&str], selection: &Selection) -> Find {
+    let typetags: Vec<&str> = match &selection.typetag {
+        None => typetags.to_vec(),
+        // those of one typetag are read by the index, too; of a typetag that no filter reads there are none
+        Some(only) => typetags.iter().copied().filter(|tag| tag == only).collect(),
+    };
+    let mut filter = doc! {"itype": "raw", "_valid": false};
+    let selection = Selection {
+        typetag: None,
+        ..selection.clone()
+    };
+    filter.extend(selection.conditions("sub_type", "_error.reason"));
+    filter.insert("sub_type", doc! {"$in": typetags});
+    Find::new("listing refused raws", RAW_PENDING, filter)
+}
+
+pub(crate) fn refused_raw(id: ObjectId) -> Document {
+    doc! {"_id": id, "itype": "raw", "_valid": false}
+}
+
+fn entry_fields() -> Document {
+    doc! {"typetag": 1, "error": 1, "orgid": 1, "timestamp": 1, "name": 1}
+}
+
+fn raw_fields() -> Document {
+    doc! {"sub_type": 1, "_error": 1, "orgid": 1, "timestamp": 1, "_hash": 1}
+}
+
+fn refused_entry(row: &Document) -> Option<Refused> {
+    let text = |field| row.get_str(field).unwrap_or_default().to_owned();
+    let id = row.get_object_id("_id").ok()?;
+    Some(Refused {
+        typetag: text("typetag"),
+        id: id.to_hex(),
+        by: "archive".to_owned(),
+        reason: text("error"),
+        orgid: text("orgid"),
+        timestamp: taken_in(row, id),
+        name: Some(text("name")),
+        hash: None,
+    })
+}
+
+fn refused_row(row: &Document) -> Option<Refused> {
+    // raws of the Python archive do not say who refused them and why
+    let error = |field| {
+        let error = row.get_document("_error").ok();
+        let text = error.and_then(|error| error.get_str(field).ok());
+        text.unwrap_or_default().to_owned()
+    };
+    let id = row.get_object_id("_id").ok()?;
+    Some(Refused {
+        typetag: row.get_str("sub_type").ok()?.to_owned(),
+        id: id.to_hex(),
+        by: error("filter"),
+        reason: error("reason"),
+        orgid: row.get_str("orgid").unwrap_or_default().to_owned(),
+        timestamp: taken_in(row, id),
+        name: None,
+        hash: row.get_str("_hash").ok().map(str::to_owned),
+    })
+}
+
+/// When a document was taken in, in Unix seconds; where it does not say, its id tells when it was made.
+fn taken_in(row: &Document, id: ObjectId) -> f64 {
+    let made = || id.timestamp().timestamp_millis() as f64 / 1000.0;
+    row.get_f64("timestamp").unwrap_or_else(|_| made())
+}
+
+async fn each(
+    coll: &Documents,
+    find: Find,
+    mut take: impl FnMut(&Document),
+) -> Result<(), StoreError> {
+    let mut rows = find.rows(coll).await?;
+    while let Some(row) = rows.next().await? {
+        if let Ok(row) = Document::try_from(&row) {
+            take(&row);
+        }
+    }
+    Ok(())
+}
+
+async fn document(coll: &Documents, filter: Document) -> Result<Option<Value>, StoreError> {
+    let find = Find::new("reading what was set aside", ID, filter).limit(1);
+    Ok(find.read(coll).await?.pop())
+}
+
+async fn update(
+    coll: &Documents,
+    filter: Document,
+    update: Document,
+    hint: &str,
+) -> Result<u64, StoreError> {
+    let retrying = coll.named("having records tried again");
+    let update = retrying.update_many(filter, update);
+    let update = update.with(|update| update.hint(Hint::Name(hint.to_owned())));
+    Ok(update.send().await?.modified_count)
+}

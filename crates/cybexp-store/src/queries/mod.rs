@@ -1,0 +1,3 @@
+//! The queue of questions and their answers.
+
+pub(crate) mod queue;

@@ -1,0 +1,3 @@
+//! Raws: written by the archive daemon, taken by the filters.
+
+pub(crate) mod queue;

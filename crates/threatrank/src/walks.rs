@@ -1,0 +1,261 @@
+//! Walks through the gaps of a graph, to find out what is behind them.
+//!
+//! A walk goes from the target to a gap as chance has it, each gap as often as its share of [`Gaps::mass`] is, and from
+//! there on along what is read for it: to any event of an attribute, to any other attribute of an event. What paths it
+//! comes by lies between 0 and 1, and what it may expect is the sum over all paths with gaps, divided by the mass. No
+//! input, no output: what a walk wants to know is read by others.
+
+use std::collections::HashSet;
+
+use rand::Rng;
+
+use crate::graph::{Graph, HOPS, mean};
+use crate::interval::mean_between;
+use crate::search::Rank;
+
+/// Unknown parts of a graph and the most that can be behind them. Reading more of the graph does not change it.
+#[derive(Debug)]
+pub(crate) struct Gaps {
+    unlisted: Vec<bool>,
+    unread: Vec<bool>,
+    /// By hops left and attribute, the most that can be behind it.
+    through: Vec<Vec<f64>>,
+    /// By hops left and event, the most that can be behind it.
+    behind: Vec<Vec<f64>>,
+    mass: f64,
+}
+
+/// A way through a gap, backwards in time from the target.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    /// Events of the walk, without the target.
+    events: Vec<usize>,
+    attributes: Vec<usize>,
+    /// Factor of the paths that the walk finds from here on.
+    factor: f64,
+    at: At,
+    /// The worth of each path that was found, and its attributes.
+    found: Vec<(f64, usize)>,
+}
+
+/// An attribute, and how many hops of a walk come before it.
+pub(crate) type Stop = (usize, usize);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    Attribute,
+    Event,
+    End,
+}
+
+/// Results of walks.
+#[derive(Debug)]
+pub(crate) struct Walked {
+    /// Share by which the paths may be overrated, because events are not drawn quite fairly.
+    overrated: f64,
+    values: Vec<f64>,
+    /// By attribute.
+    contributions: Vec<(usize, f64)>,
+    paths: HashSet<(Vec<usize>, Vec<usize>)>,
+}
+
+impl Gaps {
+    pub(crate) fn of(graph: &Graph) -> Self {
+        let mut gaps = Self {
+            unlisted: graph.attributes.iter().map(Option::is_none).collect(),
+            unread: graph
+                .events
+                .iter()
+                .map(|event| event.attributes.is_none())
+                .collect(),
+            through: vec![vec![]],
+            behind: Vec::new(),
+            mass: 0.0,
+        };
+        if graph.events[0].malicious {
+            return gaps;
+        }
+        // what can be behind all attributes of an event together
+        let mut beyond = vec![0.0; graph.events.len()];
+        for hops in 0..HOPS {
+            let behind = graph.events.iter().zip(&beyond);
+            let mut behind: Vec<f64> = behind
+                .map(|(event, beyond)| match event.weight() {
+                    Some(weight) => weight * beyond,
+                    None if event.malicious || hops > 0 => event.decay,
+                    None => 0.0,
+                })
+                .collect();
+            behind[0] = 0.0;
+            let through = graph.attributes.iter();
+            let through: Vec<f64> = through
+                .map(|events| events.as_ref().map_or(1.0, |events| mean(events, &behind)))
+                .collect();
+            beyond = graph.sums(&through);
+            gaps.through.push(through);
+            gaps.behind.push(behind);
+        }
+        gaps.mass = beyond[0];
+        gaps
+    }
+
+    /// Returns the most that all paths with gaps can come to.
+    pub(crate) fn mass(&self) -> f64 {
+        self.mass
+    }
+
+    /// A walk that has just reached a gap, of a mass that is not 0.
+    pub(crate) fn enter(&self, graph: &Graph, rng: &mut impl Rng) -> Walk {
+        let mut walk = Walk {
+            events: Vec::new(),
+            attributes: Vec::new(),
+            factor: 1.0,
+            at: At::End,
+            found: Vec::new(),
+        };
+        let mut from = 0;
+        for hops in (0..HOPS).rev() {
+            let attributes = graph.events[from].attributes.as_deref().unwrap_or_default();
+            let Some(attribute) = choose(attributes, &self.through[hops + 1], rng) else {
+                return walk;
+            };
+            if !push_new(&mut walk.attributes, attribute) {
+                return walk;
+            }
+            if self.unlisted[attribute] {
+                walk.at = At::Attribute;
+                return walk;
+            }
+            let events = graph.attributes[attribute].as_deref().unwrap_or_default();
+            let Some(event) = choose(events, &self.behind[hops], rng) else {
+                return walk;
+            };
+            if !push_new(&mut walk.events, event) {
+                return walk;
+            }
+            if self.unread[event] {
+                // its own decay is in the mass
+                walk.factor = (1.0 / graph.events[event].decay).min(f64::MAX);
+                walk.at = At::Event;
+                return walk;
+            }
+            from = event;
+        }
+        walk
+    }
+}
+
+/// Goes on to the next one; whether the way has not been there before.
+fn push_new(way: &mut Vec<usize>, next: usize) -> bool {
+    let is_new = !way.contains(&next);
+    way.push(next);
+    is_new
+}
+
+/// One of these, each as often as its value is large.
+fn choose(among: &[usize], values: &[f64], rng: &mut impl Rng) -> Option<usize> {
+    let sum: f64 = among.iter().map(|&one| values[one]).sum();
+    let mut left = rng.random::<f64>() * sum;
+    let mut possible = among.iter().filter(|one| values[**one] > 0.0);
+    let found = possible.clone().find(|one| {
+        left -= values[**one];
+        left < 0.0
+    });
+    // rounding may leave a little
+    found.or_else(|| possible.next_back()).copied()
+}
+
+impl Walk {
+    /// The attribute that it is at: it goes on to any of its events.
+    pub(crate) fn wants_event_of(&self) -> Option<Stop> {
+        let here = self.attributes.last().filter(|_| self.at == At::Attribute);
+        here.map(|&attribute| (attribute, self.attributes.len() - 1))
+    }
+
+    /// To an event of the attribute, of which all are as likely.
+    pub(crate) fn go_to_event(&mut self, event: usize, graph: &Graph) {
+        let is_new = push_new(&mut self.events, event) && event != 0;
+        // only a malicious event ends a path, and only before the last hop is it passed
+        let matters = graph.events[event].malicious || self.attributes.len() < HOPS;
+        self.at = if is_new && matters {
+            At::Event
+        } else {
+            At::End
+        };
+    }
+
+    /// The event that it is at: it has to know its attributes.
+    pub(crate) fn wants_attributes_of(&self) -> Option<usize> {
+        let here = self.events.last().copied();
+        here.filter(|_| self.at == At::Event)
+    }
+
+    /// To any other attribute of the event, whose attributes are known now.
+    pub(crate) fn go_to_attribute(&mut self, graph: &Graph, rng: &mut impl Rng) {
+        self.at = At::End;
+        let Some(event) = self.events.last().map(|&event| &graph.events[event]) else {
+            return;
+        };
+        let (Some(attributes), Some(&from)) = (&event.attributes, self.attributes.last()) else {
+            return;
+        };
+        let degree = attributes.len().max(1) as f64;
+        if event.malicious {
+            let worth = self.factor * event.decay / degree;
+            self.found.push((worth, self.attributes.len()));
+        }
+        let others = attributes.iter().filter(|&&attribute| attribute != from);
+        let others: Vec<usize> = others.copied().collect();
+        if self.attributes.len() == HOPS || others.is_empty() {
+            return;
+        }
+        self.factor *= event.decay * others.len() as f64 / degree;
+        let next = others[rng.random_range(0..others.len())];
+        if push_new(&mut self.attributes, next) {
+            self.at = At::Attribute;
+        }
+    }
+}
+
+impl Walked {
+    pub(crate) fn new(overrated: f64) -> Self {
+        Self {
+            overrated,
+            values: Vec::new(),
+            contributions: Vec::new(),
+            paths: HashSet::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, walks: Vec<Walk>) {
+        for walk in walks {
+            let value: f64 = walk.found.iter().map(|(worth, _)| worth).sum();
+            self.values.push(value.min(1.0));
+            for (worth, hops) in walk.found {
+                let (events, attributes) = (&walk.events[..hops], &walk.attributes[..hops]);
+                self.contributions
+                    .extend(attributes.iter().map(|&attribute| (attribute, worth)));
+                self.paths.insert((events.to_vec(), attributes.to_vec()));
+            }
+        }
+    }
+}
+
+impl Rank {
+    /// Adds what walks found of what can be behind the gaps.
+    pub(crate) fn add(&mut self, gaps: &Gaps, walked: &Walked) {
+        let n = walked.values.len().max(1) as f64;
+        let mean = walked.values.iter().sum::<f64>() / n;
+        let (low, high) = mean_between(&walked.values);
+        self.score -= gaps.mass * mean;
+        let least = low * (1.0 - walked.overrated);
+        self.error_bound += gaps.mass * (high - mean).max(mean - least);
+        self.paths += walked.paths.len() as u64;
+        for &(attribute, worth) in &walked.contributions {
+            if self.contributions.len() <= attribute {
+                self.contributions.resize(attribute + 1, 0.0);
+            }
+            self.contributions[attribute] -= gaps.mass * worth / n;
+        }
+    }
+}
