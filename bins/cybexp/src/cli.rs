@@ -16,9 +16,19 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// The description of the command line. Unlike the daemons, this program also finds the configuration of `up`.
+pub(crate) fn command() -> clap::Command {
+    Cli::command().mut_arg("config", |config| {
+        config.help(
+            "Configuration file [default: that of a running `cybexp up`, else ./config/config.json, \
+             /etc/cybexp/config.json, that in the folder of `up`]",
+        )
+    })
+}
+
 /// Reads the command line, and whether it names the configuration itself: `$CYBEXP_CONFIG` comes in as `--config`, too.
 pub(crate) fn parse() -> (Cli, bool) {
-    let matches = Cli::command().get_matches();
+    let matches = command().get_matches();
     let named =
         |matches: &ArgMatches| matches.value_source("config") == Some(ValueSource::CommandLine);
     let sub = matches.subcommand().is_some_and(|(_, sub)| named(sub));

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use crate::cli::command;
 
 #[derive(clap::Args)]
 pub(crate) struct Completions {
@@ -24,7 +23,7 @@ pub(crate) struct Man {
 
 pub(super) fn completions(args: &Completions) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "cybexp", &mut script);
+    clap_complete::generate(args.shell, &mut command(), "cybexp", &mut script);
     print(&script);
     Ok(ExitCode::SUCCESS)
 }
@@ -33,12 +32,12 @@ pub(super) fn man(args: &Man) -> anyhow::Result<ExitCode> {
     match &args.dir {
         Some(folder) => {
             let written = std::fs::create_dir_all(folder)
-                .and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+                .and_then(|()| clap_mangen::generate_to(command(), folder));
             written.with_context(|| folder.display().to_string())?;
         }
         None => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            clap_mangen::Man::new(command()).render(&mut page)?;
             print(&page);
         }
     }

@@ -90,7 +90,13 @@ pub(crate) fn main(tool: Tool, common: &CommonArgs) -> ExitCode {
     };
     let outcome = init_logging(&log, common)
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
-        .and_then(|runtime| runtime.block_on(run(tool, common)));
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(run(tool, common));
+            // tasks of the database's driver panic when they are ended halfway, which is of no matter now
+            std::panic::set_hook(Box::new(|_| ()));
+            runtime.shutdown_background();
+            outcome
+        });
     outcome.unwrap_or_else(|error| {
         let told = term::line(&term::told(&error));
         anstream::eprintln!("cybexp: {}", term::wrapped(&told, 8, 8));
