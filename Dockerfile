@@ -6,12 +6,12 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --release --locked \
+    cargo build --profile dist --locked \
         --bin cybexp --bin cybexp-api --bin cybexp-archive --bin cybexp-analytics --bin cybexp-report \
         --bin cybexp-input \
     && install -D --strip --target-directory=/out \
-        target/release/cybexp target/release/cybexp-api target/release/cybexp-archive \
-        target/release/cybexp-analytics target/release/cybexp-report target/release/cybexp-input \
+        target/dist/cybexp target/dist/cybexp-api target/dist/cybexp-archive \
+        target/dist/cybexp-analytics target/dist/cybexp-report target/dist/cybexp-input \
     && install -d /spool
 
 # glibc, libgcc, root certificates: no shell, no package manager

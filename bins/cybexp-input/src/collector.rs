@@ -325,4 +325,58 @@ mod tests {
         running.await.unwrap();
         assert_eq!(fetches.load(std::sync::atomic::Ordering::Relaxed), 0);
     }
+
+    /// Fails each time, after it was well for a while.
+    struct Standing(Arc<std::sync::atomic::AtomicU32>);
+
+    #[async_trait]
+    impl Source for Standing {
+        async fn check(&mut self) -> anyhow::Result<String> {
+            Ok(String::new())
+        }
+
+        async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            sink.stood();
+            anyhow::bail!("the server went")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_stood_well_is_not_waited_for_longer_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), 1 << 20).unwrap();
+        let known = spool.register("standing", "test", &About::default()).await;
+        let id = known.unwrap().id;
+        let status = Arc::new(Status::new("standing", "test", true));
+        let (stop, fetches) = (CancellationToken::new(), Arc::default());
+        let run = Run {
+            id,
+            not_before: 0.0,
+            period: None,
+            stop: stop.clone(),
+            sink: Sink::new(
+                "standing",
+                Arc::clone(&status),
+                stop.clone(),
+                spool.clone(),
+                id,
+                None,
+            ),
+            spool,
+            status: Arc::clone(&status),
+            open: Box::new(|| unreachable!("it is open")),
+            backoff: Backoff::new(MAX_BACKOFF),
+        };
+        let running = tokio::spawn(run.run(Box::new(Standing(Arc::clone(&fetches)))));
+        let rests = async || {
+            let fetched = fetches.load(std::sync::atomic::Ordering::Relaxed);
+            fetched == 2 && status.get().next_fetch.is_some()
+        };
+        cybexp_testkit::eventually("it waits for the second time", rests).await;
+        let wait = status.get().next_fetch.unwrap() - now();
+        assert!(wait <= 3.0, "{wait} s, as after the first failure");
+        stop.cancel();
+        running.await.unwrap();
+    }
 }

@@ -8,6 +8,7 @@ pub mod cli;
 mod collector;
 mod control;
 mod feed;
+mod gone;
 mod manager;
 pub mod plugin;
 mod poster;

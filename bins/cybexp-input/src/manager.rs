@@ -16,9 +16,10 @@ use tracing::{info, warn};
 
 use crate::api::{Api, ApiStatus};
 use crate::collector::{Collector, Parts};
+use crate::gone::left;
 use crate::poster::Poster;
 use crate::select::Select;
-use crate::spool::{About, InputId, Spool};
+use crate::spool::{About, Spool};
 use crate::status::{InputStatus, State, Status, now};
 use crate::typetag;
 
@@ -386,8 +387,12 @@ impl Manager {
 
 impl Inner {
     fn add(&mut self, spec: InputSpec) {
-        self.gone.remove(&spec.name);
-        let status = Arc::new(Status::new(&spec.name, &spec.plugin, spec.enabled));
+        // of one that comes back, whoever posts for it knows this status
+        let status = match self.gone.remove(&spec.name) {
+            Some(status) => status,
+            None => Arc::new(Status::new(&spec.name, &spec.plugin, spec.enabled)),
+        };
+        status.enter(State::Stopped);
         let input = Input {
             spec,
             status,
@@ -424,43 +429,6 @@ impl Inner {
             }
         }
     }
-}
-
-/// The ids of inputs that the configuration has no more and the spool has.
-///
-/// # Errors
-/// When one is in the configuration, or the spool has none of that name.
-pub(crate) async fn left(
-    spool: &Spool,
-    config: &Config,
-    names: &[String],
-) -> anyhow::Result<BTreeMap<String, InputId>> {
-    let mut known = spool.known().await?;
-    let configured = |name: &str| config.input.inputs.iter().any(|input| input.name == name);
-    if let Some(name) = names.iter().find(|name| configured(name)) {
-        bail!(
-            "`{name}` is an input of the configuration: what it has collected is posted; take it out of the configuration \
-             first (and `cybexp-input restart`)"
-        );
-    }
-    known.retain(|known| !configured(&known.name));
-    let id = |name: &String| {
-        let found = known.iter().find(|known| known.name == *name);
-        let found = found.with_context(|| {
-            let all: Vec<_> = known.iter().map(|known| known.name.as_str()).collect();
-            match all.is_empty() {
-                true => {
-                    format!("there is no `{name}` in the spool, nor any other input that is gone")
-                }
-                false => format!(
-                    "there is no `{name}` in the spool; gone are {}",
-                    all.join(", ")
-                ),
-            }
-        })?;
-        Ok((name.clone(), found.id))
-    };
-    names.iter().map(id).collect()
 }
 
 fn client(config: &Config) -> anyhow::Result<Client> {

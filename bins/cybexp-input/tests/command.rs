@@ -620,6 +620,29 @@ fn what_is_left_of_an_input_that_is_gone_is_shown_and_can_be_dropped() {
 }
 
 #[test]
+fn an_input_that_comes_back_has_what_was_left_of_it() {
+    let site = Site::new(&["london", "oslo"]);
+    let api = Api::new(401);
+    site.configure_with(&api.url, &[site.input("london"), site.input("oslo")]);
+    site.run(&["start"]);
+    site.until("oslo", |status| status["state"] == "unused");
+    site.configure_with(&api.url, &[site.input("london")]);
+    site.run(&["restart"]);
+    // it is not on its way out while the API takes nothing of it
+    site.ran(&["status", "-n", "oslo"], 1);
+    api.status.store(201, std::sync::atomic::Ordering::Relaxed);
+    site.configure_with(&api.url, &[site.input("london"), site.input("oslo")]);
+    site.run(&["restart"]);
+    for name in ["oslo", "london"] {
+        let status = site.until(name, |status| status["posted"] == 1);
+        assert_eq!(
+            (&status["state"], &status["spooled"]),
+            (&json!("running"), &json!(0))
+        );
+    }
+}
+
+#[test]
 fn a_test_takes_nothing_and_says_when_nothing_came() {
     let site = Site::new(&[]);
     let folder = site.folder.path().join("misp");

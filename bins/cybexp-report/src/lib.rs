@@ -5,12 +5,15 @@
 
 mod answer;
 mod callback;
+mod count;
 mod engine;
 mod graph;
-mod neighbourhood;
+mod page;
 mod question;
+mod ranks;
 mod related;
 mod remembered;
+mod subject;
 mod threatrank;
 
 use std::sync::Arc;
@@ -28,7 +31,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::callback::Callback;
 
-pub use engine::{Engine, Page};
+pub use engine::Engine;
+pub use page::Page;
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "report";

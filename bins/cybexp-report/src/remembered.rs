@@ -3,10 +3,11 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cybexp_store::{InstanceRow, NodeKind, StoreError};
+use cybexp_store::{InstanceRow, StoreError};
 use lru::LruCache;
 use serde_json::Value;
 use tahoe_core::Hash;
+use threatrank::NodeKind;
 
 /// What can be read of a node by its hash.
 pub(crate) trait Row: Clone {

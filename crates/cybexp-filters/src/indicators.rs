@@ -7,6 +7,7 @@
 mod address;
 mod command;
 mod digest;
+mod encoded;
 mod indicator;
 mod mail;
 mod tokens;
@@ -23,8 +24,14 @@ pub(crate) fn in_text(text: &str) -> impl Iterator<Item = Indicator> + '_ {
     pieces(text, Language::Prose)
 }
 
-/// The indicators in what was typed at a shell: those of any text, and then the hosts that its commands connect to.
+/// The indicators in what was typed at a shell: those of any text, then the hosts that its commands connect to, then
+/// the same of commands that it hides in base64.
 pub(crate) fn in_command(text: &str) -> impl Iterator<Item = Indicator> + '_ {
+    let hidden = encoded::payloads(text).flat_map(|hidden| in_script(&hidden).collect::<Vec<_>>());
+    in_script(text).chain(hidden)
+}
+
+fn in_script(text: &str) -> impl Iterator<Item = Indicator> + '_ {
     pieces(text, Language::Shell).chain(command::targets(text))
 }
 

@@ -17,6 +17,7 @@ mod sighting;
 mod time;
 pub mod url;
 mod vocab;
+pub mod vocabulary;
 
 use std::collections::BTreeMap;
 

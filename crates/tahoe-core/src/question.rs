@@ -73,9 +73,10 @@ pub enum Context {
 /// Which events a query is about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conditions {
-    /// The instance that the events refer to.
-    pub subject: Hash,
-    /// That instance, where the query gave sub_type and data rather than a hash.
+    /// The instances that the events refer to, to one of them at least. As it is read, a question has one; a value that
+    /// may stand in the archive in several forms has more.
+    pub subjects: Vec<Hash>,
+    /// What the query gave, where that was sub_type and data rather than a hash. `ip` stays where the value is none.
     pub attribute: Option<(SubType, Scalar)>,
     /// When they happened, both ends included.
     pub range: TimeRange,
@@ -203,7 +204,7 @@ impl Question {
             return Err(bad(crate::excerpt(field), reason));
         }
         let event = event.ok_or_else(|| bad("_hash", "is missing"))?;
-        let event = event.parse().map_err(|error| bad("_hash", error))?;
+        let event = read_hash(&event)?;
         Ok(Self::ThreatRank { event })
     }
 
@@ -301,7 +302,7 @@ impl Fields {
         let last = self.text("last")?;
         let tzname = self.text("tzname")?;
         Ok(Conditions {
-            subject,
+            subjects: vec![subject],
             attribute,
             range: TimeRange::new(
                 from.as_ref(),
@@ -333,13 +334,11 @@ impl Fields {
         let sub_type = self.text("sub_type")?;
         let data = self.0.shift_remove("data");
         match (hash, sub_type, data) {
-            (Some(hash), None, None) => {
-                Ok((hash.parse().map_err(|error| bad("_hash", error))?, None))
-            }
+            (Some(hash), None, None) => Ok((read_hash(&hash)?, None)),
             (None, Some(sub_type), Some(data)) => {
                 let data = Scalar::try_from(&data).map_err(|error| bad("data", error))?;
                 let sub_type = match sub_type.as_str() {
-                    "ip" => ip_sub_type(&data)?,
+                    "ip" => ip_sub_type(&data),
                     other => SubType::new(other).map_err(|error| bad("sub_type", error))?,
                 };
                 let attribute = Attribute::new(sub_type.clone(), data.clone());
@@ -352,12 +351,19 @@ impl Fields {
     }
 }
 
-fn ip_sub_type(data: &Scalar) -> Result<SubType, QuestionError> {
-    match data.as_str().map(|text| text.trim().parse()) {
-        Some(Ok(IpAddr::V4(_))) => Ok(SubType::from_static("ipv4")),
-        Some(Ok(IpAddr::V6(_))) => Ok(SubType::from_static("ipv6")),
-        _ => Err(bad("data", "is not an IP address")),
-    }
+/// By the value, as far as that is plain: `203[.]0[.]113[.]9` is for those who know defanged forms.
+fn ip_sub_type(data: &Scalar) -> SubType {
+    SubType::from_static(match data.as_str().map(|text| text.trim().parse()) {
+        Some(Ok(IpAddr::V4(_))) => "ipv4",
+        Some(Ok(IpAddr::V6(_))) => "ipv6",
+        _ => "ip",
+    })
+}
+
+/// A hash in either case, for people paste what they see.
+fn read_hash(text: &str) -> Result<Hash, QuestionError> {
+    let lower = text.trim().to_ascii_lowercase();
+    lower.parse().map_err(|error| bad("_hash", error))
 }
 
 fn bad(field: impl fmt::Display, reason: impl fmt::Display) -> QuestionError {

@@ -8,7 +8,7 @@ use cybexp_service::Config;
 
 use super::out::say;
 use crate::control::client::Control;
-use crate::manager::left;
+use crate::gone::left;
 use crate::running::{self, Place};
 use crate::spool::Spool;
 

@@ -182,26 +182,14 @@ fn joined(base: &Url, text: &str) -> Option<Url> {
 
 /// The same page with another value of a parameter.
 fn with(page: &Page, param: &str, value: &Value) -> anyhow::Result<Page> {
-    if let Some(body) = &page.body {
-        if let Ok(mut body) = serde_json::from_slice::<Value>(body) {
-            let mut at = &mut body;
-            let (way, last) = param.rsplit_once('.').unwrap_or(("", param));
-            for key in way.split('.').filter(|key| !key.is_empty()) {
-                at = at
-                    .as_object_mut()
-                    .ok_or_else(|| anyhow::anyhow!("settings.next_param is no place in the body"))?
-                    .entry(key)
-                    .or_insert_with(|| Value::Object(serde_json::Map::new()));
-            }
-            let object = at
-                .as_object_mut()
-                .ok_or_else(|| anyhow::anyhow!("settings.next_param is no place in the body"))?;
-            object.insert(last.to_owned(), value.clone());
-            return Ok(Page {
-                url: page.url.clone(),
-                body: Some(body.to_string().into_bytes()),
-            });
-        }
+    let body = page.body.as_deref().map(serde_json::from_slice::<Value>);
+    if let Some(Ok(mut body)) = body {
+        put(&mut body, param, value)
+            .ok_or_else(|| anyhow::anyhow!("settings.next_param is no place in the body"))?;
+        return Ok(Page {
+            url: page.url.clone(),
+            body: Some(body.to_string().into_bytes()),
+        });
     }
     let value = match value {
         Value::String(text) => text.clone(),
@@ -220,6 +208,17 @@ fn with(page: &Page, param: &str, value: &Value) -> anyhow::Result<Page> {
         url,
         body: page.body.clone(),
     })
+}
+
+/// Puts a value under keys with dots between them; `None` where something else than an object is on the way.
+fn put(mut at: &mut Value, path: &str, value: &Value) -> Option<()> {
+    let (way, last) = path.rsplit_once('.').unwrap_or(("", path));
+    for key in way.split('.').filter(|key| !key.is_empty()) {
+        let empty = || Value::Object(serde_json::Map::new());
+        at = at.as_object_mut()?.entry(key).or_insert_with(empty);
+    }
+    at.as_object_mut()?.insert(last.to_owned(), value.clone());
+    Some(())
 }
 
 /// The target of the first link with the relation `next`.

@@ -2,8 +2,8 @@
 
 use reqwest::Url;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName,
-    HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, SET_COOKIE, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, SET_COOKIE, USER_AGENT,
 };
 
 use super::url::origin;
@@ -133,18 +133,16 @@ impl Cookies {
         }
     }
 
-    /// Adds those of this URL's host to the headers of a request, behind those that stand there.
-    pub(super) fn add(&self, url: &Url, headers: &mut HeaderMap) {
+    /// The header with those of this URL's host, behind the operator's own.
+    pub(super) fn header(&self, url: &Url, own: Option<&HeaderValue>) -> Option<HeaderValue> {
         let host = url.host_str().unwrap_or_default();
-        let own = headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok());
-        let own = own.map(str::to_owned);
+        let own = own.and_then(|own| own.to_str().ok()).map(str::to_owned);
         let kept = self.0.iter().filter(|cookie| cookie.host == host);
         let kept = kept.map(|cookie| format!("{}={}", cookie.name, cookie.value));
         let all: Vec<String> = own.into_iter().chain(kept).collect();
-        if let (false, Ok(mut value)) = (all.is_empty(), HeaderValue::from_str(&all.join("; "))) {
-            value.set_sensitive(true);
-            headers.insert(COOKIE, value);
-        }
+        let mut value = HeaderValue::from_str(&all.join("; ")).ok()?;
+        value.set_sensitive(true);
+        (!all.is_empty()).then_some(value)
     }
 }
 
@@ -188,11 +186,10 @@ mod tests {
         let headers = HeaderMap::from_iter([set("a=1; Path=/"), set("b=2")]);
         cookies.keep(&url("http://h/"), &headers);
         cookies.keep(&url("http://h/"), &HeaderMap::from_iter([set("a=3")]));
-        let mut headers = HeaderMap::new();
-        cookies.add(&url("http://h:8/"), &mut headers);
-        assert_eq!(headers[COOKIE], "b=2; a=3");
-        let mut headers = HeaderMap::new();
-        cookies.add(&url("http://other/"), &mut headers);
-        assert!(headers.is_empty());
+        let header = |of: &str, own| cookies.header(&url(of), own);
+        assert_eq!(header("http://h:8/", None).unwrap(), "b=2; a=3");
+        let own = HeaderValue::from_static("own=1");
+        assert_eq!(header("http://h/", Some(&own)).unwrap(), "own=1; b=2; a=3");
+        assert_eq!(header("http://other/", None), None);
     }
 }

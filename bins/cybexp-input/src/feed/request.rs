@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{anyhow, bail};
 use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
-    RETRY_AFTER,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue,
+    LOCATION, RETRY_AFTER,
 };
 use reqwest::redirect::Policy;
 use reqwest::{Body, Client, ClientBuilder, Method, Request, Response, StatusCode, Url};
@@ -157,6 +157,7 @@ impl Http {
             .entry(ACCEPT_ENCODING)
             .or_insert(HeaderValue::from_static("gzip"));
         let start = origin(request.url());
+        let own = request.headers().get(COOKIE).cloned();
         let mut cookies = Cookies::default();
         let mut trail = Trail::default();
         self.allow(&mut request, keeper, &mut trail).await?;
@@ -175,8 +176,12 @@ impl Http {
             request = next
                 .ok_or_else(|| anyhow!("{}: redirects what cannot be sent again", origin(&from)))?;
             self.allow(&mut request, &from, &mut trail).await?;
-            let url = request.url().clone();
-            cookies.add(&url, request.headers_mut());
+            let own = own.as_ref().filter(|_| !trail.stripped);
+            let cookie = cookies.header(request.url(), own);
+            request.headers_mut().remove(COOKIE);
+            request
+                .headers_mut()
+                .extend(cookie.map(|cookie| (COOKIE, cookie)));
         }
         bail!("{start}: redirects too often")
     }
@@ -226,11 +231,13 @@ impl Http {
         let proxy = self.options.wire.proxies.of(&url);
         let proxy = proxy.map_err(|reason| anyhow!("{}: {reason}", origin(&url)))?;
         let through = proxy
+            .as_ref()
             .map(|proxy| format!(", through the proxy {}", proxy.origin()))
             .unwrap_or_default();
         let client = match trail.most {
-            // who is here already may lead anywhere
+            // who is here already may lead anywhere, and a proxy looks for names itself
             None | Some(Reach::Machine) => self.client.clone(),
+            Some(_) if proxy.is_some() => self.client.clone(),
             Some(most) => builder(&self.options)
                 .dns_resolver(Within(most))
                 .build()

@@ -93,7 +93,7 @@ pub(crate) fn names_key(name: &str) -> bool {
 
 /// Letters and digits mixed, or long; not a name such as `feed.json`, `v1` or `sightings`.
 fn looks_like_key(part: &str) -> bool {
-    let has = |what: fn(&u8) -> bool| part.as_bytes().iter().any(|byte| what(byte));
+    let has = |what: fn(&u8) -> bool| part.as_bytes().iter().any(what);
     let mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
     !part.contains('.') && (part.len() >= 20 || (part.len() >= 8 && mixed))
 }

@@ -1,5 +1,6 @@
 //! The kinds of sources: one file each, and a line in [`PLUGINS`].
 
+#[cfg(feature = "database")]
 mod database;
 mod file;
 mod http;
@@ -32,6 +33,7 @@ pub const PLUGINS: &[&dyn Plugin] = &[
     &file::File,
     &syslog::Syslog,
     &http::HttpPlugin,
+    #[cfg(feature = "database")]
     &database::Database,
 ];
 

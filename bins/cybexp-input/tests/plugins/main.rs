@@ -5,6 +5,7 @@
     reason = "clippy sees helpers of a test as no test"
 )]
 
+#[cfg(feature = "database")]
 mod database;
 mod file;
 mod harness;

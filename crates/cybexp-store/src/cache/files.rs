@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use bson::oid::ObjectId;
 use bson::{RawBsonRef, RawDocument, doc};
-use futures::TryStreamExt;
 
 use crate::cache::open::Cache;
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{CHUNK_FILE, ID};
 
@@ -21,7 +20,6 @@ pub(super) async fn read(
     cache: &Cache,
     fids: &[ObjectId],
 ) -> Result<HashMap<ObjectId, Result<Vec<u8>, String>>, StoreError> {
-    let doing = "reading sealed submissions";
     let lengths: HashMap<ObjectId, Option<u64>> = file_lengths(fids)
         .all(&cache.files)
         .await?
@@ -53,9 +51,9 @@ pub(super) async fn read(
             }
         }
     }
-    let mut cursor = file_chunks(&wanted).cursor(&cache.chunks).await?;
+    let mut rows = file_chunks(&wanted).rows(&cache.chunks).await?;
     let mut next: HashMap<ObjectId, u64> = HashMap::new();
-    while let Some(chunk) = cursor.try_next().await.doing(doing)? {
+    while let Some(chunk) = rows.next().await? {
         let Ok(fid) = chunk.get_object_id("files_id") else {
             continue;
         };

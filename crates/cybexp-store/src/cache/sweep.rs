@@ -10,6 +10,8 @@ use crate::mongo::find::Find;
 use crate::mongo::indexes::UPLOAD_UNTIL;
 use crate::mongo::transaction;
 
+const DISCARDING: &str = "discarding an upload";
+
 impl Cache {
     /// Deletes what is left of uploads from which nothing has come for a minute; gives how many those were.
     pub async fn sweep_uploads(&self) -> Result<u64, StoreError> {
@@ -28,16 +30,17 @@ impl Cache {
         fid: ObjectId,
         registration: Document,
     ) -> Result<bool, StoreError> {
-        let doing = "discarding an upload";
         let context = (self, fid, registration);
-        transaction::run(&self.uploads, doing, context, |session, context| {
+        transaction::run(&self.uploads, DISCARDING, context, |session, context| {
             let (cache, fid, registration) = context;
             async move {
-                let gone = cache.uploads.delete_one(registration.clone());
+                let uploads = cache.uploads.named(DISCARDING);
+                let gone = uploads.delete_one(registration.clone()).part();
                 if gone.session(&mut *session).await?.deleted_count == 0 {
                     return Ok(false);
                 }
-                let chunks = cache.chunks.delete_many(of_file(*fid));
+                let chunks = cache.chunks.named(DISCARDING);
+                let chunks = chunks.delete_many(of_file(*fid)).part();
                 chunks.session(&mut *session).await?;
                 Ok(true)
             }

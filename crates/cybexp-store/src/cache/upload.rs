@@ -27,6 +27,8 @@ const LEASE: Duration = Duration::from_secs(60);
 /// A slow upload is written before its batch is full after this time, which renews its lease.
 const RENEW: Duration = Duration::from_secs(20);
 
+const WRITING: &str = "writing an upload";
+
 /// Bytes near the beginning of a file, at most in its first 255 KiB, that are only known at its end.
 #[derive(Debug, Clone, Copy)]
 pub struct Head {
@@ -65,9 +67,14 @@ enum Registration {
 impl Cache {
     /// Begins to write a submission. Nothing is stored before it is larger than a megabyte.
     pub fn begin_upload(&self) -> Upload {
+        self.begin_upload_as(ObjectId::new())
+    }
+
+    /// The same, with the id that file and entry get.
+    pub(crate) fn begin_upload_as(&self, fid: ObjectId) -> Upload {
         Upload {
             cache: self.clone(),
-            fid: ObjectId::new(),
+            fid,
             first: Vec::new(),
             held: Vec::new(),
             chunks: 1,
@@ -127,6 +134,11 @@ impl Upload {
         }
     }
 
+    /// The id that its entry gets.
+    pub(crate) fn id(&self) -> ObjectId {
+        self.fid
+    }
+
     /// All of it, if it is one chunk and nothing is stored.
     pub(crate) fn small(&mut self, head: Option<Head>) -> Option<Vec<u8>> {
         if !self.held.is_empty() || self.leased.is_some() {
@@ -163,14 +175,13 @@ impl Upload {
         registration: Registration,
         parts: &[Part<'_>],
     ) -> Result<(), StoreError> {
-        let doing = "writing an upload";
         let context = (self, registration, parts);
-        let stored = transaction::run(&self.cache.uploads, doing, context, |session, context| {
+        let stored = transaction::run(&self.cache.uploads, WRITING, context, |session, context| {
             let (upload, registration, parts) = context;
             async move {
                 let registered = upload.register(*registration, session).await?;
                 if registered {
-                    transaction::insert(session, parts).await?;
+                    transaction::insert(session, WRITING, parts).await?;
                 }
                 Ok(registered)
             }
@@ -188,7 +199,7 @@ impl Upload {
         registration: Registration,
         session: &mut ClientSession,
     ) -> Result<bool, Error> {
-        let uploads = &self.cache.uploads;
+        let uploads = self.cache.uploads.named(WRITING);
         let it = doc! {"_id": self.fid};
         let until = vec![doc! {"$set": {
             // the server's clock, for those of several machines may differ
@@ -197,15 +208,15 @@ impl Upload {
         Ok(match registration {
             Registration::None => true,
             Registration::Make => {
-                let made = uploads.update_one(it, until).upsert(true);
+                let made = uploads.update_one(it, until).part().upsert(true);
                 made.session(session).await?.upserted_id.is_some()
             }
             Registration::Renew => {
-                let renewed = uploads.update_one(it, until).session(session);
+                let renewed = uploads.update_one(it, until).part().session(session);
                 renewed.await?.matched_count == 1
             }
             Registration::Remove => {
-                let removed = uploads.delete_one(it).session(session);
+                let removed = uploads.delete_one(it).part().session(session);
                 removed.await?.deleted_count == 1
             }
         })

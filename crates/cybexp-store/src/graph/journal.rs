@@ -19,6 +19,8 @@ use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
 
+const NOTING: &str = "noting the hours of new events";
+
 /// A sequence of notes that only one writes, one after the other.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -76,8 +78,9 @@ impl Note {
             let note = doc! {"hours": {"$literal": &self.hours}, "mark": self.mark, "at": "$$NOW"};
             let head = doc! {"n": self.n, "mark": self.mark, "at": "$$NOW"};
             for (id, set) in [(Bson::from(id), note), (Bson::from(self.lane), head)] {
-                let write = journal.update_one(doc! {"_id": id}, vec![doc! {"$set": set}]);
-                write.upsert(true).session(&mut *session).await?;
+                let noting = journal.named(NOTING);
+                let write = noting.update_one(doc! {"_id": id}, vec![doc! {"$set": set}]);
+                write.part().upsert(true).session(&mut *session).await?;
             }
             Ok(())
         }

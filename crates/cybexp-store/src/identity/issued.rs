@@ -6,7 +6,7 @@ use bson::{DateTime, doc};
 use serde::Deserialize;
 use tahoe_core::Hash;
 
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::identity::users::Identity;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::TOKEN_USER;
@@ -51,13 +51,13 @@ impl Identity {
         let row = doc! {
             "user": user.to_string(), "by": by, "since": DateTime::now(), "until": DateTime::from_millis(until),
         };
-        let kept = self
-            .tokens
-            .update_one(doc! {"_id": jti}, doc! {"$setOnInsert": row});
-        kept.upsert(true)
+        let keeping = self.tokens.named("keeping a row of a token");
+        let keeping = keeping.update_one(doc! {"_id": jti}, doc! {"$setOnInsert": row});
+        keeping
+            .with(|update| update.upsert(true))
+            .send()
             .await
             .map(drop)
-            .doing("keeping a row of a token")
     }
 
     /// The tokens of this user, or of all users, that have not ended yet, the one that was made last first.

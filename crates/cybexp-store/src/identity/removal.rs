@@ -4,7 +4,7 @@ use bson::{Document, doc};
 use mongodb::options::Hint;
 use tahoe_core::{Hash, Org, OrgError};
 
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::identity::orgs::find_org;
 use crate::identity::users::{Identity, users_of};
 use crate::mongo::find::Find;
@@ -75,8 +75,8 @@ impl Identity {
     }
 
     async fn delete(&self, filter: Document, doing: &'static str) -> Result<u64, StoreError> {
-        let gone = self.coll.delete_many(filter);
-        let gone = gone.hint(Hint::Name(IDENTITY.to_owned())).await;
-        Ok(gone.doing(doing)?.deleted_count)
+        let delete = self.coll.named(doing).delete_many(filter);
+        let delete = delete.with(|delete| delete.hint(Hint::Name(IDENTITY.to_owned())));
+        Ok(delete.send().await?.deleted_count)
     }
 }

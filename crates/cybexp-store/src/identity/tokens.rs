@@ -2,7 +2,7 @@
 
 use bson::{DateTime, doc};
 
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::identity::users::Identity;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
@@ -16,12 +16,13 @@ impl Identity {
             row.insert("until", DateTime::from_millis(millis));
         }
         let update = doc! {"$setOnInsert": row};
-        let revoked = self.revoked.update_one(doc! {"_id": jti}, update);
-        revoked
-            .upsert(true)
+        let revoking = self.revoked.named("revoking a token");
+        let revoking = revoking.update_one(doc! {"_id": jti}, update);
+        revoking
+            .with(|update| update.upsert(true))
+            .send()
             .await
             .map(drop)
-            .doing("revoking a token")
     }
 
     /// Whether the token of this id was revoked.

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use bson::{Document, doc};
-use futures::TryStreamExt;
 use serde::Deserialize;
 use tahoe_core::{Hash, Org, OrgId, Role, User};
 
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::bulk;
 use crate::mongo::collection::{Documents, to_document};
 use crate::mongo::find::{Find, MAX_TIME};
@@ -61,11 +60,10 @@ impl Identity {
     /// or whose users do where they have no such list.
     pub async fn access(&self, userid: &str) -> Result<Access, StoreError> {
         let doing = "reading who may see what";
-        let coll = self.coll.clone_with_type::<AccessRow>();
-        let found = coll.find(access(userid)).max_time(MAX_TIME);
-        let found = found.projection(doc! {"_id": 0, "_hash": 1, "sub_type": 1});
-        let rows = found.await.doing(doing)?;
-        let rows: Vec<AccessRow> = rows.try_collect().await.doing(doing)?;
+        let fields = doc! {"_id": 0, "_hash": 1, "sub_type": 1};
+        let find = self.coll.named(doing).find(access(userid));
+        let find = find.with(|find| find.max_time(MAX_TIME).projection(fields));
+        let rows: Vec<AccessRow> = find.rows().await?.read().await?;
         let (orgs, users): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.sub_type == ORG);
         if users.is_empty() {
             return Ok(Access::UnknownUser);
@@ -160,8 +158,8 @@ impl Identity {
     /// The Python system stores passwords as attributes, too.
     async fn forget_attribute(&self, hash: Hash) -> Result<(), StoreError> {
         let filter = doc! {"_hash": hash.to_string(), "itype": "attribute"};
-        let gone = self.coll.delete_one(filter).await;
-        gone.map(drop).doing("removing an old password")
+        let removing = self.coll.named("removing an old password");
+        removing.delete_one(filter).send().await.map(drop)
     }
 }
 

@@ -1,10 +1,9 @@
 //! The baseline of benchmarks: the same documents, written with nothing thought about.
 
 use bson::{RawDocumentBuf, doc};
-use futures::TryStreamExt;
 
 use crate::archive::open::Archive;
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::bulk::COMMAND_DOCUMENTS;
 
 /// All documents of an archive as they are stored.
@@ -30,17 +29,17 @@ impl BareDocuments {
 impl Archive {
     /// Reads everything into memory, in the order in which it was written.
     pub async fn read_bare(&self) -> Result<BareDocuments, StoreError> {
-        let doing = "reading all documents";
-        let cursor = self.coll.find(doc! {}).await.doing(doing)?;
-        Ok(BareDocuments(cursor.try_collect().await.doing(doing)?))
+        let reading = self.coll.named("reading all documents");
+        let rows = reading.find(doc! {}).rows().await?;
+        Ok(BareDocuments(rows.all().await?))
     }
 
     /// Writes documents that are not there as fast as the server takes them from one client: unordered
     /// `insertMany` commands of 1000, one after the other.
     pub async fn insert_bare(&self, documents: &BareDocuments) -> Result<(), StoreError> {
         for part in documents.0.chunks(COMMAND_DOCUMENTS) {
-            let insert = self.coll.insert_many(part).ordered(false);
-            insert.await.doing("inserting documents")?;
+            let insert = self.coll.named("inserting documents").insert_many(part);
+            insert.with(|insert| insert.ordered(false)).send().await?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use tahoe_core::question::Conditions;
 use tahoe_core::{Hash, Instance};
 
 use crate::archive::open::Archive;
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::graph::read::pages;
 use crate::mongo::bulk::{COMMAND_DOCUMENTS, DUPLICATE_KEY};
 use crate::mongo::collection::to_document;
@@ -39,8 +39,9 @@ impl Archive {
 
     /// Whether nothing is in it.
     pub async fn is_empty(&self) -> Result<bool, StoreError> {
-        let any = self.coll.find_one(doc! {}).await;
-        Ok(any.doing("looking into the archive")?.is_none())
+        let any = self.coll.named("looking into the archive").find(doc! {});
+        let any = any.with(|find| find.limit(1)).rows().await?;
+        Ok(any.all().await?.is_empty())
     }
 
     /// Writes instances that are not there, or are there as they are, without waiting for the disk.
@@ -58,13 +59,11 @@ impl Archive {
                 code: 0,
                 message,
             })?;
-            let insert = self.coll.insert_many(documents).ordered(false);
-            if let Err(error) = insert.write_concern(concern.clone()).await {
-                let known = matches!(&*error.kind, ErrorKind::InsertMany(refused)
-                    if refused.write_errors.iter().flatten().all(|e| e.code == DUPLICATE_KEY));
-                if !known {
-                    return Err(error).doing(doing);
-                }
+            let insert = self.coll.named(doing).insert_many(documents);
+            let insert = insert.with(|insert| insert.ordered(false).write_concern(concern.clone()));
+            match insert.send().await {
+                Err(StoreError::Database { cause, .. }) if is_known(&cause) => {}
+                done => drop(done?),
             }
         }
         Ok(())
@@ -98,8 +97,10 @@ impl Archive {
 impl Server {
     /// What it has read since it started.
     pub async fn reads(&self) -> Result<Reads, StoreError> {
-        let status = self.admin().run_command(doc! {"serverStatus": 1}).await;
-        let status = status.doing("asking for the server's status")?;
+        let status = doc! {"serverStatus": 1};
+        let status = self
+            .command("asking for the server's status", status)
+            .await?;
         let read = |name: &str| {
             let metrics = status.get_document("metrics").ok();
             let executor = metrics.and_then(|m| m.get_document("queryExecutor").ok());
@@ -110,6 +111,12 @@ impl Server {
             documents: read("scannedObjects"),
         })
     }
+}
+
+/// Whether nothing is wrong but that documents are there already.
+fn is_known(error: &mongodb::error::Error) -> bool {
+    matches!(&*error.kind, ErrorKind::InsertMany(refused)
+        if refused.write_errors.iter().flatten().all(|e| e.code == DUPLICATE_KEY))
 }
 
 fn number(document: &Document, name: &str) -> i64 {

@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 
 use bson::doc;
 use bson::oid::ObjectId;
-use futures::TryStreamExt;
 use serde::Deserialize;
 
 use crate::archive::open::Archive;
 use crate::cache::open::Cache;
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 
 /// What is known of one document. Archives made of the same submissions hold equal ones.
@@ -49,9 +48,9 @@ impl Archive {
             "_id": 0, "_hash": 1, "orgid": 1, "itype": 1, "_ref": 1, "filters": 1,
             "start_time": 1, "end_time": 1, "duration": 1,
         };
-        let coll = self.coll.clone_with_type::<CensusRow>();
-        let cursor = coll.find(doc! {}).projection(fields).await.doing(doing)?;
-        let mut rows: Vec<CensusRow> = cursor.try_collect().await.doing(doing)?;
+        let find = self.coll.named(doing).find(doc! {});
+        let find = find.with(|find| find.projection(fields));
+        let mut rows: Vec<CensusRow> = find.rows().await?.read().await?;
         for row in &mut rows {
             row.refs.sort_unstable();
             row.filters.sort_unstable();
@@ -82,12 +81,10 @@ struct Lessee {
 /// Those of the queue in this collection.
 async fn lessees(coll: &Documents) -> Result<BTreeSet<String>, StoreError> {
     let doing = "listing the leases of a queue";
-    let database = coll.client().database(&coll.namespace().db);
-    let leases = database.collection::<Lessee>("leases");
+    let leases = coll.beside("leases");
     let live = doc! {"$expr": {"$gt": ["$until", "$$NOW"]}};
-    let find = leases.find(live).projection(doc! {"_id": 1});
-    let rows: Vec<Lessee> = async { find.await?.try_collect().await }
-        .await
-        .doing(doing)?;
+    let find = leases.named(doing).find(live);
+    let find = find.with(|find| find.projection(doc! {"_id": 1}));
+    let rows: Vec<Lessee> = find.rows().await?.read().await?;
     Ok(rows.into_iter().map(|row| row._id.to_hex()).collect())
 }

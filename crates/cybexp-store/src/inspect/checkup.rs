@@ -5,7 +5,7 @@ use mongodb::error::ErrorKind;
 use tahoe_core::Status;
 
 use crate::archive::open as archive;
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::essence::essence;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{self, Index, QUERY_CREF};
@@ -41,12 +41,8 @@ impl Server {
     /// Asks the server what it is.
     pub async fn info(&self) -> Result<ServerInfo, StoreError> {
         let doing = "asking the server what it is";
-        let admin = self.admin();
-        let hello = admin.run_command(doc! {"hello": 1}).await.doing(doing)?;
-        let build = admin
-            .run_command(doc! {"buildInfo": 1})
-            .await
-            .doing(doing)?;
+        let hello = self.command(doing, doc! {"hello": 1}).await?;
+        let build = self.command(doing, doc! {"buildInfo": 1}).await?;
         let router = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
         Ok(ServerInfo {
             version: build.get_str("version").unwrap_or_default().to_owned(),
@@ -81,9 +77,9 @@ impl Server {
         };
         let mut missing = Vec::new();
         for (coll, wanted) in wanted {
-            let there = match self.collection(db, coll).list_index_names().await {
-                Err(error) if is_not_there(&error) => Vec::new(),
-                names => names.doing("listing indexes")?,
+            let there = match indexes::names(&self.collection(db, coll)).await {
+                Err(StoreError::Database { cause, .. }) if is_not_there(&cause) => Vec::new(),
+                names => names?,
             };
             let lacks = wanted
                 .iter()

@@ -4,7 +4,7 @@ use bson::doc;
 
 use crate::archive::open::Archive;
 use crate::cache::open::Cache;
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::find::{Find, MAX_TIME};
 use crate::mongo::indexes::ENTRY_PROCESSED;
 
@@ -25,11 +25,10 @@ impl Archive {
     /// most: no daemon asks this.
     pub async fn holdings(&self, orgid: &str) -> Result<Holdings, StoreError> {
         let count = async |itype: &str| {
-            let count = self
-                .coll
-                .count_documents(doc! {"orgid": orgid, "itype": itype});
-            let count = count.limit(COUNTED).max_time(MAX_TIME).await;
-            count.doing("counting what an organisation has")
+            let counting = self.coll.named("counting what an organisation has");
+            let count = counting.count_documents(doc! {"orgid": orgid, "itype": itype});
+            let count = count.with(|count| count.limit(COUNTED).max_time(MAX_TIME));
+            count.send().await
         };
         Ok(Holdings {
             raws: count("raw").await?,

@@ -3,12 +3,11 @@
 
 use std::collections::HashSet;
 
-use bson::doc;
 use bson::oid::ObjectId;
-use futures::TryStreamExt;
+use bson::{Document, doc};
 
 use crate::cache::open::Cache;
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 
 /// How much of the cache does not belong together.
@@ -43,14 +42,9 @@ impl Cache {
 
 /// All values of a field.
 async fn ids(coll: &Documents, field: &str) -> Result<HashSet<ObjectId>, StoreError> {
-    let doing = "looking for loose ends";
-    let cursor = coll.aggregate([doc! {"$group": {"_id": field}}]);
-    let rows: Vec<_> = cursor
-        .await
-        .doing(doing)?
-        .try_collect()
-        .await
-        .doing(doing)?;
+    let looking = coll.named("looking for loose ends");
+    let group = looking.aggregate([doc! {"$group": {"_id": field}}]);
+    let rows: Vec<Document> = group.rows().await?.read().await?;
     Ok(rows
         .iter()
         .filter_map(|row| row.get_object_id("_id").ok())

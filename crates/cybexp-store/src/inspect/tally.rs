@@ -1,13 +1,12 @@
 //! What there is, for a person to see. These read whole collections: no daemon repeats them.
 
 use bson::doc;
-use futures::TryStreamExt;
 use serde::Deserialize;
 
 use crate::archive::open::Archive;
 use crate::cache::open::Cache;
 use crate::cache::queue as entries;
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::lease::unleased;
 use crate::raws::queue::{self, Raws};
 
@@ -29,10 +28,9 @@ impl Archive {
             doc! {"_id": {"itype": "$itype", "sub_type": "$sub_type"}, "count": {"$sum": 1_i64}};
         let flat = doc! {"_id": 0, "itype": "$_id.itype", "sub_type": "$_id.sub_type", "count": 1};
         let pipeline = [doc! {"$group": group}, doc! {"$project": flat}];
-        let cursor = self.coll.aggregate(pipeline).with_type::<Tally>();
-        let mut tally: Vec<Tally> = async { cursor.await?.try_collect().await }
-            .await
-            .doing("counting instances")?;
+        let counting = self.coll.named("counting instances");
+        let rows = counting.aggregate(pipeline).rows().await?;
+        let mut tally: Vec<Tally> = rows.read().await?;
         tally.sort_unstable();
         Ok(tally)
     }

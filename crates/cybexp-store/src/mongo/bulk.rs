@@ -8,6 +8,7 @@ use mongodb::error::ErrorKind;
 
 use crate::error::{Doing, StoreError};
 use crate::mongo::collection::Documents;
+use crate::mongo::operation::timed;
 
 /// Documents of one command: more gain nothing but a longer wait (`docs/ARCHITECTURE.md`, "Writing").
 pub(crate) const COMMAND_DOCUMENTS: usize = 1000;
@@ -89,8 +90,11 @@ async fn insert_command(
     part: &[RawDocumentBuf],
     doing: &'static str,
 ) -> Result<(u64, Vec<Failure>), StoreError> {
-    let Err(error) = coll.insert_many(part).ordered(false).await else {
-        return Ok((part.len() as u64, vec![]));
+    let insert = coll.named(doing).insert_many(part);
+    let error = match insert.with(|insert| insert.ordered(false)).send().await {
+        Ok(_) => return Ok((part.len() as u64, vec![])),
+        Err(StoreError::Database { cause, .. }) => cause,
+        Err(error) => return Err(error),
     };
     match *error.kind {
         ErrorKind::InsertMany(ref refused) if refused.write_concern_error.is_none() => {
@@ -104,7 +108,7 @@ async fn insert_command(
             });
             Ok((inserted, failures.collect()))
         }
-        _ => Err(error).doing(doing),
+        _ => Err(*error).doing(doing),
     }
 }
 
@@ -224,9 +228,11 @@ async fn update_command(
         "updates": statements,
         "ordered": false,
         "writeConcern": {"w": "majority"},
+        "comment": doing,
     };
-    let database = coll.client().database(&coll.namespace().db);
-    let reply = database.run_raw_command(command).await.doing(doing)?;
+    let driver = coll.driver();
+    let database = driver.client().database(&driver.namespace().db);
+    let reply = timed(doing, database.run_raw_command(command)).await?;
     if let Ok(concern) = reply.get_document("writeConcernError") {
         return Err(StoreError::Write {
             doing,

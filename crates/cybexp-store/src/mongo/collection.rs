@@ -1,10 +1,127 @@
 //! Collections of documents that are read and written as they are on the wire.
 
-use bson::{RawDeserializer, RawDocument, RawDocumentBuf};
+use std::borrow::Borrow;
+
+use bson::{Document, RawDeserializer, RawDocument, RawDocumentBuf};
+use mongodb::Collection;
+use mongodb::action::{
+    Aggregate, CountDocuments, Delete, Find, FindOneAndUpdate, InsertMany, Update,
+};
+use mongodb::options::UpdateModifications;
 use serde::de::DeserializeOwned;
 
-/// A collection whose documents are not parsed before someone asks for a field.
-pub(crate) type Documents = mongodb::Collection<RawDocumentBuf>;
+use crate::mongo::operation::Operation;
+
+/// A collection whose documents are not parsed before someone asks for a field; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Documents(Collection<RawDocumentBuf>);
+
+/// A collection that is about to be asked for something, by the name of what that is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    coll: &'a Collection<RawDocumentBuf>,
+    name: &'static str,
+}
+
+impl Documents {
+    pub(super) fn new(coll: Collection<RawDocumentBuf>) -> Self {
+        Self(coll)
+    }
+
+    /// The way to all commands. The name is that of the metric's label, of errors, and of the server's log.
+    pub(crate) fn named(&self, name: &'static str) -> Named<'_> {
+        Named {
+            coll: &self.0,
+            name,
+        }
+    }
+
+    /// The collection's own name.
+    pub(crate) fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// The driver's collection, for the rest of this room.
+    #[cfg(not(test))]
+    pub(super) fn driver(&self) -> &Collection<RawDocumentBuf> {
+        &self.0
+    }
+
+    /// The driver's collection.
+    #[cfg(test)]
+    pub(crate) fn driver(&self) -> &Collection<RawDocumentBuf> {
+        &self.0
+    }
+
+    /// Another collection of the same database.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn beside(&self, coll: &str) -> Self {
+        let database = self.0.client().database(&self.0.namespace().db);
+        Self(database.collection(coll))
+    }
+}
+
+impl<'a> Named<'a> {
+    fn operation<C>(self, command: C) -> Operation<C> {
+        Operation::new(self.name, command)
+    }
+
+    pub(crate) fn find(self, filter: Document) -> Operation<Find<'a, RawDocumentBuf>> {
+        self.operation(self.coll.find(filter).comment(self.name))
+    }
+
+    pub(crate) fn count_documents(self, filter: Document) -> Operation<CountDocuments<'a>> {
+        self.operation(self.coll.count_documents(filter).comment(self.name))
+    }
+
+    pub(crate) fn aggregate(
+        self,
+        pipeline: impl IntoIterator<Item = Document>,
+    ) -> Operation<Aggregate<'a, mongodb::action::ImplicitSession, RawDocumentBuf>> {
+        let aggregate = self.coll.aggregate(pipeline).comment(self.name);
+        self.operation(aggregate.with_type::<RawDocumentBuf>())
+    }
+
+    pub(crate) fn insert_many(
+        self,
+        documents: impl IntoIterator<Item = impl Borrow<RawDocumentBuf>>,
+    ) -> Operation<InsertMany<'a>> {
+        self.operation(self.coll.insert_many(documents).comment(self.name))
+    }
+
+    pub(crate) fn update_one(
+        self,
+        filter: Document,
+        update: impl Into<UpdateModifications>,
+    ) -> Operation<Update<'a>> {
+        self.operation(self.coll.update_one(filter, update).comment(self.name))
+    }
+
+    pub(crate) fn update_many(
+        self,
+        filter: Document,
+        update: impl Into<UpdateModifications>,
+    ) -> Operation<Update<'a>> {
+        self.operation(self.coll.update_many(filter, update).comment(self.name))
+    }
+
+    pub(crate) fn find_one_and_update(
+        self,
+        filter: Document,
+        update: impl Into<UpdateModifications>,
+    ) -> Operation<FindOneAndUpdate<'a, RawDocumentBuf>> {
+        let update = self.coll.find_one_and_update(filter, update);
+        self.operation(update.comment(self.name))
+    }
+
+    pub(crate) fn delete_one(self, filter: Document) -> Operation<Delete<'a>> {
+        self.operation(self.coll.delete_one(filter).comment(self.name))
+    }
+
+    pub(crate) fn delete_many(self, filter: Document) -> Operation<Delete<'a>> {
+        self.operation(self.coll.delete_many(filter).comment(self.name))
+    }
+}
 
 /// The largest document that is stored. MongoDB holds 16 MiB; the rest is for what the daemons note on it.
 pub(crate) const DOCUMENT_LIMIT_BYTES: usize = 15 << 20;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bson::{Document, RawDocumentBuf};
-use futures::TryStreamExt;
-use mongodb::Cursor;
-use mongodb::options::{FindOptions, Hint};
+use mongodb::action::Action;
+use mongodb::options::Hint;
 
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::collection::Documents;
+use crate::mongo::operation::Rows;
 
 /// The longest that the server works on one query of a report.
 pub(crate) const MAX_TIME: Duration = Duration::from_secs(60);
@@ -63,27 +63,23 @@ impl Find {
         self
     }
 
-    pub(crate) async fn cursor(
-        self,
-        coll: &Documents,
-    ) -> Result<Cursor<RawDocumentBuf>, StoreError> {
-        let options = FindOptions::builder()
-            .projection(self.projection)
-            .sort(self.sort)
-            .hint(Hint::Name(self.hint.to_owned()))
-            .skip(self.skip)
-            .limit(self.limit)
-            .max_time(MAX_TIME)
-            .build();
-        let find = coll.find(self.filter).with_options(options);
-        find.await.doing(self.doing)
+    /// The results as they come.
+    pub(crate) async fn rows(self, coll: &Documents) -> Result<Rows, StoreError> {
+        let find = coll.named(self.doing).find(self.filter);
+        let find = find.with(|find| {
+            find.hint(Hint::Name(self.hint.to_owned()))
+                .skip(self.skip)
+                .limit(self.limit)
+                .max_time(MAX_TIME)
+                .optional(self.projection, |find, fields| find.projection(fields))
+                .optional(self.sort, |find, sort| find.sort(sort))
+        });
+        find.rows().await
     }
 
     /// All results: only for queries whose number of results is bounded by what was asked.
     pub(crate) async fn all(self, coll: &Documents) -> Result<Vec<RawDocumentBuf>, StoreError> {
-        let doing = self.doing;
-        let cursor = self.cursor(coll).await?;
-        cursor.try_collect().await.doing(doing)
+        self.rows(coll).await?.all().await
     }
 
     /// All results as `T`.
@@ -91,24 +87,19 @@ impl Find {
     where
         T: serde::de::DeserializeOwned,
     {
-        let doing = self.doing;
-        let documents = self.all(coll).await?;
-        documents
-            .iter()
-            .map(|document| bson::deserialize_from_slice(document.as_bytes()).doing(doing))
-            .collect()
+        self.rows(coll).await?.read().await
     }
 
     /// How many there are, up to the limit.
     pub(crate) async fn count(self, coll: &Documents) -> Result<u64, StoreError> {
-        let count = coll.count_documents(self.filter);
-        let count = count
-            .hint(Hint::Name(self.hint.to_owned()))
-            .max_time(MAX_TIME);
-        let counted = match u64::try_from(self.limit) {
-            Ok(limit) if limit > 0 => count.limit(limit).await,
-            _ => count.await,
-        };
-        counted.doing(self.doing)
+        let limit = u64::try_from(self.limit).ok().filter(|limit| *limit > 0);
+        let count = coll.named(self.doing).count_documents(self.filter);
+        let count = count.with(|count| {
+            count
+                .hint(Hint::Name(self.hint.to_owned()))
+                .max_time(MAX_TIME)
+                .optional(limit, |count, limit| count.limit(limit))
+        });
+        count.send().await
     }
 }

@@ -1,11 +1,12 @@
 //! The indexes, by collection. Whoever opens a collection makes them; `src/tests/explain.rs` proves their use.
 
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use mongodb::IndexModel;
 use mongodb::options::IndexOptions;
 
 use crate::error::StoreError;
 use crate::mongo::collection::Documents;
+use crate::mongo::operation::timed;
 
 /// One index of a collection.
 pub(crate) struct Index {
@@ -53,18 +54,29 @@ impl Index {
     }
 }
 
+const MAKING: &str = "making an index";
+
 /// Makes the indexes that are not there; one that cannot be made is an error that names it.
 pub(crate) async fn ensure(coll: &Documents, indexes: &[Index]) -> Result<(), StoreError> {
     for index in indexes {
-        coll.create_index(index.model())
-            .await
-            .map_err(|cause| StoreError::Index {
+        let coll = coll.driver();
+        let create = coll.create_index(index.model()).comment(Bson::from(MAKING));
+        timed(MAKING, create).await.map_err(|error| match error {
+            StoreError::Database { cause, .. } => StoreError::Index {
                 collection: coll.namespace().to_string(),
                 index: index.name.to_owned(),
-                cause: Box::new(cause),
-            })?;
+                cause,
+            },
+            other => other,
+        })?;
     }
     Ok(())
+}
+
+/// The names of the indexes that are there.
+#[cfg(feature = "inspect")]
+pub(crate) async fn names(coll: &Documents) -> Result<Vec<String>, StoreError> {
+    timed("listing indexes", coll.driver().list_index_names()).await
 }
 
 /// By identity. Only raws and events have an orgid, so all others are unique by hash alone, while the same
@@ -84,6 +96,8 @@ pub(crate) const EVENT_SAMPLE: &str = "event_sample";
 pub(crate) const SAMPLED: &str = "1";
 /// Sessions by their events.
 pub(crate) const SESSION_REF: &str = "session_ref";
+/// Sessions by what they are known by, those that began last first.
+pub(crate) const SESSION_CREF: &str = "session_cref";
 /// Queries by status: the hash of the status attribute is in `_cref`.
 pub(crate) const QUERY_CREF: &str = "query_cref";
 /// Organisations by who may see their data.
@@ -137,6 +151,8 @@ pub(crate) fn archive() -> Vec<Index> {
         )
         .partial(doc! {"itype": "event", "_hash": {"$lt": SAMPLED}}),
         Index::new(SESSION_REF, doc! {"_ref": 1}).partial(doc! {"itype": "session"}),
+        Index::new(SESSION_CREF, doc! {"_cref": 1, "start_time": -1})
+            .partial(doc! {"itype": "session"}),
     ]
 }
 

@@ -97,14 +97,19 @@ impl Lease {
             "work": {"$literal": &self.work}, "items": {"$literal": items}, "until": until,
         }}];
         self.held = true;
-        let rows = self.coll.clone_with_type::<LeaseRow>();
-        let ours_now = rows
+        let doing = "leasing work";
+        let ours_now = self
+            .coll
+            .named(doing)
             .find_one_and_update(doc! {"_id": self.token}, lease)
-            .upsert(true)
-            .return_document(ReturnDocument::After)
-            .await
-            .doing("leasing work")?;
-        let since = ours_now.map(|row| (row.until, row._id));
+            .with(|update| update.upsert(true).return_document(ReturnDocument::After));
+        let since = match ours_now.send().await? {
+            Some(row) => {
+                let row: LeaseRow = bson::deserialize_from_slice(row.as_bytes()).doing(doing)?;
+                Some((row.until, row._id))
+            }
+            None => None,
+        };
         let rows = self.rows().await?;
         let theirs: HashSet<ObjectId> = rows
             .into_iter()
@@ -132,8 +137,11 @@ impl Lease {
     /// Gives up what is leased.
     pub(crate) async fn release(&mut self) -> Result<(), StoreError> {
         if self.held {
-            let gone = self.coll.delete_one(doc! {"_id": self.token});
-            gone.await.doing("releasing a lease")?;
+            let releasing = self.coll.named("releasing a lease");
+            releasing
+                .delete_one(doc! {"_id": self.token})
+                .send()
+                .await?;
             self.held = false;
         }
         Ok(())

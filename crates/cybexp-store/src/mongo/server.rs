@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use bson::doc;
+use bson::{Document, doc};
 use mongodb::Client;
 use mongodb::options::{ClientOptions, WriteConcern};
 
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
+use crate::mongo::collection::Documents;
+use crate::mongo::operation::timed;
 
 /// How long a command waits for a server to be there, before it fails and the caller backs off.
 const SELECTION: Duration = Duration::from_secs(5);
@@ -35,24 +37,26 @@ impl Server {
 
     /// Whether the server answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let pong = self.admin().run_command(doc! {"ping": 1}).await;
-        pong.map(drop).doing("asking the server for a ping")
+        let pong = self.command("asking the server for a ping", doc! {"ping": 1});
+        pong.await.map(drop)
     }
 
     /// Drops a whole database: for the demo and the tests.
     pub async fn drop_database(&self, db: &str) -> Result<(), StoreError> {
-        self.0
-            .database(db)
-            .drop()
-            .await
-            .doing("dropping a database")
+        timed("dropping a database", self.0.database(db).drop()).await
     }
 
-    pub(crate) fn admin(&self) -> mongodb::Database {
-        self.0.database("admin")
+    /// Runs a command of the admin database, and marks it with its name.
+    pub(crate) async fn command(
+        &self,
+        name: &'static str,
+        mut command: Document,
+    ) -> Result<Document, StoreError> {
+        command.insert("comment", name);
+        timed(name, self.0.database("admin").run_command(command)).await
     }
 
-    pub(crate) fn collection(&self, db: &str, coll: &str) -> crate::mongo::collection::Documents {
-        self.0.database(db).collection(coll)
+    pub(crate) fn collection(&self, db: &str, coll: &str) -> Documents {
+        Documents::new(self.0.database(db).collection(coll))
     }
 }

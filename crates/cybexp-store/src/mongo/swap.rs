@@ -57,11 +57,12 @@ pub(crate) async fn insert(
     doing: &'static str,
 ) -> Result<bool, StoreError> {
     let insert = doc! {"$setOnInsert": document(new, doing)?};
-    let update = coll.update_one(taken, insert).upsert(true);
-    match update.hint(Hint::Name(IDENTITY.to_owned())).await {
+    let update = coll.named(doing).update_one(taken, insert);
+    let update = update.with(|update| update.upsert(true).hint(Hint::Name(IDENTITY.to_owned())));
+    match update.send().await {
         Ok(done) => Ok(done.upserted_id.is_some()),
-        Err(error) if is_duplicate(&error) => Ok(false),
-        Err(error) => Err(error).doing(doing),
+        Err(StoreError::Database { cause, .. }) if is_duplicate(&cause) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -73,9 +74,9 @@ pub(crate) async fn write<T>(
     doing: &'static str,
 ) -> Result<bool, StoreError> {
     let (filter, update) = change(was, &document(now, doing)?, doing)?;
-    let update = coll.update_one(filter, update);
-    let done = update.hint(Hint::Name(IDENTITY.to_owned())).await;
-    Ok(done.doing(doing)?.matched_count == 1)
+    let update = coll.named(doing).update_one(filter, update);
+    let update = update.with(|update| update.hint(Hint::Name(IDENTITY.to_owned())));
+    Ok(update.send().await?.matched_count == 1)
 }
 
 /// The filter that the document matches as long as nobody has changed it, and the update.

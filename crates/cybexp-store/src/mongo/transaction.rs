@@ -11,6 +11,7 @@ use mongodb::options::WriteConcern;
 
 use crate::error::{Doing, StoreError};
 use crate::mongo::collection::Documents;
+use crate::mongo::operation::Clock;
 
 /// How long a transaction is begun again that met another one or lost its connection. The driver alone would go on
 /// for two minutes, and somebody waits for the answer.
@@ -20,9 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) type Part<'a> = (&'a Documents, Vec<RawDocumentBuf>);
 
 /// Inserts all of it.
-pub(crate) async fn insert(session: &mut ClientSession, parts: &[Part<'_>]) -> Result<(), Error> {
+pub(crate) async fn insert(
+    session: &mut ClientSession,
+    doing: &'static str,
+    parts: &[Part<'_>],
+) -> Result<(), Error> {
     for (coll, documents) in parts.iter().filter(|(_, new)| !new.is_empty()) {
-        coll.insert_many(documents).session(&mut *session).await?;
+        let insert = coll.named(doing).insert_many(documents).part();
+        insert.session(&mut *session).await?;
     }
     Ok(())
 }
@@ -36,9 +42,11 @@ pub(crate) async fn run<C: Send, R: Send + 'static>(
     context: C,
     work: for<'a> fn(&'a mut ClientSession, &'a mut C) -> BoxFuture<'a, Result<R, Error>>,
 ) -> Result<R, StoreError> {
-    let mut session = coll.client().start_session().await.doing(doing)?;
+    let client = coll.driver().client();
+    let mut session = client.start_session().await.doing(doing)?;
+    let mut clock = Clock::new(doing);
     let began = Instant::now();
-    let done = session
+    let transaction = session
         .start_transaction()
         .write_concern(WriteConcern::majority())
         .and_run(context, |session, context| {
@@ -53,11 +61,11 @@ pub(crate) async fn run<C: Send, R: Send + 'static>(
                 }
             })
             .boxed()
-        })
-        .await;
-    done.map_err(|error| match error.get_custom::<Error>() {
+        });
+    let done = clock.wait(transaction).await;
+    let done = done.map_err(|error| match error.get_custom::<Error>() {
         Some(cause) => cause.clone(),
         None => error,
-    })
-    .doing(doing)
+    });
+    clock.end(done)
 }

@@ -8,6 +8,7 @@ use mongodb::change_stream::event::ChangeStreamEvent;
 
 use crate::error::{Doing, StoreError};
 use crate::mongo::collection::Documents;
+use crate::mongo::operation::timed;
 
 /// How long a server waits before it says that nothing happened: idle, this is all the traffic there is.
 const AWAIT: Duration = Duration::from_secs(10);
@@ -40,8 +41,11 @@ impl Watch {
             // the matching event's id, type and place are all that is sent; the driver needs these
             let fields = doc! {"$project": {"_id": 1, "operationType": 1, "ns": 1}};
             let pipeline = [doc! {"$match": &self.of}, fields];
-            let stream = self.coll.watch().pipeline(pipeline).max_await_time(AWAIT);
-            let stream = stream.await.doing(doing)?;
+            let stream = self.coll.driver().watch().pipeline(pipeline);
+            // without a comment: the driver would put it into the stage, too, where the server does not know it
+            let stream = stream.max_await_time(AWAIT);
+            // only the opening is timed: from then on it waits for news
+            let stream = timed(doing, stream).await?;
             self.stream = Some(stream.with_type());
             return Ok(());
         };

@@ -2,10 +2,9 @@
 
 use bson::oid::ObjectId;
 use bson::{Document, doc};
-use futures::TryStreamExt;
 
 use crate::cache::open::Cache;
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
@@ -32,9 +31,9 @@ impl Cache {
 
     async fn delete_entries(&self, find: Find) -> Result<u64, StoreError> {
         let find = find.project(doc! {"fid": 1, "bad_data": 1});
-        let mut cursor = find.cursor(&self.entries).await?;
+        let mut rows = find.rows(&self.entries).await?;
         let mut deleted = 0;
-        while let Some(row) = cursor.try_next().await.doing(DELETING)? {
+        while let Some(row) = rows.next().await? {
             let Ok(id) = row.get_object_id("_id") else {
                 continue;
             };
@@ -77,8 +76,8 @@ impl Raws {
 const DELETING: &str = "deleting what was set aside";
 
 async fn delete(coll: &Documents, filter: Document) -> Result<u64, StoreError> {
-    let gone = coll.delete_many(filter).await;
-    Ok(gone.doing(DELETING)?.deleted_count)
+    let delete = coll.named(DELETING).delete_many(filter);
+    Ok(delete.send().await?.deleted_count)
 }
 
 fn made_of(hash: &str, timestamp: f64) -> Find {

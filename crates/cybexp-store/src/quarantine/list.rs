@@ -3,12 +3,11 @@
 
 use bson::oid::ObjectId;
 use bson::{Document, doc};
-use futures::TryStreamExt;
 use mongodb::options::Hint;
 use serde_json::Value;
 
 use crate::cache::open::Cache;
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{ENTRY_BAD, ID, RAW_PENDING};
@@ -255,9 +254,8 @@ async fn each(
     find: Find,
     mut take: impl FnMut(&Document),
 ) -> Result<(), StoreError> {
-    let doing = find.doing;
-    let mut cursor = find.cursor(coll).await?;
-    while let Some(row) = cursor.try_next().await.doing(doing)? {
+    let mut rows = find.rows(coll).await?;
+    while let Some(row) = rows.next().await? {
         if let Ok(row) = Document::try_from(&row) {
             take(&row);
         }
@@ -276,7 +274,8 @@ async fn update(
     update: Document,
     hint: &str,
 ) -> Result<u64, StoreError> {
-    let updated = coll.update_many(filter, update);
-    let updated = updated.hint(Hint::Name(hint.to_owned())).await;
-    Ok(updated.doing("having records tried again")?.modified_count)
+    let retrying = coll.named("having records tried again");
+    let update = retrying.update_many(filter, update);
+    let update = update.with(|update| update.hint(Hint::Name(hint.to_owned())));
+    Ok(update.send().await?.modified_count)
 }

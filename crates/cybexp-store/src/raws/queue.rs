@@ -2,13 +2,12 @@
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use futures::TryStreamExt;
 use serde::Deserialize;
 use tahoe_core::{Hash, Raw, Value};
 
 use crate::archive::missing::{self, Written};
 use crate::archive::open::Archive;
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::mongo::bulk::{self, Update};
 use crate::mongo::collection::{Documents, from_document};
 use crate::mongo::find::Find;
@@ -135,11 +134,11 @@ impl RawQueue {
     pub async fn take(&mut self) -> Result<Taken<Result<PendingRaw, RawOutcome>>, StoreError> {
         let others = self.lease.others().await?;
         let find = pending(&self.typetags, &self.filter, unleased(&others.items));
-        let mut cursor = find.cursor(&self.coll).await?;
+        let mut rows = find.rows(&self.coll).await?;
         let mut documents = Vec::new();
         let mut bytes = 0;
         while bytes < BATCH_BYTES
-            && let Some(document) = cursor.try_next().await.doing("reading pending raws")?
+            && let Some(document) = rows.next().await?
         {
             bytes += document.as_bytes().len();
             documents.push(document);

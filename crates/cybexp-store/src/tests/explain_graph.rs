@@ -50,6 +50,7 @@ async fn a_session_is_merged_by_its_hash() {
         .reads_at_most(1, 0);
     archive
         .coll
+        .driver()
         .clone_with_type::<Document>()
         .update_one(merge.filter.clone(), doc! {"$set": {"itype": "session"}})
         .upsert(true)
@@ -261,7 +262,7 @@ fn event(orgid: &str, i: i32) -> Document {
 
 fn conditions(context: Context, category: Option<Category>, range: TimeRange) -> Conditions {
     Conditions {
-        subject: hash("192.0.2.1"),
+        subjects: vec![hash("192.0.2.1")],
         attribute: None,
         range,
         category,

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use bson::doc;
 use tahoe_core::{Hash, OrgId};
 
+use threatrank::{Draw, EventTime};
+
 use super::plan::Plan;
 use super::{fill, hash, server};
 use crate::archive::open::Archive;
-use crate::graph::read::neighbours::{self, Draw, EventTime};
+use crate::graph::read::neighbours;
 use crate::graph::read::reader::GraphReader;
 use crate::mongo::indexes::{EVENT_REF, IDENTITY};
 use crate::visible::Visible;

@@ -23,7 +23,13 @@ async fn uploads_that_ended_are_found_among_those_that_live() {
     let plan = Plan::find(&cache.uploads, &sweep::overdue()).await;
     assert_eq!(plan.returned, 3);
     plan.reads_at_most(3 + 1, 3);
-    let one = cache.uploads.find_one(doc! {}).await.unwrap().unwrap();
+    let one = cache
+        .uploads
+        .driver()
+        .find_one(doc! {})
+        .await
+        .unwrap()
+        .unwrap();
     let plan = Plan::delete(
         &cache.uploads,
         sweep::overdue_one(one.get_object_id("_id").unwrap()),

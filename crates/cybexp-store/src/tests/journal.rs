@@ -69,11 +69,16 @@ async fn a_reader_notices_notes_that_are_missing() {
         write(&writer, [hour]).await;
     }
     let gone = doc! {"_id.n": 2};
-    archive.journal.delete_many(gone).await.unwrap();
+    archive.journal.driver().delete_many(gone).await.unwrap();
     assert_eq!(look(&mut seen).await, News::Anything);
     // as a fail-over takes back what no majority has, and another note gets the number
     let set = doc! {"$set": {"mark": ObjectId::new()}};
-    archive.journal.update_many(doc! {}, set).await.unwrap();
+    archive
+        .journal
+        .driver()
+        .update_many(doc! {}, set)
+        .await
+        .unwrap();
     assert_eq!(look(&mut seen).await, News::Anything);
     assert_eq!(look(&mut seen).await, news([]));
 }
@@ -89,6 +94,7 @@ async fn looking_reads_the_heads_and_the_new_notes() {
     plan.reads_at_most(2, 1);
     let head = archive
         .journal
+        .driver()
         .find_one(doc! {"_id": {"$type": "objectId"}})
         .await
         .unwrap();

@@ -1,6 +1,7 @@
 //! Proof that what the daemons repeat is served by an index: `explain` of the very same queries and updates,
 //! each in a collection that holds much else.
 
+mod explain_answers;
 mod explain_graph;
 mod explain_identity;
 mod explain_neighbours;
@@ -10,6 +11,7 @@ mod explain_uploads;
 mod hubs;
 mod journal;
 mod lease;
+mod names;
 mod plan;
 
 use bson::{Document, RawDocumentBuf};
@@ -30,7 +32,11 @@ async fn fill(coll: &Documents, documents: impl IntoIterator<Item = Document>) {
         .into_iter()
         .map(|document| RawDocumentBuf::try_from(&document).unwrap())
         .collect();
-    coll.insert_many(&documents).ordered(false).await.unwrap();
+    coll.driver()
+        .insert_many(&documents)
+        .ordered(false)
+        .await
+        .unwrap();
 }
 
 /// The hash of nothing in particular.

@@ -96,7 +96,10 @@ impl Plan {
 
     async fn explain(coll: &Documents, command: Document) -> Document {
         let command = doc! {"explain": command, "verbosity": "executionStats"};
-        let database = coll.client().database(&coll.namespace().db);
+        let database = coll
+            .driver()
+            .client()
+            .database(&coll.driver().namespace().db);
         database.run_command(command).await.unwrap()
     }
 

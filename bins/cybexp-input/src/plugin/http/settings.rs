@@ -189,7 +189,10 @@ impl Settings {
             return Ok(None);
         };
         let text = given.text("body", body)?.expose_secret().to_owned();
-        if !matches!(body, Value::String(_)) && text != body.to_string() {
+        let is_secret = |key| body.get(key).is_some_and(Value::is_string);
+        if body.as_object().is_some_and(|object| object.len() == 1)
+            && ["env", "file"].into_iter().any(is_secret)
+        {
             secrets.add(&text);
         }
         add_keys(

@@ -1,34 +1,48 @@
-//! Fractions of a second in the times of RFC 3164, which has none: `Oct 11 22:14:15.123`.
+//! What stands behind times of RFC 3164, which has room for neither: fractions of a second, and the zone UTC, as in
+//! `Oct 11 22:14:15.123 UTC`.
 
-/// A text without the fraction after its time, and that in nanoseconds.
+/// A text without what stands behind its time.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Whole {
+pub(super) struct Bare {
     pub(super) text: String,
+    /// The fraction, in nanoseconds.
     pub(super) nanos: i64,
+    /// Whether it said that the time is UTC.
+    pub(super) utc: bool,
 }
 
-/// Takes the fraction out of a message that begins with `<PRI>` and such a time, or with the time. `None`: it has none.
-pub(super) fn take(text: &str) -> Option<Whole> {
+/// Takes fraction and zone out of a message that begins with `<PRI>` and such a time, or with the time. `None`: there is
+/// neither.
+pub(super) fn take(text: &str) -> Option<Bare> {
     let bytes = text.as_bytes();
     let begin = super::rfc5424::priority(text).map_or(0, |(_, rest)| text.len() - rest.len());
     let at = begin + spaces(&bytes[begin..]);
     let point = at + clock(&bytes[at..])?;
-    if !matches!(bytes.get(point)?, b'.' | b',') {
-        return None;
-    }
-    let digits = digits(&bytes[point + 1..]);
-    let end = point + 1 + digits;
+    let digits = match bytes.get(point) {
+        Some(b'.' | b',') => digits(&bytes[point + 1..]),
+        _ => 0,
+    };
+    let mut end = if digits > 0 {
+        point + 1 + digits
+    } else {
+        point
+    };
+    let fraction = bytes[point..end].iter().skip(1).chain([b'0'; 9].iter());
+    let nanos = fraction
+        .take(9)
+        .fold(0, |nanos, digit| nanos * 10 + i64::from(digit - b'0'));
+    let zone = [" UTC", " GMT"].iter().find(|zone| {
+        let after = text[end..].strip_prefix(**zone);
+        after.is_some_and(|after| after.starts_with([' ', ':']))
+    });
+    end += zone.map_or(0, |zone| zone.len());
     let ended = bytes
         .get(end)
         .is_none_or(|byte| matches!(byte, b' ' | b':'));
-    if digits == 0 || !ended {
-        return None;
-    }
-    let fraction = bytes[point + 1..end].iter().chain([b'0'; 9].iter()).take(9);
-    let nanos = fraction.fold(0, |nanos, digit| nanos * 10 + i64::from(digit - b'0'));
-    Some(Whole {
+    (ended && end > point).then(|| Bare {
         text: [&text[..point], &text[end..]].concat(),
         nanos,
+        utc: zone.is_some(),
     })
 }
 
@@ -74,21 +88,31 @@ mod tests {
 
     #[test]
     fn a_fraction_is_taken_out_of_a_time_and_of_nothing_else() {
-        let taken = |text| take(text).map(|whole| (whole.text, whole.nanos));
-        let some = |text: &str, nanos| Some((text.to_owned(), nanos));
+        let taken = |text| take(text).map(|bare| (bare.text, bare.nanos, bare.utc));
+        let some = |text: &str, nanos, utc| Some((text.to_owned(), nanos, utc));
         assert_eq!(
             taken("<14>Oct 11 22:14:15.123 host app: 1.5"),
-            some("<14>Oct 11 22:14:15 host app: 1.5", 123_000_000)
+            some("<14>Oct 11 22:14:15 host app: 1.5", 123_000_000, false)
         );
         assert_eq!(
             taken("Oct  1 2026 22:14:15,1234567891: text"),
-            some("Oct  1 2026 22:14:15: text", 123_456_789)
+            some("Oct  1 2026 22:14:15: text", 123_456_789, false)
+        );
+        assert_eq!(
+            taken("<14>Oct 11 22:14:15.1 UTC: text"),
+            some("<14>Oct 11 22:14:15: text", 100_000_000, true)
+        );
+        assert_eq!(
+            taken("<14>Oct 11 22:14:15 GMT host app: text"),
+            some("<14>Oct 11 22:14:15 host app: text", 0, true)
         );
         for none in [
             "",
             "<14>",
             "Oct",
             "Oct 11 22:14:15 host 22:14:15.123",
+            "Oct 11 22:14:15 UTC",
+            "Oct 11 22:14:15 UTCX host",
             "Oct 11 22:14:15.host",
             "Oct 11 22:14:15.1host",
             "Oct 11 22:14:5.1 host",

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use syslog_loose::{ProcId, Variant};
 
-use super::fraction::{self, Whole};
+use super::fraction::{self, Bare};
 use super::rfc5424::{self, Header};
 
 /// What a record is.
@@ -72,8 +72,10 @@ impl Format {
         if let Some(header) = rfc5424::header(text) {
             return self.made(&of_rfc_5424(&header, peer), Some(header.rest));
         }
-        if let Some(Whole { text, nanos }) = fraction::take(text) {
-            let mut fields = self.of_rfc_3164(&text, peer, now);
+        if let Some(Bare { text, nanos, utc }) = fraction::take(text) {
+            let zone = if utc { Tz::UTC } else { self.zone };
+            let format = Self { zone, ..*self };
+            let mut fields = format.of_rfc_3164(&text, peer, now);
             if let Some(time) = &mut fields.time {
                 *time += TimeDelta::nanoseconds(nanos);
                 return self.made(&fields, None);
@@ -384,6 +386,12 @@ mod tests {
         assert_eq!(of("<14>Oct 11 22:14:15.123 host app: text"), expected);
         assert_eq!(of("<14>Oct 11 2026 22:14:15.123 host app: text"), expected);
         assert_eq!(of("<14>Oct 11 22:14:15,123000 host app: text"), expected);
+        let zoned = at(
+            "2026-11-21T10:00:00Z",
+            "Asia/Tokyo",
+            b"<14>Oct 11 22:14:15.123 UTC host app: text",
+        );
+        assert_eq!(zoned, expected);
         // of no day: as it was sent
         let record = of("<14>Oct 41 22:14:15.123 host app: text");
         assert_eq!(record["message"], "Oct 41 22:14:15.123 host app: text");

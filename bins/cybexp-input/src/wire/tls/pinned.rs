@@ -144,3 +144,71 @@ fn has_alternative_names(mut rest: &[u8]) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+
+    fn certificate(name: &str) -> CertificateDer<'static> {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/tls");
+        CertificateDer::from_pem_file(format!("{root}/{name}.pem")).unwrap()
+    }
+
+    fn verify(name: &str, host: &'static str, at: u64) -> Result<(), Error> {
+        let certificate = certificate(name);
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(at));
+        let host = ServerName::try_from(host).unwrap();
+        Pinned::of(&certificate)
+            .unwrap()
+            .verify(&certificate, &host, now)
+    }
+
+    /// Some day of 2027.
+    const THEN: u64 = 1_800_000_000;
+
+    #[test]
+    fn for_its_name_and_its_time_only() {
+        for (name, host) in [
+            ("self-signed", "localhost"),
+            ("self-signed", "LOCALHOST"),
+            ("other-host", "misp.example"),
+            ("server", "localhost"),
+            ("server", "127.0.0.1"),
+        ] {
+            assert_eq!(verify(name, host, THEN), Ok(()), "{name} {host}");
+        }
+        // alternative names, where there are any, are all that counts (RFC 6125, 6.4.4)
+        for (name, host) in [
+            ("self-signed", "other.example"),
+            ("self-signed", "127.0.0.1"),
+            ("other-host", "localhost"),
+            ("server", "127.0.0.2"),
+        ] {
+            verify(name, host, THEN).unwrap_err();
+        }
+        let early = verify("self-signed", "localhost", 1_700_000_000);
+        assert_eq!(early, Err(CertificateError::NotValidYet.into()));
+        let late = verify("self-signed", "localhost", 5_000_000_000);
+        assert_eq!(late, Err(CertificateError::Expired.into()));
+    }
+
+    #[test]
+    fn what_is_no_certificate() {
+        let whole = certificate("server");
+        for cut in 0..whole.len() {
+            let part = CertificateDer::from(whole[..cut].to_vec());
+            assert!(Pinned::of(&part).is_none(), "{cut}");
+        }
+        for wrong in [
+            &b"\x30\x84\xff\xff\xff\xff"[..],
+            b"\x30\x80",
+            b"\x30\x02\x30\x00",
+        ] {
+            assert!(Pinned::of(&CertificateDer::from(wrong.to_vec())).is_none());
+        }
+    }
+}

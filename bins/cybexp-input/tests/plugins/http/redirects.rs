@@ -119,7 +119,12 @@ async fn methods_cookies_and_circles() {
     let server = Server::start(|request| {
         let cookie = request.header("cookie").unwrap_or_default().to_owned();
         match request.uri.path() {
-            "/cookie" if cookie.contains("seen=1") => ok(json!([cookie]).to_string()),
+            "/cookie" if cookie.contains("seen=2") => ok(json!([cookie]).to_string()),
+            "/cookie" if cookie.contains("seen=1") => status(
+                302,
+                &[("location", "/cookie"), ("set-cookie", "seen=2")],
+                "",
+            ),
             "/cookie" => status(
                 302,
                 &[
@@ -147,7 +152,7 @@ async fn methods_cookies_and_circles() {
         Input::new("http", settings)
     };
     for (path, body, expected) in [
-        ("/cookie", json!(null), "\"own=2; seen=1\""),
+        ("/cookie", json!(null), "\"own=2; seen=2\""),
         ("/303", json!([1, 2]), "\"GET 0\""),
         ("/308", json!([1, 2]), "\"POST 5\""),
     ] {

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bson::{Document, doc};
-use futures::TryStreamExt;
 use mongodb::options::Hint;
 use serde::Deserialize;
 
-use crate::error::{Doing, StoreError};
+use crate::error::StoreError;
 use crate::graph::hours::{self, HOUR_S};
 use crate::graph::read::wanted::Wanted;
 use crate::mongo::collection::Documents;
@@ -32,11 +31,14 @@ pub(crate) async fn by_hour(
     let doing = "counting events by the hour";
     let times = run.map_or_else(Document::new, |(first, last)| hours::times(first, last));
     let (pipeline, hint) = pipeline(wanted, times);
-    let cursor = coll.aggregate(pipeline).hint(Hint::Name(hint.to_owned()));
-    let cursor = cursor.max_time(MAX_TIME).with_type::<Row>();
-    let mut rows = cursor.await.doing(doing)?;
+    let counted = coll.named(doing).aggregate(pipeline).with(|aggregate| {
+        aggregate
+            .hint(Hint::Name(hint.to_owned()))
+            .max_time(MAX_TIME)
+    });
+    let rows: Vec<Row> = counted.rows().await?.read().await?;
     let mut counts: HashMap<String, BTreeMap<i64, u64>> = HashMap::new();
-    while let Some(Row { _id: id, n }) = rows.try_next().await.doing(doing)? {
+    for Row { _id: id, n } in rows {
         let hour = (id.hour.max(0.0) / HOUR_S) as i64;
         let n = u64::try_from(n).unwrap_or(0);
         *counts.entry(id.org).or_default().entry(hour).or_default() += n;

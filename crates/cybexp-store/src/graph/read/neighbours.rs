@@ -3,11 +3,11 @@
 //! Everything is as its reader sees it: an attribute's events are those that the reader may see, for a number that
 //! depended on the others would tell of them.
 
-use bson::{Document, RawDocumentBuf, doc};
+use bson::{Document, doc};
 use futures::{StreamExt, TryStreamExt, stream};
 use mongodb::options::Hint;
-use serde::Deserialize;
 use tahoe_core::Hash;
+use threatrank::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind};
 
 use crate::error::{Doing, StoreError};
 use crate::graph::read::lookup::{events_by_hash, hex, nodes_by_hash};
@@ -16,67 +16,11 @@ use crate::mongo::find::{ASK, Find, MAX_TIME};
 use crate::mongo::indexes::{EVENT_SAMPLE, IDENTITY};
 use crate::visible::Visible;
 
-/// When an event happened, and whether it was an attack.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-pub struct EventTime {
-    /// Identity.
-    #[serde(rename = "_hash")]
-    pub hash: Hash,
-    /// Unix seconds.
-    pub timestamp: f64,
-    /// Whether its category is malicious.
-    pub malicious: bool,
-}
-
-/// An attribute and the events that refer to it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct AttributeEvents {
-    /// Identity.
-    #[serde(rename = "_hash")]
-    pub hash: Hash,
-    /// The visible events whose `_ref` holds it; none if they are more than was asked for.
-    pub events: Option<Vec<EventTime>>,
-}
-
-/// What to draw of a hub.
-#[derive(Debug, Clone)]
-pub struct Draw {
-    /// The hub.
-    pub hub: Hash,
-    /// Of which part of the sample, from 0 on; parts have no events in common.
-    pub part: u8,
-    /// Where in it the draws begin.
-    pub from: Hash,
-    /// How many are wanted.
-    pub events: usize,
-}
-
 /// Parts of the sample, and of the sixteen second digits of its hashes how many are in each.
 const PARTS: u8 = 3;
 const DIGITS: u8 = 5;
 /// Finds under way at once.
 const READERS: usize = 4;
-
-/// An attribute or object.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-pub struct NodeKind {
-    /// Identity.
-    #[serde(rename = "_hash")]
-    pub hash: Hash,
-    /// Whether it is an attribute.
-    pub is_attribute: bool,
-}
-
-/// An event and all that it refers to.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct EventRefs {
-    /// Identity.
-    #[serde(rename = "_hash")]
-    pub hash: Hash,
-    /// All descendants.
-    #[serde(rename = "_ref")]
-    pub refs: Vec<Hash>,
-}
 
 const RANKED: &str = "reading an event";
 const KINDS: &str = "reading what is an attribute";
@@ -115,13 +59,15 @@ impl GraphReader {
                 break;
             }
             let pipeline = events_of_attributes(part, self.coll.name(), visible, most);
-            let cursor = self.coll.aggregate(pipeline);
-            let cursor = cursor
-                .hint(Hint::Name(IDENTITY.to_owned()))
-                .max_time(MAX_TIME);
-            let mut rows = cursor.with_type::<RawDocumentBuf>().await.doing(EVENTS)?;
+            let listed = self.coll.named(EVENTS).aggregate(pipeline);
+            let listed = listed.with(|aggregate| {
+                aggregate
+                    .hint(Hint::Name(IDENTITY.to_owned()))
+                    .max_time(MAX_TIME)
+            });
+            let mut rows = listed.rows().await?;
             while events < room
-                && let Some(row) = rows.try_next().await.doing(EVENTS)?
+                && let Some(row) = rows.next().await?
             {
                 let row: AttributeEvents =
                     bson::deserialize_from_slice(row.as_bytes()).doing(EVENTS)?;

@@ -103,7 +103,8 @@ impl EventWriter {
             let done = transaction::run(&self.coll, DOING, context, |session, context| {
                 let (writer, documents, note) = *context;
                 async move {
-                    let insert = writer.coll.insert_many(documents.iter().copied());
+                    let insert = writer.coll.named(DOING);
+                    let insert = insert.insert_many(documents.iter().copied()).part();
                     insert.session(&mut *session).await?;
                     note.write(&writer.journal, session).await
                 }

@@ -4,51 +4,17 @@
 //! attributes, which are the next level. Hubs, and what time and limits leave unread, are gaps of the graph; what is
 //! behind these is found out by walks, for which the rest of the time is.
 
-mod sampling;
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use cybexp_store::{AttributeEvents, EventTime, GraphReader, NodeKind, StoreError, Visible};
-use serde_json::{Value, json};
 use tahoe_core::Hash;
 
-use crate::Engine;
-use crate::remembered::Remembered;
-use crate::threatrank::{Event, Gaps, Graph, HOPS, Place, Rank, STEPS};
-use sampling::Draws;
-
-/// How much is read for a rank.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// The longest to read and to search for paths.
-    pub(crate) time: Duration,
-    /// An attribute of more events is a hub.
-    pub(crate) hub: usize,
-    /// Events of attributes that are listed; an event counts once for each attribute.
-    pub(crate) edges: usize,
-    /// Events whose attributes are read.
-    pub(crate) events: usize,
-    /// About as many `_ref`s of events are read.
-    pub(crate) refs: usize,
-    /// Walks through the gaps.
-    pub(crate) walks: usize,
-}
-
-impl Limits {
-    pub(crate) fn new(time: Duration) -> Self {
-        Self {
-            time,
-            hub: 2_000,
-            edges: 200_000,
-            events: 10_000,
-            refs: 500_000,
-            walks: 10_000,
-        }
-    }
-}
+use crate::draws::Draws;
+use crate::graph::{Event, Graph, HOPS};
+use crate::limits::Limits;
+use crate::search::{Rank, STEPS};
+use crate::source::{AttributeEvents, EventTime, NodeKind, Source};
+use crate::walks::{Gaps, Stop};
 
 /// Events whose attributes are read at once, and attributes whose events are: between batches the clock is looked at.
 const EVENTS_AT_ONCE: usize = 250;
@@ -57,106 +23,42 @@ const ATTRIBUTES_AT_ONCE: usize = 25;
 const READING: f64 = 0.7;
 /// The same where there are gaps, so that it will not be exact anyway; then comes the search, and then the walks.
 const READING_WITH_GAPS: f64 = 0.25;
-/// How long that search may take.
+/// Time of the search where there are gaps, as a share of the whole time.
 const SEARCH_WITH_GAPS: f64 = 0.15;
-const WALKS: f64 = 0.95;
-/// Attributes that a report names.
-const NAMED: usize = 20;
 
-impl Engine {
-    /// A report's data on an event as of `now`, in Unix seconds; nothing if there is none that `visible` shows.
-    pub(crate) async fn threatrank(
-        &self,
-        event: Hash,
-        now: f64,
-        visible: &Visible,
-    ) -> Result<Option<Value>, StoreError> {
-        let (began, time) = (Instant::now(), self.limits.time);
-        let Some(target) = self.archive.event_time(event, visible).await? else {
-            return Ok(None);
-        };
-        let mut around = Neighbourhood::new(self, visible, now, began);
-        // the rank of a malicious event does not depend on others
-        if target.malicious {
-            around.number(target);
-        } else {
-            around.read(target).await?;
-        }
-        let gaps = Gaps::of(&around.graph);
-        let until = match gaps.mass() > 0.0 {
-            // reading may have taken its time before it came to a gap
-            true => Instant::now() + time.mul_f64(SEARCH_WITH_GAPS),
-            false => around.after(1.0),
-        };
-        let rank = || around.graph.rank(STEPS, Some(until));
-        let mut rank = tokio::task::block_in_place(rank);
-        if gaps.mass() > 0.0 {
-            let walked = around.walk(&gaps).await?;
-            rank.add(&gaps, &walked);
-        }
-        let contributors = self.contributors(&rank, &around.names).await?;
-        Ok(Some(json!({
-            "score": rank.score,
-            "paths": rank.paths,
-            "exact": rank.error_bound == 0.0,
-            "error_bound": rank.error_bound,
-            "contributors": contributors,
-            "_hash": event,
-        })))
-    }
-
-    /// The attributes that contributed most, with the share of the score that came through each.
-    async fn contributors(&self, rank: &Rank, names: &[Hash]) -> Result<Vec<Value>, StoreError> {
-        let contributions = rank.contributions.iter().zip(names);
-        let mut most: Vec<(f64, Hash)> = contributions
-            .filter(|(contribution, _)| **contribution < 0.0)
-            .map(|(contribution, name)| (contribution / rank.score, *name))
-            .collect();
-        most.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        most.truncate(NAMED);
-        let nodes = self.nodes(most.iter().map(|(_, hash)| *hash)).await?;
-        let nodes: HashMap<Hash, _> = nodes.into_iter().map(|node| (node.hash, node)).collect();
-        let rows = most.iter().filter_map(|(share, hash)| {
-            let node = nodes.get(hash)?;
-            Some(json!({"sub_type": node.sub_type, "data": node.data, "share": share}))
-        });
-        Ok(rows.collect())
-    }
-}
-
-/// What is read so far.
-struct Neighbourhood<'a> {
-    archive: &'a GraphReader,
-    kinds: &'a Remembered<NodeKind>,
-    visible: &'a Visible,
+/// The graph around an event, as far as it is read.
+pub struct Neighbourhood<'a, S> {
+    pub(crate) source: &'a S,
+    target: EventTime,
     now: f64,
-    graph: Graph,
-    /// Of the graph's attributes.
-    names: Vec<Hash>,
-    /// Of the graph's events; the first is the target.
-    hashes: Vec<Hash>,
+    pub(crate) graph: Graph,
+    /// Hashes of the graph's attributes.
+    pub(crate) names: Vec<Hash>,
+    /// Hashes of the graph's events; the first is the target.
+    pub(crate) hashes: Vec<Hash>,
     /// Numbers of the graph's events.
     events: HashMap<Hash, usize>,
     /// Numbers of the graph's attributes; none for objects.
-    nodes: HashMap<Hash, Option<usize>>,
+    pub(crate) nodes: HashMap<Hash, Option<usize>>,
     /// Attributes that are hubs to walks.
-    hubs: BTreeSet<usize>,
-    /// What was drawn of these.
-    draws: HashMap<Place, Draws>,
-    /// What is left of them.
-    limits: Limits,
+    pub(crate) hubs: BTreeSet<usize>,
+    /// Events drawn from the hubs so far.
+    pub(crate) draws: HashMap<Stop, Draws>,
+    /// Unread parts of the graph, once the search has begun.
+    pub(crate) gaps: Option<Gaps>,
+    /// Rest of the limits.
+    pub(crate) limits: Limits,
     began: Instant,
     /// When reading ends.
     until: Instant,
 }
 
-impl<'a> Neighbourhood<'a> {
-    fn new(engine: &'a Engine, visible: &'a Visible, now: f64, began: Instant) -> Self {
-        let limits = engine.limits;
-        Self {
-            archive: &engine.archive,
-            kinds: &engine.kinds,
-            visible,
+impl<'a, S: Source> Neighbourhood<'a, S> {
+    /// Nothing but the target, whose rank is to be as of `now`, in Unix seconds. The limits' time began at `began`.
+    pub fn new(source: &'a S, target: EventTime, now: f64, limits: Limits, began: Instant) -> Self {
+        let mut around = Self {
+            source,
+            target,
             now,
             graph: Graph::default(),
             names: Vec::new(),
@@ -165,15 +67,29 @@ impl<'a> Neighbourhood<'a> {
             nodes: HashMap::new(),
             hubs: BTreeSet::new(),
             draws: HashMap::new(),
+            gaps: None,
             limits,
             began,
             until: began + limits.time.mul_f64(READING),
-        }
+        };
+        around.number(target);
+        around
     }
 
-    async fn read(&mut self, target: EventTime) -> Result<(), StoreError> {
-        self.number(target);
-        let mut level = vec![target];
+    /// Reads what the rank depends on, as far as the limits allow.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub async fn read(&mut self) -> Result<(), S::Error> {
+        // the rank of a malicious event does not depend on others
+        if !self.target.malicious {
+            self.read_levels().await?;
+        }
+        Ok(())
+    }
+
+    async fn read_levels(&mut self) -> Result<(), S::Error> {
+        let mut level = vec![self.target];
         for hops in 1..=HOPS {
             let attributes = self.read_attributes(level).await?;
             level = self.read_events(attributes).await?;
@@ -187,8 +103,26 @@ impl<'a> Neighbourhood<'a> {
         Ok(())
     }
 
+    /// The rank by what was read: exact if there are no gaps. It works for up to the limits' time without waiting for
+    /// anything.
+    pub fn search(&mut self) -> Rank {
+        let gaps = Gaps::of(&self.graph);
+        let until = match gaps.mass() > 0.0 {
+            // reading may have taken its time before it came to a gap
+            true => Instant::now() + self.limits.time.mul_f64(SEARCH_WITH_GAPS),
+            false => self.after(1.0),
+        };
+        self.gaps = Some(gaps);
+        self.graph.rank(STEPS, Some(until))
+    }
+
+    /// The hashes of the attributes, in the order of [`Rank::contributions`].
+    pub fn attributes(&self) -> &[Hash] {
+        &self.names
+    }
+
     /// The event's number in the graph, and whether it is new there.
-    fn number(&mut self, event: EventTime) -> (usize, bool) {
+    pub(crate) fn number(&mut self, event: EventTime) -> (usize, bool) {
         let next = self.graph.events.len();
         let hash = event.hash;
         let number = *self.events.entry(hash).or_insert(next);
@@ -202,10 +136,7 @@ impl<'a> Neighbourhood<'a> {
 
     /// Reads which attributes these events have, as far as there is room, the newest first, for they weigh most;
     /// gives the attributes not seen before.
-    async fn read_attributes(
-        &mut self,
-        mut events: Vec<EventTime>,
-    ) -> Result<Vec<Hash>, StoreError> {
+    async fn read_attributes(&mut self, mut events: Vec<EventTime>) -> Result<Vec<Hash>, S::Error> {
         events.sort_unstable_by(|a, b| {
             let newest_first = b.timestamp.total_cmp(&a.timestamp);
             newest_first.then(a.hash.cmp(&b.hash))
@@ -232,16 +163,20 @@ impl<'a> Neighbourhood<'a> {
 
     /// Reads which attributes these events have, and notes those that were not seen before; gives how many `_ref`s that
     /// were.
-    async fn open(&mut self, events: &[Hash], fresh: &mut Vec<Hash>) -> Result<usize, StoreError> {
-        let rows = self.archive.event_refs(events, self.visible).await?;
+    pub(crate) async fn open(
+        &mut self,
+        events: &[Hash],
+        fresh: &mut Vec<Hash>,
+    ) -> Result<usize, S::Error> {
+        let rows = self.source.event_refs(events).await?;
         let unknown: BTreeSet<Hash> = rows
             .iter()
             .flat_map(|row| &row.refs)
             .filter(|hash| !self.nodes.contains_key(hash))
             .copied()
             .collect();
-        let read = async |unknown: Vec<Hash>| self.archive.kinds(&unknown).await;
-        for NodeKind { hash, is_attribute } in self.kinds.of(unknown, read).await? {
+        let unknown = unknown.into_iter().collect();
+        for NodeKind { hash, is_attribute } in self.source.kinds(unknown).await? {
             let number = is_attribute.then_some(self.names.len());
             self.nodes.insert(hash, number);
             if is_attribute {
@@ -262,16 +197,14 @@ impl<'a> Neighbourhood<'a> {
 
     /// Reads which events refer to these attributes, as far as there is room and they are no hubs; gives the events not
     /// seen before.
-    async fn read_events(&mut self, attributes: Vec<Hash>) -> Result<Vec<EventTime>, StoreError> {
+    async fn read_events(&mut self, attributes: Vec<Hash>) -> Result<Vec<EventTime>, S::Error> {
         let mut fresh = Vec::new();
         for part in attributes.chunks(ATTRIBUTES_AT_ONCE) {
             if self.is_late() {
                 break;
             }
             let (hub, room) = (self.limits.hub, self.limits.edges);
-            let listed = self
-                .archive
-                .events_of_attributes(part, self.visible, hub, room);
+            let listed = self.source.events_of_attributes(part, hub, room);
             let listed = listed.await?;
             let whole = listed.len() == part.len();
             if !whole || listed.iter().any(|row| row.events.is_none()) {
@@ -282,7 +215,7 @@ impl<'a> Neighbourhood<'a> {
         Ok(fresh)
     }
 
-    fn add(&mut self, rows: Vec<AttributeEvents>, fresh: &mut Vec<EventTime>) {
+    pub(crate) fn add(&mut self, rows: Vec<AttributeEvents>, fresh: &mut Vec<EventTime>) {
         for row in rows {
             let (Some(events), Some(&Some(attribute))) = (row.events, self.nodes.get(&row.hash))
             else {
@@ -310,7 +243,7 @@ impl<'a> Neighbourhood<'a> {
     }
 
     /// When so much of the time is over.
-    fn after(&self, share: f64) -> Instant {
+    pub(crate) fn after(&self, share: f64) -> Instant {
         self.began + self.limits.time.mul_f64(share)
     }
 }

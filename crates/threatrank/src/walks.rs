@@ -9,17 +9,18 @@ use std::collections::HashSet;
 
 use rand::Rng;
 
-use super::interval::mean_between;
-use super::{Graph, HOPS, Rank, mean};
+use crate::graph::{Graph, HOPS, mean};
+use crate::interval::mean_between;
+use crate::search::Rank;
 
-/// What can be behind what is not known of a graph. It stays what it is when more is read.
+/// Unknown parts of a graph and the most that can be behind them. Reading more of the graph does not change it.
 #[derive(Debug)]
 pub(crate) struct Gaps {
     unlisted: Vec<bool>,
     unread: Vec<bool>,
-    /// By hops left and attribute, what is behind it at most.
+    /// By hops left and attribute, the most that can be behind it.
     through: Vec<Vec<f64>>,
-    /// By hops left and event, what is behind it at most.
+    /// By hops left and event, the most that can be behind it.
     behind: Vec<Vec<f64>>,
     mass: f64,
 }
@@ -27,10 +28,10 @@ pub(crate) struct Gaps {
 /// A way through a gap, backwards in time from the target.
 #[derive(Debug)]
 pub(crate) struct Walk {
-    /// Without the target.
+    /// Events of the walk, without the target.
     events: Vec<usize>,
     attributes: Vec<usize>,
-    /// Of what is found on.
+    /// Factor of the paths that the walk finds from here on.
     factor: f64,
     at: At,
     /// The worth of each path that was found, and its attributes.
@@ -38,7 +39,7 @@ pub(crate) struct Walk {
 }
 
 /// An attribute, and how many hops of a walk come before it.
-pub(crate) type Place = (usize, usize);
+pub(crate) type Stop = (usize, usize);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
@@ -47,10 +48,10 @@ enum At {
     End,
 }
 
-/// What walks came to.
+/// Results of walks.
 #[derive(Debug)]
 pub(crate) struct Walked {
-    /// How much less the paths may come to, as a share, because events are not drawn quite fairly.
+    /// Share by which the paths may be overrated, because events are not drawn quite fairly.
     overrated: f64,
     values: Vec<f64>,
     /// By attribute.
@@ -98,7 +99,7 @@ impl Gaps {
         gaps
     }
 
-    /// What all paths with gaps come to at most.
+    /// Returns the most that all paths with gaps can come to.
     pub(crate) fn mass(&self) -> f64 {
         self.mass
     }
@@ -166,7 +167,7 @@ fn choose(among: &[usize], values: &[f64], rng: &mut impl Rng) -> Option<usize> 
 
 impl Walk {
     /// The attribute that it is at: it goes on to any of its events.
-    pub(crate) fn wants_event_of(&self) -> Option<Place> {
+    pub(crate) fn wants_event_of(&self) -> Option<Stop> {
         let here = self.attributes.last().filter(|_| self.at == At::Attribute);
         here.map(|&attribute| (attribute, self.attributes.len() - 1))
     }

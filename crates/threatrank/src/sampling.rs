@@ -1,4 +1,4 @@
-//! What walks through the gaps of the graph want to know, read for many of them at once.
+//! Reads for walks through the gaps of the graph, for many walks at once.
 //!
 //! Events of hubs are drawn from a sample in the order of hashes, for each hub from another place on: hubs have events in
 //! common, and should not give the same ones. Each hop has a part of the sample for itself: an event that was drawn from
@@ -8,16 +8,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use cybexp_store::{Draw, StoreError};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tahoe_core::Hash;
 
-use super::{Neighbourhood, WALKS};
-use crate::threatrank::{Gaps, HOPS, Place, Walk, Walked};
+use crate::draws::Draws;
+use crate::graph::HOPS;
+use crate::neighbourhood::Neighbourhood;
+use crate::search::Rank;
+use crate::source::{Draw, Source};
+use crate::walks::{Gaps, Stop, Walk, Walked};
 
+/// Until when the walks go, as a share of the time.
+const WALKS: f64 = 0.95;
 /// Walks that set out together at least and at most, and how many times as many as before at most.
-pub(super) const WALKERS: usize = 12;
+pub const WALKERS: usize = 12;
 const MOST_WALKERS: usize = 1_000;
 const GROWTH: usize = 4;
 /// The next ones are to take such a part of the time that is left, for they may take longer than those before, and do not
@@ -25,7 +30,7 @@ const GROWTH: usize = 4;
 const ROUNDS: usize = 3;
 /// An attribute of more events is a hub to walks: what they need of it is drawn.
 const HUB: usize = 200;
-/// How much less the paths may come to that walks find, as a share: each of three draws should lead back to one of the
+/// Share by which the paths that walks find may be overrated: each of three draws should lead back to one of the
 /// one, two or three events before it with a chance of one in over [`HUB`] for each.
 const OVERRATED: f64 = (1 + 2 + 3) as f64 / HUB as f64;
 /// The fewest events that are drawn of a hub.
@@ -33,16 +38,22 @@ const DRAWN: usize = 32;
 /// The most events of an attribute that are listed because too few of them can be drawn.
 const LISTED: usize = 100_000;
 
-/// Events of a hub for walks of so many hops, in the order of chance.
-#[derive(Debug, Default)]
-pub(super) struct Draws {
-    events: Vec<usize>,
-    used: usize,
-}
+impl<S: Source> Neighbourhood<'_, S> {
+    /// Walks through the gaps as long as there is time, and adds to the rank what that finds. The same target is walked
+    /// from in the same ways.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub async fn walk(&mut self, rank: &mut Rank) -> Result<(), S::Error> {
+        let Some(gaps) = self.gaps.take().filter(|gaps| gaps.mass() > 0.0) else {
+            return Ok(());
+        };
+        let walked = self.walk_through(&gaps).await?;
+        rank.add(&gaps, &walked);
+        Ok(())
+    }
 
-impl Neighbourhood<'_> {
-    /// Walks as long as there is time. The same target is walked from in the same ways.
-    pub(super) async fn walk(&mut self, gaps: &Gaps) -> Result<Walked, StoreError> {
+    async fn walk_through(&mut self, gaps: &Gaps) -> Result<Walked, S::Error> {
         let mut rng = StdRng::from_seed(*self.hashes[0].as_bytes());
         let mut walked = Walked::new(OVERRATED);
         let (until, end) = (self.after(WALKS), self.after(1.0));
@@ -79,7 +90,7 @@ impl Neighbourhood<'_> {
         mut walks: Vec<Walk>,
         rng: &mut StdRng,
         end: Instant,
-    ) -> Result<Option<Vec<Walk>>, StoreError> {
+    ) -> Result<Option<Vec<Walk>>, S::Error> {
         for _ in 0..HOPS {
             let enough = self.go_to_events(&mut walks, rng).await?;
             // what is under way in the database must not be dropped
@@ -96,8 +107,8 @@ impl Neighbourhood<'_> {
         &mut self,
         walks: &mut [Walk],
         rng: &mut StdRng,
-    ) -> Result<bool, StoreError> {
-        let mut uses: BTreeMap<Place, usize> = BTreeMap::new();
+    ) -> Result<bool, S::Error> {
+        let mut uses: BTreeMap<Stop, usize> = BTreeMap::new();
         for place in walks.iter().filter_map(Walk::wants_event_of) {
             *uses.entry(place).or_default() += 1;
         }
@@ -128,7 +139,7 @@ impl Neighbourhood<'_> {
         &mut self,
         walks: &mut [Walk],
         rng: &mut StdRng,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), S::Error> {
         let wanted = walks.iter().filter_map(Walk::wants_attributes_of);
         let unread = wanted.filter(|&event| self.graph.events[event].attributes.is_none());
         let unread = BTreeSet::from_iter(unread);
@@ -143,13 +154,13 @@ impl Neighbourhood<'_> {
     }
 
     /// Lists the events of these attributes where that was not done before; those of more than `most` are hubs.
-    async fn list(&mut self, attributes: &[usize], most: usize) -> Result<(), StoreError> {
+    async fn list(&mut self, attributes: &[usize], most: usize) -> Result<(), S::Error> {
         let unlisted = attributes.iter();
         let unlisted = unlisted.filter(|&&attribute| self.graph.attributes[attribute].is_none());
         let unlisted: Vec<Hash> = unlisted.map(|&attribute| self.names[attribute]).collect();
         let rows = self
-            .archive
-            .events_of_attributes(&unlisted, self.visible, most, usize::MAX);
+            .source
+            .events_of_attributes(&unlisted, most, usize::MAX);
         let rows = rows.await?;
         let hubs = rows.iter().filter(|row| row.events.is_none());
         let hubs = hubs.filter_map(|row| *self.nodes.get(&row.hash)?);
@@ -159,7 +170,7 @@ impl Neighbourhood<'_> {
     }
 
     /// Draws as many events of each hub as are used, and more to come; where there are not enough it is listed.
-    async fn draw(&mut self, uses: &BTreeMap<Place, usize>) -> Result<(), StoreError> {
+    async fn draw(&mut self, uses: &BTreeMap<Stop, usize>) -> Result<(), S::Error> {
         let mut places = Vec::new();
         let mut wanted = Vec::new();
         for (&place, uses) in uses {
@@ -182,7 +193,7 @@ impl Neighbourhood<'_> {
                 events: DRAWN.max(2 * needed),
             });
         }
-        let drawn = self.archive.draw_events(&wanted, self.visible).await?;
+        let drawn = self.source.draw_events(&wanted).await?;
         let mut few = Vec::new();
         for (events, (place, needed)) in drawn.into_iter().zip(places) {
             let events = events.into_iter();
@@ -193,13 +204,5 @@ impl Neighbourhood<'_> {
             self.draws.entry(place).or_default().events = events;
         }
         self.list(&few, LISTED).await
-    }
-}
-
-impl Draws {
-    fn next(&mut self) -> Option<usize> {
-        let event = self.events.get(self.used).copied();
-        self.used += 1;
-        event
     }
 }

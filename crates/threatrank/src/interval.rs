@@ -1,4 +1,4 @@
-//! What the mean of a sample tells of the mean of all.
+//! Bounds of the mean of all values, from the values of a sample.
 //!
 //! Bets on the mean (I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by betting", 2023): were
 //! the true mean m, then who stakes a fixed share of his wealth on each value being below m, or above it, would play a
@@ -23,9 +23,9 @@ const STAKES: [(f64, f64); 8] = [
 /// Halvings: fine enough for any use.
 const HALVINGS: usize = 40;
 
-/// Between what the true mean lies of values from 0 to 1, each of which it was the expectation of; wrong in one of a
-/// thousand cases at most.
-pub(super) fn mean_between(values: &[f64]) -> (f64, f64) {
+/// Returns the bounds of a mean from values between 0 and 1, each drawn with that mean as its expectation. The bounds
+/// are wrong in one of a thousand cases at most.
+pub(crate) fn mean_between(values: &[f64]) -> (f64, f64) {
     let n = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / n;
     let above: Vec<f64> = values
@@ -46,7 +46,7 @@ pub(super) fn mean_between(values: &[f64]) -> (f64, f64) {
     (low, high)
 }
 
-/// Where between `inside` and `outside` one begins to be too rich.
+/// Returns the mean between `inside` and `outside` from which on the wealth rules a mean out.
 fn border(inside: f64, outside: f64, wealth: impl Fn(f64) -> f64) -> f64 {
     let (mut inside, mut outside) = (inside, outside);
     for _ in 0..HALVINGS {
@@ -61,7 +61,7 @@ fn border(inside: f64, outside: f64, wealth: impl Fn(f64) -> f64) -> f64 {
     outside
 }
 
-/// What became of 1 after all bets, each of which multiplies what is staked by `factor`.
+/// Returns the wealth that 1 became after all bets, each of which multiplies its stake by `factor`.
 fn wealth(zeros: f64, above: &[f64], factor: impl Fn(f64, f64) -> f64) -> f64 {
     let of = |(stake, part): (f64, f64)| {
         let bets = above.iter().map(|value| factor(*value, stake).ln());

@@ -1,0 +1,162 @@
+//! Operations by name: each command to the server is timed, and marked with the name that the server logs it by.
+//!
+//! [`Documents`](crate::mongo::collection::Documents) gives out commands only with a name, so no caller can forget it.
+
+use std::future::{Future, IntoFuture};
+use std::time::{Duration, Instant};
+
+use bson::RawDocumentBuf;
+use futures::TryStreamExt;
+use mongodb::Cursor;
+use mongodb::error::Error;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Doing, StoreError};
+use crate::mongo::spent;
+
+/// A command that is ready to be sent.
+pub(crate) struct Operation<C> {
+    name: &'static str,
+    command: C,
+}
+
+impl<C> Operation<C> {
+    pub(super) fn new(name: &'static str, command: C) -> Self {
+        Self { name, command }
+    }
+
+    /// Sets options of the command.
+    pub(crate) fn with<D>(self, options: impl FnOnce(C) -> D) -> Operation<D> {
+        Operation {
+            name: self.name,
+            command: options(self.command),
+        }
+    }
+
+    /// The command as a part of a transaction, which is timed as a whole. The driver's error says whether the
+    /// transaction is to be begun again.
+    pub(crate) fn part(self) -> C {
+        self.command
+    }
+
+    /// Sends the command and waits for the reply.
+    ///
+    /// # Errors
+    /// The driver's, with the operation's name.
+    pub(crate) async fn send<T>(self) -> Result<T, StoreError>
+    where
+        C: IntoFuture<Output = Result<T, Error>>,
+    {
+        timed(self.name, self.command).await
+    }
+
+    /// Sends a command whose reply is a cursor.
+    ///
+    /// # Errors
+    /// The driver's, with the operation's name.
+    pub(crate) async fn rows(self) -> Result<Rows, StoreError>
+    where
+        C: IntoFuture<Output = Result<Cursor<RawDocumentBuf>, Error>>,
+    {
+        let mut clock = Clock::new(self.name);
+        let cursor = clock.wait(self.command.into_future()).await;
+        let cursor = clock.end(cursor)?;
+        Ok(Rows { clock, cursor })
+    }
+}
+
+/// The documents of a cursor, as they come. The time until the last one that was asked for is that of the operation.
+pub(crate) struct Rows {
+    clock: Clock,
+    cursor: Cursor<RawDocumentBuf>,
+}
+
+impl Rows {
+    /// The next document.
+    ///
+    /// # Errors
+    /// The driver's, with the operation's name.
+    pub(crate) async fn next(&mut self) -> Result<Option<RawDocumentBuf>, StoreError> {
+        let next = self.clock.wait(self.cursor.try_next()).await;
+        self.clock.end(next)
+    }
+
+    /// All that are left: only for queries whose number of results is bounded by what was asked.
+    ///
+    /// # Errors
+    /// As [`Rows::next`].
+    pub(crate) async fn all(mut self) -> Result<Vec<RawDocumentBuf>, StoreError> {
+        let all = self.clock.wait(self.cursor.try_collect()).await;
+        self.clock.end(all)
+    }
+
+    /// All that are left, as `T`.
+    ///
+    /// # Errors
+    /// As [`Rows::next`], and where a document is not a `T`.
+    pub(crate) async fn read<T: DeserializeOwned>(self) -> Result<Vec<T>, StoreError> {
+        let doing = self.clock.name;
+        let documents = self.all().await?;
+        documents
+            .iter()
+            .map(|document| bson::deserialize_from_slice(document.as_bytes()).doing(doing))
+            .collect()
+    }
+}
+
+/// Waits for a reply of the server, and counts the time for the operation of this name.
+pub(super) async fn timed<T>(
+    name: &'static str,
+    command: impl IntoFuture<Output = Result<T, Error>>,
+) -> Result<T, StoreError> {
+    let mut clock = Clock::new(name);
+    let reply = clock.wait(command.into_future()).await;
+    clock.end(reply)
+}
+
+/// The time of one operation, which may take several round trips. It is counted even if nobody waits for the end.
+#[derive(Debug)]
+pub(super) struct Clock {
+    name: &'static str,
+    waited: Duration,
+    since: Option<Instant>,
+    failed: bool,
+}
+
+impl Clock {
+    pub(super) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            waited: Duration::ZERO,
+            since: None,
+            failed: false,
+        }
+    }
+
+    /// Waits for the server.
+    pub(super) async fn wait<T>(&mut self, reply: impl Future<Output = T>) -> T {
+        self.since = Some(Instant::now());
+        let reply = reply.await;
+        self.stop();
+        reply
+    }
+
+    /// The reply, or the error with the operation's name.
+    pub(super) fn end<T>(&mut self, reply: Result<T, Error>) -> Result<T, StoreError> {
+        self.failed |= reply.is_err();
+        reply.doing(self.name)
+    }
+
+    fn stop(&mut self) {
+        if let Some(since) = self.since.take() {
+            self.waited += since.elapsed();
+        }
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        self.stop();
+        spent::count(self.name, self.waited, self.failed);
+    }
+}

@@ -1,0 +1,169 @@
+//! Every command has a name: the server's profiler sees it, and so do those who measure their work.
+
+use bson::{Document, doc};
+use futures::TryStreamExt;
+use serde_json::json;
+use tahoe_core::question::{Conditions, Context};
+use tahoe_core::time::TimeRange;
+use tahoe_core::{Attribute, Event, Object, Org, OrgId, Raw, SubType, Timestamp, User};
+
+use super::server;
+use crate::archive::open::Archive;
+use crate::cache::entry::{NewEntry, Submission};
+use crate::cache::open::Cache;
+use crate::cache::queue::Opened;
+use crate::graph::read::reader::GraphReader;
+use crate::graph::write::batch::GraphBatch;
+use crate::graph::write::writer::GraphWriter;
+use crate::identity::users::{Access, Identity};
+use crate::mongo::lease::Taken;
+use crate::mongo::server::Server;
+use crate::mongo::spent::measured;
+use crate::quarantine::selection::Selection;
+use crate::queries::queue::Queries;
+use crate::raws::queue::{RawOutcome, Raws};
+use crate::visible::Visible;
+
+const UNR: &str = "unr";
+
+fn at(seconds: f64) -> Timestamp {
+    Timestamp::new(seconds).unwrap()
+}
+
+fn ipv4() -> Attribute {
+    Attribute::new(SubType::from_static("ipv4"), "192.0.2.1")
+}
+
+fn batch() -> GraphBatch {
+    let mut batch = GraphBatch::default();
+    let attacker = Object::new(SubType::from_static("attacker"), vec![ipv4().into()]).unwrap();
+    for second in 0..20 {
+        let orgid = OrgId::new(UNR).unwrap();
+        let ssh = SubType::from_static("ssh");
+        let children = vec![attacker.clone().into()];
+        batch.add_event(Event::new(ssh, orgid, at(f64::from(second)), children).unwrap());
+    }
+    batch
+}
+
+fn of_ipv4() -> Conditions {
+    Conditions {
+        subject: ipv4().hash(),
+        attribute: None,
+        range: TimeRange {
+            start: None,
+            end: None,
+        },
+        category: None,
+        context: Context::All,
+    }
+}
+
+async fn use_cache(server: &Server, db: &str) {
+    let cache = Cache::open(server, db, "file_entries").await.unwrap();
+    let entry = NewEntry {
+        name: "a.json".to_owned(),
+        typetag: "cowrie".to_owned(),
+        orgid: UNR.to_owned(),
+        timezone: "UTC".to_owned(),
+        timestamp: 1.0,
+    };
+    let sealed = b"sealed".to_vec();
+    cache.submit(&[Submission { entry, sealed }]).await.unwrap();
+    let mut upload = cache.begin_upload();
+    upload.write(&vec![7; 3 << 20]).await.unwrap();
+    upload.abort().await;
+    cache.sweep_uploads().await.unwrap();
+    let mut queue = cache.pending().await.unwrap();
+    let Taken::Work(entries) = queue.take().await.unwrap() else {
+        panic!("an entry waits");
+    };
+    let opened = entries.into_iter().map(|entry| Opened {
+        id: entry.id,
+        raw: Err("bad".to_owned()),
+    });
+    queue.mark(&opened.collect::<Vec<_>>()).await.unwrap();
+    queue.release().await.unwrap();
+    assert_eq!(cache.retry_all(&Selection::default()).await.unwrap(), 1);
+}
+
+async fn use_archive(server: &Server, db: &str) {
+    let archive = Archive::open(server, db, "instance").await.unwrap();
+    let raws = Raws::new(&archive);
+    let orgid = OrgId::new(UNR).unwrap();
+    let cowrie = SubType::from_static("cowrie");
+    let raw = Raw::new(cowrie, json!({}), orgid, "UTC".to_owned(), Some(at(1.0)));
+    raws.write(&[raw.unwrap()]).await.unwrap();
+    let mut queue = raws.queue("cowrie@1", &["cowrie"]).await.unwrap();
+    let Taken::Work(taken) = queue.take().await.unwrap() else {
+        panic!("a raw waits");
+    };
+    let outcome = RawOutcome::new(taken[0].as_ref().unwrap(), Ok(vec![]));
+    queue.mark(&[outcome], 1.0).await.unwrap();
+    queue.release().await.unwrap();
+    GraphWriter::new(&archive).write(&batch()).await.unwrap();
+
+    let reader = GraphReader::new(&archive);
+    let visible = Visible(vec![OrgId::new(UNR).unwrap()]);
+    let (counted, spent) = measured(reader.count(&of_ipv4(), &visible)).await;
+    assert_eq!(counted.unwrap(), 20);
+    let names = spent.operations().keys().copied().collect::<Vec<_>>();
+    assert_eq!(names, ["reading the events of a query"]);
+    let page = reader.events(&of_ipv4(), &visible, 1, 10).await.unwrap();
+    let events: Vec<_> = page.events.iter().map(|event| event.hash).collect();
+    reader.event_refs(&events, &visible).await.unwrap();
+    reader.sessions_of(&events, 10).await.unwrap();
+    let ipv4 = [ipv4().hash()];
+    reader.kinds(&ipv4).await.unwrap();
+    let listed = reader.events_of_attributes(&ipv4, &visible, 100, 100);
+    assert_eq!(listed.await.unwrap().len(), 1);
+}
+
+async fn use_queries_and_identity(server: &Server, db: &str) {
+    let queries = Queries::open(server, db, "queries").await.unwrap();
+    let lease = std::time::Duration::from_secs(60);
+    assert!(queries.claim(lease).await.unwrap().is_none());
+    let identity = Identity::open(server, db, "identity").await.unwrap();
+    let user = User::new("jdoe@example.com", "hash", "John Doe").unwrap();
+    let users = std::slice::from_ref(&user);
+    let org = Org::new(UNR, "University", users, users).unwrap();
+    identity.add(&org, users).await.unwrap();
+    let access = identity.access(&user.hash().to_string()).await.unwrap();
+    assert!(matches!(access, Access::Orgs(_)));
+    assert!(identity.set_password(user.hash(), "new").await.unwrap());
+    identity.revoke("token", Some(1)).await.unwrap();
+    assert!(identity.is_revoked("token").await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_sees_the_name_of_every_command() {
+    let (server, db) = server().await;
+    let driver = server.collection(&db, "x").driver().client().database(&db);
+    let profile = doc! {"profile": 2, "filter": {"ns": {"$not": {"$regex": "system"}}}};
+    driver.run_command(profile).await.unwrap();
+    use_cache(&server, &db).await;
+    use_archive(&server, &db).await;
+    use_queries_and_identity(&server, &db).await;
+    driver.run_command(doc! {"profile": 0}).await.unwrap();
+
+    let rows = driver.collection::<Document>("system.profile");
+    let rows: Vec<Document> = rows
+        .find(doc! {})
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
+    let named = |row: &Document| {
+        let command = row.get_document("command").unwrap();
+        command.get_str("comment").is_ok()
+    };
+    let nameless: Vec<&Document> = rows.iter().filter(|row| !named(row)).collect();
+    assert!(rows.len() > 40, "only {} commands", rows.len());
+    assert!(
+        nameless.is_empty(),
+        "{} of {}: {nameless:#?}",
+        nameless.len(),
+        rows.len()
+    );
+}

@@ -1,0 +1,188 @@
+//! Ranks of events of graphs in memory, read with all the room and time there is and with hardly any.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use futures::executor::block_on;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tahoe_core::Hash;
+use threatrank::{
+    AttributeEvents, Draw, EventRefs, EventTime, Limits, Neighbourhood, NodeKind, Rank, Source,
+    WALKERS,
+};
+
+const NOW: f64 = 1_700_000_000.0;
+const GRAPHS: u64 = 20;
+const EVENTS: usize = 80;
+/// Parts of the sample that hubs are drawn from.
+const PARTS: u8 = 3;
+
+#[derive(Default)]
+struct Memory {
+    events: BTreeMap<Hash, (EventTime, Vec<Hash>)>,
+    attributes: BTreeMap<Hash, Vec<EventTime>>,
+}
+
+impl Memory {
+    /// Events of one to three attributes, of which the first are in most.
+    fn new(rng: &mut StdRng) -> Self {
+        let mut memory = Self::default();
+        for number in 0..EVENTS {
+            let event = EventTime {
+                hash: Hash::of(&["event", &number.to_string()]),
+                timestamp: NOW - number as f64 * 90_000.0,
+                malicious: rng.random_bool(1.0 / 3.0),
+            };
+            let names = (0..rng.random_range(1..=3)).map(|_| {
+                let rank = 25_f64.powf(rng.random::<f64>()) as u32;
+                Hash::of(&["attribute", &rank.to_string()])
+            });
+            let mut refs: Vec<Hash> = names.collect();
+            refs.sort_unstable();
+            refs.dedup();
+            for attribute in &refs {
+                memory.attributes.entry(*attribute).or_default().push(event);
+            }
+            memory.events.insert(event.hash, (event, refs));
+        }
+        memory
+    }
+
+    fn rank(&self, target: EventTime, limits: Limits) -> Rank {
+        let mut around = Neighbourhood::new(self, target, NOW, limits, Instant::now());
+        block_on(async {
+            around.read().await.unwrap();
+            let mut rank = around.search();
+            around.walk(&mut rank).await.unwrap();
+            rank
+        })
+    }
+}
+
+impl Source for Memory {
+    type Error = Infallible;
+
+    async fn kinds(&self, hashes: Vec<Hash>) -> Result<Vec<NodeKind>, Infallible> {
+        let kinds = hashes.into_iter().map(|hash| NodeKind {
+            hash,
+            is_attribute: self.attributes.contains_key(&hash),
+        });
+        Ok(kinds.collect())
+    }
+
+    async fn event_refs(&self, events: &[Hash]) -> Result<Vec<EventRefs>, Infallible> {
+        let found = events
+            .iter()
+            .filter_map(|hash| Some((hash, self.events.get(hash)?)));
+        let refs = found.map(|(&hash, (_, refs))| EventRefs {
+            hash,
+            refs: refs.clone(),
+        });
+        Ok(refs.collect())
+    }
+
+    async fn events_of_attributes(
+        &self,
+        attributes: &[Hash],
+        most: usize,
+        room: usize,
+    ) -> Result<Vec<AttributeEvents>, Infallible> {
+        let (mut rows, mut listed) = (Vec::new(), 0);
+        for &hash in attributes {
+            if listed >= room {
+                break;
+            }
+            let events = self.attributes[&hash].clone();
+            let events = Some(events).filter(|events| events.len() <= most);
+            listed += events.as_ref().map_or(0, Vec::len);
+            rows.push(AttributeEvents { hash, events });
+        }
+        Ok(rows)
+    }
+
+    async fn draw_events(&self, draws: &[Draw]) -> Result<Vec<Vec<EventTime>>, Infallible> {
+        let draw = |draw: &Draw| {
+            let events = self.attributes[&draw.hub].iter();
+            let mut part: Vec<EventTime> = events
+                .filter(|event| event.hash.as_bytes()[31] % PARTS == draw.part)
+                .copied()
+                .collect();
+            part.sort_unstable_by_key(|event| (event.hash < draw.from, event.hash));
+            part.truncate(draw.events);
+            part
+        };
+        Ok(draws.iter().map(draw).collect())
+    }
+}
+
+#[test]
+fn the_true_score_is_within_the_bound_however_little_is_read() {
+    let all = Limits {
+        walks: 100,
+        ..Limits::new(Duration::from_secs(3600))
+    };
+    let (mut ranks, mut inexact) = (0, 0);
+    for graph in 0..GRAPHS {
+        let memory = Memory::new(&mut StdRng::seed_from_u64(graph));
+        let targets = memory.events.values().map(|(event, _)| *event);
+        for target in targets.filter(|event| !event.malicious).take(10) {
+            let truth = memory.rank(target, all);
+            assert_eq!(truth.error_bound, 0.0, "{truth:?}");
+            for limits in [
+                Limits { hub: 5, ..all },
+                Limits { hub: 12, ..all },
+                Limits {
+                    hub: 5,
+                    walks: WALKERS + 1,
+                    ..all
+                },
+                Limits { edges: 60, ..all },
+                Limits { events: 20, ..all },
+                Limits { refs: 30, ..all },
+                Limits {
+                    time: Duration::ZERO,
+                    ..all
+                },
+            ] {
+                let found = memory.rank(target, limits);
+                let error = (found.score - truth.score).abs();
+                assert!(
+                    error <= found.error_bound + 1e-12,
+                    "{limits:?}: {found:?} is not {truth:?}"
+                );
+                ranks += 1;
+                inexact += usize::from(found.error_bound > 0.0);
+            }
+        }
+    }
+    assert!(inexact * 2 > ranks, "{inexact} of {ranks}");
+}
+
+#[test]
+fn a_malicious_target_is_as_threatening_as_can_be() {
+    let memory = Memory::new(&mut StdRng::seed_from_u64(0));
+    let mut events = memory.events.values().map(|(event, _)| *event);
+    let target = events.find(|event| event.malicious).unwrap();
+    let rank = memory.rank(target, Limits::new(Duration::from_secs(1)));
+    assert_eq!((rank.score, rank.paths, rank.error_bound), (-1.0, 0, 0.0));
+}
+
+#[test]
+fn the_same_target_has_the_same_rank_again() {
+    let memory = Memory::new(&mut StdRng::seed_from_u64(7));
+    // more walkers would set out as the clock tells
+    let limits = Limits {
+        hub: 5,
+        walks: WALKERS,
+        ..Limits::new(Duration::from_secs(3600))
+    };
+    let targets = memory.events.values().map(|(event, _)| *event);
+    for target in targets.filter(|event| !event.malicious).take(5) {
+        let rank = memory.rank(target, limits);
+        assert_eq!(rank, memory.rank(target, limits));
+    }
+}
