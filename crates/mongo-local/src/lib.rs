@@ -5,6 +5,7 @@
 //! the process that owns it is killed: a small shell script (`watch.sh`) runs it and waits for the owner's pipe
 //! to close. [`find_mongod`] says which binary is run, and fetches one when the machine has none.
 
+mod check;
 mod error;
 mod find;
 mod log;
