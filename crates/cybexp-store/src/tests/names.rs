@@ -1,4 +1,4 @@
-//! Every command has a name: the server's profiler sees it, and so do those who measure their work.
+//! Every command has a name, which the server's profiler and measured work show.
 
 use bson::{Document, doc};
 use futures::TryStreamExt;
