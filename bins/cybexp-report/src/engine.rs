@@ -1,52 +1,45 @@
-//! From a question to its answer: all that a query costs but its queue and its seal.
+//! Answers a question for a user. All the cost of a query is here, except its queue and its seal.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cybexp_store::{Access, GraphReader, Identity, InstanceRow, StoreError, Visible};
+use cybexp_store::{Access, GraphReader, Identity, StoreError, Visible};
 use lru::LruCache;
-use tahoe_core::Hash;
 use tahoe_core::question::Question;
-use threatrank::{Limits, NodeKind};
 
 use crate::page::Page;
-use crate::ranks::Ranks;
-use crate::remembered::Remembered;
+use crate::reports;
+use crate::sources::{Asked, Sources};
 
-/// What answers are made of.
+/// Answers questions: looks up what a user may see, and finds the report.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    pub(crate) archive: GraphReader,
-    pub(crate) kinds: Remembered<NodeKind>,
-    nodes: Remembered<InstanceRow>,
+    sources: Sources,
     identity: Identity,
-    pub(crate) limits: Limits,
-    pub(crate) ranks: Ranks,
-    /// What users could see when they asked before. An answer is begun with it while that is looked up anew, and holds only
-    /// if it is the same.
+    /// The organisations that users could see when they asked before. An answer is begun with these while they are looked
+    /// up anew, and is used only if they are the same.
     known: Arc<Mutex<LruCache<String, Visible>>>,
 }
 
-/// Users whose organisations are remembered.
+/// The number of users whose organisations are kept.
 const KNOWN: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
 impl Engine {
-    /// Answers from this archive what these users may see; a threatrank within `budget`.
+    /// Answers from this archive for these users; a threatrank takes `budget` at most.
     pub fn new(archive: GraphReader, identity: Identity, budget: Duration) -> Self {
         Self {
-            archive,
-            kinds: Remembered::new(),
-            nodes: Remembered::new(),
+            sources: Sources::new(archive, budget),
             identity,
-            limits: Limits::new(budget),
-            ranks: Ranks::new(),
             known: Arc::new(Mutex::new(LruCache::new(KNOWN))),
         }
     }
 
-    /// The answer to a question that the user of this hash asked at `now`, in Unix seconds, or why there is none. With
-    /// `redo` nothing is used of answers that were made before. An error is one of the database.
+    /// Answers a question that the user of this hash asked at `now`, in Unix seconds, or gives the reason why there is no
+    /// answer. With `redo`, answers that were made before are not used.
+    ///
+    /// # Errors
+    /// The database fails.
     pub async fn page(
         &self,
         question: &Question,
@@ -54,11 +47,17 @@ impl Engine {
         now: f64,
         redo: bool,
     ) -> Result<Result<Page, String>, StoreError> {
+        let asked = |visible| Asked {
+            sources: &self.sources,
+            visible,
+            now,
+            redo,
+        };
         // most often nothing has changed since the user asked before
         let assumed = self.known().get(userid).cloned();
         let early = async {
             match &assumed {
-                Some(visible) => Some(self.answer(question, visible, now, redo).await),
+                Some(visible) => Some(reports::answer(question, asked(visible)).await),
                 None => None,
             }
         };
@@ -74,40 +73,13 @@ impl Engine {
             Some(answer) if assumed.as_ref() == Some(&visible) => answer?,
             _ => {
                 self.known().put(userid.to_owned(), visible.clone());
-                self.answer(question, &visible, now, redo).await?
+                reports::answer(question, asked(&visible)).await?
             }
         };
         Ok(answer.map(|page| Page {
             orgs: Some(visible.fingerprint()),
             ..page
         }))
-    }
-
-    /// The answer for someone who may see this.
-    async fn answer(
-        &self,
-        question: &Question,
-        visible: &Visible,
-        now: f64,
-        redo: bool,
-    ) -> Result<Result<Page, String>, StoreError> {
-        match question {
-            Question::Count(conditions) => self.count(conditions, visible).await,
-            Question::Related(related) => self.related(related, visible).await,
-            Question::ThreatRank { event } => {
-                let rank = self.rank(*event, now, visible, redo).await?;
-                Ok(rank.ok_or_else(|| "field _hash: there is no such event".to_owned()))
-            }
-        }
-    }
-
-    /// Those of these that are attributes or objects.
-    pub(crate) async fn nodes(
-        &self,
-        hashes: impl IntoIterator<Item = Hash>,
-    ) -> Result<Vec<InstanceRow>, StoreError> {
-        let read = async |unknown: Vec<Hash>| self.archive.nodes(&unknown).await;
-        self.nodes.of(hashes, read).await
     }
 
     fn known(&self) -> MutexGuard<'_, LruCache<String, Visible>> {

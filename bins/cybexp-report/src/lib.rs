@@ -6,34 +6,29 @@
 mod account;
 mod answer;
 mod callback;
-mod count;
+mod clock;
+mod desk;
 mod engine;
-mod graph;
 mod page;
 mod question;
 mod ranks;
-mod related;
-mod remembered;
+mod reports;
+mod rows;
+mod sources;
 mod subject;
-mod threatrank;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use cybexp_seal::PrivateKey;
 use cybexp_service::{
     Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key, work_loop,
 };
-use cybexp_store::{
-    Answer, Archive, Claimed, GraphReader, Identity, Queries, Spent, StoreError, measured,
-};
-use tahoe_core::Socket;
+use cybexp_store::{Archive, GraphReader, Identity, Queries};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 
-use crate::account::{Account, Phase};
 use crate::callback::Callback;
+use crate::desk::Desk;
 
 pub use engine::Engine;
 pub use page::Page;
@@ -95,15 +90,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What it takes to answer a query.
-pub(crate) struct Desk {
-    pub(crate) queries: Queries,
-    pub(crate) engine: Engine,
-    pub(crate) key: Arc<PrivateKey>,
-    callback: Callback,
-    lease: Duration,
-}
-
+/// Takes waiting queries and has them answered, several at a time.
 struct Reporter {
     desk: Arc<Desk>,
     /// One permit for each query that may be answered at the same time.
@@ -149,76 +136,5 @@ impl Worker for Reporter {
             return Ok(Step::Worked(1));
         }
         Ok(Step::Idle)
-    }
-}
-
-impl Desk {
-    /// Answers a query; gives where its asker waits, if the answer is written.
-    async fn serve(self: &Arc<Self>, claim: Claimed) -> Option<Socket> {
-        let account = Account::begin(&claim);
-        let span = account.span();
-        let (asker, outcome, spent) = self.answer_and_write(claim).instrument(span).await?;
-        account.end(outcome, &spent);
-        asker.filter(|_| outcome != "lost")
-    }
-
-    /// Answers a query and writes that; gives who asked, the outcome, and what was waited for. None: the database is
-    /// away, and the query is taken up again.
-    async fn answer_and_write(
-        self: &Arc<Self>,
-        claim: Claimed,
-    ) -> Option<(Option<Socket>, &'static str, Spent)> {
-        let desk = Arc::clone(self);
-        let work = claim.clone();
-        let answering = async move { measured(desk.answer(&work)).await };
-        // a task of its own: it is not stopped halfway, and a panic ends only it
-        let mut answering = tokio::spawn(answering.in_current_span());
-        let mut renewal = tokio::time::interval(self.lease / 3);
-        renewal.tick().await;
-        let answer = loop {
-            tokio::select! {
-                answer = &mut answering => break answer,
-                _ = renewal.tick() => {
-                    if let Err(error) = self.queries.renew(std::slice::from_ref(&claim), self.lease).await {
-                        tracing::warn!(%error, "a claim could not be renewed");
-                    }
-                }
-            }
-        };
-        let (answer, spent) = match answer {
-            Ok((answer, spent)) => (Ok(answer), spent),
-            Err(panic) => (Err(panic), Spent::default()),
-        };
-        let answer = match answer {
-            Ok(Ok(answer)) => answer,
-            // a document that is not what it should be, and will not be next time either
-            Ok(Err(error @ StoreError::Bson { .. })) => Answer::Failed(error.to_string()),
-            Ok(Err(error)) => {
-                // the database is away: the lease ends, and the query is taken up again
-                tracing::warn!(%error, "a query was not answered");
-                return None;
-            }
-            Err(panic) => {
-                tracing::error!(%panic, "answering a query panicked");
-                Answer::Failed("answering it panicked: please report this".to_owned())
-            }
-        };
-        let writing = self.queries.finish(&claim, &answer);
-        let outcome = match Phase::Write.of(writing).await {
-            Ok(true) => match answer {
-                Answer::Ready(_) => "ready",
-                Answer::Failed(reason) => {
-                    tracing::info!(reason, "a query failed");
-                    "failed"
-                }
-            },
-            Ok(false) => "lost",
-            Err(error) => {
-                tracing::warn!(%error, "an answer could not be written");
-                return None;
-            }
-        };
-        let asker = claim.query.ok().map(|query| query.socket);
-        Some((asker, outcome, spent))
     }
 }

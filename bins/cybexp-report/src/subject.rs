@@ -1,15 +1,15 @@
-//! What a question is about: the forms of its value that the archive has, and where it is looked for.
+//! The value that a question is about: the forms in which the archive has it, and where its events are looked for.
 
 use cybexp_filters::vocabulary;
-use cybexp_store::{SessionEvents, StoreError, Visible};
+use cybexp_store::{SessionEvents, StoreError};
 use tahoe_core::question::Conditions;
 use tahoe_core::{Attribute, Hash};
 
-use crate::Engine;
+use crate::sources::Asked;
 
-/// What events are asked for.
+/// The events that are asked for.
 pub(crate) struct Subject {
-    /// The conditions, with all forms of the value that any visible event has, or all it may have.
+    /// The conditions, with the forms of the value that a visible event has, or all possible forms if none has any.
     pub(crate) of: Conditions,
     /// These forms, where the question gave a value.
     pub(crate) about: Vec<Attribute>,
@@ -19,24 +19,23 @@ pub(crate) struct Subject {
     there: Option<bool>,
 }
 
-/// What a value may be that no event has.
+/// The result of looking elsewhere for a value that no event has.
 pub(crate) enum Elsewhere {
-    /// Sessions are known by it.
+    /// Sessions have it; these are their events.
     Sessions(SessionEvents),
-    /// It is of no sub_type that anybody knows.
+    /// Its sub_type is unknown: a sentence for the user.
     Unknown(String),
-    /// It has not been seen.
+    /// Nothing has it.
     Nowhere,
 }
 
-impl Engine {
-    /// Looks for the forms of what is asked for; or says what is wrong with it.
-    pub(crate) async fn subject(
-        &self,
+impl Subject {
+    /// Looks for the forms of the value that is asked for; or says what is wrong with it.
+    pub(crate) async fn find(
         of: &Conditions,
-        visible: &Visible,
-    ) -> Result<Result<Subject, String>, StoreError> {
-        let mut subject = Subject {
+        asked: Asked<'_>,
+    ) -> Result<Result<Self, String>, StoreError> {
+        let mut subject = Self {
             of: of.clone(),
             about: vec![],
             sessions: None,
@@ -52,45 +51,40 @@ impl Engine {
                 return Ok(Err(format!("field data: `{value}` {unfit}")));
             }
         }
+        let archive = &asked.sources.archive;
         if vocabulary::of_sessions(sub_type.as_str()) {
-            subject.sessions = self.archive.session_events(&subject.of, visible).await?;
+            subject.sessions = archive.session_events(&subject.of, asked.visible).await?;
         } else if subject.about.len() > 1 {
-            self.narrow(&mut subject, visible).await?;
+            subject.narrow(asked).await?;
         }
         Ok(Ok(subject))
     }
 
     /// Keeps only those forms that an event has, unless none has any.
-    async fn narrow(&self, subject: &mut Subject, visible: &Visible) -> Result<(), StoreError> {
-        let there = self.archive.referred(&subject.of.subjects, visible).await?;
-        subject.there = Some(!there.is_empty());
+    async fn narrow(&mut self, asked: Asked<'_>) -> Result<(), StoreError> {
+        let archive = &asked.sources.archive;
+        let there = archive.referred(&self.of.subjects, asked.visible).await?;
+        self.there = Some(!there.is_empty());
         if !there.is_empty() {
-            let mut forms = std::mem::take(&mut subject.about);
+            let mut forms = std::mem::take(&mut self.about);
             forms.retain(|form| there.contains(&form.hash()));
-            subject.among(forms);
+            self.among(forms);
         }
         Ok(())
     }
 
-    /// What a subject is of which no event was found.
-    pub(crate) async fn elsewhere(
-        &self,
-        subject: &Subject,
-        visible: &Visible,
-    ) -> Result<Elsewhere, StoreError> {
-        let of = &subject.of;
-        let there = match subject.there {
+    /// Looks elsewhere for a subject of which no event was found.
+    pub(crate) async fn elsewhere(&self, asked: Asked<'_>) -> Result<Elsewhere, StoreError> {
+        let (archive, visible) = (&asked.sources.archive, asked.visible);
+        let of = &self.of;
+        let there = match self.there {
             Some(there) => there,
-            None => !self
-                .archive
-                .referred(&of.subjects, visible)
-                .await?
-                .is_empty(),
+            None => !archive.referred(&of.subjects, visible).await?.is_empty(),
         };
         if there {
             return Ok(Elsewhere::Nowhere);
         }
-        if let Some(events) = self.archive.session_events(of, visible).await?
+        if let Some(events) = archive.session_events(of, visible).await?
             && events.count() > 0
         {
             return Ok(Elsewhere::Sessions(events));
@@ -105,15 +99,14 @@ impl Engine {
             None => Elsewhere::Nowhere,
         })
     }
-}
 
-impl Subject {
+    /// Sets the forms of the value.
     fn among(&mut self, forms: Vec<Attribute>) {
         let hashes: Vec<Hash> = forms.iter().map(Attribute::hash).collect();
         (self.of.subjects, self.about) = (hashes, forms);
     }
 
-    /// Its forms, or the one that filters make where none was found.
+    /// Returns the forms, or only the one that filters make if none was found.
     pub(crate) fn told(&self) -> &[Attribute] {
         let most = if self.there == Some(false) {
             1
@@ -124,7 +117,7 @@ impl Subject {
     }
 }
 
-/// The beginning of what someone asked, on one line.
+/// Returns the beginning of the text, on one line.
 fn excerpt(text: &str) -> String {
     const CHARS: usize = 60;
     let start: String = text.chars().take(CHARS).collect();

@@ -1,4 +1,4 @@
-//! The shapes of a related report: no input, no output.
+//! The summaries of a related report. No input, no output.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -6,10 +6,10 @@ use cybexp_store::InstanceRow;
 use serde_json::{Value, json};
 use tahoe_core::{Hash, canonical};
 
-use crate::related::Reached;
+use super::reached::Reached;
 
-/// {sub_type: [values]} of the attributes, both sorted.
-pub(crate) fn summary(nodes: Vec<InstanceRow>) -> Value {
+/// Makes `{sub_type: [values]}` of the attributes, both sorted.
+pub(super) fn summary(nodes: Vec<InstanceRow>) -> Value {
     let mut by_type: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
     for node in nodes {
         if let (true, Some(data)) = (node.itype == "attribute", node.data) {
@@ -23,15 +23,15 @@ pub(crate) fn summary(nodes: Vec<InstanceRow>) -> Value {
         .collect()
 }
 
-/// Who is whose child, among the instances of an answer, and sessions with their events.
-pub(crate) struct Graph<'a> {
+/// The instances of an answer, connected with their children, and sessions with their events.
+pub(super) struct Graph<'a> {
     nodes: &'a [InstanceRow],
     labels: HashMap<Hash, String>,
     neighbours: BTreeMap<Hash, BTreeSet<Hash>>,
 }
 
 impl<'a> Graph<'a> {
-    pub(crate) fn new(reached: &Reached, nodes: &'a [InstanceRow]) -> Self {
+    pub(super) fn new(reached: &Reached, nodes: &'a [InstanceRow]) -> Self {
         let mut graph = Self {
             nodes,
             labels: HashMap::new(),
@@ -68,9 +68,9 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// {sub_type: [[value, [labels of the shortest path from the value to a subject]], …]}. Of paths of
-    /// equal length the one over the smallest hashes is taken, so the answer is always the same.
-    pub(crate) fn summary(&self, subjects: &[Hash]) -> Value {
+    /// Makes `{sub_type: [[value, [labels of the shortest path from the value to a subject]], …]}`. Among paths of equal
+    /// length the one over the smallest hashes is taken, so that the answer is always the same.
+    pub(super) fn summary(&self, subjects: &[Hash]) -> Value {
         let towards = self.towards(subjects);
         let mut by_type: BTreeMap<&str, BTreeMap<String, Value>> = BTreeMap::new();
         for node in self.nodes {
@@ -97,7 +97,7 @@ impl<'a> Graph<'a> {
             .collect()
     }
 
-    /// For each node the next one on the shortest path to a subject; a subject's is itself.
+    /// Returns for each node the next one on the shortest path to a subject; for a subject, itself.
     fn towards(&self, subjects: &[Hash]) -> HashMap<Hash, Hash> {
         let mut towards: HashMap<Hash, Hash> = subjects.iter().map(|&one| (one, one)).collect();
         let mut queue = VecDeque::from(subjects.to_vec());

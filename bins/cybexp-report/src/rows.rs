@@ -1,4 +1,4 @@
-//! What was read of attributes and objects. It need not be read again, for a hash says it for ever.
+//! Rows of attributes and objects that were read before. They never change, since their hash is made of them.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,14 +9,14 @@ use serde_json::Value;
 use tahoe_core::Hash;
 use threatrank::NodeKind;
 
-/// What can be read of a node by its hash.
+/// A row that is read by the hash of its node.
 pub(crate) trait Row: Clone {
-    /// So many are remembered.
+    /// The number of rows that are kept.
     const MOST: NonZeroUsize;
 
     fn hash(&self) -> Hash;
 
-    /// Whether it is so small that it may be remembered.
+    /// Whether the row is small enough to be kept.
     fn is_small(&self) -> bool;
 }
 
@@ -29,7 +29,7 @@ impl<R: Row> Remembered<R> {
         Self(Arc::new(Mutex::new(LruCache::new(R::MOST))))
     }
 
-    /// The rows of those of these nodes that there are, in the order of their hashes; `read` reads what is not remembered.
+    /// Returns the rows of the nodes that exist, in the order of their hashes; `read` reads those that are not kept.
     pub(crate) async fn of(
         &self,
         hashes: impl IntoIterator<Item = Hash>,

@@ -11,11 +11,21 @@ use tahoe_core::{Attribute, Category, Event, Hash, OrgId, SubType, Timestamp};
 
 use threatrank::{Limits, WALKERS};
 
-use crate::Engine;
+use super::rank as rank_of;
+use crate::sources::{Asked, Sources};
 
 const NOW: f64 = 1_700_000_000.0;
 const ARCHIVES: u64 = 4;
 const EVENTS: usize = 80;
+
+fn asked<'a>(sources: &'a Sources, visible: &'a Visible) -> Asked<'a> {
+    Asked {
+        sources,
+        visible,
+        now: NOW,
+        redo: false,
+    }
+}
 
 /// Events of one to three attributes, of which the first are in most.
 fn events(orgid: Hash, rng: &mut StdRng, archive: u64) -> Vec<Event> {
@@ -38,15 +48,11 @@ fn events(orgid: Hash, rng: &mut StdRng, archive: u64) -> Vec<Event> {
 async fn the_true_score_is_within_the_bound_however_little_is_read() {
     let site = Site::new("ranks", json!({})).await;
     let visible = Visible(vec![OrgId::new(&site.orgid.to_string()).unwrap()]);
-    let mut engine = Engine::new(
-        GraphReader::new(&site.archive),
-        site.identity.clone(),
-        Duration::MAX / 2,
-    );
+    let mut sources = Sources::new(GraphReader::new(&site.archive), Duration::MAX / 2);
     let all = Limits {
         time: Duration::from_secs(3600),
         walks: 100,
-        ..engine.limits
+        ..sources.limits
     };
     let mut rng = StdRng::seed_from_u64(1);
     let (mut ranks, mut inexact) = (0, 0);
@@ -62,12 +68,12 @@ async fn the_true_score_is_within_the_bound_however_little_is_read() {
             .filter(|event| event.category() != Category::Malicious)
             .take(10)
         {
-            engine.limits = all;
-            let rank = async |engine: &Engine| -> Value {
-                let rank = engine.threatrank(target.hash(), NOW, &visible).await;
+            sources.limits = all;
+            let rank = async |sources: &Sources| -> Value {
+                let rank = rank_of(target.hash(), asked(sources, &visible)).await;
                 rank.unwrap().expect("the event is there")
             };
-            let truth = rank(&engine).await;
+            let truth = rank(&sources).await;
             assert_eq!(truth["exact"], json!(true));
             for limits in [
                 Limits { hub: 5, ..all },
@@ -89,8 +95,8 @@ async fn the_true_score_is_within_the_bound_however_little_is_read() {
                     ..all
                 },
             ] {
-                engine.limits = limits;
-                let found = rank(&engine).await;
+                sources.limits = limits;
+                let found = rank(&sources).await;
                 let number = |rank: &Value, field: &str| rank[field].as_f64().unwrap();
                 let error = (number(&found, "score") - number(&truth, "score")).abs();
                 let bound = number(&found, "error_bound");
@@ -131,25 +137,21 @@ async fn the_true_score_is_within_the_bound_where_hubs_are_drawn_from() {
         .iter()
         .for_each(|event| drop(batch.add_event(event.clone())));
     site.graph.write(&batch).await.unwrap();
-    let mut engine = Engine::new(
-        GraphReader::new(&site.archive),
-        site.identity.clone(),
-        Duration::from_secs(3600),
-    );
+    let mut sources = Sources::new(GraphReader::new(&site.archive), Duration::from_secs(3600));
     for target in [0, 700, 2_100] {
         let target = events[target].hash();
-        let rank = async |engine: &Engine| -> Value {
-            let rank = engine.threatrank(target, NOW, &visible).await;
+        let rank = async |sources: &Sources| -> Value {
+            let rank = rank_of(target, asked(sources, &visible)).await;
             rank.unwrap().expect("the event is there")
         };
-        engine.limits.hub = EVENTS as usize;
-        let truth = rank(&engine).await;
+        sources.limits.hub = EVENTS as usize;
+        let truth = rank(&sources).await;
         assert_eq!(truth["exact"], json!(true), "{truth}");
-        engine.limits.hub = 300;
+        sources.limits.hub = 300;
         // few enough that hardly any hub has to be listed, and many
         for (walks, narrow) in [(60, 1.0), (1_000, 0.15)] {
-            engine.limits.walks = walks;
-            let found = rank(&engine).await;
+            sources.limits.walks = walks;
+            let found = rank(&sources).await;
             assert_eq!(found["exact"], json!(false), "{found}");
             let number = |rank: &Value, field: &str| rank[field].as_f64().unwrap();
             let error = (number(&found, "score") - number(&truth, "score")).abs();

@@ -1,0 +1,151 @@
+//! The `related` report: events that meet the conditions, a page at a time, and the values seen together with them.
+//!
+//! Reads the page's events from the archive, then their sessions and other events as far as the level says, and shapes
+//! their values into a summary, a graph or documents.
+
+mod documents;
+mod graph;
+mod reached;
+
+use std::collections::BTreeSet;
+
+use cybexp_store::{CompositeRow, EventPage, GraphReader, StoreError};
+use serde_json::Value;
+use tahoe_core::Hash;
+use tahoe_core::question::{QueryType, Related, ReturnType, Shape};
+
+use crate::page::Page;
+use crate::sources::{Answered, Asked};
+use crate::subject::{Elsewhere, Subject};
+use documents::{hide_foreign_events, newer};
+use graph::{Graph, summary};
+use reached::Reached;
+
+/// Events of a page.
+const PAGE: u32 = 10;
+/// The most events that one level adds.
+const EVENTS: usize = 5_000;
+
+/// Answers with one page of the events that meet the conditions, and the values seen with them.
+pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
+    let (archive, visible) = (&asked.sources.archive, asked.visible);
+    let mut subject = match Subject::find(&related.conditions, asked).await? {
+        Ok(subject) => subject,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let of = &subject.of;
+    let (mut page, mut total, mut seen) = (EventPage::default(), None, None);
+    if subject.sessions.is_none() {
+        (page, total, seen) = futures::try_join!(
+            archive.events(of, visible, related.page, PAGE),
+            archive.total(of, visible),
+            archive.seen(of, visible),
+        )?;
+    }
+    if subject.sessions.is_none() && seen.is_none() {
+        match subject.elsewhere(asked).await? {
+            Elsewhere::Sessions(events) => subject.sessions = Some(events),
+            Elsewhere::Unknown(reason) => return Ok(Err(reason)),
+            Elsewhere::Nowhere => {}
+        }
+    }
+    if let Some(events) = &subject.sessions {
+        page = archive.session_page(events, related.page, PAGE).await?;
+        (total, seen) = (Some(events.count()), events.seen());
+    }
+    let told = Page::only(QueryType::Related, Value::Null)
+        .about(subject.told())
+        .events(&page.events)
+        .total(total)
+        .seen(seen);
+    let mut reached = reach(page.events, related.level, asked).await?;
+    if let Some(events) = &subject.sessions {
+        reached.cut |= events.cut;
+        reach_sessions(&mut reached, archive).await?;
+    }
+    let current = i64::from(related.page);
+    Ok(Ok(Page {
+        data: shape(related, &reached, &subject.of.subjects, asked).await?,
+        current,
+        next: if page.more { current + 1 } else { 1 },
+        ..told.cut(reached.cut)
+    }))
+}
+
+/// Each level above the first adds the sessions of the events reached, and those sessions' other events.
+async fn reach(
+    events: Vec<CompositeRow>,
+    level: u8,
+    asked: Asked<'_>,
+) -> Result<Reached, StoreError> {
+    let mut reached = Reached::default();
+    let mut newest = reached.add_events(events);
+    for _ in 1..level {
+        let sessions = asked.sources.archive.sessions_of(&newest, EVENTS).await?;
+        reached.cut |= sessions.cut;
+        let mut others = reached.add_sessions(sessions.rows);
+        // their own attributes are among them, too
+        reached.cut |= others.len() > EVENTS;
+        others.truncate(EVENTS);
+        let events = asked
+            .sources
+            .archive
+            .visible_events(&others, asked.visible)
+            .await?;
+        newest = reached.add_events(events);
+        if newest.is_empty() {
+            break;
+        }
+    }
+    Ok(reached)
+}
+
+/// Adds the sessions of all events, without their other events. This connects a value that only sessions have with the
+/// events.
+async fn reach_sessions(reached: &mut Reached, archive: &GraphReader) -> Result<(), StoreError> {
+    let events: Vec<Hash> = reached.events.keys().copied().collect();
+    let sessions = archive.sessions_of(&events, EVENTS).await?;
+    for mut session in sessions.rows {
+        let CompositeRow { cref, refs, .. } = &mut session;
+        refs.retain(|hash| cref.contains(hash) || reached.events.contains_key(hash));
+        reached.sessions.entry(session.hash).or_insert(session);
+    }
+    Ok(())
+}
+
+/// Makes the report's data in the shape that was asked for.
+async fn shape(
+    related: &Related,
+    reached: &Reached,
+    subjects: &[Hash],
+    asked: Asked<'_>,
+) -> Result<Value, StoreError> {
+    let refs = reached.refs();
+    let attributes_wanted = matches!(related.return_type, None | Some(ReturnType::Attribute));
+    Ok(match related.shape {
+        Shape::Summary | Shape::SummaryGraph if !attributes_wanted => summary(vec![]),
+        Shape::Summary => summary(asked.sources.nodes(refs).await?),
+        Shape::SummaryGraph => {
+            let nodes = asked.sources.nodes(refs).await?;
+            Graph::new(reached, &nodes).summary(subjects)
+        }
+        Shape::Documents => {
+            let events = reached.events.keys().copied();
+            let all: BTreeSet<Hash> = events
+                .chain(reached.sessions.keys().copied())
+                .chain(refs)
+                .collect();
+            let all: Vec<Hash> = all.into_iter().collect();
+            let mut documents = asked
+                .sources
+                .archive
+                .documents(&all, related.return_type, asked.visible)
+                .await?;
+            for document in &mut documents {
+                hide_foreign_events(document, reached);
+            }
+            documents.sort_by(newer);
+            Value::Array(documents)
+        }
+    })
+}
