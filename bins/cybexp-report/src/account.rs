@@ -1,8 +1,8 @@
-//! The account of a query, for whoever looks from outside: a span with its hash, type and phases, metrics by type and
-//! phase, and a log line that says what a slow one waited for.
+//! The account of a query for operators: a span with its hash, type and phases, metrics by type and phase, and a log line
+//! that says where the time of a slow query went.
 
 use std::future::Future;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use cybexp_store::{Claimed, Spent};
 use metrics::{counter, describe_counter, describe_histogram, histogram};
@@ -10,10 +10,12 @@ use tahoe_core::question::QueryType;
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
-/// Queries that take longer, their wait included, are logged at the level `info`, others at `debug`.
+use crate::clock::unix_now;
+
+/// Queries that take longer than this, with their wait, are logged at the level `info`, others at `debug`.
 const SLOW: Duration = Duration::from_millis(500);
 
-/// A query in work.
+/// The account of one claimed query.
 #[derive(Debug)]
 pub(crate) struct Account {
     span: Span,
@@ -25,7 +27,7 @@ pub(crate) struct Account {
 /// A part of the time from a question to its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// From the time that the API gave the query to its claim.
+    /// From the time at which the query was last asked to its claim.
     Wait,
     /// Unsealing and reading the question.
     Open,
@@ -55,7 +57,7 @@ impl Phase {
         }
     }
 
-    /// Does what the phase consists of, in the span of its query.
+    /// Does the work of the phase, and records its time in the current span.
     pub(crate) async fn of<T>(self, work: impl Future<Output = T>) -> T {
         let since = Instant::now();
         let done = work.await;
@@ -74,7 +76,7 @@ fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e4).round() / 10.0
 }
 
-/// Says what the metrics of queries mean.
+/// Describes the metrics of queries.
 pub(crate) fn describe_metrics() {
     describe_counter!(
         "cybexp_report_queries_total",
@@ -91,17 +93,15 @@ pub(crate) fn describe_metrics() {
 }
 
 impl Account {
-    /// Begins with the claim of a query.
+    /// Begins the account of a query that was just claimed.
     pub(crate) fn begin(claim: &Claimed) -> Self {
         let query = claim.query.as_ref().ok();
         let hash = query.and_then(|query| Some(query.to_object().ok()?.hash().to_string()));
-        let asked = query.map_or(f64::INFINITY, |query| query.timestamp.get());
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs_f64();
+        let asked = query.map_or(f64::INFINITY, |query| {
+            claim.asked_again.unwrap_or(query.timestamp.get())
+        });
         // the clocks of two machines may differ
-        let waited = Duration::try_from_secs_f64(now - asked).unwrap_or_default();
+        let waited = Duration::try_from_secs_f64(unix_now() - asked).unwrap_or_default();
         let qtype = query.map_or("other", |query| label(&query.qtype));
         let span = info_span!(
             "query",
@@ -121,12 +121,12 @@ impl Account {
         }
     }
 
-    /// The span of all that is done for the query.
+    /// Returns the span in which all work for the query is done.
     pub(crate) fn span(&self) -> Span {
         self.span.clone()
     }
 
-    /// Ends with the answer, or without one. `spent` is what the answer waited for.
+    /// Ends the account. `spent` is the time that the answer waited for the database.
     pub(crate) fn end(self, outcome: &'static str, spent: &Spent) {
         let time = self.since.elapsed();
         counter!("cybexp_report_queries_total", "outcome" => outcome).increment(1);
@@ -141,7 +141,7 @@ impl Account {
     }
 }
 
-/// The type as a label. What others write into the queue is no label: there would be no end to them.
+/// Returns the label of a query type. Unknown types share one label, so that the number of labels is bounded.
 fn label(qtype: &str) -> &'static str {
     let known = QueryType::ALL.iter().map(|known| known.as_str());
     known

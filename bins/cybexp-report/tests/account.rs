@@ -87,3 +87,38 @@ async fn a_query_leaves_its_phases_and_what_it_waited_for() {
     }
     assert!(daemon.terminate().success());
 }
+
+/// Asks the same question of the same hour again, more than a second after it was first asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_is_asked_again_waits_from_then_on() {
+    let site = Site::new("again", json!({"log": {"format": "json"}})).await;
+    let log = site.folder.path().join("log");
+    let daemon =
+        Daemon::start_logged::<&str>(REPORT, &["--log-level", "debug"], &site.config, &log);
+    let asked = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let asked = asked.as_secs_f64() - 1_000.0;
+    let question = json!({"sub_type": "ipv4", "data": "192.0.2.1"});
+    let query = site.query("count", &question, asked, Socket::default());
+    let hash = query.to_object().unwrap().hash();
+    let accounts = || {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let told =
+            |line: &Value| line["outcome"] == "ready" && line["span"]["hash"] == hash.to_string();
+        lines.filter(told).collect::<Vec<Value>>()
+    };
+    for times in 1..=2 {
+        let queries = std::slice::from_ref(&query);
+        site.queries.put(queries).await.unwrap();
+        eventually("an account", || async { accounts().len() == times }).await;
+    }
+    let waits: Vec<f64> = accounts()
+        .iter()
+        .map(|line| line["span"]["wait_ms"].as_f64().unwrap())
+        .collect();
+    assert!(waits[0] >= 1_000_000.0, "{waits:?}");
+    assert!(waits[1] < 500_000.0, "{waits:?}");
+    assert!(daemon.terminate().success());
+}

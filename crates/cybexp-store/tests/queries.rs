@@ -338,7 +338,7 @@ async fn is_stored(coll: &Collection<Document>, query: &Query) -> Document {
     assert_eq!(stored.len(), 1);
     let mut fields = BTreeMap::from_iter(sorted(stored[0].clone()));
     fields.retain(|name, _| {
-        !["_lease", "_error", "_report", "_last", "_redo"].contains(&name.as_str())
+        !["_lease", "_error", "_report", "_last", "_redo", "_asked"].contains(&name.as_str())
     });
     assert_eq!(fields, BTreeMap::from_iter(object.clone()));
     for referred in object.get_array("_ref").unwrap() {

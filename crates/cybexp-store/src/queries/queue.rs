@@ -32,6 +32,9 @@ pub struct Claimed {
     pub query: Result<Query, String>,
     /// Whether the query must be answered anew, even if an answer is remembered.
     pub redo: bool,
+    /// The time at which the query was last put to wait, in Unix seconds, if it had been answered before. The query's
+    /// own timestamp is that of the first time.
+    pub asked_again: Option<f64>,
 }
 
 /// The result of a query.
@@ -91,6 +94,7 @@ impl Queries {
             nodes.extend(descendants(&object));
             let document = to_document(&object).map_err(wrong)?;
             let mut set = Document::try_from(&document).doing(doing)?;
+            set.insert(ASKED, unix_now());
             let mut unset = doc! {"_lease": "", "_error": ""};
             match redone.contains(&object.hash()) {
                 true => set.insert(REDO, true),
@@ -127,7 +131,10 @@ impl Queries {
             if let Some(document) = document {
                 let query = from_document::<Value>(&document)
                     .and_then(|value| Query::from_document(&value).map_err(|e| e.to_string()));
+                let answered = document.get(LAST).is_ok_and(|last| last.is_some());
+                let asked_again = document.get_f64(ASKED).ok();
                 return Ok(Some(Claimed {
+                    asked_again: asked_again.filter(|_| answered),
                     id: document.get_object_id("_id").unwrap_or_default(),
                     token,
                     query,
@@ -179,10 +186,9 @@ impl Queries {
             SHARED.iter().for_each(|field| drop(fields.remove(field)));
             own = doc! {"$literal": fields}.into();
             let failed = status == Status::Failed;
-            let now = SystemTime::now().duration_since(UNIX_EPOCH);
             last = doc! {
                 "token": claim.token, "report": hash.to_string(), "failed": failed,
-                "finished": now.unwrap_or_default().as_secs_f64(),
+                "finished": unix_now(),
             }
             .into();
             self.put_report(hash, document).await
@@ -199,6 +205,7 @@ impl Queries {
         set.insert("_error", error);
         set.insert("_lease", "$$REMOVE");
         set.insert(REDO, "$$REMOVE");
+        set.insert(ASKED, "$$REMOVE");
         set.insert(OWN, own);
         set.insert(LAST, last);
         let ours = doc! {"_id": claim.id, "_lease.token": claim.token};
@@ -276,6 +283,14 @@ pub(crate) const OWN: &str = "_report";
 pub(crate) const LAST: &str = "_last";
 /// Field that marks a query to be answered anew.
 const REDO: &str = "_redo";
+/// Field of a waiting query with the time at which it was put to wait, in Unix seconds.
+const ASKED: &str = "_asked";
+
+/// Returns the seconds since 1970.
+fn unix_now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
+}
 
 /// Makes the report of a failed query, with the reason. There is no report if the document is no query.
 fn refusal(
