@@ -4,6 +4,7 @@
 //! Paths, fields and status codes are those of the Python API, so that clients written for it work unchanged.
 
 mod app;
+mod asking;
 mod auth;
 mod cors;
 mod error;

@@ -1,6 +1,5 @@
 //! The endpoints.
 
-pub(crate) mod batch;
 pub(crate) mod identity;
 pub(crate) mod login;
 pub(crate) mod ping;

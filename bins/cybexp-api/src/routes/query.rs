@@ -1,50 +1,28 @@
-//! Questions.
+//! Questions, one or a list.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use cybexp_store::{Access, LastAnswer, StoredQuery};
 use metrics::{counter, histogram};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use tahoe_core::question::Question;
-use tahoe_core::{Query, Report, Socket, Status, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::batch::{self, OneOfMany};
 use super::report::{AnyReport, Refused};
 use crate::app::App;
+use crate::asking::{self, Outcome, QueryRequest};
 use crate::auth::Caller;
 use crate::error::{ApiError, Message};
 use crate::json::Body;
 
-/// How often a query is looked at without being called: somebody else may have asked the same, at another API
-/// perhaps, or the call may not have come through.
-pub(super) const LOOK: Duration = Duration::from_millis(500);
+/// The most questions of one request.
+const MOST: usize = 1000;
 
-/// How long a slow answer is kept for whoever comes back for it. Clients ask again every few seconds.
-const KEPT_S: f64 = 15.0;
-
-/// A question.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct QueryRequest {
-    /// `count`, `related`, or `threatrank`, which takes the `_hash` of an event and nothing else.
-    #[serde(rename = "type")]
-    #[schema(example = "count")]
-    qtype: String,
-    /// The question's fields.
-    #[schema(value_type = Fields, example = json!({"sub_type": "ipv4", "data": "192.0.2.1", "last": "7d"}))]
-    data: Map<String, Value>,
-    /// Use nothing that is remembered of answers: what others than the suite changed in the archive is seen at once.
-    pub(super) redo: Option<bool>,
-}
-
-/// One question or several.
+/// One question, or a list of questions.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[allow(
@@ -52,59 +30,18 @@ pub(crate) struct QueryRequest {
     reason = "only its description is used: each of a list is read on its own"
 )]
 pub(crate) enum Questions {
-    /// One.
+    /// One question.
     One(QueryRequest),
-    /// Several, which are answered as one.
+    /// A list of questions, which is answered by one list.
     Many(Vec<QueryRequest>),
 }
 
-/// What a question may say: `sub_type` and `data`, or `_hash`, and conditions.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(
-    dead_code,
-    reason = "only its description is used: the fields are read from their canonical form"
-)]
-struct Fields {
-    /// The type of an attribute, such as `url`; `ip` is `ipv4` or `ipv6`, by the value.
-    sub_type: Option<String>,
-    /// The attribute's value: text, a number, true, false or null. It is read as filters read it, so `YA.RU` and
-    /// `ya[.]ru` are the domain `ya.ru`, and the text `80` is the port 80.
-    data: Option<Value>,
-    /// In place of both: the hash of any instance.
-    #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
-    _hash: Option<String>,
-    /// Events from then on: Unix seconds, or a date and time.
-    from: Option<Value>,
-    /// Events until then.
-    to: Option<Value>,
-    /// In place of both: the time until now, such as `30min`, `2h`, `7d`, `1M` or `1Y`.
-    last: Option<String>,
-    /// The IANA name of the zone of dates without one [default: UTC].
-    tzname: Option<String>,
-    /// Of events: `malicious`, `benign`, `unknown` or `all` [default].
-    category: Option<String>,
-    /// In which the event has it: `malicious`, `benign`, `unknown` or `all` [default].
-    context: Option<String>,
-    /// `attribute`, `object`, `event`, `session` or `all` [default].
-    return_type: Option<String>,
-    /// How far to go: 1 [default] to 3.
-    #[schema(minimum = 1, maximum = 3)]
-    level: Option<u8>,
-    /// Ten events a page, from 1 [default].
-    #[schema(minimum = 1)]
-    page: Option<u32>,
-    /// Values by type [default], not documents.
-    summary: Option<bool>,
-    /// With the path from each value to the attribute.
-    summary_graph: Option<bool>,
-}
-
-/// What comes instead of a report that takes longer.
+/// The response while a report is not ready.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NotReady {
+    /// A message for people.
     message: String,
-    /// `processing`
+    /// Always `processing`.
     status: String,
 }
 
@@ -117,15 +54,28 @@ impl Default for NotReady {
     }
 }
 
-/// Ask a question, or up to 1000 in a list, and wait a little for the report
+/// The response to one question of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OneOfMany {
+    /// The HTTP status that the question would have had alone: 201, 202 or 400.
+    #[schema(example = 201)]
+    status: u16,
+    /// The response body that the question would have had alone.
+    #[schema(value_type = Object)]
+    body: Value,
+    /// The question, as it was sent.
+    question: Value,
+}
+
+/// Ask a question, or a list of up to 1000, and wait a little for the reports
 ///
-/// A list is answered by a list of what each question would have been answered alone, in the same order.
+/// A list is answered by a list in the same order, with the status and body that each question would have had alone.
 #[utoipa::path(post, path = "/query", request_body = Questions, security(("bearer" = [])), responses(
-    (status = 200, description = "The answers to a list of questions.", body = Vec<OneOfMany>),
+    (status = 200, description = "The responses to a list of questions.", body = Vec<OneOfMany>),
     (status = 201, description = "The report.", body = AnyReport),
-    (status = 202, description = "Not ready yet: ask the same again.", body = NotReady),
-    (status = 400, description = "A field is missing or wrong, or there can be no report: the report of a query that fails.", body = Refused),
-    (status = 401, description = "No token, or not a good one.", body = Message),
+    (status = 202, description = "The report is not ready yet: send the same question again.", body = NotReady),
+    (status = 400, description = "A field is missing or wrong, or the query failed.", body = Refused),
+    (status = 401, description = "The token is missing, invalid, expired or revoked.", body = Message),
 ))]
 pub(crate) async fn query(
     State(app): State<Arc<App>>,
@@ -133,17 +83,23 @@ pub(crate) async fn query(
     Body(body): Body<Value>,
 ) -> Result<Response, ApiError> {
     let since = Instant::now();
-    let request = match body {
-        Value::Array(requests) => {
-            let answers = batch::ask(&app, &caller, requests).await?;
+    let question = match body {
+        Value::Array(questions) => {
+            let answers = many(&app, &caller, questions).await?;
             counter!("cybexp_api_queries_total", "outcome" => "batch").increment(1);
             return Ok(Json(answers).into_response());
         }
-        body => read(body)?,
+        question => question,
     };
-    let asked = ask(&app, &caller, request).await;
-    let (outcome, response) = match asked {
-        Ok(Some(report)) => ("ready", (StatusCode::CREATED, Json(report)).into_response()),
+    let answer = asking::ask(&app, &caller, &[question]).await;
+    let (outcome, response) = match answer.map(|mut one| one.pop().flatten()) {
+        Ok(Some(Outcome { status, body })) => {
+            let outcome = match status {
+                StatusCode::CREATED => "ready",
+                _ => "failed",
+            };
+            (outcome, (status, Json(body)).into_response())
+        }
         Ok(None) => {
             let body = Json(NotReady::default());
             ("processing", (StatusCode::ACCEPTED, body).into_response())
@@ -155,148 +111,31 @@ pub(crate) async fn query(
     Ok(response)
 }
 
-/// The report, or nothing where it is not ready in time.
-///
-/// A report that is stored already is not handed out: only a report daemon can tell whether it still holds, and whether
-/// the caller may still see it. So what is asked again waits again.
-async fn ask(app: &App, caller: &Caller, request: QueryRequest) -> Result<Option<Value>, ApiError> {
-    let deadline = tokio::time::Instant::now() + app.wait;
-    let mut ticket = app.waiting.ticket();
-    let query = question(app, caller, &request, &ticket.nonce)?;
-    let hash = query.to_object().map_err(anyhow::Error::from)?.hash();
-    ticket.waits_for(&[hash]);
-    let redo = request.redo.unwrap_or(false);
-    let known = app.queries.stored(&[hash]).await?.remove(&hash);
-    if let (false, Some(known)) = (redo, &known)
-        && is_kept(app, known).await?
-    {
-        return report(app, known).await;
-    }
-    // somebody waits for it already: that answer serves both
-    if redo || !known.as_ref().is_some_and(is_under_way) {
-        let redone = if redo { &[hash][..] } else { &[] };
-        app.queries.put_all(&[query], redone).await?;
-    }
-    let before = known.and_then(|known| known.last);
-    loop {
-        let look = deadline.min(tokio::time::Instant::now() + LOOK);
-        let _ = tokio::time::timeout_at(look, ticket.called()).await;
-        let found = app.queries.stored(&[hash]).await?.remove(&hash);
-        if let Some(found) = found.filter(|found| is_answered(found, before.as_ref())) {
-            return report(app, &found).await;
-        }
-        if tokio::time::Instant::now() >= deadline {
-            return Ok(None);
-        }
-    }
-}
-
-/// Whether the answer took so long that whoever asked for it may have been told to come back, and is just there: then it
-/// is handed out, for a new one might take as long. Its timestamp says as of when it is. It must be of the organisations
-/// that the user may see now.
-pub(super) async fn is_kept(app: &App, stored: &StoredQuery) -> Result<bool, ApiError> {
-    let (Status::Ready, Some(last), Some(made_of)) =
-        (stored.query.status, &stored.last, stored.made_of())
-    else {
-        return Ok(false);
-    };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let age_s = now.unwrap_or_default().as_secs_f64() - last.finished;
-    if age_s > KEPT_S || stored.query.report_id != Some(last.report) {
-        return Ok(false);
-    }
-    Ok(match app.identity.access(&stored.query.userid).await? {
-        Access::Orgs(visible) => visible.fingerprint() == made_of,
-        Access::UnknownUser => false,
-    })
-}
-
-/// Whether a query waits for its answer.
-pub(super) fn is_under_way(stored: &StoredQuery) -> bool {
-    matches!(stored.query.status, Status::Wait | Status::Processing)
-}
-
-/// Whether there is an answer that was not there before. It may be asked again by now.
-pub(super) fn is_answered(stored: &StoredQuery, before: Option<&LastAnswer>) -> bool {
-    let ended = matches!(stored.query.status, Status::Ready | Status::Failed);
-    ended || stored.last.is_some() && stored.last.as_ref() != before
-}
-
-/// The report of a query that is answered, or why it failed.
-pub(super) async fn report(app: &App, stored: &StoredQuery) -> Result<Option<Value>, ApiError> {
-    let report = app.queries.report_of(stored).await?;
-    let failed = match stored.query.status {
-        Status::Failed => true,
-        Status::Ready => false,
-        Status::Invalid | Status::Wait | Status::Processing => {
-            stored.last.as_ref().is_some_and(|last| last.failed)
-        }
-    };
-    if !failed {
-        return Ok(report);
-    }
-    let report = report.unwrap_or_default();
-    let reason = stored.reason.as_deref().or(report["data"].as_str());
-    let reason = reason.unwrap_or("the query failed").to_owned();
-    Err(ApiError::Failed(reason, Box::new(report)))
-}
-
-/// A question as it was sent.
-pub(super) fn read(request: Value) -> Result<QueryRequest, ApiError> {
-    serde_path_to_error::deserialize(request)
-        .map_err(|error| ApiError::BadRequest(format!("the question cannot be read: {error}")))
-}
-
-/// What a question comes to that is refused before it is asked.
-fn refused(qtype: &str, userid: &str, now: f64, reason: &dyn std::fmt::Display) -> ApiError {
-    let reason = reason.to_string();
-    let report = Timestamp::new(now).ok().and_then(|now| {
-        let report = Report::refusal(qtype, userid.to_owned(), now, &reason).ok()?;
-        serde_json::to_value(report).ok()
-    });
-    match report {
-        Some(report) => ApiError::Failed(reason, Box::new(report)),
-        None => ApiError::BadRequest(reason),
-    }
-}
-
-/// The query as it will stand in the database: sealed, and with where to call back.
-pub(super) fn question(
+/// Answers a list of questions with what each would have been answered alone.
+async fn many(
     app: &App,
     caller: &Caller,
-    request: &QueryRequest,
-    nonce: &str,
-) -> Result<Query, ApiError> {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let now = since.as_secs_f64();
-    let userid = caller.user.hash().to_string();
-    let bad = |error: &dyn std::fmt::Display| refused(&request.qtype, &userid, now, error);
-    let fields = Value::Object(request.data.clone());
-    let (text, qhash) = Question::encode(&fields).map_err(|error| bad(&error))?;
-    Question::decode(&request.qtype, &text, now).map_err(|error| bad(&error))?;
-    let sealed = app
-        .public_key
-        .seal(app.format, text.as_bytes())
-        .map_err(anyhow::Error::from)?;
-    Ok(Query {
-        qtype: request.qtype.clone(),
-        qdata: match String::from_utf8(sealed) {
-            Ok(jwe) => jwe,
-            // bytes that are no text stand as the literal that the Python API writes
-            Err(bytes) => tahoe_core::python_bytes::literal(bytes.as_bytes()),
-        },
-        qhash,
-        userid,
-        timestamp: Timestamp::new(now).map_err(anyhow::Error::from)?,
-        encrypted: true,
-        status: Status::Wait,
-        report_id: None,
-        socket: Socket {
-            host: app.host.clone(),
-            port: app.waiting.port(),
-            nonce: nonce.to_owned(),
-        },
-    })
+    questions: Vec<Value>,
+) -> Result<Vec<OneOfMany>, ApiError> {
+    if questions.len() > MOST {
+        let reason = format!(
+            "{} questions are more than the {MOST} of one request",
+            questions.len()
+        );
+        return Err(ApiError::BadRequest(reason));
+    }
+    let outcomes = asking::ask(app, caller, &questions).await?;
+    let answers = questions.into_iter().zip(outcomes);
+    let answers = answers.map(|(question, outcome)| {
+        let Outcome { status, body } = outcome.unwrap_or_else(|| Outcome {
+            status: StatusCode::ACCEPTED,
+            body: json!(NotReady::default()),
+        });
+        OneOfMany {
+            status: status.as_u16(),
+            body,
+            question,
+        }
+    });
+    Ok(answers.collect())
 }
