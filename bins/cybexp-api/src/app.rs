@@ -1,4 +1,4 @@
-//! What every request can use.
+//! The resources that all requests share.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who asks.
+//! The user who sends a request.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

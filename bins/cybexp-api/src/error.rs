@@ -1,4 +1,4 @@
-//! What a request can come to besides success: a status and a message, as the Python API gave them.
+//! The errors of requests: a status and a message, as the Python API gave them.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-/// Why there is no answer.
+/// The error of a request.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
     /// The request is wrong; the message names the field.
@@ -17,30 +17,30 @@ pub(crate) enum ApiError {
     /// The query fails; this is its report, whose data is the reason.
     #[error("{0}")]
     Failed(String, Box<Value>),
-    /// There is no such thing, or the caller may not know of it.
+    /// The thing does not exist, or the caller may not see it.
     #[error("{0}")]
     NotFound(String),
-    /// Nobody we know, or nobody who may.
+    /// The caller is unknown, or lacks the right.
     #[error("{0}")]
     Unauthorized(String),
-    /// Longer than this many bytes.
+    /// The request is longer than this many bytes.
     #[error("the request is larger than {0} bytes")]
     TooLarge(u64),
-    /// The client sends nothing any more.
+    /// The client stopped sending.
     #[error("the request came too slowly")]
     TooSlow,
-    /// The database is away.
+    /// The database fails.
     #[error("Database down!")]
     Database(#[from] StoreError),
-    /// Our fault.
+    /// The API failed.
     #[error("Server Error!")]
     Internal(#[from] anyhow::Error),
 }
 
-/// What an error's body holds.
+/// A message for people.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Message {
-    /// What happened.
+    /// The message.
     #[schema(example = "See result.")]
     pub(crate) message: String,
 }
@@ -53,14 +53,14 @@ impl Message {
     }
 }
 
-/// A request whose field is missing or wrong.
+/// Returns the error of a field that is missing or wrong.
 pub(crate) fn bad(field: &str, reason: impl std::fmt::Display) -> ApiError {
     ApiError::BadRequest(format!("field {field}: {reason}"))
 }
 
 impl ApiError {
-    /// The message, and of a query that failed its report, too: CYBEX-P's own web client looks for `data`, whatever the
-    /// status, and asks for ever where there is none.
+    /// Returns the body of the response: the message, and the report of a query that failed. CYBEX-P's own web client reads
+    /// `data` whatever the status, and asks forever if it is missing.
     pub(crate) fn body(&self) -> Value {
         let mut body = match self {
             Self::Failed(_, report) => Value::clone(report),

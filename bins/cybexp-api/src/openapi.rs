@@ -18,7 +18,7 @@ use crate::routes::{identity, login, ping, query, raw, submission};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "CYBEX-P API", description = "Takes submissions of threat data and questions about it."),
+    info(title = "CYBEX-P API", description = "Receives submissions of threat data, and answers questions about them."),
     modifiers(&Bearer)
 )]
 struct ApiDoc;
@@ -61,13 +61,13 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(uploads)
 }
 
-/// This description
-#[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "It.", body = Object)))]
+/// Get this description
+#[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "The OpenAPI description.", body = Object)))]
 async fn openapi() -> Json<Description> {
     Json(description())
 }
 
-/// The OpenAPI description of the API.
+/// Returns the OpenAPI description of the API.
 pub fn description() -> Description {
     let mut description = routes().split_for_parts().1;
     let paths = description.paths.paths.values_mut();
@@ -89,7 +89,7 @@ pub fn description() -> Description {
             ),
             (
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "The database is away, or it is our fault.",
+                "The database cannot be reached, or the API failed.",
                 reads_body || operation.security.is_some(),
             ),
         ];
@@ -107,7 +107,7 @@ pub fn description() -> Description {
     description
 }
 
-/// All routes.
+/// Returns the router of all routes.
 pub fn router(app: Arc<App>) -> Router {
     routes()
         .split_for_parts()

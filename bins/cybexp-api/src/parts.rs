@@ -12,11 +12,12 @@ use futures::{Stream, StreamExt};
 
 use crate::error::ApiError;
 
-/// How long a client may be silent in the middle of its request.
+/// The longest pause of a client in the middle of its request.
 pub(crate) const SILENCE: Duration = Duration::from_secs(30);
-/// How long one whose request was refused may go on sending. Most read an answer only when they have sent all.
+/// The time for which a client whose request was refused may go on sending. Most clients read the response only after they
+/// have sent everything.
 const LINGER: Duration = Duration::from_secs(10);
-/// How much may come without making sense. The parser keeps what is no data of a part in memory, however long.
+/// The most bytes outside the data of a part. The parser keeps such bytes in memory.
 const NONSENSE_BYTES: usize = 256 << 10;
 
 /// The parts of a request's body.
@@ -33,7 +34,7 @@ pub(crate) struct Part<'a> {
 
 struct Source {
     body: Mutex<BodyDataStream>,
-    /// Bytes that have come since the parser last made something of what came.
+    /// The number of bytes received since the parser last returned something.
     pending: AtomicUsize,
 }
 
@@ -58,7 +59,7 @@ impl<S: Send + Sync> FromRequest<S> for Parts {
 }
 
 impl Parts {
-    /// The next part.
+    /// Returns the next part.
     pub(crate) async fn next(&mut self) -> Result<Option<Part<'_>>, ApiError> {
         let field = patient(self.multipart.next_field()).await?;
         self.source.pending.store(0, Ordering::Relaxed);
@@ -68,7 +69,7 @@ impl Parts {
         }))
     }
 
-    /// Reads what the client still sends, so that it comes to read its answer.
+    /// Reads the rest of the request, so that the client comes to read the response.
     pub(crate) async fn linger(self) {
         drop(self.multipart);
         self.source.linger().await;
@@ -76,17 +77,17 @@ impl Parts {
 }
 
 impl Part<'_> {
-    /// The field's name.
+    /// Returns the field's name.
     pub(crate) fn name(&self) -> &str {
         self.field.name().unwrap_or_default()
     }
 
-    /// The file's name, where the client gave one.
+    /// Returns the file's name, if the client gave one.
     pub(crate) fn filename(&self) -> Option<&str> {
         self.field.file_name()
     }
 
-    /// What comes next of its data.
+    /// Returns the next bytes of the part's data.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, ApiError> {
         let chunk = patient(self.field.chunk()).await?;
         self.source.pending.store(0, Ordering::Relaxed);
@@ -105,14 +106,14 @@ impl Source {
     }
 }
 
-/// Reads what the client still sends, so that it comes to read its answer.
+/// Reads the rest of the request, so that the client comes to read the response.
 pub(crate) async fn linger(rest: impl Stream<Item = Result<Bytes, axum::Error>>) {
     let mut rest = std::pin::pin!(rest);
     let rest = async { while let Some(Ok(_)) = rest.next().await {} };
     let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
-/// The body, a piece at a time.
+/// Returns the pieces of the body, one at a time.
 fn checked(source: Arc<Source>) -> impl Stream<Item = Result<Bytes, axum::Error>> {
     let mut given = false;
     futures::stream::poll_fn(move |cx| {

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 
-/// What a client may hold.
+/// The resources that one client holds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// How long it may take to say a request's headers, and be idle between two requests.

@@ -1,4 +1,4 @@
-//! Waiting for the word of a report daemon. One listener serves all who wait, and nobody waits in a thread.
+//! Waits for report daemons to call. One listener serves all requests that wait, without a thread for each.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,17 +12,18 @@ use tokio::sync::{Semaphore, watch};
 
 /// Hex digits of a nonce: 128 bits.
 const NONCE: usize = 32;
-/// How long a caller may take to say its nonce, and how many may be at it at once.
+/// The time that a caller may take to send its nonce, and the number of callers at once.
 const SPEAK: Duration = Duration::from_secs(5);
 const SPEAKERS: usize = 256;
 /// After an error of the listener itself, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Who waits, and for which queries. Of several who wait for the same query only one is called: it wakes all.
+/// All waiting requests and their queries. A daemon calls only one of the requests that wait for the same query, which
+/// wakes the others.
 #[derive(Default)]
 struct Everybody {
     waiters: HashMap<String, Waiter>,
-    /// The nonces of those who wait for a query.
+    /// The nonces of the requests that wait for a query.
     queries: HashMap<Hash, HashSet<String>>,
 }
 
@@ -33,14 +34,14 @@ struct Waiter {
 
 type Waiters = Arc<Mutex<Everybody>>;
 
-/// Those who wait, by nonce.
+/// The listener, and the requests that wait, by nonce.
 #[derive(Clone)]
 pub(crate) struct Waiting {
     waiters: Waiters,
     port: u16,
 }
 
-/// One who waits; gone when dropped.
+/// A request that waits, until it is dropped.
 pub(crate) struct Ticket {
     pub(crate) nonce: String,
     called: watch::Receiver<()>,
@@ -48,7 +49,7 @@ pub(crate) struct Ticket {
 }
 
 impl Waiting {
-    /// Listens for report daemons from now on.
+    /// Starts to listen for report daemons.
     pub(crate) fn listen(listener: TcpListener) -> std::io::Result<Self> {
         let waiters = Waiters::default();
         let port = listener.local_addr()?.port();
@@ -56,12 +57,12 @@ impl Waiting {
         Ok(Self { waiters, port })
     }
 
-    /// The port that report daemons call.
+    /// Returns the port that report daemons call.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// A new nonce, from now on waited for.
+    /// Makes a new nonce, and starts to wait for it.
     pub(crate) fn ticket(&self) -> Ticket {
         let nonce = format!("{:0NONCE$x}", rand::rng().random::<u128>());
         let (sender, called) = watch::channel(());
@@ -79,7 +80,7 @@ impl Waiting {
 }
 
 impl Ticket {
-    /// Waits for these queries, too, whoever asked for them first.
+    /// Waits for these queries as well, whichever request put them into the queue.
     pub(crate) fn waits_for(&self, queries: &[Hash]) {
         let mut everybody = lock(&self.waiters);
         for query in queries {
@@ -91,7 +92,7 @@ impl Ticket {
         }
     }
 
-    /// Returns when the nonce was said since the last call.
+    /// Waits until a daemon has called since the last time.
     pub(crate) async fn called(&mut self) {
         if self.called.changed().await.is_err() {
             std::future::pending().await
@@ -115,7 +116,7 @@ impl Drop for Ticket {
 }
 
 impl Everybody {
-    /// Wakes whose nonce it is, and those who wait for the same queries.
+    /// Wakes the request of this nonce, and the requests that wait for the same queries.
     fn wake(&self, nonce: &str) {
         let Some(called) = self.waiters.get(nonce) else {
             return;

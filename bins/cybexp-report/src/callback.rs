@@ -1,4 +1,4 @@
-//! The word to the API that a report is ready.
+//! The call to the API that a report is ready.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long a call-back may take.
+/// The time that a call may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many may be under way at once.
+/// The number of calls at once.
 const AT_ONCE: usize = 256;
 
-/// Hosts that mean the API's own.
+/// Names that stand for the API's host.
 const HERE: [&str; 3] = ["0.0.0.0", "127.0.0.1", "localhost"];
 
-/// Whom the daemon may call. Whoever can write a query must not make it connect anywhere else.
+/// The hosts that the daemon may call. A query must not make it connect to any other host.
 #[derive(Debug)]
 pub(crate) struct Callback {
     api_host: String,
@@ -36,7 +36,7 @@ impl Callback {
         }
     }
 
-    /// The host to call for what a query names, if it may be called.
+    /// Returns the host to call for the name in a query, if it is allowed.
     fn host<'a>(&'a self, named: &'a str) -> Option<&'a str> {
         if HERE.contains(&named.to_lowercase().as_str()) {
             return Some(&self.api_host);
@@ -46,12 +46,12 @@ impl Callback {
             .then_some(named)
     }
 
-    /// Waits until there is room for one more call, and keeps it as long as this lives.
+    /// Waits for room for one more call. The room is kept until the permit is dropped.
     pub(crate) async fn room(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.room).acquire_owned().await.ok()
     }
 
-    /// Sends the nonce. That nobody listens is no failure: the report is stored.
+    /// Sends the nonce. If nobody listens, that is not an error: the report is stored.
     pub(crate) async fn send(&self, socket: &Socket) {
         if socket.port == 0 {
             return;

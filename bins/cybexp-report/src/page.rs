@@ -5,30 +5,30 @@ use serde_json::{Map, Value, json};
 use tahoe_core::question::QueryType;
 use tahoe_core::{Attribute, Hash};
 
-/// Values longer than this are not repeated in an answer.
+/// The longest value that is repeated in an answer, in bytes.
 const REPEATED_BYTES: usize = 1024;
 
 /// One page of an answer.
 #[derive(Debug, Clone)]
 pub struct Page {
-    /// What was asked for.
+    /// The type of the question.
     pub qtype: QueryType,
-    /// The answer.
+    /// The data of the answer.
     pub data: Value,
-    /// Its number, from 1.
+    /// The number of the page, from 1.
     pub current: i64,
-    /// The next one's; 1 after the last.
+    /// The number of the next page; 1 after the last.
     pub next: i64,
-    /// Fields of the report besides those that the Python system has.
+    /// Fields of the report that the Python system does not have.
     pub beside: Map<String, Value>,
-    /// When it was made, in Unix seconds, where that was before it was asked for.
+    /// The time at which the answer was made, in Unix seconds, if it was remembered.
     pub begun: Option<f64>,
-    /// The fingerprint of the organisations that it was made of.
+    /// The fingerprint of the organisations whose events the answer was made of.
     pub orgs: Option<Hash>,
 }
 
 impl Page {
-    /// The one page of a report that has no more.
+    /// Makes the page of a report that has only one.
     pub(crate) fn only(qtype: QueryType, data: Value) -> Self {
         Self {
             qtype,
@@ -46,7 +46,7 @@ impl Page {
         self
     }
 
-    /// The value as the archive has it, in all forms that were found.
+    /// Adds the forms of the value that were looked for.
     pub(crate) fn about(self, about: &[Attribute]) -> Self {
         let short = |attribute: &&Attribute| {
             let text = attribute.data().as_str();
@@ -78,7 +78,7 @@ impl Page {
         }
     }
 
-    /// The events of the page, newest first.
+    /// Adds the events of the page, newest first.
     pub(crate) fn events(self, events: &[CompositeRow]) -> Self {
         let told = |event: &CompositeRow| {
             json!({
@@ -89,7 +89,7 @@ impl Page {
         self.with("events", events.iter().map(told).collect::<Vec<_>>())
     }
 
-    /// Marks it where it does not hold all that there is.
+    /// Marks the page if there is more than it holds.
     pub(crate) fn cut(self, cut: bool) -> Self {
         match cut {
             true => self.with("cut", true),

@@ -1,10 +1,10 @@
-//! From a query's `qdata` to the question: no input, no output.
+//! Reads the question in a query's `qdata`. No input, no output.
 
 use cybexp_seal::PrivateKey;
 use tahoe_core::question::Question;
 use tahoe_core::{Hash, Query, python_bytes};
 
-/// The question of a query, or what is wrong with it, naming the field.
+/// Returns the question of a query, or the reason why it cannot be read, beginning with the field.
 pub(crate) fn question_of(query: &Query, key: &PrivateKey) -> Result<Question, String> {
     // the Python API stores bytes as the text of a literal, ours as they are
     let bytes = if python_bytes::is_literal(&query.qdata) {

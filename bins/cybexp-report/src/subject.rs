@@ -94,7 +94,7 @@ impl Subject {
             Some(name) => Elsewhere::Unknown(format!(
                 "field sub_type: nothing was found of `{}`: {}",
                 excerpt(name),
-                vocabulary::nearest(name)
+                vocabulary::hint(name)
             )),
             None => Elsewhere::Nowhere,
         })

@@ -1,4 +1,7 @@
-//! Values as they stand in the graph: one spelling for one thing, whatever its source.
+//! The one form in which sightings are stored, whatever the source.
+//!
+//! This is not the first of [`crate::vocabulary::forms`]: these are for finding values, so they turn numbers of text
+//! sub_types into text, trim commands and refuse what this module stores.
 
 use tahoe_core::{Attribute, Scalar, SubType};
 

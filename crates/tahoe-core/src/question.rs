@@ -6,13 +6,17 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use crate::canonical::{canonical, decanonical};
+use crate::canonical::{canonical_within, decanonical};
 use crate::event::Category;
 use crate::hash::Hash;
 use crate::node::Attribute;
 use crate::scalar::Scalar;
 use crate::sub_type::SubType;
 use crate::time::{TimeError, TimeRange};
+
+/// The longest canonical text of a question, in bytes. The API takes bodies of 1 MiB, and escapes make a text up to seven
+/// times as long; only nested fields, which no question has, can make it longer than this.
+const QUESTION_BYTES: u64 = 8 << 20;
 
 /// The kinds of report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,7 +80,8 @@ pub struct Conditions {
     /// The instances that the events refer to, to one of them at least. As it is read, a question has one; a value that
     /// may stand in the archive in several forms has more.
     pub subjects: Vec<Hash>,
-    /// What the query gave, where that was sub_type and data rather than a hash. `ip` stays where the value is none.
+    /// The sub_type and data of the query, if it gave them rather than a hash. The sub_type stays `ip` if the value is not
+    /// plainly an address.
     pub attribute: Option<(SubType, Scalar)>,
     /// The times of the events, both ends included.
     pub range: TimeRange,
@@ -173,8 +178,11 @@ impl From<TimeError> for QuestionError {
 
 impl Question {
     /// Returns the canonical text of a question's fields, which is the text to be sealed, and its `qhash`.
+    ///
+    /// # Errors
+    /// If the text would be longer than 8 MiB.
     pub fn encode(fields: &Value) -> Result<(String, String), QuestionError> {
-        let text = canonical(fields).map_err(|error| bad("data", error))?;
+        let text = canonical_within(fields, QUESTION_BYTES).map_err(|error| bad("data", error))?;
         let qhash = Hash::of(&[&text]).to_string();
         Ok((text, qhash))
     }
@@ -209,7 +217,7 @@ impl Question {
         Ok(Self::ThreatRank { event })
     }
 
-    /// A count takes the fields of a related query, though most mean nothing to it.
+    /// Reads the fields of a related query. A count takes the same fields, and ignores those that do not select events.
     fn read_related(mut fields: Fields, now: f64) -> Result<Related, QuestionError> {
         let conditions = fields.conditions(now)?;
         let related = Related {
@@ -281,7 +289,7 @@ impl Fields {
         }
     }
 
-    /// One of the named choices; `all` is none of them.
+    /// Reads one of the named choices, or `all`, which gives `None`.
     fn choice<T: Copy>(
         &mut self,
         field: &str,
@@ -355,7 +363,8 @@ impl Fields {
     }
 }
 
-/// By the value, as far as that is plain: `203[.]0[.]113[.]9` is for those who know defanged forms.
+/// Returns the sub_type for `ip`, by the value. Defanged forms such as `203[.]0[.]113[.]9` stay `ip`: only filters read
+/// them.
 fn ip_sub_type(data: &Scalar) -> SubType {
     SubType::from_static(match data.as_str().map(|text| text.trim().parse()) {
         Some(Ok(IpAddr::V4(_))) => "ipv4",
@@ -364,7 +373,7 @@ fn ip_sub_type(data: &Scalar) -> SubType {
     })
 }
 
-/// A hash in either case, for people paste what they see.
+/// Reads a hash in upper or lower case, with spaces around it, as people paste it.
 fn read_hash(text: &str) -> Result<Hash, QuestionError> {
     let lower = text.trim().to_ascii_lowercase();
     lower.parse().map_err(|error| bad("_hash", error))

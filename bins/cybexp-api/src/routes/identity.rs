@@ -18,14 +18,17 @@ use crate::auth::Caller;
 use crate::error::{ApiError, Message, bad};
 use crate::json::Body;
 
-/// What `all` stands for, but where users are added: there the greatest membership holds the others.
+/// The memberships that `all` stands for, except when users are added: there it is the greatest one, which includes the
+/// others.
 const ALL: [Membership; 3] = [Membership::Admin, Membership::User, Membership::Acl];
 
-/// One text or several.
+/// One text, or a list of texts.
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum OneOrMany {
+    /// One text.
     One(String),
+    /// A list of texts.
     Many(Vec<String>),
 }
 
@@ -45,11 +48,12 @@ impl OneOrMany {
     }
 }
 
-/// An answer with a result.
+/// A response with a result.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Found {
-    /// What was asked for.
+    /// The result: a document, or several.
     result: Value,
+    /// A message for people.
     message: String,
 }
 
@@ -60,38 +64,39 @@ fn found(result: impl Into<Value>) -> Json<Found> {
     })
 }
 
-/// A user to be.
+/// The data of a new user.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewUser {
     /// The e-mail address, which is the user's identity.
     #[schema(format = "email", max_length = 254, example = "jdoe@example.com")]
     email: String,
-    /// 8 bytes at least.
+    /// The password, from 8 to 1024 bytes.
     #[schema(min_length = 8, max_length = 1024)]
     password: String,
-    /// The same again.
+    /// The same password again.
     #[schema(min_length = 8, max_length = 1024)]
     password2: String,
     /// The person's name.
     name: String,
 }
 
-/// A user that was made.
+/// The new user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MadeUser {
+    /// A message for people.
     message: String,
     /// The user's document, without the password.
     result: Value,
-    /// A token of the user.
+    /// A token for the new user.
     token: String,
 }
 
-/// Make a user; superusers only
+/// Create a user; superusers only
 #[utoipa::path(post, path = "/create/user", request_body = NewUser, security(("bearer" = [])), responses(
-    (status = 201, description = "Made.", body = MadeUser),
+    (status = 201, description = "The user is created.", body = MadeUser),
     (status = 400, description = "A field is missing or wrong, or the user exists.", body = Message),
-    (status = 401, description = "No superuser's token.", body = Message),
+    (status = 401, description = "The token is missing or invalid, or its user is not a superuser.", body = Message),
 ))]
 pub(crate) async fn create_user(
     State(app): State<Arc<App>>,
@@ -123,26 +128,26 @@ pub(crate) async fn create_user(
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-/// An organisation to be.
+/// The data of a new organisation.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewOrg {
     /// The short name, which is the organisation's identity.
     #[schema(example = "unr")]
     orgname: String,
-    /// Hashes of its users.
+    /// The hashes of the organisation's users.
     user: OneOrMany,
-    /// Hashes of its admins, who must be among its users.
+    /// The hashes of its admins, who must be among its users.
     admin: OneOrMany,
-    /// The full name.
+    /// The full name of the organisation.
     name: String,
 }
 
-/// Make an organisation; superusers only
+/// Create an organisation; superusers only
 #[utoipa::path(post, path = "/create/org", request_body = NewOrg, security(("bearer" = [])), responses(
-    (status = 201, description = "Made.", body = Found),
+    (status = 201, description = "The organisation is created.", body = Found),
     (status = 400, description = "A field is missing or wrong, or the organisation exists.", body = Message),
-    (status = 401, description = "No superuser's token.", body = Message),
+    (status = 401, description = "The token is missing or invalid, or its user is not a superuser.", body = Message),
 ))]
 pub(crate) async fn create_org(
     State(app): State<Arc<App>>,
@@ -192,7 +197,7 @@ fn hashes(field: &str, hashes: OneOrMany) -> Result<Vec<Hash>, ApiError> {
         .collect()
 }
 
-/// Which users to add to what.
+/// Users to be added to an organisation.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddUser {
@@ -201,16 +206,17 @@ pub(crate) struct AddUser {
     org_hash: String,
     /// The users' hashes.
     user: OneOrMany,
-    /// `user`, `admin`, `acl` or `all`: an admin is a user, and a user is on the access list.
+    /// The membership: `user`, `admin`, `acl` (the access list) or `all`. An admin is also made a user, and a user is also
+    /// put on the access list.
     #[schema(example = "user")]
     add_to: OneOrMany,
 }
 
 /// Add users to an organisation; its admins only
 #[utoipa::path(post, path = "/org/add/user", request_body = AddUser, security(("bearer" = [])), responses(
-    (status = 201, description = "Added.", body = Message),
-    (status = 400, description = "A field is missing or wrong, or a user is there already.", body = Message),
-    (status = 401, description = "No token of an admin of the organisation.", body = Message),
+    (status = 201, description = "The users are added.", body = Message),
+    (status = 400, description = "A field is missing or wrong, or a user has this membership already.", body = Message),
+    (status = 401, description = "The token is missing or invalid, or its user is not an admin of the organisation.", body = Message),
 ))]
 pub(crate) async fn org_add_user(
     State(app): State<Arc<App>>,
@@ -228,7 +234,7 @@ pub(crate) async fn org_add_user(
     ))
 }
 
-/// Which users to delete from what.
+/// Users to be deleted from an organisation.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DelUser {
@@ -237,16 +243,16 @@ pub(crate) struct DelUser {
     org_hash: String,
     /// The users' hashes.
     user: OneOrMany,
-    /// `user`, `admin`, `acl` or `all`; an admin must be deleted from the admins too.
+    /// The membership: `user`, `admin`, `acl` (the access list) or `all`. An admin must be deleted from the admins, too.
     #[schema(example = "acl")]
     del_from: OneOrMany,
 }
 
 /// Delete users from an organisation; its admins only
 #[utoipa::path(post, path = "/org/del/user", request_body = DelUser, security(("bearer" = [])), responses(
-    (status = 201, description = "Deleted.", body = Message),
-    (status = 400, description = "A field is missing or wrong, or a user is not there, or is the last admin.", body = Message),
-    (status = 401, description = "No token of an admin of the organisation.", body = Message),
+    (status = 201, description = "The users are deleted.", body = Message),
+    (status = 400, description = "A field is missing or wrong, or a user does not have this membership, or is the last admin.", body = Message),
+    (status = 401, description = "The token is missing or invalid, or its user is not an admin of the organisation.", body = Message),
 ))]
 pub(crate) async fn org_del_user(
     State(app): State<Arc<App>>,
@@ -302,22 +308,22 @@ async fn change(
     }
 }
 
-/// What to tell of an organisation.
+/// The parts of an organisation to be returned.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrgInfo {
     /// The organisation's hash.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     org_hash: String,
-    /// `user`, `admin`, `acl` or `all` [default].
+    /// The members to return: `user`, `admin`, `acl` (the access list) or `all` [default].
     return_type: Option<OneOrMany>,
 }
 
-/// Who is in an organisation; its admins only
+/// List the members of an organisation; its admins only
 #[utoipa::path(post, path = "/org/info", request_body = OrgInfo, security(("bearer" = [])), responses(
-    (status = 200, description = "Users and admins as documents, the access list as hashes.", body = Found),
+    (status = 200, description = "The users and admins as documents, the access list as hashes.", body = Found),
     (status = 400, description = "A field is missing or wrong.", body = Message),
-    (status = 401, description = "No token of an admin of the organisation.", body = Message),
+    (status = 401, description = "The token is missing or invalid, or its user is not an admin of the organisation.", body = Message),
 ))]
 pub(crate) async fn org_info(
     State(app): State<Arc<App>>,
@@ -342,10 +348,10 @@ pub(crate) async fn org_info(
     Ok(found(result))
 }
 
-/// Organisations of which the caller is an admin
+/// List the organisations of which the caller is an admin
 #[utoipa::path(get, path = "/orgs/admin_of", security(("bearer" = [])), responses(
-    (status = 200, description = "Their documents.", body = Found),
-    (status = 401, description = "No token, or not a good one.", body = Message),
+    (status = 200, description = "The documents of the organisations.", body = Found),
+    (status = 401, description = "The token is missing, invalid, expired or revoked.", body = Message),
 ))]
 pub(crate) async fn orgs_admin_of(
     State(app): State<Arc<App>>,
@@ -356,10 +362,10 @@ pub(crate) async fn orgs_admin_of(
     ))
 }
 
-/// Organisations of which the caller is a user
+/// List the organisations of which the caller is a user
 #[utoipa::path(get, path = "/orgs/user_of", security(("bearer" = [])), responses(
-    (status = 200, description = "Their documents.", body = Found),
-    (status = 401, description = "No token, or not a good one.", body = Message),
+    (status = 200, description = "The documents of the organisations.", body = Found),
+    (status = 401, description = "The token is missing, invalid, expired or revoked.", body = Message),
 ))]
 pub(crate) async fn orgs_user_of(
     State(app): State<Arc<App>>,
@@ -378,10 +384,10 @@ fn documents(orgs: Vec<Org>) -> Json<Found> {
     )
 }
 
-/// Who the caller is
+/// Get the document of the caller
 #[utoipa::path(get, path = "/user/info/self", security(("bearer" = [])), responses(
     (status = 200, description = "The user's document, without the password.", body = Found),
-    (status = 401, description = "No token, or not a good one.", body = Message),
+    (status = 401, description = "The token is missing, invalid, expired or revoked.", body = Message),
 ))]
 pub(crate) async fn user_info_self(caller: Caller) -> Json<Found> {
     found(caller.user.document_without_password())

@@ -1,4 +1,4 @@
-//! Tokens for passwords, and giving them back.
+//! Login and logout.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::auth::{Caller, unix_now};
 use crate::error::{ApiError, Message};
 use crate::json::Body;
 
-/// Who someone is.
+/// A user's credentials.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Login {
@@ -28,16 +28,17 @@ pub(crate) struct Login {
 /// A token.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Token {
+    /// A message for people.
     message: String,
-    /// To be sent as `Authorization: Bearer …`.
+    /// The token, to be sent in the header `Authorization: Bearer <token>`.
     token: String,
 }
 
-/// Get a token for a password
+/// Log in: get a token for an e-mail address and password
 #[utoipa::path(post, path = "/login", request_body = Login, responses(
     (status = 200, description = "The token.", body = Token),
-    (status = 400, description = "The request is wrong.", body = Message),
-    (status = 401, description = "No such user, or not the password.", body = Message),
+    (status = 400, description = "A field is missing or wrong.", body = Message),
+    (status = 401, description = "There is no such user, or the password is wrong.", body = Message),
 ))]
 pub(crate) async fn login(
     State(app): State<Arc<App>>,
@@ -73,8 +74,8 @@ pub(crate) async fn login(
     }))
 }
 
-/// Checks a password; where none is stored it takes as long, so that nobody learns which users exist. One
-/// that the Python system stored comes with a new hash.
+/// Checks a password, and returns a new hash for one that the Python system stored. Takes as long if there is no such
+/// user, so that nobody learns which users exist.
 fn check(password: &str, stored: Option<&str>) -> (Verdict, Option<String>) {
     let Some(stored) = stored else {
         let _ = password::hash("no user has this password");
@@ -87,7 +88,7 @@ fn check(password: &str, stored: Option<&str>) -> (Verdict, Option<String>) {
     }
 }
 
-/// A new token of this user, of which a row is kept that says what made it.
+/// Issues a new token for this user, and stores a row that says which route made it.
 pub(super) async fn token_of(app: &App, user: &User, by: &str) -> Result<String, ApiError> {
     let sub_type = user.object().sub_type().as_str();
     let hash = user.hash().to_string();
@@ -98,11 +99,11 @@ pub(super) async fn token_of(app: &App, user: &User, by: &str) -> Result<String,
     Ok(issued.token)
 }
 
-/// Give a token back: it is not taken any more
+/// Log out: revoke the token of this request
 #[utoipa::path(post, path = "/logout", security(("bearer" = [])), responses(
-    (status = 200, description = "It is revoked.", body = Message),
-    (status = 400, description = "The token has no id to revoke it by.", body = Message),
-    (status = 401, description = "No token, or not a good one.", body = Message),
+    (status = 200, description = "The token is revoked.", body = Message),
+    (status = 400, description = "The token has no id (`jti`), so it cannot be revoked.", body = Message),
+    (status = 401, description = "The token is missing, invalid, expired or revoked.", body = Message),
 ))]
 pub(crate) async fn logout(
     State(app): State<Arc<App>>,

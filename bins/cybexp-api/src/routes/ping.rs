@@ -1,11 +1,11 @@
-//! Whether anybody is there.
+//! The ping, which tells that the API runs.
 
 use axum::Json;
 
 use crate::error::Message;
 
-/// Whether the API is there
-#[utoipa::path(get, path = "/ping", responses((status = 200, description = "It is.", body = Message)))]
+/// Check that the API runs
+#[utoipa::path(get, path = "/ping", responses((status = 200, description = "The API runs.", body = Message)))]
 pub(crate) async fn ping() -> Json<Message> {
     Message::new("pong")
 }

@@ -29,29 +29,30 @@ const TEXT_BYTES: usize = 1024;
     reason = "only its description is used: the body is read part by part"
 )]
 pub(crate) struct Submission {
-    /// The data.
+    /// The data to be stored.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
     file: String,
-    /// A name for it; without, that of the file.
+    /// The name of the submission [default: the name of the file].
     #[schema(max_length = 1024)]
     name: Option<String>,
-    /// The hash of the organisation whose data it is; the caller must be an admin of it.
+    /// The hash of the organisation that owns the data. The caller must be one of its admins.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     orgid: String,
-    /// What it is, such as `cowrie`; says which filter reads it.
+    /// The kind of data, such as `cowrie`, which selects the filter.
     #[schema(example = "cowrie", max_length = 1024)]
     typetag: String,
-    /// The IANA name of the zone of times without one.
+    /// The IANA name of the time zone of times in the data that name no zone.
     #[schema(example = "UTC")]
     timezone: String,
 }
 
-/// That a submission is stored.
+/// The confirmation that a submission is stored.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Taken {
+    /// A message for people.
     #[schema(example = "File uploaded successfully!")]
     message: String,
-    /// By which `GET /raw/{id}` tells what became of it.
+    /// The id of the submission, for `GET /raw/{id}`.
     #[schema(pattern = "^[0-9a-f]{24}$")]
     id: String,
 }
@@ -61,9 +62,9 @@ pub(crate) struct Taken {
     request_body(content = Submission, content_type = "multipart/form-data"),
     security(("bearer" = [])),
     responses(
-        (status = 201, description = "It is stored, sealed.", body = Taken),
+        (status = 201, description = "The submission is stored, sealed.", body = Taken),
         (status = 400, description = "A field is missing or wrong.", body = Message),
-        (status = 401, description = "No token of an admin of the organisation.", body = Message),
+        (status = 401, description = "The token is missing or invalid, or its user is not an admin of the organisation.", body = Message),
     )
 )]
 pub(crate) async fn raw(

@@ -1,4 +1,4 @@
-//! How reports look, for the description of the API. The report daemon makes them.
+//! The form of reports, for the description of the API. The report daemon makes them.
 
 #![allow(
     dead_code,
@@ -11,21 +11,23 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The report on a question.
+/// A report of any type.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum AnyReport {
-    /// On `count`.
+    /// The report of a `count` question.
     Count(CountReport),
-    /// On `related`.
+    /// The report of a `related` question.
     Related(RelatedReport),
-    /// On `threatrank`.
+    /// The report of a `threatrank` question.
     ThreatRank(ThreatRankReport),
 }
 
-/// What every report holds.
+/// The fields that every report has.
 #[derive(Serialize, ToSchema)]
-struct Head {
+#[schema(as = Head)]
+struct ReportHead {
+    /// Always `report`.
     #[schema(example = "report")]
     itype: String,
     /// The type of the question.
@@ -33,35 +35,35 @@ struct Head {
     sub_type: String,
     /// The hash of the user who asked.
     userid: String,
-    /// When the answer was begun, in Unix seconds: it holds all that was there before.
+    /// The time at which the answer was begun, in Unix seconds. The report covers everything stored before that time.
     timestamp: f64,
-    /// From 1.
+    /// The number of this page, from 1.
     #[schema(minimum = 1)]
     current_page: u32,
-    /// `current_page` + 1, and 1 after the last page, as in the Python system.
+    /// The number of the next page; 1 after the last page, as in the Python system.
     #[schema(minimum = 1)]
     next_page: u32,
     /// Whether there is a next page.
     more: bool,
-    /// The hash of the answer, which equal answers share.
+    /// The hash of the report. Reports with equal data have the same hash.
     _hash: String,
 }
 
-/// What reports about a value or instance hold.
+/// The fields of reports about a value or instance.
 #[derive(Serialize, ToSchema)]
-struct About {
-    /// The value in the forms in which it was looked for, where the question gave one: the text `80` for a port is the
-    /// int 80.
+#[schema(as = About)]
+struct AboutValue {
+    /// The forms of the value that were looked for, if the question gave a value. For the port `80` this is the int 80.
     about: Option<Vec<Form>>,
-    /// When the first of all these events was, in Unix seconds; missing where there is none.
+    /// The time of the first of all events, in Unix seconds; missing if there are no events.
     first_seen: Option<f64>,
-    /// And the last.
+    /// The time of the last of all events, in Unix seconds; missing if there are no events.
     last_seen: Option<f64>,
-    /// That there is more than the report holds.
+    /// True if there is more than the report can hold.
     cut: Option<bool>,
 }
 
-/// A value as the archive has it.
+/// A value in the form that the archive stores.
 #[derive(Serialize, ToSchema)]
 struct Form {
     #[schema(example = "port")]
@@ -69,99 +71,99 @@ struct Form {
     data: Value,
 }
 
-/// In how many events something is.
+/// The number of events that meet the conditions.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CountReport {
     #[serde(flatten)]
-    head: Head,
+    head: ReportHead,
     #[serde(flatten)]
-    about: About,
+    about: AboutValue,
     /// The number of events.
     #[schema(example = 30)]
     data: u64,
 }
 
-/// What was seen together with something.
+/// Events that meet the conditions, and the values seen together with them.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RelatedReport {
     #[serde(flatten)]
-    head: Head,
+    head: ReportHead,
     #[serde(flatten)]
-    about: About,
-    /// How many events there are on all pages, where that is known at once.
+    about: AboutValue,
+    /// The number of events on all pages; missing if counting them would take long.
     total: Option<u64>,
     /// The events of this page, newest first.
     events: Vec<EventHead>,
     data: RelatedData,
 }
 
-/// An event in short.
+/// The main fields of an event.
 #[derive(Serialize, ToSchema)]
 struct EventHead {
     _hash: String,
     #[schema(example = "ssh")]
     sub_type: String,
-    /// Unix seconds.
+    /// The time of the event, in Unix seconds.
     timestamp: f64,
-    /// `malicious`, `benign` or `unknown`.
+    /// The category: `malicious`, `benign` or `unknown`.
     category: String,
-    /// The hash of its organisation.
+    /// The hash of the organisation that owns the event.
     orgid: String,
 }
 
-/// Values, values with paths, or documents, as the question says.
+/// Values, values with paths, or documents, depending on `summary` and `summary_graph` in the question.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum RelatedData {
-    /// Values by sub_type; with `summary_graph` each is a list of the value and the path from it to what was asked for.
+    /// Values by sub_type. With `summary_graph`, each is a list of the value and the path from it to the attribute.
     Values(BTreeMap<String, Vec<Value>>),
-    /// Without `summary`: events and sessions, newest first, then objects and attributes.
+    /// With `summary` false: events, newest first, then sessions likewise, then objects and attributes.
     #[schema(value_type = Vec<Object>)]
     Documents(Vec<Value>),
 }
 
-/// How threatening an event is.
+/// The threat score of an event.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ThreatRankReport {
     #[serde(flatten)]
-    head: Head,
+    head: ReportHead,
     data: ThreatRank,
 }
 
-/// The rank.
+/// The threat score, and the attributes that it comes from.
 #[derive(Serialize, ToSchema)]
 struct ThreatRank {
-    /// From 0 (nothing malicious is near) downwards; -1: as threatening as an event that is known to be malicious, and
-    /// below that: tied to malicious events in more ways than one.
+    /// The score: 0 or less. 0 means that no malicious event is connected with the event; -1, that the event is as
+    /// threatening as a malicious one; less than -1, that many short paths connect it with malicious events.
     score: f64,
-    /// Paths from malicious events that were found.
+    /// The number of paths from malicious events that were found.
     paths: u64,
-    /// Whether all were found.
+    /// Whether all paths were searched.
     exact: bool,
-    /// By how much the score may be wrong at most.
+    /// The largest possible error of the score; 0 if `exact` is true.
     error_bound: f64,
-    /// Attributes that paths lead through, those first that contribute most.
+    /// The attributes through which paths lead, with the largest share first.
     contributors: Vec<Contributor>,
-    /// The event.
+    /// The hash of the event.
     _hash: String,
 }
 
-/// An attribute between malicious events and this one.
+/// An attribute that connects malicious events with this event.
 #[derive(Serialize, ToSchema)]
 struct Contributor {
     sub_type: String,
     data: Value,
-    /// The share of the score that came through it, from 0 to 1.
+    /// The share of the score that came through this attribute, from 0 to 1.
     share: f64,
 }
 
-/// Why there is no report. A question that could be read has the fields of a report, too, the reason being its `data`,
-/// as in the Python system.
+/// The reason why there is no report. If the question could be read, the response also has the other fields of a report, as
+/// in the Python system.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Refused {
-    /// What is wrong, and in which field.
+    /// The field that is wrong, and the reason.
     #[schema(example = "field data: `999.1.1.1` is not an IPv4 address")]
     message: String,
-    /// The same.
+    /// The same text as `message`; missing if the question could not be read.
     data: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What became of a submission.
+//! The state of a submission.
 
 use std::sync::Arc;
 
@@ -12,47 +12,52 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Message};
 
-/// A submission, and what became of it.
+/// A submission and its state.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SubmissionState {
+    /// The id that `POST /raw` returned.
     #[schema(pattern = "^[0-9a-f]{24}$")]
     id: String,
+    /// The name that was given, or the name of the file.
     name: String,
+    /// The kind of data, which selects the filter.
     #[schema(example = "cowrie")]
     typetag: String,
+    /// The hash of the organisation that owns the data.
     orgid: String,
-    /// When it was taken in, in Unix seconds.
+    /// The time at which the API received it, in Unix seconds.
     timestamp: f64,
     status: Stage,
-    /// Why it is in quarantine.
+    /// The reason, if the submission is in quarantine.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// The hashes of the raws made of it.
+    /// The hashes of the raws that the archive made of the submission.
     raws: Vec<String>,
 }
 
-/// How far a submission is.
+/// The state of a submission.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Stage {
-    /// Sealed, and not yet opened by the archive.
+    /// The submission is stored sealed, and the archive has not opened it yet.
     Waiting,
-    /// In the archive, where filters read it.
+    /// The submission is in the archive, and filters read it.
     Archived,
-    /// Set aside, for it could not be opened or read: `cybexp quarantine` shows it, and tries again.
+    /// The submission could not be opened or read. `cybexp quarantine` shows it, and can try again.
     Quarantined,
 }
 
-/// What became of a submission; admins of its organisation only
+/// Get the state of a submission; admins of its organisation only
 ///
-/// As far as the archive: what filters make of it afterwards is asked for by `/query`.
+/// The state tells whether the submission has reached the archive. Use `/query` to find the events that filters make of
+/// it.
 #[utoipa::path(get, path = "/raw/{id}",
-    params(("id" = String, Path, description = "What `POST /raw` answered.")),
+    params(("id" = String, Path, description = "The id that `POST /raw` returned.")),
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "How far it is.", body = SubmissionState),
-        (status = 401, description = "No token, or not a good one.", body = Message),
-        (status = 404, description = "There is none, or none that the caller may know of.", body = Message),
+        (status = 200, description = "The state of the submission.", body = SubmissionState),
+        (status = 401, description = "The token is missing, invalid, expired or revoked.", body = Message),
+        (status = 404, description = "There is no such submission, or the caller may not see it.", body = Message),
     )
 )]
 pub(crate) async fn submission(

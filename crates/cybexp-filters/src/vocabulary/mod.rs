@@ -1,8 +1,8 @@
-//! A value as someone asks for it, in the forms in which it stands in the archive.
+//! The forms in which the archive may hold a value that a user asks for.
 //!
-//! The filters read `YA.RU`, `ya[.]ru` and `ya.ru.` as one host, and make ints of ports. Who asks must get the same
-//! value, whatever way they write it; so [`forms`] reads it by the code that the filters use. What was posted as a
-//! sighting stands as it was posted: that form is always among them.
+//! The filters read `YA.RU`, `ya[.]ru` and `ya.ru.` as one host, and make ints of ports. A user must find the value however
+//! it is written, so [`forms`] reads it with the same code as the filters. The value as it is written is always among the
+//! forms, since older sightings were stored as they were posted.
 
 mod guess;
 mod names;
@@ -16,11 +16,11 @@ use tahoe_core::{Attribute, Finite, Scalar, SubType};
 use crate::{fields, url, vocab};
 
 pub use guess::guess;
-pub use names::{ATTRIBUTES, is_known, nearest, of_sessions};
+pub use names::{ATTRIBUTES, hint, is_known, of_sessions};
 
 use names::Form;
 
-/// Why a value cannot be one of its sub_type. Begins with a verb: "is not a port …".
+/// The reason why a value does not fit its sub_type. Begins with a verb: "is not a port …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unfit(String);
@@ -72,7 +72,7 @@ pub fn forms(sub_type: &SubType, value: &Scalar) -> Result<Vec<Attribute>, Unfit
     Ok(forms)
 }
 
-/// A text, which an archive may hold as a number or a truth value, and the other way around.
+/// Returns the forms of a text, which the archive may also hold as a number or truth value; and the other way around.
 fn of_text(sub_type: &SubType, value: &Scalar) -> Vec<Attribute> {
     let Scalar::Str(text) = value else {
         return match value {
@@ -92,7 +92,7 @@ fn of_text(sub_type: &SubType, value: &Scalar) -> Vec<Attribute> {
     forms
 }
 
-/// The number that is written so, and no other way.
+/// Returns the number whose usual form is this text.
 fn number(text: &str) -> Option<Scalar> {
     if let Ok(int) = text.parse::<i64>() {
         return (int.to_string() == text).then_some(Scalar::Int(int));

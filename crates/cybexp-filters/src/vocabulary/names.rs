@@ -1,4 +1,4 @@
-//! The sub_types that there are, and what values of each look like.
+//! The sub_types that filters make, and how the values of each are written.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,13 +7,13 @@ use tahoe_core::SubType;
 
 use crate::{misp, vocab};
 
-/// In place of `ipv4` and `ipv6`: whichever the value is.
+/// The name that stands for `ipv4` or `ipv6`, depending on the value.
 pub(super) const IP: &str = "ip";
 
-/// The sub_types of the attributes that filters make, but those that MISP's own types name.
+/// The sub_types of the attributes that filters make, except those that are named by MISP's own types.
 pub const ATTRIBUTES: &[&str] = vocab::ATTRIBUTES;
 
-/// Only sessions refer to these, not their events.
+/// The sub_types to which only sessions refer, not their events.
 const OF_SESSIONS: [&str; 2] = ["sensor", "sessionid"];
 
 /// How a value of a sub_type is written.
@@ -21,9 +21,9 @@ const OF_SESSIONS: [&str; 2] = ["sensor", "sessionid"];
 pub(super) enum Form {
     Text,
     Lower,
-    /// Sources differ.
+    /// Upper or lower case, depending on the source.
     AnyCase,
-    /// So many hexadecimal digits, in lower case.
+    /// This number of hexadecimal digits, in lower case.
     Hex(usize),
     Address,
     Host,
@@ -74,21 +74,20 @@ pub(super) fn form(sub_type: &SubType) -> Form {
     }
 }
 
-/// Whether a filter makes attributes of this sub_type. Others may be there all the same: users post sightings of any
-/// sub_type, and MISP objects name theirs.
+/// Returns whether a filter makes attributes of this sub_type. The archive may also hold others: users post sightings of any
+/// sub_type, and MISP objects bring their own.
 pub fn is_known(sub_type: &str) -> bool {
     sub_type == IP || ATTRIBUTES.contains(&sub_type) || OF_MISP.contains_key(sub_type)
 }
 
-/// Whether sessions are known by this, and not their events: what is asked of it is asked of the events of those
-/// sessions.
+/// Returns whether only sessions refer to attributes of this sub_type. A question about one is answered with the events of
+/// these sessions.
 pub fn of_sessions(sub_type: &str) -> bool {
     OF_SESSIONS.contains(&sub_type)
 }
 
-/// What is wrong with a sub_type that nothing is known of: the kind of instance it is a name of, or the name that was
-/// meant.
-pub fn nearest(sub_type: &str) -> String {
+/// Returns a hint about an unknown sub_type: the kind of instance that it names, or the name that was probably meant.
+pub fn hint(sub_type: &str) -> String {
     for (names, kind) in [(vocab::OBJECTS, "objects"), (vocab::EVENTS, "events")] {
         if names.contains(&sub_type) {
             return format!("that is a sub_type of {kind}, not of attributes");
@@ -96,7 +95,7 @@ pub fn nearest(sub_type: &str) -> String {
     }
     let names = || ATTRIBUTES.iter().copied().chain([IP]);
     let of_misp = || OF_MISP.keys().map(String::as_str);
-    // what filters agree on is meant rather than what only MISP has
+    // the names that several filters use are more probable than those of MISP alone
     let meant = tahoe_core::nearest(sub_type, names())
         .or_else(|| names().find(|name| begins(name, sub_type)))
         .or_else(|| tahoe_core::nearest(sub_type, of_misp()));
@@ -104,7 +103,7 @@ pub fn nearest(sub_type: &str) -> String {
     meant.unwrap_or_else(|| "no filter makes such attributes".to_owned())
 }
 
-/// Whether the name is the given one with another word behind it.
+/// Returns whether the name is the given one with another word behind it.
 fn begins(name: &str, given: &str) -> bool {
     let rest = name.strip_prefix(&given.to_lowercase());
     given.len() >= 3 && rest.is_some_and(|rest| rest.starts_with('_'))

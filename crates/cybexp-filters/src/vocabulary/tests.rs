@@ -294,10 +294,10 @@ fn misspelt_names_are_told_the_nearest() {
         ("weltschmerz", "no filter makes such attributes"),
     ] {
         assert!(!is_known(wrong), "{wrong}");
-        assert_eq!(nearest(wrong), told, "{wrong}");
+        assert_eq!(hint(wrong), told, "{wrong}");
     }
     assert_eq!(
-        nearest(&"x".repeat(1 << 20)),
+        hint(&"x".repeat(1 << 20)),
         "no filter makes such attributes"
     );
     for known in ["ip", "password", "named_pipe", "sensor"] {
@@ -306,7 +306,7 @@ fn misspelt_names_are_told_the_nearest() {
     assert!(of_sessions("sensor") && of_sessions("sessionid") && !of_sessions("ipv4"));
 }
 
-/// What the filters make of their cases is found by what they made: they and this agree on every form.
+/// Every attribute that the filters make of their cases is among the forms of its own value.
 #[test]
 fn what_filters_make_can_be_asked_for() {
     let cases =

@@ -1,4 +1,4 @@
-//! Many questions out of a file, or a list of indicators.
+//! Many questions from a file, or a list of indicators.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -43,7 +43,7 @@ pub(super) async fn run(
     })
 }
 
-/// A JSON list, or a question or an indicator to a line; a line that begins with `#` is neither.
+/// Reads a JSON list, or a question or an indicator from each line. Lines that begin with `#` are skipped.
 fn read(text: &str, qtype: About) -> anyhow::Result<Vec<Value>> {
     let questions = match serde_json::from_str(text) {
         Ok(Value::Array(questions)) => questions,
@@ -69,7 +69,7 @@ fn read(text: &str, qtype: About) -> anyhow::Result<Vec<Value>> {
     Ok(questions)
 }
 
-/// The question about an indicator, whose type is known by its look.
+/// Makes the question about an indicator, whose sub_type is guessed from its form.
 fn about(indicator: &str, qtype: About) -> Value {
     let sub_type = vocabulary::guess(indicator);
     let data = json!({"sub_type": sub_type.as_str(), "data": indicator});
@@ -98,7 +98,7 @@ fn table(questions: &[Value], answers: &[Value]) {
     anstream::println!("{table}");
 }
 
-/// How many values of which types.
+/// Returns the number of values of each sub_type.
 fn values(summary: &Value) -> String {
     let Some(by_type) = summary.as_object() else {
         return term::value(summary);

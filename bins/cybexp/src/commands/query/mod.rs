@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Subcommand, ValueEnum};
+use cybexp_filters::vocabulary;
 use cybexp_service::Config;
 use serde_json::{Map, Value, json};
 use tahoe_core::{Attribute, Hash, Scalar, SubType};
 
 use super::api::ApiArgs;
+use super::named::Named;
 use cybexp_term as term;
 
 #[derive(clap::Args)]
@@ -34,7 +36,7 @@ pub(crate) struct Args {
     ask: Ask,
 }
 
-/// What is asked about each of many indicators.
+/// The question about each of many indicators.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum About {
     /// In how many events it was seen
@@ -71,10 +73,11 @@ pub(crate) enum Action {
     },
 }
 
-/// What a question is about, and in which events.
+/// The subject of a question, and the conditions that select events.
 #[derive(clap::Args)]
 pub(crate) struct Subject {
     /// The kind of attribute, such as url, ipv4 or ip; `_hash` where VALUE is the hash of an instance
+    #[arg(value_parser = Named(sub_types), hide_possible_values = true)]
     sub_type: String,
     /// The attribute's value; it is read as filters read it, so YA.RU is the domain ya.ru, and 80 the port 80
     #[arg(allow_negative_numbers = true)]
@@ -103,6 +106,12 @@ pub(crate) struct Subject {
     context: Option<Kind>,
 }
 
+/// Returns the names that completions offer for SUB_TYPE.
+fn sub_types() -> Vec<&'static str> {
+    let names = vocabulary::ATTRIBUTES.iter().copied();
+    names.chain(["ip", "_hash"]).collect()
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Type {
     Str,
@@ -118,7 +127,7 @@ pub(crate) enum Kind {
     Unknown,
 }
 
-/// What of the related a report is to hold, and in what shape.
+/// The extent and form of a related report.
 #[derive(clap::Args)]
 pub(crate) struct Scope {
     /// 1: its events; each more adds their sessions and those sessions' other events
@@ -146,7 +155,7 @@ pub(crate) enum Itype {
     Session,
 }
 
-/// How to ask.
+/// The way of asking.
 #[derive(clap::Args)]
 pub(crate) struct Ask {
     /// Print the report as it is
@@ -261,7 +270,7 @@ impl Scope {
 }
 
 impl Type {
-    /// The hash of exactly this attribute.
+    /// Returns the hash of exactly this attribute.
     fn hash(self, sub_type: &str, text: &str) -> anyhow::Result<Hash> {
         ensure!(sub_type != "ip", "with --type, SUB_TYPE is ipv4 or ipv6");
         let data = Scalar::try_from(&self.read(text)?)?;
@@ -287,7 +296,7 @@ impl Type {
     }
 }
 
-/// Unix seconds as a number, anything else as a date.
+/// Returns Unix seconds as a number, and any other text as a date.
 fn time(text: &str) -> Value {
     let seconds = text
         .parse::<f64>()
@@ -296,7 +305,7 @@ fn time(text: &str) -> Value {
     seconds.map_or_else(|| Value::from(text), Value::from)
 }
 
-/// As the API names it.
+/// Returns the name that the API uses.
 fn name(choice: impl ValueEnum) -> Value {
     let value = choice.to_possible_value();
     value.map_or(Value::Null, |value| Value::from(value.get_name()))

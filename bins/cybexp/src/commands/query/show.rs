@@ -8,7 +8,7 @@ use super::{Scope, Subject};
 use crate::tree::Tree;
 use cybexp_term::{self as term, BOLD, CYAN, DIM, YELLOW};
 
-/// Values of one type that are shown.
+/// The number of values of one type that are shown.
 const SHOWN: usize = 10;
 
 pub(super) fn count(subject: &Subject, report: &Value) {
@@ -61,7 +61,7 @@ pub(super) fn related(subject: &Subject, scope: &Scope, report: &Value) {
     }
 }
 
-/// How many events there are, and since when.
+/// Prints the number of events, and when the first and last of them were.
 fn heading(report: &Value) {
     let (first, last) = (when(&report["first_seen"]), when(&report["last_seen"]));
     let seen = match first.is_empty() {
@@ -74,7 +74,7 @@ fn heading(report: &Value) {
     }
 }
 
-/// The events of the page, newest first.
+/// Prints the events of the page, newest first.
 fn events(report: &Value) {
     let listed = report["events"].as_array();
     let listed = listed.map(Vec::as_slice).unwrap_or_default();
@@ -94,7 +94,7 @@ fn events(report: &Value) {
     anstream::println!("{table}");
 }
 
-/// In which forms the value was looked for, where that is not what was typed.
+/// Prints the forms of the value that were looked for, if they differ from the text that was typed.
 fn taken_as(subject: &Subject, report: &Value) {
     let about = report["about"].as_array();
     let about = about.map(Vec::as_slice).unwrap_or_default();
@@ -123,7 +123,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// Unix seconds as a date and time in UTC; nothing where there are none.
+/// Returns Unix seconds as a date and time in UTC, to the second; empty if there are none.
 pub(super) fn when(seconds: &Value) -> String {
     let Some(seconds) = seconds.as_f64() else {
         return String::new();
@@ -210,7 +210,7 @@ pub(super) fn threatrank(event: Hash, report: &Value) {
     anstream::println!("{table}");
 }
 
-/// A score in a sentence.
+/// Explains a score in a sentence.
 fn meaning(data: &Value) -> &'static str {
     let score = data["score"].as_f64().unwrap_or_default();
     let no_paths = data["paths"] == 0;
