@@ -1,8 +1,13 @@
 //! The question of a query: the fields of its `qdata`, checked.
 
-use std::fmt;
+mod error;
+pub mod field;
+mod query_type;
+
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
@@ -12,54 +17,16 @@ use crate::hash::Hash;
 use crate::node::Attribute;
 use crate::scalar::Scalar;
 use crate::sub_type::SubType;
-use crate::time::{TimeError, TimeRange};
+use crate::time::TimeRange;
+use error::{bad, one_of};
+use field::{Field, LEVEL, PAGE};
+
+pub use error::QuestionError;
+pub use query_type::QueryType;
 
 /// The longest canonical text of a question, in bytes. The API takes bodies of 1 MiB, and escapes make a text up to seven
 /// times as long; only nested fields, which no question has, can make it longer than this.
 const QUESTION_BYTES: u64 = 8 << 20;
-
-/// The kinds of report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum QueryType {
-    /// The number of events that refer to an instance.
-    Count,
-    /// The instances seen together with an instance.
-    Related,
-    /// The threat score of an event.
-    ThreatRank,
-}
-
-impl QueryType {
-    /// All query types.
-    pub const ALL: &[Self] = &[Self::Count, Self::Related, Self::ThreatRank];
-
-    /// Returns the name of the type, as in documents.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Count => "count",
-            Self::Related => "related",
-            Self::ThreatRank => "threatrank",
-        }
-    }
-}
-
-impl fmt::Display for QueryType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for QueryType {
-    type Err = QuestionError;
-
-    fn from_str(text: &str) -> Result<Self, QuestionError> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|qtype| qtype.as_str() == text)
-            .ok_or_else(|| bad("type", one_of(text, Self::ALL.iter().map(|t| t.as_str()))))
-    }
-}
 
 /// The context in which an event refers to an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -159,23 +126,6 @@ pub enum Question {
     },
 }
 
-/// The error of a question.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("field {field}: {reason}")]
-pub struct QuestionError {
-    /// The field's name in the query.
-    pub field: String,
-    /// The problem with the field.
-    pub reason: String,
-}
-
-impl From<TimeError> for QuestionError {
-    fn from(error: TimeError) -> Self {
-        let reason = format!("`{}` {}", error.text, error.reason);
-        bad(error.field, reason)
-    }
-}
-
 impl Question {
     /// Returns the canonical text of a question's fields, which is the text to be sealed, and its `qhash`.
     ///
@@ -222,8 +172,8 @@ impl Question {
         let conditions = fields.conditions(now)?;
         let related = Related {
             conditions,
-            level: fields.int("level", 1..=3)?.unwrap_or(1) as u8,
-            page: fields.int("page", 1..=i64::from(u32::MAX))?.unwrap_or(1) as u32,
+            level: fields.int(&LEVEL)?.unwrap_or(1) as u8,
+            page: fields.int(&PAGE)?.unwrap_or(1) as u32,
             return_type: fields.choice(
                 "return_type",
                 &ReturnType::ALL.map(|itype| (itype.as_str(), itype)),
@@ -268,11 +218,8 @@ impl Fields {
         }
     }
 
-    fn int(
-        &mut self,
-        field: &str,
-        range: std::ops::RangeInclusive<i64>,
-    ) -> Result<Option<i64>, QuestionError> {
+    fn int(&mut self, field: &Field) -> Result<Option<i64>, QuestionError> {
+        let (field, range) = (field.name, field.kind.range());
         match self.take(field) {
             None => Ok(None),
             Some(value) => match value.as_i64() {
@@ -377,20 +324,4 @@ fn ip_sub_type(data: &Scalar) -> SubType {
 fn read_hash(text: &str) -> Result<Hash, QuestionError> {
     let lower = text.trim().to_ascii_lowercase();
     lower.parse().map_err(|error| bad("_hash", error))
-}
-
-fn bad(field: impl fmt::Display, reason: impl fmt::Display) -> QuestionError {
-    QuestionError {
-        field: field.to_string(),
-        reason: reason.to_string(),
-    }
-}
-
-fn one_of<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    format!(
-        "`{}` is not one of {}",
-        crate::excerpt::excerpt(text),
-        names.join(", ")
-    )
 }

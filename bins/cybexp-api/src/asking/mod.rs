@@ -2,6 +2,7 @@
 //! waited for together.
 
 mod answered;
+mod fields;
 mod request;
 
 use std::collections::{HashMap, HashSet};

@@ -8,6 +8,7 @@ use tahoe_core::question::Question;
 use tahoe_core::{Query, Report, Socket, Status, Timestamp};
 use utoipa::ToSchema;
 
+use super::fields::Fields;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -26,49 +27,6 @@ pub(crate) struct QueryRequest {
     /// Whether to answer without remembered answers [default: false]. Needed only if programs outside CYBEX-P changed the
     /// archive.
     pub(super) redo: Option<bool>,
-}
-
-/// The fields of a question: either `sub_type` and `data` or `_hash`, and conditions.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(
-    dead_code,
-    reason = "only its description is used: the fields are read from their canonical form"
-)]
-struct Fields {
-    /// The sub_type of an attribute, such as `url`. `ip` stands for `ipv4` or `ipv6`, depending on the value.
-    sub_type: Option<String>,
-    /// The value of the attribute: text, a number, true, false or null. It is normalised as filters normalise it: `YA.RU`
-    /// and `ya[.]ru` are the domain `ya.ru`, and the text `80` is the port 80.
-    data: Option<Value>,
-    /// The hash of any instance, in place of `sub_type` and `data`.
-    #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
-    _hash: Option<String>,
-    /// The earliest time of the events: Unix seconds, or a date and time.
-    from: Option<Value>,
-    /// The latest time of the events: Unix seconds, or a date and time.
-    to: Option<Value>,
-    /// The length of time until now, such as `30min`, `2h`, `7d`, `1M` or `1Y`, in place of `from` and `to`.
-    last: Option<String>,
-    /// The IANA name of the time zone of `from` and `to` [default: UTC].
-    tzname: Option<String>,
-    /// The category of the events: `malicious`, `benign`, `unknown` or `all` [default].
-    category: Option<String>,
-    /// The context in which the events have the attribute: `malicious`, `benign`, `unknown` or `all` [default].
-    context: Option<String>,
-    /// The kind of instances to return: `attribute`, `object`, `event`, `session` or `all` [default].
-    return_type: Option<String>,
-    /// The depth of the search, from 1 [default] to 3. 1: the events that have the attribute. Each further level adds the
-    /// sessions of these events, and the other events of these sessions.
-    #[schema(minimum = 1, maximum = 3)]
-    level: Option<u8>,
-    /// The number of the page, from 1 [default]. A page has ten events, newest first.
-    #[schema(minimum = 1)]
-    page: Option<u32>,
-    /// Whether to return values by sub_type (true [default]) or whole documents (false).
-    summary: Option<bool>,
-    /// Whether to return, with each value, the path from it to the attribute [default: false].
-    summary_graph: Option<bool>,
 }
 
 /// Reads a question as it was sent.

@@ -1,0 +1,49 @@
+//! The types of query.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::error::{QuestionError, bad, one_of};
+
+/// The kinds of report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum QueryType {
+    /// The number of events that refer to an instance.
+    Count,
+    /// The instances seen together with an instance.
+    Related,
+    /// The threat score of an event.
+    ThreatRank,
+}
+
+impl QueryType {
+    /// All query types.
+    pub const ALL: &[Self] = &[Self::Count, Self::Related, Self::ThreatRank];
+
+    /// Returns the name of the type, as in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Related => "related",
+            Self::ThreatRank => "threatrank",
+        }
+    }
+}
+
+impl fmt::Display for QueryType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for QueryType {
+    type Err = QuestionError;
+
+    fn from_str(text: &str) -> Result<Self, QuestionError> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|qtype| qtype.as_str() == text)
+            .ok_or_else(|| bad("type", one_of(text, Self::ALL.iter().map(|t| t.as_str()))))
+    }
+}

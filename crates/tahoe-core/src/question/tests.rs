@@ -1,0 +1,61 @@
+//! The table of fields says what the reader takes.
+
+use serde_json::{Map, Value, json};
+
+use super::field::{FIELDS, FieldKind};
+use super::{QueryType, Question};
+
+/// Reads a question of these fields, and of a hash unless there is a subject.
+fn read(qtype: QueryType, fields: &[(&str, Value)]) -> Result<Question, String> {
+    let mut map: Map<String, Value> = fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    if !map.contains_key("sub_type") {
+        map.insert("_hash".to_owned(), "a".repeat(64).into());
+    }
+    let (text, _) = Question::encode(&map.into()).map_err(|error| error.to_string())?;
+    Question::decode(qtype.as_str(), &text, 1.7e9).map_err(|error| error.to_string())
+}
+
+/// Returns a value that the field takes, and one that it does not take, if there is one.
+fn samples(name: &str, kind: FieldKind) -> (Value, Option<Value>) {
+    let text = match name {
+        "last" => "2h",
+        "tzname" => "UTC",
+        _ => "all",
+    };
+    match kind {
+        FieldKind::Text => (json!(text), Some(json!(7))),
+        FieldKind::Scalar => (json!("a"), Some(json!([]))),
+        FieldKind::Hash => (json!("b".repeat(64)), Some(json!("b"))),
+        FieldKind::Time => (json!(1.6e9), Some(json!(true))),
+        FieldKind::Integer { least, most } => (json!(most), Some(json!(i64::from(least) - 1))),
+        FieldKind::Bool => (json!(true), Some(json!("true"))),
+    }
+}
+
+#[test]
+fn each_query_type_takes_the_fields_of_the_table_and_no_others() {
+    for qtype in QueryType::ALL {
+        for field in FIELDS.iter().filter(|field| field.name != "_hash") {
+            let (good, bad) = samples(field.name, field.kind);
+            let question = |value: Value| match field.name {
+                "sub_type" => read(*qtype, &[("sub_type", value), ("data", json!("a"))]),
+                "data" => read(*qtype, &[("sub_type", json!("url")), ("data", value)]),
+                name => read(*qtype, &[(name, value)]),
+            };
+            let takes = field.query_types.contains(qtype);
+            let taken = question(good);
+            assert_eq!(taken.is_ok(), takes, "{qtype} {}: {taken:?}", field.name);
+            if let (true, Some(bad)) = (takes, bad) {
+                let told = question(bad).unwrap_err();
+                assert!(told.starts_with("field "), "{told}");
+                assert!(told.contains(field.name), "{told}");
+            }
+        }
+        assert!(read(*qtype, &[]).is_ok(), "{qtype} takes a hash");
+        let told = read(*qtype, &[("colour", json!("red"))]).unwrap_err();
+        assert!(told.starts_with("field colour: is not a field"), "{told}");
+    }
+}
