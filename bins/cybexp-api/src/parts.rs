@@ -23,16 +23,16 @@ const NONSENSE_BYTES: usize = 256 << 10;
 /// The parts of a request's body.
 pub(crate) struct Parts {
     multipart: Multipart,
-    source: Arc<Source>,
+    source: Arc<UploadBody>,
 }
 
 /// A part of a request's body.
-pub(crate) struct Part<'a> {
+pub(crate) struct UploadPart<'a> {
     field: Field<'a>,
-    source: Arc<Source>,
+    source: Arc<UploadBody>,
 }
 
-struct Source {
+struct UploadBody {
     body: Mutex<BodyDataStream>,
     /// The number of bytes received since the parser last returned something.
     pending: AtomicUsize,
@@ -43,7 +43,7 @@ impl<S: Send + Sync> FromRequest<S> for Parts {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (head, body) = request.into_parts();
-        let source = Arc::new(Source {
+        let source = Arc::new(UploadBody {
             body: Mutex::new(body.into_data_stream()),
             pending: AtomicUsize::new(0),
         });
@@ -60,10 +60,10 @@ impl<S: Send + Sync> FromRequest<S> for Parts {
 
 impl Parts {
     /// Returns the next part.
-    pub(crate) async fn next(&mut self) -> Result<Option<Part<'_>>, ApiError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<UploadPart<'_>>, ApiError> {
         let field = patient(self.multipart.next_field()).await?;
         self.source.pending.store(0, Ordering::Relaxed);
-        Ok(field.map(|field| Part {
+        Ok(field.map(|field| UploadPart {
             field,
             source: Arc::clone(&self.source),
         }))
@@ -76,7 +76,7 @@ impl Parts {
     }
 }
 
-impl Part<'_> {
+impl UploadPart<'_> {
     /// Returns the field's name.
     pub(crate) fn name(&self) -> &str {
         self.field.name().unwrap_or_default()
@@ -95,7 +95,7 @@ impl Part<'_> {
     }
 }
 
-impl Source {
+impl UploadBody {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {
         let mut body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
         body.poll_next_unpin(cx)
@@ -114,7 +114,7 @@ pub(crate) async fn linger(rest: impl Stream<Item = Result<Bytes, axum::Error>>)
 }
 
 /// Returns the pieces of the body, one at a time.
-fn checked(source: Arc<Source>) -> impl Stream<Item = Result<Bytes, axum::Error>> {
+fn checked(source: Arc<UploadBody>) -> impl Stream<Item = Result<Bytes, axum::Error>> {
     let mut given = false;
     futures::stream::poll_fn(move |cx| {
         // the parser reads on for as long as there is something, all of it into memory

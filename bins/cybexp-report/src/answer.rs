@@ -7,7 +7,7 @@ use tahoe_core::{Query, Report, Timestamp};
 use crate::account::Phase;
 use crate::clock::unix_now;
 use crate::engine::Engine;
-use crate::page::Page;
+use crate::page::ReportPage;
 use crate::question::question_of;
 
 /// The time in seconds after which the asker of a query may have left, and come back later for its answer. Such an answer
@@ -45,8 +45,8 @@ pub(crate) async fn answer(
 }
 
 /// Makes the report, with the time at which its answer was begun.
-fn report(query: &Query, page: Page, begun: f64) -> Answer {
-    let Page {
+fn report(query: &Query, page: ReportPage, begun: f64) -> Answer {
+    let ReportPage {
         qtype,
         data,
         current,

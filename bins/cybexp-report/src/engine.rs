@@ -8,7 +8,7 @@ use cybexp_store::{Access, GraphReader, Identity, StoreError, Visible};
 use lru::LruCache;
 use tahoe_core::question::Question;
 
-use crate::page::Page;
+use crate::page::ReportPage;
 use crate::reports;
 use crate::sources::{Asked, Sources};
 
@@ -46,7 +46,7 @@ impl Engine {
         userid: &str,
         now: f64,
         redo: bool,
-    ) -> Result<Result<Page, String>, StoreError> {
+    ) -> Result<Result<ReportPage, String>, StoreError> {
         let asked = |visible| Asked {
             sources: &self.sources,
             visible,
@@ -76,7 +76,7 @@ impl Engine {
                 reports::answer(question, asked(&visible)).await?
             }
         };
-        Ok(answer.map(|page| Page {
+        Ok(answer.map(|page| ReportPage {
             orgs: Some(visible.fingerprint()),
             ..page
         }))

@@ -31,7 +31,7 @@ use crate::callback::Callback;
 use crate::desk::Desk;
 
 pub use engine::Engine;
-pub use page::Page;
+pub use page::ReportPage;
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "report";

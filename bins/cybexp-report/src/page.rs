@@ -10,7 +10,7 @@ const REPEATED_BYTES: usize = 1024;
 
 /// One page of an answer.
 #[derive(Debug, Clone)]
-pub struct Page {
+pub struct ReportPage {
     /// The type of the question.
     pub qtype: QueryType,
     /// The data of the answer.
@@ -27,7 +27,7 @@ pub struct Page {
     pub orgs: Option<Hash>,
 }
 
-impl Page {
+impl ReportPage {
     /// Makes the page of a report that has only one.
     pub(crate) fn only(qtype: QueryType, data: Value) -> Self {
         Self {

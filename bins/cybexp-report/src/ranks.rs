@@ -9,7 +9,7 @@ use cybexp_store::{Version, Visible};
 use lru::LruCache;
 use tahoe_core::Hash;
 
-use crate::page::Page;
+use crate::page::ReportPage;
 
 /// The number of ranks that are kept: 16 MB at most.
 const RANKS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
@@ -28,7 +28,7 @@ pub(crate) struct RankedPage {
     /// The archive's version before the rank was worked out.
     pub(crate) version: Version,
     /// The answer.
-    pub(crate) page: Page,
+    pub(crate) page: ReportPage,
     /// The time as of which the rank was worked out, in Unix seconds.
     pub(crate) now: f64,
 }
@@ -39,7 +39,12 @@ impl Ranks {
     }
 
     /// Returns the rank of this event for users who may see this, if it still holds.
-    pub(crate) fn get(&self, of: &(Hash, Visible), version: Version, now: f64) -> Option<Page> {
+    pub(crate) fn get(
+        &self,
+        of: &(Hash, Visible),
+        version: Version,
+        now: f64,
+    ) -> Option<ReportPage> {
         let mut ranks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let rank = ranks.get(of)?;
         let holds = rank.version == version && (now - rank.now).abs() < MAX_AGE_S;

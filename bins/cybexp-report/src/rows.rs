@@ -10,7 +10,7 @@ use tahoe_core::Hash;
 use threatrank::NodeKind;
 
 /// A row that is read by the hash of its node.
-pub(crate) trait Row: Clone {
+pub(crate) trait KeyedRow: Clone {
     /// The number of rows that are kept.
     const MOST: NonZeroUsize;
 
@@ -24,7 +24,7 @@ pub(crate) trait Row: Clone {
 #[derive(Debug, Clone)]
 pub(crate) struct Remembered<R>(Arc<Mutex<LruCache<Hash, R>>>);
 
-impl<R: Row> Remembered<R> {
+impl<R: KeyedRow> Remembered<R> {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(LruCache::new(R::MOST))))
     }
@@ -55,7 +55,7 @@ impl<R: Row> Remembered<R> {
                 rows.push(row);
             }
         }
-        rows.sort_unstable_by_key(Row::hash);
+        rows.sort_unstable_by_key(KeyedRow::hash);
         Ok(rows)
     }
 
@@ -64,7 +64,7 @@ impl<R: Row> Remembered<R> {
     }
 }
 
-impl Row for NodeKind {
+impl KeyedRow for NodeKind {
     /// About 10 MB.
     const MOST: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 
@@ -77,7 +77,7 @@ impl Row for NodeKind {
     }
 }
 
-impl Row for InstanceRow {
+impl KeyedRow for InstanceRow {
     /// About 10 MB, and 24 MB at most.
     const MOST: NonZeroUsize = NonZeroUsize::new(30_000).unwrap();
 

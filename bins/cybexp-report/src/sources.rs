@@ -6,12 +6,12 @@ use cybexp_store::{GraphReader, InstanceRow, StoreError, Visible};
 use tahoe_core::Hash;
 use threatrank::{Limits, NodeKind};
 
-use crate::page::Page;
+use crate::page::ReportPage;
 use crate::ranks::Ranks;
 use crate::rows::Remembered;
 
 /// The answer to a question, or the reason why there is none; the outer error is one of the database.
-pub(crate) type Answered = Result<Result<Page, String>, StoreError>;
+pub(crate) type Answered = Result<Result<ReportPage, String>, StoreError>;
 
 /// The archive, and the parts of it that are kept in memory; cheap to clone.
 #[derive(Debug, Clone)]

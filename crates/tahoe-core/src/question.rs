@@ -148,7 +148,7 @@ impl Question {
     }
 
     fn read(qtype: QueryType, fields: Map<String, Value>, now: f64) -> Result<Self, QuestionError> {
-        let fields = Fields(fields);
+        let fields = UnreadFields(fields);
         match qtype {
             QueryType::Count => Ok(Self::Count(Self::read_related(fields, now)?.conditions)),
             QueryType::Related => Ok(Self::Related(Self::read_related(fields, now)?)),
@@ -156,7 +156,7 @@ impl Question {
         }
     }
 
-    fn read_threatrank(mut fields: Fields) -> Result<Self, QuestionError> {
+    fn read_threatrank(mut fields: UnreadFields) -> Result<Self, QuestionError> {
         let event = fields.text("_hash")?;
         if let Some((field, _)) = fields.0.iter().find(|(_, value)| !value.is_null()) {
             let reason = "is not a field of a threatrank query";
@@ -168,7 +168,7 @@ impl Question {
     }
 
     /// Reads the fields of a related query. A count takes the same fields, and ignores those that do not select events.
-    fn read_related(mut fields: Fields, now: f64) -> Result<Related, QuestionError> {
+    fn read_related(mut fields: UnreadFields, now: f64) -> Result<Related, QuestionError> {
         let conditions = fields.conditions(now)?;
         let related = Related {
             conditions,
@@ -195,9 +195,9 @@ impl Question {
 }
 
 /// The fields not read yet; `null` stands for a field that is not there.
-struct Fields(Map<String, Value>);
+struct UnreadFields(Map<String, Value>);
 
-impl Fields {
+impl UnreadFields {
     fn take(&mut self, field: &str) -> Option<Value> {
         self.0.shift_remove(field).filter(|value| !value.is_null())
     }

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Message, bad};
-use crate::parts::{Part, Parts};
+use crate::parts::{Parts, UploadPart};
 
 /// The longest text field.
 const TEXT_BYTES: usize = 1024;
@@ -176,7 +176,7 @@ async fn receive(
 
 async fn take_file(
     app: &App,
-    part: &mut Part<'_>,
+    part: &mut UploadPart<'_>,
     received: &mut Received,
 ) -> Result<(), ApiError> {
     let sealer = app
@@ -198,7 +198,7 @@ async fn take_file(
     Ok(())
 }
 
-async fn text(name: &str, part: &mut Part<'_>) -> Result<String, ApiError> {
+async fn text(name: &str, part: &mut UploadPart<'_>) -> Result<String, ApiError> {
     let mut text = Vec::new();
     while let Some(bytes) = part.chunk().await? {
         text.extend_from_slice(&bytes);

@@ -7,7 +7,7 @@ use cybexp_store::{Seen, SessionEvents};
 use serde_json::Value;
 use tahoe_core::question::{Conditions, QueryType};
 
-use crate::page::Page;
+use crate::page::ReportPage;
 use crate::sources::{Answered, Asked};
 use crate::subject::{Elsewhere, Subject};
 
@@ -37,12 +37,12 @@ pub(crate) async fn answer(conditions: &Conditions, asked: Asked<'_>) -> Answere
     Ok(Ok(page(&subject, count, seen)))
 }
 
-fn of_sessions(subject: &Subject, events: &SessionEvents) -> Page {
+fn of_sessions(subject: &Subject, events: &SessionEvents) -> ReportPage {
     page(subject, events.count(), events.seen()).cut(events.cut)
 }
 
-fn page(subject: &Subject, count: u64, seen: Option<Seen>) -> Page {
-    Page::only(QueryType::Count, Value::from(count))
+fn page(subject: &Subject, count: u64, seen: Option<Seen>) -> ReportPage {
+    ReportPage::only(QueryType::Count, Value::from(count))
         .seen(seen)
         .about(subject.told())
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tahoe_core::Hash;
 use tahoe_core::question::{QueryType, Related, ReturnType, Shape};
 
-use crate::page::Page;
+use crate::page::ReportPage;
 use crate::sources::{Answered, Asked};
 use crate::subject::{Elsewhere, Subject};
 use documents::{hide_foreign_events, newer};
@@ -53,7 +53,7 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
         page = archive.session_page(events, related.page, PAGE).await?;
         (total, seen) = (Some(events.count()), events.seen());
     }
-    let told = Page::only(QueryType::Related, Value::Null)
+    let told = ReportPage::only(QueryType::Related, Value::Null)
         .about(subject.told())
         .events(&page.events)
         .total(total)
@@ -64,7 +64,7 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
         reach_sessions(&mut reached, archive).await?;
     }
     let current = i64::from(related.page);
-    Ok(Ok(Page {
+    Ok(Ok(ReportPage {
         data: shape(related, &reached, &subject.of.subjects, asked).await?,
         current,
         next: if page.more { current + 1 } else { 1 },

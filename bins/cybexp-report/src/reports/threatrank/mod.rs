@@ -19,7 +19,7 @@ use threatrank::{
 };
 
 use crate::clock::unix_now;
-use crate::page::Page;
+use crate::page::ReportPage;
 use crate::ranks::RankedPage;
 use crate::rows::Remembered;
 use crate::sources::{Answered, Asked, Sources};
@@ -45,7 +45,7 @@ pub(crate) async fn answer(event: Hash, asked: Asked<'_>) -> Answered {
     let Some(data) = rank(event, asked).await? else {
         return Ok(Err("field _hash: there is no such event".to_owned()));
     };
-    let mut page = Page::only(QueryType::ThreatRank, data);
+    let mut page = ReportPage::only(QueryType::ThreatRank, data);
     page.begun = Some(begun);
     let ranked = RankedPage {
         version,

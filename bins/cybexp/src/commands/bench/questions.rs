@@ -1,7 +1,7 @@
 //! What is asked.
 
 use anyhow::anyhow;
-use cybexp_report::{Engine, Page};
+use cybexp_report::{Engine, ReportPage};
 use cybexp_store::{Archive, Visible};
 use serde_json::{Value, json};
 use tahoe_core::question::Question;
@@ -154,7 +154,7 @@ fn read(qtype: &str, fields: &Value) -> Question {
 }
 
 impl Case {
-    pub(super) async fn ask(&self, engine: &Engine, userid: &str) -> anyhow::Result<Page> {
+    pub(super) async fn ask(&self, engine: &Engine, userid: &str) -> anyhow::Result<ReportPage> {
         let page = engine.page(&self.question, userid, NOW_S, true).await?;
         page.map_err(|reason| anyhow!(reason))
     }
@@ -174,7 +174,7 @@ impl Case {
     }
 
     /// The answer in short.
-    pub(super) fn told(&self, page: &Page) -> Value {
+    pub(super) fn told(&self, page: &ReportPage) -> Value {
         let data = &page.data;
         match &self.question {
             Question::Count(_) => data.clone(),

@@ -11,12 +11,12 @@ use cybexp_term as term;
 use serde_json::{Value, json};
 
 use super::show::when;
-use super::{About, Ask, name};
+use super::{Ask, ListQuestion, name};
 
 /// Asks all questions of a file; `qtype` is what is asked of the indicators in it.
 pub(super) async fn run(
     file: &Path,
-    qtype: About,
+    qtype: ListQuestion,
     ask: &Ask,
     config: &Config,
 ) -> anyhow::Result<ExitCode> {
@@ -44,7 +44,7 @@ pub(super) async fn run(
 }
 
 /// Reads a JSON list, or a question or an indicator from each line. Lines that begin with `#` are skipped.
-fn read(text: &str, qtype: About) -> anyhow::Result<Vec<Value>> {
+fn read(text: &str, qtype: ListQuestion) -> anyhow::Result<Vec<Value>> {
     let questions = match serde_json::from_str(text) {
         Ok(Value::Array(questions)) => questions,
         Ok(question @ Value::Object(_)) => vec![question],
@@ -70,7 +70,7 @@ fn read(text: &str, qtype: About) -> anyhow::Result<Vec<Value>> {
 }
 
 /// Makes the question about an indicator, whose sub_type is guessed from its form.
-fn about(indicator: &str, qtype: About) -> Value {
+fn about(indicator: &str, qtype: ListQuestion) -> Value {
     let sub_type = vocabulary::guess(indicator);
     let data = json!({"sub_type": sub_type.as_str(), "data": indicator});
     json!({"type": name(qtype), "data": data})
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn questions_stand_in_a_list_or_one_to_a_line() {
-        let read = |text: &str| read(text, About::Count);
+        let read = |text: &str| read(text, ListQuestion::Count);
         let (first, second) = (
             json!({"type": "count", "data": {}}),
             json!({"type": "related"}),
@@ -136,7 +136,7 @@ mod tests {
         let list = "\u{feff}# from a colleague\r\n203.0.113.9\r\n\r\nevil[.]example\r\n{\"type\": \"related\"}\n12";
         let of = |sub_type: &str, data: &str| json!({"type": "count", "data": {"sub_type": sub_type, "data": data}});
         assert_eq!(
-            read(list, About::Count).unwrap(),
+            read(list, ListQuestion::Count).unwrap(),
             [
                 of("ip", "203.0.113.9"),
                 of("domain", "evil[.]example"),
@@ -145,7 +145,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            read("a.example", About::Related).unwrap()[0]["type"],
+            read("a.example", ListQuestion::Related).unwrap()[0]["type"],
             "related"
         );
     }

@@ -30,15 +30,15 @@ pub(crate) struct Args {
     #[arg(long, required = true, value_name = "FILE")]
     file: Option<PathBuf>,
     /// What to ask about the indicators in FILE
-    #[arg(long, value_enum, default_value_t = About::Count, requires = "file")]
-    about: About,
+    #[arg(long, value_enum, default_value_t = ListQuestion::Count, requires = "file")]
+    about: ListQuestion,
     #[command(flatten)]
     ask: Ask,
 }
 
 /// The question about each of many indicators.
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum About {
+pub(crate) enum ListQuestion {
     /// In how many events it was seen
     Count,
     /// What was seen together with it
@@ -100,10 +100,10 @@ pub(crate) struct Subject {
     tz: Option<String>,
     /// Events of this category only
     #[arg(long, value_enum)]
-    category: Option<Kind>,
+    category: Option<EventLabel>,
     /// Events that saw it in this context only
     #[arg(long, value_enum)]
-    context: Option<Kind>,
+    context: Option<EventLabel>,
 }
 
 /// Returns the names that completions offer for SUB_TYPE.
@@ -121,7 +121,7 @@ pub(crate) enum Type {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum EventLabel {
     Malicious,
     Benign,
     Unknown,
