@@ -73,10 +73,11 @@ pub enum Context {
 /// Conditions that select the events of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conditions {
-    /// The instances that the events refer to, to one of them at least. As it is read, a question has one; a value that
-    /// may stand in the archive in several forms has more.
+    /// The instances to which the events refer; an event refers to at least one of them. A question that was just read
+    /// has one. A value that the archive may hold in several forms has more.
     pub subjects: Vec<Hash>,
-    /// What the query gave, where that was sub_type and data rather than a hash. `ip` stays where the value is none.
+    /// The sub_type and data of the query, if it gave these rather than a hash. The sub_type stays `ip` if the value is
+    /// no address.
     pub attribute: Option<(SubType, Scalar)>,
     /// The times of the events, both ends included.
     pub range: TimeRange,
@@ -209,7 +210,7 @@ impl Question {
         Ok(Self::ThreatRank { event })
     }
 
-    /// A count takes the fields of a related query, though most mean nothing to it.
+    /// Reads the fields of a related query. A count takes the same fields, though most have no meaning for it.
     fn read_related(mut fields: Fields, now: f64) -> Result<Related, QuestionError> {
         let conditions = fields.conditions(now)?;
         let related = Related {
@@ -236,7 +237,7 @@ impl Question {
     }
 }
 
-/// The fields not read yet; `null` stands for a field that is not there.
+/// The fields not read yet. A field that is `null` counts as missing.
 struct Fields(Map<String, Value>);
 
 impl Fields {
@@ -281,7 +282,7 @@ impl Fields {
         }
     }
 
-    /// One of the named choices; `all` is none of them.
+    /// Reads one of the named choices; `all` means none of them.
     fn choice<T: Copy>(
         &mut self,
         field: &str,
@@ -355,7 +356,8 @@ impl Fields {
     }
 }
 
-/// By the value, as far as that is plain: `203[.]0[.]113[.]9` is for those who know defanged forms.
+/// Chooses the sub_type by the value, if that is written plainly. A form such as `203[.]0[.]113[.]9` is left to the
+/// code that knows defanged forms.
 fn ip_sub_type(data: &Scalar) -> SubType {
     SubType::from_static(match data.as_str().map(|text| text.trim().parse()) {
         Some(Ok(IpAddr::V4(_))) => "ipv4",
@@ -364,7 +366,7 @@ fn ip_sub_type(data: &Scalar) -> SubType {
     })
 }
 
-/// A hash in either case, for people paste what they see.
+/// Reads a hash in either case, because people paste hashes from elsewhere.
 fn read_hash(text: &str) -> Result<Hash, QuestionError> {
     let lower = text.trim().to_ascii_lowercase();
     lower.parse().map_err(|error| bad("_hash", error))
