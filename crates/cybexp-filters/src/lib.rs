@@ -15,6 +15,7 @@ mod openphish;
 mod phishtank;
 mod sighting;
 mod time;
+mod typetag;
 pub mod url;
 mod vocab;
 pub mod vocabulary;
@@ -25,6 +26,7 @@ use tahoe_core::{Event, OrgId, Session, Timestamp, Value};
 
 pub use lighten::lighten;
 pub use normal::{NotOne, normal};
+pub use typetag::{UnreadTypetag, known_typetags, unread_typetag};
 
 /// Every filter of the suite. No two share a name or a typetag.
 pub const FILTERS: &[&dyn Filter] = &[

@@ -20,19 +20,20 @@ const RANGE_S: std::ops::Range<f64> = -62_135_596_800.0..253_402_300_800.0;
 /// # Errors
 /// If the value is no time. The message is to stand behind the field's name.
 pub(crate) fn parse(value: &Value, timezone: &str) -> Result<Timestamp, String> {
-    let (seconds, shown) = match value {
-        Value::Number(number) => (
-            number.as_f64().map(in_seconds),
-            excerpt(&number.to_string()),
-        ),
-        Value::String(text) => (from_text(text.trim(), timezone)?, excerpt(text)),
+    let seconds = match value {
+        Value::Number(number) => number.as_f64().map(in_seconds),
+        Value::String(text) => from_text(text.trim(), timezone)?,
         _ => return Err("is neither text nor a number".to_owned()),
     };
+    let shown = || match value {
+        Value::String(text) => excerpt(text),
+        _ => excerpt(&value.to_string()),
+    };
     let seconds =
-        seconds.ok_or_else(|| format!("{shown} is neither ISO 8601 nor epoch seconds"))?;
+        seconds.ok_or_else(|| format!("{} is neither ISO 8601 nor epoch seconds", shown()))?;
     match Timestamp::new(seconds) {
         Ok(timestamp) if RANGE_S.contains(&seconds) => Ok(timestamp),
-        _ => Err(format!("{shown} is outside the years 1 to 9999")),
+        _ => Err(format!("{} is outside the years 1 to 9999", shown())),
     }
 }
 

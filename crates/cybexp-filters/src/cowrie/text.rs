@@ -22,14 +22,14 @@ pub(super) fn of_name(draft: Draft, text: &str) -> Draft {
     add(draft, indicators::connections(text), true)
 }
 
-/// All that data in transit names. Most of it is no fault of whom it names. A host without a scheme is there in a header,
-/// from which the URL was made.
+/// All that data in transit names. Most of it is no fault of whom it names. A `www.` host without a scheme stands in a
+/// header, from which the URL was made.
 pub(super) fn of_data(draft: Draft, text: &str) -> Draft {
-    let is_bare = |indicator: &Indicator| {
-        let seen = indicator.attribute.data().as_str();
-        indicator.kind == Kind::Url && seen.is_some_and(|seen| !seen.contains("//"))
+    let is_header = |indicator: &Indicator| {
+        let seen = indicator.attribute.data().as_str().unwrap_or_default();
+        indicator.kind == Kind::Url && !seen.contains("//") && !seen.contains(['[', '(', '{'])
     };
-    let found = indicators::in_text(text).filter(|indicator| !is_bare(indicator));
+    let found = indicators::in_text(text).filter(|indicator| !is_header(indicator));
     add(draft, found, false)
 }
 

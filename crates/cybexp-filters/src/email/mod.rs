@@ -28,6 +28,7 @@ use tahoe_core::{Attribute, Event, Node, Object, SubType, Timestamp};
 
 use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use header::Headers;
+use html::Page;
 use mime::{Attachment, Content};
 
 /// The longest body that is kept, in bytes. The escapes of each level make it nine times as long in an event.
@@ -69,7 +70,8 @@ impl Filter for Email {
             .first("Subject")
             .map(words::decoded)
             .unwrap_or_default();
-        let body = body_text(&content);
+        let pages: Vec<Page> = content.html.iter().map(|part| html::read(part)).collect();
+        let body = body_text(&content, &pages);
 
         let mut children = people::senders(&headers, &mut made);
         children.extend(people::recipients(&headers, &mut made));
@@ -86,7 +88,7 @@ impl Filter for Email {
             &mut made,
         ));
         children.extend(content.attachments.iter().filter_map(attachment));
-        children.extend(indicators::nodes(&subject, &content, &mut made));
+        children.extend(indicators::nodes(&subject, &content, &pages, &mut made));
         children.extend(content.mails);
 
         let event = Event::new(vocab::EMAIL, raw.orgid.clone(), at, children)
@@ -124,13 +126,13 @@ fn timestamp(headers: &Headers<'_>, raw: &RawInput<'_>, made: &mut Yield) -> Tim
     written.or(received).map_or(raw.timestamp, |date| date.at)
 }
 
-/// Returns the text parts, else the HTML parts converted to text.
-fn body_text(content: &Content) -> String {
+/// The text parts, else the HTML parts as text.
+fn body_text(content: &Content, pages: &[Page]) -> String {
     let plain = content.plain.join("\n");
     if !plain.trim().is_empty() {
         return plain;
     }
-    let texts: Vec<String> = content.html.iter().map(|part| html::text(part)).collect();
+    let texts: Vec<String> = pages.iter().map(Page::text).collect();
     texts.join("\n")
 }
 

@@ -29,11 +29,20 @@ pub(super) fn read(
 }
 
 fn ends_token(c: char) -> bool {
-    !(c.is_ascii_alphanumeric() || ".:@-_+%[](){}".contains(c))
+    !(c.is_ascii_alphanumeric()
+        || matches!(
+            c,
+            '.' | ':' | '@' | '-' | '_' | '+' | '%' | '[' | ']' | '(' | ')' | '{' | '}'
+        ))
 }
 
 fn in_token(text: &str, token: Range<usize>, language: Language) -> Vec<Indicator> {
     let word = &text[token.clone()];
+    // Most words of prose are letters only: neither a hash nor an address is, nor a mail address.
+    let tells = |b: u8| b.is_ascii_digit() || matches!(b, b':' | b'@' | b'[' | b'(' | b'{');
+    if !word.bytes().any(tells) {
+        return Vec::new();
+    }
     if let Some(mail) = mail::read(word) {
         // In a shell, `user@host` is an account. The host is found where the command connects to it.
         return match language {

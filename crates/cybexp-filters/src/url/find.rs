@@ -29,6 +29,11 @@ pub(crate) fn spans(text: &str, language: Language) -> impl Iterator<Item = Rang
 /// Returns the URLs of the word at `range`, as ranges within the word.
 fn in_word(text: &str, range: Range<usize>, language: Language) -> Vec<Range<usize>> {
     let word = &text[range.clone()];
+    // A scheme, a dot or a bracket is in all that is found.
+    let tells = |b| matches!(b, b'.' | b':' | b'/' | b'\\' | b'_' | b'[' | b'(' | b'{');
+    if !word.bytes().any(tells) {
+        return Vec::new();
+    }
     let starts: Vec<Start> = starts(word).collect();
     let mut found = Vec::new();
     let mut read = 0;
@@ -92,7 +97,24 @@ fn without_scheme(
 }
 
 fn ends_host(c: char) -> bool {
-    c.is_control() || ",;|='/?#&$%!*+~".contains(c)
+    c.is_control()
+        || matches!(
+            c,
+            ',' | ';'
+                | '|'
+                | '='
+                | '\''
+                | '/'
+                | '?'
+                | '#'
+                | '&'
+                | '$'
+                | '%'
+                | '!'
+                | '*'
+                | '+'
+                | '~'
+        )
 }
 
 /// Whether a host is certainly not a file name, a method call or a regular expression.

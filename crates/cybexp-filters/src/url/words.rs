@@ -23,7 +23,11 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
 }
 
 fn ends_word(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || "<>\"`“”„‘’«»‹›「」『』，。、；！？…".contains(c)
+    match c {
+        '<' | '>' | '"' | '`' | '\0'..=' ' | '\x7f' => true,
+        '!'..='~' => false,
+        _ => c.is_whitespace() || c.is_control() || "“”„‘’«»‹›「」『』，。、；！？…".contains(c),
+    }
 }
 
 /// Returns the length of the text at the start of `after` that joins a word with the next one.

@@ -20,7 +20,7 @@ pub(super) async fn run(
     ask: &Ask,
     config: &Config,
 ) -> anyhow::Result<ExitCode> {
-    let text = super::super::read_text(file)?;
+    let text = super::super::text::read_text(file)?;
     let mut questions = read(&text, qtype).with_context(|| file.display().to_string())?;
     let shown = questions.clone();
     if ask.redo {

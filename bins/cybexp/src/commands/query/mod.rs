@@ -13,7 +13,7 @@ use cybexp_service::Config;
 use serde_json::{Map, Value, json};
 use tahoe_core::{Attribute, Hash, Scalar, SubType};
 
-use super::ApiArgs;
+use super::api::ApiArgs;
 use cybexp_term as term;
 
 #[derive(clap::Args)]

@@ -1,5 +1,7 @@
 //! The URLs that an HTML page leads to or loads.
 
+use std::borrow::Cow;
+
 use super::text::unescaped;
 use super::tokens::{Token, Tokens, attributes};
 use crate::email::decode;
@@ -42,9 +44,13 @@ impl Links {
     fn token(&mut self, token: Token<'_>, depth: usize) {
         match token {
             Token::Open(tag, text) => {
+                let tag = tag.to_ascii_lowercase();
                 for (name, value) in attributes(text) {
-                    let (tag, name) = (tag.to_ascii_lowercase(), name.to_ascii_lowercase());
-                    self.attribute(&tag, &name, &unescaped(value), depth);
+                    // Below a base, any word is a link.
+                    if self.base.is_none() && !may_lead(value) {
+                        continue;
+                    }
+                    self.attribute(&tag, &name.to_ascii_lowercase(), &unescaped(value), depth);
                 }
             }
             Token::Raw(name, style) if name.eq_ignore_ascii_case("style") => {
@@ -149,7 +155,10 @@ impl Links {
 
     /// Adds URLs in a script or other text that is no page; slashes may be escaped there.
     fn script(&mut self, script: &str) {
-        let script = script.replace("\\/", "/");
+        let script = match script.contains("\\/") {
+            true => Cow::Owned(script.replace("\\/", "/")),
+            false => Cow::Borrowed(script),
+        };
         self.found.extend(url::find(&script).map(str::to_owned));
     }
 
@@ -176,6 +185,17 @@ impl Links {
         self.texts.push('\n');
         self.texts.push_str(&super::text::marked(&page));
     }
+}
+
+/// Whether a value can name a URL, a file or an address: most are measures, colours and names of classes.
+fn may_lead(value: &str) -> bool {
+    let tells = |b| {
+        matches!(
+            b,
+            b'.' | b':' | b'/' | b'\\' | b'_' | b'[' | b'(' | b'{' | b'&' | b'@'
+        )
+    };
+    value.bytes().any(tells)
 }
 
 /// Whether a word of a `srcset` describes the size of the image before it: `2x`, `640w`.
