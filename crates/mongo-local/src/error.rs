@@ -61,7 +61,7 @@ pub enum Error {
     NotReady {
         /// The port it was started on.
         port: u16,
-        /// How long it was given, in seconds.
+        /// The time that it was given, in seconds.
         after_s: u64,
         /// The last obstacle.
         last: String,
@@ -74,7 +74,7 @@ pub enum Error {
     Unclean {
         /// The data folder.
         path: PathBuf,
-        /// How the watching script ended.
+        /// The exit status of the watching script.
         status: String,
     },
 }

@@ -81,7 +81,7 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
     /// Reads the part of the graph on which the rank depends, as far as the limits allow.
     ///
     /// # Errors
-    /// Those of the source.
+    /// If the source cannot be read.
     pub async fn read(&mut self) -> Result<(), S::Error> {
         // the rank of a malicious event does not depend on other events
         if !self.target.malicious {

@@ -20,7 +20,7 @@ use crate::search::Rank;
 use crate::source::{Draw, Source};
 use crate::walks::{Gaps, Stop, Walk, Walked};
 
-/// Share of the time after which no walks are started.
+/// Share of the time within which walks are planned to end.
 const WALKS: f64 = 0.95;
 /// The fewest walks that set out together, the most, and the factor by which their number may grow from one round to
 /// the next.
@@ -46,7 +46,7 @@ impl<S: Source> Neighbourhood<'_, S> {
     /// always the same.
     ///
     /// # Errors
-    /// Those of the source.
+    /// If the source cannot be read.
     pub async fn walk(&mut self, rank: &mut Rank) -> Result<(), S::Error> {
         let Some(gaps) = self.gaps.take().filter(|gaps| gaps.mass() > 0.0) else {
             return Ok(());

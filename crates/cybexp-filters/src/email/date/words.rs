@@ -28,7 +28,7 @@ pub(super) enum Zone {
     Unsaid,
     /// Minutes east of UTC, the likeliest first.
     Known(Vec<i32>),
-    /// By its IANA name.
+    /// An IANA name.
     Named(String),
     Unknown,
 }
