@@ -103,6 +103,8 @@ fn is_version(before: &str, after_quad: bool) -> bool {
         Some('-') => return !after_quad && before.len() > 1 && !before.ends_with(" -"),
         Some('/') => return is_product(&before[..before.len() - 1]),
         Some('.' | '_' | '+') => return true,
+        // `name==1.2.3.4`
+        Some('=') if before.ends_with("==") => return true,
         _ => {}
     }
     let words = before.trim_end_matches([' ', ':', '=', '"', '\'', '.', '(', '\t']);

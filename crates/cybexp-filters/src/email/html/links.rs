@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::text::unescaped;
 use super::tokens::{Token, Tokens, attributes};
-use crate::email::decode;
+use crate::email::{decode, redirect};
 use crate::url;
 
 /// Pages within `data:` URLs within pages.
@@ -160,6 +160,9 @@ impl Links {
             false => Cow::Borrowed(script),
         };
         self.found.extend(url::find(&script).map(str::to_owned));
+        let hidden = redirect::hidden(&script);
+        self.found
+            .extend(hidden.filter(|url| url::is_absolute(url)));
     }
 
     /// A page within a URL: `data:text/html;base64,…`.
