@@ -163,6 +163,9 @@ impl Links {
         let hidden = redirect::hidden(&script);
         self.found
             .extend(hidden.filter(|url| url::is_absolute(url)));
+        if let Some(plain) = unescaped_script(&script) {
+            self.found.extend(url::find(&plain).map(str::to_owned));
+        }
     }
 
     /// A page within a URL: `data:text/html;base64,…`.
@@ -188,6 +191,22 @@ impl Links {
         self.texts.push('\n');
         self.texts.push_str(&super::text::marked(&page));
     }
+}
+
+/// A script with its `%3A`, `\x3a` and `\u003a` as the characters that they stand for; none where it has no such.
+fn unescaped_script(script: &str) -> Option<String> {
+    let has = |marks: &[&str]| marks.iter().any(|mark| script.contains(mark));
+    let is_escaped = has(&[
+        "%3A%2F%2F",
+        "%3a%2f%2f",
+        "\\x2f",
+        "\\x2F",
+        "\\u002f",
+        "\\u002F",
+    ]);
+    is_escaped.then_some(())?;
+    let script = script.replace("\\u00", "%").replace("\\x", "%");
+    Some(String::from_utf8_lossy(&decode::percent(&script)).into_owned())
 }
 
 /// Whether a value can name a URL, a file or an address: most are measures, colours and names of classes.
