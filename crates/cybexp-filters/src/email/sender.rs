@@ -87,7 +87,8 @@ fn from_clause(received: &str) -> Option<&str> {
         match piece.chars().next_back() {
             Some('(') => depth += 1,
             Some(')') => depth = depth.saturating_sub(1),
-            Some(';') if depth == 0 && start.is_some() => return Some(&received[start?..at]),
+            // In `from;` it stands in the clause's place.
+            Some(';') if depth == 0 && start.is_some() => return received.get(start?..at),
             _ => {}
         }
         at += piece.len();
@@ -285,6 +286,7 @@ mod tests {
                 "from x ([::ffff:203.0.113.9]:25) by mx",
                 Some("203.0.113.9"),
             ),
+            ("from; evil.example ([203.0.113.9]) by mx", None),
             ("", None),
         ] {
             let found = origin(received).map(|ip| ip.to_string());
