@@ -13,11 +13,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::plugin::{self, Given, Next, Plugin, Source};
+use crate::plugin::{self, InputConfig, Next, Plugin, Source};
 use crate::sink::Sink;
-use crate::status::{State, Status, now};
+use crate::status::{InputState, SharedStatus, now};
 use cybexp_feed::Later;
-use cybexp_spool::{InputId, Known, Spool};
+use cybexp_spool::{InputId, KnownInput, Spool};
 
 /// How long a source may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -32,22 +32,22 @@ const JITTER: Duration = Duration::from_secs(60);
 pub(crate) struct Collector {
     stop: CancellationToken,
     task: JoinHandle<()>,
-    status: Arc<Status>,
+    status: Arc<SharedStatus>,
 }
 
 /// What an input is made of.
 #[derive(Clone)]
-pub(crate) struct Parts {
+pub(crate) struct CollectorParts {
     pub(crate) spec: InputSpec,
     pub(crate) config: Arc<Config>,
     pub(crate) spool: Spool,
-    pub(crate) status: Arc<Status>,
+    pub(crate) status: Arc<SharedStatus>,
 }
 
-impl Parts {
+impl CollectorParts {
     /// The plugin and the source as its settings say.
     pub(crate) fn open(&self) -> Result<(&'static dyn Plugin, Box<dyn Source>), ConfigError> {
-        let given = Given {
+        let given = InputConfig {
             input: &self.spec,
             config: &self.config,
         };
@@ -58,7 +58,7 @@ impl Parts {
 
 impl Collector {
     /// Starts an input that the spool knows.
-    pub(crate) fn start(parts: Parts, known: Known) -> Result<Self, ConfigError> {
+    pub(crate) fn start(parts: CollectorParts, known: KnownInput) -> Result<Self, ConfigError> {
         let (plugin, source) = parts.open()?;
         let stop = CancellationToken::new();
         let status = Arc::clone(&parts.status);
@@ -75,8 +75,8 @@ impl Collector {
             (Some(period), 0) => Some(period),
             (Some(_), seconds) => Some(Duration::from_secs(seconds)),
         };
-        status.enter(State::Starting);
-        let run = Run {
+        status.enter(InputState::Starting);
+        let run = InputRun {
             id: known.id,
             not_before: known.not_before,
             period,
@@ -101,12 +101,12 @@ impl Collector {
             self.task.abort();
             let _ = self.task.await;
         }
-        self.status.enter(State::Stopped);
+        self.status.enter(InputState::Stopped);
         self.status.change(|status| status.next_fetch = None);
     }
 }
 
-struct Run {
+struct InputRun {
     id: InputId,
     not_before: f64,
     /// `None`: it listens.
@@ -114,17 +114,17 @@ struct Run {
     stop: CancellationToken,
     sink: Sink,
     spool: Spool,
-    status: Arc<Status>,
+    status: Arc<SharedStatus>,
     open: Box<dyn Fn() -> Result<Box<dyn Source>, ConfigError> + Send + Sync>,
     backoff: Backoff,
 }
 
-impl Run {
+impl InputRun {
     async fn run(mut self, mut source: Box<dyn Source>) {
         let first = Duration::try_from_secs_f64(self.not_before - now()).unwrap_or_default();
         if self.period.is_some() && !first.is_zero() {
             // it ran not long ago: its time has not come yet
-            self.status.enter(State::Running);
+            self.status.enter(InputState::Running);
             self.rest(first.min(MAX_BACKOFF.max(self.period.unwrap_or_default())))
                 .await;
         }
@@ -219,7 +219,7 @@ mod tests {
 
     use super::*;
     use cybexp_spool::About;
-    use cybexp_spool::Batch;
+    use cybexp_spool::RecordBatch;
 
     /// Panics at its first fetch, fails at its second, and delivers from the third on.
     struct Fickle(Arc<std::sync::atomic::AtomicU32>);
@@ -235,7 +235,7 @@ mod tests {
                 0 => panic!("a plugin's mistake"),
                 1 => anyhow::bail!("the source is away"),
                 _ => {
-                    let mut batch = Batch::new();
+                    let mut batch = RecordBatch::new();
                     batch.push("a record");
                     sink.take(batch).await?;
                     Ok(Next::Period)
@@ -250,14 +250,14 @@ mod tests {
         let spool = Spool::open(folder.path(), 1 << 20).unwrap();
         let known = spool.register("fickle", "test", &About::default()).await;
         let id = known.unwrap().id;
-        let status = Arc::new(Status::new("fickle", "test", true));
+        let status = Arc::new(SharedStatus::new("fickle", "test", true));
         let (stop, fetches) = (CancellationToken::new(), Arc::default());
         let fickle = {
             let fetches = Arc::clone(&fetches);
             move || -> Box<dyn Source> { Box::new(Fickle(Arc::clone(&fetches))) }
         };
         let first = fickle();
-        let run = Run {
+        let run = InputRun {
             id,
             not_before: 0.0,
             period: Some(Duration::from_secs(3600)),
@@ -284,7 +284,7 @@ mod tests {
         let seen = status.get();
         assert_eq!((seen.panics, seen.errors), (1, 2));
         assert_eq!(seen.last_error.as_deref(), Some("the source is away"));
-        assert_eq!(seen.state, State::Running);
+        assert_eq!(seen.state, InputState::Running);
         let known = spool.known().await.unwrap();
         assert!(
             known[0].not_before > now() + 3000.0,
@@ -298,9 +298,9 @@ mod tests {
         let spool = Spool::open(folder.path(), 1 << 20).unwrap();
         let known = spool.register("fickle", "test", &About::default()).await;
         let id = known.unwrap().id;
-        let status = Arc::new(Status::new("fickle", "test", true));
+        let status = Arc::new(SharedStatus::new("fickle", "test", true));
         let (stop, fetches) = (CancellationToken::new(), Arc::default());
-        let run = Run {
+        let run = InputRun {
             id,
             not_before: now() + 3600.0,
             period: Some(Duration::from_secs(3600)),
@@ -321,17 +321,17 @@ mod tests {
         let running = tokio::spawn(run.run(Box::new(Fickle(Arc::clone(&fetches)))));
         let waits = async || status.get().next_fetch.is_some();
         cybexp_testkit::eventually("it waits", waits).await;
-        assert_eq!(status.get().state, State::Running);
+        assert_eq!(status.get().state, InputState::Running);
         stop.cancel();
         running.await.unwrap();
         assert_eq!(fetches.load(std::sync::atomic::Ordering::Relaxed), 0);
     }
 
     /// Fails each time, after it was well for a while.
-    struct Standing(Arc<std::sync::atomic::AtomicU32>);
+    struct StandingSource(Arc<std::sync::atomic::AtomicU32>);
 
     #[async_trait]
-    impl Source for Standing {
+    impl Source for StandingSource {
         async fn check(&mut self) -> anyhow::Result<String> {
             Ok(String::new())
         }
@@ -349,9 +349,9 @@ mod tests {
         let spool = Spool::open(folder.path(), 1 << 20).unwrap();
         let known = spool.register("standing", "test", &About::default()).await;
         let id = known.unwrap().id;
-        let status = Arc::new(Status::new("standing", "test", true));
+        let status = Arc::new(SharedStatus::new("standing", "test", true));
         let (stop, fetches) = (CancellationToken::new(), Arc::default());
-        let run = Run {
+        let run = InputRun {
             id,
             not_before: 0.0,
             period: None,
@@ -369,7 +369,7 @@ mod tests {
             open: Box::new(|| unreachable!("it is open")),
             backoff: Backoff::new(MAX_BACKOFF),
         };
-        let running = tokio::spawn(run.run(Box::new(Standing(Arc::clone(&fetches)))));
+        let running = tokio::spawn(run.run(Box::new(StandingSource(Arc::clone(&fetches)))));
         let rests = async || {
             let fetched = fetches.load(std::sync::atomic::Ordering::Relaxed);
             fetched == 2 && status.get().next_fetch.is_some()

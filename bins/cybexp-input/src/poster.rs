@@ -18,9 +18,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::api::Api;
-use crate::status::{Status, now};
-use cybexp_spool::{InputId, Known, Queued, Spool, SpoolError};
+use crate::api::ApiState;
+use crate::status::{SharedStatus, now};
+use cybexp_spool::{InputId, KnownInput, Queued, Spool, SpoolError};
 
 /// Submissions of one input under way at the same time. More bring no speed: the API stores those together that come
 /// together.
@@ -37,19 +37,19 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Posts what the spool holds, until it is stopped.
 pub(crate) struct Poster {
     spool: Spool,
-    api: Arc<Api>,
+    api: Arc<ApiState>,
     stop: CancellationToken,
-    tasks: Mutex<HashMap<InputId, Task>>,
+    tasks: Mutex<HashMap<InputId, PosterTask>>,
 }
 
-struct Task {
+struct PosterTask {
     about: watch::Sender<About>,
     again: Arc<Notify>,
     handle: JoinHandle<()>,
 }
 
 impl Poster {
-    pub(crate) fn new(spool: Spool, api: Arc<Api>) -> Self {
+    pub(crate) fn new(spool: Spool, api: Arc<ApiState>) -> Self {
         Self {
             spool,
             api,
@@ -60,7 +60,7 @@ impl Poster {
 
     /// Posts the records of this input from now on, as what it says of them now; from the first one on, for some that were
     /// refused may wait again.
-    pub(crate) async fn follow(&self, known: &Known, status: &Arc<Status>) {
+    pub(crate) async fn follow(&self, known: &KnownInput, status: &Arc<SharedStatus>) {
         let about = About {
             typetag: known.about.typetag.clone(),
             orgid: known.about.orgid.clone(),
@@ -93,7 +93,7 @@ impl Poster {
             pause: None,
         };
         let handle = tokio::spawn(posting.run());
-        let task = Task {
+        let task = PosterTask {
             about,
             again,
             handle,
@@ -124,8 +124,8 @@ struct Posting {
     id: InputId,
     name: String,
     spool: Spool,
-    api: Arc<Api>,
-    status: Arc<Status>,
+    api: Arc<ApiState>,
+    status: Arc<SharedStatus>,
     about: watch::Receiver<About>,
     again: Arc<Notify>,
     stop: CancellationToken,
@@ -145,7 +145,7 @@ struct Posting {
     pause: Option<Instant>,
 }
 
-type Outcome = (Queued, Result<(), ClientError>);
+type PostOutcome = (Queued, Result<(), ClientError>);
 
 impl Posting {
     async fn run(mut self) {
@@ -236,7 +236,7 @@ impl Posting {
         true
     }
 
-    fn send(&self, record: Queued) -> impl Future<Output = Outcome> + use<> {
+    fn send(&self, record: Queued) -> impl Future<Output = PostOutcome> + use<> {
         let (client, about) = (self.api.client(), self.about.borrow().clone());
         let name = record.name.clone().unwrap_or_else(|| self.name.clone());
         async move {
@@ -249,7 +249,7 @@ impl Posting {
         }
     }
 
-    fn judge(&mut self, (record, outcome): Outcome) {
+    fn judge(&mut self, (record, outcome): PostOutcome) {
         let error = match outcome {
             Ok(()) => {
                 self.api.fine();

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::sink::Sink;
 use crate::status;
 use cybexp_feed::Validators;
-use cybexp_spool::{Batch, Key, Record};
+use cybexp_spool::{ItemKey, Record, RecordBatch};
 
 /// Marks that go to disk at once, at most.
 const FULL_MARKS: usize = 10_000;
@@ -19,7 +19,7 @@ const DAY: i64 = 24 * 3600;
 const REMEMBERED: i64 = 90 * DAY;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Cursor {
+struct FeedCursor {
     /// Of the last answer that was read to its end.
     validators: Option<Validators>,
 }
@@ -29,17 +29,17 @@ struct Cursor {
 ///
 /// An answer that was not read to its end forgets nothing, and the next time finds what it has marked.
 #[derive(Debug)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct SeenFeed<'a> {
     sink: &'a Sink,
-    cursor: Cursor,
+    cursor: FeedCursor,
     /// Unix seconds.
     now: i64,
-    batch: Batch,
+    batch: RecordBatch,
     /// What is marked in the batch, which the spool does not have yet.
-    here: HashSet<Key>,
+    here: HashSet<ItemKey>,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> SeenFeed<'a> {
     /// What is known of the feed.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl<'a> Seen<'a> {
             sink,
             cursor: sink.cursor().await?.unwrap_or_default(),
             now: status::now() as i64,
-            batch: Batch::new(),
+            batch: RecordBatch::new(),
             here: HashSet::new(),
         })
     }
@@ -61,11 +61,11 @@ impl<'a> Seen<'a> {
     }
 
     /// Of these, in their order, those that are new. The records made of them must be pushed before the next
-    /// [`Seen::flush`].
+    /// [`SeenFeed::flush`].
     ///
     /// # Errors
     /// When the spool cannot be read.
-    pub(crate) async fn unseen<T>(&mut self, things: Vec<(Key, T)>) -> anyhow::Result<Vec<T>> {
+    pub(crate) async fn unseen<T>(&mut self, things: Vec<(ItemKey, T)>) -> anyhow::Result<Vec<T>> {
         let keys = things.iter().map(|(key, _)| *key).collect();
         let marks = self.sink.marks(keys).await?;
         let mut unseen = Vec::new();

@@ -2,7 +2,7 @@
 
 /// A part of a feed.
 #[derive(Debug)]
-pub(crate) enum Piece<T> {
+pub(crate) enum FeedPiece<T> {
     /// An element, a line.
     Good(T),
     /// What has no place in a record, and why.

@@ -3,16 +3,16 @@
 use std::io::{self, BufReader, Read};
 use std::mem;
 
-use cybexp_spool::Key;
+use cybexp_spool::ItemKey;
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::body::stream::Body;
+use crate::body::stream::BodyReader;
 use crate::json::plan::Beside;
-use crate::piece::Piece;
+use crate::piece::FeedPiece;
 
 const BUFFER: usize = 64 << 10;
 /// A group is handed on with so many pieces …
@@ -23,7 +23,7 @@ const GROUP_BYTES: usize = 1 << 20;
 /// The parts of a body, in their order. Whatever reads them holds back the source: at most two groups wait.
 #[derive(Debug)]
 pub struct Pieces<T> {
-    groups: mpsc::Receiver<Group<T>>,
+    groups: mpsc::Receiver<PieceGroup<T>>,
     splitter: Option<JoinHandle<anyhow::Result<Beside>>>,
     beside: Beside,
     left: Left,
@@ -40,12 +40,12 @@ struct Left {
 }
 
 #[derive(Debug)]
-struct Group<T> {
-    pieces: Vec<Piece<T>>,
+struct PieceGroup<T> {
+    pieces: Vec<FeedPiece<T>>,
     bytes: usize,
 }
 
-impl<T> Default for Group<T> {
+impl<T> Default for PieceGroup<T> {
     fn default() -> Self {
         Self {
             pieces: Vec::new(),
@@ -57,8 +57,10 @@ impl<T> Default for Group<T> {
 impl<T: Send + 'static> Pieces<T> {
     /// Takes a body apart with `split`, which ends at its end, or when nobody wants more.
     pub(crate) fn of(
-        body: Body,
-        split: impl FnOnce(BufReader<Blocking>, &mut Out<T>) -> anyhow::Result<Beside> + Send + 'static,
+        body: BodyReader,
+        split: impl FnOnce(BufReader<Blocking>, &mut PieceSender<T>) -> anyhow::Result<Beside>
+        + Send
+        + 'static,
     ) -> Self {
         let (sender, groups) = mpsc::channel(1);
         let gone = CancellationToken::new();
@@ -68,8 +70,8 @@ impl<T: Send + 'static> Pieces<T> {
             gone: gone.clone(),
         };
         let splitter = tokio::task::spawn_blocking(move || {
-            let mut out = Out {
-                group: Group::default(),
+            let mut out = PieceSender {
+                group: PieceGroup::default(),
                 sender,
             };
             let ended = split(BufReader::with_capacity(BUFFER, input), &mut out);
@@ -95,8 +97,8 @@ impl<T: Send + 'static> Pieces<T> {
             let mut good = Vec::with_capacity(group.pieces.len());
             for piece in group.pieces {
                 match piece {
-                    Piece::Good(piece) => good.push(piece),
-                    Piece::Left(why) => self.leave_out(why),
+                    FeedPiece::Good(piece) => good.push(piece),
+                    FeedPiece::Left(why) => self.leave_out(why),
                 }
             }
             if !good.is_empty() {
@@ -116,7 +118,7 @@ impl<T: Send + 'static> Pieces<T> {
     /// One that is not to be taken, and why.
     pub fn leave_out(&mut self, why: String) {
         self.left.count += 1;
-        self.left.print = Key::of(format!("{}{why}", self.left.print)).to_string();
+        self.left.print = ItemKey::of(format!("{}{why}", self.left.print)).to_string();
         self.left.first.get_or_insert(why);
     }
 
@@ -153,14 +155,14 @@ pub(crate) struct Gone;
 
 /// Where a splitter puts what it finds.
 #[derive(Debug)]
-pub(crate) struct Out<T> {
-    group: Group<T>,
-    sender: mpsc::Sender<Group<T>>,
+pub(crate) struct PieceSender<T> {
+    group: PieceGroup<T>,
+    sender: mpsc::Sender<PieceGroup<T>>,
 }
 
-impl<T> Out<T> {
+impl<T> PieceSender<T> {
     /// One more piece, of so many bytes. Blocks while whoever reads them is slower.
-    pub(crate) fn push(&mut self, piece: Piece<T>, bytes: usize) -> Result<(), Gone> {
+    pub(crate) fn push(&mut self, piece: FeedPiece<T>, bytes: usize) -> Result<(), Gone> {
         self.group.pieces.push(piece);
         self.group.bytes += bytes;
         if self.group.pieces.len() < GROUP && self.group.bytes < GROUP_BYTES {
@@ -177,7 +179,7 @@ impl<T> Out<T> {
 
 /// A body, read by a thread that may block; it ends at once when nobody wants more.
 pub(crate) struct Blocking {
-    body: Body,
+    body: BodyReader,
     runtime: Handle,
     gone: CancellationToken,
 }

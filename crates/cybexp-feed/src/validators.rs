@@ -6,7 +6,7 @@ use reqwest::header::{
 };
 use serde::{Deserialize, Serialize};
 
-use cybexp_spool::Key;
+use cybexp_spool::ItemKey;
 
 /// Longer ones are not kept.
 const MAX_VALIDATOR: usize = 1024;
@@ -55,5 +55,5 @@ impl Validators {
 
 /// A name of a document that says nothing of the keys in its URL.
 fn name(of: &str) -> String {
-    Key::of(of).to_string()
+    ItemKey::of(of).to_string()
 }

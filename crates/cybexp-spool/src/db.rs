@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
-use crate::input::{About, Counts, InputId, Known};
-use crate::record::{Batch, Key, Queued};
+use crate::input::{About, InputCounts, InputId, KnownInput};
+use crate::record::{ItemKey, Queued, RecordBatch};
 
 /// The file in `input.spool_dir`.
 pub const FILE: &str = "spool.db";
@@ -84,9 +84,9 @@ pub enum Room {
     Never,
 }
 
-/// The open file. Every method but [`Database::transaction`] belongs into one.
+/// The open file. Every method but [`SpoolFile::transaction`] belongs into one.
 #[derive(Debug)]
-pub(crate) struct Database {
+pub(crate) struct SpoolFile {
     connection: Connection,
     file: PathBuf,
     max_bytes: u64,
@@ -95,7 +95,7 @@ pub(crate) struct Database {
     spooled: BTreeMap<InputId, u64>,
 }
 
-impl Database {
+impl SpoolFile {
     pub(crate) fn open(folder: &Path, max_bytes: u64) -> Result<Self, SpoolError> {
         let file = folder.join(FILE);
         let failed = |reason: String| SpoolError::Database {
@@ -181,7 +181,7 @@ impl Database {
         name: &str,
         plugin: &str,
         about: &About,
-    ) -> rusqlite::Result<Known> {
+    ) -> rusqlite::Result<KnownInput> {
         let About {
             typetag,
             orgid,
@@ -213,17 +213,17 @@ impl Database {
     }
 
     /// All inputs.
-    pub(crate) fn known(&self) -> rusqlite::Result<Vec<Known>> {
+    pub(crate) fn known(&self) -> rusqlite::Result<Vec<KnownInput>> {
         let sql = format!("{INPUTS} ORDER BY name");
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut all: Vec<Known> = statement.query_map([], known)?.collect::<Result<_, _>>()?;
+        let mut all: Vec<KnownInput> = statement.query_map([], known)?.collect::<Result<_, _>>()?;
         for known in &mut all {
             known.spooled = self.spooled.get(&known.id).copied().unwrap_or_default();
         }
         Ok(all)
     }
 
-    pub(crate) fn put(&mut self, input: InputId, batch: &Batch) -> rusqlite::Result<Room> {
+    pub(crate) fn put(&mut self, input: InputId, batch: &RecordBatch) -> rusqlite::Result<Room> {
         let size = size(batch);
         if size > self.max_bytes {
             return Ok(Room::Never);
@@ -326,11 +326,15 @@ impl Database {
         Ok(())
     }
 
-    pub(crate) fn marks(&self, input: InputId, keys: &[Key]) -> rusqlite::Result<Vec<Option<i64>>> {
+    pub(crate) fn marks(
+        &self,
+        input: InputId,
+        keys: &[ItemKey],
+    ) -> rusqlite::Result<Vec<Option<i64>>> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT mark FROM mark WHERE input = ?1 AND key = ?2")?;
-        let find = |key: &Key| {
+        let find = |key: &ItemKey| {
             statement
                 .query_row(params![input.0, &key.0[..]], |row| row.get(0))
                 .optional()
@@ -395,9 +399,9 @@ const INPUTS: &str =
     "SELECT id, name, typetag, orgid, timezone, cursor, not_before, taken, posted, dropped,
     (SELECT count(*) FROM record WHERE record.input = input.id AND refused IS NOT NULL), plugin FROM input";
 
-fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+fn known(row: &Row<'_>) -> rusqlite::Result<KnownInput> {
     let cursor: Option<String> = row.get(5)?;
-    Ok(Known {
+    Ok(KnownInput {
         id: InputId(row.get(0)?),
         name: row.get(1)?,
         plugin: row.get(11)?,
@@ -409,7 +413,7 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
         // it was written as JSON
         cursor: cursor.and_then(|text| serde_json::from_str(&text).ok()),
         not_before: row.get(6)?,
-        counts: Counts {
+        counts: InputCounts {
             taken: row.get(7)?,
             posted: row.get(8)?,
             dropped: row.get(9)?,
@@ -419,7 +423,7 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
     })
 }
 
-fn size(batch: &Batch) -> u64 {
+fn size(batch: &RecordBatch) -> u64 {
     let (records, marks) = (batch.records.len() as u64, batch.marks.len() as u64);
     batch.bytes() + records * RECORD_BYTES + marks * MARK_BYTES
 }

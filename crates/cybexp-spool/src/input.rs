@@ -8,7 +8,7 @@ pub struct InputId(pub(crate) i64);
 
 /// What is kept of an input from one run to the next.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known {
+pub struct KnownInput {
     /// Its id.
     pub id: InputId,
     /// Its name.
@@ -22,7 +22,7 @@ pub struct Known {
     /// It must not be fetched before this time, in Unix seconds.
     pub not_before: f64,
     /// Numbers since its first run.
-    pub counts: Counts,
+    pub counts: InputCounts,
     /// Records that are not posted yet, those set aside among them.
     pub spooled: u64,
     /// Records that the API has refused and that are set aside.
@@ -42,7 +42,7 @@ pub struct About {
 
 /// What became of records, since an input's first run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct InputCounts {
     /// On disk.
     pub taken: u64,
     /// At the API.

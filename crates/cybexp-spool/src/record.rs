@@ -37,9 +37,9 @@ pub struct Queued {
 
 /// Names something that a source has delivered: enough of a SHA-256 that no two are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key(pub [u8; 16]);
+pub struct ItemKey(pub [u8; 16]);
 
-impl Key {
+impl ItemKey {
     /// The key of these bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
         let hash = Sha256::digest(bytes.as_ref());
@@ -50,7 +50,7 @@ impl Key {
 }
 
 /// As it may stand in a cursor: in hex.
-impl fmt::Display for Key {
+impl fmt::Display for ItemKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
@@ -58,13 +58,13 @@ impl fmt::Display for Key {
 
 /// Records, and what is to be remembered when they are taken: all of it is put on disk in one step, or none of it.
 #[derive(Debug, Clone, Default)]
-pub struct Batch {
+pub struct RecordBatch {
     /// In the order in which they are to be posted.
     pub records: Vec<Record>,
     /// Up to where the source is taken with these records; `None` leaves it where it was.
     pub cursor: Option<Value>,
     /// Things that the source has delivered, each with a number of the source's own choosing: a time, a round.
-    pub marks: Vec<(Key, i64)>,
+    pub marks: Vec<(ItemKey, i64)>,
     /// Things with a smaller number than this are forgotten.
     pub forget_below: Option<i64>,
     bytes: u64,
@@ -75,7 +75,7 @@ const FULL_RECORDS: usize = 1000;
 /// … or so many bytes.
 const FULL_BYTES: u64 = 4 << 20;
 
-impl Batch {
+impl RecordBatch {
     /// Nothing yet.
     pub fn new() -> Self {
         Self::default()

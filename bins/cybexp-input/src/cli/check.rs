@@ -16,7 +16,7 @@ use tahoe_core::{Org, SubType};
 
 use super::known::known;
 use super::out::say;
-use crate::plugin::{self, Given};
+use crate::plugin::{self, InputConfig};
 use crate::select::Select;
 use crate::typetag;
 
@@ -99,7 +99,7 @@ async fn source(
     orgs: Option<&[String]>,
 ) -> anyhow::Result<String> {
     SubType::new(&input.typetag).context("typetag")?;
-    let given = Given { input, config };
+    let given = InputConfig { input, config };
     let mut source = plugin::find_for(&given)?.open(&given)?;
     let found = tokio::time::timeout(PATIENCE, source.check())
         .await

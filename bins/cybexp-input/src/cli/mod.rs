@@ -30,7 +30,7 @@ use crate::select::Select;
 use crate::{NAME, run_some};
 use background::LOOK;
 use known::known;
-use out::{Closed, say, tell};
+use out::{OutputClosed, say, tell};
 
 /// Exit status when no daemon can be reached.
 const EXIT_UNREACHABLE: u8 = 3;
@@ -49,23 +49,23 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the daemon in the foreground, as systemd and Docker want it
-    Run(Run),
+    Run(RunArgs),
     /// Start inputs; and the daemon in the background, where it does not run yet
     Start(Select),
     /// Stop inputs; all of them: the daemon
     Stop(Select),
     /// Read the configuration again: what has changed is started anew, the rest is left alone
-    Restart(Restart),
+    Restart(RestartArgs),
     /// Show how the inputs are
     Status(Output),
     /// Show the plugins, what they want to know, and an example
-    List(list::List),
+    List(list::ListArgs),
     /// Try the configuration, each source and the API, without taking anything
     Check(Output),
     /// Fetch once and print what would be posted, without taking anything
-    Test(test::Test),
+    Test(test::TestArgs),
     /// Forget inputs that the configuration has no more, with what the spool has of them
-    Drop(drop::Drop),
+    Drop(drop::DropArgs),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -74,7 +74,7 @@ enum Command {
 }
 
 #[derive(Args)]
-struct Run {
+struct RunArgs {
     #[command(flatten)]
     select: Select,
     /// Leave the terminal that it was started from
@@ -83,7 +83,7 @@ struct Run {
 }
 
 #[derive(Args)]
-struct Restart {
+struct RestartArgs {
     #[command(flatten)]
     select: Select,
     /// Start all inputs anew, also those that have not changed; those named with -n or -p always are
@@ -103,7 +103,7 @@ struct Output {
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let Cli { common, command } = Cli::parse();
-    if let Command::Run(Run { select, background }) = command {
+    if let Command::Run(RunArgs { select, background }) = command {
         if background {
             // it fails only for who leads a group already
             let _ = nix::unistd::setsid();
@@ -120,7 +120,7 @@ pub fn main() -> ExitCode {
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| runtime.block_on(obey(command, &common)));
     outcome.unwrap_or_else(|error| {
-        if error.is::<Closed>() {
+        if error.is::<OutputClosed>() {
             return ExitCode::SUCCESS;
         }
         tell(format!("cybexp-input: {}", term::line(&term::told(&error))));
@@ -161,7 +161,7 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
                 .await?;
             shown(&status)
         }
-        Command::Restart(Restart { select, all }) => {
+        Command::Restart(RestartArgs { select, all }) => {
             known(&select, &config)?;
             if background::ensure(&config, common, &select).await? {
                 // it has just read it

@@ -53,7 +53,7 @@ pub(crate) enum Request {
 /// What it answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Answer {
+pub(crate) enum ControlReply {
     /// Done; this is how it is now.
     Status(Box<DaemonStatus>),
     /// Dropped: so many records of each.

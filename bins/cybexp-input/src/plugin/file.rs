@@ -26,21 +26,21 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::plugin::blocking::blocking;
-use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
+use crate::plugin::source::{InputConfig, Next, Plugin, Setting, Source};
 use crate::sink::Sink;
-use cybexp_spool::Batch;
-use follow::{Cursor, Follower};
-use watch::Watch;
+use cybexp_spool::RecordBatch;
+use follow::{FileCursor, Follower};
+use watch::FileWatch;
 
 /// A writer that writes line by line wakes us for each: so many are waited for together.
 const GATHER: Duration = Duration::from_millis(50);
 
 /// The plugin.
-pub(super) struct File;
+pub(super) struct FilePlugin;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
+struct FileSettings {
     path: PathBuf,
     #[serde(default)]
     from: Begin,
@@ -55,7 +55,7 @@ enum Begin {
     End,
 }
 
-impl Plugin for File {
+impl Plugin for FilePlugin {
     fn name(&self) -> &'static str {
         "file"
     }
@@ -91,20 +91,20 @@ impl Plugin for File {
         None
     }
 
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
-        let mut settings: Settings = given.settings()?;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError> {
+        let mut settings: FileSettings = given.settings()?;
         if settings.path.file_name().is_none() {
             return Err(given.wrong("path", "names no file"));
         }
         settings.path = given.path(&settings.path);
-        Ok(Box::new(Followed(settings)))
+        Ok(Box::new(FollowedFile(settings)))
     }
 }
 
-struct Followed(Settings);
+struct FollowedFile(FileSettings);
 
 #[async_trait]
-impl Source for Followed {
+impl Source for FollowedFile {
     async fn check(&mut self) -> anyhow::Result<String> {
         let path = self.0.path.clone();
         blocking(move || {
@@ -118,12 +118,12 @@ impl Source for Followed {
     }
 
     async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
-        let cursor: Option<Cursor> = sink.cursor().await?;
-        let Settings { path, from } = self.0.clone();
-        let mut watch = Watch::new(&path);
+        let cursor: Option<FileCursor> = sink.cursor().await?;
+        let FileSettings { path, from } = self.0.clone();
+        let mut watch = FileWatch::new(&path);
         let mut follower = Follower::new(path.clone(), from == Begin::End, cursor)?;
         let mut trouble = None;
-        let mut ready = Batch::new();
+        let mut ready = RecordBatch::new();
         loop {
             // the next batch is read while the disk writes this one
             let taking = async {
@@ -147,7 +147,7 @@ impl Source for Followed {
                 None => {
                     if trouble.take().is_some() {
                         // the folder may be another one
-                        watch = Watch::new(&path);
+                        watch = FileWatch::new(&path);
                     }
                     sink.reached();
                 }

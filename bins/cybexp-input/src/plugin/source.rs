@@ -36,7 +36,7 @@ pub trait Plugin: Sync {
     ///
     /// # Errors
     /// Names the setting that is missing or wrong.
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError>;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError>;
 }
 
 /// One of the settings of a plugin, for people.
@@ -75,14 +75,14 @@ pub enum Next {
 
 /// What the configuration says of an input.
 #[derive(Debug, Clone, Copy)]
-pub struct Given<'a> {
+pub struct InputConfig<'a> {
     /// The input.
     pub input: &'a InputSpec,
     /// The configuration that it is in.
     pub config: &'a Config,
 }
 
-impl Given<'_> {
+impl InputConfig<'_> {
     /// The settings, as this type; it should deny unknown fields.
     ///
     /// # Errors

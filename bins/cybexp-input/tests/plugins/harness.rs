@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cybexp_input::plugin::{self, Given, Next, Source};
+use cybexp_input::plugin::{self, InputConfig, Next, Source};
 use cybexp_input::sink::Sink;
-use cybexp_input::status::{InputStatus, Status};
+use cybexp_input::status::{InputStatus, SharedStatus};
 use cybexp_service::config::InputSpec;
 use cybexp_service::{Config, ConfigError};
-use cybexp_spool::{About, Known, Spool};
+use cybexp_spool::{About, KnownInput, Spool};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Input {
     pub(crate) folder: TempDir,
     pub(crate) spool: Spool,
-    pub(crate) status: Arc<Status>,
+    pub(crate) status: Arc<SharedStatus>,
     spec: InputSpec,
     config: Config,
 }
@@ -41,7 +41,7 @@ impl Input {
         let folder = tempfile::tempdir().unwrap();
         Self {
             spool: Spool::open(&folder.path().join("spool"), spool_max_bytes).unwrap(),
-            status: Arc::new(Status::new("test", plugin, true)),
+            status: Arc::new(SharedStatus::new("test", plugin, true)),
             spec: serde_json::from_value(spec).unwrap(),
             config: Config::without_file().unwrap(),
             folder,
@@ -75,7 +75,7 @@ impl Input {
     }
 
     fn open(&self) -> Result<Box<dyn Source>, ConfigError> {
-        let given = Given {
+        let given = InputConfig {
             input: &self.spec,
             config: &self.config,
         };
@@ -83,7 +83,7 @@ impl Input {
     }
 
     /// What the spool knows of it.
-    pub(crate) async fn known(&self) -> Known {
+    pub(crate) async fn known(&self) -> KnownInput {
         self.spool
             .register("test", &self.spec.plugin, &About::default())
             .await

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::Response;
 use cybexp_feed::Later;
-use cybexp_spool::Batch;
+use cybexp_spool::RecordBatch;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -212,7 +212,7 @@ async fn what_another_server_had_for_long_is_found_within_a_day() {
     let id = input.known().await.id;
     let mut cursor = input.known().await.cursor.unwrap();
     cursor["swept"] = json!(DAY);
-    let mut batch = Batch::new();
+    let mut batch = RecordBatch::new();
     batch.cursor = Some(cursor);
     input
         .spool

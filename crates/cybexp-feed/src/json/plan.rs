@@ -2,23 +2,23 @@
 
 use serde_json::Value;
 
-use super::place::Place;
+use super::place::JsonPath;
 
 /// What is read of a document.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    pub(super) place: Place,
+pub struct ListPlan {
+    pub(super) place: JsonPath,
     pub(super) or_top: bool,
     pub(super) lenient: bool,
     pub(super) key_as: Option<String>,
-    pub(super) beside: Vec<Place>,
+    pub(super) beside: Vec<JsonPath>,
 }
 
-impl Plan {
+impl ListPlan {
     /// The list at the place that these keys lead to, with dots between them; the document itself for `` and `.`.
     pub fn list(path: &str) -> Self {
         Self {
-            place: Place::path(path),
+            place: JsonPath::path(path),
             or_top: false,
             lenient: false,
             key_as: None,
@@ -45,7 +45,7 @@ impl Plan {
     }
 
     /// And the values at these places.
-    pub fn beside(self, beside: Vec<Place>) -> Self {
+    pub fn beside(self, beside: Vec<JsonPath>) -> Self {
         Self { beside, ..self }
     }
 }

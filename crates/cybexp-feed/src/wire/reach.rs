@@ -105,14 +105,14 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
 
 /// Finds addresses of names, of those only that are no further inside than this.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Within(pub(crate) Reach);
+pub(crate) struct WithinReach(pub(crate) Reach);
 
 /// All addresses of a name are further inside than may be reached.
 #[derive(Debug, thiserror::Error)]
 #[error("that is an address of this machine or of its network, where the source itself is not")]
 pub(crate) struct Inside;
 
-impl Resolve for Within {
+impl Resolve for WithinReach {
     fn resolve(&self, name: Name) -> Resolving {
         let most = self.0;
         Box::pin(async move {
@@ -174,7 +174,11 @@ mod tests {
 
     #[tokio::test]
     async fn names_that_lead_inside_are_not_found_from_outside() {
-        let find = async |most| Within(most).resolve("localhost".parse().unwrap()).await;
+        let find = async |most| {
+            WithinReach(most)
+                .resolve("localhost".parse().unwrap())
+                .await
+        };
         let error = find(Reach::Public).await.err().unwrap();
         assert!(error.is::<Inside>(), "{error}");
         assert!(find(Reach::Machine).await.unwrap().count() > 0);

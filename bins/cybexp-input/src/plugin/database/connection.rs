@@ -12,7 +12,7 @@ pub(super) const STATEMENT: Duration = Duration::from_secs(60);
 
 /// What is asked for.
 #[derive(Debug)]
-pub(super) struct Select {
+pub(super) struct CursorQuery {
     pub(super) query: String,
     pub(super) cursor: String,
 }
@@ -20,7 +20,7 @@ pub(super) struct Select {
 /// A name that no column has: PostgreSQL would take the column.
 pub(super) const ROWS: &str = "cybexp_rows";
 
-impl Select {
+impl CursorQuery {
     /// The query as a table, on lines of its own because it may end in a comment.
     pub(super) fn table(&self) -> String {
         format!("(\n{}\n) AS {ROWS}", self.query)
@@ -104,7 +104,7 @@ impl<'a> Span<'a> {
 
 /// What a cursor is, as far as that tells whether it is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CursorKind {
     Number,
     Time,
     /// A time that is of UTC where it names no zone.
@@ -118,18 +118,18 @@ pub(super) struct Spot {
     /// Its cursor, as a later query can name it: a text, or of SQLite also a number. Null if no query can.
     pub(super) at: Value,
     /// The type of that.
-    pub(super) kind: Kind,
+    pub(super) kind: CursorKind,
     /// Whether it is beyond the place where the span begins.
     pub(super) beyond: bool,
 }
 
 /// A row of the query.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct DatabaseRow {
     /// Its cursor, as a later query can name it: a text, or of SQLite also a number. Null if no query can.
     pub(super) at: Value,
     /// The type of that.
-    pub(super) kind: Kind,
+    pub(super) kind: CursorKind,
     /// Whether it is beyond the place where the page begins, and not at it. Only the database knows: to it, 1.0 may be 1.00,
     /// and `a` may be `A`.
     pub(super) beyond: bool,
@@ -137,9 +137,9 @@ pub(super) struct Row {
     pub(super) json: String,
 }
 
-/// A connection to a database. Whatever fails in it, it is not used again, but after [`Connection::undo`].
+/// A connection to a database. Whatever fails in it, it is not used again, but after [`DatabaseConnection::undo`].
 #[async_trait]
-pub(super) trait Connection: Send {
+pub(super) trait DatabaseConnection: Send {
     /// The names of the query's columns.
     async fn columns(&mut self) -> sqlx::Result<Vec<String>>;
 
@@ -150,7 +150,7 @@ pub(super) trait Connection: Send {
     async fn begin(&mut self) -> sqlx::Result<()>;
 
     /// The rows of a span, in the order of the cursor.
-    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<Row>>;
+    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<DatabaseRow>>;
 
     /// Where the rows of a span are, read from no other column than the cursor.
     async fn spots(&mut self, span: Span<'_>) -> anyhow::Result<Vec<Spot>>;

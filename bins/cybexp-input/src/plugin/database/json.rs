@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 
 /// A JSON object that is written column by column.
 #[derive(Debug)]
-pub(super) struct Object(String);
+pub(super) struct JsonRow(String);
 
-impl Object {
+impl JsonRow {
     pub(super) fn new() -> Self {
         Self("{".to_owned())
     }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn columns_in_their_order() {
-        let mut object = Object::new();
+        let mut object = JsonRow::new();
         object.put("b\"", &verbatim(b"0.10"));
         object.put("a", &bytes(b"\xff\x00"));
         object.put("c", &verbatim(b"0005"));

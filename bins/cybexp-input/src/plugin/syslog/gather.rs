@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cybexp_spool::Batch;
+use cybexp_spool::RecordBatch;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -15,9 +15,9 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(super) async fn gather<T>(
     queue: &mut mpsc::Receiver<T>,
     first: T,
-    mut add: impl FnMut(T, &mut Batch),
-) -> Batch {
-    let mut batch = Batch::new();
+    mut add: impl FnMut(T, &mut RecordBatch),
+) -> RecordBatch {
+    let mut batch = RecordBatch::new();
     add(first, &mut batch);
     let until = Instant::now() + GATHER;
     loop {

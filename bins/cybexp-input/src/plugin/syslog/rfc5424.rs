@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// What stands before the message.
 #[derive(Debug, PartialEq)]
-pub(super) struct Header<'a> {
+pub(super) struct SyslogHeader<'a> {
     pub(super) priority: u8,
     pub(super) timestamp: Option<DateTime<FixedOffset>>,
     pub(super) hostname: Option<&'a str>,
@@ -28,7 +28,7 @@ pub(super) fn priority(text: &str) -> Option<(u8, &str)> {
 }
 
 /// Reads the header: `<PRI>VERSION TIMESTAMP HOSTNAME APP-NAME PROCID MSGID`. `None`: the message is of another kind.
-pub(super) fn header(text: &str) -> Option<Header<'_>> {
+pub(super) fn header(text: &str) -> Option<SyslogHeader<'_>> {
     let (priority, rest) = priority(text)?;
     let (version, mut rest) = field(rest)?;
     let is_version = (1..=3).contains(&version.len())
@@ -49,7 +49,7 @@ pub(super) fn header(text: &str) -> Option<Header<'_>> {
     let mut next = || next().map(|field| (field != "-").then_some(field));
     let (hostname, appname) = (next()?, next()?);
     let (procid, msgid) = (next()?, next()?);
-    Some(Header {
+    Some(SyslogHeader {
         priority,
         timestamp,
         hostname,

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::framing::{Frame, Frames, LONGEST};
 use super::gather::gather;
-use super::message::Format;
+use super::message::MessageFormat;
 use crate::sink::{Sink, Stopped};
-use cybexp_spool::Batch;
+use cybexp_spool::RecordBatch;
 
 /// At the same time; more wait in the kernel.
 const CONNECTIONS: usize = 256;
@@ -36,7 +36,7 @@ struct Chunk {
 /// Serves until the end is asked for.
 pub(super) async fn serve(
     listeners: Vec<TcpListener>,
-    format: &Format,
+    format: &MessageFormat,
     sink: &Sink,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
@@ -73,7 +73,7 @@ pub(super) async fn serve(
 }
 
 /// Waits for room, and for the disk to be well; what is in hand at the end is counted as dropped.
-async fn take(batch: Batch, sink: &Sink) {
+async fn take(batch: RecordBatch, sink: &Sink) {
     while let Err(error) = sink.take(batch.clone()).await {
         if !error.is::<Stopped>() {
             sink.failing(&error);
