@@ -35,7 +35,7 @@ pub(crate) struct Collector {
     status: Arc<SharedStatus>,
 }
 
-/// What an input is made of.
+/// The parts that an input is made of.
 #[derive(Clone)]
 pub(crate) struct CollectorParts {
     pub(crate) spec: InputSpec,

@@ -43,7 +43,7 @@ pub struct DaemonStatus {
 /// How full the spool is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpoolStatus {
-    /// Of the disk, in use.
+    /// Bytes of the disk in use.
     pub used_bytes: u64,
     /// `input.spool_max_bytes`.
     pub max_bytes: u64,
@@ -416,7 +416,7 @@ impl ManagerState {
         }
     }
 
-    /// Of all inputs those that are enabled, and those that are named in any case.
+    /// Whether an input is selected: by its name, or as one of all that are enabled.
     fn wants(&self, name: &str, select: &Select) -> bool {
         self.inputs[name].spec.enabled || select.names.iter().any(|named| named == name)
     }

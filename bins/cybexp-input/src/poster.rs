@@ -27,7 +27,7 @@ use cybexp_spool::{InputId, KnownInput, Queued, Spool, SpoolError};
 const IN_FLIGHT: usize = 32;
 /// The bytes of the records of one input in memory, about.
 const BYTES: u64 = 8 << 20;
-/// So many refusals in a row mean that something else is wrong than the record.
+/// Refusals in a row after which the fault is not sought in the record, but in the input or the API.
 const REFUSALS: u32 = 8;
 /// The longest wait of an input whose records are all refused.
 const MAX_BACKOFF: Duration = Duration::from_secs(300);
@@ -132,11 +132,11 @@ struct Posting {
     /// The last record that was read from the spool.
     after: i64,
     waiting: VecDeque<Queued>,
-    /// Those that wait, or are under way.
+    /// Ids of the records that wait or are under way.
     held: HashSet<i64>,
-    /// Of these.
+    /// Bytes of the records in `held`.
     bytes: u64,
-    /// In a row.
+    /// Refusals in a row.
     refusals: u32,
     /// Whether the API has taken something since this began, or began anew.
     any_posted: bool,

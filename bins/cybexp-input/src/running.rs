@@ -1,6 +1,6 @@
 //! The one daemon of a run folder, and how to reach it.
 //!
-//! Who holds the lock of `lock` is the daemon; the kernel lets go of it when the process ends, however it ends. So a
+//! The process that holds the lock of the file `lock` is the daemon; the kernel lets go of it when the process ends, however it ends. So a
 //! `runningconfig` beside an unlocked `lock` is what a killed daemon left.
 
 use std::fs::{File, OpenOptions, TryLockError};

@@ -1,4 +1,4 @@
-//! A feed that always gives all it has: what of it is new.
+//! Tells which items are new in a feed that always lists all it has.
 
 use std::collections::HashSet;
 use std::mem;
@@ -14,13 +14,13 @@ use cybexp_spool::{ItemKey, Record, RecordBatch};
 /// Marks that go to disk at once, at most.
 const FULL_MARKS: usize = 10_000;
 const DAY: i64 = 24 * 3600;
-/// What was not listed for so long would be new again. An answer may be short or empty for a while: the feed is just being
+/// Seconds after which an item that was no longer listed is forgotten, and would be new again. An answer may be short or empty for a while: the feed is just being
 /// written, or one of several servers is behind.
 const REMEMBERED: i64 = 90 * DAY;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct FeedCursor {
-    /// Of the last answer that was read to its end.
+    /// Validators of the last answer that was read to its end.
     validators: Option<Validators>,
 }
 
@@ -35,12 +35,12 @@ pub(crate) struct SeenFeed<'a> {
     /// Unix seconds.
     now: i64,
     batch: RecordBatch,
-    /// What is marked in the batch, which the spool does not have yet.
+    /// Keys that are marked in the batch, which the spool does not have yet.
     here: HashSet<ItemKey>,
 }
 
 impl<'a> SeenFeed<'a> {
-    /// What is known of the feed.
+    /// Reads from the spool what is known of the feed.
     ///
     /// # Errors
     /// When the cursor is of another plugin.
@@ -54,13 +54,13 @@ impl<'a> SeenFeed<'a> {
         })
     }
 
-    /// What was said of the last answer, if it was of the document that `of` names.
+    /// The validators of the last answer, if it was of the document that `of` names.
     pub(crate) fn validators(&self, of: &str) -> Option<&Validators> {
         let validators = self.cursor.validators.as_ref();
         validators.filter(|validators| validators.are_of(of))
     }
 
-    /// Of these, in their order, those that are new. The records made of them must be pushed before the next
+    /// Returns the new ones among these items, in their order. The records made of them must be pushed before the next
     /// [`SeenFeed::flush`].
     ///
     /// # Errors

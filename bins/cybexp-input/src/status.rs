@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-/// What an input is doing.
+/// The state of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InputState {
@@ -35,7 +35,7 @@ pub struct InputStatus {
     pub plugin: String,
     /// Whether it starts with the daemon.
     pub enabled: bool,
-    /// What it is doing.
+    /// Its state.
     pub state: InputState,
     /// Since when.
     pub since: f64,

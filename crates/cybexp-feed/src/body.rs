@@ -23,11 +23,11 @@ use crate::cause::cause;
 use crate::said::cleaned;
 use crate::url::origin;
 
-/// What was compressed may have been compressed once more on its way.
+/// The most layers of compression: a compressed file may be compressed once more on its way.
 const LAYERS: usize = 2;
-/// What is read of a body that only tells why something is refused.
+/// Bytes that are read of a body that only gives the reason of a refusal.
 const MESSAGE_BYTES: u64 = 16 << 10;
-/// How long it is waited for.
+/// The longest time to wait for such a body.
 const MESSAGE: Duration = Duration::from_secs(5);
 
 /// The body of a response, decompressed where it is gzip, bzip2, zip or deflate, and in UTF-8 where it is text in a character
@@ -75,7 +75,7 @@ pub(crate) async fn head(response: Response) -> Vec<u8> {
     head
 }
 
-/// What is told of a body that cannot be read.
+/// The error of a body that cannot be read.
 pub(crate) fn failed(error: io::Error) -> anyhow::Error {
     anyhow!("the answer cannot be read to its end: {error}")
 }

@@ -27,7 +27,7 @@ const USUAL: &[&str] = &[
     "next",
 ];
 
-/// One page: what is asked for.
+/// The request of one page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
     /// The URL.
@@ -37,7 +37,7 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    /// Names it.
+    /// The key of this request.
     pub fn key(&self) -> ItemKey {
         let body = self.body.as_deref().unwrap_or_default();
         ItemKey::of([self.url.as_str().as_bytes(), b"\0", body].concat())
@@ -47,7 +47,7 @@ impl PageRequest {
 /// How the next page is found.
 #[derive(Debug, Clone)]
 pub enum Paging {
-    /// It is not looked for.
+    /// The next page is not looked for.
     None,
     /// By the `Link` header with `rel="next"` (RFC 8288), or one of the usual fields that hold a URL.
     Usual,
@@ -55,8 +55,7 @@ pub enum Paging {
     Field {
         /// Where it is.
         place: JsonPath,
-        /// What to do with what stands there: a parameter of the URL, or with a body of JSON a field of it; without it, it is a
-        /// URL.
+        /// The parameter of the URL (of a JSON body: the field) that takes the value found; `None`: the value is a URL.
         param: Option<String>,
     },
 }

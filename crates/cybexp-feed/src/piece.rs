@@ -5,6 +5,6 @@
 pub(crate) enum FeedPiece<T> {
     /// An element, a line.
     Good(T),
-    /// What has no place in a record, and why.
+    /// The reason for which this part has no place in a record.
     Left(String),
 }

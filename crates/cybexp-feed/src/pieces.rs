@@ -15,9 +15,9 @@ use crate::json::plan::Beside;
 use crate::piece::FeedPiece;
 
 const BUFFER: usize = 64 << 10;
-/// A group is handed on with so many pieces …
+/// Pieces with which a group is handed on …
 const GROUP: usize = 1000;
-/// … or so many bytes.
+/// … or bytes of pieces.
 const GROUP_BYTES: usize = 1 << 20;
 
 /// The parts of a body, in their order. Whatever reads them holds back the source: at most two groups wait.
@@ -30,12 +30,12 @@ pub struct Pieces<T> {
     _gone: DropGuard,
 }
 
-/// What was left out.
+/// Pieces that were left out.
 #[derive(Debug, Default)]
 struct Left {
     count: u64,
     first: Option<String>,
-    /// What names all of it.
+    /// The fingerprint of all of them.
     print: String,
 }
 
@@ -115,24 +115,24 @@ impl<T: Send + 'static> Pieces<T> {
         Ok(None)
     }
 
-    /// One that is not to be taken, and why.
+    /// Counts a piece that is left out, with the reason.
     pub fn leave_out(&mut self, why: String) {
         self.left.count += 1;
         self.left.print = ItemKey::of(format!("{}{why}", self.left.print)).to_string();
         self.left.first.get_or_insert(why);
     }
 
-    /// What was found beside the pieces; complete at the end of the body.
+    /// The values found beside the pieces; complete at the end of the body.
     pub fn beside(&self) -> &Beside {
         &self.beside
     }
 
-    /// What tells apart that which was left out; empty where that is nothing.
+    /// A fingerprint of the pieces that were left out; empty where none was.
     pub fn left_print(&self) -> &str {
         &self.left.print
     }
 
-    /// How many were left out up to now.
+    /// The number of pieces left out up to now.
     pub fn left_out(&self) -> u64 {
         self.left.count
     }
@@ -148,7 +148,7 @@ impl<T: Send + 'static> Pieces<T> {
     }
 }
 
-/// Nobody wants more.
+/// The receiver wants no more pieces.
 #[derive(Debug, thiserror::Error)]
 #[error("nobody wants more of it")]
 pub(crate) struct Gone;
@@ -161,7 +161,7 @@ pub(crate) struct PieceSender<T> {
 }
 
 impl<T> PieceSender<T> {
-    /// One more piece, of so many bytes. Blocks while whoever reads them is slower.
+    /// Adds a piece of `bytes` bytes. Blocks while the receiver is slower.
     pub(crate) fn push(&mut self, piece: FeedPiece<T>, bytes: usize) -> Result<(), Gone> {
         self.group.pieces.push(piece);
         self.group.bytes += bytes;

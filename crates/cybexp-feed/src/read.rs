@@ -54,7 +54,7 @@ pub fn split(text: &[u8], plan: &ListPlan) -> anyhow::Result<(Vec<Box<RawValue>>
     Ok((elements, left))
 }
 
-/// What a page for people says that came in place of a feed.
+/// The text of a page for people that came in place of a feed.
 pub async fn says(response: Response) -> Option<String> {
     let head = body::head(response).await;
     let says = cleaned(&said::markup(&String::from_utf8_lossy(&head)));

@@ -1,4 +1,4 @@
-//! Where a source may send this program on to, and what goes along.
+//! Rules for redirects: which URLs are followed, and which headers go along.
 
 use reqwest::Url;
 use reqwest::header::{
@@ -31,7 +31,7 @@ pub enum Redirects {
     Refused,
 }
 
-/// What goes along to the next URL.
+/// The part of a request that goes along to the next URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Along {
     /// All of the request.

@@ -30,15 +30,15 @@ const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// How a source wants to be asked.
 #[derive(Debug)]
 pub struct HttpOptions {
-    /// Who asks.
+    /// The `User-Agent` header.
     pub user_agent: String,
-    /// Where to follow it.
+    /// Whether redirects are followed.
     pub redirects: Redirects,
-    /// How long it may be silent.
+    /// The longest silence of the source before it counts as gone.
     pub idle: Duration,
-    /// How it is connected to.
+    /// The way to connect to the source.
     pub wire: Wire,
-    /// What must not be told of what it says.
+    /// The secrets that are hidden in messages of the source.
     pub secrets: Secrets,
 }
 
@@ -55,7 +55,7 @@ impl HttpOptions {
     }
 }
 
-/// What this program calls itself.
+/// The `User-Agent` of this program.
 pub fn agent() -> &'static str {
     concat!(
         "cybexp-input/",
@@ -71,7 +71,7 @@ pub struct Http {
     options: HttpOptions,
 }
 
-/// What came of a conditional GET.
+/// The outcome of a conditional GET.
 #[derive(Debug)]
 pub enum Fetched {
     /// Nothing is new.
@@ -95,7 +95,7 @@ impl Http {
         &self.client
     }
 
-    /// What must not be told.
+    /// The secrets that must not be shown.
     pub fn secrets(&self) -> &Secrets {
         &self.options.secrets
     }
@@ -276,7 +276,7 @@ impl Http {
     }
 }
 
-/// What became of a request on its way.
+/// Records what became of a request on its way through redirects.
 #[derive(Debug, Default)]
 struct Trail {
     /// Secrets were left behind.
@@ -345,13 +345,13 @@ fn unsendable(error: reqwest::Error) -> anyhow::Error {
 #[derive(Debug, thiserror::Error)]
 #[error("{origin} answers {status}{}{}", said(.reason.as_deref()), .hint.unwrap_or_default())]
 pub struct HttpRefusal {
-    /// Who.
+    /// The origin that answered, with the proxy where there was one.
     pub origin: String,
-    /// From 400 on.
+    /// The status, 400 or above.
     pub status: StatusCode,
-    /// What it says of it.
+    /// The reason that the source gives.
     pub reason: Option<String>,
-    /// What it may be.
+    /// A hint at the likely cause.
     hint: Option<&'static str>,
 }
 

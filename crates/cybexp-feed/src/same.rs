@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use cybexp_spool::ItemKey;
 
-/// What names a JSON value by its content. Strings are what they mean, numbers what they are written as.
+/// The key of a JSON value, by its content. Strings are compared by their meaning, numbers by how they are written.
 ///
 /// `json` must be valid; else the key is only that of some text. Linear in time but for the sorting of keys, and as deep as
 /// memory is: what attackers nest costs no stack.
@@ -75,7 +75,7 @@ impl OpenValue {
         }
     }
 
-    /// What stands for it in what it is in.
+    /// The hash that stands for this value in the object or list around it.
     fn hash(mut self) -> Vec<u8> {
         if self.is_object {
             self.members.sort();

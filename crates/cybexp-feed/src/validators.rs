@@ -1,4 +1,4 @@
-//! What conditional requests are made of.
+//! Validators of conditional requests.
 
 use reqwest::Response;
 use reqwest::header::{
@@ -11,7 +11,7 @@ use cybexp_spool::ItemKey;
 /// Longer ones are not kept.
 const MAX_VALIDATOR: usize = 1024;
 
-/// What tells one state of a document from another (RFC 9110, 8.8), and which document they are of.
+/// The validators of one state of a document (RFC 9110, 8.8), and the document that they are of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validators {
     of: String,

@@ -11,7 +11,7 @@ use crate::record::{ItemKey, Queued, RecordBatch};
 
 /// The file in `input.spool_dir`.
 pub const FILE: &str = "spool.db";
-/// The layout below; raised with it.
+/// The version of [`LAYOUT`]; raised with it.
 const VERSION: i64 = 1;
 /// `auto_vacuum`: unused pages at the end of the file are given back to the disk when asked to.
 const SETUP: &str = "
@@ -52,9 +52,9 @@ const LAYOUT: &str = "
         PRIMARY KEY (input, key)
     ) WITHOUT ROWID;
 ";
-/// What a record needs beside its data: its row, two index entries.
+/// Approximate overhead of a record, in bytes: its row and two index entries.
 const RECORD_BYTES: u64 = 100;
-/// What a mark needs.
+/// Approximate size of a mark, in bytes.
 const MARK_BYTES: u64 = 40;
 
 /// Why the spool cannot be used.
@@ -65,7 +65,7 @@ pub enum SpoolError {
     Database {
         /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// The reason that SQLite gives.
         reason: String,
     },
     /// The thread that writes it has ended.
@@ -76,11 +76,11 @@ pub enum SpoolError {
 /// Whether there was room for a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
-    /// It is on disk.
+    /// The batch is on disk.
     Taken,
-    /// There is none now.
+    /// There is no room now.
     Full,
-    /// There never will be: the whole spool is smaller.
+    /// There never will be room: the whole spool is smaller.
     Never,
 }
 
@@ -154,7 +154,7 @@ impl SpoolFile {
         }
     }
 
-    /// Does all of it and waits for the disk, or nothing.
+    /// Runs `work` in one transaction and waits for the disk; after an error, nothing of it is stored.
     pub(crate) fn transaction<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
@@ -370,7 +370,7 @@ impl SpoolFile {
         Ok(true)
     }
 
-    /// To the last row: `incremental_vacuum` frees a page with each.
+    /// Runs a statement to its last row: `incremental_vacuum` frees one page with each row.
     fn run(&self, sql: &str) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
@@ -428,7 +428,7 @@ fn size(batch: &RecordBatch) -> u64 {
     batch.bytes() + records * RECORD_BYTES + marks * MARK_BYTES
 }
 
-/// What is collected is nobody else's business.
+/// Makes the folder readable by its owner alone: collected data may be confidential.
 fn private_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()

@@ -6,7 +6,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InputId(pub(crate) i64);
 
-/// What is kept of an input from one run to the next.
+/// An input's data that the spool keeps from one run to the next.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownInput {
     /// Its id.
@@ -15,9 +15,9 @@ pub struct KnownInput {
     pub name: String,
     /// Its plugin.
     pub plugin: String,
-    /// What its records are posted as.
+    /// The tags that its records are posted with.
     pub about: About,
-    /// Up to where its source is taken.
+    /// The position up to which its source is taken.
     pub cursor: Option<Value>,
     /// It must not be fetched before this time, in Unix seconds.
     pub not_before: f64,
@@ -29,10 +29,10 @@ pub struct KnownInput {
     pub refused: u64,
 }
 
-/// What is said of each record of an input.
+/// Tags of each submission of an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct About {
-    /// What it is, such as `cowrie`.
+    /// The type of the data, such as `cowrie`.
     pub typetag: String,
     /// The organisation's hash.
     pub orgid: String,
@@ -40,13 +40,13 @@ pub struct About {
     pub timezone: String,
 }
 
-/// What became of records, since an input's first run.
+/// Numbers of records since an input's first run, by what became of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InputCounts {
-    /// On disk.
+    /// Records that were put on disk.
     pub taken: u64,
-    /// At the API.
+    /// Records that the API has.
     pub posted: u64,
-    /// Lost: they came in while there was no room, from a source that cannot wait.
+    /// Records that were lost: they came while there was no room, from a source that cannot wait.
     pub dropped: u64,
 }

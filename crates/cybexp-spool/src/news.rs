@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::input::InputId;
 
-/// What the spool tells those who wait.
+/// Wakes those who wait for records or for room.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     /// There are records of this input to post.

@@ -1,4 +1,4 @@
-//! What a source delivers.
+//! Records that a source delivers, with its cursor and its marks.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// One submission to be.
+/// The data of one submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// What is posted, as it is.
+    /// The bytes that are posted, unchanged.
     pub data: Bytes,
-    /// What it is called in the API's list of submissions; the input's own name where there is none.
+    /// Its name in the API's list of submissions; `None` stands for the input's name.
     pub name: Option<String>,
 }
 
@@ -29,7 +29,7 @@ impl<T: Into<Bytes>> From<T> for Record {
 pub struct Queued {
     /// Its place in the order in which records were taken.
     pub id: i64,
-    /// What it is called.
+    /// Its name, as in [`Record`].
     pub name: Option<String>,
     /// The data.
     pub data: Bytes,
@@ -49,14 +49,14 @@ impl ItemKey {
     }
 }
 
-/// As it may stand in a cursor: in hex.
+/// Formats the key as 32 hex digits, as it stands in cursors.
 impl fmt::Display for ItemKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
 }
 
-/// Records, and what is to be remembered when they are taken: all of it is put on disk in one step, or none of it.
+/// Records, and the cursor and marks to remember when they are taken: all of it is put on disk in one step, or none of it.
 #[derive(Debug, Clone, Default)]
 pub struct RecordBatch {
     /// In the order in which they are to be posted.
@@ -70,18 +70,18 @@ pub struct RecordBatch {
     bytes: u64,
 }
 
-/// A batch is full with so many records …
+/// Records with which a batch is full …
 const FULL_RECORDS: usize = 1000;
-/// … or so many bytes.
+/// … or bytes of records.
 const FULL_BYTES: u64 = 4 << 20;
 
 impl RecordBatch {
-    /// Nothing yet.
+    /// An empty batch.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more record.
+    /// Adds a record.
     pub fn push(&mut self, record: impl Into<Record>) {
         let record = record.into();
         self.bytes += record.data.len() as u64;

@@ -1,4 +1,4 @@
-//! The thread that writes the spool: whatever waits for it goes into one transaction.
+//! The thread that writes the spool: all jobs that wait for it share one transaction.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -15,10 +15,10 @@ use crate::news::Signals;
 const GROUP: usize = 4096;
 /// The bytes that share a transaction, about: its journal must stay small.
 const GROUP_BYTES: u64 = 8 << 20;
-/// When nothing has come for so long, room is given back to the disk.
+/// The time without a job after which unused pages are given back to the disk.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// What others are told once a job is done.
+/// The signal that is given once a job is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Nothing.

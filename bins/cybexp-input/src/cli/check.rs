@@ -23,7 +23,7 @@ use crate::typetag;
 /// How long a source may take to show itself.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What was found of a source, or of the API.
+/// The result of checking a source, or the API.
 struct Finding {
     what: String,
     plugin: String,

@@ -1,4 +1,4 @@
-//! What the command prints. Whoever reads it may have heard enough: a closed pipe is no failure, and no panic.
+//! Output of the command. A reader may close the pipe early: that is no failure, and no panic.
 
 use std::fmt::Display;
 use std::io::{self, Write};

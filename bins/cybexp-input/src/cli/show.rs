@@ -87,7 +87,7 @@ fn state(input: &InputStatus) -> Cell {
     Cell::new(format!("{text} {}", span(now() - input.since))).fg(color)
 }
 
-/// What is wrong, or was, in a paragraph.
+/// A paragraph on the present and past errors of an input.
 fn note(input: &InputStatus) -> Option<String> {
     let mut parts = Vec::new();
     parts.extend(input.unread.as_deref().map(term::line));

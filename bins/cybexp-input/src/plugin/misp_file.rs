@@ -107,7 +107,7 @@ impl FileState {
     }
 }
 
-/// What the thread that reads tells.
+/// Messages of the thread that reads a file.
 enum FileProgress {
     Batch(RecordBatch),
     Complaint(String),

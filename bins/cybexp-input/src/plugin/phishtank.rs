@@ -264,7 +264,7 @@ fn named(
     named
 }
 
-/// What names a phish: its id, or its URL. Both may be of any type.
+/// The values that identify a phish: its id, or its URL. Both may be of any type.
 #[derive(Deserialize)]
 struct Phish<'a> {
     #[serde(borrow)]

@@ -1,4 +1,4 @@
-//! What a plugin is to the collector: a kind of source, its settings, and a source as one input uses it.
+//! The interface between plugins and the collector: a kind of source, its settings, and a source as one input uses it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::sink::Sink;
 
 /// A kind of source.
 pub trait Plugin: Sync {
-    /// As `plugin` of an input names it.
+    /// The name by which `plugin` of an input refers to it.
     fn name(&self) -> &'static str;
 
-    /// What it collects, in a line.
+    /// One line on what the plugin collects.
     fn about(&self) -> &'static str;
 
-    /// The typetag that what it collects usually has, for examples.
+    /// The usual typetag of the collected data, for examples.
     fn typetag(&self) -> &'static str;
 
-    /// What it wants to know.
+    /// The settings that the plugin reads.
     fn settings(&self) -> &'static [Setting];
 
     /// Settings as they could stand in the configuration.
@@ -46,7 +46,7 @@ pub struct Setting {
     pub name: &'static str,
     /// Whether it must be given.
     pub required: bool,
-    /// What it means, and its default.
+    /// Its meaning and its default.
     pub about: &'static str,
 }
 
@@ -73,7 +73,7 @@ pub enum Next {
     NotBefore(Duration),
 }
 
-/// What the configuration says of an input.
+/// An input's part of the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct InputConfig<'a> {
     /// The input.

@@ -8,7 +8,7 @@ use tokio::io::BufReader;
 use super::stream::BodyReader;
 use super::zip;
 
-/// With so many bytes, bzip2 is recognised: its magic, the size of its blocks, the magic of the first block.
+/// Bytes that are needed to recognise bzip2: its magic, the size of its blocks, the magic of the first block.
 pub(crate) const MAGIC: usize = 10;
 const BUFFER: usize = 64 << 10;
 

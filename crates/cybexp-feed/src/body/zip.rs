@@ -19,13 +19,13 @@ const DESCRIPTOR: [u8; 4] = *b"PK\x07\x08";
 const HEADER: usize = 26;
 /// Folders before the file, at most.
 const FOLDERS: usize = 100;
-/// As much of what follows a file's data as tells what it is: a descriptor with 64-bit sizes, and a signature.
+/// Bytes behind a file's data that tell what follows: a descriptor with 64-bit sizes, and a signature.
 const AFTER: usize = 28;
 
 /// The content of the one file.
 pub(crate) struct Unzipped {
     part: ZipStage,
-    /// What the header says of the checksum; `None`: the descriptor behind the data says it.
+    /// The checksum of the header; `None` where it stands in the descriptor behind the data.
     crc: Option<u32>,
     hasher: crc32fast::Hasher,
 }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use crate::piece::FeedPiece;
 use crate::said::cleaned;
 
-/// What is told of an element that is left out.
+/// Bytes of an element that are shown when it is left out.
 const SHOWN_BYTES: usize = 80;
 
 #[derive(Debug)]

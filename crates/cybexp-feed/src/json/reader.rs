@@ -1,4 +1,4 @@
-//! Finds its way in a JSON document without reading it whole.
+//! Walks through a JSON document without holding it whole.
 
 use std::io::BufRead;
 
@@ -7,9 +7,9 @@ use anyhow::{anyhow, bail, ensure};
 use super::kept::KeptValue;
 use crate::{body, said};
 
-/// A longer key is none that anybody asks for.
+/// The longest key that is compared; none that is asked for is longer.
 const KEY_BYTES: usize = 4096;
-/// As much of what is no JSON is looked at for what it says.
+/// Bytes of a body that is no JSON in which a reason is looked for.
 const SAID_BYTES: usize = 4096;
 
 /// A document, up to where it is read.
@@ -20,7 +20,7 @@ pub(crate) struct JsonReader<R> {
     at: u64,
 }
 
-/// What comes next in an object.
+/// The next member of an object.
 pub(crate) enum Member {
     /// A value under this key; `None` where the key is too long or cannot be read.
     Value(Option<String>),

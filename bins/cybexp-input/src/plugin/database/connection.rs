@@ -1,4 +1,4 @@
-//! What the three kinds of databases have in common.
+//! The queries, rows and connections that the three kinds of databases have in common.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use futures::stream::BoxStream;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Column, SqlSafeStr, SqlStr};
 
-/// What the server is told that a statement may take.
+/// The longest time that a statement may take, as the server is told.
 pub(super) const STATEMENT: Duration = Duration::from_secs(60);
 
-/// What is asked for.
+/// The query of the settings, and the column that is its cursor.
 #[derive(Debug)]
 pub(super) struct CursorQuery {
     pub(super) query: String,
@@ -102,7 +102,7 @@ impl<'a> Span<'a> {
     }
 }
 
-/// What a cursor is, as far as that tells whether it is believed.
+/// The type of a cursor, as far as it decides whether the cursor is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CursorKind {
     Number,

@@ -50,7 +50,7 @@ pub(super) fn bytes(bytes: &[u8]) -> String {
     hex
 }
 
-/// What is JSON already, as it is: a decimal keeps all its digits. Anything else as a string.
+/// Returns text that is JSON already as it is, so that a decimal keeps all its digits, and any other text as a string.
 pub(super) fn verbatim(text: &[u8]) -> String {
     match serde_json::from_slice::<&RawValue>(text) {
         Ok(json) => json.get().to_owned(),

@@ -9,9 +9,9 @@ use super::standing::{CursorStanding, SourceClock, standing};
 use cybexp_feed as feed;
 use cybexp_spool::ItemKey;
 
-/// A page ends with so many bytes of new rows.
+/// Bytes of new rows after which a page ends.
 pub(super) const PAGE_BYTES: usize = 16 << 20;
-/// So many rows in a row with an odd cursor make it an ordinary one.
+/// Successive rows with an unbelieved cursor after which that cursor is believed.
 const BELIEVED: usize = 1000;
 /// Rows whose time is still to come that are taken at most; others are taken when it comes.
 pub(super) const EARLY: usize = 100_000;
@@ -25,7 +25,7 @@ pub(super) struct ReadRow {
     pub(super) json: Option<String>,
 }
 
-/// What was read in one transaction.
+/// The rows read in one transaction.
 #[derive(Debug)]
 pub(super) struct RowPage {
     clock: SourceClock,

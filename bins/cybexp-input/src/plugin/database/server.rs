@@ -16,7 +16,7 @@ use super::mysql::MySql;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 
-/// Where a database is, and how to enter it. What is shown of it is no secret.
+/// The address of a database and the credentials for it. `Display` shows nothing secret.
 #[derive(Clone)]
 pub(super) enum DatabaseServer {
     Postgres(Box<PgConnectOptions>),
@@ -24,7 +24,7 @@ pub(super) enum DatabaseServer {
     Sqlite(Box<SqliteConnectOptions>),
 }
 
-/// What a URL may say after the `?`. sqlx would log whatever else there is, and it may be half of a password.
+/// Parameters that a URL may have after the `?`. sqlx would log any other one, and it may be half of a password.
 const PARAMETERS: [&str; 14] = [
     "application_name",
     "charset",

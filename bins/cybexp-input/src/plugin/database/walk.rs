@@ -17,7 +17,7 @@ use cybexp_spool::{ItemKey, RecordBatch};
 
 /// Rows of a page; more where that many have the same cursor.
 const ROWS: u64 = 1000;
-/// So many rows are looked up at once …
+/// Rows that are looked up at once …
 const GROUP_ROWS: usize = 1000;
 /// … or so many bytes of them.
 const GROUP_BYTES: usize = 4 << 20;
@@ -30,7 +30,7 @@ const HELD: i64 = i64::MAX;
 /// Up to where the rows are taken. Those of the last page are marked with its round.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct RowCursor {
-    /// Of another column, it means nothing.
+    /// The column that `at` is a value of; a cursor of another column is not used.
     column: String,
     at: Option<Value>,
     round: i64,

@@ -34,13 +34,13 @@ pub(super) struct FileCursor {
     carry: Option<String>,
 }
 
-/// What one step has brought.
+/// The outcome of one step.
 #[derive(Debug, Default)]
 pub(super) struct FollowStep {
     pub(super) batch: RecordBatch,
-    /// What was left out, and why.
+    /// Reasons for which something was left out.
     pub(super) complaints: Vec<String>,
-    /// Why there is nothing to read.
+    /// The error because of which there is nothing to read.
     pub(super) trouble: Option<anyhow::Error>,
     /// How long to wait if nothing changes before.
     pub(super) wait: Duration,
@@ -246,7 +246,7 @@ impl Follower {
         }
     }
 
-    /// What was read is no longer in the file. Whether the cursor has moved.
+    /// Handles a file that no longer holds the bytes that were read from it. Returns whether the cursor has moved.
     fn changed(&mut self, step: &mut FollowStep) -> std::io::Result<bool> {
         let Some(reader) = &self.reader else {
             return Ok(false);

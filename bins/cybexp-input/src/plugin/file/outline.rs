@@ -12,7 +12,7 @@ pub(super) struct Outline {
     next: NextToken,
 }
 
-/// What may come next.
+/// The token that may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextToken {
     Value,
@@ -29,23 +29,23 @@ enum NextToken {
     },
     /// More of a number, `true`, `false` or `null`.
     Word,
-    /// It is complete.
+    /// The text is complete.
     End,
 }
 
-/// How far it is.
+/// How far the text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OutlineProgress {
     /// It goes on in the next line.
     Open,
     /// The object or list is complete.
     Complete,
-    /// It is none.
+    /// The text is no JSON.
     Broken,
 }
 
 impl Outline {
-    /// Of a text that begins with this line; `None` if that cannot be.
+    /// Begins with the first line of a text; `None` if no object or list begins there.
     pub(super) fn begin(line: &[u8]) -> Option<Self> {
         let begins = matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
         begins.then(|| Self {

@@ -15,7 +15,7 @@ use super::outline::{Outline, OutlineProgress};
 /// The longest line that becomes a record; a raw ends there, too.
 pub(super) const LONGEST: usize = 15 << 20;
 const CHUNK: usize = 1 << 20;
-/// So many bytes of the head of a file, and as many before a place in it, tell whether it is the same file.
+/// Bytes at the head of a file, and before a position in it, that are hashed to tell whether it is the same file.
 const PRINT: usize = 256;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -89,14 +89,14 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// What reading on has brought.
+/// The outcome of reading on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Filled {
     /// There may be lines.
     More,
     /// Nothing more for now.
     End,
-    /// What was read is no longer in the file: it was truncated, or written anew.
+    /// The file no longer holds the bytes that were read: it was truncated, or written anew.
     Changed,
 }
 
@@ -118,7 +118,7 @@ pub(super) struct FileReader {
     pub(super) id: FileId,
     mtime_ns: i64,
     head: Vec<u8>,
-    /// What was read last, with at least [`PRINT`] bytes (if the file has them) before the line that it ends in.
+    /// The bytes read last, with at least [`PRINT`] bytes (if the file has them) before the line that it ends in.
     buffer: Vec<u8>,
     /// Where in the file the buffer begins.
     base: u64,
@@ -130,7 +130,7 @@ pub(super) struct FileReader {
     skipped: Option<FilePosition>,
     /// A JSON text that begins at `line` and goes on at `scanned`.
     outline: Option<Outline>,
-    /// So much was looked at without finding a whole record at the end of the file.
+    /// Bytes at the end of the file in which no whole record was found.
     looked: u64,
 }
 
@@ -319,7 +319,7 @@ impl FileReader {
         offset
     }
 
-    /// What has no line end yet.
+    /// The bytes of the last line, which has no line end yet.
     pub(super) fn rest(&self) -> &[u8] {
         let offset = self.base + self.line as u64;
         trimmed(&self.buffer[self.line..], offset)

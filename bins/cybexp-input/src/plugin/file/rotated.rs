@@ -16,7 +16,7 @@ pub(super) struct RotatedFile {
     pub(super) id: FileId,
     pub(super) bytes: u64,
     mtime_ns: i64,
-    /// What follows the file's own name.
+    /// The part of the name that follows the name of the followed file.
     suffix: String,
 }
 
@@ -85,7 +85,7 @@ pub(super) fn after(path: &Path, id: FileId, written_ns: i64) -> io::Result<Opti
     Ok(next.cloned().or(current))
 }
 
-/// What may have been renamed or removed since it was listed.
+/// Turns "not found" into `None`: a listed file may have been renamed or removed since.
 fn opened<T>(opened: io::Result<Option<T>>) -> io::Result<Option<T>> {
     match opened {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

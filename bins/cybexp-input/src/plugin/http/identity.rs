@@ -1,4 +1,4 @@
-//! What names an element of a list.
+//! The key by which an element of a list is known again.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -9,13 +9,13 @@ use cybexp_spool::ItemKey;
 /// Pages without an element, one after the other, that are gone past.
 const EMPTY: u32 = 10;
 
-/// What a fetch has read, so that it ends.
+/// The pages that a fetch has read: bounds their number and detects repeats.
 #[derive(Debug)]
 pub(super) struct Pages {
     most: u32,
     asked: HashSet<ItemKey>,
     empty: u32,
-    /// What names the elements of the page, and of the one before.
+    /// Fingerprints of the elements of this page, and of the page before.
     print: ItemKey,
     before: Option<ItemKey>,
 }

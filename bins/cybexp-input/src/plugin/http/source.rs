@@ -30,7 +30,7 @@ pub(super) struct HttpSource {
     pub(super) first: PageRequest,
     pub(super) headers: HeaderMap,
     pub(super) items: Option<Items>,
-    /// What is asked for, and how it is read.
+    /// Identifies the request and how its answer is read: validators and cursors hold for one such text only.
     pub(super) of: String,
     /// The page at which the last fetch failed, after others that it read: the next one goes on there.
     pub(super) resume: Option<PageRequest>,
@@ -50,7 +50,7 @@ pub(super) struct Items {
 /// Up to where an answer is taken that is one record.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct DocumentCursor {
-    /// What the last answer was.
+    /// The key of the last answer.
     body: Option<String>,
     validators: Option<Validators>,
 }
@@ -253,7 +253,7 @@ async fn whole(response: Response) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// What names a whole answer: its values, where it is JSON.
+/// Returns the key of a whole answer: that of its values, where it is JSON.
 fn named(body: &[u8]) -> ItemKey {
     let text = std::str::from_utf8(body).ok();
     let json =
@@ -261,7 +261,7 @@ fn named(body: &[u8]) -> ItemKey {
     json.map_or_else(|| ItemKey::of(body), feed::key)
 }
 
-/// What the source is asked for, apart from headers.
+/// Describes the request of the first page, without its headers.
 pub(super) fn asked_for(
     method: &Method,
     first: &PageRequest,

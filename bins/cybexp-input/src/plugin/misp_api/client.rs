@@ -13,7 +13,7 @@ use cybexp_feed::{self as feed, Http, HttpRefusal, ListPlan, Pieces};
 /// Events, oldest first; those of one second in a fixed order, without which pages would not fit together.
 const OLDEST_FIRST: &str = "Event.timestamp asc,Event.id asc";
 const NEWEST_FIRST: &str = "Event.timestamp desc,Event.id desc";
-/// What is edited meanwhile stays where it is.
+/// An order in which events that are edited meanwhile keep their place.
 const AS_THEY_CAME: &str = "Event.id asc";
 /// Events without their attributes are small.
 const LISTED: u32 = 1000;
@@ -89,7 +89,7 @@ impl MispClient {
         feed::items(response, ListPlan::list("response").or_top()).await
     }
 
-    /// What a path answers, which is little.
+    /// Returns the answer of a path whose answers are small.
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let response = self.send(self.request(Method::GET, path)?).await?;
         let body = feed::whole(response).await?;

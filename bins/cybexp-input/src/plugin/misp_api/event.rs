@@ -1,4 +1,4 @@
-//! What is read of an event.
+//! The fields that are read of an event.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -11,7 +11,7 @@ use cybexp_spool::ItemKey;
 /// How often the same pages are read.
 const PASSES: u32 = 5;
 
-/// What a page was like.
+/// The summary of a page.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EventPage {
     /// Its events, those among them that could not be read.
@@ -24,7 +24,7 @@ pub(super) struct EventPage {
     pub(super) greatest: i64,
     /// Whether they are in the order of time.
     pub(super) sorted: bool,
-    /// What names the page's events.
+    /// The fingerprint of the page's events.
     pub(super) print: Option<ItemKey>,
 }
 
@@ -54,7 +54,7 @@ struct Pass {
     last: Option<i64>,
 }
 
-/// What to do after a page.
+/// How the walk goes on after a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WalkStep {
     /// Ask again, as the walk now says.
@@ -106,7 +106,7 @@ impl EventWalk {
                 .is_some_and(|(first, last)| follows(first) && last > self.from)
     }
 
-    /// What to do after this page.
+    /// Decides how the walk goes on after this page.
     pub(super) fn after(&mut self, page: &EventPage) -> WalkStep {
         let again = self.page > 1 && page.events > 0 && page.print == self.pass.print;
         let ended = page.events == 0 || again;

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 const LONGEST: u64 = 15 << 20;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// What is in a file.
+/// The content of a file, as the first reading found it.
 #[derive(Debug)]
 pub(super) struct Survey {
     shape: EventsShape,
@@ -37,7 +37,7 @@ enum EventsShape {
 pub(super) enum FoundEvent {
     /// The record.
     Event(Bytes),
-    /// It is none, for this reason.
+    /// The entry is no event, for this reason.
     Not(String),
 }
 

@@ -1,4 +1,4 @@
-//! What stands behind times of RFC 3164, which has room for neither: fractions of a second, and the zone UTC, as in
+//! Removes additions to times of RFC 3164, which has room for neither: fractions of a second, and the zone UTC, as in
 //! `Oct 11 22:14:15.123 UTC`.
 
 /// A text without what stands behind its time.

@@ -21,7 +21,7 @@ pub(super) struct Frames {
     counted: bool,
     /// Whether the sender has marked where a message ends, by a count or a line end.
     framed: bool,
-    /// What there is of the message; at its begin digits that may be its length, and a space.
+    /// The bytes of the message up to now; at its begin digits that may be its length, and a space.
     data: Vec<u8>,
     cut: bool,
 }
@@ -30,7 +30,7 @@ pub(super) struct Frames {
 enum FramingState {
     #[default]
     Begin,
-    /// So many bytes are missing.
+    /// Inside a counted message, of which this many bytes are missing.
     Counted(u64),
     Line,
 }
@@ -85,7 +85,8 @@ impl Frames {
         }
     }
 
-    /// What the connection ended in the middle of; or all of it, from a sender that never marks where a message ends.
+    /// Returns the message in the middle of which the connection ended; or all of it, from a sender that never marks where a
+    /// message ends.
     pub(super) fn end(&mut self, frames: &mut Vec<Frame>) {
         if !self.framed && self.state == FramingState::Line {
             self.data = bare(std::mem::take(&mut self.data), frames);

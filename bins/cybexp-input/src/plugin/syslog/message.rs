@@ -16,14 +16,14 @@ use syslog_loose::{ProcId, Variant};
 use super::fraction::{self, ShortenedTime};
 use super::rfc5424::{self, SyslogHeader};
 
-/// What a record is.
+/// The part of a message that becomes the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Post {
     /// A JSON object of what the message says.
     #[default]
     Fields,
-    /// What the message says after all that syslog adds.
+    /// The message itself, without the header that syslog adds.
     Message,
 }
 

@@ -6,7 +6,7 @@
 use chrono::{DateTime, FixedOffset};
 use serde_json::{Map, Value};
 
-/// What stands before the message.
+/// The header that stands before the message.
 #[derive(Debug, PartialEq)]
 pub(super) struct SyslogHeader<'a> {
     pub(super) priority: u8,
@@ -60,7 +60,7 @@ pub(super) fn header(text: &str) -> Option<SyslogHeader<'_>> {
     })
 }
 
-/// What comes before the next space or the end, and what comes after the space.
+/// Splits at the next space: the text before it (all of it if there is no space), and the text after it.
 fn field(text: &str) -> Option<(&str, &str)> {
     let (field, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
     (!field.is_empty()).then(|| (field, rest.trim_start_matches([' ', '\t'])))

@@ -21,9 +21,9 @@ use cybexp_spool::RecordBatch;
 /// At the same time; more wait in the kernel.
 const CONNECTIONS: usize = 256;
 const CHUNK: usize = 16 << 10;
-/// What connections have read and the spool has not: so many chunks.
+/// Chunks that connections have read and the spool has not taken, at most.
 const WAITING: usize = 64;
-/// What is still read of a connection when the end is asked for.
+/// Bytes that are still read of a connection when the end is asked for.
 const LAST_CHUNKS: usize = 64;
 const AGAIN: Duration = Duration::from_secs(1);
 

@@ -59,7 +59,7 @@ struct Datagram {
     peer: IpAddr,
 }
 
-/// What the receiving thread tells.
+/// Counts that the receiving thread keeps.
 #[derive(Default)]
 struct DatagramCounts {
     received: AtomicU64,
@@ -181,7 +181,7 @@ struct Losses {
     /// The kernel's counter, as it was.
     drops: u32,
     last: Instant,
-    /// What was received when the kernel was asked last.
+    /// Datagrams received when the kernel was asked last.
     looked: Option<u64>,
 }
 

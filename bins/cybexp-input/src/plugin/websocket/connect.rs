@@ -27,7 +27,7 @@ use cybexp_feed::wire::Wire;
 use cybexp_feed::wire::proxy::Proxy;
 use cybexp_feed::{self as feed, Secrets, because};
 
-/// What bytes come from and go to.
+/// A connection that bytes are read from and written to: TCP, or TLS over it.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}

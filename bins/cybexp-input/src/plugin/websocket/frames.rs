@@ -27,12 +27,12 @@ pub(super) struct Lenient<S> {
     texts: VecDeque<bool>,
 }
 
-/// What byte of a frame comes next.
+/// The byte of a frame that comes next.
 #[derive(Debug, Clone, Copy)]
 enum FramePosition {
     Opcode,
     Length,
-    /// So many bytes of a longer length, of which this is known.
+    /// A longer length: the bytes of it that are missing, and its value up to now.
     LongLength(u8, u64, bool),
     Content(u64),
 }

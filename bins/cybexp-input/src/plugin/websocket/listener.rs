@@ -26,15 +26,15 @@ use crate::sink::Sink;
 
 /// The name, the connection, TLS and the handshake together.
 const CONNECT: Duration = Duration::from_secs(20);
-/// What is sent is little: whoever does not take it for so long is not there.
+/// The longest time that sending may take; messages to a server are small, so one that does not take them is gone.
 const SEND: Duration = Duration::from_secs(10);
 /// How long the other side has to answer a close.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a message may wait for others, so that they share a wait for the disk.
 const GATHER: Duration = Duration::from_millis(20);
-/// What a raw can hold.
+/// The longest message, in bytes: a raw cannot hold more.
 const MAX_MESSAGE: usize = 15 << 20;
-/// What waits to be sent, in bytes: a server that pings and takes no pong must not fill the memory.
+/// The most bytes that wait to be sent: a server that pings and takes no pong must not fill the memory.
 const WAITING: usize = 1 << 20;
 /// A connection that stood for so long was well, whatever its end was.
 const STOOD: Duration = Duration::from_secs(10);

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use cybexp_feed::{self as feed, ListPlan};
 
-/// What is in a message.
+/// The records of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ReadMessage {
     pub(super) records: Vec<Bytes>,
