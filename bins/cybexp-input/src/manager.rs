@@ -416,7 +416,7 @@ impl ManagerState {
         }
     }
 
-    /// Whether an input is selected: by its name, or as one of all that are enabled.
+    /// Whether an input is enabled, or the selection names it.
     fn wants(&self, name: &str, select: &Select) -> bool {
         self.inputs[name].spec.enabled || select.names.iter().any(|named| named == name)
     }

@@ -60,7 +60,8 @@ pub(super) fn header(text: &str) -> Option<SyslogHeader<'_>> {
     })
 }
 
-/// Splits at the next space: the text before it (all of it if there is no space), and the text after it.
+/// Splits at the next space: the text before it (all of it if there is no space), and the text after it. `None` where the
+/// text before it is empty.
 fn field(text: &str) -> Option<(&str, &str)> {
     let (field, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
     (!field.is_empty()).then(|| (field, rest.trim_start_matches([' ', '\t'])))

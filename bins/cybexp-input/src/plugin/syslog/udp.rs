@@ -63,7 +63,7 @@ struct Datagram {
 #[derive(Default)]
 struct DatagramCounts {
     received: AtomicU64,
-    /// Received, and given up because too much waits.
+    /// Datagrams that were received and given up because too much waited.
     lost: AtomicU64,
     waiting_bytes: AtomicUsize,
 }
