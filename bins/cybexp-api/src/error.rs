@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cybexp_store::StoreError;
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// Why there is no answer.
@@ -13,6 +14,12 @@ pub(crate) enum ApiError {
     /// The request is wrong; the message names the field.
     #[error("{0}")]
     BadRequest(String),
+    /// The query fails; this is its report, whose data is the reason.
+    #[error("{0}")]
+    Failed(String, Box<Value>),
+    /// There is no such thing, or the caller may not know of it.
+    #[error("{0}")]
+    NotFound(String),
     /// Nobody we know, or nobody who may.
     #[error("{0}")]
     Unauthorized(String),
@@ -51,10 +58,24 @@ pub(crate) fn bad(field: &str, reason: impl std::fmt::Display) -> ApiError {
     ApiError::BadRequest(format!("field {field}: {reason}"))
 }
 
+impl ApiError {
+    /// The message, and of a query that failed its report, too: CYBEX-P's own web client looks for `data`, whatever the
+    /// status, and asks for ever where there is none.
+    pub(crate) fn body(&self) -> Value {
+        let mut body = match self {
+            Self::Failed(_, report) => Value::clone(report),
+            _ => json!({}),
+        };
+        body["message"] = self.to_string().into();
+        body
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::Failed(..) => StatusCode::BAD_REQUEST,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -67,6 +88,6 @@ impl IntoResponse for ApiError {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };
-        (status, Message::new(self.to_string())).into_response()
+        (status, Json(self.body())).into_response()
     }
 }

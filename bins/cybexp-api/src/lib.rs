@@ -5,6 +5,7 @@
 
 mod app;
 mod auth;
+mod cors;
 mod error;
 mod json;
 mod openapi;
@@ -47,6 +48,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let config = &ctx.config;
     let tokens = tokens(config)?;
+    let cors = cors::layer(config)?;
     let public_key = read_public_key(&config.api.public_key)?;
     // taken before the database is waited for: a port in use is told at once
     let listener = bind(config.api.listen, "api.listen").await?;
@@ -91,7 +93,11 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     tracing::info!(listen = %listener.local_addr()?, "listening");
     let shutdown = ctx.shutdown.clone();
     let stop = async move { shutdown.begun().await };
-    serve(listener, router(Arc::new(app)), LIMITS, stop).await;
+    let mut routes = router(Arc::new(app));
+    if let Some(cors) = cors {
+        routes = routes.layer(cors);
+    }
+    serve(listener, routes, LIMITS, stop).await;
     Ok(())
 }
 

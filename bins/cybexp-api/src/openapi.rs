@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::error::Message;
 use crate::json::JSON_BYTES;
-use crate::routes::{identity, login, ping, query, raw};
+use crate::routes::{identity, login, ping, query, raw, submission};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -42,6 +42,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(login::login))
         .routes(routes!(login::logout))
         .routes(routes!(query::query))
+        .routes(routes!(submission::submission))
         .routes(routes!(identity::create_user))
         .routes(routes!(identity::create_org))
         .routes(routes!(identity::org_add_user))

@@ -1,10 +1,11 @@
 //! Waiting for the word of a report daemon. One listener serves all who wait, and nobody waits in a thread.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::Rng;
+use tahoe_core::Hash;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -17,7 +18,20 @@ const SPEAKERS: usize = 256;
 /// After an error of the listener itself, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-type Waiters = Arc<Mutex<HashMap<String, watch::Sender<()>>>>;
+/// Who waits, and for which queries. Of several who wait for the same query only one is called: it wakes all.
+#[derive(Default)]
+struct Everybody {
+    waiters: HashMap<String, Waiter>,
+    /// The nonces of those who wait for a query.
+    queries: HashMap<Hash, HashSet<String>>,
+}
+
+struct Waiter {
+    called: watch::Sender<()>,
+    queries: Vec<Hash>,
+}
+
+type Waiters = Arc<Mutex<Everybody>>;
 
 /// Those who wait, by nonce.
 #[derive(Clone)]
@@ -51,7 +65,11 @@ impl Waiting {
     pub(crate) fn ticket(&self) -> Ticket {
         let nonce = format!("{:0NONCE$x}", rand::rng().random::<u128>());
         let (sender, called) = watch::channel(());
-        lock(&self.waiters).insert(nonce.clone(), sender);
+        let waiter = Waiter {
+            called: sender,
+            queries: vec![],
+        };
+        lock(&self.waiters).waiters.insert(nonce.clone(), waiter);
         Ticket {
             nonce,
             called,
@@ -61,6 +79,18 @@ impl Waiting {
 }
 
 impl Ticket {
+    /// Waits for these queries, too, whoever asked for them first.
+    pub(crate) fn waits_for(&self, queries: &[Hash]) {
+        let mut everybody = lock(&self.waiters);
+        for query in queries {
+            let waiting = everybody.queries.entry(*query).or_default();
+            waiting.insert(self.nonce.clone());
+        }
+        if let Some(waiter) = everybody.waiters.get_mut(&self.nonce) {
+            waiter.queries.extend(queries);
+        }
+    }
+
     /// Returns when the nonce was said since the last call.
     pub(crate) async fn called(&mut self) {
         if self.called.changed().await.is_err() {
@@ -71,11 +101,40 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        lock(&self.waiters).remove(&self.nonce);
+        let mut everybody = lock(&self.waiters);
+        let waiter = everybody.waiters.remove(&self.nonce);
+        for query in waiter.into_iter().flat_map(|waiter| waiter.queries) {
+            if let Some(waiting) = everybody.queries.get_mut(&query) {
+                waiting.remove(&self.nonce);
+                if waiting.is_empty() {
+                    everybody.queries.remove(&query);
+                }
+            }
+        }
     }
 }
 
-fn lock(waiters: &Waiters) -> std::sync::MutexGuard<'_, HashMap<String, watch::Sender<()>>> {
+impl Everybody {
+    /// Wakes whose nonce it is, and those who wait for the same queries.
+    fn wake(&self, nonce: &str) {
+        let Some(called) = self.waiters.get(nonce) else {
+            return;
+        };
+        called.called.send_replace(());
+        let same = called
+            .queries
+            .iter()
+            .filter_map(|query| self.queries.get(query));
+        let others: HashSet<&String> = same.flatten().filter(|other| *other != nonce).collect();
+        for other in others {
+            if let Some(waiter) = self.waiters.get(other) {
+                waiter.called.send_replace(());
+            }
+        }
+    }
+}
+
+fn lock(waiters: &Waiters) -> MutexGuard<'_, Everybody> {
     waiters.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -105,9 +164,7 @@ async fn accept(listener: TcpListener, waiters: Waiters) {
 async fn hear(mut stream: TcpStream, waiters: &Waiters) {
     let mut nonce = [0; NONCE];
     let heard = tokio::time::timeout(SPEAK, stream.read_exact(&mut nonce)).await;
-    if let (Ok(Ok(_)), Ok(nonce)) = (heard, std::str::from_utf8(&nonce))
-        && let Some(waiter) = lock(waiters).get(nonce)
-    {
-        waiter.send_replace(());
+    if let (Ok(Ok(_)), Ok(nonce)) = (heard, std::str::from_utf8(&nonce)) {
+        lock(waiters).wake(nonce);
     }
 }

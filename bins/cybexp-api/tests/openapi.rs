@@ -46,6 +46,7 @@ async fn every_route_is_described_and_every_description_has_a_route() {
             ("GET", "/orgs/admin_of"),
             ("GET", "/orgs/user_of"),
             ("GET", "/ping"),
+            ("GET", "/raw/{id}"),
             ("GET", "/user/info/self"),
             ("POST", "/create/org"),
             ("POST", "/create/user"),
@@ -108,5 +109,28 @@ async fn every_operation_says_what_it_can_answer() {
                 "{path} {status}"
             );
         }
+    }
+}
+
+#[test]
+fn reports_are_described_as_they_are() {
+    let description = serde_json::to_value(cybexp_api::description()).unwrap();
+    let schemas = &description["components"]["schemas"];
+    let body = |status: &str| {
+        let response = &description["paths"]["/query"]["post"]["responses"][status];
+        response["content"]["application/json"]["schema"]["$ref"].clone()
+    };
+    assert_eq!(body("201"), "#/components/schemas/AnyReport");
+    assert_eq!(body("400"), "#/components/schemas/Refused");
+    let kinds = schemas["AnyReport"]["oneOf"].as_array().unwrap();
+    assert_eq!(kinds.len(), 3);
+    // a number, as the Python report has it
+    let count = schemas["CountReport"]["allOf"].as_array().unwrap();
+    let data = count
+        .iter()
+        .find(|part| part["properties"]["data"].is_object());
+    assert_eq!(data.unwrap()["properties"]["data"]["type"], "integer");
+    for field in ["more", "next_page", "timestamp"] {
+        assert!(schemas["Head"]["properties"][field].is_object(), "{field}");
     }
 }

@@ -1,30 +1,25 @@
-//! Typetags: what inputs say of their data, and by which filters find it.
+//! The warning that no filter reads the typetag of an input.
 
-use cybexp_filters::FILTERS;
+pub use cybexp_filters::known_typetags as known;
+use cybexp_filters::unread_typetag;
 use cybexp_service::config::InputSpec;
-use tahoe_core::nearest;
-
-/// The typetags that filters read, in the order of the filters.
-pub fn known() -> Vec<&'static str> {
-    let all = FILTERS.iter().flat_map(|filter| filter.typetags());
-    all.copied().collect()
-}
 
 /// Says that no filter reads what this input is to post, with the typetag that may be meant. `None`: one does, or the
 /// configuration says that none need to.
 pub(crate) fn unread(input: &InputSpec) -> Option<String> {
-    let (known, typetag) = (known(), input.typetag.as_str());
-    if input.any_typetag || known.contains(&typetag) {
+    if input.any_typetag {
         return None;
     }
-    let meant = match nearest(typetag, known.iter().copied()) {
+    let typetag = input.typetag.as_str();
+    let unread = unread_typetag(typetag)?;
+    let meant = match unread.nearest {
         Some(meant) => format!("did you mean `{meant}`? "),
         None => String::new(),
     };
     Some(format!(
         "no filter reads the typetag `{typetag}`, so nothing is made of what is posted: {meant}filters read {}; with \
          \"any_typetag\": true it is kept for one to come",
-        known.join(", ")
+        known().join(", ")
     ))
 }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use cybexp_store::{Access, GraphReader, Identity, InstanceRow, StoreError, Visible};
 use lru::LruCache;
-use serde_json::{Value, json};
 use tahoe_core::Hash;
-use tahoe_core::question::{QueryType, Question};
+use tahoe_core::question::Question;
 use threatrank::{Limits, NodeKind};
 
+use crate::page::Page;
+use crate::ranks::Ranks;
 use crate::remembered::Remembered;
 
 /// What answers are made of.
@@ -21,6 +22,7 @@ pub struct Engine {
     nodes: Remembered<InstanceRow>,
     identity: Identity,
     pub(crate) limits: Limits,
+    pub(crate) ranks: Ranks,
     /// What users could see when they asked before. An answer is begun with it while that is looked up anew, and holds only
     /// if it is the same.
     known: Arc<Mutex<LruCache<String, Visible>>>,
@@ -28,34 +30,6 @@ pub struct Engine {
 
 /// Users whose organisations are remembered.
 const KNOWN: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
-
-/// One page of an answer.
-#[derive(Debug)]
-pub struct Page {
-    /// What was asked for.
-    pub qtype: QueryType,
-    /// The answer.
-    pub data: Value,
-    /// Its number, from 1.
-    pub current: i64,
-    /// The next one's; 1 after the last.
-    pub next: i64,
-    /// Whether there is more than an answer holds.
-    pub cut: bool,
-}
-
-impl Page {
-    /// The one page of a report that has no more.
-    fn only(qtype: QueryType, data: Value) -> Self {
-        Self {
-            qtype,
-            data,
-            current: 1,
-            next: 1,
-            cut: false,
-        }
-    }
-}
 
 impl Engine {
     /// Answers from this archive what these users may see; a threatrank within `budget`.
@@ -66,23 +40,25 @@ impl Engine {
             nodes: Remembered::new(),
             identity,
             limits: Limits::new(budget),
+            ranks: Ranks::new(),
             known: Arc::new(Mutex::new(LruCache::new(KNOWN))),
         }
     }
 
-    /// The answer to a question that the user of this hash asked at `now`, in Unix seconds, or why there is none. An
-    /// error is one of the database.
+    /// The answer to a question that the user of this hash asked at `now`, in Unix seconds, or why there is none. With
+    /// `redo` nothing is used of answers that were made before. An error is one of the database.
     pub async fn page(
         &self,
         question: &Question,
         userid: &str,
         now: f64,
+        redo: bool,
     ) -> Result<Result<Page, String>, StoreError> {
         // most often nothing has changed since the user asked before
         let assumed = self.known().get(userid).cloned();
         let early = async {
             match &assumed {
-                Some(visible) => Some(self.answer(question, visible, now).await),
+                Some(visible) => Some(self.answer(question, visible, now, redo).await),
                 None => None,
             }
         };
@@ -94,13 +70,17 @@ impl Engine {
                 return Ok(Err("field userid: there is no such user".to_owned()));
             }
         };
-        match early {
-            Some(answer) if assumed.as_ref() == Some(&visible) => answer,
+        let answer = match early {
+            Some(answer) if assumed.as_ref() == Some(&visible) => answer?,
             _ => {
                 self.known().put(userid.to_owned(), visible.clone());
-                self.answer(question, &visible, now).await
+                self.answer(question, &visible, now, redo).await?
             }
-        }
+        };
+        Ok(answer.map(|page| Page {
+            orgs: Some(visible.fingerprint()),
+            ..page
+        }))
     }
 
     /// The answer for someone who may see this.
@@ -109,19 +89,16 @@ impl Engine {
         question: &Question,
         visible: &Visible,
         now: f64,
+        redo: bool,
     ) -> Result<Result<Page, String>, StoreError> {
-        Ok(match question {
-            Question::Count(conditions) => {
-                let count = self.archive.count(conditions, visible).await?;
-                Ok(Page::only(QueryType::Count, json!({"count": count})))
-            }
-            Question::Related(related) => Ok(self.related(related, visible).await?),
+        match question {
+            Question::Count(conditions) => self.count(conditions, visible).await,
+            Question::Related(related) => self.related(related, visible).await,
             Question::ThreatRank { event } => {
-                let data = self.threatrank(*event, now, visible).await?;
-                data.map(|data| Page::only(QueryType::ThreatRank, data))
-                    .ok_or_else(|| "field _hash: there is no such event".to_owned())
+                let rank = self.rank(*event, now, visible, redo).await?;
+                Ok(rank.ok_or_else(|| "field _hash: there is no such event".to_owned()))
             }
-        })
+        }
     }
 
     /// Those of these that are attributes or objects.

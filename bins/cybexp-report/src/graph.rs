@@ -68,10 +68,10 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// {sub_type: [[value, [labels of the shortest path from the value to the subject]], …]}. Of paths of
+    /// {sub_type: [[value, [labels of the shortest path from the value to a subject]], …]}. Of paths of
     /// equal length the one over the smallest hashes is taken, so the answer is always the same.
-    pub(crate) fn summary(&self, subject: Hash) -> Value {
-        let towards = self.towards(subject);
+    pub(crate) fn summary(&self, subjects: &[Hash]) -> Value {
+        let towards = self.towards(subjects);
         let mut by_type: BTreeMap<&str, BTreeMap<String, Value>> = BTreeMap::new();
         for node in self.nodes {
             let (true, Some(data)) = (node.itype == "attribute", &node.data) else {
@@ -83,7 +83,7 @@ impl<'a> Graph<'a> {
                 path.extend(self.labels.get(next));
                 at = *next;
             }
-            if at == subject {
+            if subjects.contains(&at) {
                 let key = canonical(data).unwrap_or_default();
                 by_type
                     .entry(&node.sub_type)
@@ -97,10 +97,10 @@ impl<'a> Graph<'a> {
             .collect()
     }
 
-    /// For each node the next one on the shortest path to the subject; the subject's is itself.
-    fn towards(&self, subject: Hash) -> HashMap<Hash, Hash> {
-        let mut towards = HashMap::from([(subject, subject)]);
-        let mut queue = VecDeque::from([subject]);
+    /// For each node the next one on the shortest path to a subject; a subject's is itself.
+    fn towards(&self, subjects: &[Hash]) -> HashMap<Hash, Hash> {
+        let mut towards: HashMap<Hash, Hash> = subjects.iter().map(|&one| (one, one)).collect();
+        let mut queue = VecDeque::from(subjects.to_vec());
         while let Some(at) = queue.pop_front() {
             for &neighbour in self.neighbours.get(&at).into_iter().flatten() {
                 towards.entry(neighbour).or_insert_with(|| {

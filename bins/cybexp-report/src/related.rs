@@ -1,14 +1,17 @@
 //! What was seen together with something: gathering it from the archive.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use cybexp_store::{CompositeRow, StoreError, Visible};
+use cybexp_store::{CompositeRow, EventPage, StoreError, Visible};
 use serde_json::Value;
 use tahoe_core::question::{QueryType, Related, ReturnType, Shape};
 use tahoe_core::{Hash, Instance};
 
+use crate::Engine;
 use crate::graph::{Graph, summary};
-use crate::{Engine, Page};
+use crate::page::Page;
+use crate::subject::Elsewhere;
 
 /// Events of a page.
 const PAGE: u32 = 10;
@@ -91,18 +94,53 @@ impl Engine {
         &self,
         related: &Related,
         visible: &Visible,
-    ) -> Result<Page, StoreError> {
-        let of = &related.conditions;
-        let page = self.archive.events(of, visible, related.page, PAGE).await?;
-        let reached = self.reach(page.events, related.level, visible).await?;
+    ) -> Result<Result<Page, String>, StoreError> {
+        let mut subject = match self.subject(&related.conditions, visible).await? {
+            Ok(subject) => subject,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let of = &subject.of;
+        let (mut page, mut total, mut seen) = (EventPage::default(), None, None);
+        if subject.sessions.is_none() {
+            (page, total, seen) = futures::try_join!(
+                self.archive.events(of, visible, related.page, PAGE),
+                self.archive.total(of, visible),
+                self.archive.seen(of, visible),
+            )?;
+        }
+        if subject.sessions.is_none() && seen.is_none() {
+            match self.elsewhere(&subject, visible).await? {
+                Elsewhere::Sessions(events) => subject.sessions = Some(events),
+                Elsewhere::Unknown(reason) => return Ok(Err(reason)),
+                Elsewhere::Nowhere => {}
+            }
+        }
+        if let Some(events) = &subject.sessions {
+            page = self
+                .archive
+                .session_page(events, related.page, PAGE)
+                .await?;
+            (total, seen) = (Some(events.count()), events.seen());
+        }
+        let told = Page::only(QueryType::Related, Value::Null)
+            .about(subject.told())
+            .events(&page.events)
+            .total(total)
+            .seen(seen);
+        let mut reached = self.reach(page.events, related.level, visible).await?;
+        if let Some(events) = &subject.sessions {
+            reached.cut |= events.cut;
+            self.reach_sessions(&mut reached).await?;
+        }
         let current = i64::from(related.page);
-        Ok(Page {
-            qtype: QueryType::Related,
-            data: self.shape(related, &reached, visible).await?,
+        Ok(Ok(Page {
+            data: self
+                .shape(related, &reached, &subject.of.subjects, visible)
+                .await?,
             current,
             next: if page.more { current + 1 } else { 1 },
-            cut: reached.cut,
-        })
+            ..told.cut(reached.cut)
+        }))
     }
 
     /// Each level above the first adds the sessions of the events reached, and those sessions' other events.
@@ -130,10 +168,24 @@ impl Engine {
         Ok(reached)
     }
 
+    /// Adds the sessions of all events, and none of their other events: so what was asked for, which only sessions refer
+    /// to, is connected with the events.
+    async fn reach_sessions(&self, reached: &mut Reached) -> Result<(), StoreError> {
+        let events: Vec<Hash> = reached.events.keys().copied().collect();
+        let sessions = self.archive.sessions_of(&events, EVENTS).await?;
+        for mut session in sessions.rows {
+            let CompositeRow { cref, refs, .. } = &mut session;
+            refs.retain(|hash| cref.contains(hash) || reached.events.contains_key(hash));
+            reached.sessions.entry(session.hash).or_insert(session);
+        }
+        Ok(())
+    }
+
     async fn shape(
         &self,
         related: &Related,
         reached: &Reached,
+        subjects: &[Hash],
         visible: &Visible,
     ) -> Result<Value, StoreError> {
         let refs = reached.refs();
@@ -143,7 +195,7 @@ impl Engine {
             Shape::Summary => summary(self.nodes(refs).await?),
             Shape::SummaryGraph => {
                 let nodes = self.nodes(refs).await?;
-                Graph::new(reached, &nodes).summary(related.conditions.subject)
+                Graph::new(reached, &nodes).summary(subjects)
             }
             Shape::Documents => {
                 let events = reached.events.keys().copied();
@@ -159,10 +211,25 @@ impl Engine {
                 for document in &mut documents {
                     hide_foreign_events(document, reached);
                 }
+                documents.sort_by(newer);
                 Value::Array(documents)
             }
         })
     }
+}
+
+/// The order of documents: events, newest first, then sessions likewise, then objects and attributes.
+fn newer(a: &Value, b: &Value) -> Ordering {
+    let kinds = ["event", "session", "object", "attribute"];
+    let kind = |one: &Value| kinds.iter().position(|kind| one["itype"] == *kind);
+    let time = |one: &Value| {
+        let time = one["timestamp"].as_f64().or(one["start_time"].as_f64());
+        time.unwrap_or(f64::NEG_INFINITY)
+    };
+    let order = kind(a).cmp(&kind(b)).then(time(b).total_cmp(&time(a)));
+    ["sub_type", "_hash"].iter().fold(order, |order, field| {
+        order.then_with(|| a[field].as_str().cmp(&b[field].as_str()))
+    })
 }
 
 /// A session may hold events of organisations that the user may not see: their hashes are left out.

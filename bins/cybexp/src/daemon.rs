@@ -1,211 +1,43 @@
-//! Daemons as child processes: both sides of it.
-//!
-//! Each child holds the reading end of a pipe as its standard input. When the owner ends, in whatever way, the
-//! pipe closes and the child stops as if asked to.
+//! The daemons of the suite by name, and those that a configuration needs.
 
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use clap::ValueEnum;
+use cybexp_service::Config;
 
-use anyhow::{Context, bail};
-use cybexp_service::run_daemon;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
-use crate::cli::{ChildArgs, Daemon};
-
-/// Longer than a daemon's own grace.
-const STOP: Duration = Duration::from_secs(15);
-/// A daemon that has run so long was well; also the longest wait before it is started again.
-const STABLE: Duration = Duration::from_secs(60);
-
-/// The child's side: runs the daemon until it is asked to stop or its owner is gone.
-pub(crate) fn main(child: ChildArgs) -> ExitCode {
-    std::thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        let _ = kill(Pid::this(), Signal::SIGTERM);
-    });
-    let (name, args) = (child.which.name(), child.args);
-    match child.which {
-        Daemon::Input => run_daemon(name, args, cybexp_input::run),
-        Daemon::Api => run_daemon(name, args, cybexp_api::run),
-        Daemon::Archive => run_daemon(name, args, cybexp_archive::run),
-        Daemon::Analytics => run_daemon(name, args, cybexp_analytics::run),
-        Daemon::Report => run_daemon(name, args, cybexp_report::run),
-    }
+/// The daemons that this program can run as its children.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Daemon {
+    Input,
+    Api,
+    Archive,
+    Analytics,
+    Report,
 }
 
-/// Where the daemons log.
-pub(crate) enum Logs {
-    /// To this process's own standard error.
-    Terminal,
-    /// To files of their name in this folder.
-    Files(PathBuf),
-}
+impl Daemon {
+    /// In the order in which data walks through them, which is also the order of stopping.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Input,
+        Self::Api,
+        Self::Archive,
+        Self::Analytics,
+        Self::Report,
+    ];
 
-/// The owner's side: daemons that stop when this is dropped.
-pub(crate) struct Children {
-    program: PathBuf,
-    config: PathBuf,
-    logs: Logs,
-    /// Further arguments for each of them.
-    args: Vec<String>,
-    running: Vec<Running>,
-}
-
-struct Running {
-    daemon: Daemon,
-    child: Child,
-    since: Instant,
-    /// How often in a row it ended soon after its start.
-    failures: u32,
-    /// When to start it again, once it has ended.
-    again: Option<Instant>,
-}
-
-impl Children {
-    /// Starts the daemons, with these further arguments.
-    pub(crate) fn start(
-        daemons: &[Daemon],
-        config: &Path,
-        logs: Logs,
-        args: Vec<String>,
-    ) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let mut children = Self {
-            program,
-            config: config.to_owned(),
-            logs,
-            args,
-            running: Vec::new(),
-        };
-        for &daemon in daemons {
-            children.add(daemon)?;
-        }
-        Ok(children)
-    }
-
-    /// Starts one more, in its place in the order of stopping.
-    pub(crate) fn add(&mut self, daemon: Daemon) -> anyhow::Result<()> {
-        let child = self.spawn(daemon)?;
-        let place = self.running.iter().position(|other| other.daemon > daemon);
-        let running = Running {
-            daemon,
-            child,
-            since: Instant::now(),
-            failures: 0,
-            again: None,
-        };
-        self.running
-            .insert(place.unwrap_or(self.running.len()), running);
-        Ok(())
-    }
-
-    fn spawn(&self, daemon: Daemon) -> anyhow::Result<Child> {
-        let name = daemon.name();
-        let stderr = match &self.logs {
-            Logs::Terminal => Stdio::inherit(),
-            Logs::Files(folder) => {
-                let file = log_file(folder, daemon);
-                let log = OpenOptions::new().append(true).create(true).open(&file);
-                log.with_context(|| file.display().to_string())?.into()
-            }
-        };
-        Command::new(&self.program)
-            .args(["daemon", name, "--config"])
-            .arg(&self.config)
-            .args(&self.args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(stderr)
-            // Ctrl-C in the terminal is for the owner, who then stops them in order
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("cannot start {name}"))
-    }
-
-    /// An error, with the end of its log, if one of them has ended by itself.
-    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
-        for running in &mut self.running {
-            if let Some(status) = running.child.try_wait()? {
-                let name = running.daemon.name();
-                let Logs::Files(folder) = &self.logs else {
-                    bail!("{name} ended with {status}");
-                };
-                let log = log_file(folder, running.daemon);
-                let log = std::fs::read_to_string(log).unwrap_or_default();
-                let lines: Vec<&str> = log.lines().collect();
-                let end = lines[lines.len().saturating_sub(10)..].join("\n");
-                bail!("{name} ended with {status}; the end of its log:\n{end}");
-            }
-        }
-        Ok(())
-    }
-
-    /// Starts again what has ended by itself: at once, or with back-off when it keeps ending.
-    pub(crate) fn revive(&mut self) {
-        for i in 0..self.running.len() {
-            let running = &mut self.running[i];
-            match (running.child.try_wait(), running.again) {
-                (Ok(None), _) => continue,
-                (status, None) => {
-                    let name = running.daemon.name();
-                    let lived = running.since.elapsed() > STABLE;
-                    running.failures = if lived { 0 } else { running.failures + 1 };
-                    let wait = Duration::from_secs(1 << running.failures.min(6)).min(STABLE);
-                    running.again = Some(Instant::now() + wait);
-                    let status = status
-                        .ok()
-                        .flatten()
-                        .map(|s| s.to_string())
-                        .unwrap_or_default();
-                    let seconds = wait.as_secs();
-                    anstream::eprintln!(
-                        "{name} ended with {status}; starting it again in {seconds} s"
-                    );
-                }
-                (_, Some(again)) if Instant::now() >= again => {
-                    let daemon = running.daemon;
-                    let child = self.spawn(daemon);
-                    let running = &mut self.running[i];
-                    running.again = None;
-                    running.since = Instant::now();
-                    match child {
-                        Ok(child) => running.child = child,
-                        Err(error) => anstream::eprintln!("{error:#}"),
-                    }
-                }
-                (_, Some(_)) => {}
-            }
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Input => cybexp_input::NAME,
+            Self::Api => cybexp_api::NAME,
+            Self::Archive => cybexp_archive::NAME,
+            Self::Analytics => cybexp_analytics::NAME,
+            Self::Report => cybexp_report::NAME,
         }
     }
-
-    /// Stops them one after the other, each when it is done with the work in hand.
-    pub(crate) fn stop(&mut self) {
-        for Running { child, .. } in &mut self.running {
-            if let Ok(None) = child.try_wait() {
-                let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
-            }
-            let since = Instant::now();
-            while matches!(child.try_wait(), Ok(None)) && since.elapsed() < STOP {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        self.running.clear();
-    }
-}
-
-fn log_file(folder: &Path, daemon: Daemon) -> PathBuf {
-    folder.join(format!("{}.log", daemon.name()))
-}
-
-impl Drop for Children {
-    fn drop(&mut self) {
-        self.stop();
+    /// Those that this configuration gives something to do.
+    pub(crate) fn wanted(config: &Config) -> Vec<Self> {
+        let collects = config.input.inputs.iter().any(|input| input.enabled);
+        let wanted = Self::ALL.into_iter();
+        wanted
+            .filter(|daemon| *daemon != Self::Input || collects)
+            .collect()
     }
 }

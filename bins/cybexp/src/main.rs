@@ -1,9 +1,12 @@
 //! The person's tool.
 
+mod child;
+mod children;
 mod cli;
 mod commands;
 mod daemon;
 mod demo;
+mod lock;
 mod site;
 mod tree;
 mod up;
@@ -15,7 +18,7 @@ fn main() -> ExitCode {
     match command {
         cli::Command::Demo(args) => demo::main(&args),
         cli::Command::Up(args) => up::main(&args, common, named),
-        cli::Command::Tool(tool) => commands::main(tool, &common),
-        cli::Command::Daemon(args) => daemon::main(args),
+        cli::Command::Tool(tool) => commands::main(tool, &common, cli::command),
+        cli::Command::Daemon(args) => child::main(args),
     }
 }

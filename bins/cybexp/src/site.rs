@@ -8,7 +8,7 @@ use cybexp_service::config::PLACES;
 use cybexp_service::{CommonArgs, Config, ConfigError};
 use cybexp_term::{self as term, DIM};
 
-use crate::up::lock;
+use crate::lock;
 
 /// The configuration's name in the folder of `up`.
 pub(crate) const CONFIG: &str = "config.json";

@@ -1,15 +1,17 @@
-//! The sub_types that filters make. One name for one thing: a shared name is what correlates two sources.
+//! The sub_types that filters make, one name for one thing: two sources correlate through a shared name.
 
 use tahoe_core::SubType;
 
 macro_rules! sub_types {
-    ($($konst:ident = $name:literal;)*) => {
+    ($names:ident: $($konst:ident = $name:literal;)*) => {
         $(pub(crate) const $konst: SubType = SubType::from_static($name);)*
+        pub(crate) const $names: &[&str] = &[$($name),*];
     };
 }
 
 // Events and sessions.
 sub_types! {
+    EVENTS:
     CONNECTION = "connection";
     COWRIE_SESSION = "cowrie_session";
     EMAIL = "email";
@@ -31,6 +33,7 @@ sub_types! {
 
 // Objects.
 sub_types! {
+    OBJECTS:
     ATTACHED_MAIL = "attached_mail";
     ATTACHMENT = "attachment";
     ATTACKER = "attacker";
@@ -56,6 +59,7 @@ sub_types! {
 
 // Attributes; `SHELL_COMMAND` is also an event.
 sub_types! {
+    ATTRIBUTES:
     ANALYSIS = "analysis";
     ARCH = "arch";
     ASN = "asn";

@@ -51,13 +51,68 @@ async fn a_failed_query_tells_why() {
     assert!(claim.query.is_ok());
     let failed = Answer::Failed("$$ROOT is no question".to_owned());
     assert!(queries.finish(&claim, &failed).await.unwrap());
-    let expected = query.changed(Status::Failed, None);
+    // as the Python report daemon has it, the report's data is the reason
+    let user = hash("user").to_string();
+    let told = Report::refusal("count", user, query.timestamp, "$$ROOT is no question").unwrap();
+    let expected = query.changed(Status::Failed, Some(told.hash()));
     is_stored(&coll, &expected).await;
     let found = queries.find(hash_of(&query)).await.unwrap();
     assert_eq!(
         found,
         Some((expected, Some("$$ROOT is no question".to_owned())))
     );
+    let stored = queries.document(told.hash()).await.unwrap().unwrap();
+    assert_eq!(stored, serde_json::to_value(&told).unwrap());
+    assert_eq!(stored["data"], "$$ROOT is no question");
+}
+
+/// The last answer stays readable while a query is asked again, and each answer can be told from the one before.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_again_takes_no_answer_from_those_who_wait() {
+    let (queries, _) = queries().await;
+    let query = query("q");
+    let asked = std::slice::from_ref(&query);
+    let stored = async || {
+        queries
+            .stored(&[hash_of(&query)])
+            .await
+            .unwrap()
+            .remove(&hash_of(&query))
+            .unwrap()
+    };
+    queries.put(asked).await.unwrap();
+    assert_eq!(stored().await.last, None);
+    let mut tokens = Vec::new();
+    for answer in [
+        Answer::Ready(report("answer")),
+        Answer::Failed("no".to_owned()),
+    ] {
+        let claim = claim(&queries, HOUR).await;
+        assert!(queries.finish(&claim, &answer).await.unwrap());
+        queries.put(asked).await.unwrap();
+        let again = stored().await;
+        assert_eq!(again.query.status, Status::Wait);
+        let last = again.last.clone().unwrap();
+        assert_eq!(last.failed, matches!(answer, Answer::Failed(_)));
+        assert!(!tokens.contains(&last.token));
+        tokens.push(last.token);
+        let told = queries.report_of(&again).await.unwrap().unwrap();
+        match answer {
+            Answer::Ready(report) => assert_eq!(told, serde_json::to_value(&report).unwrap()),
+            Answer::Failed(reason) => assert_eq!(told["data"], reason),
+        }
+        assert_eq!(
+            queries.report(hash_of(&query)).await.unwrap(),
+            None,
+            "it is asked again"
+        );
+    }
+    let claim = claim(&queries, HOUR).await;
+    assert!(!claim.redo);
+    queries.put_all(asked, &[hash_of(&query)]).await.unwrap();
+    assert!(queries.claim(HOUR).await.unwrap().unwrap().redo);
+    queries.put(asked).await.unwrap();
+    assert!(!queries.claim(HOUR).await.unwrap().unwrap().redo);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,8 +124,10 @@ async fn a_report_too_large_fails_its_query() {
     let huge = Answer::Ready(report(&"x".repeat(16 << 20)));
     assert!(queries.finish(&claim, &huge).await.unwrap());
     let (found, reason) = queries.find(hash_of(&query)).await.unwrap().unwrap();
-    assert_eq!((found.status, found.report_id), (Status::Failed, None));
-    assert!(reason.unwrap().contains("15 MiB"));
+    assert_eq!(found.status, Status::Failed);
+    assert!(reason.as_ref().unwrap().contains("15 MiB"));
+    let told = queries.document(found.report_id.unwrap()).await.unwrap();
+    assert_eq!(told.unwrap()["data"], json!(reason));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -246,9 +303,9 @@ fn query(qdata: &str) -> Query {
     }
 }
 
-fn report(answer: &str) -> Report {
+fn report(answer: &str) -> Box<Report> {
     let user = hash("user").to_string();
-    Report::new(
+    let report = Report::new(
         QueryType::Count,
         user,
         at(2.0),
@@ -256,7 +313,8 @@ fn report(answer: &str) -> Report {
         1,
         1,
     )
-    .unwrap()
+    .unwrap();
+    Box::new(report)
 }
 
 fn hash_of(query: &Query) -> Hash {
@@ -278,7 +336,9 @@ async fn is_stored(coll: &Collection<Document>, query: &Query) -> Document {
     let stored = find(coll, doc! {"_hash": object.get_str("_hash").unwrap()}).await;
     assert_eq!(stored.len(), 1);
     let mut fields = BTreeMap::from_iter(sorted(stored[0].clone()));
-    fields.retain(|name, _| !["_lease", "_error", "_report"].contains(&name.as_str()));
+    fields.retain(|name, _| {
+        !["_lease", "_error", "_report", "_last", "_redo"].contains(&name.as_str())
+    });
     assert_eq!(fields, BTreeMap::from_iter(object.clone()));
     for referred in object.get_array("_ref").unwrap() {
         let there = coll

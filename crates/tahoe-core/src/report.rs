@@ -1,28 +1,32 @@
 //! The answer to a query.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::Timestamp;
 use crate::canonical::{self, TooLarge};
 use crate::hash::Hash;
 use crate::question::QueryType;
+use crate::scalar::Timestamp;
 
 /// The answer to a query. Its hash is that of its content: equal answers to two queries are one document.
 #[derive(Debug, Clone)]
 pub struct Report {
-    qtype: QueryType,
+    sub_type: String,
     userid: String,
     timestamp: Timestamp,
     data: Value,
     current_page: i64,
     next_page: i64,
-    cut: bool,
+    beside: Map<String, Value>,
     hash: Hash,
 }
 
 impl Report {
-    /// The report of one page; `next_page` is 1 after the last.
+    /// The report of one page; `next_page` is 1 after the last. `timestamp` is when the answer was begun: it holds all
+    /// that was there before.
+    ///
+    /// # Errors
+    /// If the canonical form of the data is too large.
     pub fn new(
         qtype: QueryType,
         userid: String,
@@ -31,22 +35,49 @@ impl Report {
         current_page: i64,
         next_page: i64,
     ) -> Result<Self, TooLarge> {
-        let hash = canonical::hash(&["report", qtype.as_str()], &data)?;
+        let sub_type = qtype.as_str().to_owned();
+        let hash = canonical::hash(&["report", &sub_type], &data)?;
         Ok(Self {
-            qtype,
+            sub_type,
             userid,
             timestamp,
             data,
             current_page,
             next_page,
-            cut: false,
+            beside: Map::new(),
             hash,
         })
     }
 
-    /// The same, marked as not holding all that there is where that is so.
-    pub fn cut(self, cut: bool) -> Self {
-        Self { cut, ..self }
+    /// The report of a query that fails, as the Python report daemon writes it: the data is the reason. `qtype` may be
+    /// anything, for that may be what is wrong.
+    ///
+    /// # Errors
+    /// If the canonical form of the reason is too large.
+    pub fn refusal(
+        qtype: &str,
+        userid: String,
+        timestamp: Timestamp,
+        reason: &str,
+    ) -> Result<Self, TooLarge> {
+        let data = Value::from(reason);
+        Ok(Self {
+            sub_type: qtype.to_owned(),
+            userid,
+            timestamp,
+            hash: canonical::hash(&["report", qtype], &data)?,
+            data,
+            current_page: 1,
+            next_page: 1,
+            beside: Map::new(),
+        })
+    }
+
+    /// The same with fields beside the data, such as `total`, which the Python system does not have. They are no part
+    /// of the hash.
+    pub fn beside(mut self, fields: Map<String, Value>) -> Self {
+        self.beside.extend(fields);
+        self
     }
 
     /// Its identity.
@@ -65,14 +96,15 @@ impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("itype", "report")?;
-        map.serialize_entry("sub_type", self.qtype.as_str())?;
+        map.serialize_entry("sub_type", &self.sub_type)?;
         map.serialize_entry("userid", &self.userid)?;
         map.serialize_entry("timestamp", &self.timestamp.get())?;
         map.serialize_entry("data", &self.data)?;
         map.serialize_entry("current_page", &self.current_page)?;
         map.serialize_entry("next_page", &self.next_page)?;
-        if self.cut {
-            map.serialize_entry("cut", &true)?;
+        map.serialize_entry("more", &(self.next_page > self.current_page))?;
+        for (field, value) in &self.beside {
+            map.serialize_entry(field, value)?;
         }
         map.serialize_entry("_hash", &self.hash)?;
         map.end()

@@ -1,12 +1,14 @@
 //! Many questions in one request: stored together, waited for together.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use cybexp_store::LastAnswer;
 use futures::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tahoe_core::{Hash, Query, Status};
+use tahoe_core::{Hash, Query};
 use utoipa::ToSchema;
 
 use super::query::{self, NotReady, QueryRequest};
@@ -30,12 +32,18 @@ pub(crate) struct OneOfMany {
     /// And the body.
     #[schema(value_type = Object)]
     body: Value,
+    /// The question, as it was asked.
+    question: Value,
 }
 
 /// A question on its way to its answer.
 enum Asked {
-    Done(OneOfMany),
-    Waits { hash: Hash },
+    Done(StatusCode, Value),
+    Waits {
+        hash: Hash,
+        /// The answer that was there before.
+        before: Option<LastAnswer>,
+    },
 }
 
 /// The answers to all of them, in order.
@@ -55,8 +63,8 @@ pub(super) async fn ask(
     let mut ticket = app.waiting.ticket();
     let mut asked = Vec::with_capacity(requests.len());
     let (mut queries, mut redone): (Vec<Query>, Vec<Hash>) = (Vec::new(), Vec::new());
-    for request in requests {
-        let query = query::read(request).and_then(|request: QueryRequest| {
+    for request in &requests {
+        let query = query::read(request.clone()).and_then(|request: QueryRequest| {
             let query = query::question(app, caller, &request, &ticket.nonce)?;
             let hash = query.to_object().map_err(anyhow::Error::from)?.hash();
             Ok((query, hash, request.redo == Some(true)))
@@ -65,12 +73,13 @@ pub(super) async fn ask(
             Ok((query, hash, redo)) => {
                 queries.push(query);
                 redone.extend(redo.then_some(hash));
-                Asked::Waits { hash }
+                Asked::Waits { hash, before: None }
             }
-            Err(error) => Asked::Done(OneOfMany::of(error)?),
+            Err(error) => Asked::wrong(error)?,
         });
     }
-    put(app, &asked, queries, &redone).await?;
+    ticket.waits_for(&waiting(&asked));
+    put(app, &mut asked, queries, &redone).await?;
     loop {
         look(app, &mut asked).await?;
         let waits = asked
@@ -84,70 +93,83 @@ pub(super) async fn ask(
             tokio::time::sleep_until(deadline.min(tokio::time::Instant::now() + LOOK)).await;
         }
     }
-    let answers = asked.into_iter().map(|asked| match asked {
-        Asked::Done(answer) => answer,
-        Asked::Waits { .. } => OneOfMany {
-            status: StatusCode::ACCEPTED.as_u16(),
-            body: json!(NotReady::default()),
-        },
+    let answers = requests.into_iter().zip(asked).map(|(question, asked)| {
+        let (status, body) = match asked {
+            Asked::Done(status, body) => (status, body),
+            Asked::Waits { .. } => (StatusCode::ACCEPTED, json!(NotReady::default())),
+        };
+        OneOfMany {
+            status: status.as_u16(),
+            body,
+            question,
+        }
     });
     Ok(answers.collect())
 }
 
-/// Stores those that are not asked or answered already, each once.
+/// Stores those that nobody waits for yet, each once.
 async fn put(
     app: &App,
-    asked: &[Asked],
+    asked: &mut [Asked],
     queries: Vec<Query>,
     redone: &[Hash],
 ) -> Result<(), ApiError> {
-    let known = app.queries.find_many(&waiting(asked)).await?;
+    let known = app.queries.stored(&waiting(asked)).await?;
+    let mut kept = HashSet::new();
+    for (hash, known) in &known {
+        if !redone.contains(hash) && query::is_kept(app, known).await? {
+            kept.insert(*hash);
+        }
+    }
     let hashes = asked.iter().filter_map(Asked::hash);
     let mut new: Vec<(Hash, Query)> = hashes.zip(queries).collect();
     new.sort_by_key(|(hash, _)| *hash);
     new.dedup_by_key(|(hash, _)| *hash);
-    new.retain(
-        |(hash, _)| match known.get(hash).map(|(query, _)| query.status) {
-            Some(Status::Ready | Status::Wait | Status::Processing) => redone.contains(hash),
-            Some(Status::Invalid | Status::Failed) | None => true,
-        },
-    );
+    new.retain(|(hash, _)| {
+        let under_way = known.get(hash).is_some_and(query::is_under_way);
+        redone.contains(hash) || !(under_way || kept.contains(hash))
+    });
+    for one in asked {
+        if let Asked::Waits { hash, before } = one {
+            *before = known.get(hash).and_then(|known| known.last.clone());
+        }
+    }
     let new: Vec<Query> = new.into_iter().map(|(_, query)| query).collect();
     if !new.is_empty() {
-        app.queries.put(&new).await?;
+        app.queries.put_all(&new, redone).await?;
     }
     Ok(())
 }
 
 /// Takes the answers that are there by now.
 async fn look(app: &App, asked: &mut [Asked]) -> Result<(), ApiError> {
-    let found = app.queries.find_many(&waiting(asked)).await?;
-    let ready = found
-        .iter()
-        .filter(|(_, (query, _))| query.status == Status::Ready);
-    let reads = ready.map(|(&hash, _)| async move { (hash, app.queries.report(hash).await) });
+    let found = app.queries.stored(&waiting(asked)).await?;
+    let mut answered = HashMap::new();
+    for one in asked.iter() {
+        if let Asked::Waits { hash, before } = one
+            && let Some(stored) = found.get(hash)
+            && query::is_answered(stored, before.as_ref())
+        {
+            answered.insert(*hash, stored);
+        }
+    }
+    let reads = answered
+        .into_iter()
+        .map(|(hash, stored)| async move { (hash, query::report(app, stored).await) });
     let mut reads = stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(READERS);
-    let mut reports = std::collections::HashMap::new();
+    let mut answers = HashMap::new();
     while let Some((hash, report)) = reads.next().await {
-        reports.insert(hash, report?);
+        match report {
+            Ok(Some(report)) => drop(answers.insert(hash, (StatusCode::CREATED, report))),
+            Ok(None) => {}
+            Err(error) => drop(answers.insert(hash, wrong(error)?)),
+        }
     }
     for one in asked {
-        let Some(hash) = one.hash() else {
-            continue;
-        };
-        let answer = match found.get(&hash) {
-            Some((query, reason)) if query.status == Status::Failed => {
-                OneOfMany::of(query::failed(reason.clone()))?
-            }
-            _ => match reports.get(&hash) {
-                Some(Some(report)) => OneOfMany {
-                    status: StatusCode::CREATED.as_u16(),
-                    body: report.clone(),
-                },
-                _ => continue,
-            },
-        };
-        *one = Asked::Done(answer);
+        let answer = one.hash().and_then(|hash| answers.get(&hash));
+        if let Some((status, body)) = answer {
+            *one = Asked::Done(*status, body.clone());
+        }
     }
     Ok(())
 }
@@ -159,21 +181,23 @@ fn waiting(asked: &[Asked]) -> Vec<Hash> {
 impl Asked {
     fn hash(&self) -> Option<Hash> {
         match self {
-            Self::Waits { hash } => Some(*hash),
-            Self::Done(_) => None,
+            Self::Waits { hash, .. } => Some(*hash),
+            Self::Done(..) => None,
         }
+    }
+
+    fn wrong(error: ApiError) -> Result<Self, ApiError> {
+        let (status, body) = wrong(error)?;
+        Ok(Self::Done(status, body))
     }
 }
 
-impl OneOfMany {
-    /// A question that is wrong; any other error is one of the request.
-    fn of(error: ApiError) -> Result<Self, ApiError> {
-        match error {
-            ApiError::BadRequest(message) => Ok(Self {
-                status: StatusCode::BAD_REQUEST.as_u16(),
-                body: json!({"message": message}),
-            }),
-            other => Err(other),
+/// A question that is wrong; any other error is one of the request.
+fn wrong(error: ApiError) -> Result<(StatusCode, Value), ApiError> {
+    match error {
+        ApiError::BadRequest(_) | ApiError::Failed(..) => {
+            Ok((StatusCode::BAD_REQUEST, error.body()))
         }
+        other => Err(other),
     }
 }

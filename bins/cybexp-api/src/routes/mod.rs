@@ -6,6 +6,8 @@ pub(crate) mod login;
 pub(crate) mod ping;
 pub(crate) mod query;
 pub(crate) mod raw;
+pub(crate) mod report;
+pub(crate) mod submission;
 
 use metrics::{describe_counter, describe_histogram};
 

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use cybexp_seal::Sealer;
 use cybexp_store::{Head, Incoming, NewEntry};
 use metrics::counter;
+use serde::Serialize;
 use tahoe_core::SubType;
 use tahoe_core::time::parse_tzname;
 use utoipa::ToSchema;
@@ -45,12 +46,22 @@ pub(crate) struct Submission {
     timezone: String,
 }
 
+/// That a submission is stored.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Taken {
+    #[schema(example = "File uploaded successfully!")]
+    message: String,
+    /// By which `GET /raw/{id}` tells what became of it.
+    #[schema(pattern = "^[0-9a-f]{24}$")]
+    id: String,
+}
+
 /// Submit data; admins of the organisation only
 #[utoipa::path(post, path = "/raw",
     request_body(content = Submission, content_type = "multipart/form-data"),
     security(("bearer" = [])),
     responses(
-        (status = 201, description = "It is stored, sealed.", body = Message),
+        (status = 201, description = "It is stored, sealed.", body = Taken),
         (status = 400, description = "A field is missing or wrong.", body = Message),
         (status = 401, description = "No token of an admin of the organisation.", body = Message),
     )
@@ -59,7 +70,7 @@ pub(crate) async fn raw(
     State(app): State<Arc<App>>,
     caller: Result<Caller, ApiError>,
     parts: Result<Parts, ApiError>,
-) -> Result<(StatusCode, Json<Message>), ApiError> {
+) -> Result<(StatusCode, Json<Taken>), ApiError> {
     let (caller, mut parts) = match (caller, parts) {
         (Ok(caller), parts) => (caller, parts?),
         (Err(error), parts) => {
@@ -73,15 +84,15 @@ pub(crate) async fn raw(
     if taken.is_err() {
         parts.linger().await;
     }
-    taken?;
-    Ok((
-        StatusCode::CREATED,
-        Message::new("File uploaded successfully!"),
-    ))
+    let taken = Taken {
+        message: "File uploaded successfully!".to_owned(),
+        id: taken?,
+    };
+    Ok((StatusCode::CREATED, Json(taken)))
 }
 
-/// Stores the submission, or nothing of it.
-async fn take(app: &App, caller: &Caller, parts: &mut Parts) -> Result<(), ApiError> {
+/// Stores the submission, or nothing of it; gives its id.
+async fn take(app: &App, caller: &Caller, parts: &mut Parts) -> Result<String, ApiError> {
     let mut received = Received::default();
     let outcome = receive(app, caller, parts, &mut received).await;
     let Received { file, size, .. } = received;
@@ -102,10 +113,10 @@ async fn take(app: &App, caller: &Caller, parts: &mut Parts) -> Result<(), ApiEr
         bytes: head.bytes,
     });
     incoming.write(&rest).await?;
-    incoming.commit(entry, head).await?;
+    let id = incoming.commit(entry, head).await?;
     counter!("cybexp_api_submissions_total").increment(1);
     counter!("cybexp_api_submission_bytes_total").increment(size);
-    Ok(())
+    Ok(id.to_string())
 }
 
 #[derive(Default)]

@@ -15,6 +15,7 @@ use futures::TryStreamExt;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tahoe_core::User;
+use tokio::task::JoinHandle;
 
 pub(crate) const API: &str = env!("CARGO_BIN_EXE_cybexp-api");
 pub(crate) const NO_ARGS: &[&str] = &[];
@@ -78,6 +79,21 @@ pub(crate) fn context(site: &Site, name: &'static str, once: bool) -> Context {
         shutdown: Shutdown::new(),
         health: Health::new(),
         once,
+    }
+}
+
+/// The report daemon, in this process.
+pub(crate) struct Reporter(Shutdown, JoinHandle<anyhow::Result<()>>);
+
+impl Reporter {
+    pub(crate) fn start(site: &Site) -> Self {
+        let ctx = context(site, "report", false);
+        Self(ctx.shutdown.clone(), tokio::spawn(cybexp_report::run(ctx)))
+    }
+
+    pub(crate) async fn stop(self) {
+        self.0.begin();
+        self.1.await.unwrap().unwrap();
     }
 }
 

@@ -71,6 +71,6 @@ async fn every_form_of_a_query_is_answered_alike() {
             .answer(query)
             .await
             .unwrap_or_else(|e| panic!("{form}: {e}"));
-        assert_eq!(report["data"], json!({"count": 3}), "{form}");
+        assert_eq!(report["data"], json!(3), "{form}");
     }
 }

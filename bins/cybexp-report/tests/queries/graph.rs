@@ -174,18 +174,14 @@ async fn documents_hold_nothing_of_an_organisation_that_the_user_may_not_see() {
             .extend(more.as_object().unwrap().clone());
         world.related(question).await["data"].clone()
     };
-    let level_1: BTreeSet<Hash> = events[0]
-        .children()
-        .refs()
-        .iter()
-        .copied()
-        .chain([events[0].hash()])
-        .collect();
-    assert_eq!(
-        hashes(&documents(json!({})).await),
-        Vec::from_iter(level_1),
-        "sorted, each once"
-    );
+    let level_1: BTreeSet<Hash> = events[0].children().refs().iter().copied().collect();
+    let found = hashes(&documents(json!({})).await);
+    assert_eq!(found[0], events[0].hash(), "events come first");
+    assert_eq!(found.len(), 1 + level_1.len(), "each once");
+    assert_eq!(BTreeSet::from_iter(found[1..].iter().copied()), level_1);
+    let in_order = hashes(&documents(json!({"level": 3})).await);
+    let newest = [&events[2], &events[1], &events[0]].map(Event::hash);
+    assert_eq!(in_order[..3], newest, "newest first");
 
     let level_3 = documents(json!({"level": 3})).await;
     let text = level_3.to_string();

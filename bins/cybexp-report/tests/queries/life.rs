@@ -68,7 +68,10 @@ async fn a_query_has_the_hashes_of_its_data_at_every_step() {
     let failed = Answer::Failed("$field level: is `$$REMOVE`".to_owned());
     assert!(queries.finish(&claim, &failed).await.unwrap());
     let (query, document) = checked(queries, hash).await;
-    assert_eq!(query, asked.changed(Status::Failed, None));
+    let report_id = query.report_id.unwrap();
+    assert_eq!(query, asked.changed(Status::Failed, Some(report_id)));
+    let report = queries.document(report_id).await.unwrap().unwrap();
+    assert_eq!(report["data"], "$field level: is `$$REMOVE`");
     assert_eq!(document["_error"], "$field level: is `$$REMOVE`");
     assert!(document.get("_lease").is_none());
     assert!(
@@ -90,7 +93,13 @@ async fn an_answered_query_leads_to_its_report() {
     let children = vec![attribute("ipv4", "203.0.113.7").into()];
     batch.add_event(event(world.site.orgid, 0.0, children));
     world.write(&batch).await;
-    for qtype in ["count", "related"] {
+    for (qtype, beside) in [
+        ("count", vec!["first_seen", "last_seen", "about"]),
+        (
+            "related",
+            vec!["about", "events", "total", "first_seen", "last_seen"],
+        ),
+    ] {
         let query = world.query(qtype, &json!({"sub_type": "ipv4", "data": "203.0.113.7"}));
         let hash = query.to_object().unwrap().hash();
         let report = world.answer(query.clone()).await.unwrap();
@@ -111,8 +120,12 @@ async fn an_answered_query_leads_to_its_report() {
                 "data",
                 "current_page",
                 "next_page",
-                "_hash"
+                "more"
             ]
+            .into_iter()
+            .chain(beside)
+            .chain(["_hash"])
+            .collect::<Vec<_>>()
         );
         assert_eq!(report["itype"], "report");
         assert_eq!(report["sub_type"], qtype);
@@ -121,7 +134,7 @@ async fn an_answered_query_leads_to_its_report() {
         let data = tahoe_core::canonical(&report["data"]).unwrap();
         assert_eq!(report_id, Hash::of(&["report", qtype, &data]));
 
-        // failed after it was answered: no report is left over
+        // failed after it was answered: its report says why
         let failed = Query {
             userid: "0".repeat(64),
             ..query
@@ -129,7 +142,9 @@ async fn an_answered_query_leads_to_its_report() {
         let failed_hash = failed.to_object().unwrap().hash();
         world.answer(failed).await.unwrap_err();
         let (failed, document) = checked(&world.site.queries, failed_hash).await;
-        assert_eq!((failed.status, failed.report_id), (Status::Failed, None));
+        assert_eq!(failed.status, Status::Failed);
+        let told = world.site.queries.document(failed.report_id.unwrap()).await;
+        assert_eq!(told.unwrap().unwrap()["data"], document["_error"]);
         assert!(document["_error"].is_string());
     }
 }

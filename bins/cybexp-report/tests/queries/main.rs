@@ -8,9 +8,12 @@
 mod access;
 mod count;
 mod forms;
+mod forms_of_values;
 mod graph;
 mod life;
 mod pages;
+mod seen;
+mod sessions;
 mod threatrank;
 mod world;
 mod wrong;

@@ -51,6 +51,8 @@ async fn ten_events_a_page_newest_first() {
             (&report["current_page"], &report["next_page"]),
             (&json!(at), &json!(next))
         );
+        assert_eq!(report["more"], json!(next != 1), "page {at}");
+        assert_eq!(report["total"], 23, "page {at}");
     }
 
     // of the same second: each on one page, and on the same page each time

@@ -46,7 +46,7 @@ impl World {
             (&report["current_page"], &report["next_page"]),
             (&json!(1), &json!(1))
         );
-        report["data"]["count"].as_u64().unwrap()
+        report["data"].as_u64().unwrap()
     }
 
     pub(crate) async fn related(&self, question: Value) -> Value {
@@ -71,7 +71,14 @@ impl World {
                 .await
                 .unwrap()
                 .expect("the report is there")),
-            (Status::Failed, None, Some(reason)) => Err(reason),
+            (Status::Failed, Some(id), Some(reason)) => {
+                let report = queries.document(id).await.unwrap().unwrap();
+                assert_eq!(
+                    (&report["itype"], &report["data"]),
+                    (&json!("report"), &json!(reason))
+                );
+                Err(reason)
+            }
             other => panic!("{other:?}"),
         }
     }

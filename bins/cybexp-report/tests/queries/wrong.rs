@@ -101,11 +101,35 @@ async fn every_bad_field_is_named() {
         ),
         (
             json!({"sub_type": "ip", "data": "203.0.113"}),
-            "field data: is not an IP address",
+            "field data: `203.0.113` is not an IP address",
         ),
         (
             json!({"sub_type": "ip", "data": 7}),
-            "field data: is not an IP address",
+            "field data: `7` is not an IP address",
+        ),
+        (
+            json!({"sub_type": "ipv4", "data": "999.1.1.1"}),
+            "field data: `999.1.1.1` is not an IPv4 address",
+        ),
+        (
+            json!({"sub_type": "port", "data": "http"}),
+            "field data: `http` is not a port, which is a number from 0 to 65535",
+        ),
+        (
+            json!({"sub_type": "domain", "data": "\u{1b}[2J"}),
+            "field data: `\\u{1b}[2J` is not the name of a host",
+        ),
+        (
+            json!({"sub_type": "port4", "data": 444}),
+            "field data: `444` is a number, and port4 cannot hold a number, for its name ends in a digit",
+        ),
+        (
+            json!({"sub_type": "passwrod", "data": "x"}),
+            "field sub_type: nothing was found of `passwrod`: did you mean password?",
+        ),
+        (
+            json!({"sub_type": "credential", "data": "x"}),
+            "field sub_type: nothing was found of `credential`: that is a sub_type of objects, not of attributes",
         ),
         (json!({"_hash": "abc"}), "field _hash: "),
         (

@@ -4,10 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::CommandFactory;
 use clap_complete::Shell;
-
-use crate::cli::Cli;
 
 #[derive(clap::Args)]
 pub(crate) struct Completions {
@@ -22,23 +19,26 @@ pub(crate) struct Man {
     dir: Option<PathBuf>,
 }
 
-pub(super) fn completions(args: &Completions) -> anyhow::Result<ExitCode> {
+pub(super) fn completions(
+    args: &Completions,
+    mut command_line: clap::Command,
+) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "cybexp", &mut script);
+    clap_complete::generate(args.shell, &mut command_line, "cybexp", &mut script);
     print(&script);
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn man(args: &Man) -> anyhow::Result<ExitCode> {
+pub(super) fn man(args: &Man, command_line: clap::Command) -> anyhow::Result<ExitCode> {
     match &args.dir {
         Some(folder) => {
             let written = std::fs::create_dir_all(folder)
-                .and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+                .and_then(|()| clap_mangen::generate_to(command_line, folder));
             written.with_context(|| folder.display().to_string())?;
         }
         None => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            clap_mangen::Man::new(command_line).render(&mut page)?;
             print(&page);
         }
     }

@@ -10,6 +10,9 @@ use cybexp_store::{Archive, Cache, Holdings, Identity};
 use serde_json::Value;
 use tahoe_core::{Hash, Membership, Org, OrgError, User};
 
+use super::agree::agreed;
+use super::databases;
+use super::people::{find_org, find_users};
 use cybexp_term::{self as term, BOLD, DIM, GREEN};
 
 #[derive(Subcommand)]
@@ -103,11 +106,11 @@ pub(crate) enum From {
 }
 
 pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
-    let identity = super::identity(config).await?;
+    let identity = databases::identity(config).await?;
     match action {
         Action::Add(args) => {
-            let admins = super::find_users(&identity, &args.admin).await?;
-            let mut users = super::find_users(&identity, &args.user).await?;
+            let admins = find_users(&identity, &args.admin).await?;
+            let mut users = find_users(&identity, &args.user).await?;
             users.extend(admins.iter().cloned());
             let org = Org::new(&args.orgname, &args.name, &users, &admins)?;
             ensure!(
@@ -120,22 +123,22 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
         }
         Action::List { json } => list(&identity.orgs().await?, json),
         Action::Del { org, yes } => {
-            let org = super::find_org(&identity, &org).await?;
+            let org = find_org(&identity, &org).await?;
             let question = format!(
                 "Delete the organisation {}? {}",
                 org.orgname(),
                 holdings(config, &org).await?
             );
-            super::agreed(&question, yes)?;
+            agreed(&question, yes)?;
             identity.delete_org(org.hash()).await?;
             done(&format!("deleted the organisation {}", org.orgname()));
         }
         Action::Info { org } => {
-            let org = super::find_org(&identity, &org).await?;
+            let org = find_org(&identity, &org).await?;
             info(&identity, &org).await?;
         }
         Action::AddUser(args) => {
-            let users = super::find_users(&identity, &args.users).await?;
+            let users = find_users(&identity, &args.users).await?;
             let to = match args.to {
                 As::User => Membership::User,
                 As::Admin => Membership::Admin,
@@ -144,7 +147,7 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             change(&identity, &args.org, |org| org.add(to, &users)).await?;
         }
         Action::DelUser(args) => {
-            let users = super::find_users(&identity, &args.users).await?;
+            let users = find_users(&identity, &args.users).await?;
             let users: Vec<Hash> = users.iter().map(User::hash).collect();
             let only = |membership| BTreeSet::from([membership]);
             let remove = |org: &Org| match args.from {
@@ -164,7 +167,7 @@ async fn change(
     name: &str,
     change: impl Fn(&Org) -> Result<Org, OrgError>,
 ) -> anyhow::Result<()> {
-    let org = super::find_org(identity, name).await?;
+    let org = find_org(identity, name).await?;
     if let Some(changed) = identity.change_org(org.hash(), change).await? {
         info(identity, &changed?).await?;
     }
@@ -174,9 +177,9 @@ async fn change(
 /// Says what an organisation has in the archive, and what becomes of it without the organisation.
 async fn holdings(config: &Config, org: &Org) -> anyhow::Result<String> {
     let (tahoe, cached) = (config.analytics_db()?, config.cache_db()?);
-    let server = super::server(&tahoe, "tahoe.mongo_url").await?;
+    let server = databases::server(&tahoe, "tahoe.mongo_url").await?;
     let archive = Archive::open(&server, &tahoe.db, &tahoe.coll).await?;
-    let server = super::server(&cached, "cache.mongo_url").await?;
+    let server = databases::server(&cached, "cache.mongo_url").await?;
     let cache = Cache::open(&server, &cached.db, &cached.coll).await?;
     let orgid = org.hash().to_string();
     let Holdings { raws, events } = archive.holdings(&orgid).await?;

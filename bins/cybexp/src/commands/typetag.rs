@@ -1,31 +1,23 @@
-//! Typetags: those that filters read, and what is said of others.
+//! The check of `--typetag` before data is submitted.
 
 use anyhow::bail;
-use cybexp_filters::FILTERS;
-use tahoe_core::nearest;
+use cybexp_filters::{known_typetags, unread_typetag};
 
 use super::usage::Usage;
 
-/// The typetags that filters read, in the order of the filters.
-pub(super) fn known() -> Vec<&'static str> {
-    let all = FILTERS.iter().flat_map(|filter| filter.typetags());
-    all.copied().collect()
-}
-
-/// Fails for a typetag that no filter reads, with the nearest one that one does.
+/// Fails for a typetag that no filter reads, and names the nearest one that a filter does read.
 pub(super) fn check(typetag: &str) -> anyhow::Result<()> {
-    let known = known();
-    if known.contains(&typetag) {
+    let Some(unread) = unread_typetag(typetag) else {
         return Ok(());
-    }
-    let meant = match nearest(typetag, known.iter().copied()) {
+    };
+    let meant = match unread.nearest {
         Some(meant) => format!("did you mean {meant}? "),
         None => String::new(),
     };
     bail!(Usage(format!(
         "--typetag {typetag}: no filter reads that, so nothing would be made of the data; {meant}There are {}; \
          --any-typetag submits it for a filter to come",
-        known.join(", ")
+        known_typetags().join(", ")
     )))
 }
 

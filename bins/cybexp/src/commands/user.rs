@@ -14,6 +14,10 @@ use rand::distr::Alphanumeric;
 use serde_json::Value;
 use tahoe_core::{Org, Role, User};
 
+use super::agree::agreed;
+use super::databases;
+use super::people::{find_user, find_users};
+use super::text::read_line;
 use cybexp_term::{self as term, DIM, GREEN};
 
 /// 119 bits.
@@ -74,7 +78,7 @@ pub(crate) struct Password {
 }
 
 pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
-    let identity = super::identity(config).await?;
+    let identity = databases::identity(config).await?;
     match action {
         Action::Add(args) => {
             // what is wrong is said before a password is asked for
@@ -90,13 +94,13 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
         }
         Action::List { json } => list(&identity.users().await?, json),
         Action::Del { users, yes } => {
-            let users = super::find_users(&identity, &users).await?;
+            let users = find_users(&identity, &users).await?;
             for user in users {
                 delete(&identity, &user, yes).await?;
             }
         }
         Action::Passwd { user, password } => {
-            let user = super::find_user(&identity, &user).await?;
+            let user = find_user(&identity, &user).await?;
             let new = password.get()?;
             identity
                 .set_password(user.hash(), &password::hash(&new)?)
@@ -127,7 +131,7 @@ async fn delete(identity: &Identity, user: &User, yes: bool) -> anyhow::Result<(
         "Delete the {} {email}, who {of}? Data stays as it is.",
         role(user)
     );
-    super::agreed(&question, yes)?;
+    agreed(&question, yes)?;
     if let Err((org, _)) = identity.delete_user(user.hash()).await? {
         bail!(last_admin(email, org.orgname()));
     }
@@ -181,7 +185,7 @@ impl Password {
             return Ok(letters.map(char::from).collect());
         }
         if let Some(file) = &self.password_file {
-            return super::read_line(file);
+            return read_line(file);
         }
         if !std::io::stdin().is_terminal() {
             bail!(

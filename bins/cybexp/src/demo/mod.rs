@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::cli::{Daemon, DemoArgs};
+use crate::daemon::Daemon;
 use crate::up::asked_to_stop;
 use crate::up::ports::free_metrics;
 use crate::up::setup::First;
@@ -38,6 +38,14 @@ const LOOK: Duration = Duration::from_millis(50);
 const ORG: &str = "demo";
 /// Enough for a demo.
 const KEY_BITS: u32 = 2048;
+
+/// Arguments of `cybexp demo`.
+#[derive(clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Exit when everything was shown, instead of staying up until Ctrl-C
+    #[arg(long)]
+    exit: bool,
+}
 
 pub(crate) fn main(args: &DemoArgs) -> ExitCode {
     let outcome = Runtime::new()

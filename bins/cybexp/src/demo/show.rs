@@ -63,7 +63,7 @@ pub(super) fn count(value: &str, answer: &Value, took: Duration) {
     let took = took.as_millis();
     anstream::println!(
         "{BOLD}{}{BOLD:#} events hold {CYAN}{}{CYAN:#} {DIM}({took} ms){DIM:#}",
-        answer["count"],
+        answer,
         short(value)
     );
 }

@@ -1,6 +1,5 @@
 //! `cybexp up`: the whole suite on one machine.
 
-pub(crate) mod lock;
 mod mongo;
 pub(crate) mod ports;
 pub(crate) mod setup;

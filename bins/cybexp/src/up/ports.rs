@@ -7,7 +7,7 @@ use anyhow::bail;
 use cybexp_service::Config;
 use serde_json::{Map, Value};
 
-use crate::cli::Daemon;
+use crate::daemon::Daemon;
 
 /// The first of the ports for metrics, one for each daemon in the order of [`METRICS`].
 const FIRST: u16 = 9101;

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use cybexp_term::{BOLD, DIM};
 
 use super::suite::Suite;
-use crate::cli::Daemon;
+use crate::daemon::Daemon;
 
 /// Prints where everything is, which inputs run, and what the first start made.
 pub(super) fn up(suite: &Suite, no_inputs: bool) {

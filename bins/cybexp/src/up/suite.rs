@@ -11,14 +11,14 @@ use cybexp_service::config::{Format, Level};
 use cybexp_store::{Identity, Server};
 use mongo_local::Mongod;
 
-use super::lock::{self, Lock};
 use super::mongo::{self, OwnMongo};
 use super::ports;
 use super::setup::{
     Accounts, First, MONGO_URL, accounts, make_folder, prepare, renew_token, write_secret,
 };
-use crate::cli::Daemon;
-use crate::daemon::{Children, Logs};
+use crate::children::{Children, Logs};
+use crate::daemon::Daemon;
+use crate::lock::{self, Lock};
 use crate::site::{Registered, register};
 use cybexp_client::Client;
 

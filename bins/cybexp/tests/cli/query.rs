@@ -30,12 +30,40 @@ async fn questions_are_answered_as_tables_trees_and_json() {
     let query = |args: &[&str]| up.run(&[&["query"], args].concat());
 
     let report = json_of(&query(&["count", "domain", "evil.example", "--json"]).good());
-    assert_eq!(report["data"], json!({"count": 2}));
+    assert_eq!(report["data"], json!(2));
     let table = query(&["count", "domain", "evil.example", "--category", "malicious"]).good();
     assert!(
         table.contains("evil.example") && table.contains(" 2 "),
         "{table}"
     );
+    for column in [
+        "first seen",
+        "last seen",
+        "2023-11-14 22:13:20",
+        "2023-11-14 22:13:21",
+    ] {
+        assert!(table.contains(column), "{column}: {table}");
+    }
+    // whatever way it is written
+    let table = query(&["count", "domain", "EVIL[.]example"]).good();
+    assert!(
+        table.contains(" 2 ") && table.contains("looked for as domain \"evil.example\""),
+        "{table}"
+    );
+    let table = query(&["count", "port", "22"]).good();
+    assert!(
+        table.contains(" 2 ") && table.contains("port 22 (int)"),
+        "{table}"
+    );
+    for (sub_type, value, told) in [
+        ("passwrod", "x", "did you mean password?"),
+        ("ipv4", "999.1.1.1", "`999.1.1.1` is not an IPv4 address"),
+    ] {
+        let refused = query(&["count", sub_type, value]).bad();
+        assert!(refused.contains(told), "{refused}");
+    }
+    let table = query(&["count", "sessionid", "a1"]).good();
+    assert!(table.contains(" 1 "), "{table}");
     let question = |data: serde_json::Value| json!({"type": "count", "data": data}).to_string();
     let lines = [
         question(json!({"sub_type": "domain", "data": "evil.example"})),
@@ -43,10 +71,32 @@ async fn questions_are_answered_as_tables_trees_and_json() {
     ];
     let file = up.file("questions", lines.join("\n"));
     let answers = json_of(&query(&["--file", &file, "--json"]).good());
-    assert_eq!(answers[0]["body"]["data"], json!({"count": 2}));
+    assert_eq!(answers[0]["body"]["data"], json!(2));
     assert_eq!(answers[1]["status"], json!(201));
     let table = query(&["--file", &file]).good();
     assert!(table.contains("domain evil.example"), "{table}");
+    let list = up.file(
+        "list",
+        "# seen elsewhere\n198.51.100.7\nevil[.]example\n203.0.113.99\n",
+    );
+    let table = query(&["--file", &list]).good();
+    for row in [
+        "ip 198.51.100.7",
+        "domain evil[.]example",
+        "2023-11-14 22:13:21",
+    ] {
+        assert!(table.contains(row), "{row}: {table}");
+    }
+    let answers = json_of(&query(&["--file", &list, "--json"]).good());
+    let counts = answers
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["body"]["data"]);
+    assert_eq!(counts.collect::<Vec<_>>(), [1, 2, 0]);
+    assert_eq!(answers[2]["question"]["data"]["data"], "203.0.113.99");
+    let related = query(&["--file", &list, "--about", "related"]).good();
+    assert!(related.contains("2 url"), "{related}");
     let none = query(&[
         "count",
         "domain",
@@ -56,7 +106,7 @@ async fn questions_are_answered_as_tables_trees_and_json() {
         "--json",
     ])
     .good();
-    assert_eq!(json_of(&none)["data"]["count"], json!(0));
+    assert_eq!(json_of(&none)["data"], json!(0));
     for (value, kind, count) in [
         ("7", "int", 1),
         ("-7", "int", 1),
@@ -64,14 +114,14 @@ async fn questions_are_answered_as_tables_trees_and_json() {
         ("7", "float", 0),
     ] {
         let report = query(&["count", "size", value, "--type", kind, "--json"]).good();
-        assert_eq!(
-            json_of(&report)["data"]["count"],
-            json!(count),
-            "{value} as {kind}"
-        );
+        assert_eq!(json_of(&report)["data"], json!(count), "{value} as {kind}");
     }
 
     let table = query(&["related", "domain", "evil.example"]).good();
+    assert!(
+        table.contains("2 events first seen 2023-11-14 22:13:20, last seen 2023-11-14 22:13:21"),
+        "{table}"
+    );
     assert!(
         table.contains("a\\u{1b}[2J.sh") && !table.contains('\u{1b}'),
         "{table}"
@@ -119,6 +169,10 @@ async fn questions_are_answered_as_tables_trees_and_json() {
     let ranked = query(&["threatrank", &hash("malicious")]).good();
     assert!(
         ranked.starts_with("-1.0 event ") && ranked.contains("0 paths"),
+        "{ranked}"
+    );
+    assert!(
+        ranked.contains("the event is malicious itself") && ranked.contains("scale: 0 where"),
         "{ranked}"
     );
     let ranked = query(&["threatrank", &hash("unknown")]).good();

@@ -39,6 +39,8 @@ pub struct Api {
     pub token_ttl_s: u64,
     /// Whether tokens without an expiry are good, as the Python system made them.
     pub accept_unexpiring_tokens: bool,
+    /// The origins whose pages may ask the API from a browser, such as `https://soc.example`; `*` is any [default: none].
+    pub cors_origins: Vec<String>,
 }
 
 /// How submissions are sealed.
@@ -65,6 +67,7 @@ impl Default for Api {
             callback_listen: None,
             token_ttl_s: 30 * 24 * 3600,
             accept_unexpiring_tokens: true,
+            cors_origins: vec![],
         }
     }
 }

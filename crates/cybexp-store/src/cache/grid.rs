@@ -33,10 +33,10 @@ pub(crate) fn file(fid: ObjectId, length: usize, name: &str) -> RawDocumentBuf {
     }
 }
 
-/// The entry of a file.
+/// The entry of a file, which has the same id.
 pub(crate) fn entry(fid: ObjectId, entry: &NewEntry) -> RawDocumentBuf {
     rawdoc! {
-        "_id": ObjectId::new(), "name": entry.name.as_str(), "typetag": entry.typetag.as_str(),
+        "_id": fid, "name": entry.name.as_str(), "typetag": entry.typetag.as_str(),
         "orgid": entry.orgid.as_str(), "timezone": entry.timezone.as_str(),
         "timestamp": entry.timestamp, "processed": false, "fid": fid,
     }

@@ -1,6 +1,7 @@
 //! Sealed submissions: entries and their files in GridFS.
 
 pub(crate) mod entry;
+pub(crate) mod fate;
 pub(crate) mod files;
 pub(crate) mod grid;
 pub(crate) mod open;

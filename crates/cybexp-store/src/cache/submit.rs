@@ -1,9 +1,8 @@
 //! Storing submissions, several in a transaction.
 
-use bson::oid::ObjectId;
 use futures::FutureExt;
 
-use crate::cache::entry::Submission;
+use crate::cache::entry::{EntryId, Submission};
 use crate::cache::grid;
 use crate::cache::open::Cache;
 use crate::error::StoreError;
@@ -20,10 +19,19 @@ impl Cache {
     /// Stores submissions in order, each with its file: nobody ever sees the one without the other. When this fails,
     /// those at the beginning may have been stored.
     pub async fn submit(&self, submissions: &[Submission]) -> Result<(), StoreError> {
+        let named = submissions.iter().map(|one| (EntryId::new(), one));
+        self.submit_as(&named.collect::<Vec<_>>()).await
+    }
+
+    /// The same, with the ids that their entries get.
+    pub(crate) async fn submit_as(
+        &self,
+        submissions: &[(EntryId, &Submission)],
+    ) -> Result<(), StoreError> {
         let mut left = submissions;
-        while let [first, ..] = left {
+        while let [(id, first), ..] = left {
             let mut bytes = 0;
-            let fits = left.iter().take(GROUP).take_while(|next| {
+            let fits = left.iter().take(GROUP).take_while(|(_, next)| {
                 let room = bytes < GROUP_BYTES && next.sealed.len() <= GROUP_BYTES;
                 bytes += next.sealed.len();
                 room
@@ -31,7 +39,7 @@ impl Cache {
             let (group, rest) = left.split_at(fits.count().max(1));
             match first.sealed.len() > GROUP_BYTES {
                 true => {
-                    let mut upload = self.begin_upload();
+                    let mut upload = self.begin_upload_as(*id);
                     upload.write(&first.sealed).await?;
                     upload.commit(first.entry.clone(), None).await?;
                 }
@@ -42,13 +50,12 @@ impl Cache {
         Ok(())
     }
 
-    async fn submit_group(&self, group: &[Submission]) -> Result<(), StoreError> {
+    async fn submit_group(&self, group: &[(EntryId, &Submission)]) -> Result<(), StoreError> {
         let (mut chunks, mut files, mut entries) = (vec![], vec![], vec![]);
-        for Submission { entry, sealed } in group {
-            let fid = ObjectId::new();
-            chunks.extend(grid::chunks(fid, 0, sealed));
-            files.push(grid::file(fid, sealed.len(), &entry.name));
-            entries.push(grid::entry(fid, entry));
+        for (fid, Submission { entry, sealed }) in group {
+            chunks.extend(grid::chunks(*fid, 0, sealed));
+            files.push(grid::file(*fid, sealed.len(), &entry.name));
+            entries.push(grid::entry(*fid, entry));
         }
         let parts = [
             (&self.chunks, chunks),

@@ -2,7 +2,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::cache::entry::{NewEntry, Submission};
+use crate::cache::entry::{EntryId, NewEntry, Submission};
 use crate::cache::open::Cache;
 use crate::cache::submit::{GROUP, GROUP_BYTES};
 use crate::cache::upload::{Head, Upload};
@@ -17,6 +17,7 @@ pub struct Submitter(mpsc::Sender<Job>);
 
 #[derive(Debug)]
 struct Job {
+    id: EntryId,
     submission: Submission,
     answer: oneshot::Sender<Result<(), StoreError>>,
 }
@@ -31,8 +32,16 @@ impl Submitter {
 
     /// Stores a submission; it is safe once this returns. Whoever stops waiting may have it stored all the same.
     pub async fn submit(&self, submission: Submission) -> Result<(), StoreError> {
+        self.submit_as(EntryId::new(), submission).await
+    }
+
+    async fn submit_as(&self, id: EntryId, submission: Submission) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job = Job { submission, answer };
+        let job = Job {
+            id,
+            submission,
+            answer,
+        };
         let sent = self.0.send(job).await;
         match (sent, answered.await) {
             (Ok(()), Ok(answer)) => answer,
@@ -44,21 +53,22 @@ impl Submitter {
 async fn serve(cache: Cache, mut jobs: mpsc::Receiver<Job>) {
     while let Some(job) = jobs.recv().await {
         let mut bytes = job.submission.sealed.len();
-        let (mut group, mut answers) = (vec![job.submission], vec![job.answer]);
+        let (mut group, mut answers) = (vec![(job.id, job.submission)], vec![job.answer]);
         while group.len() < GROUP
             && bytes < GROUP_BYTES
             && let Ok(job) = jobs.try_recv()
         {
             bytes += job.submission.sealed.len();
-            group.push(job.submission);
+            group.push((job.id, job.submission));
             answers.push(job.answer);
         }
-        let stored = cache.submit(&group).await;
+        let group: Vec<(EntryId, &Submission)> = group.iter().map(|(id, one)| (*id, one)).collect();
+        let stored = cache.submit_as(&group).await;
         let one_by_one =
             group.len() > 1 && stored.as_ref().is_err_and(StoreError::is_of_a_document);
         for (submission, answer) in group.iter().zip(answers) {
             let stored = match one_by_one {
-                true => cache.submit(std::slice::from_ref(submission)).await,
+                true => cache.submit_as(std::slice::from_ref(submission)).await,
                 false => stored.clone(),
             };
             // who stopped waiting needs no answer
@@ -89,12 +99,21 @@ impl Incoming {
         self.upload.write(sealed).await
     }
 
-    /// Makes an entry of it; it is safe once this returns.
-    pub async fn commit(mut self, entry: NewEntry, head: Option<Head>) -> Result<(), StoreError> {
+    /// Makes an entry of it, and gives its id; it is safe once this returns.
+    pub async fn commit(
+        mut self,
+        entry: NewEntry,
+        head: Option<Head>,
+    ) -> Result<EntryId, StoreError> {
+        let id = self.upload.id();
         match self.upload.small(head) {
-            Some(sealed) => self.submitter.submit(Submission { entry, sealed }).await,
-            None => self.upload.commit(entry, head).await,
+            Some(sealed) => {
+                let submission = Submission { entry, sealed };
+                self.submitter.submit_as(id, submission).await?;
+            }
+            None => self.upload.commit(entry, head).await?,
         }
+        Ok(id)
     }
 
     /// Forgets it. What cannot be deleted now is swept later.

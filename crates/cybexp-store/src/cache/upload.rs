@@ -67,9 +67,14 @@ enum Registration {
 impl Cache {
     /// Begins to write a submission. Nothing is stored before it is larger than a megabyte.
     pub fn begin_upload(&self) -> Upload {
+        self.begin_upload_as(ObjectId::new())
+    }
+
+    /// The same, with the id that file and entry get.
+    pub(crate) fn begin_upload_as(&self, fid: ObjectId) -> Upload {
         Upload {
             cache: self.clone(),
-            fid: ObjectId::new(),
+            fid,
             first: Vec::new(),
             held: Vec::new(),
             chunks: 1,
@@ -127,6 +132,11 @@ impl Upload {
         {
             tracing::debug!(%error, fid = %self.fid, "an aborted upload is left to be swept");
         }
+    }
+
+    /// The id that its entry gets.
+    pub(crate) fn id(&self) -> ObjectId {
+        self.fid
     }
 
     /// All of it, if it is one chunk and nothing is stored.

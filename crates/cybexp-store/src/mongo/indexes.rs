@@ -96,6 +96,8 @@ pub(crate) const EVENT_SAMPLE: &str = "event_sample";
 pub(crate) const SAMPLED: &str = "1";
 /// Sessions by their events.
 pub(crate) const SESSION_REF: &str = "session_ref";
+/// Sessions by what they are known by, those that began last first.
+pub(crate) const SESSION_CREF: &str = "session_cref";
 /// Queries by status: the hash of the status attribute is in `_cref`.
 pub(crate) const QUERY_CREF: &str = "query_cref";
 /// Organisations by who may see their data.
@@ -149,6 +151,8 @@ pub(crate) fn archive() -> Vec<Index> {
         )
         .partial(doc! {"itype": "event", "_hash": {"$lt": SAMPLED}}),
         Index::new(SESSION_REF, doc! {"_ref": 1}).partial(doc! {"itype": "session"}),
+        Index::new(SESSION_CREF, doc! {"_cref": 1, "start_time": -1})
+            .partial(doc! {"itype": "session"}),
     ]
 }
 

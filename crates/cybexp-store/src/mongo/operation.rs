@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bson::RawDocumentBuf;
 use futures::TryStreamExt;
 use mongodb::Cursor;
-use mongodb::error::Error;
+use mongodb::error::{Error, ErrorKind, WriteFailure};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Doing, StoreError};
@@ -143,7 +143,7 @@ impl Clock {
 
     /// The reply, or the error with the operation's name.
     pub(super) fn end<T>(&mut self, reply: Result<T, Error>) -> Result<T, StoreError> {
-        self.failed |= reply.is_err();
+        self.failed |= reply.as_ref().is_err_and(|error| !refuses_documents(error));
         reply.doing(self.name)
     }
 
@@ -151,6 +151,15 @@ impl Clock {
         if let Some(since) = self.since.take() {
             self.waited += since.elapsed();
         }
+    }
+}
+
+/// Whether the server only refused documents, as it does those that another writer has just written.
+fn refuses_documents(error: &Error) -> bool {
+    match &*error.kind {
+        ErrorKind::InsertMany(refused) => refused.write_concern_error.is_none(),
+        ErrorKind::Write(failure) => matches!(failure, WriteFailure::WriteError(_)),
+        _ => false,
     }
 }
 

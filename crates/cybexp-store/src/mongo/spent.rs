@@ -73,7 +73,7 @@ pub(super) fn count(name: &'static str, waited: Duration, failed: bool) {
     if failed {
         counter!("cybexp_store_failures_total", "operation" => name).increment(1);
     }
-    let ms = waited.as_secs_f64() * 1e3;
+    let ms = (waited.as_secs_f64() * 1e4).round() / 10.0;
     tracing::debug!(operation = name, ms, failed, "the database was asked");
     // outside of measured work there is nothing to sum up
     let _ = SPENT.try_with(|spent| {

@@ -1,7 +1,6 @@
 //! The queue of questions and their answers.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
@@ -31,13 +30,15 @@ pub struct Claimed {
     token: ObjectId,
     /// The query, or why the document is none.
     pub query: Result<Query, String>,
+    /// Whether it is to be answered anew, whatever is remembered.
+    pub redo: bool,
 }
 
 /// What became of a query.
 #[derive(Debug)]
 pub enum Answer {
     /// The report.
-    Ready(Report),
+    Ready(Box<Report>),
     /// Why there is none.
     Failed(String),
 }
@@ -66,8 +67,14 @@ impl Queries {
         Watch::new(self.coll.clone(), of)
     }
 
-    /// Stores queries in the status that they have, in place of the same questions of the same hour.
+    /// Stores queries in the status that they have, in place of the same questions of the same hour. The last answer
+    /// stays beside a query that is asked again, for those who still wait for that.
     pub async fn put(&self, queries: &[Query]) -> Result<(), StoreError> {
+        self.put_all(queries, &[]).await
+    }
+
+    /// The same; those of these hashes are to be answered anew, whatever is remembered of them.
+    pub async fn put_all(&self, queries: &[Query], redone: &[Hash]) -> Result<(), StoreError> {
         let doing = "storing queries";
         let wrong = |message: String| StoreError::Write {
             doing,
@@ -82,9 +89,15 @@ impl Queries {
                 .map_err(|error| wrong(error.to_string()))?;
             nodes.extend(descendants(&object));
             let document = to_document(&object).map_err(wrong)?;
+            let mut set = Document::try_from(&document).doing(doing)?;
+            let mut unset = doc! {"_lease": "", "_error": ""};
+            match redone.contains(&object.hash()) {
+                true => set.insert(REDO, true),
+                false => unset.insert(REDO, ""),
+            };
             updates.push(Update {
                 filter: doc! {"_hash": object.hash().to_string()},
-                update: Document::try_from(&document).doing(doing)?.into(),
+                update: doc! {"$set": set, "$unset": unset}.into(),
                 upsert: true,
             });
         }
@@ -117,6 +130,7 @@ impl Queries {
                     id: document.get_object_id("_id").unwrap_or_default(),
                     token,
                     query,
+                    redo: document.get_bool(REDO).unwrap_or(false),
                 }));
             }
         }
@@ -140,70 +154,55 @@ impl Queries {
     /// Writes the answer and ends the claim. False: the claim was lost to another daemon, whose answer holds.
     pub async fn finish(&self, claim: &Claimed, answer: &Answer) -> Result<bool, StoreError> {
         let doing = "answering a query";
-        let mut own = Document::new();
-        let (status, report_id, error) = match answer {
-            Answer::Ready(report) => match to_document(report) {
-                Ok(document) => {
-                    let document = Document::try_from(&document).doing(doing)?;
-                    let fields = OWN.iter().filter_map(|field| {
-                        Some((field.to_string(), document.get(field)?.clone()))
-                    });
-                    own.extend(fields);
-                    self.put_report(report.hash(), document).await?;
-                    (Status::Ready, Some(report.hash()), None)
-                }
-                Err(reason) => (Status::Failed, None, Some(format!("the report: {reason}"))),
+        let (report, reason) = match (answer, &claim.query) {
+            (Answer::Ready(report), _) => match to_document(report) {
+                Ok(document) => (Some((report.hash(), document)), None),
+                Err(reason) => refusal(&claim.query, format!("the report: {reason}")),
             },
-            Answer::Failed(reason) => (Status::Failed, None, Some(reason.clone())),
+            (Answer::Failed(reason), query) => refusal(query, reason.clone()),
         };
-        let mut set = match &claim.query {
-            Ok(query) => self.changed(&query.changed(status, report_id)).await?,
-            Err(_) => moved(Status::Processing, status),
+        let status = match reason {
+            None => Status::Ready,
+            Some(_) => Status::Failed,
         };
+        let mut own = Bson::from("$$REMOVE");
+        let mut last = own.clone();
+        let report_id = report.as_ref().map(|(hash, _)| *hash);
+        let write = async {
+            let Some((hash, document)) = report else {
+                return Ok(());
+            };
+            let document = Document::try_from(&document).doing(doing)?;
+            let mut fields = document.clone();
+            SHARED.iter().for_each(|field| drop(fields.remove(field)));
+            own = doc! {"$literal": fields}.into();
+            let failed = status == Status::Failed;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            last = doc! {
+                "token": claim.token, "report": hash.to_string(), "failed": failed,
+                "finished": now.unwrap_or_default().as_secs_f64(),
+            }
+            .into();
+            self.put_report(hash, document).await
+        };
+        let change = async {
+            match &claim.query {
+                Ok(query) => self.changed(&query.changed(status, report_id)).await,
+                Err(_) => Ok(moved(Status::Processing, status)),
+            }
+        };
+        let ((), mut set) = futures::try_join!(write, change)?;
         // a pipeline reads text that begins with a dollar sign as a field
-        let error = error.map_or(Bson::from("$$REMOVE"), |e| doc! {"$literal": e}.into());
+        let error = reason.map_or(Bson::from("$$REMOVE"), |e| doc! {"$literal": e}.into());
         set.insert("_error", error);
         set.insert("_lease", "$$REMOVE");
-        let own = match own.is_empty() {
-            true => Bson::from("$$REMOVE"),
-            false => doc! {"$literal": own}.into(),
-        };
-        set.insert("_report", own);
+        set.insert(REDO, "$$REMOVE");
+        set.insert(OWN, own);
+        set.insert(LAST, last);
         let ours = doc! {"_id": claim.id, "_lease.token": claim.token};
         let answered = self.coll.named(doing);
         let answered = answered.update_one(ours, vec![doc! {"$set": set}]);
         Ok(answered.send().await?.matched_count == 1)
-    }
-
-    /// A query's document as it stands, and the reason where it failed.
-    pub async fn find(&self, hash: Hash) -> Result<Option<(Query, Option<String>)>, StoreError> {
-        Ok(self.find_many(&[hash]).await?.remove(&hash))
-    }
-
-    /// Those of these queries that are there, each as by [`Queries::find`].
-    pub async fn find_many(
-        &self,
-        hashes: &[Hash],
-    ) -> Result<HashMap<Hash, (Query, Option<String>)>, StoreError> {
-        let hashes: Vec<String> = hashes.iter().map(Hash::to_string).collect();
-        let mut found = HashMap::new();
-        for part in hashes.chunks(ASK) {
-            let find = by_hash(part).project(doc! {"_id": 0});
-            for value in find.read::<Value>(&self.coll).await? {
-                let reason = value
-                    .get("_error")
-                    .and_then(Value::as_str)
-                    .map(str::to_owned);
-                let hash = value
-                    .get("_hash")
-                    .and_then(Value::as_str)
-                    .and_then(|h| h.parse().ok());
-                if let (Some(hash), Ok(query)) = (hash, Query::from_document(&value)) {
-                    found.insert(hash, (query, reason));
-                }
-            }
-        }
-        Ok(found)
     }
 
     /// Any document of queries and reports by its hash.
@@ -212,27 +211,6 @@ impl Queries {
             .project(doc! {"_id": 0})
             .limit(1);
         Ok(find.read(&self.coll).await?.pop())
-    }
-
-    /// The report of the query with this hash, if it is ready.
-    pub async fn report(&self, query: Hash) -> Result<Option<Value>, StoreError> {
-        let Some(stored) = self.document(query).await? else {
-            return Ok(None);
-        };
-        let report_id = Query::from_document(&stored)
-            .ok()
-            .and_then(|query| query.report_id);
-        let Some(report_id) = report_id else {
-            return Ok(None);
-        };
-        let mut report = self.document(report_id).await?;
-        if let (Some(Value::Object(report)), Some(own)) =
-            (&mut report, stored["_report"].as_object())
-        {
-            report.remove(CUT);
-            report.extend(own.clone());
-        }
-        Ok(report)
     }
 
     async fn put_report(&self, hash: Hash, document: Document) -> Result<(), StoreError> {
@@ -287,11 +265,28 @@ impl Queries {
     }
 }
 
-/// What a report holds besides its data. Reports of equal data have one hash and are one document, written by
-/// whoever asked last; so each query keeps these of its own, in `_report`.
-const OWN: [&str; 5] = ["userid", "timestamp", "current_page", "next_page", CUT];
-/// Marks a report that does not hold all; others have no such field.
-const CUT: &str = "cut";
+/// Fields of a report that follow from its hash, and the hash. Reports of equal data have one hash and are one document,
+/// written by whoever asked last; so each query keeps all other fields of its own, in [`OWN`].
+pub(crate) const SHARED: [&str; 4] = ["itype", "sub_type", "data", "_hash"];
+/// What the report of a query holds besides [`SHARED`].
+pub(crate) const OWN: &str = "_report";
+/// The last answer: the claim that made it, and its report.
+pub(crate) const LAST: &str = "_last";
+/// Says that a query is to be answered anew.
+const REDO: &str = "_redo";
+
+/// The report of a query that fails, and the reason; no report where there is no query.
+fn refusal(
+    query: &Result<Query, String>,
+    reason: String,
+) -> (Option<(Hash, RawDocumentBuf)>, Option<String>) {
+    let report = query.as_ref().ok().and_then(|query| {
+        let userid = query.userid.clone();
+        let report = Report::refusal(&query.qtype, userid, query.timestamp, &reason).ok()?;
+        Some((report.hash(), to_document(&report).ok()?))
+    });
+    (report, Some(reason))
+}
 
 fn descendants(object: &Object) -> Vec<Node> {
     let mut nodes = Vec::new();

@@ -262,7 +262,7 @@ fn event(orgid: &str, i: i32) -> Document {
 
 fn conditions(context: Context, category: Option<Category>, range: TimeRange) -> Conditions {
     Conditions {
-        subject: hash("192.0.2.1"),
+        subjects: vec![hash("192.0.2.1")],
         attribute: None,
         range,
         category,

@@ -85,7 +85,7 @@ fn conditions() -> Vec<Conditions> {
         for category in [None, Some(Category::Malicious)] {
             for (start, end) in ranges {
                 all.push(Conditions {
-                    subject: subject().hash(),
+                    subjects: vec![subject().hash()],
                     attribute: None,
                     range: TimeRange { start, end },
                     category,
@@ -221,7 +221,7 @@ async fn an_old_timeline_serves_until_there_is_another() {
             .collect(),
     );
     let all = Conditions {
-        subject: subject().hash(),
+        subjects: vec![subject().hash()],
         attribute: None,
         range: TimeRange {
             start: None,

@@ -1,6 +1,7 @@
 //! Proof that what the daemons repeat is served by an index: `explain` of the very same queries and updates,
 //! each in a collection that holds much else.
 
+mod explain_answers;
 mod explain_graph;
 mod explain_identity;
 mod explain_neighbours;

@@ -48,7 +48,7 @@ fn batch() -> GraphBatch {
 
 fn of_ipv4() -> Conditions {
     Conditions {
-        subject: ipv4().hash(),
+        subjects: vec![ipv4().hash()],
         attribute: None,
         range: TimeRange {
             start: None,

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::honeypots::{END_S, Honeypots, ORGS};
 use super::questions;
+use crate::commands::databases;
 
 const DB: &str = "cybexp_bench";
 const IDENTITY_DB: &str = "cybexp_bench_identity";
@@ -49,7 +50,7 @@ impl Bench {
         let (mongod, server) = match config {
             Some(config) => {
                 let db = config.tahoe_db()?;
-                (None, super::super::server(&db, "tahoe.mongo_url").await?)
+                (None, databases::server(&db, "tahoe.mongo_url").await?)
             }
             None => {
                 let folder = folder.map(Path::to_owned);

@@ -6,9 +6,9 @@ use cybexp_service::Config;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
-use super::Sheet;
-use crate::cli::Daemon;
+use super::sheet::Sheet;
 use crate::commands::ready;
+use crate::daemon::Daemon;
 use cybexp_client::{Client, ClientError};
 
 pub(super) async fn check(sheet: &mut Sheet, config: &Config) {

@@ -4,7 +4,7 @@ use cybexp_service::config::Db;
 use cybexp_service::{Config, ConfigError};
 use cybexp_store::{Archive, Cache, Identity, Purpose, Queries, Raws, Server, StoreError};
 
-use super::Sheet;
+use super::sheet::Sheet;
 
 /// The collections that can be looked into: they are reached and have their indexes, so that opening them changes
 /// nothing.

@@ -6,7 +6,7 @@ use std::path::Path;
 use cybexp_seal::{Format, PrivateKey};
 use cybexp_service::{Config, read_private_key, read_public_key};
 
-use super::Sheet;
+use super::sheet::Sheet;
 
 pub(super) fn check(sheet: &mut Sheet, config: &Config) {
     let public = read_public_key(&config.api.public_key);

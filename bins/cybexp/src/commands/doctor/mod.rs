@@ -5,53 +5,17 @@ mod daemons;
 mod databases;
 mod keys;
 mod people;
+mod sheet;
 mod work;
 
 use std::process::ExitCode;
 
 use cybexp_service::Config;
 
-use cybexp_term::{self as term, BOLD, DIM, GREEN, RED, YELLOW};
+use cybexp_term::{GREEN, RED};
 
 use crate::site::Choice;
-
-/// The checklist, printed as it is filled in.
-#[derive(Default)]
-struct Sheet {
-    wrong: usize,
-}
-
-impl Sheet {
-    fn title(&self, title: &str) {
-        anstream::println!("\n{BOLD}{title}{BOLD:#}");
-    }
-
-    fn good(&self, what: impl AsRef<str>) {
-        anstream::println!("{GREEN}✓{GREEN:#} {}", told(what.as_ref()));
-    }
-
-    /// What may be as it should.
-    fn note(&self, what: impl AsRef<str>, to_do: impl AsRef<str>) {
-        anstream::println!("{YELLOW}!{YELLOW:#} {}", told(what.as_ref()));
-        advice(to_do.as_ref());
-    }
-
-    fn wrong(&mut self, what: impl AsRef<str>, to_do: impl AsRef<str>) {
-        self.wrong += 1;
-        anstream::println!("{RED}✗{RED:#} {}", told(what.as_ref()));
-        advice(to_do.as_ref());
-    }
-}
-
-fn advice(to_do: &str) {
-    let to_do = term::wrapped(&term::line(to_do), 4, 4);
-    anstream::println!("  {DIM}→ {to_do}{DIM:#}");
-}
-
-/// A line of the list, with room for the mark before it.
-fn told(what: &str) -> String {
-    term::wrapped(&term::line(what), 2, 2)
-}
+use sheet::Sheet;
 
 pub(super) async fn run(choice: &Choice) -> anyhow::Result<ExitCode> {
     let mut sheet = Sheet::default();
@@ -91,7 +55,7 @@ pub(super) async fn run(choice: &Choice) -> anyhow::Result<ExitCode> {
     sheet.title("Work");
     work::check(&mut sheet, &there).await;
     anstream::println!();
-    Ok(match sheet.wrong {
+    Ok(match sheet.wrong_count() {
         0 => {
             anstream::println!("{GREEN}all is well{GREEN:#}");
             ExitCode::SUCCESS

@@ -5,7 +5,7 @@ use cybexp_store::{Identity, StoreError};
 use secrecy::ExposeSecret;
 use tahoe_core::Role;
 
-use super::Sheet;
+use super::sheet::Sheet;
 
 /// The secret of the Python system's configuration.
 const KNOWN_SECRET: &str = "secret";

@@ -1,12 +1,10 @@
 //! How much waits, and how much was set aside.
 
-use cybexp_filters::FILTERS;
+use cybexp_filters::{FILTERS, known_typetags, unread_typetag};
 use cybexp_store::{StoreError, Unread};
-use tahoe_core::nearest;
 
-use super::Sheet;
 use super::databases::There;
-use crate::commands::typetag;
+use super::sheet::Sheet;
 
 pub(super) async fn check(sheet: &mut Sheet, there: &There) {
     if let Err(error) = count(sheet, there).await {
@@ -32,8 +30,8 @@ async fn count(sheet: &Sheet, there: &There) -> Result<(), StoreError> {
             refused += raws.count_refused(filter.typetags()).await?;
         }
         backlog(sheet, pending, "raws", "analytics");
-        for Unread { typetag, raws } in raws.unread(&typetag::known()).await? {
-            let meant = match nearest(&typetag, typetag::known()) {
+        for Unread { typetag, raws } in raws.unread(&known_typetags()).await? {
+            let meant = match unread_typetag(&typetag).and_then(|unread| unread.nearest) {
                 Some(meant) => format!("was {meant} meant? post it again as that; else "),
                 None => String::new(),
             };

@@ -11,12 +11,13 @@ use chrono_tz::Tz;
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use cybexp_archive::{About, raw_of};
-use cybexp_filters::{FILTERS, RawInput, Yield};
+use cybexp_filters::{FILTERS, RawInput, Yield, known_typetags};
 use cybexp_store::{GraphBatch, check_fits};
 use serde_json::Value;
 use tahoe_core::time::{parse_instant, parse_tzname};
 use tahoe_core::{Instance, OrgId, Timestamp};
 
+use super::clock::unix_now;
 use cybexp_term::{self as term, DIM, YELLOW};
 
 #[derive(Subcommand)]
@@ -47,7 +48,7 @@ pub(crate) struct Args {
 }
 
 fn typetags() -> PossibleValuesParser {
-    PossibleValuesParser::new(FILTERS.iter().flat_map(|filter| filter.typetags()).copied())
+    PossibleValuesParser::new(known_typetags())
 }
 
 fn parse_zone(name: &str) -> Result<Tz, String> {
@@ -80,7 +81,7 @@ fn make(args: &Args) -> anyhow::Result<Yield> {
     let timestamp = match &args.timestamp {
         Some(text) => parse_instant(text, args.timezone)
             .map_err(|error| anyhow!("--timestamp {text}: {}", error.reason))?,
-        None => super::unix_now() as f64,
+        None => unix_now() as f64,
     };
     let about = About {
         typetag: &args.typetag,

@@ -11,12 +11,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
+use cybexp_filters::known_typetags;
 use cybexp_service::Config;
 use indicatif::{ProgressBar, ProgressStyle};
 use tahoe_core::time::parse_tzname;
 use tahoe_core::{Org, SubType};
 
-use super::ApiArgs;
+use super::api::ApiArgs;
 use super::named::Named;
 use super::typetag;
 use super::usage::Usage;
@@ -35,7 +36,7 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What the data is: says which filter reads it
-    #[arg(long, short, value_parser = Named(typetag::known))]
+    #[arg(long, short, value_parser = Named(known_typetags))]
     typetag: String,
     /// Take a typetag that no filter reads: nothing is made of the data until there is one
     #[arg(long)]

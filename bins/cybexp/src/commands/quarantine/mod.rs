@@ -12,6 +12,7 @@ use clap::Subcommand;
 use cybexp_service::Config;
 use cybexp_store::{EntryId, Selection};
 
+use super::agree::agreed;
 use super::usage::Usage;
 use cybexp_term::{self as term, GREEN};
 use select::Which;
@@ -123,7 +124,7 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
                 return Ok(ExitCode::SUCCESS);
             }
             let question = format!("Delete for good what is set aside, {many} in number?");
-            super::agreed(&question, yes)?;
+            agreed(&question, yes)?;
             let (gone, all) = match selection {
                 Some(selection) => (store.delete_all(&selection).await?, true),
                 None => {

@@ -2,17 +2,18 @@
 
 use anyhow::anyhow;
 use chrono_tz::Tz;
+use cybexp_filters::known_typetags;
 use cybexp_store::Selection;
 use tahoe_core::Org;
 use tahoe_core::time::{parse_instant, parse_last};
 
+use crate::commands::clock::unix_now;
 use crate::commands::named::Named;
-use crate::commands::{typetag, unix_now};
 
 #[derive(clap::Args)]
 pub(crate) struct Which {
     /// Those of this typetag
-    #[arg(long, value_parser = Named(typetag::known))]
+    #[arg(long, value_parser = Named(known_typetags))]
     typetag: Option<String>,
     /// Those of this organisation: its name or hash
     #[arg(long)]

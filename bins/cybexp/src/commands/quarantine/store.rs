@@ -1,6 +1,7 @@
 //! The two places where records are set aside, as one.
 
 use anyhow::Context;
+use cybexp_filters::known_typetags;
 use cybexp_service::Config;
 use cybexp_store::{Archive, Cache, EntryId, Raws, Refused, Selection, Unread};
 use cybexp_term::{self as term, DIM, RED};
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::groups::Groups;
 use super::show::{self, Names};
-use crate::commands::{self, typetag};
+use crate::commands::databases;
 
 /// Where records are set aside.
 pub(super) struct Store {
@@ -19,9 +20,9 @@ pub(super) struct Store {
 impl Store {
     pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
         let (at, tahoe) = (config.cache_db()?, config.analytics_db()?);
-        let server = commands::server(&at, "cache.mongo_url").await?;
+        let server = databases::server(&at, "cache.mongo_url").await?;
         let cache = Cache::open(&server, &at.db, &at.coll).await?;
-        let server = commands::server(&tahoe, "tahoe.mongo_url").await?;
+        let server = databases::server(&tahoe, "tahoe.mongo_url").await?;
         let archive = Archive::open(&server, &tahoe.db, &tahoe.coll).await?;
         Ok(Self {
             cache,
@@ -37,7 +38,7 @@ impl Store {
         json: bool,
         names: &Names,
     ) -> anyhow::Result<()> {
-        let known = typetag::known();
+        let known = known_typetags();
         let entries = self.cache.refused_of(selection, limit).await?;
         let raws = self.raws.refused_of(&known, selection, limit).await?;
         if json {
@@ -99,21 +100,21 @@ impl Store {
         mut take: impl FnMut(Refused),
     ) -> anyhow::Result<()> {
         self.cache.each_refused(selection, &mut take).await?;
-        let known = typetag::known();
+        let known = known_typetags();
         self.raws.each_refused(&known, selection, &mut take).await?;
         Ok(())
     }
 
     pub(super) async fn retry_all(&self, selection: &Selection) -> anyhow::Result<u64> {
         let entries = self.cache.retry_all(selection).await?;
-        let known = typetag::known();
+        let known = known_typetags();
         let raws = self.raws.retry_all(&known, selection).await?;
         Ok(entries + raws)
     }
 
     pub(super) async fn delete_all(&self, selection: &Selection) -> anyhow::Result<u64> {
         let entries = self.cache.delete_all_refused(selection).await?;
-        let known = typetag::known();
+        let known = known_typetags();
         let raws = self.raws.delete_all_refused(&known, selection).await?;
         Ok(entries + raws)
     }
@@ -150,7 +151,7 @@ impl Store {
 
     /// Raws that no filter reads.
     pub(super) async fn unread(&self) -> anyhow::Result<Vec<Unread>> {
-        Ok(self.raws.unread(&typetag::known()).await?)
+        Ok(self.raws.unread(&known_typetags()).await?)
     }
 }
 
@@ -163,7 +164,7 @@ fn counted(done: bool, id: EntryId) -> u64 {
 
 /// The names of the organisations. Without them, records are listed with their hashes.
 pub(super) async fn names(config: &Config) -> Names {
-    let orgs = async { anyhow::Ok(commands::identity(config).await?.orgs().await?) };
+    let orgs = async { anyhow::Ok(databases::identity(config).await?.orgs().await?) };
     let orgs = orgs.await.unwrap_or_default();
     let names = orgs
         .iter()

@@ -1,19 +1,27 @@
-//! Many questions out of a file.
+//! Many questions out of a file, or a list of indicators.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use cybexp_filters::vocabulary;
 use cybexp_service::{Config, EXIT_FAILED};
 use cybexp_term as term;
 use serde_json::{Value, json};
 
-use super::Ask;
+use super::show::when;
+use super::{About, Ask, name};
 
-pub(super) async fn run(file: &Path, ask: &Ask, config: &Config) -> anyhow::Result<ExitCode> {
-    let text = super::super::read_text(file)?;
-    let mut questions = read(&text).with_context(|| file.display().to_string())?;
+/// Asks all questions of a file; `qtype` is what is asked of the indicators in it.
+pub(super) async fn run(
+    file: &Path,
+    qtype: About,
+    ask: &Ask,
+    config: &Config,
+) -> anyhow::Result<ExitCode> {
+    let text = super::super::text::read_text(file)?;
+    let mut questions = read(&text, qtype).with_context(|| file.display().to_string())?;
     let shown = questions.clone();
     if ask.redo {
         questions
@@ -35,18 +43,18 @@ pub(super) async fn run(file: &Path, ask: &Ask, config: &Config) -> anyhow::Resu
     })
 }
 
-/// A JSON list, or a question to a line.
-fn read(text: &str) -> anyhow::Result<Vec<Value>> {
+/// A JSON list, or a question or an indicator to a line; a line that begins with `#` is neither.
+fn read(text: &str, qtype: About) -> anyhow::Result<Vec<Value>> {
     let questions = match serde_json::from_str(text) {
         Ok(Value::Array(questions)) => questions,
         Ok(question @ Value::Object(_)) => vec![question],
         _ => {
-            let lines = text
-                .lines()
-                .enumerate()
-                .filter(|(_, line)| !line.trim().is_empty());
-            let questions = lines.map(|(n, line)| {
-                serde_json::from_str(line).with_context(|| format!("line {}", n + 1))
+            let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
+            let lines = lines.map(|(n, line)| (n + 1, line.trim()));
+            let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+            let questions = lines.map(|(n, line)| match line.starts_with('{') {
+                true => serde_json::from_str(line).with_context(|| format!("line {n}")),
+                false => Ok(about(line, qtype)),
             });
             questions.collect::<anyhow::Result<_>>()?
         }
@@ -61,8 +69,15 @@ fn read(text: &str) -> anyhow::Result<Vec<Value>> {
     Ok(questions)
 }
 
+/// The question about an indicator, whose type is known by its look.
+fn about(indicator: &str, qtype: About) -> Value {
+    let sub_type = vocabulary::guess(indicator);
+    let data = json!({"sub_type": sub_type.as_str(), "data": indicator});
+    json!({"type": name(qtype), "data": data})
+}
+
 fn table(questions: &[Value], answers: &[Value]) {
-    let mut table = term::table(&["type", "about", "answer"]);
+    let mut table = term::table(&["type", "about", "answer", "first seen", "last seen"]);
     for (question, answer) in questions.iter().zip(answers) {
         let (data, body) = (&question["data"], &answer["body"]);
         let about = match &data["data"] {
@@ -71,15 +86,28 @@ fn table(questions: &[Value], answers: &[Value]) {
         };
         let told = match answer["status"].as_u64() {
             Some(201) => match question["type"].as_str() {
-                Some("count") => body["data"]["count"].to_string(),
                 Some("threatrank") => body["data"]["score"].to_string(),
+                Some("related") => values(&body["data"]),
                 _ => term::value(&body["data"]),
             },
             _ => term::value(&body["message"]),
         };
-        table.add_row([term::value(&question["type"]), about, told]);
+        let (first, last) = (when(&body["first_seen"]), when(&body["last_seen"]));
+        table.add_row([term::value(&question["type"]), about, told, first, last]);
     }
     anstream::println!("{table}");
+}
+
+/// How many values of which types.
+fn values(summary: &Value) -> String {
+    let Some(by_type) = summary.as_object() else {
+        return term::value(summary);
+    };
+    let counts = by_type.iter().map(|(sub_type, values)| {
+        let count = values.as_array().map_or(0, Vec::len);
+        format!("{count} {}", term::short(sub_type))
+    });
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -88,6 +116,7 @@ mod tests {
 
     #[test]
     fn questions_stand_in_a_list_or_one_to_a_line() {
+        let read = |text: &str| read(text, About::Count);
         let (first, second) = (
             json!({"type": "count", "data": {}}),
             json!({"type": "related"}),
@@ -100,5 +129,24 @@ mod tests {
         let error = read("{}\n{").unwrap_err();
         assert!(format!("{error:#}").starts_with("line 2: "), "{error:#}");
         assert!(read("[7]").is_err());
+    }
+
+    #[test]
+    fn indicators_stand_one_to_a_line() {
+        let list = "\u{feff}# from a colleague\r\n203.0.113.9\r\n\r\nevil[.]example\r\n{\"type\": \"related\"}\n12";
+        let of = |sub_type: &str, data: &str| json!({"type": "count", "data": {"sub_type": sub_type, "data": data}});
+        assert_eq!(
+            read(list, About::Count).unwrap(),
+            [
+                of("ip", "203.0.113.9"),
+                of("domain", "evil[.]example"),
+                json!({"type": "related"}),
+                of("shell_command", "12"),
+            ]
+        );
+        assert_eq!(
+            read("a.example", About::Related).unwrap()[0]["type"],
+            "related"
+        );
     }
 }

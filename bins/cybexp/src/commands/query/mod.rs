@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use cybexp_service::Config;
 use serde_json::{Map, Value, json};
-use tahoe_core::Hash;
+use tahoe_core::{Attribute, Hash, Scalar, SubType};
 
-use super::ApiArgs;
+use super::api::ApiArgs;
 use cybexp_term as term;
 
 #[derive(clap::Args)]
@@ -21,12 +21,26 @@ use cybexp_term as term;
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Ask all questions of this file at once, `-` is the standard input: a JSON list, or one to a line, each as the API
-    /// takes it, such as {"type": "count", "data": {"sub_type": "ipv4", "data": "192.0.2.1"}}
+    /// Ask about all that stands in this file at once, `-` is the standard input: an indicator to a line, whose type is
+    /// known by its look (address, network, CVE, hash, URL, mail address, domain, host, else a command); or questions as
+    /// the API takes them, in a JSON list or one to a line, such as {"type": "count", "data": {"sub_type": "ipv4", "data":
+    /// "192.0.2.1"}}
     #[arg(long, required = true, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// What to ask about the indicators in FILE
+    #[arg(long, value_enum, default_value_t = About::Count, requires = "file")]
+    about: About,
     #[command(flatten)]
     ask: Ask,
+}
+
+/// What is asked about each of many indicators.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum About {
+    /// In how many events it was seen
+    Count,
+    /// What was seen together with it
+    Related,
 }
 
 #[derive(Subcommand)]
@@ -62,12 +76,13 @@ pub(crate) enum Action {
 pub(crate) struct Subject {
     /// The kind of attribute, such as url, ipv4 or ip; `_hash` where VALUE is the hash of an instance
     sub_type: String,
-    /// The attribute's value
+    /// The attribute's value; it is read as filters read it, so YA.RU is the domain ya.ru, and 80 the port 80
     #[arg(allow_negative_numbers = true)]
     value: String,
-    /// What the value is: 1, 1.0 and "1" are three different attributes
-    #[arg(long = "type", value_enum, default_value_t = Type::Str)]
-    kind: Type,
+    /// Take the value as it is written, and as this: 1, 1.0 and "1" are three different attributes [default: all that it
+    /// may be are looked for]
+    #[arg(long = "type", value_enum)]
+    kind: Option<Type>,
     /// Events from then on: Unix seconds, or a date in the styles people write
     #[arg(long, value_name = "TIME", conflicts_with = "last")]
     from: Option<String>,
@@ -137,7 +152,7 @@ pub(crate) struct Ask {
     /// Print the report as it is
     #[arg(long)]
     json: bool,
-    /// Have it answered anew, even if the same was answered within this hour
+    /// Have it worked out anew, and use nothing that is remembered of earlier answers
     #[arg(long)]
     redo: bool,
     /// The longest to wait for the report, in seconds
@@ -150,7 +165,7 @@ pub(crate) struct Ask {
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let Some(action) = args.action else {
         let file = args.file.unwrap_or_else(|| "-".into());
-        return many::run(&file, &args.ask, config).await;
+        return many::run(&file, args.about, &args.ask, config).await;
     };
     match action {
         Action::Count { subject, ask } => {
@@ -206,11 +221,16 @@ impl Subject {
                 fields.insert(name.to_owned(), value);
             }
         };
-        if self.sub_type == "_hash" {
-            add("_hash", Some(json!(self.value)));
-        } else {
-            add("sub_type", Some(json!(self.sub_type)));
-            add("data", Some(self.kind.read(&self.value)?));
+        match self.kind {
+            _ if self.sub_type == "_hash" => add("_hash", Some(json!(self.value))),
+            Some(kind) => add(
+                "_hash",
+                Some(json!(kind.hash(&self.sub_type, &self.value)?)),
+            ),
+            None => {
+                add("sub_type", Some(json!(self.sub_type)));
+                add("data", Some(json!(self.value)));
+            }
         }
         add("from", self.from.as_deref().map(time));
         add("to", self.to.as_deref().map(time));
@@ -241,6 +261,13 @@ impl Scope {
 }
 
 impl Type {
+    /// The hash of exactly this attribute.
+    fn hash(self, sub_type: &str, text: &str) -> anyhow::Result<Hash> {
+        ensure!(sub_type != "ip", "with --type, SUB_TYPE is ipv4 or ipv6");
+        let data = Scalar::try_from(&self.read(text)?)?;
+        Ok(Attribute::checked(SubType::new(sub_type)?, data)?.hash())
+    }
+
     fn read(self, text: &str) -> anyhow::Result<Value> {
         Ok(match self {
             Self::Str => Value::from(text),

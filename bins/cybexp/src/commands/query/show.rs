@@ -1,5 +1,6 @@
 //! Reports for people.
 
+use chrono::DateTime;
 use serde_json::Value;
 use tahoe_core::Hash;
 
@@ -11,19 +12,30 @@ use cybexp_term::{self as term, BOLD, CYAN, DIM, YELLOW};
 const SHOWN: usize = 10;
 
 pub(super) fn count(subject: &Subject, report: &Value) {
-    let mut table = term::table(&["sub_type", "value", "events"]);
-    let events = report["data"]["count"].to_string();
+    let mut table = term::table(&["sub_type", "value", "events", "first seen", "last seen"]);
     table.add_row([
         term::short(&subject.sub_type),
         term::short(&subject.value),
-        events,
+        report["data"].to_string(),
+        when(&report["first_seen"]),
+        when(&report["last_seen"]),
     ]);
     term::align_right(&mut table, 2);
     anstream::println!("{table}");
+    taken_as(subject, report);
+    if report["cut"] == true {
+        anstream::println!(
+            "{YELLOW}there may be more, in older sessions: ask for a shorter time{YELLOW:#}"
+        );
+    }
 }
 
 pub(super) fn related(subject: &Subject, scope: &Scope, report: &Value) {
     let data = &report["data"];
+    heading(report);
+    if !scope.documents {
+        events(report);
+    }
     if scope.graph {
         let tree = Tree::new(data);
         let values = tree.values();
@@ -37,19 +49,88 @@ pub(super) fn related(subject: &Subject, scope: &Scope, report: &Value) {
     } else {
         summary(data);
     }
+    taken_as(subject, report);
     if report["cut"] == true {
         anstream::println!(
-            "{YELLOW}there is more than a report holds: ask for a lower level{YELLOW:#}"
+            "{YELLOW}there is more than a report holds: ask for a lower level, or a shorter time{YELLOW:#}"
         );
     }
-    let (page, next) = (
-        report["current_page"].as_i64(),
-        report["next_page"].as_i64(),
-    );
-    if let (Some(page), Some(next)) = (page, next)
-        && next > page
-    {
+    let (page, next) = (&report["current_page"], &report["next_page"]);
+    if report["more"] == true {
         anstream::println!("{DIM}page {page}; --page {next} shows older events{DIM:#}");
+    }
+}
+
+/// How many events there are, and since when.
+fn heading(report: &Value) {
+    let (first, last) = (when(&report["first_seen"]), when(&report["last_seen"]));
+    let seen = match first.is_empty() {
+        true => "not seen".to_owned(),
+        false => format!("first seen {first}, last seen {last}"),
+    };
+    match &report["total"] {
+        Value::Null => anstream::println!("{BOLD}events{BOLD:#} {DIM}{seen}{DIM:#}"),
+        total => anstream::println!("{BOLD}{total} events{BOLD:#} {DIM}{seen}{DIM:#}"),
+    }
+}
+
+/// The events of the page, newest first.
+fn events(report: &Value) {
+    let listed = report["events"].as_array();
+    let listed = listed.map(Vec::as_slice).unwrap_or_default();
+    if listed.is_empty() {
+        return;
+    }
+    let mut table = term::table(&["time", "event", "category", "hash"]);
+    for event in listed {
+        let text = |field: &str| term::value(&event[field]);
+        table.add_row([
+            when(&event["timestamp"]),
+            text("sub_type"),
+            text("category"),
+            text("_hash"),
+        ]);
+    }
+    anstream::println!("{table}");
+}
+
+/// In which forms the value was looked for, where that is not what was typed.
+fn taken_as(subject: &Subject, report: &Value) {
+    let about = report["about"].as_array();
+    let about = about.map(Vec::as_slice).unwrap_or_default();
+    let typed =
+        |one: &Value| one["sub_type"] == *subject.sub_type && one["data"] == *subject.value.trim();
+    if about.iter().all(typed) {
+        return;
+    }
+    let told = about.iter().map(|one| {
+        let data = match &one["data"] {
+            Value::String(text) => format!("\"{}\"", term::short(text)),
+            other => format!("{} ({})", term::value(other), kind(other)),
+        };
+        format!("{} {data}", term::value(&one["sub_type"]))
+    });
+    let told: Vec<String> = told.collect();
+    anstream::println!("{DIM}looked for as {}{DIM:#}", told.join(" and "));
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::Bool(_) => "bool",
+        Value::Null | Value::String(_) | Value::Array(_) | Value::Object(_) => "text",
+    }
+}
+
+/// Unix seconds as a date and time in UTC; nothing where there are none.
+pub(super) fn when(seconds: &Value) -> String {
+    let Some(seconds) = seconds.as_f64() else {
+        return String::new();
+    };
+    match DateTime::from_timestamp(seconds.floor() as i64, 0) {
+        Some(at) => at.format("%Y-%m-%d %H:%M:%S").to_string(),
+        None => seconds.to_string(),
     }
 }
 
@@ -72,10 +153,20 @@ fn summary(data: &Value) {
 }
 
 fn documents(data: &Value) {
-    let mut table = term::table(&["itype", "sub_type", "data", "hash"]);
+    let mut table = term::table(&["time", "itype", "sub_type", "data", "hash"]);
     for document in data.as_array().into_iter().flatten() {
         let text = |field: &str| term::value(&document[field]);
-        table.add_row([text("itype"), text("sub_type"), text("data"), text("_hash")]);
+        let time = match &document["timestamp"] {
+            Value::Null => when(&document["start_time"]),
+            time => when(time),
+        };
+        table.add_row([
+            time,
+            text("itype"),
+            text("sub_type"),
+            text("data"),
+            text("_hash"),
+        ]);
     }
     anstream::println!("{table}");
 }
@@ -84,12 +175,18 @@ pub(super) fn threatrank(event: Hash, report: &Value) {
     let data = &report["data"];
     let (score, paths) = (&data["score"], &data["paths"]);
     anstream::println!("{BOLD}{score}{BOLD:#} {DIM}event {event}, {paths} paths{DIM:#}");
+    anstream::println!("{}", meaning(data));
     if data["exact"] == false {
         let bound = &data["error_bound"];
         anstream::println!(
-            "{YELLOW}too much is connected to count it all: it may be {bound} more or less{YELLOW:#}"
+            "{YELLOW}too much is connected to count it all: the true score is within {bound} of this, in all but one of a \
+             thousand answers{YELLOW:#}"
         );
     }
+    anstream::println!(
+        "{DIM}scale: 0 where nothing malicious is near; the more negative, the more threatening; -1 is a malicious event \
+         itself. Old paths count less.{DIM:#}"
+    );
     let contributors = data["contributors"]
         .as_array()
         .map(Vec::as_slice)
@@ -97,6 +194,9 @@ pub(super) fn threatrank(event: Hash, report: &Value) {
     if contributors.is_empty() {
         return;
     }
+    anstream::println!(
+        "{DIM}what ties it to malicious events; a path counts for each of its attributes{DIM:#}"
+    );
     let mut table = term::table(&["sub_type", "value", "share of the score"]);
     for row in contributors {
         let share = row["share"].as_f64().unwrap_or_default();
@@ -108,4 +208,29 @@ pub(super) fn threatrank(event: Hash, report: &Value) {
     }
     term::align_right(&mut table, 2);
     anstream::println!("{table}");
+}
+
+/// A score in a sentence.
+fn meaning(data: &Value) -> &'static str {
+    let score = data["score"].as_f64().unwrap_or_default();
+    let no_paths = data["paths"] == 0;
+    match score {
+        -1.0 if no_paths => "the event is malicious itself",
+        0.0 if data["exact"] == false => {
+            "no path from a malicious event was found, but not all were searched"
+        }
+        0.0 => "no path of up to 6 edges leads to it from a malicious event",
+        score if score <= -1.0 => {
+            "as close to malicious events as if it were one: many short paths lead to it"
+        }
+        score if score <= -0.1 => {
+            "closely tied to malicious events, by values that few other events have"
+        }
+        score if score <= -0.01 => {
+            "tied to malicious events, by values that other events have, too"
+        }
+        _ => {
+            "loosely tied to malicious events: by values of many events, over long paths, or long ago"
+        }
+    }
 }

@@ -7,7 +7,7 @@ use cybexp_store::{Identity, IssuedToken};
 use cybexp_term as term;
 use serde_json::{Value, json};
 
-use crate::commands::find_user;
+use crate::commands::people::find_user;
 
 /// Characters of an id that are shown, and are enough to revoke a token by.
 const ID: usize = 12;

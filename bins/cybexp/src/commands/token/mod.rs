@@ -13,6 +13,10 @@ use cybexp_service::Config;
 use cybexp_store::Identity;
 use tahoe_core::time::parse_last;
 
+use super::clock::unix_now;
+use super::databases;
+use super::people::find_user;
+use super::text::read_line;
 use cybexp_term::{self as term, GREEN};
 
 #[derive(clap::Args)]
@@ -67,7 +71,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         &config.identity_secret()?,
         config.api.accept_unexpiring_tokens,
     );
-    let identity = super::identity(config).await?;
+    let identity = databases::identity(config).await?;
     match (args.action, args.user) {
         (
             Some(Action::List {
@@ -83,7 +87,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
             }),
             _,
         ) => {
-            let user = super::find_user(&identity, &user).await?;
+            let user = find_user(&identity, &user).await?;
             let revoked = identity.revoke_all(user.hash()).await?;
             anstream::eprintln!(
                 "{GREEN}✓{GREEN:#} {revoked} tokens of {} revoked",
@@ -94,12 +98,12 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
             revoke(&identity, &tokens, token.as_deref().unwrap_or_default()).await?;
         }
         (None, Some(user)) => {
-            let user = super::find_user(&identity, &user).await?;
+            let user = find_user(&identity, &user).await?;
             let ttl = args
                 .ttl
                 .unwrap_or(Duration::from_secs(config.api.token_ttl_s));
             let hash = user.hash().to_string();
-            let issued = tokens.issue(user.role().as_str(), &hash, ttl, super::unix_now());
+            let issued = tokens.issue(user.role().as_str(), &hash, ttl, unix_now());
             let by = "cybexp token";
             identity
                 .remember_token(&issued.jti, user.hash(), by, issued.expires)
@@ -118,7 +122,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
 
 async fn revoke(identity: &Identity, tokens: &Tokens, given: &str) -> anyhow::Result<()> {
     let given = match given {
-        "-" => super::read_line(Path::new("-"))?,
+        "-" => read_line(Path::new("-"))?,
         _ => given.to_owned(),
     };
     let given = given.trim();
@@ -131,7 +135,7 @@ async fn revoke(identity: &Identity, tokens: &Tokens, given: &str) -> anyhow::Re
         anstream::eprintln!("{GREEN}✓{GREEN:#} revoked");
         return Ok(());
     }
-    let claims = match tokens.check(given, super::unix_now()) {
+    let claims = match tokens.check(given, unix_now()) {
         Ok(claims) => claims,
         Err(TokenError::Expired) => {
             anstream::eprintln!("it has expired already: nobody can use it any more");

@@ -1,6 +1,6 @@
 //! Reading the graph: the queries that reports are made of. Everything here is bounded by what was asked.
 
-use bson::doc;
+use bson::{Document, doc};
 use serde::Deserialize;
 use tahoe_core::question::ReturnType;
 use tahoe_core::{Hash, Value};
@@ -25,6 +25,15 @@ pub struct CompositeRow {
     /// All descendants; of a session its events too.
     #[serde(rename = "_ref")]
     pub refs: Vec<Hash>,
+    /// When an event happened, in Unix seconds.
+    #[serde(default)]
+    pub timestamp: Option<f64>,
+    /// An event's category.
+    #[serde(default)]
+    pub category: Option<String>,
+    /// Whose an event is.
+    #[serde(default)]
+    pub orgid: Option<String>,
 }
 
 /// Sessions, as far as they were wanted.
@@ -125,8 +134,14 @@ pub(crate) fn sessions_of(events: &[Hash], most: usize) -> Find {
 }
 
 pub(crate) fn visible_events(events: &[Hash], visible: &Visible) -> Find {
-    events_by_hash("reading the events of sessions", events, visible)
-        .project(doc! {"_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": 1})
+    events_by_hash("reading the events of sessions", events, visible).project(composite())
+}
+
+/// What is read of an event for a [`CompositeRow`].
+pub(crate) fn composite() -> Document {
+    doc! {
+        "_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": 1, "timestamp": 1, "category": 1, "orgid": 1,
+    }
 }
 
 pub(crate) fn events_by_hash(doing: &'static str, events: &[Hash], visible: &Visible) -> Find {

@@ -6,5 +6,8 @@ pub(crate) mod lookup;
 pub(crate) mod neighbours;
 pub(crate) mod pages;
 pub(crate) mod reader;
+pub(crate) mod seen;
+pub(crate) mod sessions;
 pub(crate) mod timelines;
+pub(crate) mod version;
 pub(crate) mod wanted;

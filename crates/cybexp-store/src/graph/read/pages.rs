@@ -1,5 +1,6 @@
 //! Events page by page, each for the same price: a page far behind is looked for from the hour it begins in.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use bson::doc;
@@ -10,7 +11,7 @@ use tahoe_core::{Hash, OrgId};
 
 use crate::error::StoreError;
 use crate::graph::hours::{self, Hours, Part};
-use crate::graph::read::lookup::CompositeRow;
+use crate::graph::read::lookup::{self, CompositeRow, hex};
 use crate::graph::read::reader::GraphReader;
 use crate::graph::read::wanted::{Wanted, Within, range, within};
 use crate::mongo::find::Find;
@@ -18,8 +19,9 @@ use crate::visible::Visible;
 
 /// So many events are skipped one by one.
 const SKIP: u64 = 500;
-/// The server merges so many organisations in order; of more it would sort all events.
-const ORGS: usize = 100;
+/// The server merges so many points of the index in order, each a subject and an organisation; of more it would sort all
+/// events.
+const POINTS: usize = 100;
 
 /// Some of the events that a query is about, newest first.
 #[derive(Debug, Default)]
@@ -39,10 +41,10 @@ pub(crate) struct Start {
 
 /// An event and its place in the order.
 #[derive(Debug, Clone, Deserialize)]
-struct Place {
-    _hash: Hash,
-    orgid: String,
-    timestamp: f64,
+pub(crate) struct Place {
+    pub(crate) _hash: Hash,
+    pub(crate) orgid: String,
+    pub(crate) timestamp: f64,
 }
 
 impl GraphReader {
@@ -59,7 +61,7 @@ impl GraphReader {
         let Some(wanted) = Wanted::of(of, visible).filter(|_| of.category.is_none()) else {
             return self.sparse_events(of, visible, skip, size).await;
         };
-        if skip == 0 && visible.0.len() <= ORGS {
+        if skip == 0 && visible.0.len() <= orgs_at_once(of.subjects.len()) {
             let rows = first(of, visible, size).read(&self.coll).await?;
             return Ok(EventPage::of(rows, size));
         }
@@ -99,7 +101,10 @@ impl GraphReader {
         start: Start,
         size: usize,
     ) -> Result<EventPage, StoreError> {
-        let parts: Vec<&[&str]> = wanted.orgs.chunks(ORGS).collect();
+        let parts: Vec<&[&str]> = wanted
+            .orgs
+            .chunks(orgs_at_once(wanted.subjects.len()))
+            .collect();
         let places = match parts[..] {
             [_] => {
                 places(wanted, start, size)
@@ -114,11 +119,7 @@ impl GraphReader {
                 });
                 let mut places: Vec<Place> =
                     try_join_all(reads).await?.into_iter().flatten().collect();
-                places.sort_by(|a, b| {
-                    b.timestamp
-                        .total_cmp(&a.timestamp)
-                        .then(a._hash.cmp(&b._hash))
-                });
+                places.sort_by(Place::newer);
                 places
                     .into_iter()
                     .skip(start.skip as usize)
@@ -126,6 +127,11 @@ impl GraphReader {
                     .collect()
             }
         };
+        Ok(EventPage::of(self.at(&places).await?, size))
+    }
+
+    /// The events at these places, in their order.
+    pub(crate) async fn at(&self, places: &[Place]) -> Result<Vec<CompositeRow>, StoreError> {
         let orgs = places
             .iter()
             .filter_map(|place| OrgId::new(&place.orgid).ok())
@@ -134,8 +140,7 @@ impl GraphReader {
         let rows = self.visible_events(&hashes, &Visible(orgs)).await?;
         let mut rows: HashMap<Hash, CompositeRow> =
             rows.into_iter().map(|row| (row.hash, row)).collect();
-        let rows = hashes.iter().filter_map(|hash| rows.remove(hash)).collect();
-        Ok(EventPage::of(rows, size))
+        Ok(hashes.iter().filter_map(|hash| rows.remove(hash)).collect())
     }
 
     /// A page of events between which the index may hold many others: looked for only in the hours that have any.
@@ -178,13 +183,17 @@ impl GraphReader {
     }
 
     /// How many of these events there are by hour.
-    async fn hours(&self, wanted: &Wanted<'_>) -> Result<Hours, StoreError> {
+    pub(crate) async fn hours(&self, wanted: &Wanted<'_>) -> Result<Hours, StoreError> {
         let timeline = self.timelines.of(wanted).await?;
         Ok(timeline.hours(&wanted.orgs, &wanted.range))
     }
 
     /// How many events in neither context, which no index knows, there are by hour.
-    async fn unknown_hours(&self, of: &Conditions, visible: &Visible) -> Result<Hours, StoreError> {
+    pub(crate) async fn unknown_hours(
+        &self,
+        of: &Conditions,
+        visible: &Visible,
+    ) -> Result<Hours, StoreError> {
         let mut sum: BTreeMap<i64, i64> = BTreeMap::new();
         let mut totals = Vec::new();
         for (within, sign) in [
@@ -205,14 +214,27 @@ impl GraphReader {
     }
 }
 
+/// How many organisations one read may name.
+pub(crate) fn orgs_at_once(subjects: usize) -> usize {
+    (POINTS / subjects.max(1)).max(1)
+}
+
 fn add(sum: &mut BTreeMap<i64, i64>, hours: Hours, sign: i64) {
     for (hour, n) in hours {
         *sum.entry(hour).or_default() += sign * n.cast_signed();
     }
 }
 
+impl Place {
+    /// The order of pages: newest first, equal times by hash.
+    pub(crate) fn newer(&self, other: &Self) -> Ordering {
+        let times = other.timestamp.total_cmp(&self.timestamp);
+        times.then(self._hash.cmp(&other._hash))
+    }
+}
+
 impl EventPage {
-    fn of(mut events: Vec<CompositeRow>, size: usize) -> Self {
+    pub(crate) fn of(mut events: Vec<CompositeRow>, size: usize) -> Self {
         let more = events.len() > size;
         events.truncate(size);
         Self { events, more }
@@ -225,9 +247,9 @@ pub(crate) fn events(of: &Conditions, visible: &Visible) -> Find {
         Some(wanted) => wanted.find(),
         None => {
             let mut find = Wanted::new(of, Within::All, visible).find();
-            let subject = of.subject.to_string();
-            find.filter.insert("_mal_ref", doc! {"$ne": &subject});
-            find.filter.insert("_ben_ref", doc! {"$ne": subject});
+            let subjects = hex(&of.subjects);
+            find.filter.insert("_mal_ref", doc! {"$nin": &subjects});
+            find.filter.insert("_ben_ref", doc! {"$nin": subjects});
             find
         }
     }
@@ -239,7 +261,7 @@ pub(crate) fn first(of: &Conditions, visible: &Visible, size: usize) -> Find {
 }
 
 fn ordered(find: Find) -> Find {
-    find.project(doc! {"_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": 1})
+    find.project(lookup::composite())
         .sort(doc! {"timestamp": -1, "_hash": 1})
 }
 

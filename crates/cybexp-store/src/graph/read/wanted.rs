@@ -1,10 +1,11 @@
 //! Events of something, as a question to an index.
 
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use tahoe_core::question::{Conditions, Context};
 use tahoe_core::time::TimeRange;
 use tahoe_core::{Category, Hash};
 
+use crate::graph::read::lookup::hex;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{EVENT_BENIGN, EVENT_MALICIOUS, EVENT_REF};
 use crate::visible::Visible;
@@ -25,7 +26,7 @@ pub(crate) enum Within {
 /// What a timeline is of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
-    subject: Hash,
+    subjects: Vec<Hash>,
     within: Within,
     category: Option<Category>,
 }
@@ -33,7 +34,8 @@ pub(crate) struct Key {
 /// The events that are wanted.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted<'a> {
-    pub subject: Hash,
+    /// What they refer to, each to one of these at least.
+    pub subjects: Vec<Hash>,
     pub within: Within,
     pub category: Option<Category>,
     pub range: TimeRange,
@@ -46,7 +48,7 @@ impl<'a> Wanted<'a> {
     /// What meets the conditions but for their context.
     pub(crate) fn new(of: &Conditions, within: Within, visible: &'a Visible) -> Self {
         Self {
-            subject: of.subject,
+            subjects: of.subjects.clone(),
             within,
             category: of.category,
             range: of.range,
@@ -68,7 +70,7 @@ impl<'a> Wanted<'a> {
 
     pub(crate) fn key(&self) -> Key {
         Key {
-            subject: self.subject,
+            subjects: self.subjects.clone(),
             within: self.within,
             category: self.category,
         }
@@ -91,7 +93,7 @@ impl<'a> Wanted<'a> {
     /// The same of other organisations.
     pub(crate) fn among<'b>(&self, orgs: &[&'b str]) -> Wanted<'b> {
         Wanted {
-            subject: self.subject,
+            subjects: self.subjects.clone(),
             within: self.within,
             category: self.category,
             range: self.range,
@@ -107,7 +109,7 @@ impl<'a> Wanted<'a> {
 
     /// Those at these times, whatever the range.
     pub(crate) fn find_at(&self, times: Document) -> Find {
-        let subject = self.subject.to_string();
+        let subject = any_of(&self.subjects);
         let mut filter = doc! {"itype": "event"};
         let index = match self.within {
             Within::All => ("_ref", EVENT_REF),
@@ -122,7 +124,7 @@ impl<'a> Wanted<'a> {
             } else {
                 "_mal_ref"
             };
-            filter.insert(other, &subject);
+            filter.insert(other, subject.clone());
         }
         filter.insert(index.0, subject);
         filter.insert("orgid", doc! {"$in": &self.orgs});
@@ -133,6 +135,14 @@ impl<'a> Wanted<'a> {
             filter.insert("category", category.as_str());
         }
         Find::new("reading the events of a query", index.1, filter)
+    }
+}
+
+/// One of these, as a condition on a field. The server counts and lists an event once, however many it has of them.
+pub(crate) fn any_of(hashes: &[Hash]) -> Bson {
+    match hashes {
+        [one] => one.to_string().into(),
+        _ => doc! {"$in": hex(hashes)}.into(),
     }
 }
 

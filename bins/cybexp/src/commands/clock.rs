@@ -1,0 +1,7 @@
+//! The time of day, as commands need it.
+
+/// Whole seconds since 1970.
+pub(super) fn unix_now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
+}

@@ -1,0 +1,44 @@
+//! The typetags that filters read, and the nearest one to a typetag that none reads.
+
+use tahoe_core::nearest;
+
+use crate::FILTERS;
+
+/// Returns the typetags that filters read, in the order of [`FILTERS`].
+pub fn known_typetags() -> Vec<&'static str> {
+    let all = FILTERS.iter().flat_map(|filter| filter.typetags());
+    all.copied().collect()
+}
+
+/// A typetag that no filter reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnreadTypetag {
+    /// The typetag of a filter that is written nearly the same, if there is one: a typing error is likely.
+    pub nearest: Option<&'static str>,
+}
+
+/// Returns `None` for a typetag that a filter reads.
+pub fn unread_typetag(typetag: &str) -> Option<UnreadTypetag> {
+    let known = known_typetags();
+    if known.contains(&typetag) {
+        return None;
+    }
+    Some(UnreadTypetag {
+        nearest: nearest(typetag, known),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typetag_is_read_or_has_the_nearest_one_named() {
+        for typetag in known_typetags() {
+            assert_eq!(unread_typetag(typetag), None);
+        }
+        let nearest = |typetag| unread_typetag(typetag).map(|unread| unread.nearest);
+        assert_eq!(nearest("cowrei"), Some(Some("cowrie")));
+        assert_eq!(nearest("zeek_conn"), Some(None));
+    }
+}

@@ -1,0 +1,162 @@
+//! A value as someone asks for it, in the forms in which it stands in the archive.
+//!
+//! The filters read `YA.RU`, `ya[.]ru` and `ya.ru.` as one host, and make ints of ports. Who asks must get the same
+//! value, whatever way they write it; so [`forms`] reads it by the code that the filters use. What was posted as a
+//! sighting stands as it was posted: that form is always among them.
+
+mod guess;
+mod names;
+mod web;
+
+#[cfg(test)]
+mod tests;
+
+use tahoe_core::{Attribute, Finite, Scalar, SubType};
+
+use crate::{fields, url, vocab};
+
+pub use guess::guess;
+pub use names::{ATTRIBUTES, is_known, nearest, of_sessions};
+
+use names::Form;
+
+/// Why a value cannot be one of its sub_type. Begins with a verb: "is not a port …".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unfit(String);
+
+impl Unfit {
+    fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// The attributes that this value may be: first the one that a filter makes, last the one that was written. At most six.
+///
+/// A number, true, false and null are what they are, for JSON and `--type` say so; a text may stand for one of them.
+///
+/// # Errors
+/// If no value of this sub_type looks like that.
+pub fn forms(sub_type: &SubType, value: &Scalar) -> Result<Vec<Attribute>, Unfit> {
+    let as_written = Attribute::checked(sub_type.clone(), value.clone())
+        .map_err(|error| Unfit::new(format!("is a number, and {error}")))?;
+    let written = value.to_string();
+    let text = written.trim();
+    let mut forms = match names::form(sub_type) {
+        Form::Text => of_text(sub_type, value),
+        Form::Lower => texts(sub_type, [text.to_lowercase()]),
+        Form::AnyCase => texts(sub_type, [text.to_uppercase(), text.to_lowercase()]),
+        Form::Hex(digits) => texts(sub_type, [hex(text, digits)?]),
+        Form::Address => vec![web::address(sub_type, text)?],
+        Form::Host => vec![web::host(sub_type, text)?],
+        Form::Url => texts(sub_type, web::urls(text)),
+        Form::Mail => vec![web::mail(text)?],
+        Form::Port => vec![Attribute::new(vocab::PORT, i64::from(port(value)?))],
+        Form::Whole => vec![Attribute::new(sub_type.clone(), whole(value)?)],
+        Form::TrueOrFalse => vec![Attribute::new(sub_type.clone(), truth(value)?)],
+        Form::Asn => vec![fields::asn(text).ok_or_else(|| {
+            Unfit::new("is not the number of an autonomous system, such as 64496 or AS64496")
+        })?],
+        Form::Network => vec![fields::cidr(&web::meant(text)).ok_or_else(|| {
+            Unfit::new("is not a network, such as 203.0.113.0/24 or 2001:db8::/32")
+        })?],
+        Form::Cve => texts(sub_type, [cve(text)?]),
+        Form::Country => texts(sub_type, [country(text)?]),
+    };
+    // an address that is asked for as `ip` is none of that name
+    if sub_type.as_str() != names::IP {
+        forms.push(as_written);
+    }
+    let mut seen = std::collections::HashSet::new();
+    forms.retain(|form| seen.insert(form.hash()));
+    Ok(forms)
+}
+
+/// A text, which an archive may hold as a number or a truth value, and the other way around.
+fn of_text(sub_type: &SubType, value: &Scalar) -> Vec<Attribute> {
+    let Scalar::Str(text) = value else {
+        return match value {
+            Scalar::Null => vec![],
+            _ => texts(sub_type, [value.to_string()]),
+        };
+    };
+    let text = text.trim();
+    let other = match text {
+        "true" => Some(Scalar::Bool(true)),
+        "false" => Some(Scalar::Bool(false)),
+        _ => number(text),
+    };
+    let other = other.and_then(|other| Attribute::checked(sub_type.clone(), other).ok());
+    let mut forms = texts(sub_type, [text.to_owned()]);
+    forms.extend(other);
+    forms
+}
+
+/// The number that is written so, and no other way.
+fn number(text: &str) -> Option<Scalar> {
+    if let Ok(int) = text.parse::<i64>() {
+        return (int.to_string() == text).then_some(Scalar::Int(int));
+    }
+    let float = Scalar::Float(Finite::new(text.parse().ok()?).ok()?);
+    (float.to_string() == text).then_some(float)
+}
+
+fn texts<const N: usize>(sub_type: &SubType, texts: [String; N]) -> Vec<Attribute>
+where
+    [String; N]: IntoIterator<Item = String>,
+{
+    texts
+        .into_iter()
+        .map(|text| Attribute::new(sub_type.clone(), text))
+        .collect()
+}
+
+fn hex(text: &str, digits: usize) -> Result<String, Unfit> {
+    let whole = text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+    match whole {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err(Unfit::new(format!(
+            "is not a hash of this kind, which has {digits} hex digits"
+        ))),
+    }
+}
+
+fn port(value: &Scalar) -> Result<u16, Unfit> {
+    let wrong = || Unfit::new("is not a port, which is a number from 0 to 65535");
+    u16::try_from(whole(value).map_err(|_| wrong())?).map_err(|_| wrong())
+}
+
+fn whole(value: &Scalar) -> Result<i64, Unfit> {
+    let whole = match value {
+        Scalar::Int(int) => Some(*int),
+        Scalar::Float(float) if float.get().fract() == 0.0 && float.get().abs() < 9e15 => {
+            Some(float.get() as i64)
+        }
+        Scalar::Str(text) => text.trim().parse().ok(),
+        Scalar::Float(_) | Scalar::Bool(_) | Scalar::Null => None,
+    };
+    whole.ok_or_else(|| Unfit::new("is not a whole number"))
+}
+
+fn truth(value: &Scalar) -> Result<bool, Unfit> {
+    let text = value.to_string().trim().to_ascii_lowercase();
+    text.parse()
+        .map_err(|_| Unfit::new("is neither true nor false"))
+}
+
+fn cve(text: &str) -> Result<String, Unfit> {
+    let upper = text.to_ascii_uppercase();
+    let parts: Vec<&str> = upper.split('-').collect();
+    let digits = |part: &str| part.len() >= 4 && part.bytes().all(|b| b.is_ascii_digit());
+    match parts[..] {
+        ["CVE", year, number] if digits(year) && digits(number) => Ok(upper),
+        _ => Err(Unfit::new("is not an identifier such as CVE-2021-44228")),
+    }
+}
+
+fn country(text: &str) -> Result<String, Unfit> {
+    match text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
+        true => Ok(text.to_ascii_uppercase()),
+        false => Err(Unfit::new("is not a country's code of two letters")),
+    }
+}

@@ -1,0 +1,153 @@
+//! When something was seen first and last, and how often where that is known at once.
+
+use bson::doc;
+use futures::future::try_join_all;
+use serde::Deserialize;
+use tahoe_core::Hash;
+use tahoe_core::question::{Conditions, Context};
+
+use crate::error::StoreError;
+use crate::graph::hours;
+use crate::graph::read::pages;
+use crate::graph::read::reader::GraphReader;
+use crate::graph::read::wanted::{Wanted, Within, within};
+use crate::mongo::find::Find;
+use crate::visible::Visible;
+
+/// The first and the last time, in Unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seen {
+    /// When the oldest event happened.
+    pub first: f64,
+    /// When the newest one did.
+    pub last: f64,
+}
+
+#[derive(Debug, Deserialize)]
+struct At {
+    timestamp: f64,
+}
+
+/// Which end of the times.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum End {
+    First,
+    Last,
+}
+
+impl GraphReader {
+    /// When the events that meet the conditions were seen first and last, if there are any.
+    pub async fn seen(
+        &self,
+        of: &Conditions,
+        visible: &Visible,
+    ) -> Result<Option<Seen>, StoreError> {
+        let (first, last) = futures::try_join!(
+            self.seen_at(of, visible, End::First),
+            self.seen_at(of, visible, End::Last)
+        )?;
+        Ok(first.zip(last).map(|(first, last)| Seen { first, last }))
+    }
+
+    async fn seen_at(
+        &self,
+        of: &Conditions,
+        visible: &Visible,
+        end: End,
+    ) -> Result<Option<f64>, StoreError> {
+        let wanted = Wanted::of(of, visible).unwrap_or(Wanted::new(of, Within::All, visible));
+        let plain = of.category.is_none() && of.context != Context::Unknown;
+        if plain || self.few(&wanted).await?.is_some() {
+            return self.end_of(pages::events(of, visible), &wanted, end).await;
+        }
+        // of a hub, others may lie between the ends and what is looked for
+        let mut hours = match of.context {
+            Context::Unknown => self.unknown_hours(of, visible).await?,
+            _ => self.hours(&wanted).await?,
+        };
+        if let End::Last = end {
+            hours.reverse();
+        }
+        for (hour, _) in hours {
+            let mut find = pages::events(of, visible);
+            let times = within(hours::times(hour, hour), &of.range);
+            find.filter.insert("timestamp", times);
+            let at = self.end_of(find, &wanted, end).await?;
+            if at.is_some() {
+                return Ok(at);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The time at one end, from the index alone.
+    async fn end_of(
+        &self,
+        find: Find,
+        wanted: &Wanted<'_>,
+        end: End,
+    ) -> Result<Option<f64>, StoreError> {
+        let parts = wanted
+            .orgs
+            .chunks(pages::orgs_at_once(wanted.subjects.len()));
+        let reads = parts.map(|orgs| end_of(&find, orgs, end).read::<At>(&self.coll));
+        let ends = try_join_all(reads).await?.into_iter().flatten();
+        let ends = ends.map(|at| at.timestamp);
+        Ok(match end {
+            End::First => ends.min_by(f64::total_cmp),
+            End::Last => ends.max_by(f64::total_cmp),
+        })
+    }
+
+    /// How many events meet the conditions, where that is known for the price of a page.
+    pub async fn total(
+        &self,
+        of: &Conditions,
+        visible: &Visible,
+    ) -> Result<Option<u64>, StoreError> {
+        let wanted = Wanted::of(of, visible).unwrap_or(Wanted::new(of, Within::All, visible));
+        let hub = self.few(&wanted).await?.is_none();
+        if hub && (of.context == Context::Unknown || !self.timelines.has(&wanted.key())) {
+            return Ok(None);
+        }
+        self.count(of, visible).await.map(Some)
+    }
+
+    /// Those of these that any event refers to which `visible` shows.
+    pub async fn referred(
+        &self,
+        subjects: &[Hash],
+        visible: &Visible,
+    ) -> Result<Vec<Hash>, StoreError> {
+        let reads = subjects.iter().map(|subject| async move {
+            let found = referred(*subject, visible).count(&self.coll).await?;
+            Ok::<_, StoreError>((found > 0).then_some(*subject))
+        });
+        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+    }
+}
+
+/// The first or last event of these organisations.
+pub(crate) fn end_of(find: &Find, orgs: &[&str], end: End) -> Find {
+    let mut find = find.clone();
+    find.filter.insert("orgid", doc! {"$in": orgs});
+    let direction = match end {
+        End::First => 1,
+        End::Last => -1,
+    };
+    find.project(doc! {"_id": 0, "timestamp": 1})
+        .sort(doc! {"timestamp": direction})
+        .limit(1)
+}
+
+/// One event that refers to it.
+pub(crate) fn referred(subject: Hash, visible: &Visible) -> Find {
+    let any = Conditions {
+        subjects: vec![subject],
+        attribute: None,
+        range: Default::default(),
+        category: None,
+        context: Context::All,
+    };
+    Wanted::new(&any, Within::All, visible).find().limit(1)
+}
