@@ -218,8 +218,8 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use cybexp_spool::About;
     use cybexp_spool::RecordBatch;
+    use tahoe_core::SubmissionTags;
 
     /// Panics at its first fetch, fails at its second, and delivers from the third on.
     struct Fickle(Arc<std::sync::atomic::AtomicU32>);
@@ -248,7 +248,9 @@ mod tests {
     async fn a_plugin_that_panics_is_opened_anew_and_counted() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path(), 1 << 20).unwrap();
-        let known = spool.register("fickle", "test", &About::default()).await;
+        let known = spool
+            .register("fickle", "test", &SubmissionTags::default())
+            .await;
         let id = known.unwrap().id;
         let status = Arc::new(SharedStatus::new("fickle", "test", true));
         let (stop, fetches) = (CancellationToken::new(), Arc::default());
@@ -296,7 +298,9 @@ mod tests {
     async fn a_source_whose_time_has_not_come_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path(), 1 << 20).unwrap();
-        let known = spool.register("fickle", "test", &About::default()).await;
+        let known = spool
+            .register("fickle", "test", &SubmissionTags::default())
+            .await;
         let id = known.unwrap().id;
         let status = Arc::new(SharedStatus::new("fickle", "test", true));
         let (stop, fetches) = (CancellationToken::new(), Arc::default());
@@ -347,7 +351,9 @@ mod tests {
     async fn a_source_that_stood_well_is_not_waited_for_longer_each_time() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path(), 1 << 20).unwrap();
-        let known = spool.register("standing", "test", &About::default()).await;
+        let known = spool
+            .register("standing", "test", &SubmissionTags::default())
+            .await;
         let id = known.unwrap().id;
         let status = Arc::new(SharedStatus::new("standing", "test", true));
         let (stop, fetches) = (CancellationToken::new(), Arc::default());

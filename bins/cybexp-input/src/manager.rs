@@ -10,7 +10,7 @@ use cybexp_service::config::InputSpec;
 use futures::future::join_all;
 use metrics::gauge;
 use serde::{Deserialize, Serialize};
-use tahoe_core::Org;
+use tahoe_core::{Org, SubmissionTags};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
@@ -21,7 +21,7 @@ use crate::poster::Poster;
 use crate::select::Select;
 use crate::status::{InputState, InputStatus, SharedStatus, now};
 use crate::typetag;
-use cybexp_spool::{About, Spool};
+use cybexp_spool::Spool;
 
 /// How a daemon is: all that `status` tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -358,7 +358,7 @@ impl Manager {
             timezone,
             ..
         } = &parts.spec;
-        let about = About {
+        let tags = SubmissionTags {
             typetag: typetag.clone(),
             orgid: Org::hash_named(orgid).to_string(),
             timezone: timezone.clone(),
@@ -370,7 +370,7 @@ impl Manager {
             warn!(input = name, reason, "nothing is made of it");
         }
         parts.status.change(|status| status.unread = unread);
-        let known = self.spool.register(name, plugin, &about).await?;
+        let known = self.spool.register(name, plugin, &tags).await?;
         count(&parts.status, &known);
         self.poster.follow(&known, &parts.status).await;
         info!(input = name, plugin, "started");

@@ -7,11 +7,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cybexp_client::{About, ClientError, Part};
+use cybexp_client::{ClientError, Part};
 use cybexp_service::Backoff;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use metrics::{counter, histogram};
+use tahoe_core::SubmissionTags;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -43,7 +44,7 @@ pub(crate) struct Poster {
 }
 
 struct PosterTask {
-    about: watch::Sender<About>,
+    tags: watch::Sender<SubmissionTags>,
     again: Arc<Notify>,
     handle: JoinHandle<()>,
 }
@@ -61,18 +62,14 @@ impl Poster {
     /// Posts the records of this input from now on, as what it says of them now; from the first one on, for some that were
     /// refused may wait again.
     pub(crate) async fn follow(&self, known: &KnownInput, status: &Arc<SharedStatus>) {
-        let about = About {
-            typetag: known.about.typetag.clone(),
-            orgid: known.about.orgid.clone(),
-            timezone: known.about.timezone.clone(),
-        };
+        let tags = known.tags.clone();
         let mut tasks = self.tasks.lock().await;
         if let Some(task) = tasks.get(&known.id) {
-            task.about.send_replace(about);
+            task.tags.send_replace(tags);
             task.again.notify_one();
             return;
         }
-        let (about, given) = watch::channel(about);
+        let (tags, given) = watch::channel(tags);
         let again = Arc::new(Notify::new());
         let posting = Posting {
             id: known.id,
@@ -80,7 +77,7 @@ impl Poster {
             spool: self.spool.clone(),
             api: Arc::clone(&self.api),
             status: Arc::clone(status),
-            about: given,
+            tags: given,
             again: Arc::clone(&again),
             stop: self.stop.clone(),
             after: 0,
@@ -94,7 +91,7 @@ impl Poster {
         };
         let handle = tokio::spawn(posting.run());
         let task = PosterTask {
-            about,
+            tags,
             again,
             handle,
         };
@@ -126,7 +123,7 @@ struct Posting {
     spool: Spool,
     api: Arc<ApiState>,
     status: Arc<SharedStatus>,
-    about: watch::Receiver<About>,
+    tags: watch::Receiver<SubmissionTags>,
     again: Arc<Notify>,
     stop: CancellationToken,
     /// The last record that was read from the spool.
@@ -237,13 +234,13 @@ impl Posting {
     }
 
     fn send(&self, record: Queued) -> impl Future<Output = PostOutcome> + use<> {
-        let (client, about) = (self.api.client(), self.about.borrow().clone());
+        let (client, tags) = (self.api.client(), self.tags.borrow().clone());
         let name = record.name.clone().unwrap_or_else(|| self.name.clone());
         async move {
             let since = Instant::now();
             let bytes = record.data.len() as u64;
             let part = Part::stream_with_length(record.data.clone(), bytes);
-            let outcome = client.submit(&about, name, part).await;
+            let outcome = client.submit(&tags, name, part).await;
             histogram!("cybexp_input_post_seconds").record(since.elapsed());
             (record, outcome)
         }

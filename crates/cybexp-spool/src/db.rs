@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
+use tahoe_core::SubmissionTags;
 
-use crate::input::{About, InputCounts, InputId, KnownInput};
+use crate::input::{InputCounts, InputId, KnownInput};
 use crate::record::{ItemKey, Queued, RecordBatch};
 
 /// The file in `input.spool_dir`.
@@ -180,13 +181,13 @@ impl SpoolFile {
         &mut self,
         name: &str,
         plugin: &str,
-        about: &About,
+        tags: &SubmissionTags,
     ) -> rusqlite::Result<KnownInput> {
-        let About {
+        let SubmissionTags {
             typetag,
             orgid,
             timezone,
-        } = about;
+        } = tags;
         // what another plugin remembers means nothing to this one
         self.connection.execute(
             "DELETE FROM mark WHERE input = (SELECT id FROM input WHERE name = ?1 AND plugin != ?2)",
@@ -405,7 +406,7 @@ fn known(row: &Row<'_>) -> rusqlite::Result<KnownInput> {
         id: InputId(row.get(0)?),
         name: row.get(1)?,
         plugin: row.get(11)?,
-        about: About {
+        tags: SubmissionTags {
             typetag: row.get(2)?,
             orgid: row.get(3)?,
             timezone: row.get(4)?,

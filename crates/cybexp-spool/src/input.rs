@@ -1,6 +1,7 @@
 //! Inputs, as the spool knows them.
 
 use serde_json::Value;
+use tahoe_core::SubmissionTags;
 
 /// An input, as the spool knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,7 +17,7 @@ pub struct KnownInput {
     /// Its plugin.
     pub plugin: String,
     /// The tags that its records are posted with.
-    pub about: About,
+    pub tags: SubmissionTags,
     /// The position up to which its source is taken.
     pub cursor: Option<Value>,
     /// It must not be fetched before this time, in Unix seconds.
@@ -27,17 +28,6 @@ pub struct KnownInput {
     pub spooled: u64,
     /// Records that the API has refused and that are set aside.
     pub refused: u64,
-}
-
-/// Tags of each submission of an input.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct About {
-    /// The type of the data, such as `cowrie`.
-    pub typetag: String,
-    /// The organisation's hash.
-    pub orgid: String,
-    /// The IANA zone of times in the data that name none.
-    pub timezone: String,
 }
 
 /// Numbers of records since an input's first run, by what became of them.

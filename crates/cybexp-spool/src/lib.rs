@@ -12,6 +12,6 @@ mod spool;
 mod thread;
 
 pub use db::{FILE, Room, SpoolError};
-pub use input::{About, InputCounts, InputId, KnownInput};
+pub use input::{InputCounts, InputId, KnownInput};
 pub use record::{ItemKey, Queued, Record, RecordBatch};
 pub use spool::Spool;

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use tahoe_core::SubmissionTags;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::db::{Room, SpoolError, SpoolFile};
-use crate::input::{About, InputId, KnownInput};
+use crate::input::{InputId, KnownInput};
 use crate::news::Signals;
 use crate::record::{ItemKey, Queued, RecordBatch};
 use crate::thread::{self, AnsweredJob, Effect, Job};
@@ -37,11 +38,11 @@ impl Spool {
         &self,
         name: &str,
         plugin: &str,
-        about: &About,
+        tags: &SubmissionTags,
     ) -> Result<KnownInput, SpoolError> {
-        let (name, plugin, about) = (name.to_owned(), plugin.to_owned(), about.clone());
+        let (name, plugin, tags) = (name.to_owned(), plugin.to_owned(), tags.clone());
         self.ask(Effect::None, 0, move |database| {
-            database.register(&name, &plugin, &about)
+            database.register(&name, &plugin, &tags)
         })
         .await
     }

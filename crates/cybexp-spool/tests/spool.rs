@@ -8,8 +8,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cybexp_spool::{About, InputId, ItemKey, KnownInput, RecordBatch, Room, Spool};
+use cybexp_spool::{InputId, ItemKey, KnownInput, RecordBatch, Room, Spool};
 use serde_json::json;
+use tahoe_core::SubmissionTags;
 use tempfile::TempDir;
 
 const MIB: u64 = 1 << 20;
@@ -19,11 +20,11 @@ fn open(folder: &TempDir, max_bytes: u64) -> Spool {
 }
 
 async fn register(spool: &Spool, name: &str) -> KnownInput {
-    let about = About {
+    let tags = SubmissionTags {
         typetag: "cowrie".to_owned(),
-        ..About::default()
+        ..SubmissionTags::default()
     };
-    spool.register(name, "file", &about).await.unwrap()
+    spool.register(name, "file", &tags).await.unwrap()
 }
 
 fn batch(records: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Arc<RecordBatch> {
@@ -156,8 +157,8 @@ async fn another_plugin_under_the_same_name_begins_anew_but_keeps_what_was_taken
     spool.put(id, &Arc::new(taken)).await.unwrap();
     spool.not_before(id, 1e12).await.unwrap();
 
-    let about = About::default();
-    let known = spool.register("london", "http", &about).await.unwrap();
+    let tags = SubmissionTags::default();
+    let known = spool.register("london", "http", &tags).await.unwrap();
     assert_eq!(
         (known.cursor, known.not_before, known.spooled),
         (None, 0.0, 1)

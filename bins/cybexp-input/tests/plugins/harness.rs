@@ -10,8 +10,9 @@ use cybexp_input::sink::Sink;
 use cybexp_input::status::{InputStatus, SharedStatus};
 use cybexp_service::config::InputSpec;
 use cybexp_service::{Config, ConfigError};
-use cybexp_spool::{About, KnownInput, Spool};
+use cybexp_spool::{KnownInput, Spool};
 use serde_json::{Value, json};
+use tahoe_core::SubmissionTags;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -85,7 +86,7 @@ impl Input {
     /// What the spool knows of it.
     pub(crate) async fn known(&self) -> KnownInput {
         self.spool
-            .register("test", &self.spec.plugin, &About::default())
+            .register("test", &self.spec.plugin, &SubmissionTags::default())
             .await
             .unwrap()
     }

@@ -258,7 +258,8 @@ mod tests {
     use super::*;
     use crate::plugin::database::connection::CursorKind;
     use crate::status::SharedStatus;
-    use cybexp_spool::{About, Spool};
+    use cybexp_spool::Spool;
+    use tahoe_core::SubmissionTags;
 
     /// A database that forgets all but the first character of what it compares with.
     struct Forgetful;
@@ -316,7 +317,9 @@ mod tests {
     async fn a_cursor_by_which_no_row_is_found_again_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path(), 1 << 20).unwrap();
-        let known = spool.register("test", "database", &About::default()).await;
+        let known = spool
+            .register("test", "database", &SubmissionTags::default())
+            .await;
         let status = Arc::new(SharedStatus::new("test", "database", true));
         let stop = CancellationToken::new();
         let sink = Sink::new("test", status, stop, spool, known.unwrap().id, None);
