@@ -18,7 +18,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(15);
 /// How the API was when it was last spoken to. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApiStatus {
-    /// Where it should be.
+    /// Its URL.
     pub url: String,
     /// Whether it takes submissions, for all that is known.
     pub up: bool,

@@ -28,7 +28,7 @@ use cybexp_spool::Spool;
 pub struct DaemonStatus {
     /// Its process.
     pub pid: u32,
-    /// When it was started, in Unix seconds.
+    /// The time of its start, in Unix seconds.
     pub since: f64,
     /// Its configuration file.
     pub config: String,
@@ -62,14 +62,14 @@ pub(crate) struct Manager {
     api: Arc<ApiState>,
     poster: Poster,
     since: f64,
-    /// One command after the other.
+    /// Locked by each command, so that commands run one after the other.
     inner: Mutex<ManagerState>,
 }
 
 struct ManagerState {
     config: Arc<Config>,
     inputs: BTreeMap<String, ManagedInput>,
-    /// Those that the configuration has no more, and the spool has.
+    /// Inputs that the spool has and the configuration no longer has.
     gone: BTreeMap<String, Arc<SharedStatus>>,
 }
 

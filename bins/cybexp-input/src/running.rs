@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const LOCK: &str = "lock";
 const FILE: &str = "runningconfig";
 
-/// Where a daemon is, and what it wants to hear. Whoever can read the file may command the daemon.
+/// The address of a running daemon, and the nonce that it expects. Whoever can read the file may command the daemon.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct RunningConfig {
     pub(crate) host: String,

@@ -1,4 +1,4 @@
-//! Where a source puts what it delivers.
+//! The sink that takes the records of a source.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ use cybexp_spool::{ItemKey, Record, RecordBatch};
 #[error("asked to stop")]
 pub struct Stopped;
 
-/// Where a source puts what it delivers, and what it learns of the world.
+/// Takes the records of a source, and gives it its cursor, its marks and the signal to stop.
 #[derive(Debug)]
 pub struct Sink {
     name: String,
@@ -39,7 +39,7 @@ enum Destination {
         /// The last one on disk.
         cursor: Mutex<Option<Value>>,
     },
-    /// For people who want to see what would be posted.
+    /// Shows records to people, and keeps nothing.
     Shown {
         records: mpsc::UnboundedSender<Record>,
         left: AtomicUsize,
@@ -102,10 +102,10 @@ impl Sink {
         matches!(self.store, Destination::Spool { .. })
     }
 
-    /// Up to where the source is taken; `None` at the first time.
+    /// The position up to which the source is taken; `None` at the first time.
     ///
     /// # Errors
-    /// When it is none of this kind: it was written by another version or plugin.
+    /// When the cursor is not of type `C`: another version or plugin wrote it.
     pub async fn cursor<C: DeserializeOwned>(&self) -> anyhow::Result<Option<C>> {
         let Destination::Spool { cursor, .. } = &self.store else {
             return Ok(None);

@@ -39,11 +39,11 @@ pub struct InputStatus {
     pub state: InputState,
     /// Since when.
     pub since: f64,
-    /// When the source was last heard from.
+    /// The time at which the source was last heard from.
     pub last_fetch: Option<f64>,
-    /// When a source that is asked now and then is asked again.
+    /// The time at which a polled source is asked again.
     pub next_fetch: Option<f64>,
-    /// When something was last taken.
+    /// The time at which a record was last taken.
     pub last_event: Option<f64>,
     /// Records taken since its first run.
     pub taken: u64,
@@ -59,15 +59,15 @@ pub struct InputStatus {
     pub errors: u64,
     /// How often the plugin panicked, since the daemon's start.
     pub panics: u64,
-    /// Why the API takes nothing of it.
+    /// The reason for which the API takes none of its records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
-    /// Why no filter reads what the API takes of it.
+    /// The reason for which no filter reads its records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
     /// The last error, of the source or of the API.
     pub last_error: Option<String>,
-    /// When that was.
+    /// The time of the last error.
     pub last_error_at: Option<f64>,
 }
 
@@ -117,7 +117,7 @@ impl SharedStatus {
         }))
     }
 
-    /// How it is now.
+    /// The present status.
     pub fn get(&self) -> InputStatus {
         let mut status = self.0.borrow().clone();
         // whether the source is well is one thing, and whether somebody takes what it delivers another

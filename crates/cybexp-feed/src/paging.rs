@@ -49,11 +49,11 @@ impl PageRequest {
 pub enum Paging {
     /// The next page is not looked for.
     None,
-    /// By the `Link` header with `rel="next"` (RFC 8288), or one of the usual fields that hold a URL.
+    /// The next page is found by the `Link` header with `rel="next"` (RFC 8288), or one of the usual fields that hold a URL.
     Usual,
-    /// By this field, or the `Link` header.
+    /// The next page is found by this field, or the `Link` header.
     Field {
-        /// Where it is.
+        /// The path of the field.
         place: JsonPath,
         /// The parameter of the URL (of a JSON body: the field) that takes the value found; `None`: the value is a URL.
         param: Option<String>,

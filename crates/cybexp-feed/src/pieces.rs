@@ -153,7 +153,7 @@ impl<T: Send + 'static> Pieces<T> {
 #[error("nobody wants more of it")]
 pub(crate) struct Gone;
 
-/// Where a splitter puts what it finds.
+/// Hands on the pieces that a splitter finds, in groups.
 #[derive(Debug)]
 pub(crate) struct PieceSender<T> {
     group: PieceGroup<T>,

@@ -25,9 +25,9 @@ const COOKIE_BYTES: usize = 4096;
 /// Which redirects are followed. From https to http: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redirects {
-    /// All; secrets stay with the host that they are for.
+    /// All redirects; secrets stay with the host that they are for.
     Followed,
-    /// None: a POST would become a GET.
+    /// No redirect: a POST would become a GET.
     Refused,
 }
 

@@ -1,4 +1,4 @@
-//! Asking a source over HTTP.
+//! The HTTP client of one source.
 
 use std::time::{Duration, SystemTime};
 
@@ -27,7 +27,7 @@ const MAX_REDIRECTS: usize = 10;
 /// Whatever a source asks for, it is tried again after a day.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 
-/// How a source wants to be asked.
+/// Options of an HTTP client.
 #[derive(Debug)]
 pub struct HttpOptions {
     /// The `User-Agent` header.
@@ -306,7 +306,7 @@ fn builder(options: &HttpOptions) -> ClientBuilder {
         .no_deflate()
 }
 
-/// Where an answer redirects to.
+/// The URL that an answer redirects to.
 fn target(response: &Response) -> Option<Url> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;

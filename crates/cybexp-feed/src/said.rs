@@ -76,7 +76,7 @@ pub fn reason(body: &[u8], secrets: &Secrets) -> Option<String> {
     (!reason.is_empty()).then_some(reason)
 }
 
-/// With the reason behind it, if there is one.
+/// Appends the reason, if there is one.
 pub fn because(what: String, reason: Option<String>) -> String {
     match reason {
         Some(reason) => format!("{what}: {reason}"),

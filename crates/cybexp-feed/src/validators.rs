@@ -20,7 +20,7 @@ pub struct Validators {
 }
 
 impl Validators {
-    /// Those of a response to a request for the document that `of` names; `None` if it has none.
+    /// The validators of a response to a request for the document that `of` names; `None` if it has none.
     pub fn of(of: &str, response: &Response) -> Option<Self> {
         let header = |name: HeaderName| {
             let value = response.headers().get(name)?.to_str().ok()?;

@@ -61,7 +61,7 @@ impl fmt::Display for ItemKey {
 pub struct RecordBatch {
     /// In the order in which they are to be posted.
     pub records: Vec<Record>,
-    /// Up to where the source is taken with these records; `None` leaves it where it was.
+    /// The position up to which the source is taken with these records; `None` leaves it where it was.
     pub cursor: Option<Value>,
     /// Things that the source has delivered, each with a number of the source's own choosing: a time, a round.
     pub marks: Vec<(ItemKey, i64)>,

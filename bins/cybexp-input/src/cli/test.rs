@@ -87,7 +87,7 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
     Ok(ExitCode::from(if fine { 0 } else { EXIT_FAILED }))
 }
 
-/// As it is for a program; on a terminal so that it cannot act.
+/// Prints a record: unchanged for a program, and made harmless on a terminal.
 fn show(record: &Record) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     if out.is_terminal() {

@@ -58,6 +58,6 @@ pub(crate) enum ControlReply {
     Status(Box<DaemonStatus>),
     /// Dropped: so many records of each.
     Dropped(BTreeMap<String, u64>),
-    /// Not done, and why.
+    /// The request was not carried out, for this reason.
     Error(String),
 }

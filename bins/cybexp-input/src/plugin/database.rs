@@ -45,11 +45,11 @@ use server::DatabaseServer;
 use told::told;
 use walk::RowWalk;
 
-/// A name, a connection, TLS and a password.
+/// The longest time to connect: name, connection, TLS and password.
 const CONNECT: Duration = Duration::from_secs(20);
-/// When a server is held to be gone that should have given up by itself.
+/// The time after which a server that should have given up by itself counts as gone.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// For many statements, each of which reads a part of a page.
+/// The longest time to read a page in parts, a statement each.
 const AROUND: Duration = Duration::from_secs(600);
 
 /// The plugin.
@@ -153,7 +153,7 @@ struct DatabaseSource {
     server: DatabaseServer,
     select: Arc<CursorQuery>,
     from: Option<Value>,
-    /// That of times which name none.
+    /// The zone of times that name none.
     zone: Tz,
     asked_for_nulls: bool,
 }

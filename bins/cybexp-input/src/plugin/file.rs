@@ -6,8 +6,8 @@
 //! files that were rotated since, oldest first, then the one that has the name now. At the very first start only the file
 //! with the name itself is read.
 //!
-//! What was written to a file after `copytruncate` copied it and before it was truncated is in no file, and what was
-//! rotated and removed or compressed while the daemon was away cannot be read: the latter is complained of.
+//! Data written to a file after `copytruncate` copied it and before it was truncated is in no file. Files that
+//! were rotated and removed or compressed while the daemon was away cannot be read: that is complained of.
 
 mod follow;
 mod outline;
@@ -46,7 +46,7 @@ struct FileSettings {
     from: Begin,
 }
 
-/// Where the very first start begins.
+/// The place at which the very first start begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Begin {

@@ -174,14 +174,14 @@ struct MispSource {
     walk: Option<EventWalk>,
 }
 
-/// Up to where events are taken.
+/// The position up to which events are taken.
 #[derive(Debug, Serialize, Deserialize)]
 struct MispApiCursor {
     /// Which ones.
     of: String,
     /// Unix seconds.
     timestamp: i64,
-    /// When all that the server has was last compared with what is taken, in Unix seconds.
+    /// The time at which all events of the server were last compared with those taken, in Unix seconds.
     #[serde(default)]
     swept: i64,
 }

@@ -246,7 +246,7 @@ impl PhishTankSource {
     }
 }
 
-/// With what names each; what has no name is left out.
+/// Pairs each phish with the values that identify it; a phish without any is left out.
 fn named(
     group: Vec<Box<RawValue>>,
     phishes: &mut Pieces<Box<RawValue>>,

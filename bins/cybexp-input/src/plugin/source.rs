@@ -64,7 +64,7 @@ pub trait Source: Send {
     async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next>;
 }
 
-/// When a source wants to be fetched again.
+/// The time at which a source wants to be fetched again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// After the period.

@@ -61,7 +61,7 @@ fn receive_buffer_bytes() -> usize {
     8 << 20
 }
 
-/// Where to listen.
+/// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Address {
     udp: bool,
@@ -168,11 +168,11 @@ struct SyslogSource {
     listen: Vec<Address>,
     format: MessageFormat,
     receive_buffer_bytes: usize,
-    /// Where the daemon is that may listen already.
+    /// The `run_dir` of the daemon that may listen already.
     run_dir: PathBuf,
 }
 
-/// All that it listens on.
+/// All sockets that it listens on.
 struct Sockets {
     udp: Vec<Arc<std::net::UdpSocket>>,
     tcp: Vec<tokio::net::TcpListener>,

@@ -83,7 +83,7 @@ impl Input {
         plugin::find(&self.spec.plugin).unwrap().open(&given)
     }
 
-    /// What the spool knows of it.
+    /// The input, as the spool knows it.
     pub(crate) async fn known(&self) -> KnownInput {
         self.spool
             .register("test", &self.spec.plugin, &SubmissionTags::default())

@@ -30,7 +30,7 @@ struct Misp {
     /// Events that the user may not see are left out of their page.
     hidden: BTreeSet<u32>,
     asked: u32,
-    /// What happens after each answer.
+    /// An action after each answer.
     then: Option<Change>,
 }
 
@@ -572,7 +572,7 @@ async fn refusals_say_what_misp_says_and_tell_no_key() {
     assert_eq!(input.known().await.cursor, None);
 }
 
-/// What is asked for: the newest event, or a page.
+/// The request: for the newest event, or for a page.
 fn asks_for_newest(request: &Request) -> bool {
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     body["order"].as_str().unwrap().contains("desc")

@@ -58,7 +58,7 @@ fn settings(address: SocketAddr) -> Value {
     json!({"url": format!("ws://{address}/events?key=hush"), "quiet_s": 1})
 }
 
-/// What the input still has to say.
+/// Reads until the input closes; returns its close frame.
 async fn until_closed(socket: &mut Socket) -> Option<CloseFrame> {
     while let Some(Ok(message)) = socket.next().await {
         if let Message::Close(frame) = message {

@@ -1,4 +1,4 @@
-//! Which addresses a source may lead to. A redirect is the source's word: it must not make this program ask what only this
+//! The addresses that a source may lead to. A redirect is the source's word: it must not make this program ask what only this
 //! machine or its network can reach, unless the source is there itself.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// Where an address is, from outside to inside.
+/// The network that an address is in, from outside to inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reach {
     /// Anywhere in the world.
@@ -103,7 +103,7 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Finds addresses of names, of those only that are no further inside than this.
+/// Resolves names to those of their addresses that are no further inside than this reach.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WithinReach(pub(crate) Reach);
 

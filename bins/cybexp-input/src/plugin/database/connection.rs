@@ -32,12 +32,12 @@ impl CursorQuery {
         format!("{ROWS}.{quote}{doubled}{quote}")
     }
 
-    /// All of its rows.
+    /// The query of all rows.
     pub(super) fn all(&self) -> SqlStr {
         AssertSqlSafe(format!("SELECT * FROM {}", self.table())).into_sql_str()
     }
 
-    /// Up to `limit` rows that meet the condition, in the order of the cursor.
+    /// A query for up to `limit` rows that meet the condition, in the order of the cursor.
     pub(super) fn page(&self, what: &str, column: &str, condition: &str, limit: u64) -> String {
         let table = self.table();
         format!(
@@ -45,7 +45,7 @@ impl CursorQuery {
         )
     }
 
-    /// One row if there is one without a cursor.
+    /// A query that has one row if any row lacks a cursor.
     pub(super) fn nulls(&self, column: &str) -> String {
         let table = self.table();
         format!("SELECT 1 FROM {table} WHERE {column} IS NULL LIMIT 1")
@@ -66,7 +66,7 @@ pub(super) fn text(at: &Value) -> String {
 /// Rows next to each other, in the order of the cursor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span<'a> {
-    /// Where they begin; `None`: with the first row that has a cursor.
+    /// The cursor at which the span begins; `None`: with the first row that has a cursor.
     pub(super) from: Option<&'a Value>,
     /// Whether those at `from` are among them.
     pub(super) with_from: bool,
@@ -77,7 +77,7 @@ pub(super) struct Span<'a> {
 }
 
 impl<'a> Span<'a> {
-    /// Up to `limit` rows at and after this place.
+    /// The span of up to `limit` rows at and after this cursor.
     pub(super) fn at(from: Option<&'a Value>, limit: u64) -> Self {
         Self {
             from,
@@ -112,7 +112,7 @@ pub(super) enum CursorKind {
     Text,
 }
 
-/// Where a row is, without the row.
+/// The place of a row, without its values.
 #[derive(Debug, Clone)]
 pub(super) struct Spot {
     /// Its cursor, as a later query can name it: a text, or of SQLite also a number. Null if no query can.
@@ -152,7 +152,7 @@ pub(super) trait DatabaseConnection: Send {
     /// The rows of a span, in the order of the cursor.
     fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<DatabaseRow>>;
 
-    /// Where the rows of a span are, read from no other column than the cursor.
+    /// The places of the rows of a span, read from the cursor column alone.
     async fn spots(&mut self, span: Span<'_>) -> anyhow::Result<Vec<Spot>>;
 
     /// Ends what was begun.

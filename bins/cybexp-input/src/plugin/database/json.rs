@@ -14,7 +14,7 @@ impl JsonRow {
         Self("{".to_owned())
     }
 
-    /// One more column; `json` is its value.
+    /// Adds a column; `json` is its value.
     pub(super) fn put(&mut self, name: &str, json: &str) {
         if self.0.len() > 1 {
             self.0.push(',');

@@ -21,7 +21,7 @@ pub(super) const EARLY: usize = 100_000;
 pub(super) struct ReadRow {
     pub(super) key: ItemKey,
     pub(super) at: Value,
-    /// `None` if it is taken already, or cannot be.
+    /// The row as JSON; `None` if it is taken already, or cannot be taken.
     pub(super) json: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl RowPage {
         }
     }
 
-    /// One more row; `new` if it was not taken yet.
+    /// Adds a row; `new` if it was not taken yet.
     pub(super) fn add(&mut self, key: ItemKey, row: DatabaseRow, new: bool) {
         self.stand(&row.at, row.kind, row.beyond, new);
         let fits = row.json.len() <= feed::RECORD_BYTES;

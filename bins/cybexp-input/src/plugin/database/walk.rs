@@ -27,7 +27,7 @@ const FULL_MARKS: usize = 10_000;
 /// The mark of a row whose cursor is not believed: it is kept while pages before it are taken.
 const HELD: i64 = i64::MAX;
 
-/// Up to where the rows are taken. Those of the last page are marked with its round.
+/// The position up to which the rows are taken. Rows of the last page are marked with its round.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct RowCursor {
     /// The column that `at` is a value of; a cursor of another column is not used.
@@ -72,7 +72,7 @@ impl<'a> RowWalk<'a> {
         })
     }
 
-    /// Where the next page begins.
+    /// The cursor at which the next page begins.
     pub(super) fn after(&self) -> Option<&Value> {
         self.cursor.at.as_ref()
     }

@@ -25,7 +25,7 @@ const GAP: Duration = Duration::from_secs(10);
 /// After so many chunks without a full batch others may go on.
 const CHUNKS: usize = 16;
 
-/// Up to where all is taken.
+/// The position up to which all is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FileCursor {
     place: FilePosition,
@@ -66,7 +66,7 @@ impl FollowStep {
 pub(super) struct Follower {
     path: PathBuf,
     from_end: bool,
-    /// Where it was before `reader` is open.
+    /// The position, while no `reader` is open.
     place: Option<FilePosition>,
     carry: Option<Vec<u8>>,
     reader: Option<FileReader>,

@@ -16,7 +16,7 @@ pub(super) struct Outline {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextToken {
     Value,
-    /// Or the end of the list, or a key or the end of the object, which has just begun.
+    /// A value or the end of the list, or a key or the end of the object, which has just begun.
     First,
     Key,
     Colon,

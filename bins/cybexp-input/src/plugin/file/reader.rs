@@ -37,7 +37,7 @@ impl FileId {
     }
 }
 
-/// Up to where a file was read.
+/// A position in a file, and the prints by which the file is known again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FilePosition {
     pub(super) id: FileId,
@@ -45,7 +45,7 @@ pub(super) struct FilePosition {
     pub(super) offset: u64,
     /// Hash of up to 256 bytes at the head of the file and as many before `offset`.
     print: u64,
-    /// When the file was last written to, in Unix nanoseconds: what was rotated later is newer.
+    /// The time of the last write, in Unix nanoseconds: a file that was rotated later is newer.
     pub(super) mtime_ns: i64,
 }
 
@@ -103,9 +103,9 @@ pub(super) enum Filled {
 /// One line.
 #[derive(Debug)]
 pub(super) enum Line<'a> {
-    /// Not blank, without its end.
+    /// A line that is not blank, without its line end.
     Text(&'a [u8]),
-    /// It begins at this offset, and is left out.
+    /// A line that begins at this offset, is too long and is left out.
     TooLong(u64),
 }
 
@@ -120,13 +120,13 @@ pub(super) struct FileReader {
     head: Vec<u8>,
     /// The bytes read last, with at least [`PRINT`] bytes (if the file has them) before the line that it ends in.
     buffer: Vec<u8>,
-    /// Where in the file the buffer begins.
+    /// Offset in the file at which the buffer begins.
     base: u64,
-    /// Where in the buffer the next line begins.
+    /// Offset in the buffer at which the next line begins.
     line: usize,
-    /// Up to where in the buffer there is no line end.
+    /// Offset in the buffer up to which there is no line end.
     scanned: usize,
-    /// Where a line begins that is too long and whose end was not seen yet.
+    /// Start of a line that is too long and whose end was not seen yet.
     skipped: Option<FilePosition>,
     /// A JSON text that begins at `line` and goes on at `scanned`.
     outline: Option<Outline>,
@@ -201,13 +201,13 @@ impl FileReader {
         Ok(Some(reader))
     }
 
-    /// Where the next line begins.
+    /// The position of the next line.
     pub(super) fn place(&self) -> FilePosition {
         let begun = self.skipped.clone();
         begun.unwrap_or_else(|| self.place_at(self.line))
     }
 
-    /// Where all that was read ends, unfinished lines included.
+    /// The position behind all that was read, unfinished lines included.
     pub(super) fn end(&self) -> FilePosition {
         self.place_at(self.buffer.len())
     }
@@ -390,7 +390,7 @@ impl FileReader {
         Ok(same)
     }
 
-    /// For how long nobody has written to it; `None` if there is something to read.
+    /// The time since the last write; `None` if there is something to read.
     pub(super) fn quiet(&self) -> io::Result<Option<Duration>> {
         let about = self.file.metadata()?;
         if about.len() != self.base + self.buffer.len() as u64 {

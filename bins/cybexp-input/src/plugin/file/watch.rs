@@ -10,7 +10,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tracing::warn;
 
-/// By folder.
+/// The watches, by folder.
 static TARGETS: LazyLock<Mutex<HashMap<PathBuf, Vec<Arc<Target>>>>> = LazyLock::new(Mutex::default);
 
 /// Never locked by who holds [`TARGETS`]: to watch something waits for the thread that calls [`wake`].

@@ -20,7 +20,7 @@ use cybexp_feed::{Http, HttpOptions, JsonPath, ListPlan, PageRequest, Paging, Se
 /// Pages that are read of one list.
 const PAGES: u32 = 1000;
 
-/// For people.
+/// The settings, for people.
 pub(super) const ALL: &[Setting] = &[
     Setting {
         name: "url",
@@ -87,7 +87,7 @@ pub(super) const ALL: &[Setting] = &[
     wire::PROXY,
 ];
 
-/// As they stand in the configuration.
+/// The settings as they stand in the configuration.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HttpSettings {

@@ -38,7 +38,7 @@ pub(super) struct HttpSource {
     pub(super) told: bool,
 }
 
-/// How an answer is a list.
+/// The way to read an answer as a list.
 #[derive(Debug)]
 pub(super) struct Items {
     pub(super) plan: ListPlan,
@@ -47,7 +47,7 @@ pub(super) struct Items {
     pub(super) most: u32,
 }
 
-/// Up to where an answer is taken that is one record.
+/// The cursor of an answer that is one record.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct DocumentCursor {
     /// The key of the last answer.

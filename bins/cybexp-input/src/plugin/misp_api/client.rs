@@ -22,9 +22,9 @@ const LISTED: u32 = 1000;
 #[derive(Debug)]
 pub(super) struct MispClient {
     pub(super) http: Http,
-    /// With a slash at the end.
+    /// The base URL, with a slash at the end.
     pub(super) url: Url,
-    /// With the key.
+    /// The headers, with the key.
     pub(super) headers: HeaderMap,
     /// Whose events; all where there is none.
     pub(super) orgs: Vec<String>,
@@ -132,7 +132,7 @@ impl MispClient {
         }
     }
 
-    /// With what may be the cause.
+    /// Adds the likely cause to an error.
     fn explained(&self, refused: &HttpRefusal) -> anyhow::Error {
         match refused.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {

@@ -16,7 +16,7 @@ const PASSES: u32 = 5;
 pub(super) struct EventPage {
     /// Its events, those among them that could not be read.
     pub(super) events: u64,
-    /// Those that are new.
+    /// Events that are new.
     pub(super) unseen: u64,
     /// The timestamps of its first and last event that has one.
     pub(super) ends: Option<(i64, i64)>,
@@ -28,7 +28,7 @@ pub(super) struct EventPage {
     pub(super) print: Option<ItemKey>,
 }
 
-/// Up to where a fetch is.
+/// The progress of a fetch.
 #[derive(Debug, Clone)]
 pub(super) struct EventWalk {
     /// Only events with this timestamp, or a greater one, are asked for.

@@ -20,7 +20,7 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 pub(super) struct Survey {
     shape: EventsShape,
     pub(super) entries: usize,
-    /// Those that are too long, in ascending order.
+    /// Numbers of the entries that are too long, in ascending order.
     long: Vec<usize>,
 }
 

@@ -241,7 +241,7 @@ fn tail<'a>(text: &'a str, part: &str, before: usize) -> Option<&'a str> {
     text.get(place(text, part)?.checked_sub(before)?..)
 }
 
-/// Where in a text this part of it begins.
+/// The offset in a text at which this part of it begins.
 fn place(text: &str, part: &str) -> Option<usize> {
     (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)
 }

@@ -24,7 +24,7 @@ use super::message;
 use crate::plugin::source::{Next, Source};
 use crate::sink::Sink;
 
-/// The name, the connection, TLS and the handshake together.
+/// The longest time to connect: name, connection, TLS and handshake together.
 const CONNECT: Duration = Duration::from_secs(20);
 /// The longest time that sending may take; messages to a server are small, so one that does not take them is gone.
 const SEND: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ const MAX_MESSAGE: usize = 15 << 20;
 const WAITING: usize = 1 << 20;
 /// A connection that stood for so long was well, whatever its end was.
 const STOOD: Duration = Duration::from_secs(10);
-/// One that ended earlier than this without a word was not.
+/// A connection that ended earlier than this without a word was not well.
 const STUMBLED: Duration = Duration::from_secs(1);
 
 /// A source as the settings say.
@@ -250,7 +250,7 @@ impl WebsocketSource {
 /// Records that share a wait for the disk.
 struct PendingRecords {
     batch: RecordBatch,
-    /// When they are to be taken.
+    /// The time at which they are to be taken.
     due: Option<Instant>,
     /// Messages in which something was left out.
     left: u64,

@@ -30,7 +30,7 @@ const RESERVED: [HeaderName; 6] = [
     SEC_WEBSOCKET_EXTENSIONS,
 ];
 
-/// For people.
+/// The settings, for people.
 pub(super) const ALL: &[Setting] = &[
     Setting {
         name: "url",
@@ -67,7 +67,7 @@ pub(super) const ALL: &[Setting] = &[
     wire::PROXY,
 ];
 
-/// As they stand in the configuration.
+/// The settings as they stand in the configuration.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WebsocketSettings {
