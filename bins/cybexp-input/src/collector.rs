@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::plugin::{self, InputConfig, Next, Plugin, Source};
-use crate::sink::Sink;
+use crate::plugin::{self, InputConfig, InputSource, Next, Plugin};
+use crate::sink::RecordSink;
 use crate::status::{InputState, SharedStatus, now};
 use cybexp_feed::Later;
 use cybexp_spool::{InputId, KnownInput, Spool};
@@ -46,7 +46,7 @@ pub(crate) struct CollectorParts {
 
 impl CollectorParts {
     /// The plugin and the source as its settings say.
-    pub(crate) fn open(&self) -> Result<(&'static dyn Plugin, Box<dyn Source>), ConfigError> {
+    pub(crate) fn open(&self) -> Result<(&'static dyn Plugin, Box<dyn InputSource>), ConfigError> {
         let given = InputConfig {
             input: &self.spec,
             config: &self.config,
@@ -62,7 +62,7 @@ impl Collector {
         let (plugin, source) = parts.open()?;
         let stop = CancellationToken::new();
         let status = Arc::clone(&parts.status);
-        let sink = Sink::new(
+        let sink = RecordSink::new(
             &parts.spec.name,
             Arc::clone(&status),
             stop.clone(),
@@ -112,15 +112,15 @@ struct InputRun {
     /// `None`: it listens.
     period: Option<Duration>,
     stop: CancellationToken,
-    sink: Sink,
+    sink: RecordSink,
     spool: Spool,
     status: Arc<SharedStatus>,
-    open: Box<dyn Fn() -> Result<Box<dyn Source>, ConfigError> + Send + Sync>,
+    open: Box<dyn Fn() -> Result<Box<dyn InputSource>, ConfigError> + Send + Sync>,
     backoff: Backoff,
 }
 
 impl InputRun {
-    async fn run(mut self, mut source: Box<dyn Source>) {
+    async fn run(mut self, mut source: Box<dyn InputSource>) {
         let first = Duration::try_from_secs_f64(self.not_before - now()).unwrap_or_default();
         if self.period.is_some() && !first.is_zero() {
             // it ran not long ago: its time has not come yet
@@ -225,12 +225,12 @@ mod tests {
     struct Fickle(Arc<std::sync::atomic::AtomicU32>);
 
     #[async_trait]
-    impl Source for Fickle {
+    impl InputSource for Fickle {
         async fn check(&mut self) -> anyhow::Result<String> {
             Ok(String::new())
         }
 
-        async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
             match self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
                 0 => panic!("a plugin's mistake"),
                 1 => anyhow::bail!("the source is away"),
@@ -256,7 +256,7 @@ mod tests {
         let (stop, fetches) = (CancellationToken::new(), Arc::default());
         let fickle = {
             let fetches = Arc::clone(&fetches);
-            move || -> Box<dyn Source> { Box::new(Fickle(Arc::clone(&fetches))) }
+            move || -> Box<dyn InputSource> { Box::new(Fickle(Arc::clone(&fetches))) }
         };
         let first = fickle();
         let run = InputRun {
@@ -264,7 +264,7 @@ mod tests {
             not_before: 0.0,
             period: Some(Duration::from_secs(3600)),
             stop: stop.clone(),
-            sink: Sink::new(
+            sink: RecordSink::new(
                 "fickle",
                 Arc::clone(&status),
                 stop.clone(),
@@ -309,7 +309,7 @@ mod tests {
             not_before: now() + 3600.0,
             period: Some(Duration::from_secs(3600)),
             stop: stop.clone(),
-            sink: Sink::new(
+            sink: RecordSink::new(
                 "fickle",
                 Arc::clone(&status),
                 stop.clone(),
@@ -335,12 +335,12 @@ mod tests {
     struct StandingSource(Arc<std::sync::atomic::AtomicU32>);
 
     #[async_trait]
-    impl Source for StandingSource {
+    impl InputSource for StandingSource {
         async fn check(&mut self) -> anyhow::Result<String> {
             Ok(String::new())
         }
 
-        async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
             self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             sink.stood();
             anyhow::bail!("the server went")
@@ -362,7 +362,7 @@ mod tests {
             not_before: 0.0,
             period: None,
             stop: stop.clone(),
-            sink: Sink::new(
+            sink: RecordSink::new(
                 "standing",
                 Arc::clone(&status),
                 stop.clone(),

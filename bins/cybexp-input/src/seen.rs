@@ -6,7 +6,7 @@ use std::mem;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 use crate::status;
 use cybexp_feed::Validators;
 use cybexp_spool::{ItemKey, Record, RecordBatch};
@@ -30,7 +30,7 @@ struct FeedCursor {
 /// An answer that was not read to its end forgets nothing, and the next time finds what it has marked.
 #[derive(Debug)]
 pub(crate) struct SeenFeed<'a> {
-    sink: &'a Sink,
+    sink: &'a RecordSink,
     cursor: FeedCursor,
     /// Unix seconds.
     now: i64,
@@ -44,7 +44,7 @@ impl<'a> SeenFeed<'a> {
     ///
     /// # Errors
     /// When the cursor is of another plugin.
-    pub(crate) async fn of(sink: &'a Sink) -> anyhow::Result<Self> {
+    pub(crate) async fn of(sink: &'a RecordSink) -> anyhow::Result<Self> {
         Ok(Self {
             sink,
             cursor: sink.cursor().await?.unwrap_or_default(),
@@ -95,7 +95,7 @@ impl<'a> SeenFeed<'a> {
     /// Takes what there is up to now.
     ///
     /// # Errors
-    /// As [`Sink::take`].
+    /// As [`RecordSink::take`].
     pub(crate) async fn flush(&mut self) -> anyhow::Result<()> {
         self.here.clear();
         let mut batch = mem::take(&mut self.batch);
@@ -106,7 +106,7 @@ impl<'a> SeenFeed<'a> {
     /// The answer was read to its end.
     ///
     /// # Errors
-    /// As [`Sink::take`].
+    /// As [`RecordSink::take`].
     pub(crate) async fn finish(mut self, validators: Option<Validators>) -> anyhow::Result<()> {
         self.cursor.validators = validators;
         self.batch.forget_below = Some(self.now - REMEMBERED);

@@ -22,7 +22,7 @@ pub struct Stopped;
 
 /// Takes the records of a source, and gives it its cursor, its marks and the signal to stop.
 #[derive(Debug)]
-pub struct Sink {
+pub struct RecordSink {
     name: String,
     stop: CancellationToken,
     status: Arc<SharedStatus>,
@@ -46,7 +46,7 @@ enum Destination {
     },
 }
 
-impl Sink {
+impl RecordSink {
     /// The sink of an input that the spool knows; `cursor` is the last one on disk.
     pub fn new(
         name: &str,

@@ -12,12 +12,12 @@ use crate::db::{Room, SpoolError, SpoolFile};
 use crate::input::{InputId, KnownInput};
 use crate::news::Signals;
 use crate::record::{ItemKey, Queued, RecordBatch};
-use crate::thread::{self, AnsweredJob, Effect, Job};
+use crate::thread::{self, AnsweredJob, Effect, SpoolJob};
 
 /// The spool; clones are the same one. It is closed when the last one is gone.
 #[derive(Debug, Clone)]
 pub struct Spool {
-    jobs: Sender<Box<dyn Job>>,
+    jobs: Sender<Box<dyn SpoolJob>>,
     news: Arc<Signals>,
 }
 

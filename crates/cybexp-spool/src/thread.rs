@@ -30,7 +30,7 @@ pub(crate) enum Effect {
 }
 
 /// Something to be done in a transaction; again, if that is rolled back.
-pub(crate) trait Job: Send {
+pub(crate) trait SpoolJob: Send {
     fn run(&mut self, database: &mut SpoolFile) -> rusqlite::Result<()>;
     fn end(self: Box<Self>, outcome: Result<(), SpoolError>);
     fn effect(&self) -> Effect;
@@ -64,7 +64,7 @@ impl<W, T> AnsweredJob<W, T> {
     }
 }
 
-impl<W, T> Job for AnsweredJob<W, T>
+impl<W, T> SpoolJob for AnsweredJob<W, T>
 where
     W: FnMut(&mut SpoolFile) -> rusqlite::Result<T> + Send,
     T: Send,
@@ -93,7 +93,7 @@ where
 pub(crate) fn start(
     database: SpoolFile,
     news: Arc<Signals>,
-) -> std::io::Result<Sender<Box<dyn Job>>> {
+) -> std::io::Result<Sender<Box<dyn SpoolJob>>> {
     let (sender, jobs) = channel();
     std::thread::Builder::new()
         .name("spool".to_owned())
@@ -101,7 +101,7 @@ pub(crate) fn start(
     Ok(sender)
 }
 
-fn write(mut database: SpoolFile, jobs: &Receiver<Box<dyn Job>>, news: &Signals) {
+fn write(mut database: SpoolFile, jobs: &Receiver<Box<dyn SpoolJob>>, news: &Signals) {
     let mut may_shrink = true;
     loop {
         let first = if may_shrink {
@@ -131,7 +131,7 @@ fn write(mut database: SpoolFile, jobs: &Receiver<Box<dyn Job>>, news: &Signals)
     }
 }
 
-fn commit(database: &mut SpoolFile, mut group: Vec<Box<dyn Job>>, news: &Signals) {
+fn commit(database: &mut SpoolFile, mut group: Vec<Box<dyn SpoolJob>>, news: &Signals) {
     let all =
         database.transaction(|database| group.iter_mut().try_for_each(|job| job.run(database)));
     match all {
@@ -156,7 +156,7 @@ fn commit(database: &mut SpoolFile, mut group: Vec<Box<dyn Job>>, news: &Signals
     }
 }
 
-fn end(job: Box<dyn Job>, outcome: Result<(), SpoolError>, news: &Signals) {
+fn end(job: Box<dyn SpoolJob>, outcome: Result<(), SpoolError>, news: &Signals) {
     let effect = job.effect();
     job.end(outcome);
     match effect {

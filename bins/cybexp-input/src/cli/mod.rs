@@ -43,11 +43,11 @@ struct Cli {
     #[command(flatten, next_help_heading = "Options of every command")]
     common: CommonArgs,
     #[command(subcommand)]
-    command: Command,
+    command: InputCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum InputCommand {
     /// Run the daemon in the foreground, as systemd and Docker want it
     Run(RunArgs),
     /// Start inputs; and the daemon in the background, where it does not run yet
@@ -103,7 +103,7 @@ struct Output {
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let Cli { common, command } = Cli::parse();
-    if let Command::Run(RunArgs { select, background }) = command {
+    if let InputCommand::Run(RunArgs { select, background }) = command {
         if background {
             // it fails only for who leads a group already
             let _ = nix::unistd::setsid();
@@ -134,13 +134,13 @@ pub fn main() -> ExitCode {
     })
 }
 
-async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode> {
+async fn obey(command: InputCommand, common: &CommonArgs) -> anyhow::Result<ExitCode> {
     match &command {
-        Command::List(args) => {
+        InputCommand::List(args) => {
             list::show(args)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Completions { shell } => {
+        InputCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "cybexp-input", &mut script);
             say(String::from_utf8_lossy(&script).trim_end())?;
@@ -151,8 +151,10 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
     let config = Config::load(common.config.as_deref())?;
     let run_dir = config.input.run_dir.clone();
     match command {
-        Command::Run(_) | Command::List(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
-        Command::Start(select) => {
+        InputCommand::Run(_) | InputCommand::List(_) | InputCommand::Completions { .. } => {
+            Ok(ExitCode::SUCCESS)
+        }
+        InputCommand::Start(select) => {
             known(&select, &config)?;
             background::ensure(&config, common, &select).await?;
             let status = Control::open(&run_dir)
@@ -161,7 +163,7 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
                 .await?;
             shown(&status)
         }
-        Command::Restart(RestartArgs { select, all }) => {
+        InputCommand::Restart(RestartArgs { select, all }) => {
             known(&select, &config)?;
             if background::ensure(&config, common, &select).await? {
                 // it has just read it
@@ -172,7 +174,7 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
             let status = Control::open(&run_dir).await?.ask(&request).await?;
             shown(&status)
         }
-        Command::Stop(select) => {
+        InputCommand::Stop(select) => {
             let all = select.is_all();
             let status = Control::open(&run_dir)
                 .await?
@@ -186,7 +188,7 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
             printed?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Status(Output { select, json }) => {
+        InputCommand::Status(Output { select, json }) => {
             let status = Control::open(&run_dir)
                 .await?
                 .ask(&Request::Status { select })
@@ -198,9 +200,9 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
             }
             Ok(exit(&status))
         }
-        Command::Check(Output { select, json }) => check::run(&config, &select, json).await,
-        Command::Test(args) => test::run(&config, args).await,
-        Command::Drop(args) => drop::run(&config, args).await,
+        InputCommand::Check(Output { select, json }) => check::run(&config, &select, json).await,
+        InputCommand::Test(args) => test::run(&config, args).await,
+        InputCommand::Drop(args) => drop::run(&config, args).await,
     }
 }
 

@@ -14,7 +14,7 @@ use super::known::known;
 use super::out::{tell, written};
 use crate::plugin::{self, InputConfig};
 use crate::select::Select;
-use crate::sink::{Sink, Stopped};
+use crate::sink::{RecordSink, Stopped};
 use crate::status::SharedStatus;
 use crate::typetag;
 use cybexp_spool::Record;
@@ -44,7 +44,7 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
     let mut source = plugin::find_for(&given)?.open(&given)?;
 
     let status = Arc::new(SharedStatus::new(&name, &input.plugin, true));
-    let (sink, mut records) = Sink::shown(&name, Arc::clone(&status), limit);
+    let (sink, mut records) = RecordSink::shown(&name, Arc::clone(&status), limit);
     let fetching = async move {
         let outcome = tokio::select! {
             outcome = source.fetch(&sink) => outcome.map(|_| false),

@@ -37,8 +37,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::plugin::source::{InputConfig, Next, Plugin, Setting, Source};
-use crate::sink::Sink;
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
+use crate::sink::RecordSink;
 use connection::{CursorQuery, DatabaseConnection, Span};
 use page::RowPage;
 use server::DatabaseServer;
@@ -117,7 +117,7 @@ impl Plugin for DatabasePlugin {
         Some(Duration::from_secs(60))
     }
 
-    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError> {
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
         let settings: DatabaseSettings = given.settings()?;
         let url = given.secret("url", &settings.url)?;
         let server = DatabaseServer::parse(url.expose_secret(), |path| given.path(path))
@@ -159,7 +159,7 @@ struct DatabaseSource {
 }
 
 #[async_trait]
-impl Source for DatabaseSource {
+impl InputSource for DatabaseSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let (mut connection, columns) = self.connect().await?;
         connection.begin().await?;
@@ -176,7 +176,7 @@ impl Source for DatabaseSource {
         Ok(format!("{}, columns {}", self.server, columns.join(", ")))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let (mut connection, _) = self.connect().await?;
         sink.reached();
         let walk = RowWalk::begin(sink, &self.select.cursor, self.from.clone(), self.zone);
@@ -239,7 +239,7 @@ impl DatabaseSource {
     }
 
     /// Says once that there are rows which no cursor reaches.
-    async fn look_for_nulls(&mut self, connection: &mut dyn DatabaseConnection, sink: &Sink) {
+    async fn look_for_nulls(&mut self, connection: &mut dyn DatabaseConnection, sink: &RecordSink) {
         if std::mem::replace(&mut self.asked_for_nulls, true) {
             return;
         }

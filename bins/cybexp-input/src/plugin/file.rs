@@ -26,8 +26,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::plugin::blocking::blocking;
-use crate::plugin::source::{InputConfig, Next, Plugin, Setting, Source};
-use crate::sink::Sink;
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
+use crate::sink::RecordSink;
 use cybexp_spool::RecordBatch;
 use follow::{FileCursor, Follower};
 use watch::FileWatch;
@@ -91,7 +91,7 @@ impl Plugin for FilePlugin {
         None
     }
 
-    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError> {
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
         let mut settings: FileSettings = given.settings()?;
         if settings.path.file_name().is_none() {
             return Err(given.wrong("path", "names no file"));
@@ -104,7 +104,7 @@ impl Plugin for FilePlugin {
 struct FollowedFile(FileSettings);
 
 #[async_trait]
-impl Source for FollowedFile {
+impl InputSource for FollowedFile {
     async fn check(&mut self) -> anyhow::Result<String> {
         let path = self.0.path.clone();
         blocking(move || {
@@ -117,7 +117,7 @@ impl Source for FollowedFile {
         .await
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let cursor: Option<FileCursor> = sink.cursor().await?;
         let FileSettings { path, from } = self.0.clone();
         let mut watch = FileWatch::new(&path);

@@ -11,7 +11,7 @@ use cybexp_service::ConfigError;
 use serde_json::{Value, json};
 
 use self::settings::HttpSettings;
-use crate::plugin::source::{InputConfig, Plugin, Setting, Source};
+use crate::plugin::source::{InputConfig, InputSource, Plugin, Setting};
 
 /// The plugin.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Plugin for HttpPlugin {
         Some(Duration::from_secs(300))
     }
 
-    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError> {
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
         let settings: HttpSettings = given.settings()?;
         Ok(Box::new(settings.source(given)?))
     }

@@ -22,10 +22,10 @@ use serde_json::{Value, json};
 
 use self::client::MispClient;
 use self::event::MispEvent;
-use self::walk::{EventPage, EventWalk, WalkStep};
-use crate::plugin::source::{InputConfig, Next, Plugin, Setting, Source};
+use self::walk::{EventWalk, MispPage, WalkStep};
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
 use crate::plugin::wire;
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 use crate::status::now;
 use cybexp_feed::Later;
 use cybexp_feed::{self as feed, Http, HttpOptions, Pieces, Redirects};
@@ -119,7 +119,7 @@ impl Plugin for MispApiPlugin {
         Some(Duration::from_secs(600))
     }
 
-    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError> {
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
         let settings: MispApiSettings = given.settings()?;
         let mut url = feed::web_url(&settings.url).map_err(|reason| given.wrong("url", reason))?;
         if !url.path().ends_with('/') {
@@ -187,13 +187,13 @@ struct MispApiCursor {
 }
 
 #[async_trait]
-impl Source for MispSource {
+impl InputSource for MispSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let checked = self.look().await;
         checked.map_err(|error| self.client.http.secrets().hide_in(error))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let fetched = self.take(sink).await;
         fetched.map_err(|error| self.client.http.secrets().hide_in(error))
     }
@@ -217,7 +217,7 @@ impl MispSource {
         ))
     }
 
-    async fn take(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn take(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let cursor: Option<MispApiCursor> = sink.cursor().await?;
         let cursor = cursor.filter(|cursor| cursor.of == self.of);
         // the first time, all is read anyhow
@@ -297,13 +297,13 @@ impl MispSource {
     /// Reads a page. What is new is in the batch, and what did not fit there is taken already.
     async fn read(
         &self,
-        sink: &Sink,
+        sink: &RecordSink,
         mut events: Pieces<Box<RawValue>>,
-    ) -> anyhow::Result<(EventPage, RecordBatch)> {
+    ) -> anyhow::Result<(MispPage, RecordBatch)> {
         sink.reached();
-        let mut page = EventPage {
+        let mut page = MispPage {
             sorted: true,
-            ..EventPage::default()
+            ..MispPage::default()
         };
         let (mut batch, mut here) = (RecordBatch::new(), HashMap::new());
         let mut print = Vec::new();
@@ -358,7 +358,7 @@ impl MispSource {
     }
 }
 
-impl EventPage {
+impl MispPage {
     fn see(&mut self, timestamp: Option<i64>) {
         let Some(timestamp) = timestamp else { return };
         let (first, last) = self.ends.unwrap_or((timestamp, timestamp));

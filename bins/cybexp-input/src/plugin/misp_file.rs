@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::plugin::blocking::blocking;
-use crate::plugin::source::{InputConfig, Next, Plugin, Setting, Source};
-use crate::sink::Sink;
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
+use crate::sink::RecordSink;
 use cybexp_spool::RecordBatch;
 use events::FoundEvent;
 
@@ -70,7 +70,7 @@ impl Plugin for MispFilePlugin {
         Some(PERIOD)
     }
 
-    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError> {
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
         let settings: MispFileSettings = given.settings()?;
         Ok(Box::new(Folder(given.path(&settings.path))))
     }
@@ -122,7 +122,7 @@ enum FileOutcome {
 }
 
 #[async_trait]
-impl Source for Folder {
+impl InputSource for Folder {
     async fn check(&mut self) -> anyhow::Result<String> {
         let folder = self.0.clone();
         blocking(move || {
@@ -139,7 +139,7 @@ impl Source for Folder {
         .await
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let folder = self.0.clone();
         let files = blocking(move || exports(&folder)).await?;
         sink.reached();
@@ -170,7 +170,7 @@ impl Source for Folder {
 }
 
 /// Takes all of a file that is not taken yet.
-async fn take(path: &Path, sink: &Sink) -> anyhow::Result<FileOutcome> {
+async fn take(path: &Path, sink: &RecordSink) -> anyhow::Result<FileOutcome> {
     let cursor: Option<MispFileCursor> = sink.cursor::<Option<MispFileCursor>>().await?.flatten();
     let (news, mut told) = mpsc::channel(1);
     let path = path.to_owned();

@@ -16,7 +16,7 @@ mod wire;
 
 use cybexp_service::ConfigError;
 
-pub use self::source::{InputConfig, Next, Plugin, Setting, Source};
+pub use self::source::{InputConfig, InputSource, Next, Plugin, Setting};
 
 /// All plugins, by name.
 pub const PLUGINS: &[&dyn Plugin] = &[

@@ -14,10 +14,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::plugin::source::{InputConfig, Next, Plugin, Setting, Source};
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
 use crate::plugin::wire;
 use crate::seen::SeenFeed;
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 use cybexp_feed::{self as feed, Fetched, Http, HttpOptions, HttpRefusal, Pieces, Validators};
 use cybexp_spool::ItemKey;
 
@@ -74,7 +74,7 @@ impl Plugin for OpenPhishPlugin {
         Some(Duration::from_secs(3600))
     }
 
-    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError> {
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
         let settings: OpenPhishSettings = given.settings()?;
         let url = settings.url.unwrap_or_else(|| FEED.into());
         let url = given.secret("url", &url)?;
@@ -96,13 +96,13 @@ struct OpenPhishSource {
 }
 
 #[async_trait]
-impl Source for OpenPhishSource {
+impl InputSource for OpenPhishSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let checked = self.look().await;
         checked.map_err(|error| self.http.secrets().hide_in(error))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let fetched = self.take(sink).await;
         fetched.map_err(|error| self.http.secrets().hide_in(error))
     }
@@ -122,7 +122,7 @@ impl OpenPhishSource {
         Ok(format!("{urls} URLs"))
     }
 
-    async fn take(&self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn take(&self, sink: &RecordSink) -> anyhow::Result<Next> {
         let mut seen = SeenFeed::of(sink).await?;
         let answer = self.get(seen.validators(self.url.as_str())).await?;
         sink.reached();

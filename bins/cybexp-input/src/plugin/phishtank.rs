@@ -14,10 +14,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::plugin::source::{InputConfig, Next, Plugin, Setting, Source};
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
 use crate::plugin::wire;
 use crate::seen::SeenFeed;
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 use cybexp_feed::Later;
 use cybexp_feed::{
     self as feed, Fetched, Http, HttpOptions, HttpRefusal, ListPlan, Pieces, Validators,
@@ -90,7 +90,7 @@ impl Plugin for PhishTankPlugin {
         Some(WITH_KEY)
     }
 
-    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError> {
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
         let settings: PhishTankSettings = given.settings()?;
         let url = settings.url.as_deref().unwrap_or(FEED);
         let mut url = feed::web_url(url).map_err(|reason| given.wrong("url", reason))?;
@@ -167,13 +167,13 @@ struct PhishTankSource {
 }
 
 #[async_trait]
-impl Source for PhishTankSource {
+impl InputSource for PhishTankSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let checked = self.look().await;
         checked.map_err(|error| self.http.secrets().hide_in(error))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let fetched = self.take(sink).await;
         fetched.map_err(|error| self.http.secrets().hide_in(error))
     }
@@ -194,7 +194,7 @@ impl PhishTankSource {
         Ok("the feed is there".to_owned())
     }
 
-    async fn take(&self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn take(&self, sink: &RecordSink) -> anyhow::Result<Next> {
         let mut seen = SeenFeed::of(sink).await?;
         let answer = self.get(seen.validators(self.url.as_str())).await?;
         sink.reached();

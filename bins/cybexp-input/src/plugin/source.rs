@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 
 /// A kind of source.
 pub trait Plugin: Sync {
@@ -36,7 +36,7 @@ pub trait Plugin: Sync {
     ///
     /// # Errors
     /// Names the setting that is missing or wrong.
-    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError>;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError>;
 }
 
 /// One of the settings of a plugin, for people.
@@ -52,16 +52,16 @@ pub struct Setting {
 
 /// A source, as one input uses it.
 #[async_trait]
-pub trait Source: Send {
+pub trait InputSource: Send {
     /// Tries the source without taking anything; says what it found, for people, in a few words.
     async fn check(&mut self) -> anyhow::Result<String>;
 
-    /// Takes what is there; what listens goes on until [`Sink::stopping`] resolves, and takes what it has in hand.
+    /// Takes what is there; what listens goes on until [`RecordSink::stopping`] resolves, and takes what it has in hand.
     ///
-    /// It must call [`Sink::reached`] as soon as the source answers. It is called again after the period; after an error
+    /// It must call [`RecordSink::reached`] as soon as the source answers. It is called again after the period; after an error
     /// with back-off, and not before the time that [`Later`](cybexp_feed::Later) names. It may be dropped at any `await` five seconds after the
-    /// end was asked for, so whatever it must remember goes through [`Sink::take`]. After a panic the source is opened anew.
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next>;
+    /// end was asked for, so whatever it must remember goes through [`RecordSink::take`]. After a panic the source is opened anew.
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next>;
 }
 
 /// The time at which a source wants to be fetched again.

@@ -32,9 +32,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::plugin::source::{InputConfig, Next, Plugin, Setting, Source};
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
 use crate::running;
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 use message::{MessageFormat, Post};
 
 /// The plugin.
@@ -136,7 +136,7 @@ impl Plugin for SyslogPlugin {
         None
     }
 
-    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError> {
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
         let settings: SyslogSettings = given.settings()?;
         let listen = match settings.listen {
             Listen::One(address) => vec![address],
@@ -231,7 +231,7 @@ impl SyslogSource {
 }
 
 #[async_trait]
-impl Source for SyslogSource {
+impl InputSource for SyslogSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let mut addresses = self.addresses().await?;
         let mut daemon = None;
@@ -250,7 +250,7 @@ impl Source for SyslogSource {
         Ok(format!("can listen on {}", all.join(" and ")))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let Sockets { udp, tcp } = self.bind(self.addresses().await?).await?;
         sink.reached();
         // threads and connections end with this future, too

@@ -15,7 +15,7 @@ use std::time::Duration;
 use cybexp_service::ConfigError;
 use serde_json::{Value, json};
 
-use crate::plugin::source::{InputConfig, Plugin, Setting, Source};
+use crate::plugin::source::{InputConfig, InputSource, Plugin, Setting};
 
 /// The plugin.
 pub(super) struct WebsocketPlugin;
@@ -45,7 +45,7 @@ impl Plugin for WebsocketPlugin {
         None
     }
 
-    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn Source>, ConfigError> {
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
         let settings: settings::WebsocketSettings = given.settings()?;
         Ok(Box::new(settings.listener(given)?))
     }

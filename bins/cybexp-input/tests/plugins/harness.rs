@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cybexp_input::plugin::{self, InputConfig, Next, Source};
-use cybexp_input::sink::Sink;
+use cybexp_input::plugin::{self, InputConfig, InputSource, Next};
+use cybexp_input::sink::RecordSink;
 use cybexp_input::status::{InputStatus, SharedStatus};
 use cybexp_service::config::InputSpec;
 use cybexp_service::{Config, ConfigError};
@@ -71,11 +71,11 @@ impl Input {
     }
 
     /// A new source, as after a start of the daemon.
-    pub(crate) fn source(&self) -> Box<dyn Source> {
+    pub(crate) fn source(&self) -> Box<dyn InputSource> {
         self.open().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn open(&self) -> Result<Box<dyn Source>, ConfigError> {
+    fn open(&self) -> Result<Box<dyn InputSource>, ConfigError> {
         let given = InputConfig {
             input: &self.spec,
             config: &self.config,
@@ -91,10 +91,10 @@ impl Input {
             .unwrap()
     }
 
-    pub(crate) async fn sink(&self, stop: &CancellationToken) -> Sink {
+    pub(crate) async fn sink(&self, stop: &CancellationToken) -> RecordSink {
         let known = self.known().await;
         let (status, stop) = (Arc::clone(&self.status), stop.clone());
-        Sink::new(
+        RecordSink::new(
             "test",
             status,
             stop,

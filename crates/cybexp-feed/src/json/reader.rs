@@ -233,7 +233,7 @@ impl<R: BufRead> JsonReader<R> {
         }
     }
 
-    /// Reads up to about `most` of the bytes that come next, for an error that tells what they say.
+    /// Reads up to `most` of the bytes that come next, for an error that tells what they say.
     fn rest_of(&mut self, most: usize) -> Vec<u8> {
         let mut rest = Vec::new();
         while rest.len() < most {

@@ -11,7 +11,7 @@ use super::connection::{DatabaseConnection, DatabaseRow, Span, Spot};
 use super::page::{EARLY, PAGE_BYTES, RowPage, Twins};
 use super::standing::SourceClock;
 use super::told::told;
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 use cybexp_feed as feed;
 use cybexp_spool::{ItemKey, RecordBatch};
 
@@ -44,7 +44,7 @@ struct RowCursor {
 /// The cursor does not move to a value that is not believed ([`super::standing`]): the rows at the end that have such ones
 /// are taken and marked, and are read, and known, each time, so that rows which come later before them are seen.
 pub(super) struct RowWalk<'a> {
-    sink: &'a Sink,
+    sink: &'a RecordSink,
     cursor: RowCursor,
     limit: u64,
     zone: Tz,
@@ -52,7 +52,7 @@ pub(super) struct RowWalk<'a> {
 
 impl<'a> RowWalk<'a> {
     pub(super) async fn begin(
-        sink: &'a Sink,
+        sink: &'a RecordSink,
         column: &str,
         from: Option<Value>,
         zone: Tz,
@@ -322,7 +322,7 @@ mod tests {
             .await;
         let status = Arc::new(SharedStatus::new("test", "database", true));
         let stop = CancellationToken::new();
-        let sink = Sink::new("test", status, stop, spool, known.unwrap().id, None);
+        let sink = RecordSink::new("test", status, stop, spool, known.unwrap().id, None);
         let mut walk = RowWalk::begin(&sink, "id", None, Tz::UTC).await.unwrap();
         let page = walk.read(&mut Forgetful).await.unwrap();
         assert!(walk.take(page).await.unwrap(), "there may be more");

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 use cybexp_feed::PageRequest;
 use cybexp_spool::ItemKey;
 
@@ -54,7 +54,11 @@ impl Pages {
     }
 
     /// The next page, unless it leads in a circle or too far; that is told.
-    pub(super) fn next(&mut self, next: Option<PageRequest>, sink: &Sink) -> Option<PageRequest> {
+    pub(super) fn next(
+        &mut self,
+        next: Option<PageRequest>,
+        sink: &RecordSink,
+    ) -> Option<PageRequest> {
         let next = next?;
         let empty = self.print == ItemKey::of("");
         self.empty = if empty { self.empty + 1 } else { 0 };

@@ -15,9 +15,9 @@ use url::Url;
 
 use super::identity::ItemIdentity;
 use super::pages::Pages;
-use crate::plugin::source::{InputConfig, Next, Source};
+use crate::plugin::source::{InputConfig, InputSource, Next};
 use crate::seen::SeenFeed;
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 
 /// How long the check waits for what stands behind the first elements of a list.
 const REST: Duration = Duration::from_secs(5);
@@ -56,13 +56,13 @@ struct DocumentCursor {
 }
 
 #[async_trait]
-impl Source for HttpSource {
+impl InputSource for HttpSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let checked = self.look().await;
         checked.map_err(|error| self.http.secrets().hide_in(error))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let fetched = match &self.items {
             Some(_) => self.fetch_items(sink).await,
             None => self.fetch_whole(sink).await,
@@ -132,7 +132,7 @@ impl HttpSource {
         Ok(format!("answers with {kind}, {list}{more}"))
     }
 
-    async fn fetch_items(&mut self, sink: &Sink) -> anyhow::Result<()> {
+    async fn fetch_items(&mut self, sink: &RecordSink) -> anyhow::Result<()> {
         let Some(items) = &self.items else {
             return Ok(());
         };
@@ -197,7 +197,7 @@ impl HttpSource {
         }
     }
 
-    async fn fetch_whole(&self, sink: &Sink) -> anyhow::Result<()> {
+    async fn fetch_whole(&self, sink: &RecordSink) -> anyhow::Result<()> {
         let last: DocumentCursor = sink.cursor().await?.unwrap_or_default();
         let known = last.validators.filter(|known| known.are_of(&self.of));
         let answer = self.get(&self.first, known.as_ref()).await?;

@@ -4,12 +4,12 @@
 
 use super::MispSource;
 use super::event::MispEvent;
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 use cybexp_spool::ItemKey;
 
 impl MispSource {
     /// Takes what is missing; whether it came to the end.
-    pub(super) async fn sweep(&self, sink: &Sink) -> anyhow::Result<bool> {
+    pub(super) async fn sweep(&self, sink: &RecordSink) -> anyhow::Result<bool> {
         let mut before = None;
         for page in 1.. {
             let (mut missing, mut print) = (Vec::new(), Vec::new());

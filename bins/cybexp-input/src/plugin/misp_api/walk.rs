@@ -13,7 +13,7 @@ const PASSES: u32 = 5;
 
 /// The summary of a page.
 #[derive(Debug, Clone, Default)]
-pub(super) struct EventPage {
+pub(super) struct MispPage {
     /// Its events, those among them that could not be read.
     pub(super) events: u64,
     /// Events that are new.
@@ -84,7 +84,7 @@ impl EventWalk {
     }
 
     /// Whether it must be known now if the server orders events by time: only the newest one can tell.
-    pub(super) fn must_know_order(&self, page: &EventPage) -> bool {
+    pub(super) fn must_know_order(&self, page: &MispPage) -> bool {
         self.ordered.is_none() && page.events >= self.limit && self.would_grow(page)
     }
 
@@ -92,13 +92,13 @@ impl EventWalk {
     ///
     /// A server that ignores the order names the one that is the first on the page, too. Where both are of the same time,
     /// it cannot be told.
-    pub(super) fn newest(&mut self, newest: Option<i64>, page: &EventPage) {
+    pub(super) fn newest(&mut self, newest: Option<i64>, page: &MispPage) {
         let ends = newest.zip(page.ends);
         let ordered = ends.is_some_and(|(newest, (first, last))| newest >= last && newest > first);
         self.ordered = Some(ordered);
     }
 
-    fn would_grow(&self, page: &EventPage) -> bool {
+    fn would_grow(&self, page: &MispPage) -> bool {
         let follows = |first| self.pass.last.is_none_or(|last| last <= first);
         page.sorted
             && page
@@ -107,7 +107,7 @@ impl EventWalk {
     }
 
     /// Decides how the walk goes on after this page.
-    pub(super) fn after(&mut self, page: &EventPage) -> WalkStep {
+    pub(super) fn after(&mut self, page: &MispPage) -> WalkStep {
         let again = self.page > 1 && page.events > 0 && page.print == self.pass.print;
         let ended = page.events == 0 || again;
         self.greatest = self.greatest.max(page.greatest);

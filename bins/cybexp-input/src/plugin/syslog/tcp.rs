@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::framing::{Frame, Frames, LONGEST};
 use super::gather::gather;
 use super::message::MessageFormat;
-use crate::sink::{Sink, Stopped};
+use crate::sink::{RecordSink, Stopped};
 use cybexp_spool::RecordBatch;
 
 /// At the same time; more wait in the kernel.
@@ -37,7 +37,7 @@ struct Chunk {
 pub(super) async fn serve(
     listeners: Vec<TcpListener>,
     format: &MessageFormat,
-    sink: &Sink,
+    sink: &RecordSink,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let (queue, mut chunks) = mpsc::channel(WAITING);
@@ -73,7 +73,7 @@ pub(super) async fn serve(
 }
 
 /// Waits for room, and for the disk to be well; what is in hand at the end is counted as dropped.
-async fn take(batch: RecordBatch, sink: &Sink) {
+async fn take(batch: RecordBatch, sink: &RecordSink) {
     while let Err(error) = sink.take(batch.clone()).await {
         if !error.is::<Stopped>() {
             sink.failing(&error);
@@ -91,7 +91,7 @@ async fn accept(
     listener: TcpListener,
     queue: mpsc::Sender<Chunk>,
     permits: &Arc<Semaphore>,
-    sink: &Sink,
+    sink: &RecordSink,
     stop: &CancellationToken,
 ) {
     // they end with this future

@@ -17,7 +17,7 @@ use super::gather::gather;
 use super::kernel;
 use super::message::MessageFormat;
 use crate::plugin::blocking::blocking;
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 
 /// Datagrams that wait for the disk at most …
 const WAITING: usize = 1 << 16;
@@ -72,7 +72,7 @@ struct DatagramCounts {
 pub(super) async fn serve(
     socket: Arc<UdpSocket>,
     format: &MessageFormat,
-    sink: &Sink,
+    sink: &RecordSink,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let (sender, mut queue) = mpsc::channel(WAITING);
@@ -200,7 +200,7 @@ impl Losses {
         }
     }
 
-    async fn count(&mut self, sink: &Sink) {
+    async fn count(&mut self, sink: &RecordSink) {
         self.last = Instant::now();
         sink.dropped(self.counts.lost.swap(0, Ordering::Relaxed));
         // where nothing comes nothing is dropped

@@ -21,8 +21,8 @@ use url::Url;
 
 use super::connect::{self, WebsocketConnection};
 use super::message;
-use crate::plugin::source::{Next, Source};
-use crate::sink::Sink;
+use crate::plugin::source::{InputSource, Next};
+use crate::sink::RecordSink;
 
 /// The longest time to connect: name, connection, TLS and handshake together.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -55,7 +55,7 @@ pub(super) struct WebsocketSource {
 }
 
 #[async_trait]
-impl Source for WebsocketSource {
+impl InputSource for WebsocketSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let connected = self.connect().await;
         let socket = connected.map_err(|error| self.secrets.hide_in(error))?;
@@ -63,7 +63,7 @@ impl Source for WebsocketSource {
         Ok(format!("{} answers 101 Switching Protocols", self.place))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let connected = tokio::select! {
             connected = self.connect() => connected,
             () = sink.stopping() => return Ok(Next::Period),
@@ -125,7 +125,11 @@ impl WebsocketSource {
     }
 
     /// Takes messages until the end is asked for, or an error.
-    async fn listen(&self, socket: &mut WebsocketConnection, sink: &Sink) -> anyhow::Result<()> {
+    async fn listen(
+        &self,
+        socket: &mut WebsocketConnection,
+        sink: &RecordSink,
+    ) -> anyhow::Result<()> {
         for message in &self.subscribe {
             send(socket, Message::text(message.expose_secret())).await?;
         }
@@ -146,7 +150,7 @@ impl WebsocketSource {
     async fn gather(
         &self,
         socket: &mut WebsocketConnection,
-        sink: &Sink,
+        sink: &RecordSink,
         held: &mut PendingRecords,
     ) -> anyhow::Result<()> {
         let mut heard = Instant::now();
@@ -194,7 +198,7 @@ impl WebsocketSource {
         }
     }
 
-    fn add(&self, message: Bytes, is_text: bool, held: &mut PendingRecords, sink: &Sink) {
+    fn add(&self, message: Bytes, is_text: bool, held: &mut PendingRecords, sink: &RecordSink) {
         let read = message::read(message, is_text, self.items.as_ref());
         if let Some(why) = read.left {
             held.left += 1;
@@ -218,7 +222,7 @@ impl WebsocketSource {
     async fn take(
         &self,
         socket: &mut WebsocketConnection,
-        sink: &Sink,
+        sink: &RecordSink,
         held: &mut PendingRecords,
         ping_at: &mut Instant,
     ) -> anyhow::Result<()> {
