@@ -8,6 +8,7 @@ use reqwest::multipart::Form;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use tahoe_core::SubmissionTags;
 
 pub use reqwest::multipart::Part;
 
@@ -84,17 +85,6 @@ impl ClientError {
     }
 }
 
-/// What is said of every submission of a kind.
-#[derive(Debug, Clone)]
-pub struct About {
-    /// What it is, such as `cowrie`.
-    pub typetag: String,
-    /// The organisation's hash.
-    pub orgid: String,
-    /// The IANA zone of times in the data that name none.
-    pub timezone: String,
-}
-
 /// Questions of one request: the API takes 1000, and 1 MiB.
 const BATCH: usize = 250;
 
@@ -155,12 +145,17 @@ impl Client {
     }
 
     /// Submits a file.
-    pub async fn submit(&self, about: &About, name: String, file: Part) -> Result<(), ClientError> {
+    pub async fn submit(
+        &self,
+        tags: &SubmissionTags,
+        name: String,
+        file: Part,
+    ) -> Result<(), ClientError> {
         let form = Form::new()
             // what can be refused without the file stands before it
-            .text("orgid", about.orgid.clone())
-            .text("typetag", about.typetag.clone())
-            .text("timezone", about.timezone.clone())
+            .text("orgid", tags.orgid.clone())
+            .text("typetag", tags.typetag.clone())
+            .text("timezone", tags.timezone.clone())
             .text("name", name.clone())
             .part("file", file.file_name(name));
         let request = self.http.post(self.url("raw")).timeout(SUBMIT);

@@ -25,9 +25,10 @@ use crate::up::asked_to_stop;
 use crate::up::ports::free_metrics;
 use crate::up::setup::First;
 use crate::up::suite::{How, Place, Suite};
-use cybexp_client::{About, Client, Part};
+use cybexp_client::{Client, Part};
 use cybexp_term as term;
 use sources::Sources;
+use tahoe_core::SubmissionTags;
 
 /// How long nothing may move before the demo gives up.
 const STUCK: Duration = Duration::from_secs(60);
@@ -199,13 +200,13 @@ async fn collect(
 async fn submit(client: &Client, orgid: &str) -> anyhow::Result<u64> {
     let since = Instant::now();
     let posts = sample::posted().into_iter().map(|record| async move {
-        let about = About {
+        let tags = SubmissionTags {
             typetag: record.typetag.to_owned(),
             orgid: orgid.to_owned(),
             timezone: "UTC".to_owned(),
         };
         let file = Part::text(record.text);
-        client.submit(&about, record.file.to_owned(), file).await
+        client.submit(&tags, record.file.to_owned(), file).await
     });
     let posts = posts.collect::<FuturesUnordered<_>>();
     let posted = posts.try_collect::<Vec<()>>().await?.len();

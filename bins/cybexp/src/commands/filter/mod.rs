@@ -10,10 +10,11 @@ use anyhow::{Context, anyhow, bail};
 use chrono_tz::Tz;
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
-use cybexp_archive::{About, raw_of};
+use cybexp_archive::raw_of;
 use cybexp_filters::{FILTERS, RawInput, Yield, known_typetags};
 use cybexp_store::{GraphBatch, check_fits};
 use serde_json::Value;
+use tahoe_core::SubmissionTags;
 use tahoe_core::time::{parse_instant, parse_tzname};
 use tahoe_core::{Instance, OrgId, Timestamp};
 
@@ -83,14 +84,14 @@ fn make(args: &Args) -> anyhow::Result<Yield> {
             .map_err(|error| anyhow!("--timestamp {text}: {}", error.reason))?,
         None => unix_now() as f64,
     };
-    let about = About {
-        typetag: &args.typetag,
-        orgid: &args.orgid,
-        timezone: args.timezone.name(),
-        timestamp,
+    let tags = SubmissionTags {
+        typetag: args.typetag.clone(),
+        orgid: args.orgid.clone(),
+        timezone: args.timezone.name().to_owned(),
     };
     let refused = |by: &str, reason: String| anyhow!("refused by {by}: {reason}");
-    let raw = raw_of(&about, read(&args.file)?).map_err(|reason| refused("the archive", reason))?;
+    let raw = raw_of(&tags, timestamp, read(&args.file)?)
+        .map_err(|reason| refused("the archive", reason))?;
     check_fits(&raw).map_err(|reason| refused("the archive", reason))?;
     let Some(filter) = FILTERS
         .iter()
@@ -101,7 +102,7 @@ fn make(args: &Args) -> anyhow::Result<Yield> {
     let input = RawInput {
         data: raw.data(),
         orgid: &OrgId::new(&args.orgid)?,
-        timezone: about.timezone,
+        timezone: &tags.timezone,
         timestamp: Timestamp::new(timestamp)?,
     };
     filter

@@ -14,6 +14,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use cybexp_filters::known_typetags;
 use cybexp_service::Config;
 use indicatif::{ProgressBar, ProgressStyle};
+use tahoe_core::SubmissionTags;
 use tahoe_core::time::parse_tzname;
 use tahoe_core::{Org, SubType};
 
@@ -21,7 +22,6 @@ use super::api::ApiArgs;
 use super::named::Named;
 use super::typetag;
 use super::usage::Usage;
-use cybexp_client::About;
 use cybexp_term::{self as term, DIM, GREEN, RED, YELLOW};
 use resume::{Memory, Progress};
 use send::{Ended, Tally, Track};
@@ -70,7 +70,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     }
     parse_tzname(&args.timezone)
         .map_err(|error| anyhow!("--timezone {}: {}", args.timezone, error.reason))?;
-    let about = About {
+    let tags = SubmissionTags {
         typetag: args.typetag,
         orgid: Org::hash_named(&args.org).to_string(),
         timezone: args.timezone,
@@ -78,15 +78,15 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     let manner = Manner {
         lines: args.lines,
         whole: args.whole,
-        typetag: &about.typetag,
-        timezone: &about.timezone,
+        typetag: &tags.typetag,
+        timezone: &tags.timezone,
     };
     let sources = args.files.iter().map(|file| Source::new(file, &manner));
     let mut sources = sources.collect::<anyhow::Result<Vec<Source>>>()?;
     let client = args.api.client(config)?;
     let mut tracks = Vec::with_capacity(sources.len());
     for source in &mut sources {
-        let memory = Memory::of(source, &about, client.base().as_str());
+        let memory = Memory::of(source, &tags, client.base().as_str());
         source.from = begin(source, memory.as_ref(), args.resume, args.quiet)?;
         tracks.push(Track {
             progress: Progress::from(source.from),
@@ -95,7 +95,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     }
     // whether it is there and lets us is found out once, and not by every record and with retries
     ensure!(
-        client.admin_of().await?.contains(&about.orgid),
+        client.admin_of().await?.contains(&tags.orgid),
         "the token's user is no admin of {org}, as posting needs: `cybexp org list` shows what there is, `cybexp org \
          add-user {org} EMAIL --as admin` makes a user one",
         org = args.org
@@ -108,7 +108,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     };
     let places: Vec<String> = sources.iter().map(|source| source.place.clone()).collect();
     let mut tally = Tally::default();
-    let ended = send::send(&client, &about, sources, &mut tracks, &bar, &mut tally).await;
+    let ended = send::send(&client, &tags, sources, &mut tracks, &bar, &mut tally).await;
     bar.finish_and_clear();
     let ended = ended?;
     if !args.quiet || !matches!(ended, Ended::Done) {

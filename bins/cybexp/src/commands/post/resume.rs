@@ -9,9 +9,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use cybexp_client::About;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tahoe_core::SubmissionTags;
 
 use super::source::{Position, Source};
 use crate::site::state_folder;
@@ -63,7 +63,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// `None` for a pipe, and where there is no home folder.
-    pub(super) fn of(source: &Source, about: &About, url: &str) -> Option<Self> {
+    pub(super) fn of(source: &Source, tags: &SubmissionTags, url: &str) -> Option<Self> {
         if source.pipe.is_some() {
             return None;
         }
@@ -73,9 +73,9 @@ impl Memory {
         for part in [
             path.as_os_str().as_encoded_bytes(),
             url.as_bytes(),
-            about.orgid.as_bytes(),
-            about.typetag.as_bytes(),
-            about.timezone.as_bytes(),
+            tags.orgid.as_bytes(),
+            tags.typetag.as_bytes(),
+            tags.timezone.as_bytes(),
             manner.as_bytes(),
         ] {
             key.update(part);

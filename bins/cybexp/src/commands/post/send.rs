@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use cybexp_client::{About, Client, ClientError};
+use cybexp_client::{Client, ClientError};
 use cybexp_service::Backoff;
 use cybexp_term::{self as term, RED};
 use futures::{StreamExt, stream};
 use indicatif::ProgressBar;
+use tahoe_core::SubmissionTags;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -53,7 +54,7 @@ pub(super) struct Track {
 /// Sends all records of the sources, which the tracks belong to one by one.
 pub(super) async fn send(
     client: &Client,
-    about: &About,
+    tags: &SubmissionTags,
     sources: Vec<Source>,
     tracks: &mut [Track],
     bar: &ProgressBar,
@@ -74,7 +75,7 @@ pub(super) async fn send(
                    }| {
                 let outcome = match read {
                     Ok(record) => {
-                        let outcome = submit(client, about, &record).await;
+                        let outcome = submit(client, tags, &record).await;
                         (record.place, record.bytes, outcome.map_err(Trouble::Api))
                     }
                     Err((place, reason)) => (place, 0, Err(Trouble::Unreadable(reason))),
@@ -160,7 +161,11 @@ enum Trouble {
     Api(ClientError),
 }
 
-async fn submit(client: &Client, about: &About, record: &Record) -> Result<(), ClientError> {
+async fn submit(
+    client: &Client,
+    tags: &SubmissionTags,
+    record: &Record,
+) -> Result<(), ClientError> {
     let mut backoff = Backoff::new(MAX_WAIT);
     loop {
         let part = match record.part().await {
@@ -171,7 +176,7 @@ async fn submit(client: &Client, about: &About, record: &Record) -> Result<(), C
                 return Err(ClientError::Refused { status, message });
             }
         };
-        match client.submit(about, record.name.clone(), part).await {
+        match client.submit(tags, record.name.clone(), part).await {
             Err(error) if error.is_passing() && backoff.failures() + 1 < TRIES => {
                 tokio::time::sleep(backoff.failure()).await;
             }

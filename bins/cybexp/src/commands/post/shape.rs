@@ -1,9 +1,9 @@
 //! Whether a file that is to be submitted as one record is a log with a JSON record on each line.
 
-use cybexp_archive::{About, raw_of};
+use cybexp_archive::raw_of;
 use cybexp_filters::{FILTERS, RawInput};
 use serde_json::Value;
-use tahoe_core::{OrgId, Timestamp};
+use tahoe_core::{OrgId, SubmissionTags, Timestamp};
 
 /// What a file is judged by: its first two lines must end, or begin in the case of the second, within so many bytes.
 pub(super) const HEAD_BYTES: usize = 1 << 20;
@@ -54,21 +54,21 @@ fn takes_both(first: &[u8], second: &[u8], typetag: &str, timezone: &str) -> boo
 
 /// How many events the filter of the typetag makes of a record; `None` where there is no such filter, or it refuses it.
 fn events(record: &[u8], typetag: &str, timezone: &str) -> Option<usize> {
-    let about = About {
-        typetag,
-        orgid: "none",
-        timezone,
-        timestamp: 0.0,
+    let tags = SubmissionTags {
+        typetag: typetag.to_owned(),
+        orgid: "none".to_owned(),
+        timezone: timezone.to_owned(),
     };
+    let timestamp = 0.0;
     let filter = FILTERS
         .iter()
         .find(|filter| filter.typetags().contains(&typetag))?;
-    let raw = raw_of(&about, record.to_owned()).ok()?;
+    let raw = raw_of(&tags, timestamp, record.to_owned()).ok()?;
     let input = RawInput {
         data: raw.data(),
-        orgid: &OrgId::new(about.orgid).ok()?,
+        orgid: &OrgId::new(&tags.orgid).ok()?,
         timezone,
-        timestamp: Timestamp::new(about.timestamp).ok()?,
+        timestamp: Timestamp::new(timestamp).ok()?,
     };
     Some(filter.run(&input).ok()?.events.len())
 }
