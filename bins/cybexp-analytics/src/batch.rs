@@ -16,7 +16,7 @@ pub type TakenRaws = vec::IntoIter<Result<PendingRaw, RawOutcome>>;
 
 /// What became of the raws of a batch.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub struct BatchOutcome {
     /// One for each raw.
     pub outcomes: Vec<RawOutcome>,
     /// How many records of which event ID make no event.
@@ -25,7 +25,7 @@ pub struct Batch {
     pub left_out: Vec<(EntryId, BTreeMap<&'static str, u64>)>,
 }
 
-impl Batch {
+impl BatchOutcome {
     /// Sets aside the raws that made something which the archive cannot hold.
     pub fn reject(&mut self, rejected: &[Rejected]) {
         let reasons: HashMap<Hash, &str> = rejected
@@ -46,9 +46,9 @@ impl Batch {
 
 /// Runs the filter over raws, until they are through or what they make is to be written first. One that it
 /// refuses or trips over is set aside; the rest goes on.
-pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, Batch) {
+pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, BatchOutcome) {
     let mut graph = GraphBatch::default();
-    let mut batch = Batch::default();
+    let mut batch = BatchOutcome::default();
     while graph.bytes() < BATCH_BYTES
         && let Some(raw) = raws.next()
     {

@@ -12,7 +12,7 @@ use cybexp_service::{Context, Servers, Step, WakeSignal, WorkOptions, Worker, op
 use cybexp_store::{Archive, GraphWriter, PendingRaw, RawOutcome, RawQueue, Raws, Taken, Written};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
-pub use batch::{Batch, TakenRaws, run_filter};
+pub use batch::{BatchOutcome, TakenRaws, run_filter};
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "analytics";
@@ -128,7 +128,7 @@ async fn process(
     Ok(worked)
 }
 
-fn record(filter: &'static dyn Filter, batch: &Batch, written: &Written) {
+fn record(filter: &'static dyn Filter, batch: &BatchOutcome, written: &Written) {
     let name = filter.name();
     let mut refused = 0;
     for outcome in &batch.outcomes {

@@ -18,7 +18,7 @@ use cybexp_store::{Archive, Cache, EntryId, EntryQueue, Opened, Raws, SealedEntr
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tahoe_core::{Hash, Raw};
 
-pub use raw::{About, raw_of};
+pub use raw::{RawLabels, raw_of};
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "archive";

@@ -13,7 +13,7 @@ use tahoe_core::{OrgId, Raw, SubType, Timestamp, Value};
 
 /// What is said of a submission besides its data.
 #[derive(Debug, Clone, Copy)]
-pub struct About<'a> {
+pub struct RawLabels<'a> {
     /// What the data is.
     pub typetag: &'a str,
     /// Whose it is.
@@ -26,7 +26,7 @@ pub struct About<'a> {
 
 /// The raw of a sealed submission, or why there is none, naming the field at fault.
 pub(crate) fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, String> {
-    let about = About {
+    let about = RawLabels {
         typetag: &entry.typetag,
         orgid: &entry.orgid,
         timezone: &entry.timezone,
@@ -41,7 +41,7 @@ pub(crate) fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw
 }
 
 /// The raw of a submission whose seal is open, or why there is none, naming the field at fault.
-pub fn raw_of(about: &About<'_>, bytes: Vec<u8>) -> Result<Raw, String> {
+pub fn raw_of(about: &RawLabels<'_>, bytes: Vec<u8>) -> Result<Raw, String> {
     let field =
         |name: &'static str| move |error: &dyn std::fmt::Display| format!("{name}: {error}");
     let sub_type = SubType::new(about.typetag).map_err(|error| field("typetag")(&error))?;
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn raw(typetag: &str, data: &Value) -> Result<Raw, String> {
-        let about = About {
+        let about = RawLabels {
             typetag,
             orgid: "unr",
             timezone: "UTC",

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cybexp_client::{About, ClientError, Part};
+use cybexp_client::{ClientError, Part, SubmissionLabels};
 use cybexp_service::Backoff;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -43,7 +43,7 @@ pub(crate) struct Poster {
 }
 
 struct Task {
-    about: watch::Sender<About>,
+    about: watch::Sender<SubmissionLabels>,
     again: Arc<Notify>,
     handle: JoinHandle<()>,
 }
@@ -61,7 +61,7 @@ impl Poster {
     /// Posts the records of this input from now on, as what it says of them now; from the first one on, for some that were
     /// refused may wait again.
     pub(crate) async fn follow(&self, known: &Known, status: &Arc<Status>) {
-        let about = About {
+        let about = SubmissionLabels {
             typetag: known.about.typetag.clone(),
             orgid: known.about.orgid.clone(),
             timezone: known.about.timezone.clone(),
@@ -126,7 +126,7 @@ struct Posting {
     spool: Spool,
     api: Arc<Api>,
     status: Arc<Status>,
-    about: watch::Receiver<About>,
+    about: watch::Receiver<SubmissionLabels>,
     again: Arc<Notify>,
     stop: CancellationToken,
     /// The last record that was read from the spool.

@@ -21,7 +21,7 @@ const STOP: Duration = Duration::from_secs(15);
 const STABLE: Duration = Duration::from_secs(60);
 
 /// Where the daemons log.
-pub(crate) enum Logs {
+pub(crate) enum ChildLogs {
     /// To this process's own standard error.
     Terminal,
     /// To files of their name in this folder.
@@ -32,7 +32,7 @@ pub(crate) enum Logs {
 pub(crate) struct Children {
     program: PathBuf,
     config: PathBuf,
-    logs: Logs,
+    logs: ChildLogs,
     /// Further arguments for each of them.
     args: Vec<String>,
     running: Vec<Running>,
@@ -53,7 +53,7 @@ impl Children {
     pub(crate) fn start(
         daemons: &[Daemon],
         config: &Path,
-        logs: Logs,
+        logs: ChildLogs,
         args: Vec<String>,
     ) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
@@ -89,8 +89,8 @@ impl Children {
     fn spawn(&self, daemon: Daemon) -> anyhow::Result<Child> {
         let name = daemon.name();
         let stderr = match &self.logs {
-            Logs::Terminal => Stdio::inherit(),
-            Logs::Files(folder) => {
+            ChildLogs::Terminal => Stdio::inherit(),
+            ChildLogs::Files(folder) => {
                 let file = log_file(folder, daemon);
                 let log = OpenOptions::new().append(true).create(true).open(&file);
                 log.with_context(|| file.display().to_string())?.into()
@@ -114,7 +114,7 @@ impl Children {
         for running in &mut self.running {
             if let Some(status) = running.child.try_wait()? {
                 let name = running.daemon.name();
-                let Logs::Files(folder) = &self.logs else {
+                let ChildLogs::Files(folder) = &self.logs else {
                     bail!("{name} ended with {status}");
                 };
                 let log = log_file(folder, running.daemon);

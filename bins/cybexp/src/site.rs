@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use cybexp_service::config::PLACES;
+use cybexp_service::config::USUAL_FILES;
 use cybexp_service::{CommonArgs, Config, ConfigError};
 use cybexp_term::{self as term, DIM};
 
@@ -15,7 +15,7 @@ pub(crate) const CONFIG: &str = "config.json";
 
 /// A configuration file, and those that could have been meant as well.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Choice {
+pub(crate) struct ConfigChoice {
     /// `None`: there is no file, and the defaults hold.
     pub(crate) file: Option<PathBuf>,
     /// Whether it is that of a running `up`.
@@ -24,7 +24,7 @@ pub(crate) struct Choice {
     pub(crate) others: Vec<PathBuf>,
 }
 
-impl Choice {
+impl ConfigChoice {
     /// The file that the command line or `$CYBEXP_CONFIG` names, else the first that there is.
     pub(crate) fn of(common: &CommonArgs) -> Self {
         if let Some(file) = &common.config {
@@ -35,7 +35,7 @@ impl Choice {
             };
         }
         let running = running();
-        let usual = PLACES.iter().map(PathBuf::from);
+        let usual = USUAL_FILES.iter().map(PathBuf::from);
         let own = data_folder().ok().map(|folder| folder.join(CONFIG));
         Self::among(running, usual.chain(own))
     }
@@ -168,16 +168,16 @@ mod tests {
             let names = ["missing.json", "local.json", "up.json", "./local.json"];
             names.map(file).into_iter()
         };
-        let choice = Choice::among(vec![file("up.json")], usual());
+        let choice = ConfigChoice::among(vec![file("up.json")], usual());
         assert_eq!(choice.file, Some(file("up.json")));
         assert_eq!(choice.others, [file("local.json")]);
         let note = choice.note().unwrap();
         assert!(note.contains("up.json, that of the running"), "{note}");
 
-        let choice = Choice::among(Vec::new(), usual());
+        let choice = ConfigChoice::among(Vec::new(), usual());
         assert_eq!(choice.file, Some(file("local.json")));
         assert!(!choice.note().unwrap().contains("running"));
-        let none = Choice::among(Vec::new(), std::iter::once(file("missing.json")));
-        assert_eq!((none.note(), none), (None, Choice::default()));
+        let none = ConfigChoice::among(Vec::new(), std::iter::once(file("missing.json")));
+        assert_eq!((none.note(), none), (None, ConfigChoice::default()));
     }
 }

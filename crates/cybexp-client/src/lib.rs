@@ -86,7 +86,7 @@ impl ClientError {
 
 /// What is said of every submission of a kind.
 #[derive(Debug, Clone)]
-pub struct About {
+pub struct SubmissionLabels {
     /// What it is, such as `cowrie`.
     pub typetag: String,
     /// The organisation's hash.
@@ -155,7 +155,12 @@ impl Client {
     }
 
     /// Submits a file.
-    pub async fn submit(&self, about: &About, name: String, file: Part) -> Result<(), ClientError> {
+    pub async fn submit(
+        &self,
+        about: &SubmissionLabels,
+        name: String,
+        file: Part,
+    ) -> Result<(), ClientError> {
         let form = Form::new()
             // what can be refused without the file stands before it
             .text("orgid", about.orgid.clone())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{Format, Level};
+use crate::config::{LogFormat, LogLevel};
 
 /// Exit status when the work failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -26,11 +26,11 @@ pub struct CommonArgs {
 
     /// How log lines are written
     #[arg(long, value_enum, global = true)]
-    pub log_format: Option<Format>,
+    pub log_format: Option<LogFormat>,
 
     /// The least severe log lines to write; goes before $RUST_LOG and the configuration
     #[arg(long, value_enum, global = true)]
-    pub log_level: Option<Level>,
+    pub log_level: Option<LogLevel>,
 }
 
 /// Arguments of the daemons that work on a queue: archive, analytics, report.

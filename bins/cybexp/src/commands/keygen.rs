@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 use cybexp_term::{DIM, GREEN};
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct KeygenArgs {
     /// The folder to write priv.pem and pub.pem into [default: where archive.private_key and api.public_key of
     /// the configuration say]
     #[arg(long, value_name = "FOLDER")]
@@ -34,7 +34,7 @@ fn bits() -> impl TypedValueParser<Value = u32> {
 }
 
 pub(super) fn run(
-    args: &Args,
+    args: &KeygenArgs,
     config: impl Fn() -> Result<Config, ConfigError>,
 ) -> anyhow::Result<ExitCode> {
     let (private, public) = match &args.dir {

@@ -26,12 +26,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use cybexp_service::config::{Format, Level, Log};
+use cybexp_service::config::{Log, LogFormat, LogLevel};
 use cybexp_service::{CommonArgs, ConfigError, EXIT_FAILED, EXIT_USAGE, init_logging};
 use cybexp_term as term;
 use tokio::runtime::Runtime;
 
-use crate::site::Choice;
+use crate::site::ConfigChoice;
 use usage::Usage;
 
 #[derive(Subcommand)]
@@ -41,33 +41,33 @@ use usage::Usage;
 )]
 pub(crate) enum Tool {
     /// Make the pair of keys that submissions are sealed and opened with
-    Keygen(keygen::Args),
+    Keygen(keygen::KeygenArgs),
     /// Users: add, list, delete, change a password
     #[command(subcommand)]
-    User(user::Action),
+    User(user::UserCommand),
     /// Organisations: add, list, delete, say who belongs to them
     #[command(subcommand)]
-    Org(org::Action),
+    Org(org::OrgCommand),
     /// Make a token, with which a user or a program speaks to the API; list or revoke tokens
-    Token(token::Args),
+    Token(token::TokenArgs),
     /// Submit files through the API
-    Post(post::Args),
+    Post(post::PostArgs),
     /// Ask a question through the API, or many
     Query(Box<query::Args>),
     /// Records that were set aside: list them, show one, have them tried again, delete them
     #[command(subcommand)]
-    Quarantine(quarantine::Action),
+    Quarantine(quarantine::QuarantineCommand),
     /// For people who write filters
     #[command(subcommand)]
-    Filter(filter::Action),
+    Filter(filter::FilterCommand),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
     /// Measure how fast it is on this machine
     #[command(subcommand)]
-    Bench(bench::Action),
+    Bench(bench::BenchCommand),
     /// Exit with 0 if a URL answers with 200
     #[command(hide = true)]
-    Ready(ready::Args),
+    Ready(ready::ReadyArgs),
     /// Print completions for a shell
     Completions(manual::Completions),
     /// Print the manual page, or write those of all commands
@@ -86,8 +86,8 @@ pub(crate) fn main(
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     // a person wants results; what the libraries have to say comes when asked for
     let log = Log {
-        level: Level::Warn,
-        format: Format::Text,
+        level: LogLevel::Warn,
+        format: LogFormat::Text,
     };
     let outcome = init_logging(&log, common)
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
@@ -114,7 +114,7 @@ async fn run(
     common: &CommonArgs,
     command_line: fn() -> clap::Command,
 ) -> anyhow::Result<ExitCode> {
-    let config = || Choice::of(common).load();
+    let config = || ConfigChoice::of(common).load();
     match tool {
         Tool::Keygen(args) => keygen::run(&args, config),
         Tool::User(action) => user::run(action, &config()?).await,
@@ -124,7 +124,7 @@ async fn run(
         Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
         Tool::Filter(action) => filter::run(&action),
-        Tool::Doctor => doctor::run(&Choice::of(common)).await,
+        Tool::Doctor => doctor::run(&ConfigChoice::of(common)).await,
         Tool::Bench(action) => bench::run(action, config).await,
         Tool::Ready(args) => ready::run(&args).await,
         Tool::Completions(args) => manual::completions(&args, command_line()),

@@ -16,9 +16,9 @@ use super::people::{find_org, find_users};
 use cybexp_term::{self as term, BOLD, DIM, GREEN};
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum OrgCommand {
     /// Make an organisation
-    Add(Add),
+    Add(OrgAddArgs),
     /// List all organisations
     List {
         /// Their documents, without passwords
@@ -39,13 +39,13 @@ pub(crate) enum Action {
         org: String,
     },
     /// Add users to an organisation
-    AddUser(AddUser),
+    AddUser(OrgAddUserArgs),
     /// Remove users from an organisation
-    DelUser(DelUser),
+    DelUser(OrgDelUserArgs),
 }
 
 #[derive(clap::Args)]
-pub(crate) struct Add {
+pub(crate) struct OrgAddArgs {
     /// The short name, which is the organisation's identity
     orgname: String,
     /// What it is called, for people
@@ -60,19 +60,19 @@ pub(crate) struct Add {
 }
 
 #[derive(clap::Args)]
-pub(crate) struct AddUser {
+pub(crate) struct OrgAddUserArgs {
     /// Its name or hash
     org: String,
     /// E-mail addresses or hashes of the users
     #[arg(required = true, value_name = "EMAIL")]
     users: Vec<String>,
     /// What they will be: an admin is also a user, and both see the data
-    #[arg(long = "as", value_enum, default_value_t = As::User)]
-    to: As,
+    #[arg(long = "as", value_enum, default_value_t = JoinAs::User)]
+    to: JoinAs,
 }
 
 #[derive(clap::Args)]
-pub(crate) struct DelUser {
+pub(crate) struct OrgDelUserArgs {
     /// Its name or hash
     org: String,
     /// E-mail addresses or hashes of the users
@@ -80,11 +80,11 @@ pub(crate) struct DelUser {
     users: Vec<String>,
     /// What they will not be any more
     #[arg(long, value_enum)]
-    from: From,
+    from: EndedMembership,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum As {
+pub(crate) enum JoinAs {
     /// Belongs to it
     User,
     /// Posts data, and says who belongs to it
@@ -94,7 +94,7 @@ pub(crate) enum As {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum From {
+pub(crate) enum EndedMembership {
     /// Does not belong to it any more
     User,
     /// Is no admin any more
@@ -105,10 +105,10 @@ pub(crate) enum From {
     All,
 }
 
-pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(action: OrgCommand, config: &Config) -> anyhow::Result<ExitCode> {
     let identity = databases::identity(config).await?;
     match action {
-        Action::Add(args) => {
+        OrgCommand::Add(args) => {
             let admins = find_users(&identity, &args.admin).await?;
             let mut users = find_users(&identity, &args.user).await?;
             users.extend(admins.iter().cloned());
@@ -121,8 +121,8 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             done(&format!("made the organisation {}", org.orgname()));
             anstream::println!("{}", org.hash());
         }
-        Action::List { json } => list(&identity.orgs().await?, json),
-        Action::Del { org, yes } => {
+        OrgCommand::List { json } => list(&identity.orgs().await?, json),
+        OrgCommand::Del { org, yes } => {
             let org = find_org(&identity, &org).await?;
             let question = format!(
                 "Delete the organisation {}? {}",
@@ -133,28 +133,28 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             identity.delete_org(org.hash()).await?;
             done(&format!("deleted the organisation {}", org.orgname()));
         }
-        Action::Info { org } => {
+        OrgCommand::Info { org } => {
             let org = find_org(&identity, &org).await?;
             info(&identity, &org).await?;
         }
-        Action::AddUser(args) => {
+        OrgCommand::AddUser(args) => {
             let users = find_users(&identity, &args.users).await?;
             let to = match args.to {
-                As::User => Membership::User,
-                As::Admin => Membership::Admin,
-                As::Acl => Membership::Acl,
+                JoinAs::User => Membership::User,
+                JoinAs::Admin => Membership::Admin,
+                JoinAs::Acl => Membership::Acl,
             };
             change(&identity, &args.org, |org| org.add(to, &users)).await?;
         }
-        Action::DelUser(args) => {
+        OrgCommand::DelUser(args) => {
             let users = find_users(&identity, &args.users).await?;
             let users: Vec<Hash> = users.iter().map(User::hash).collect();
             let only = |membership| BTreeSet::from([membership]);
             let remove = |org: &Org| match args.from {
-                From::User => org.remove(&only(Membership::User), &users),
-                From::Admin => org.remove(&only(Membership::Admin), &users),
-                From::Acl => org.remove(&only(Membership::Acl), &users),
-                From::All => org.expel(&users),
+                EndedMembership::User => org.remove(&only(Membership::User), &users),
+                EndedMembership::Admin => org.remove(&only(Membership::Admin), &users),
+                EndedMembership::Acl => org.remove(&only(Membership::Acl), &users),
+                EndedMembership::All => org.expel(&users),
             };
             change(&identity, &args.org, remove).await?;
         }

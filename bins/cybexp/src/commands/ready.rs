@@ -11,12 +11,12 @@ use cybexp_term as term;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct ReadyArgs {
     /// Such as http://127.0.0.1:9102/readyz
     url: Url,
 }
 
-pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: &ReadyArgs) -> anyhow::Result<ExitCode> {
     get(&args.url).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -24,9 +24,9 @@ use cybexp_term::{self as term, DIM, GREEN};
 const GENERATED: usize = 20;
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum UserCommand {
     /// Make a user
-    Add(Add),
+    Add(UserAddArgs),
     /// List all users
     List {
         /// Their documents, without passwords
@@ -53,7 +53,7 @@ pub(crate) enum Action {
 }
 
 #[derive(clap::Args)]
-pub(crate) struct Add {
+pub(crate) struct UserAddArgs {
     /// The e-mail address, which is the user's identity
     email: String,
     /// Who it is, for people
@@ -77,10 +77,10 @@ pub(crate) struct Password {
     generate: bool,
 }
 
-pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(action: UserCommand, config: &Config) -> anyhow::Result<ExitCode> {
     let identity = databases::identity(config).await?;
     match action {
-        Action::Add(args) => {
+        UserCommand::Add(args) => {
             // what is wrong is said before a password is asked for
             let user = user(&args, "none yet")?;
             let taken = identity.user_by_email(user.email()).await?;
@@ -92,14 +92,14 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             done(&format!("made the {} {}", role(&user), user.email()));
             args.password.show(&password);
         }
-        Action::List { json } => list(&identity.users().await?, json),
-        Action::Del { users, yes } => {
+        UserCommand::List { json } => list(&identity.users().await?, json),
+        UserCommand::Del { users, yes } => {
             let users = find_users(&identity, &users).await?;
             for user in users {
                 delete(&identity, &user, yes).await?;
             }
         }
-        Action::Passwd { user, password } => {
+        UserCommand::Passwd { user, password } => {
             let user = find_user(&identity, &user).await?;
             let new = password.get()?;
             identity
@@ -146,7 +146,7 @@ fn last_admin(email: &str, org: &str) -> String {
     )
 }
 
-fn user(args: &Add, hash: &str) -> anyhow::Result<User> {
+fn user(args: &UserAddArgs, hash: &str) -> anyhow::Result<User> {
     Ok(match args.superuser {
         true => User::superuser(&args.email, hash, &args.name)?,
         false => User::new(&args.email, hash, &args.name)?,

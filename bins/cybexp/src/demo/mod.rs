@@ -23,9 +23,9 @@ use tokio::task::JoinSet;
 use crate::daemon::Daemon;
 use crate::up::asked_to_stop;
 use crate::up::ports::free_metrics;
-use crate::up::setup::First;
-use crate::up::suite::{How, Place, Suite};
-use cybexp_client::{About, Client, Part};
+use crate::up::setup::FirstStart;
+use crate::up::suite::{Suite, SuiteHome, SuiteOptions};
+use cybexp_client::{Client, Part, SubmissionLabels};
 use cybexp_term as term;
 use sources::Sources;
 
@@ -85,7 +85,7 @@ async fn start(sources: &Sources) -> anyhow::Result<Suite> {
     let since = Instant::now();
     // let go again at once: the API takes it a moment later
     let listen = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
-    let first = First {
+    let first = FirstStart {
         orgname: ORG,
         admin: "analyst@demo.example",
         key_bits: KEY_BITS,
@@ -95,11 +95,11 @@ async fn start(sources: &Sources) -> anyhow::Result<Suite> {
             "metrics": free_metrics()?,
         }),
     };
-    let how = How {
+    let how = SuiteOptions {
         inputs: true,
-        ..How::default()
+        ..SuiteOptions::default()
     };
-    let suite = Suite::start(Place::Nowhere, &first, &how, show::line).await?;
+    let suite = Suite::start(SuiteHome::Temporary, &first, &how, show::line).await?;
     let names = Daemon::ALL.map(Daemon::name).join(", ");
     show::done(
         &format!("MongoDB, keys, organisation, {names}: all up"),
@@ -199,7 +199,7 @@ async fn collect(
 async fn submit(client: &Client, orgid: &str) -> anyhow::Result<u64> {
     let since = Instant::now();
     let posts = sample::posted().into_iter().map(|record| async move {
-        let about = About {
+        let about = SubmissionLabels {
             typetag: record.typetag.to_owned(),
             orgid: orgid.to_owned(),
             timezone: "UTC".to_owned(),

@@ -30,14 +30,14 @@ pub(super) fn sent() -> Vec<&'static str> {
 }
 
 /// What an analyst submits.
-pub(super) struct Record {
+pub(super) struct SampleRecord {
     pub(super) typetag: &'static str,
     pub(super) file: &'static str,
     pub(super) text: &'static str,
 }
 
-pub(super) fn posted() -> Vec<Record> {
-    let record = |typetag, file, text| Record {
+pub(super) fn posted() -> Vec<SampleRecord> {
+    let record = |typetag, file, text| SampleRecord {
         typetag,
         file,
         text,

@@ -20,8 +20,8 @@ use cybexp_service::{CommonArgs, EXIT_USAGE};
 use cybexp_term as term;
 
 use crate::site::data_folder;
-use setup::First;
-use suite::{How, Place, Suite};
+use setup::FirstStart;
+use suite::{Suite, SuiteHome, SuiteOptions};
 
 /// How often the daemons are looked after.
 const LOOK: Duration = Duration::from_millis(500);
@@ -65,13 +65,13 @@ pub(crate) fn main(args: &UpArgs, common: CommonArgs, named: bool) -> ExitCode {
 
 async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
     let config = common.config;
-    let how = How {
+    let options = SuiteOptions {
         inputs: !args.no_inputs,
         log_level: common.log_level,
         log_format: common.log_format,
     };
     let mut stop = std::pin::pin!(asked_to_stop()?);
-    let first = First {
+    let first = FirstStart {
         orgname: &args.org,
         admin: &args.admin,
         key_bits: 3072,
@@ -82,12 +82,12 @@ async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
         (None, Some(_)) => PathBuf::new(),
         (None, None) => data_folder()?,
     };
-    let place = match (&args.dir, &config) {
-        (None, Some(file)) => Place::Config(file),
-        _ => Place::Folder(&folder),
+    let home = match (&args.dir, &config) {
+        (None, Some(file)) => SuiteHome::Config(file),
+        _ => SuiteHome::Folder(&folder),
     };
     let mut suite = tokio::select! {
-        suite = Suite::start(place, &first, &how, |text| anstream::eprintln!("{text}")) => suite?,
+        suite = Suite::start(home, &first, &options, |text| anstream::eprintln!("{text}")) => suite?,
         () = &mut stop => return Ok(()),
     };
     show::up(&suite, args.no_inputs);

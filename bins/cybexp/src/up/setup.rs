@@ -25,7 +25,7 @@ const API_TOKEN: &str = "api.token";
 
 /// What the first start is to make.
 #[derive(Debug, Clone)]
-pub(crate) struct First<'a> {
+pub(crate) struct FirstStart<'a> {
     pub(crate) orgname: &'a str,
     pub(crate) admin: &'a str,
     pub(crate) key_bits: u32,
@@ -43,7 +43,7 @@ pub(crate) struct Accounts {
 }
 
 /// The configuration file of the folder; made with keys and a secret where there is none.
-pub(crate) fn prepare(folder: &Path, first: &First<'_>) -> anyhow::Result<PathBuf> {
+pub(crate) fn prepare(folder: &Path, first: &FirstStart<'_>) -> anyhow::Result<PathBuf> {
     let file = folder.join(CONFIG);
     if file.exists() {
         return Ok(file);
@@ -84,7 +84,7 @@ pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
 pub(crate) async fn accounts(
     config: &Config,
     identity: &Identity,
-    first: &First<'_>,
+    first: &FirstStart<'_>,
 ) -> anyhow::Result<Option<Accounts>> {
     if !identity.orgs().await?.is_empty() {
         return Ok(None);
@@ -109,7 +109,7 @@ pub(crate) async fn accounts(
 pub(crate) async fn renew_token(
     config: &Config,
     identity: &Identity,
-    first: &First<'_>,
+    first: &FirstStart<'_>,
 ) -> anyhow::Result<()> {
     let Secret::File(file) = &config.api.token else {
         return Ok(());

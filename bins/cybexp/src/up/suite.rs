@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use clap::ValueEnum;
 use cybexp_service::Config;
-use cybexp_service::config::{Format, Level};
+use cybexp_service::config::{LogFormat, LogLevel};
 use cybexp_store::{Identity, Server};
 use mongo_local::Mongod;
 
 use super::mongo::{self, OwnMongo};
 use super::ports;
 use super::setup::{
-    Accounts, First, MONGO_URL, accounts, make_folder, prepare, renew_token, write_secret,
+    Accounts, FirstStart, MONGO_URL, accounts, make_folder, prepare, renew_token, write_secret,
 };
-use crate::children::{Children, Logs};
+use crate::children::{ChildLogs, Children};
 use crate::daemon::Daemon;
 use crate::lock::{self, Lock};
 use crate::site::{Registered, register};
@@ -26,34 +26,34 @@ use cybexp_client::Client;
 const READY: Duration = Duration::from_secs(60);
 
 /// Where the suite lives.
-pub(crate) enum Place<'a> {
+pub(crate) enum SuiteHome<'a> {
     /// In this folder, from one start to the next.
     Folder(&'a Path),
     /// Where this file says; first start or not.
     Config(&'a Path),
     /// In a folder that vanishes with it.
-    Nowhere,
+    Temporary,
 }
 
 /// How the daemons are run.
 #[derive(Debug, Default)]
-pub(crate) struct How {
+pub(crate) struct SuiteOptions {
     /// Whether the inputs that the configuration enables are collected from.
     pub(crate) inputs: bool,
     /// As `--log-level` says.
-    pub(crate) log_level: Option<Level>,
+    pub(crate) log_level: Option<LogLevel>,
     /// As `--log-format` says.
-    pub(crate) log_format: Option<Format>,
+    pub(crate) log_format: Option<LogFormat>,
 }
 
-impl How {
+impl SuiteOptions {
     /// The daemons' arguments for what they log: what was asked for, and on a terminal nothing but what is not as it should
     /// be, unless somebody asks for more.
     fn log_args(&self, config: &Config) -> Vec<String> {
         let quiet = std::io::stderr().is_terminal()
             && std::env::var_os("RUST_LOG").is_none()
-            && config.log.level == Level::default();
-        let level = self.log_level.or(quiet.then_some(Level::Warn));
+            && config.log.level == LogLevel::default();
+        let level = self.log_level.or(quiet.then_some(LogLevel::Warn));
         let level = level.and_then(|level| level.to_possible_value());
         let format = self
             .log_format
@@ -84,16 +84,16 @@ pub(crate) struct Suite {
 impl Suite {
     /// Starts everything and waits until the API answers. `progress` is told what takes time.
     pub(crate) async fn start(
-        place: Place<'_>,
-        first: &First<'_>,
-        how: &How,
+        home: SuiteHome<'_>,
+        first: &FirstStart<'_>,
+        options: &SuiteOptions,
         progress: fn(&str),
     ) -> anyhow::Result<Self> {
-        let vanishes = matches!(place, Place::Nowhere);
-        let (file, mongod, lock) = settle(place, first, progress).await?;
+        let vanishes = matches!(home, SuiteHome::Temporary);
+        let (file, mongod, lock) = prepare_home(home, first, progress).await?;
         let config = Config::from_file(&file)?;
         let mut daemons = Daemon::wanted(&config);
-        daemons.retain(|daemon| how.inputs || *daemon != Daemon::Input);
+        daemons.retain(|daemon| options.inputs || *daemon != Daemon::Input);
         ports::check(&config, &daemons)?;
         let mongod = match mongod {
             Some(mongod) => Some(mongod),
@@ -110,15 +110,15 @@ impl Suite {
         renew_token(&config, &identity, first).await?;
 
         let logs = if vanishes {
-            Logs::Files(folder.clone())
+            ChildLogs::Files(folder.clone())
         } else {
-            Logs::Terminal
+            ChildLogs::Terminal
         };
         let mut at_once = daemons.clone();
         // not before the API is there, for it would wait a while before it tries again
         at_once.retain(|daemon| *daemon != Daemon::Input);
         let mut suite = Self {
-            children: Children::start(&at_once, &file, logs, how.log_args(&config))?,
+            children: Children::start(&at_once, &file, logs, options.log_args(&config))?,
             config,
             mongo_url: at.url.to_string(),
             accounts,
@@ -173,19 +173,19 @@ impl Suite {
 
 /// The configuration file of the place, which this process has for itself from then on; of a place that vanishes also its
 /// MongoDB.
-async fn settle(
-    place: Place<'_>,
-    first: &First<'_>,
+async fn prepare_home(
+    home: SuiteHome<'_>,
+    first: &FirstStart<'_>,
     progress: fn(&str),
 ) -> anyhow::Result<(PathBuf, Option<Mongod>, Option<Lock>)> {
-    match place {
-        Place::Config(file) => Ok((file.to_owned(), None, lock::take(folder_of(file))?)),
-        Place::Folder(folder) => {
+    match home {
+        SuiteHome::Config(file) => Ok((file.to_owned(), None, lock::take(folder_of(file))?)),
+        SuiteHome::Folder(folder) => {
             make_folder(folder)?;
             let lock = lock::take(folder)?;
             Ok((prepare(folder, first)?, None, lock))
         }
-        Place::Nowhere => {
+        SuiteHome::Temporary => {
             let mongod = mongo::start(None, progress).await?;
             // in the folder of the MongoDB, which is taken away even if this process is killed
             let file = prepare(&mongod.data_dir().join("cybexp"), first)?;

@@ -27,13 +27,13 @@ use serde_json::{Value, json};
 const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
 
 /// What a command came to.
-struct Run {
+struct CommandOutput {
     code: i32,
     out: String,
     err: String,
 }
 
-impl Run {
+impl CommandOutput {
     /// What it printed, having succeeded.
     fn good(self) -> String {
         assert_eq!(self.code, 0, "{}{}", self.out, self.err);
@@ -48,12 +48,12 @@ impl Run {
 }
 
 /// Runs a command on the site.
-fn cybexp(site: &Site, args: &[&str]) -> Run {
+fn cybexp(site: &Site, args: &[&str]) -> CommandOutput {
     fed(site, args, "")
 }
 
 /// The same, with this on its standard input.
-fn fed(site: &Site, args: &[&str], stdin: &str) -> Run {
+fn fed(site: &Site, args: &[&str], stdin: &str) -> CommandOutput {
     let mut command = Command::new(CYBEXP);
     command
         .env("CYBEXP_CONFIG", &site.config)
@@ -61,7 +61,7 @@ fn fed(site: &Site, args: &[&str], stdin: &str) -> Run {
     run(command.args(args), stdin)
 }
 
-fn run(command: &mut Command, stdin: &str) -> Run {
+fn run(command: &mut Command, stdin: &str) -> CommandOutput {
     command.env("NO_PROXY", "*");
     command
         .stdin(Stdio::piped())
@@ -72,7 +72,7 @@ fn run(command: &mut Command, stdin: &str) -> Run {
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Run {
+    CommandOutput {
         code: output.status.code().unwrap(),
         out: text(output.stdout),
         err: text(output.stderr),
@@ -80,14 +80,14 @@ fn run(command: &mut Command, stdin: &str) -> Run {
 }
 
 /// A site with its API running, and with other daemons as asked for.
-struct Up {
+struct SiteWithApi {
     site: Site,
     /// The file that holds a token of the site's user.
     token: String,
     _daemons: Vec<Daemon>,
 }
 
-impl Up {
+impl SiteWithApi {
     async fn new(daemons: &[&str]) -> Self {
         let [api, health @ ..] = free_ports::<5>();
         let mut metrics = serde_json::Map::new();
@@ -123,7 +123,7 @@ impl Up {
         }
     }
 
-    fn run(&self, args: &[&str]) -> Run {
+    fn run(&self, args: &[&str]) -> CommandOutput {
         cybexp(&self.site, args)
     }
 
@@ -139,7 +139,7 @@ fn chmod(file: &Path, mode: u32) {
     std::fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
 }
 
-impl Drop for Up {
+impl Drop for SiteWithApi {
     /// Shows what the daemons of a test that failed had to say.
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -28,7 +28,7 @@ pub(crate) trait Offer: Send + Sync {
 /// One of each plugin, but syslog: who sends it cannot know what a killed daemon has not read.
 pub(crate) async fn all(folder: &Path, records: usize) -> Vec<Box<dyn Offer>> {
     let mut all: Vec<Box<dyn Offer>> = vec![
-        Box::new(Log::new(folder, records)),
+        Box::new(GrowingLog::new(folder, records)),
         Box::new(Exports::new(folder, records)),
         Box::new(Table::new(folder, records).await),
         Box::new(Socket::new(records).await),
@@ -63,12 +63,12 @@ pub(crate) fn parts(marks: &[String]) -> impl Iterator<Item = &[String]> {
 }
 
 /// A log that grows, half a line at a time, and is rotated.
-struct Log {
+struct GrowingLog {
     path: PathBuf,
     marks: Vec<String>,
 }
 
-impl Log {
+impl GrowingLog {
     fn new(folder: &Path, records: usize) -> Self {
         Self {
             path: folder.join("cowrie.json"),
@@ -78,7 +78,7 @@ impl Log {
 }
 
 #[async_trait]
-impl Offer for Log {
+impl Offer for GrowingLog {
     fn plugin(&self) -> &'static str {
         "file"
     }

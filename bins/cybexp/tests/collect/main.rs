@@ -59,7 +59,7 @@ async fn survive(scale: &Scale) {
     let folder = tempfile::tempdir().unwrap();
     let offers = counterparts::all(folder.path(), scale.records).await;
     let inputs: Vec<Value> = offers.iter().map(|offer| input(offer.as_ref())).collect();
-    let Suite { site, api, archive } = Suite::start(&json!(inputs)).await;
+    let Downstream { site, api, archive } = Downstream::start(&json!(inputs)).await;
 
     let mut offering = tokio::task::JoinSet::new();
     for offer in offers {
@@ -114,13 +114,13 @@ async fn survive(scale: &Scale) {
 }
 
 /// What an input daemon posts to, and what comes after that.
-struct Suite {
+struct Downstream {
     site: Site,
     api: Api,
     archive: Daemon,
 }
 
-impl Suite {
+impl Downstream {
     async fn start(inputs: &Value) -> Self {
         let [api_port] = free_ports();
         let site = Site::new(

@@ -22,12 +22,12 @@ pub use database::{Db, MongoUrl};
 use locate::locate;
 pub use secret::Secret;
 pub use sections::{
-    Analytics, Api, Archive, Cache, Format, Identity, Input, InputSpec, Level, Log, Metrics,
+    Analytics, Api, Archive, Cache, Identity, Input, InputSpec, Log, LogFormat, LogLevel, Metrics,
     Report, Seal, Settings, Tahoe,
 };
 
 /// Where the configuration file is looked for that nobody names.
-pub const PLACES: [&str; 2] = ["config/config.json", "/etc/cybexp/config.json"];
+pub const USUAL_FILES: [&str; 2] = ["config/config.json", "/etc/cybexp/config.json"];
 
 /// Why a configuration cannot be used. The text names the file and the key.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +104,12 @@ impl Config {
     ///
     /// A given file that does not exist is an error. `$CYBEXP_CONFIG` comes in as `given`: the command line reads it.
     pub fn load(given: Option<&Path>) -> Result<Self, ConfigError> {
-        match given.or_else(|| PLACES.iter().map(Path::new).find(|place| place.exists())) {
+        match given.or_else(|| {
+            USUAL_FILES
+                .iter()
+                .map(Path::new)
+                .find(|place| place.exists())
+        }) {
             Some(file) => Self::from_file(file),
             None => Self::without_file(),
         }

@@ -306,16 +306,16 @@ fn yes() -> bool {
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// The least severe lines to write.
-    pub level: Level,
+    pub level: LogLevel,
     /// How lines are written.
-    pub format: Format,
+    pub format: LogFormat,
 }
 
 /// How severe a log line is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
-pub enum Level {
+pub enum LogLevel {
     Off,
     Error,
     Warn,
@@ -329,7 +329,7 @@ pub enum Level {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
-pub enum Format {
+pub enum LogFormat {
     #[default]
     Text,
     Json,

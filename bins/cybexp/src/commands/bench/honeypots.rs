@@ -54,7 +54,7 @@ impl Honeypots {
         self.at_s += 2.0 * self.rng.random::<f64>() * 86_400.0 * OF_ATTACK / DAILY;
         let sensor = self.rng.random_range(0..2 * ORGS);
         let org = sensor % ORGS;
-        let mut log = Log {
+        let mut log = AttackLog {
             sensor: format!("sensor{sensor}"),
             ip: ip(zipf(&mut self.rng, IPS)),
             session: format!("{:012x}", self.attacks),
@@ -153,7 +153,7 @@ fn zipf(rng: &mut StdRng, len: usize) -> usize {
 }
 
 /// The records of one attack.
-struct Log {
+struct AttackLog {
     sensor: String,
     ip: String,
     session: String,
@@ -161,7 +161,7 @@ struct Log {
     records: Vec<Value>,
 }
 
-impl Log {
+impl AttackLog {
     fn attack(&mut self, rng: &mut StdRng) {
         self.add(rng, "session.connect", json!({}));
         let client = zipf(rng, CLIENTS);

@@ -8,13 +8,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Watches it from its beginning to its end.
-pub(super) struct Watched {
+pub(super) struct MemoryWatch {
     before: u64,
     stop: oneshot::Sender<()>,
     most: JoinHandle<u64>,
 }
 
-impl Watched {
+impl MemoryWatch {
     pub(super) fn begin() -> Self {
         let (stop, mut stopped) = oneshot::channel();
         let most = tokio::spawn(async move {

@@ -18,20 +18,20 @@ use cybexp_service::Config;
 use serde_json::{Value, json};
 
 use archive::Bench;
-use memory::Watched;
-use questions::Case;
+use memory::MemoryWatch;
+use questions::BenchQuestion;
 
 /// How many ask at once.
 const AT_ONCE: [usize; 3] = [1, 8, 64];
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum BenchCommand {
     /// Reports on a made-up honeypot archive, beside the one ideal lookup of a bare client
-    Report(Args),
+    Report(BenchReportArgs),
 }
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct BenchReportArgs {
     /// Events of the archive
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     events: u64,
@@ -59,10 +59,10 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(
-    action: Action,
+    action: BenchCommand,
     config: impl FnOnce() -> Result<Config, cybexp_service::ConfigError>,
 ) -> anyhow::Result<ExitCode> {
-    let Action::Report(args) = action;
+    let BenchCommand::Report(args) = action;
     let config = if args.configured {
         Some(config()?)
     } else {
@@ -79,7 +79,7 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Value> {
+async fn measure(bench: &Bench, args: &BenchReportArgs) -> anyhow::Result<Value> {
     let engine = bench.engine();
     let mut cases = questions::cases(args.events);
     cases.retain(|case| case.name.contains(&args.only));
@@ -95,7 +95,7 @@ async fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Value> {
         rows.push(row.await.with_context(|| case.name.clone())?);
     }
     anstream::eprintln!("asking everything, {} at once", AT_ONCE[2]);
-    let watched = Watched::begin();
+    let watched = MemoryWatch::begin();
     let mixed = {
         let (engine, cases, userid) = (engine.clone(), cases.clone(), bench.userid());
         storm::run(
@@ -118,7 +118,12 @@ async fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Value> {
 }
 
 /// All figures of one question.
-async fn ask(bench: &Bench, engine: &Engine, case: &Case, args: &Args) -> anyhow::Result<Value> {
+async fn ask(
+    bench: &Bench,
+    engine: &Engine,
+    case: &BenchQuestion,
+    args: &BenchReportArgs,
+) -> anyhow::Result<Value> {
     let (userid, visible) = (bench.userid(), bench.visible());
     let since = Instant::now();
     let first = case.ask(engine, &userid).await?;

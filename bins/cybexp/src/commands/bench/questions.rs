@@ -17,7 +17,7 @@ const MID: usize = 40;
 
 /// A question and what a bare client would ask in its place.
 #[derive(Clone)]
-pub(super) struct Case {
+pub(super) struct BenchQuestion {
     pub(super) name: String,
     question: Question,
     bare: Bare,
@@ -59,7 +59,7 @@ pub(super) fn targets(orgid: &OrgId) -> Vec<Event> {
     ]
 }
 
-pub(super) fn cases(events: u64) -> Vec<Case> {
+pub(super) fn cases(events: u64) -> Vec<BenchQuestion> {
     // every login has it
     let method = json!({"sub_type": "method", "data": "ssh"});
     let root = json!({"sub_type": "username", "data": username(0)});
@@ -128,7 +128,7 @@ pub(super) fn cases(events: u64) -> Vec<Case> {
         ("threatrank, mid", "threatrank", rank(1), Bare::Page),
         ("threatrank, rare", "threatrank", rank(2), Bare::Page),
     ]
-    .map(|(name, qtype, fields, bare)| Case {
+    .map(|(name, qtype, fields, bare)| BenchQuestion {
         name: name.to_owned(),
         question: read(qtype, &fields),
         bare,
@@ -153,7 +153,7 @@ fn read(qtype: &str, fields: &Value) -> Question {
     Question::decode(qtype, &text, NOW_S).expect("it is a question")
 }
 
-impl Case {
+impl BenchQuestion {
     pub(super) async fn ask(&self, engine: &Engine, userid: &str) -> anyhow::Result<Page> {
         let page = engine.page(&self.question, userid, NOW_S, true).await?;
         page.map_err(|reason| anyhow!(reason))

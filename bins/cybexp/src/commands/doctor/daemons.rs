@@ -6,12 +6,12 @@ use cybexp_service::Config;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
-use super::sheet::Sheet;
+use super::sheet::Checklist;
 use crate::commands::ready;
 use crate::daemon::Daemon;
 use cybexp_client::{Client, ClientError};
 
-pub(super) async fn check(sheet: &mut Sheet, config: &Config) {
+pub(super) async fn check(sheet: &mut Checklist, config: &Config) {
     api(sheet, config).await;
     let mut silent = Vec::new();
     for daemon in Daemon::wanted(config).into_iter().map(Daemon::name) {
@@ -28,7 +28,7 @@ pub(super) async fn check(sheet: &mut Sheet, config: &Config) {
     }
 }
 
-async fn api(sheet: &mut Sheet, config: &Config) {
+async fn api(sheet: &mut Checklist, config: &Config) {
     let url = config.api.url.clone();
     let token = match config.api_token() {
         Ok(token) => Some(token).filter(|token| !token.expose_secret().is_empty()),
@@ -74,7 +74,7 @@ async fn api(sheet: &mut Sheet, config: &Config) {
     }
 }
 
-async fn is_ready(sheet: &mut Sheet, daemon: &str, address: SocketAddr) {
+async fn is_ready(sheet: &mut Checklist, daemon: &str, address: SocketAddr) {
     let at = SocketAddr::new(reachable(address.ip()), address.port());
     let Ok(url) = Url::parse(&format!("http://{at}/readyz")) else {
         return;

@@ -14,11 +14,11 @@ use cybexp_service::Config;
 
 use cybexp_term::{GREEN, RED};
 
-use crate::site::Choice;
-use sheet::Sheet;
+use crate::site::ConfigChoice;
+use sheet::Checklist;
 
-pub(super) async fn run(choice: &Choice) -> anyhow::Result<ExitCode> {
-    let mut sheet = Sheet::default();
+pub(super) async fn run(choice: &ConfigChoice) -> anyhow::Result<ExitCode> {
+    let mut sheet = Checklist::default();
     sheet.title("Configuration");
     let config = match Config::load(choice.file.as_deref()) {
         Ok(config) => config,

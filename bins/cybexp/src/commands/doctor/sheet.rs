@@ -4,11 +4,11 @@ use cybexp_term::{self as term, BOLD, DIM, GREEN, RED, YELLOW};
 
 /// The checklist, printed as it is filled in.
 #[derive(Default)]
-pub(super) struct Sheet {
+pub(super) struct Checklist {
     wrong: usize,
 }
 
-impl Sheet {
+impl Checklist {
     /// Returns the number of lines that tell of something wrong.
     pub(super) fn wrong_count(&self) -> usize {
         self.wrong

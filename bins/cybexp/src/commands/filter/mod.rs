@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 use chrono_tz::Tz;
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
-use cybexp_archive::{About, raw_of};
+use cybexp_archive::{RawLabels, raw_of};
 use cybexp_filters::{FILTERS, RawInput, Yield, known_typetags};
 use cybexp_store::{GraphBatch, check_fits};
 use serde_json::Value;
@@ -21,13 +21,13 @@ use super::clock::unix_now;
 use cybexp_term::{self as term, DIM, YELLOW};
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum FilterCommand {
     /// Print what becomes of a record: its events and sessions, and what these refer to
-    Test(Args),
+    Test(FilterTestArgs),
 }
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct FilterTestArgs {
     /// The record, as it would be submitted; `-` is the standard input
     file: PathBuf,
     /// What the record is: says which filter reads it
@@ -55,8 +55,8 @@ fn parse_zone(name: &str) -> Result<Tz, String> {
     parse_tzname(name).map_err(|error| error.reason.to_string())
 }
 
-pub(super) fn run(action: &Action) -> anyhow::Result<ExitCode> {
-    let Action::Test(args) = action;
+pub(super) fn run(action: &FilterCommand) -> anyhow::Result<ExitCode> {
+    let FilterCommand::Test(args) = action;
     let made = make(args)?;
     for (why, parts) in &made.left_out {
         anstream::eprintln!("{YELLOW}!{YELLOW:#} left out: {parts} × {why}");
@@ -77,13 +77,13 @@ pub(super) fn run(action: &Action) -> anyhow::Result<ExitCode> {
 }
 
 /// As archive and analytics would do it.
-fn make(args: &Args) -> anyhow::Result<Yield> {
+fn make(args: &FilterTestArgs) -> anyhow::Result<Yield> {
     let timestamp = match &args.timestamp {
         Some(text) => parse_instant(text, args.timezone)
             .map_err(|error| anyhow!("--timestamp {text}: {}", error.reason))?,
         None => unix_now() as f64,
     };
-    let about = About {
+    let about = RawLabels {
         typetag: &args.typetag,
         orgid: &args.orgid,
         timezone: args.timezone.name(),

@@ -21,17 +21,17 @@ use super::api::ApiArgs;
 use super::named::Named;
 use super::typetag;
 use super::usage::Usage;
-use cybexp_client::About;
+use cybexp_client::SubmissionLabels;
 use cybexp_term::{self as term, DIM, GREEN, RED, YELLOW};
-use resume::{Memory, Progress};
-use send::{Ended, Tally, Track};
-use source::{Manner, Position, Source};
+use resume::{PostProgress, ProgressFile};
+use send::{Ended, PostTally, Track};
+use source::{Manner, Position, PostSource};
 
 /// Exit status of who was stopped by Ctrl-C, as shells give it.
 const EXIT_INTERRUPTED: u8 = 130;
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct PostArgs {
     /// What to submit; `-` is the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -63,14 +63,14 @@ pub(crate) struct Args {
     api: ApiArgs,
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: PostArgs, config: &Config) -> anyhow::Result<ExitCode> {
     SubType::new(&args.typetag).with_context(|| format!("--typetag {}", args.typetag))?;
     if !args.any_typetag {
         typetag::check(&args.typetag)?;
     }
     parse_tzname(&args.timezone)
         .map_err(|error| anyhow!("--timezone {}: {}", args.timezone, error.reason))?;
-    let about = About {
+    let about = SubmissionLabels {
         typetag: args.typetag,
         orgid: Org::hash_named(&args.org).to_string(),
         timezone: args.timezone,
@@ -81,15 +81,15 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         typetag: &about.typetag,
         timezone: &about.timezone,
     };
-    let sources = args.files.iter().map(|file| Source::new(file, &manner));
-    let mut sources = sources.collect::<anyhow::Result<Vec<Source>>>()?;
+    let sources = args.files.iter().map(|file| PostSource::new(file, &manner));
+    let mut sources = sources.collect::<anyhow::Result<Vec<PostSource>>>()?;
     let client = args.api.client(config)?;
     let mut tracks = Vec::with_capacity(sources.len());
     for source in &mut sources {
-        let memory = Memory::of(source, &about, client.base().as_str());
+        let memory = ProgressFile::of(source, &about, client.base().as_str());
         source.from = begin(source, memory.as_ref(), args.resume, args.quiet)?;
         tracks.push(Track {
-            progress: Progress::from(source.from),
+            progress: PostProgress::from(source.from),
             memory,
         });
     }
@@ -107,7 +107,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         false => bar(source::size(&sources)),
     };
     let places: Vec<String> = sources.iter().map(|source| source.place.clone()).collect();
-    let mut tally = Tally::default();
+    let mut tally = PostTally::default();
     let ended = send::send(&client, &about, sources, &mut tracks, &bar, &mut tally).await;
     bar.finish_and_clear();
     let ended = ended?;
@@ -117,7 +117,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     match ended {
         Ended::Done => {
             let memories = tracks.iter().filter_map(|track| track.memory.as_ref());
-            memories.for_each(Memory::forget);
+            memories.for_each(ProgressFile::forget);
             Ok(ExitCode::from(u8::from(tally.refused > 0)))
         }
         Ended::Stopped => {
@@ -145,8 +145,8 @@ fn resuming() -> &'static str {
 
 /// Where a source is read from.
 fn begin(
-    source: &Source,
-    memory: Option<&Memory>,
+    source: &PostSource,
+    memory: Option<&ProgressFile>,
     resume: bool,
     quiet: bool,
 ) -> anyhow::Result<Position> {
@@ -216,8 +216,8 @@ fn how_far(places: &[String], tracks: &[Track]) -> bool {
     can
 }
 
-fn summary(tally: &Tally, took: Duration) {
-    let Tally {
+fn summary(tally: &PostTally, took: Duration) {
+    let PostTally {
         taken,
         bytes,
         refused,

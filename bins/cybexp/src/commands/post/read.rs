@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::io::ReaderStream;
 
 use super::shape::{HEAD_BYTES, is_blank};
-use super::source::{Position, Source};
+use super::source::{Position, PostSource};
 
 /// The longest record that is held in memory: a line, or what comes from a pipe. A document holds less.
 const LIMIT_BYTES: u64 = 64 << 20;
@@ -19,7 +19,7 @@ const LIMIT_BYTES: u64 = 64 << 20;
 const EMPTY: &str = "is empty: there is nothing to submit";
 
 /// Something to submit.
-pub(super) struct Record {
+pub(super) struct OutgoingRecord {
     /// File and line, for people.
     pub(super) place: String,
     pub(super) name: String,
@@ -35,7 +35,7 @@ enum Data {
 }
 
 /// A record, or what could not be read.
-pub(super) struct Item {
+pub(super) struct ReadOutcome {
     /// The source's number.
     pub(super) source: usize,
     /// The number among the items of its source.
@@ -43,10 +43,10 @@ pub(super) struct Item {
     /// Where it ends in its source.
     pub(super) end: Position,
     /// The record; or where something could not be read and why.
-    pub(super) read: Result<Record, (String, String)>,
+    pub(super) read: Result<OutgoingRecord, (String, String)>,
 }
 
-impl Record {
+impl OutgoingRecord {
     /// What is sent, from its beginning.
     pub(super) async fn part(&self) -> std::io::Result<Part> {
         match &self.data {
@@ -62,7 +62,7 @@ impl Record {
 }
 
 /// Reads all sources, one after the other, for as long as somebody takes the items.
-pub(super) async fn all(sources: Vec<Source>, items: Sender<Item>) {
+pub(super) async fn all(sources: Vec<PostSource>, items: Sender<ReadOutcome>) {
     for (source, from) in sources.into_iter().enumerate() {
         let mut out = Out {
             place: from.place.clone(),
@@ -87,14 +87,14 @@ struct Out<'a> {
     source: usize,
     number: u64,
     position: Position,
-    items: &'a Sender<Item>,
+    items: &'a Sender<ReadOutcome>,
 }
 
 impl Out<'_> {
     /// Hands on what these next bytes are. False: nobody wants more.
-    async fn put(&mut self, bytes: u64, read: Result<Record, (String, String)>) -> bool {
+    async fn put(&mut self, bytes: u64, read: Result<OutgoingRecord, (String, String)>) -> bool {
         self.position.offset += bytes;
-        let item = Item {
+        let item = ReadOutcome {
             source: self.source,
             number: self.number,
             end: self.position,
@@ -107,7 +107,7 @@ impl Out<'_> {
     async fn put_data(&mut self, place: String, bytes: u64, data: Vec<u8>) -> bool {
         let read = match data.len() as u64 > LIMIT_BYTES {
             true => Err((place, format!("is longer than {LIMIT_BYTES} bytes"))),
-            false => Ok(Record {
+            false => Ok(OutgoingRecord {
                 place,
                 name: name(&self.place),
                 bytes,
@@ -118,7 +118,7 @@ impl Out<'_> {
     }
 }
 
-async fn one(source: Source, out: &mut Out<'_>) -> std::io::Result<()> {
+async fn one(source: PostSource, out: &mut Out<'_>) -> std::io::Result<()> {
     if let Some(pipe) = source.pipe {
         let bytes = std::io::Cursor::new(pipe.head).chain(File::from_std(pipe.rest));
         return match source.by_lines {
@@ -141,7 +141,7 @@ async fn one(source: Source, out: &mut Out<'_>) -> std::io::Result<()> {
         out.put(bytes, Err((place, EMPTY.to_owned()))).await;
         return Ok(());
     }
-    let record = Record {
+    let record = OutgoingRecord {
         place: out.place.clone(),
         name: name(&out.place),
         bytes,
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
     use tokio::sync::mpsc;
 
-    async fn items(text: &[u8], position: Position) -> Vec<Item> {
+    async fn items(text: &[u8], position: Position) -> Vec<ReadOutcome> {
         let (sender, mut receiver) = mpsc::channel(8);
         let mut out = Out {
             place: "dir/log.json".to_owned(),
@@ -250,7 +250,7 @@ mod tests {
         for (start, from) in [(0, Position::default()), (7, from)] {
             let mut seen = Vec::new();
             for item in items(text, from).await {
-                let Ok(Record {
+                let Ok(OutgoingRecord {
                     place,
                     name,
                     data: Data::Memory(data),

@@ -9,11 +9,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use cybexp_client::About;
+use cybexp_client::SubmissionLabels;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::source::{Position, Source};
+use super::source::{Position, PostSource};
 use crate::site::state_folder;
 
 /// Bytes at the beginning, and before the end of what is submitted, by which a file is known again.
@@ -21,7 +21,7 @@ const KNOWN_BYTES: u64 = 4096;
 
 /// How far one source is submitted.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct PostProgress {
     /// Everything before is acknowledged.
     upto: Position,
     /// The number of the first record that is not.
@@ -30,7 +30,7 @@ pub(super) struct Progress {
     ahead: BTreeMap<u64, Position>,
 }
 
-impl Progress {
+impl PostProgress {
     pub(super) fn from(upto: Position) -> Self {
         Self {
             upto,
@@ -54,16 +54,16 @@ impl Progress {
 
 /// Where the progress of one file is remembered.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct ProgressFile {
     /// The file that is submitted.
     path: PathBuf,
     /// The file in which that is remembered.
     state: PathBuf,
 }
 
-impl Memory {
+impl ProgressFile {
     /// `None` for a pipe, and where there is no home folder.
-    pub(super) fn of(source: &Source, about: &About, url: &str) -> Option<Self> {
+    pub(super) fn of(source: &PostSource, about: &SubmissionLabels, url: &str) -> Option<Self> {
         if source.pipe.is_some() {
             return None;
         }
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_acknowledged_out_of_order_counts_when_the_gap_is_closed() {
-        let mut progress = Progress::from(at(4));
+        let mut progress = PostProgress::from(at(4));
         progress.acknowledge(1, at(6));
         progress.acknowledge(2, at(7));
         assert_eq!(progress.upto(), at(4));
@@ -172,7 +172,7 @@ mod tests {
     fn a_file_is_known_again_until_it_is_another() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let memory = Memory {
+        let memory = ProgressFile {
             path: path.clone(),
             state: folder.path().join("state/x.json"),
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cybexp_client::{About, Client, ClientError};
+use cybexp_client::{Client, ClientError, SubmissionLabels};
 use cybexp_service::Backoff;
 use cybexp_term::{self as term, RED};
 use futures::{StreamExt, stream};
@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::read::{self, Item, Record};
-use super::resume::{Memory, Progress};
-use super::source::Source;
+use super::read::{self, OutgoingRecord, ReadOutcome};
+use super::resume::{PostProgress, ProgressFile};
+use super::source::PostSource;
 
 /// Requests under way at once.
 const IN_FLIGHT: usize = 16;
@@ -28,7 +28,7 @@ const REMEMBER: Duration = Duration::from_secs(2);
 
 /// What became of the records.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct PostTally {
     pub(super) taken: u64,
     pub(super) bytes: u64,
     pub(super) refused: u64,
@@ -46,18 +46,18 @@ pub(super) enum Ended {
 
 /// How far one source is submitted, and where that is remembered.
 pub(super) struct Track {
-    pub(super) progress: Progress,
-    pub(super) memory: Option<Memory>,
+    pub(super) progress: PostProgress,
+    pub(super) memory: Option<ProgressFile>,
 }
 
 /// Sends all records of the sources, which the tracks belong to one by one.
 pub(super) async fn send(
     client: &Client,
-    about: &About,
-    sources: Vec<Source>,
+    about: &SubmissionLabels,
+    sources: Vec<PostSource>,
     tracks: &mut [Track],
     bar: &ProgressBar,
-    tally: &mut Tally,
+    tally: &mut PostTally,
 ) -> anyhow::Result<Ended> {
     let (sender, mut receiver) = mpsc::channel(IN_FLIGHT);
     tokio::spawn(read::all(sources, sender));
@@ -66,7 +66,7 @@ pub(super) async fn send(
         .take_until(enough.clone().cancelled_owned());
     let outcomes = items
         .map(
-            async |Item {
+            async |ReadOutcome {
                        source,
                        number,
                        end,
@@ -160,7 +160,11 @@ enum Trouble {
     Api(ClientError),
 }
 
-async fn submit(client: &Client, about: &About, record: &Record) -> Result<(), ClientError> {
+async fn submit(
+    client: &Client,
+    about: &SubmissionLabels,
+    record: &OutgoingRecord,
+) -> Result<(), ClientError> {
     let mut backoff = Backoff::new(MAX_WAIT);
     loop {
         let part = match record.part().await {

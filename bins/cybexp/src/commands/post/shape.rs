@@ -1,6 +1,6 @@
 //! Whether a file that is to be submitted as one record is a log with a JSON record on each line.
 
-use cybexp_archive::{About, raw_of};
+use cybexp_archive::{RawLabels, raw_of};
 use cybexp_filters::{FILTERS, RawInput};
 use serde_json::Value;
 use tahoe_core::{OrgId, Timestamp};
@@ -54,7 +54,7 @@ fn takes_both(first: &[u8], second: &[u8], typetag: &str, timezone: &str) -> boo
 
 /// How many events the filter of the typetag makes of a record; `None` where there is no such filter, or it refuses it.
 fn events(record: &[u8], typetag: &str, timezone: &str) -> Option<usize> {
-    let about = About {
+    let about = RawLabels {
         typetag,
         orgid: "none",
         timezone,

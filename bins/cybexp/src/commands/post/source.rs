@@ -13,7 +13,7 @@ use cybexp_term as term;
 
 /// A file, or what comes from a pipe.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct PostSource {
     /// Its path as it was given, for people.
     pub(super) place: String,
     pub(super) path: PathBuf,
@@ -49,7 +49,7 @@ pub(super) struct Manner<'a> {
     pub(super) timezone: &'a str,
 }
 
-impl Source {
+impl PostSource {
     /// Looks at a file. One that cannot be read is told when its turn comes, like everything that is wrong with one file.
     ///
     /// # Errors
@@ -114,8 +114,8 @@ impl Source {
 }
 
 /// Bytes of all sources that are still to be submitted, where that is known.
-pub(super) fn size(sources: &[Source]) -> Option<u64> {
-    let size = |source: &Source| {
+pub(super) fn size(sources: &[PostSource]) -> Option<u64> {
+    let size = |source: &PostSource| {
         let meta = std::fs::metadata(&source.path).ok()?;
         let regular = source.pipe.is_none() && meta.is_file();
         regular.then_some(meta.len().saturating_sub(source.from.offset))

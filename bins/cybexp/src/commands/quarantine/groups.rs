@@ -11,7 +11,7 @@ const OTHERS: &str = "other reasons";
 /// Records of one typetag and organisation that were set aside by the same for the same reason, but for numbers and quoted
 /// values in it.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct ReasonGroup {
     /// The reason; with `#` and `…` for numbers and values where they differ.
     pub(super) reason: String,
     pub(super) records: u64,
@@ -26,12 +26,12 @@ type Key = (String, String, String, String);
 
 /// Records by the reason for which they were set aside.
 #[derive(Debug, Default)]
-pub(super) struct Groups {
-    groups: HashMap<Key, Group>,
+pub(super) struct ReasonGroups {
+    groups: HashMap<Key, ReasonGroup>,
     records: u64,
 }
 
-impl Groups {
+impl ReasonGroups {
     pub(super) fn add(&mut self, record: Refused) {
         self.records += 1;
         let of = |reason: String| {
@@ -49,7 +49,7 @@ impl Groups {
                 true => OTHERS.to_owned(),
                 false => record.reason.clone(),
             };
-            let group = Group {
+            let group = ReasonGroup {
                 reason,
                 records: 1,
                 first: record.timestamp,
@@ -74,8 +74,8 @@ impl Groups {
     }
 
     /// The groups, the one with the newest record first.
-    pub(super) fn sorted(self) -> Vec<Group> {
-        let mut groups: Vec<Group> = self.groups.into_values().collect();
+    pub(super) fn sorted(self) -> Vec<ReasonGroup> {
+        let mut groups: Vec<ReasonGroup> = self.groups.into_values().collect();
         groups.sort_by(|a, b| {
             let newest = b.newest.timestamp.total_cmp(&a.newest.timestamp);
             newest.then_with(|| a.newest.id.cmp(&b.newest.id))
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn reasons_that_differ_in_values_only_are_one() {
-        let mut groups = Groups::default();
+        let mut groups = ReasonGroups::default();
         groups.add(record("cowrie", "record 12: time `x` is none", 5.0));
         groups.add(record("cowrie", "record 7: time `yy` is none", 3.0));
         groups.add(record("cowrie", "no session", 9.0));
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(groups.records(), 5);
         let groups = groups.sorted();
         let told = groups.iter().map(|group| {
-            let Group {
+            let ReasonGroup {
                 reason,
                 records,
                 first,
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn an_attacker_makes_no_more_groups_than_there_is_room() {
-        let mut groups = Groups::default();
+        let mut groups = ReasonGroups::default();
         for i in 0..GROUPS + 50 {
             let word: String = format!("{i:05}")
                 .bytes()

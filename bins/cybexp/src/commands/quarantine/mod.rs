@@ -15,15 +15,15 @@ use cybexp_store::{EntryId, Selection};
 use super::agree::agreed;
 use super::usage::Usage;
 use cybexp_term::{self as term, GREEN};
-use select::Which;
-use store::Store;
+use select::SelectionArgs;
+use store::Quarantine;
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum QuarantineCommand {
     /// List what was set aside, and why; records with the same reason together
     List {
         #[command(flatten)]
-        which: Which,
+        which: SelectionArgs,
         /// Each record by itself, newest first
         #[arg(long)]
         each: bool,
@@ -61,7 +61,7 @@ pub(crate) struct Records {
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     #[command(flatten)]
-    which: Which,
+    which: SelectionArgs,
 }
 
 impl Records {
@@ -76,10 +76,10 @@ impl Records {
     }
 }
 
-pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = Store::open(config).await?;
+pub(super) async fn run(action: QuarantineCommand, config: &Config) -> anyhow::Result<ExitCode> {
+    let store = Quarantine::open(config).await?;
     match action {
-        Action::List {
+        QuarantineCommand::List {
             which,
             each,
             json,
@@ -96,11 +96,11 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
                 show::note(&told);
             }
         }
-        Action::Show { id } => {
+        QuarantineCommand::Show { id } => {
             let document = store.document(id).await?;
             anstream::println!("{}", term::json(&document));
         }
-        Action::Retry(records) => {
+        QuarantineCommand::Retry(records) => {
             let (again, all) = match records.selection()? {
                 Some(selection) => (store.retry_all(&selection).await?, true),
                 None => {
@@ -113,7 +113,7 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             );
             return Ok(ExitCode::from(u8::from(!all)));
         }
-        Action::Delete { records, yes } => {
+        QuarantineCommand::Delete { records, yes } => {
             let selection = records.selection()?;
             let many = match &selection {
                 Some(selection) => store.count(selection).await?,

@@ -11,7 +11,7 @@ use crate::commands::clock::unix_now;
 use crate::commands::named::Named;
 
 #[derive(clap::Args)]
-pub(crate) struct Which {
+pub(crate) struct SelectionArgs {
     /// Those of this typetag
     #[arg(long, value_parser = Named(known_typetags))]
     typetag: Option<String>,
@@ -26,7 +26,7 @@ pub(crate) struct Which {
     reason: Option<String>,
 }
 
-impl Which {
+impl SelectionArgs {
     /// Whether anything is left out.
     pub(super) fn is_some(&self) -> bool {
         let Self {

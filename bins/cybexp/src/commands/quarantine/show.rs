@@ -6,13 +6,13 @@ use cybexp_store::{Refused, Unread};
 use cybexp_term::{self as term, BOLD, DIM, YELLOW};
 use serde_json::{Value, json};
 
-use super::groups::Group;
+use super::groups::ReasonGroup;
 
 /// The names of organisations by their hash.
-pub(super) type Names = HashMap<String, String>;
+pub(super) type OrgNames = HashMap<String, String>;
 
 /// The list as JSON, a record an element.
-pub(super) fn documents(entries: &[Refused], raws: &[Refused], names: &Names) -> Value {
+pub(super) fn documents(entries: &[Refused], raws: &[Refused], names: &OrgNames) -> Value {
     let kinds = [("entry", entries), ("raw", raws)].into_iter();
     let all = kinds.flat_map(|(kind, refused)| refused.iter().map(move |row| (kind, row)));
     all.map(|(kind, row)| {
@@ -25,8 +25,8 @@ pub(super) fn documents(entries: &[Refused], raws: &[Refused], names: &Names) ->
 }
 
 /// A group of records with the same reason.
-pub(super) fn group(group: &Group, names: &Names) {
-    let Group {
+pub(super) fn group(group: &ReasonGroup, names: &OrgNames) {
+    let ReasonGroup {
         reason,
         records,
         first,
@@ -46,7 +46,7 @@ pub(super) fn group(group: &Group, names: &Names) {
 }
 
 /// One record.
-pub(super) fn record(record: &Refused, names: &Names) {
+pub(super) fn record(record: &Refused, names: &OrgNames) {
     let time = term::time(record.timestamp);
     anstream::println!("{} {DIM}{time}{DIM:#} {}", record.id, what(record, names));
     why(&record.by, &record.reason);
@@ -71,7 +71,7 @@ pub(super) fn note(text: &str) {
     anstream::eprintln!("{YELLOW}!{YELLOW:#} {text}");
 }
 
-fn what(record: &Refused, names: &Names) -> String {
+fn what(record: &Refused, names: &OrgNames) -> String {
     let typetag = term::short(&record.typetag);
     let org = match names.get(&record.orgid) {
         Some(name) => term::short(name),

@@ -7,17 +7,17 @@ use cybexp_store::{Archive, Cache, EntryId, Raws, Refused, Selection, Unread};
 use cybexp_term::{self as term, DIM, RED};
 use serde_json::Value;
 
-use super::groups::Groups;
-use super::show::{self, Names};
+use super::groups::ReasonGroups;
+use super::show::{self, OrgNames};
 use crate::commands::databases;
 
 /// Where records are set aside.
-pub(super) struct Store {
+pub(super) struct Quarantine {
     cache: Cache,
     raws: Raws,
 }
 
-impl Store {
+impl Quarantine {
     pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
         let (at, tahoe) = (config.cache_db()?, config.analytics_db()?);
         let server = databases::server(&at, "cache.mongo_url").await?;
@@ -36,7 +36,7 @@ impl Store {
         selection: &Selection,
         limit: i64,
         json: bool,
-        names: &Names,
+        names: &OrgNames,
     ) -> anyhow::Result<()> {
         let known = known_typetags();
         let entries = self.cache.refused_of(selection, limit).await?;
@@ -59,7 +59,7 @@ impl Store {
         &self,
         selection: &Selection,
         limit: i64,
-        names: &Names,
+        names: &OrgNames,
     ) -> anyhow::Result<()> {
         let groups = self.grouped(selection).await?;
         match groups.records() {
@@ -81,8 +81,8 @@ impl Store {
         Ok(())
     }
 
-    async fn grouped(&self, selection: &Selection) -> anyhow::Result<Groups> {
-        let mut groups = Groups::default();
+    async fn grouped(&self, selection: &Selection) -> anyhow::Result<ReasonGroups> {
+        let mut groups = ReasonGroups::default();
         self.every(selection, |refused| groups.add(refused)).await?;
         Ok(groups)
     }
@@ -163,7 +163,7 @@ fn counted(done: bool, id: EntryId) -> u64 {
 }
 
 /// The names of the organisations. Without them, records are listed with their hashes.
-pub(super) async fn names(config: &Config) -> Names {
+pub(super) async fn names(config: &Config) -> OrgNames {
     let orgs = async { anyhow::Ok(databases::identity(config).await?.orgs().await?) };
     let orgs = orgs.await.unwrap_or_default();
     let names = orgs
