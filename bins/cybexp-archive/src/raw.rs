@@ -1,4 +1,4 @@
-//! From sealed bytes to a raw: no input, no output.
+//! Makes a raw of sealed bytes, without input or output.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,20 +11,20 @@ use tahoe_core::canonical::{HASHED_BYTES, measure};
 use tahoe_core::submission::data_of;
 use tahoe_core::{OrgId, Raw, SubType, Timestamp, Value};
 
-/// What is said of a submission besides its data.
+/// The labels of a raw, which come with a submission beside its data.
 #[derive(Debug, Clone, Copy)]
 pub struct RawLabels<'a> {
-    /// What the data is.
+    /// The kind of data, which becomes the raw's `sub_type`.
     pub typetag: &'a str,
-    /// Whose it is.
+    /// The hash of the organisation that the data belongs to.
     pub orgid: &'a str,
-    /// IANA name.
+    /// The IANA name of the time zone of times in the data that name none.
     pub timezone: &'a str,
-    /// Unix seconds when it was taken in.
+    /// The time in Unix seconds when the API took the submission in.
     pub timestamp: f64,
 }
 
-/// The raw of a sealed submission, or why there is none, naming the field at fault.
+/// Opens a sealed submission and makes its raw. The error names the field at fault.
 pub(crate) fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, String> {
     let about = RawLabels {
         typetag: &entry.typetag,
@@ -32,7 +32,7 @@ pub(crate) fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw
         timezone: &entry.timezone,
         timestamp: entry.timestamp,
     };
-    // one submission that trips over a fault in a library must not stop those behind it
+    // a submission that makes a library panic must not stop the others
     catch_unwind(AssertUnwindSafe(|| {
         let bytes = key.open(sealed).map_err(|error| format!("seal: {error}"))?;
         raw_of(&about, bytes)
@@ -40,7 +40,7 @@ pub(crate) fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw
     .unwrap_or_else(|_| Err("opening it panicked: please report this".to_owned()))
 }
 
-/// The raw of a submission whose seal is open, or why there is none, naming the field at fault.
+/// Makes the raw of a submission whose seal is open. The error names the field at fault.
 pub fn raw_of(about: &RawLabels<'_>, bytes: Vec<u8>) -> Result<Raw, String> {
     let field =
         |name: &'static str| move |error: &dyn std::fmt::Display| format!("{name}: {error}");
@@ -62,7 +62,7 @@ pub fn raw_of(about: &RawLabels<'_>, bytes: Vec<u8>) -> Result<Raw, String> {
         .map_err(|error| field("data")(&error))
 }
 
-/// Whether data can be a raw: its canonical form is short enough to be hashed, and its document to be stored.
+/// Tells if data can be a raw: its canonical form is short enough to be hashed, and its document to be stored.
 fn fits(data: &Value) -> bool {
     measure(data, HASHED_BYTES).is_ok() && check_fits(&BTreeMap::from([("data", data)])).is_ok()
 }

@@ -15,25 +15,25 @@ use nix::unistd::Pid;
 
 use crate::daemon::Daemon;
 
-/// Longer than a daemon's own grace.
+/// The longest wait for a daemon to stop before it is killed: longer than the daemon's own grace.
 const STOP: Duration = Duration::from_secs(15);
-/// A daemon that has run so long was well; also the longest wait before it is started again.
+/// The running time after which a daemon counts as healthy; also the longest wait before a restart.
 const STABLE: Duration = Duration::from_secs(60);
 
-/// Where the daemons log.
+/// The destination of the daemons' logs.
 pub(crate) enum ChildLogs {
-    /// To this process's own standard error.
+    /// This process's own standard error.
     Terminal,
-    /// To files of their name in this folder.
+    /// One file for each daemon, `NAME.log`, in this folder.
     Files(PathBuf),
 }
 
-/// The owner's side: daemons that stop when this is dropped.
+/// Running daemons. Dropping this stops them.
 pub(crate) struct Children {
     program: PathBuf,
     config: PathBuf,
     logs: ChildLogs,
-    /// Further arguments for each of them.
+    /// Further arguments for each daemon.
     args: Vec<String>,
     running: Vec<Running>,
 }
@@ -42,14 +42,14 @@ struct Running {
     daemon: Daemon,
     child: Child,
     since: Instant,
-    /// How often in a row it ended soon after its start.
+    /// The number of times in a row that the daemon ended soon after its start.
     failures: u32,
-    /// When to start it again, once it has ended.
+    /// The time to start the daemon again, once it has ended.
     again: Option<Instant>,
 }
 
 impl Children {
-    /// Starts the daemons, with these further arguments.
+    /// Starts the daemons, each with the further arguments `args`.
     pub(crate) fn start(
         daemons: &[Daemon],
         config: &Path,
@@ -70,7 +70,7 @@ impl Children {
         Ok(children)
     }
 
-    /// Starts one more, in its place in the order of stopping.
+    /// Starts one more daemon, and puts it at its place in the order of stopping.
     pub(crate) fn add(&mut self, daemon: Daemon) -> anyhow::Result<()> {
         let child = self.spawn(daemon)?;
         let place = self.running.iter().position(|other| other.daemon > daemon);
@@ -109,7 +109,7 @@ impl Children {
             .with_context(|| format!("cannot start {name}"))
     }
 
-    /// An error, with the end of its log, if one of them has ended by itself.
+    /// Fails if a daemon has ended by itself; the error shows the end of its log.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         for running in &mut self.running {
             if let Some(status) = running.child.try_wait()? {
@@ -127,7 +127,7 @@ impl Children {
         Ok(())
     }
 
-    /// Starts again what has ended by itself: at once, or with back-off when it keeps ending.
+    /// Restarts daemons that have ended by themselves, with back-off if one keeps ending.
     pub(crate) fn revive(&mut self) {
         for i in 0..self.running.len() {
             let running = &mut self.running[i];
@@ -165,7 +165,7 @@ impl Children {
         }
     }
 
-    /// Stops them one after the other, each when it is done with the work in hand.
+    /// Stops the daemons one after the other; each finishes the work in hand first.
     pub(crate) fn stop(&mut self) {
         for Running { child, .. } in &mut self.running {
             if let Ok(None) = child.try_wait() {

@@ -1,4 +1,4 @@
-//! What a person does with the suite: one file a command.
+//! Commands for people who use or run the suite: one file or folder for each.
 
 mod agree;
 mod api;
@@ -45,24 +45,24 @@ pub(crate) enum Tool {
     /// Users: add, list, delete, change a password
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Organisations: add, list, delete, say who belongs to them
+    /// Organisations: add, list, delete, add or remove members
     #[command(subcommand)]
     Org(org::OrgCommand),
-    /// Make a token, with which a user or a program speaks to the API; list or revoke tokens
+    /// Tokens, with which a user or a program speaks to the API: make, list, revoke
     Token(token::TokenArgs),
     /// Submit files through the API
     Post(post::PostArgs),
     /// Ask a question through the API, or many
     Query(Box<query::Args>),
-    /// Records that were set aside: list them, show one, have them tried again, delete them
+    /// Records that were set aside: list, show, retry, delete
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
-    /// For people who write filters
+    /// Try a filter on a record, without a database
     #[command(subcommand)]
     Filter(filter::FilterCommand),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
-    /// Measure how fast it is on this machine
+    /// Measure the speed of reports on this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
     /// Exit with 0 if a URL answers with 200
@@ -70,7 +70,7 @@ pub(crate) enum Tool {
     Ready(ready::ReadyArgs),
     /// Print completions for a shell
     Completions(manual::Completions),
-    /// Print the manual page, or write those of all commands
+    /// Print the manual page, or write the pages of all commands
     #[command(hide = true)]
     Man(manual::Man),
 }
@@ -82,9 +82,9 @@ pub(crate) fn main(
     common: &CommonArgs,
     command_line: fn() -> clap::Command,
 ) -> ExitCode {
-    // two TLS libraries in one build make rustls panic unless one is chosen; that one is chosen already is fine
+    // two TLS libraries in one build make rustls panic unless one is chosen; a second choice fails, which is fine
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    // a person wants results; what the libraries have to say comes when asked for
+    // a person wants results; log lines of libraries come only on request
     let log = Log {
         level: LogLevel::Warn,
         format: LogFormat::Text,
@@ -93,7 +93,7 @@ pub(crate) fn main(
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| {
             let outcome = runtime.block_on(run(tool, common, command_line));
-            // tasks of the database's driver panic when they are ended halfway, which is of no matter now
+            // tasks of the database's driver panic when they are ended halfway, which does no harm at the end
             std::panic::set_hook(Box::new(|_| ()));
             runtime.shutdown_background();
             outcome

@@ -21,21 +21,21 @@ pub(crate) enum OrgCommand {
     Add(OrgAddArgs),
     /// List all organisations
     List {
-        /// Their documents, without passwords
+        /// Print their documents, without passwords
         #[arg(long)]
         json: bool,
     },
-    /// Delete an organisation; its data stays in the archive, where nobody sees it
+    /// Delete an organisation; its data stays in the archive, invisible to everybody
     Del {
-        /// Its name or hash
+        /// The organisation's name or hash
         org: String,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
     },
-    /// Show who belongs to an organisation and who sees its data
+    /// Show the members of an organisation, and the users who see its data
     Info {
-        /// Its name or hash
+        /// The organisation's name or hash
         org: String,
     },
     /// Add users to an organisation
@@ -48,60 +48,60 @@ pub(crate) enum OrgCommand {
 pub(crate) struct OrgAddArgs {
     /// The short name, which is the organisation's identity
     orgname: String,
-    /// What it is called, for people
+    /// The full name, for people
     #[arg(long, default_value = "")]
     name: String,
-    /// E-mail addresses or hashes of its admins, who post data for it
+    /// E-mail addresses or hashes of the admins, who post data for the organisation
     #[arg(long, required = true, num_args = 1.., value_name = "EMAIL")]
     admin: Vec<String>,
-    /// E-mail addresses or hashes of users who are no admins, and see its data
+    /// E-mail addresses or hashes of users who are no admins, and see the organisation's data
     #[arg(long, num_args = 1.., value_name = "EMAIL")]
     user: Vec<String>,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct OrgAddUserArgs {
-    /// Its name or hash
+    /// The organisation's name or hash
     org: String,
     /// E-mail addresses or hashes of the users
     #[arg(required = true, value_name = "EMAIL")]
     users: Vec<String>,
-    /// What they will be: an admin is also a user, and both see the data
+    /// The role that they get: an admin is also a user, and both see the data
     #[arg(long = "as", value_enum, default_value_t = JoinAs::User)]
     to: JoinAs,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct OrgDelUserArgs {
-    /// Its name or hash
+    /// The organisation's name or hash
     org: String,
     /// E-mail addresses or hashes of the users
     #[arg(required = true, value_name = "EMAIL")]
     users: Vec<String>,
-    /// What they will not be any more
+    /// The role that they lose
     #[arg(long, value_enum)]
     from: EndedMembership,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum JoinAs {
-    /// Belongs to it
+    /// Belongs to the organisation
     User,
-    /// Posts data, and says who belongs to it
+    /// Posts data, and adds or removes members
     Admin,
-    /// Sees its data, and nothing else
+    /// Sees the organisation's data, and nothing else
     Acl,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum EndedMembership {
-    /// Does not belong to it any more
+    /// No longer belongs to the organisation
     User,
-    /// Is no admin any more
+    /// Is no longer an admin
     Admin,
-    /// Does not see its data any more
+    /// No longer sees the organisation's data
     Acl,
-    /// Has nothing to do with it any more
+    /// Loses all roles in the organisation
     All,
 }
 
@@ -174,7 +174,7 @@ async fn change(
     Ok(())
 }
 
-/// Says what an organisation has in the archive, and what becomes of it without the organisation.
+/// Describes the data that an organisation has in archive and cache, and what happens to it without the organisation.
 async fn holdings(config: &Config, org: &Org) -> anyhow::Result<String> {
     let (tahoe, cached) = (config.analytics_db()?, config.cache_db()?);
     let server = databases::server(&tahoe, "tahoe.mongo_url").await?;

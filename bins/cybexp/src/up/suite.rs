@@ -22,33 +22,33 @@ use crate::lock::{self, Lock};
 use crate::site::{Registered, register};
 use cybexp_client::Client;
 
-/// How long the daemons may take to be there.
+/// The longest wait for the API to answer after the start.
 const READY: Duration = Duration::from_secs(60);
 
-/// Where the suite lives.
+/// The place of a suite's configuration, keys and data.
 pub(crate) enum SuiteHome<'a> {
-    /// In this folder, from one start to the next.
+    /// This folder, from one start to the next.
     Folder(&'a Path),
-    /// Where this file says; first start or not.
+    /// The places that this configuration file names.
     Config(&'a Path),
-    /// In a folder that vanishes with it.
+    /// A folder that vanishes with the suite.
     Temporary,
 }
 
-/// How the daemons are run.
+/// Options of a suite's daemons.
 #[derive(Debug, Default)]
 pub(crate) struct SuiteOptions {
-    /// Whether the inputs that the configuration enables are collected from.
+    /// Runs the inputs that the configuration enables.
     pub(crate) inputs: bool,
-    /// As `--log-level` says.
+    /// The value of `--log-level`.
     pub(crate) log_level: Option<LogLevel>,
-    /// As `--log-format` says.
+    /// The value of `--log-format`.
     pub(crate) log_format: Option<LogFormat>,
 }
 
 impl SuiteOptions {
-    /// The daemons' arguments for what they log: what was asked for, and on a terminal nothing but what is not as it should
-    /// be, unless somebody asks for more.
+    /// Returns the daemons' arguments for logging: the options as given; without a level, on a terminal, warnings only unless
+    /// `$RUST_LOG` or the configuration asks for more.
     fn log_args(&self, config: &Config) -> Vec<String> {
         let quiet = std::io::stderr().is_terminal()
             && std::env::var_os("RUST_LOG").is_none()
@@ -71,10 +71,10 @@ pub(crate) struct Suite {
     pub(crate) children: Children,
     pub(crate) config: Config,
     pub(crate) mongo_url: String,
-    /// What the first start made.
+    /// The accounts that this start made, if it was the first.
     pub(crate) accounts: Option<Accounts>,
     pub(crate) folder: PathBuf,
-    /// The daemons that run.
+    /// The daemons of this suite.
     pub(crate) daemons: Vec<Daemon>,
     mongo: Option<OwnMongo>,
     _lock: Option<Lock>,
@@ -82,7 +82,7 @@ pub(crate) struct Suite {
 }
 
 impl Suite {
-    /// Starts everything and waits until the API answers. `progress` is told what takes time.
+    /// Starts MongoDB and daemons and waits until the API answers. `progress` is called with a message before long steps.
     pub(crate) async fn start(
         home: SuiteHome<'_>,
         first: &FirstStart<'_>,
@@ -115,7 +115,7 @@ impl Suite {
             ChildLogs::Terminal
         };
         let mut at_once = daemons.clone();
-        // not before the API is there, for it would wait a while before it tries again
+        // started after the API, for it would back off if the API were not there
         at_once.retain(|daemon| *daemon != Daemon::Input);
         let mut suite = Self {
             children: Children::start(&at_once, &file, logs, options.log_args(&config))?,
@@ -146,7 +146,7 @@ impl Suite {
         Ok(())
     }
 
-    /// Looks after everything: what has ended by itself is started again.
+    /// Restarts daemons and MongoDB if they have ended by themselves.
     pub(crate) async fn look(&mut self) {
         self.children.revive();
         if let Some(mongo) = &mut self.mongo {
@@ -171,7 +171,7 @@ impl Suite {
     }
 }
 
-/// The configuration file of the place, which this process has for itself from then on; of a place that vanishes also its
+/// Locks the suite's home for this process and returns its configuration file. A temporary home comes with its running
 /// MongoDB.
 async fn prepare_home(
     home: SuiteHome<'_>,
@@ -187,14 +187,14 @@ async fn prepare_home(
         }
         SuiteHome::Temporary => {
             let mongod = mongo::start(None, progress).await?;
-            // in the folder of the MongoDB, which is taken away even if this process is killed
+            // in the folder of the MongoDB, which is removed even if this process is killed
             let file = prepare(&mongod.data_dir().join("cybexp"), first)?;
             Ok((file, Some(mongod), None))
         }
     }
 }
 
-/// The folder that a file is in.
+/// Returns the folder of a file.
 fn folder_of(file: &Path) -> &Path {
     let folder = file.parent();
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty());

@@ -27,7 +27,7 @@ pub(crate) struct TokenArgs {
     /// The user's e-mail address or hash
     #[arg(required = true, value_name = "EMAIL")]
     user: Option<String>,
-    /// How long it is good, such as 30d or 12h [default: api.token_ttl_s of the configuration]
+    /// The time until the token expires, such as 30d or 12h [default: api.token_ttl_s of the configuration]
     #[arg(long, value_name = "TIME", value_parser = ttl)]
     ttl: Option<Duration>,
 }
@@ -36,20 +36,20 @@ pub(crate) struct TokenArgs {
 pub(crate) enum TokenCommand {
     /// List the tokens that can be used; those of the Python system and of earlier releases are not known
     List {
-        /// Those of this user: an e-mail address or hash
+        /// Only tokens of this user: an e-mail address or hash
         #[arg(value_name = "EMAIL")]
         user: Option<String>,
-        /// Those that were revoked, too
+        /// Include revoked tokens
         #[arg(long)]
         revoked: bool,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Revoke a token
     Revoke {
-        /// The token, or the beginning of its id as the list shows it; `-` reads it from the standard input, where nobody
-        /// sees it in the list of processes
+        /// The token, or the beginning of its id as the list shows it; `-` reads it from the standard input, so that it is
+        /// not seen in the list of processes
         #[arg(required_unless_present = "user")]
         token: Option<String>,
         /// All tokens of this user that the list shows
