@@ -1,4 +1,4 @@
-//! How much memory this process takes.
+//! Measures the memory of this process.
 
 use std::fs;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Watches it from its beginning to its end.
+/// A watch over the memory of this process, from its beginning to its end.
 pub(super) struct MemoryWatch {
     before: u64,
     stop: oneshot::Sender<()>,
@@ -41,7 +41,7 @@ impl MemoryWatch {
     }
 }
 
-/// The resident set, in KiB; 0 where the system does not tell.
+/// Returns the resident set in KiB; 0 if the system does not tell.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,4 +1,4 @@
-//! `cybexp bench`: how fast it is, on this machine, beside the bare database.
+//! `cybexp bench`: measures reports on this machine, beside the bare database.
 
 mod archive;
 mod honeypots;
@@ -21,21 +21,21 @@ use archive::Bench;
 use memory::MemoryWatch;
 use questions::BenchQuestion;
 
-/// How many ask at once.
+/// The numbers of clients that ask at once.
 const AT_ONCE: [usize; 3] = [1, 8, 64];
 
 #[derive(Subcommand)]
 pub(crate) enum BenchCommand {
-    /// Reports on a made-up honeypot archive, beside the one ideal lookup of a bare client
+    /// Measure reports on a made-up honeypot archive, beside the one ideal lookup of a bare client
     Report(BenchReportArgs),
 }
 
 #[derive(clap::Args)]
 pub(crate) struct BenchReportArgs {
-    /// Events of the archive
+    /// The number of events in the archive
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     events: u64,
-    /// How long each question is asked, in seconds
+    /// The time for which each question is asked, in seconds
     #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
     seconds: f64,
     /// Ask only the questions whose names hold this
@@ -46,11 +46,10 @@ pub(crate) struct BenchReportArgs {
         hide_default_value = true
     )]
     only: String,
-    /// Keep the archive in this folder, and take the one that an earlier run left there
+    /// Keep the archive in this folder, and reuse the one that an earlier run left there
     #[arg(long, value_name = "FOLDER", conflicts_with = "configured")]
     data: Option<PathBuf>,
-    /// On the server of tahoe.mongo_url, in databases that are not there yet and are dropped afterwards, instead of on a
-    /// MongoDB of its own
+    /// Use the server of tahoe.mongo_url, with new databases that are dropped afterwards, instead of a MongoDB of its own
     #[arg(long)]
     configured: bool,
     /// Print the figures as JSON
@@ -117,7 +116,7 @@ async fn measure(bench: &Bench, args: &BenchReportArgs) -> anyhow::Result<Value>
     }))
 }
 
-/// All figures of one question.
+/// Measures all figures of one question.
 async fn ask(
     bench: &Bench,
     engine: &Engine,

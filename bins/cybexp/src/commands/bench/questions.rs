@@ -1,4 +1,4 @@
-//! What is asked.
+//! The questions of the benchmark.
 
 use anyhow::anyhow;
 use cybexp_report::{Engine, Page};
@@ -9,13 +9,13 @@ use tahoe_core::{Category, Event, OrgId};
 
 use super::honeypots::{END_S, domain, ip, password, sighting, username};
 
-/// When questions are asked.
+/// The time at which questions are asked, in Unix seconds.
 const NOW_S: f64 = END_S + 86_400.0;
-/// Of the address of this rank there are a few events in the smallest archive.
+/// The rank of an address that has a few events in the smallest archive.
 const RARE: usize = 1_500;
 const MID: usize = 40;
 
-/// A question and what a bare client would ask in its place.
+/// A question, with the lookup that a bare client would make in its place.
 #[derive(Clone)]
 pub(super) struct BenchQuestion {
     pub(super) name: String,
@@ -25,15 +25,15 @@ pub(super) struct BenchQuestion {
 
 #[derive(Clone, Copy)]
 enum Bare {
-    /// One key of the index.
+    /// A lookup of one key of the index.
     Key,
-    /// The count by the index.
+    /// A count by the index.
     Count,
-    /// Ten events.
+    /// A read of ten events.
     Page,
 }
 
-/// Events to be ranked; the last has attributes that only few others have.
+/// Returns the events to be ranked; the last has attributes that only few others have.
 pub(super) fn targets(orgid: &OrgId) -> Vec<Event> {
     let hub = [
         ("ipv4", ip(0)),
@@ -60,7 +60,7 @@ pub(super) fn targets(orgid: &OrgId) -> Vec<Event> {
 }
 
 pub(super) fn cases(events: u64) -> Vec<BenchQuestion> {
-    // every login has it
+    // every login has this attribute
     let method = json!({"sub_type": "method", "data": "ssh"});
     let root = json!({"sub_type": "username", "data": username(0)});
     let (hub, mid, rare) = (address(0), address(MID), address(RARE));
@@ -173,7 +173,7 @@ impl BenchQuestion {
         Ok(())
     }
 
-    /// The answer in short.
+    /// Returns a short form of the answer.
     pub(super) fn told(&self, page: &Page) -> Value {
         let data = &page.data;
         match &self.question {

@@ -1,4 +1,4 @@
-//! Whether the API and the daemons are there.
+//! Checks that the API answers and the daemons are ready.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -88,7 +88,7 @@ async fn is_ready(sheet: &mut Checklist, daemon: &str, address: SocketAddr) {
     }
 }
 
-/// A server that listens on all addresses is asked at the nearest.
+/// Returns the loopback address in place of the one that stands for all addresses.
 fn reachable(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

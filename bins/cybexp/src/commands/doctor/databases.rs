@@ -1,4 +1,4 @@
-//! Whether the databases answer, can do what is needed, and have their indexes.
+//! Checks that the databases answer, are replica sets, and have their indexes.
 
 use cybexp_service::config::Db;
 use cybexp_service::{Config, ConfigError};
@@ -6,8 +6,7 @@ use cybexp_store::{Archive, Cache, Identity, Purpose, Queries, Raws, Server, Sto
 
 use super::sheet::Checklist;
 
-/// The collections that can be looked into: they are reached and have their indexes, so that opening them changes
-/// nothing.
+/// The collections that further checks can read: they are reached and have their indexes, so opening them changes nothing.
 #[derive(Default)]
 pub(super) struct OpenCollections {
     pub(super) cache: Option<Cache>,
@@ -16,7 +15,7 @@ pub(super) struct OpenCollections {
     pub(super) identity: Option<Identity>,
 }
 
-/// A section of the configuration that names a collection, and who makes its indexes.
+/// A collection of the configuration: the section that names it, the daemon that makes its indexes, its purpose, its place.
 type ConfiguredCollection = (&'static str, &'static str, Purpose, Db);
 
 pub(super) async fn check(
@@ -133,7 +132,7 @@ async fn look_into(
     sheet.good(format!("{section}: {db}.{coll} has its indexes"));
     match purpose {
         Purpose::Cache => there.cache = Some(Cache::open(server, db, coll).await?),
-        // the analytics daemon's, where there are two
+        // if there are two archives, the later one, which is that of the analytics daemon
         Purpose::Archive => {
             let archive = Archive::open(server, db, coll).await?;
             there.raws = Some(Raws::new(&archive));

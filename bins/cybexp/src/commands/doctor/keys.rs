@@ -1,4 +1,4 @@
-//! Whether the keys are there, safe, and of one pair.
+//! Checks that the keys are there, safe, and of one pair.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -65,7 +65,7 @@ fn safe(sheet: &mut Checklist, file: &Path, bits: usize) {
     }
 }
 
-/// Without the outermost context, which is for daemons.
+/// Returns the text of an error without its outermost context, which is written for daemons.
 fn root(error: &anyhow::Error) -> String {
     let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
     causes.join(": ")

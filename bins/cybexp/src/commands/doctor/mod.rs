@@ -1,5 +1,4 @@
-//! `cybexp doctor`: whether all that the suite needs is there, and what to do where it is not. Looks, and changes
-//! nothing.
+//! `cybexp doctor`: checks that everything the suite needs is there, and says what to do if it is not. Changes nothing.
 
 mod daemons;
 mod databases;

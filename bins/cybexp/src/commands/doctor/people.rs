@@ -1,4 +1,4 @@
-//! Whether anybody may do anything, and nobody too much.
+//! Checks that there are users and organisations, and that the secret of tokens is not the known default.
 
 use cybexp_service::Config;
 use cybexp_store::{Identity, StoreError};
@@ -7,7 +7,7 @@ use tahoe_core::Role;
 
 use super::sheet::Checklist;
 
-/// The secret of the Python system's configuration.
+/// The default secret of the Python system, which everybody knows.
 const KNOWN_SECRET: &str = "secret";
 
 pub(super) fn secret(sheet: &mut Checklist, config: &Config) {

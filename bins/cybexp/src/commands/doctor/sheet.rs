@@ -22,7 +22,7 @@ impl Checklist {
         anstream::println!("{GREEN}✓{GREEN:#} {}", told(what.as_ref()));
     }
 
-    /// What may be as it should.
+    /// Prints a finding that may be intended.
     pub(super) fn note(&self, what: impl AsRef<str>, to_do: impl AsRef<str>) {
         anstream::println!("{YELLOW}!{YELLOW:#} {}", told(what.as_ref()));
         advice(to_do.as_ref());
@@ -40,7 +40,7 @@ fn advice(to_do: &str) {
     anstream::println!("  {DIM}→ {to_do}{DIM:#}");
 }
 
-/// A line of the list, with room for the mark before it.
+/// Wraps a line of the list, with room for the mark before it.
 fn told(what: &str) -> String {
     term::wrapped(&term::line(what), 2, 2)
 }

@@ -1,4 +1,4 @@
-//! How much waits, and how much was set aside.
+//! Counts the records that wait for a daemon, and those that were set aside.
 
 use cybexp_filters::{FILTERS, known_typetags, unread_typetag};
 use cybexp_store::{StoreError, Unread};

@@ -1,4 +1,4 @@
-//! `cybexp filter`: what a filter makes of a record, without a database.
+//! `cybexp filter`: runs a filter on a record, without a database.
 
 mod show;
 
@@ -22,7 +22,7 @@ use cybexp_term::{self as term, DIM, YELLOW};
 
 #[derive(Subcommand)]
 pub(crate) enum FilterCommand {
-    /// Print what becomes of a record: its events and sessions, and what these refer to
+    /// Print the events and sessions that a filter makes of a record, with their objects and attributes
     Test(FilterTestArgs),
 }
 
@@ -30,16 +30,16 @@ pub(crate) enum FilterCommand {
 pub(crate) struct FilterTestArgs {
     /// The record, as it would be submitted; `-` is the standard input
     file: PathBuf,
-    /// What the record is: says which filter reads it
+    /// The kind of record, which says which filter reads it
     #[arg(long, short, value_parser = typetags())]
     typetag: String,
-    /// The organisation whose record it is
+    /// The organisation that the record belongs to
     #[arg(long, short, default_value = "test")]
     orgid: String,
-    /// The IANA zone of times in the record that name none
+    /// The IANA time zone of times in the record that name none
     #[arg(long, default_value = "UTC", value_name = "ZONE", value_parser = parse_zone)]
     timezone: Tz,
-    /// When the record was taken in: Unix seconds or a date [default: now]
+    /// The time when the record was taken in: Unix seconds or a date [default: now]
     #[arg(long, value_name = "TIME")]
     timestamp: Option<String>,
     /// Print the documents that would be stored
@@ -76,7 +76,7 @@ pub(super) fn run(action: &FilterCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// As archive and analytics would do it.
+/// Makes a raw and runs its filter, as archive and analytics do.
 fn make(args: &FilterTestArgs) -> anyhow::Result<Yield> {
     let timestamp = match &args.timestamp {
         Some(text) => parse_instant(text, args.timezone)
@@ -120,7 +120,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What would be stored, each instance once: events, sessions, objects, attributes.
+/// Returns the documents that would be stored, each instance once: events, sessions, objects, attributes.
 fn documents(made: Yield) -> anyhow::Result<Value> {
     let mut graph = GraphBatch::default();
     for event in made.events {

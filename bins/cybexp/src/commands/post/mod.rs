@@ -27,36 +27,36 @@ use resume::{PostProgress, ProgressFile};
 use send::{Ended, PostTally, Track};
 use source::{Manner, Position, PostSource};
 
-/// Exit status of who was stopped by Ctrl-C, as shells give it.
+/// The exit status after Ctrl-C, as shells give it.
 const EXIT_INTERRUPTED: u8 = 130;
 
 #[derive(clap::Args)]
 pub(crate) struct PostArgs {
-    /// What to submit; `-` is the standard input
+    /// The files to submit; `-` is the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What the data is: says which filter reads it
+    /// The kind of data, which says which filter reads it
     #[arg(long, short, value_parser = Named(known_typetags))]
     typetag: String,
-    /// Take a typetag that no filter reads: nothing is made of the data until there is one
+    /// Accept a typetag that no filter reads: nothing is made of the data until there is one
     #[arg(long)]
     any_typetag: bool,
-    /// The organisation whose data it is: its name or hash
+    /// The organisation that the data belongs to: its name or hash
     #[arg(long, short)]
     org: String,
-    /// The IANA zone of times in the data that name none
+    /// The IANA time zone of times in the data that name none
     #[arg(long, default_value = "UTC", value_name = "ZONE")]
     timezone: String,
-    /// Each line is a record of its own, as in a log
+    /// Submit each line as a record of its own, as in a log
     #[arg(long, short)]
     lines: bool,
-    /// Each file is one record, even if it looks like a log with a record on each line
+    /// Submit each file as one record, even if it looks like a log with a record on each line
     #[arg(long, conflicts_with = "lines")]
     whole: bool,
-    /// Go on where an earlier post of the same files was stopped
+    /// Continue where an earlier post of the same files was stopped
     #[arg(long)]
     resume: bool,
-    /// Print nothing but what is refused
+    /// Print refused records only
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
@@ -93,7 +93,7 @@ pub(super) async fn run(args: PostArgs, config: &Config) -> anyhow::Result<ExitC
             memory,
         });
     }
-    // whether it is there and lets us is found out once, and not by every record and with retries
+    // an API that is away or refuses the token is found out once, and not for every record with retries
     ensure!(
         client.admin_of().await?.contains(&about.orgid),
         "the token's user is no admin of {org}, as posting needs: `cybexp org list` shows what there is, `cybexp org \
@@ -143,7 +143,7 @@ fn resuming() -> &'static str {
     "the same command with --resume goes on from there; to submit the same again does no harm"
 }
 
-/// Where a source is read from.
+/// Returns the position from which a source is read, and tells of an earlier post that was stopped.
 fn begin(
     source: &PostSource,
     memory: Option<&ProgressFile>,
@@ -159,7 +159,7 @@ fn begin(
     let place = term::line(&source.place);
     let recalled = match (memory, resume) {
         (Some(memory), true) => memory.recall()?,
-        // another file is there now, and it is posted from its beginning anyway
+        // an error means another file under this name, which is posted from its beginning anyway
         (Some(memory), false) => memory.recall().unwrap_or_default(),
         (None, _) => None,
     };
@@ -198,7 +198,7 @@ fn spoken(upto: Position) -> String {
     }
 }
 
-/// Remembers how far each file is submitted, and says so; whether something can be resumed.
+/// Saves and prints how far each file is submitted. Returns true if something can be resumed.
 fn how_far(places: &[String], tracks: &[Track]) -> bool {
     let mut can = false;
     for (place, Track { progress, memory }) in places.iter().zip(tracks) {
@@ -235,7 +235,7 @@ fn summary(tally: &PostTally, took: Duration) {
     anstream::eprintln!("{mark} {taken} submitted{refused} {DIM}({size} in {seconds:.1} s){DIM:#}");
 }
 
-/// Draws nothing where the standard error is no terminal.
+/// Makes the progress bar, which draws nothing unless the standard error is a terminal.
 fn bar(bytes: Option<u64>) -> ProgressBar {
     let (bar, template) = match bytes {
         Some(bytes) => {

@@ -1,4 +1,4 @@
-//! Records out of files: never more in memory than are on their way.
+//! Reads records from files, with no more of them in memory than are being sent.
 
 use std::io::SeekFrom;
 use std::path::{Path, PathBuf};
@@ -13,46 +13,46 @@ use tokio_util::io::ReaderStream;
 use super::shape::{HEAD_BYTES, is_blank};
 use super::source::{Position, PostSource};
 
-/// The longest record that is held in memory: a line, or what comes from a pipe. A document holds less.
+/// The longest record that is held in memory, which is a line or the content of a pipe. A MongoDB document holds less.
 const LIMIT_BYTES: u64 = 64 << 20;
-/// Why a source without anything in it is refused.
+/// The reason why an empty source is refused.
 const EMPTY: &str = "is empty: there is nothing to submit";
 
-/// Something to submit.
+/// A record to submit.
 pub(super) struct OutgoingRecord {
-    /// File and line, for people.
+    /// The file and line of the record, for people.
     pub(super) place: String,
     pub(super) name: String,
-    /// As many as it has where it comes from, with the end of its line.
+    /// The length of the record in its source, with the end of its line.
     pub(super) bytes: u64,
     data: Data,
 }
 
 enum Data {
     Memory(Vec<u8>),
-    /// A whole file, read as it is sent.
+    /// A whole file, read while it is sent.
     File(PathBuf),
 }
 
-/// A record, or what could not be read.
+/// A record, or the failure to read one.
 pub(super) struct ReadOutcome {
-    /// The source's number.
+    /// The number of the source.
     pub(super) source: usize,
-    /// The number among the items of its source.
+    /// The number of this outcome within its source.
     pub(super) number: u64,
-    /// Where it ends in its source.
+    /// The end of the record in its source.
     pub(super) end: Position,
-    /// The record; or where something could not be read and why.
+    /// The record; or the place that could not be read, and the reason.
     pub(super) read: Result<OutgoingRecord, (String, String)>,
 }
 
 impl OutgoingRecord {
-    /// What is sent, from its beginning.
+    /// Returns the record as a part of a form, from its beginning.
     pub(super) async fn part(&self) -> std::io::Result<Part> {
         match &self.data {
             Data::Memory(data) => Ok(Part::bytes(data.clone())),
             Data::File(path) => {
-                // one that grows meanwhile is sent as long as it was
+                // a file that grows meanwhile is sent up to its former length
                 let file = File::open(path).await?.take(self.bytes);
                 let body = Body::wrap_stream(ReaderStream::new(file));
                 Ok(Part::stream_with_length(body, self.bytes))
@@ -61,7 +61,7 @@ impl OutgoingRecord {
     }
 }
 
-/// Reads all sources, one after the other, for as long as somebody takes the items.
+/// Reads all sources, one after the other, until the receiver of `items` is gone.
 pub(super) async fn all(sources: Vec<PostSource>, items: Sender<ReadOutcome>) {
     for (source, from) in sources.into_iter().enumerate() {
         let mut out = Out {
@@ -81,7 +81,7 @@ pub(super) async fn all(sources: Vec<PostSource>, items: Sender<ReadOutcome>) {
     }
 }
 
-/// Where the items of a source go.
+/// The receiver of a source's outcomes, with the position reached.
 struct Out<'a> {
     place: String,
     source: usize,
@@ -91,7 +91,7 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// Hands on what these next bytes are. False: nobody wants more.
+    /// Hands on the outcome of the next `bytes`. Returns false if the receiver is gone.
     async fn put(&mut self, bytes: u64, read: Result<OutgoingRecord, (String, String)>) -> bool {
         self.position.offset += bytes;
         let item = ReadOutcome {
@@ -133,7 +133,7 @@ async fn one(source: PostSource, out: &mut Out<'_>) -> std::io::Result<()> {
     }
     let bytes = file.metadata().await?.len();
     if source.from.offset >= bytes && bytes > 0 {
-        // an earlier post has submitted it
+        // an earlier post has submitted this line
         return Ok(());
     }
     if bytes < HEAD_BYTES as u64 && is_blank(&std::fs::read(&source.path)?) {
@@ -151,13 +151,13 @@ async fn one(source: PostSource, out: &mut Out<'_>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The file name without its folders.
+/// Returns the file name without its folders.
 fn name(place: &str) -> String {
     let name = Path::new(place).file_name().and_then(|name| name.to_str());
     name.unwrap_or(place).to_owned()
 }
 
-/// What comes from a pipe.
+/// Reads all of a pipe as one record.
 async fn whole(source: impl AsyncRead + Unpin, out: &mut Out<'_>) -> std::io::Result<()> {
     let mut data = Vec::new();
     source.take(LIMIT_BYTES + 1).read_to_end(&mut data).await?;
@@ -193,7 +193,7 @@ async fn lines(mut source: impl AsyncBufRead + Unpin, out: &mut Out<'_>) -> std:
             break;
         }
     }
-    // one that an earlier post has submitted has nothing new, but is not empty
+    // a source that an earlier post has submitted has nothing new, but is not empty
     if out.number == 0 && begins == Position::default() {
         let place = out.place.clone();
         out.put(0, Err((place, EMPTY.to_owned()))).await;
@@ -201,7 +201,7 @@ async fn lines(mut source: impl AsyncBufRead + Unpin, out: &mut Out<'_>) -> std:
     Ok(())
 }
 
-/// Skips what is left of a line that is too long, which of the last one is nothing; gives how many bytes that are.
+/// Skips the rest of a line that is too long, and returns its length in bytes: 0 at the end of the file.
 async fn skip_line(source: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<u64> {
     let mut skipped = 0;
     loop {

@@ -1,27 +1,28 @@
-//! Records that were set aside for the same reason.
+//! Groups of records that were set aside for the same reason.
 
 use std::collections::HashMap;
 
 use cybexp_store::Refused;
 
-/// The most groups; what is beyond is of the group of all other reasons.
+/// The most groups. Further records go to a group of all other reasons.
 const GROUPS: usize = 10_000;
 const OTHERS: &str = "other reasons";
 
-/// Records of one typetag and organisation that were set aside by the same for the same reason, but for numbers and quoted
-/// values in it.
+/// Records of one typetag and organisation that were set aside by one daemon or filter for the same reason. Numbers and
+/// quoted values in the reason may differ.
 #[derive(Debug)]
 pub(super) struct ReasonGroup {
-    /// The reason; with `#` and `…` for numbers and values where they differ.
+    /// The reason, with `#` and `…` in place of numbers and values that differ.
     pub(super) reason: String,
     pub(super) records: u64,
-    /// When the first of them was taken in, in Unix seconds.
+    /// The time in Unix seconds when the first of the records was taken in.
     pub(super) first: f64,
-    /// The last of them that was taken in.
+    /// The record that was taken in last.
     pub(super) newest: Refused,
 }
 
-/// The typetag, who set it aside, the organisation, and the reason without numbers and values.
+/// The key of a group: typetag, daemon or filter that set the record aside, organisation, and reason without numbers and
+/// values.
 type Key = (String, String, String, String);
 
 /// Records by the reason for which they were set aside.
@@ -68,12 +69,12 @@ impl ReasonGroups {
         }
     }
 
-    /// How many records there are.
+    /// Returns the number of records.
     pub(super) fn records(&self) -> u64 {
         self.records
     }
 
-    /// The groups, the one with the newest record first.
+    /// Returns the groups, the one with the newest record first.
     pub(super) fn sorted(self) -> Vec<ReasonGroup> {
         let mut groups: Vec<ReasonGroup> = self.groups.into_values().collect();
         groups.sort_by(|a, b| {
@@ -84,7 +85,7 @@ impl ReasonGroups {
     }
 }
 
-/// A reason with `#` for each number and `…` for each value between backticks.
+/// Returns the reason with `#` for each number and `…` for each value between backticks.
 fn pattern(reason: &str) -> String {
     let mut pattern = String::with_capacity(reason.len());
     let mut quoted = false;

@@ -20,23 +20,23 @@ use store::Quarantine;
 
 #[derive(Subcommand)]
 pub(crate) enum QuarantineCommand {
-    /// List what was set aside, and why; records with the same reason together
+    /// List records that were set aside, grouped by reason
     List {
         #[command(flatten)]
         which: SelectionArgs,
-        /// Each record by itself, newest first
+        /// List each record by itself, newest first
         #[arg(long)]
         each: bool,
-        /// Each record by itself, as JSON
+        /// List each record by itself, as JSON
         #[arg(long)]
         json: bool,
-        /// The most reasons; with --each or --json the most records of each kind
+        /// The most reasons to list; with --each or --json the most records of each kind
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..))]
         limit: i64,
     },
-    /// Show the document of a record; what is sealed stays sealed
+    /// Show the document of a record; sealed data stays sealed
     Show {
-        /// Its id, as the list shows it
+        /// The record's id, as the list shows it
         id: EntryId,
     },
     /// Have the daemons try records again
@@ -51,13 +51,13 @@ pub(crate) enum QuarantineCommand {
     },
 }
 
-/// Records that something is done with.
+/// Options that say which records to retry or delete.
 #[derive(clap::Args)]
 pub(crate) struct Records {
-    /// Their ids, as the list shows them
+    /// The records' ids, as the list shows them
     #[arg(required_unless_present = "all", value_name = "ID")]
     ids: Vec<EntryId>,
-    /// All that was set aside, or of that what the following options say
+    /// All records that were set aside, or those of them that the following options select
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     #[command(flatten)]
@@ -65,7 +65,7 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// The selection, where no ids are given.
+    /// Returns the selection; `None` if ids are given.
     fn selection(&self) -> anyhow::Result<Option<Selection>> {
         if !self.all && self.which.is_some() {
             bail!(Usage(

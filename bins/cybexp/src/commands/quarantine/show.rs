@@ -1,4 +1,5 @@
-//! What was set aside, for people and programs. No table: ids and reasons would not fit beside each other.
+//! Prints records that were set aside, for people and programs. Not as a table: ids and reasons would not fit beside each
+//! other.
 
 use std::collections::HashMap;
 
@@ -8,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::groups::ReasonGroup;
 
-/// The names of organisations by their hash.
+/// The names of organisations by hash.
 pub(super) type OrgNames = HashMap<String, String>;
 
-/// The list as JSON, a record an element.
+/// Returns the list as JSON, with an element for each record.
 pub(super) fn documents(entries: &[Refused], raws: &[Refused], names: &OrgNames) -> Value {
     let kinds = [("entry", entries), ("raw", raws)].into_iter();
     let all = kinds.flat_map(|(kind, refused)| refused.iter().map(move |row| (kind, row)));
@@ -24,7 +25,7 @@ pub(super) fn documents(entries: &[Refused], raws: &[Refused], names: &OrgNames)
     .collect()
 }
 
-/// A group of records with the same reason.
+/// Prints a group of records with the same reason.
 pub(super) fn group(group: &ReasonGroup, names: &OrgNames) {
     let ReasonGroup {
         reason,
@@ -45,14 +46,14 @@ pub(super) fn group(group: &ReasonGroup, names: &OrgNames) {
     anstream::println!("    {DIM}{times}{DIM:#} {}{}", newest.id, from(newest));
 }
 
-/// One record.
+/// Prints one record.
 pub(super) fn record(record: &Refused, names: &OrgNames) {
     let time = term::time(record.timestamp);
     anstream::println!("{} {DIM}{time}{DIM:#} {}", record.id, what(record, names));
     why(&record.by, &record.reason);
 }
 
-/// The raws that no filter reads.
+/// Returns a sentence on the raws that no filter reads, if there are any.
 pub(super) fn unread(unread: &[Unread]) -> Option<String> {
     let told: Vec<String> = unread
         .iter()
