@@ -24,11 +24,11 @@ pub struct CommonArgs {
     )]
     pub config: Option<PathBuf>,
 
-    /// How log lines are written
+    /// The format of log lines
     #[arg(long, value_enum, global = true)]
     pub log_format: Option<LogFormat>,
 
-    /// The least severe log lines to write; goes before $RUST_LOG and the configuration
+    /// The least severe log lines to write; takes precedence over $RUST_LOG and the configuration
     #[arg(long, value_enum, global = true)]
     pub log_level: Option<LogLevel>,
 }

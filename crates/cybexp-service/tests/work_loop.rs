@@ -298,7 +298,7 @@ async fn a_fatal_error_ends_the_loop() {
     );
 }
 
-/// Gives what it is sent.
+/// A source of wake-ups that yields the results sent to it.
 struct ScriptedNews(mpsc::UnboundedReceiver<anyhow::Result<()>>);
 
 impl Wake for ScriptedNews {

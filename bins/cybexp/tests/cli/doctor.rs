@@ -1,4 +1,4 @@
-//! The checklist.
+//! `cybexp doctor`: its checklist.
 
 use cybexp_seal::PrivateKey;
 use cybexp_testkit::{eventually, free_ports};

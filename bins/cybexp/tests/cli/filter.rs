@@ -1,4 +1,4 @@
-//! What a filter makes of a record.
+//! `cybexp filter`: runs a filter on a record.
 
 use std::process::Command;
 

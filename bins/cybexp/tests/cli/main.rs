@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
 
-/// What a command came to.
+/// The exit status and output of a command.
 struct CommandOutput {
     code: i32,
     out: String,
@@ -34,13 +34,13 @@ struct CommandOutput {
 }
 
 impl CommandOutput {
-    /// What it printed, having succeeded.
+    /// Returns the standard output of a command that succeeded.
     fn good(self) -> String {
         assert_eq!(self.code, 0, "{}{}", self.out, self.err);
         self.out
     }
 
-    /// What it complained of, having failed.
+    /// Returns the standard error of a command that failed.
     fn bad(self) -> String {
         assert_eq!(self.code, 1, "{}{}", self.out, self.err);
         self.err
@@ -52,7 +52,7 @@ fn cybexp(site: &Site, args: &[&str]) -> CommandOutput {
     fed(site, args, "")
 }
 
-/// The same, with this on its standard input.
+/// Runs a command on the site with `stdin` as its standard input.
 fn fed(site: &Site, args: &[&str], stdin: &str) -> CommandOutput {
     let mut command = Command::new(CYBEXP);
     command
@@ -68,7 +68,7 @@ fn run(command: &mut Command, stdin: &str) -> CommandOutput {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // one that needs none may be gone
+    // a command that reads no input may have ended
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -140,7 +140,7 @@ fn chmod(file: &Path, mode: u32) {
 }
 
 impl Drop for SiteWithApi {
-    /// Shows what the daemons of a test that failed had to say.
+    /// Prints the daemons' logs if the test failed.
     fn drop(&mut self) {
         if std::thread::panicking() {
             for daemon in ["api", "archive", "analytics", "report"] {

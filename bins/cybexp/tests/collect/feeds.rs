@@ -1,4 +1,4 @@
-//! The sources that are HTTP servers; all of them fail now and then, and cut connections.
+//! Sources that are HTTP servers. All of them fail now and then, and cut connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use super::counterparts::{Offer, marks, parts, pause};
 
-/// A feed: what it offers grows.
+/// A feed that grows.
 struct GrowingFeed {
     plugin: &'static str,
     url: String,
@@ -154,7 +154,7 @@ impl Shared {
     }
 }
 
-/// All that is offered, with an ETag.
+/// Serves all records offered so far, with an ETag.
 async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let offered = shared.offered();
     let body = (shared.render)(offered);

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use super::{Downstream, collector};
 
 const LINES: usize = 100_000;
-/// Of `/proc/PID/stat`; Linux has had no other for decades.
+/// The clock ticks a second in `/proc/PID/stat`; Linux has had no other value for decades.
 const TICKS_PER_S: f64 = 100.0;
 
 #[tokio::test(flavor = "multi_thread")]
