@@ -182,7 +182,10 @@ async fn those_who_ask_the_same_at_once_are_all_answered() {
 #[tokio::test]
 async fn a_slow_answer_is_kept_for_who_was_told_to_come_back() {
     let (site, api) = start("slow", json!({"api": {"wait_s": 1}})).await;
-    let user = site.user().await;
+    let user = site.add_user("bob@example.com", "correct horse").await;
+    let member = |org: &tahoe_core::Org| org.add(Membership::Acl, std::slice::from_ref(&user));
+    let changed = site.identity.change_org(site.orgid, member).await;
+    assert!(changed.unwrap().unwrap().is_ok());
     let token = site.token(&user);
     let question = question("count", json!({}));
     assert_eq!(ask(&api, &token, &question).await.status, 202);

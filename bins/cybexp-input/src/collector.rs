@@ -13,10 +13,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::plugin::{self, Given, Later, Next, Plugin, Source};
+use crate::plugin::{self, Given, Next, Plugin, Source};
 use crate::sink::Sink;
-use crate::spool::{InputId, Known, Spool};
 use crate::status::{State, Status, now};
+use cybexp_feed::Later;
+use cybexp_spool::{InputId, Known, Spool};
 
 /// How long a source may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -217,8 +218,8 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::record::Batch;
-    use crate::spool::About;
+    use cybexp_spool::About;
+    use cybexp_spool::Batch;
 
     /// Panics at its first fetch, fails at its second, and delivers from the third on.
     struct Fickle(Arc<std::sync::atomic::AtomicU32>);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, bail};
 use cybexp_service::Config;
 
-use crate::spool::{InputId, Spool};
+use cybexp_spool::{InputId, Spool};
 
 /// The ids of inputs that the configuration has no more and the spool has.
 ///

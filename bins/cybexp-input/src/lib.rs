@@ -1,25 +1,22 @@
 //! The input daemon: collects from feeds, files and sockets, and posts to the API.
 //!
-//! Each input is a task: its [`plugin`] fetches, the [`spool`] keeps, and a poster hands on to the API. A command speaks to
+//! Each input is a task: its [`plugin`] fetches, the [spool](Spool) keeps, and a poster hands on to the API. A command speaks to
 //! the daemon over a websocket on loopback.
 
 mod api;
 pub mod cli;
 mod collector;
 mod control;
-mod feed;
 mod gone;
 mod manager;
 pub mod plugin;
 mod poster;
-pub mod record;
 mod running;
+mod seen;
 pub mod select;
 pub mod sink;
-pub mod spool;
 pub mod status;
 pub mod typetag;
-mod wire;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,11 +30,11 @@ use tokio::net::TcpListener;
 pub use api::ApiStatus;
 use control::client::Control;
 use control::server;
+use cybexp_spool::Spool;
 use manager::Manager;
 pub use manager::{DaemonStatus, SpoolStatus};
 use running::{Place, RunningConfig};
 use select::Select;
-use spool::Spool;
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "input";

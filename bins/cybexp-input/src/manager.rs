@@ -19,9 +19,9 @@ use crate::collector::{Collector, Parts};
 use crate::gone::left;
 use crate::poster::Poster;
 use crate::select::Select;
-use crate::spool::{About, Spool};
 use crate::status::{InputStatus, State, Status, now};
 use crate::typetag;
+use cybexp_spool::{About, Spool};
 
 /// How a daemon is: all that `status` tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -437,7 +437,7 @@ fn client(config: &Config) -> anyhow::Result<Client> {
     Client::new(config.api.url.clone(), given.then_some(token)).context("api.url")
 }
 
-fn count(status: &Status, known: &crate::spool::Known) {
+fn count(status: &Status, known: &cybexp_spool::Known) {
     status.change(|status| {
         status.taken = known.counts.taken;
         status.posted = known.counts.posted;

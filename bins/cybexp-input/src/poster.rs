@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::api::Api;
-use crate::spool::{InputId, Known, Queued, Spool, SpoolError};
 use crate::status::{Status, now};
+use cybexp_spool::{InputId, Known, Queued, Spool, SpoolError};
 
 /// Submissions of one input under way at the same time. More bring no speed: the API stores those together that come
 /// together.

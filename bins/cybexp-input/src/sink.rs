@@ -11,9 +11,9 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::record::{Batch, Key, Record};
-use crate::spool::{InputId, Room, Spool};
 use crate::status::{State, Status, now};
+use cybexp_spool::{Batch, Key, Record};
+use cybexp_spool::{InputId, Room, Spool};
 
 /// The end of an input's run was asked for while a source waited: no failure.
 #[derive(Debug, Clone, Copy, thiserror::Error)]

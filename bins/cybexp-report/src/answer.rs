@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cybexp_store::{Answer, Claimed, MADE_OF, StoreError};
 use tahoe_core::{Query, Report, Timestamp};
 
+use crate::account::Phase;
 use crate::question::question_of;
 use crate::{Desk, Page};
 
@@ -18,13 +19,14 @@ impl Desk {
             Ok(query) => query,
             Err(reason) => return Ok(Answer::Failed(format!("not a query: {reason}"))),
         };
-        let question = match question_of(query, &self.key) {
+        let question = Phase::Open.of(async { question_of(query, &self.key) });
+        let question = match question.await {
             Ok(question) => question,
             Err(reason) => return Ok(Answer::Failed(reason)),
         };
         let (begun, now) = (unix_now(), query.timestamp.get());
         let page = self.engine.page(&question, &query.userid, now, claim.redo);
-        let mut page = match page.await? {
+        let mut page = match Phase::Answer.of(page).await? {
             Ok(page) => page,
             Err(reason) => return Ok(Answer::Failed(reason)),
         };

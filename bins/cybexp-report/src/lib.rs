@@ -3,6 +3,7 @@
 //! A query is claimed with one atomic update, so several daemons share the queue; a claim is kept up while the
 //! answer is made, and a daemon that dies leaves its queries to the others when their lease ends.
 
+mod account;
 mod answer;
 mod callback;
 mod count;
@@ -17,18 +18,21 @@ mod subject;
 mod threatrank;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cybexp_seal::PrivateKey;
 use cybexp_service::{
     Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key, work_loop,
 };
-use cybexp_store::{Answer, Archive, Claimed, GraphReader, Identity, Queries, StoreError};
-use metrics::{counter, describe_counter, describe_histogram, histogram};
+use cybexp_store::{
+    Answer, Archive, Claimed, GraphReader, Identity, Queries, Spent, StoreError, measured,
+};
 use tahoe_core::Socket;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
+use crate::account::{Account, Phase};
 use crate::callback::Callback;
 
 pub use engine::Engine;
@@ -39,14 +43,7 @@ pub const NAME: &str = "report";
 
 /// Runs until asked to stop, or with `--once` until nothing is waiting.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
-    describe_counter!(
-        "cybexp_report_queries_total",
-        "queries by outcome: ready, failed or lost"
-    );
-    describe_histogram!(
-        "cybexp_report_query_seconds",
-        "from the claim of a query to its answer"
-    );
+    account::describe_metrics();
     let config = &ctx.config.report;
     let key = Arc::new(read_private_key(&config.private_key)?);
     let opened = open(&ctx, || async {
@@ -158,11 +155,24 @@ impl Worker for Reporter {
 impl Desk {
     /// Answers a query; gives where its asker waits, if the answer is written.
     async fn serve(self: &Arc<Self>, claim: Claimed) -> Option<Socket> {
-        let since = Instant::now();
+        let account = Account::begin(&claim);
+        let span = account.span();
+        let (asker, outcome, spent) = self.answer_and_write(claim).instrument(span).await?;
+        account.end(outcome, &spent);
+        asker.filter(|_| outcome != "lost")
+    }
+
+    /// Answers a query and writes that; gives who asked, the outcome, and what was waited for. None: the database is
+    /// away, and the query is taken up again.
+    async fn answer_and_write(
+        self: &Arc<Self>,
+        claim: Claimed,
+    ) -> Option<(Option<Socket>, &'static str, Spent)> {
         let desk = Arc::clone(self);
         let work = claim.clone();
+        let answering = async move { measured(desk.answer(&work)).await };
         // a task of its own: it is not stopped halfway, and a panic ends only it
-        let mut answering = tokio::spawn(async move { desk.answer(&work).await });
+        let mut answering = tokio::spawn(answering.in_current_span());
         let mut renewal = tokio::time::interval(self.lease / 3);
         renewal.tick().await;
         let answer = loop {
@@ -174,6 +184,10 @@ impl Desk {
                     }
                 }
             }
+        };
+        let (answer, spent) = match answer {
+            Ok((answer, spent)) => (Ok(answer), spent),
+            Err(panic) => (Err(panic), Spent::default()),
         };
         let answer = match answer {
             Ok(Ok(answer)) => answer,
@@ -189,7 +203,8 @@ impl Desk {
                 Answer::Failed("answering it panicked: please report this".to_owned())
             }
         };
-        let outcome = match self.queries.finish(&claim, &answer).await {
+        let writing = self.queries.finish(&claim, &answer);
+        let outcome = match Phase::Write.of(writing).await {
             Ok(true) => match answer {
                 Answer::Ready(_) => "ready",
                 Answer::Failed(reason) => {
@@ -203,9 +218,7 @@ impl Desk {
                 return None;
             }
         };
-        counter!("cybexp_report_queries_total", "outcome" => outcome).increment(1);
-        histogram!("cybexp_report_query_seconds").record(since.elapsed().as_secs_f64());
         let asker = claim.query.ok().map(|query| query.socket);
-        asker.filter(|_| outcome != "lost")
+        Some((asker, outcome, spent))
     }
 }

@@ -128,7 +128,11 @@ async fn every_daemon_is_ready_tells_what_it_does_and_stops_when_asked() {
     site.queries.put(&[query(&site, 1), wrong]).await.unwrap();
     has(report, "cybexp_report_queries_total{outcome=\"ready\"} 1").await;
     has(report, "cybexp_report_queries_total{outcome=\"failed\"} 1").await;
-    has(report, "cybexp_report_query_seconds_count 2").await;
+    has(
+        report,
+        "cybexp_report_query_seconds_count{type=\"count\"} 2",
+    )
+    .await;
     for (port, name) in ports.into_iter().zip(DAEMONS) {
         let build = format!("cybexp_build_info{{daemon=\"{name}\",version=");
         assert!(get(port, "metrics").await.1.contains(&build), "{name}");

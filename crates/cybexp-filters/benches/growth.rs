@@ -1,5 +1,5 @@
-//! Time against input size of what attackers write, up to the size of a raw. What takes time in proportion to
-//! its size takes four times as long at four times the size; what is quadratic, sixteen times.
+//! Time against input size, on inputs that attackers write, up to the size of a raw. A filter that takes linear time is
+//! four times slower on four times the input. One that takes quadratic time is sixteen times slower.
 //!
 //! `cargo bench -p cybexp-filters --bench growth [NAME…]`
 
@@ -13,9 +13,9 @@ use cybexp_filters::{FILTERS, RawInput};
 use shapes::SHAPES;
 use tahoe_core::{OrgId, Timestamp};
 
-/// A raw ends at 15 MiB.
+/// Sizes of the inputs in bytes; the last is about the 15 MiB at which a raw ends.
 const SIZES: [usize; 4] = [230 << 10, 920 << 10, 3680 << 10, 14720 << 10];
-/// Less cannot be told from noise.
+/// Times below this, in milliseconds, cannot be told from noise.
 const NOISE_MS: f64 = 2.0;
 
 fn main() {
@@ -45,7 +45,7 @@ fn main() {
     }
 }
 
-/// The best of three.
+/// Returns the shortest of three runs, in milliseconds.
 fn time_ms(filter: &str, data: &serde_json::Value) -> f64 {
     let Some(filter) = FILTERS.iter().find(|known| known.name() == filter) else {
         panic!("no filter {filter}");

@@ -1,4 +1,5 @@
-//! Records a second of each filter on one core, without a database, on the fixtures that it does not refuse.
+//! Measures how many records a second each filter reads on one core, without a database. The inputs are those fixtures
+//! that the filter does not refuse.
 //!
 //! `cargo bench -p cybexp-filters --bench rates`
 
@@ -49,7 +50,7 @@ fn measure(filter: &dyn Filter, cases: &[Case]) {
     );
 }
 
-/// Events and sessions, with what they refer to.
+/// Counts the events and sessions that a case makes, with the instances that they refer to.
 fn instances(filter: &dyn Filter, case: &Case) -> usize {
     let Ok(made) = case.run(filter) else { return 0 };
     let events = made

@@ -1,7 +1,7 @@
-//! The shapes in which a feed of URLs arrives, be it from an input plugin or from somebody who posts a whole file.
+//! The forms in which a feed of URLs arrives, from an input plugin or from a person who submits a whole file.
 //!
-//! Text has one entry a line: a URL, or a JSON record; or it is CSV. JSON is a record, or a list of records and URLs.
-//! The archive has put text under `data`; lists may stand under `data` or `URLs`.
+//! Text has one entry a line, a URL or a JSON record, or it is CSV. JSON is a record, or a list of records and URLs.
+//! The archive stores text under `data`; lists may stand under `data` or `URLs`.
 
 mod table;
 
@@ -12,26 +12,27 @@ use tahoe_core::{Attribute, Category, Event, Node, Object, SubType, Timestamp, V
 
 use crate::{RawInput, Refusal, Yield, fields, time, url, vocab};
 
-/// A line or a list's item, with what it tells.
+/// An entry of a feed: a line, or an element of a list.
 pub(crate) enum Entry<'a> {
     Url(&'a str),
     Record(Cow<'a, Map<String, Value>>),
 }
 
-/// Of one raw: they take up to 1 kB each while it is worked on. 200,000 URLs make 800,000, and a raw of 15 MiB
-/// that is made for it could hold millions.
+/// The most instances made of one raw. Each takes up to 1 kB of memory until it is written. 200,000 URLs make 800,000,
+/// and a raw of 15 MiB that is made on purpose could hold millions.
 const INSTANCES: usize = 1_000_000;
 
-/// No browser takes a longer URL but of `data:`. Escaped at each level, ten of these still fit in a document.
+/// The longest URL in bytes. Browsers accept longer ones only for `data:`. With the escapes of each level, ten of these
+/// fit in a document.
 const URL_BYTES: usize = 64 << 10;
 
-/// Of any other field: names, numbers and times.
+/// The longest text of any other field, in bytes: names, numbers and times.
 const TEXT_BYTES: usize = 1024;
 
-/// Lists and objects around the entries: `{"data": {"URLs": […]}}` is the deepest there is.
+/// The most lists and objects around the entries: `{"data": {"URLs": […]}}` is the deepest known.
 const LEVELS: usize = 4;
 
-/// Makes an event of each entry. What is none is counted and left out, for one bad line must not lose the others.
+/// Makes an event of each entry. A bad entry is counted and left out, so that the others are kept.
 pub(crate) fn read(
     data: &Value,
     event: impl FnMut(Entry<'_>) -> Result<Event, &'static str>,
@@ -126,7 +127,7 @@ impl<F: FnMut(Entry<'_>) -> Result<Event, &'static str>> Reader<F> {
     }
 }
 
-/// A malicious event of a URL in malicious context, beside it in unknown context what it tells of hosts, and `more`.
+/// Makes a malicious event with the URL in malicious context. Its hosts and `more` are in unknown context.
 pub(crate) fn event(
     sub_type: SubType,
     raw: &RawInput<'_>,
@@ -137,7 +138,7 @@ pub(crate) fn event(
     event_with(sub_type, raw, at, url, more, Vec::new())
 }
 
-/// The same with these in malicious context, too.
+/// Makes the same event as [`event`], with these nodes in malicious context, too.
 pub(crate) fn event_with(
     sub_type: SubType,
     raw: &RawInput<'_>,
@@ -165,13 +166,13 @@ pub(crate) fn event_with(
     event.with_malicious(malicious).map_err(|_| "too_large")
 }
 
-/// The URL of a record.
+/// Returns the URL of a record.
 pub(crate) fn url_of(record: &Map<String, Value>) -> Result<&str, &'static str> {
     let url = record.get("url").and_then(Value::as_str);
     url.ok_or("no_url")
 }
 
-/// The first of these fields that is a time, else this one; the raw's where there is none.
+/// Returns the time in the first of these fields that holds one, else `other`, else the raw's.
 pub(crate) fn time_of(
     record: &Map<String, Value>,
     fields: &[&str],
@@ -185,18 +186,18 @@ pub(crate) fn time_of(
         .unwrap_or(raw.timestamp)
 }
 
-/// A field's text; `None` where it says nothing, or far too much.
+/// Returns a field's text; `None` if it is empty or longer than [`TEXT_BYTES`].
 pub(crate) fn text(record: &Map<String, Value>, field: &str) -> Option<String> {
     fields::text(record.get(field)?).filter(|text| text.len() <= TEXT_BYTES)
 }
 
-/// Whom a phishing page imitates.
+/// The organisation that a phishing page imitates.
 pub(crate) fn target(name: Option<String>) -> Option<Node> {
     let name = Attribute::new(vocab::NAME, name?);
     Some(Object::new(vocab::TARGET, vec![name.into()]).ok()?.into())
 }
 
-/// Where an address is; none where nothing is known.
+/// The location of an address; `None` if nothing of it is known.
 pub(crate) fn geoip(parts: impl IntoIterator<Item = Option<Attribute>>) -> Option<Node> {
     let parts = parts.into_iter().flatten().map(Node::from).collect();
     Some(Object::new(vocab::GEOIP, parts).ok()?.into())

@@ -1,10 +1,10 @@
-//! Values as several sources write them.
+//! Values that several sources write in the same way.
 
 use tahoe_core::{Attribute, Value};
 
 use crate::{url, vocab};
 
-/// Text without white space around it, or the JSON text of a number or boolean; `None` where it says nothing.
+/// Returns text without white space around it, or the JSON text of a number or boolean; `None` if it is empty.
 pub(crate) fn text(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
@@ -15,7 +15,8 @@ pub(crate) fn text(value: &Value) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The number of an autonomous system, written as `8100`, `AS8100` or `8100 NAME`. As text, for it is a name.
+/// The number of an autonomous system, written as `8100`, `AS8100` or `8100 NAME`. It becomes text, because it is a
+/// name.
 pub(crate) fn asn(text: &str) -> Option<Attribute> {
     let first = text.split_whitespace().next()?;
     let digits = match first.get(..2) {
@@ -46,8 +47,8 @@ pub(crate) fn cidr(text: &str) -> Option<Attribute> {
     ))
 }
 
-/// A mail address, in lower case: no provider tells mailboxes apart by case, so `Jdoe@Example.com` of a mail meets
-/// `jdoe@example.com` of a feed.
+/// A mail address, in lower case. No provider tells mailboxes apart by case, so `Jdoe@Example.com` in a mail matches
+/// `jdoe@example.com` in a feed.
 pub(crate) fn email_addr(address: &str) -> Attribute {
     Attribute::new(vocab::EMAIL_ADDR, address.trim().to_lowercase())
 }

@@ -1,8 +1,8 @@
 //! Indicators in text: URLs, addresses, hosts, file hashes and mail addresses, as droppers, reports and mails write
 //! them.
 //!
-//! What a text says is one attribute, and nothing but an equal text shares it. What it names, other sources name too.
-//! Everything here takes time in proportion to the text. The results may repeat; [`distinct`] bounds them.
+//! A whole text is one attribute, which correlates only with an equal text. The indicators in it correlate with other
+//! sources. Everything here takes time linear in the text. The results may repeat; [`distinct`] limits them.
 
 mod address;
 mod command;
@@ -18,14 +18,14 @@ use std::collections::HashSet;
 use crate::url::{self, Language};
 pub(crate) use indicator::{Indicator, Kind};
 
-/// The indicators in prose, mark-up or data, in order. A host counts only in a URL or if it is defanged, for any
-/// file name looks like one.
+/// Returns the indicators in prose, mark-up or data, in order. A host counts only in a URL or if it is defanged,
+/// because any file name looks like one.
 pub(crate) fn in_text(text: &str) -> impl Iterator<Item = Indicator> + '_ {
     pieces(text, Language::Prose)
 }
 
-/// The indicators in what was typed at a shell: those of any text, then the hosts that its commands connect to, then
-/// the same of commands that it hides in base64.
+/// Returns the indicators in shell input: those of any text, then the hosts that its commands connect to, then the same
+/// for commands that are hidden in it in base64.
 pub(crate) fn in_command(text: &str) -> impl Iterator<Item = Indicator> + '_ {
     let hidden = encoded::payloads(text).flat_map(|hidden| in_script(&hidden).collect::<Vec<_>>());
     in_script(text).chain(hidden)
@@ -35,13 +35,14 @@ fn in_script(text: &str) -> impl Iterator<Item = Indicator> + '_ {
     pieces(text, Language::Shell).chain(command::targets(text))
 }
 
-/// The URLs in a text, and the hosts that commands in it connect to: for text in which an address alone says nothing.
+/// Returns the URLs in a text, and the hosts that commands in it connect to. Meant for texts in which an address alone
+/// has no meaning.
 pub(crate) fn connections(text: &str) -> impl Iterator<Item = Indicator> + '_ {
     let urls = url::spans(text, Language::Shell).map(|span| Indicator::url(&text[span]));
     urls.chain(command::targets(text))
 }
 
-/// The first indicators of these kinds, each once, and how many more there were.
+/// Returns the first indicators of these kinds, each once, and the number of further ones.
 pub(crate) fn distinct(
     found: impl Iterator<Item = Indicator>,
     kinds: &[Kind],
@@ -60,7 +61,7 @@ pub(crate) fn distinct(
     (kept, left_out)
 }
 
-/// The URLs of a text, and what stands between them.
+/// Returns the URLs of a text, and the indicators between them.
 fn pieces(text: &str, language: Language) -> impl Iterator<Item = Indicator> + '_ {
     let mut read = 0;
     let end = std::iter::once(text.len()..text.len());

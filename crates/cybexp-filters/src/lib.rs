@@ -38,32 +38,31 @@ pub const FILTERS: &[&dyn Filter] = &[
     &sighting::Sighting,
 ];
 
-/// What a filter may look at.
+/// The input of a filter.
 #[derive(Debug, Clone, Copy)]
 pub struct RawInput<'a> {
     /// The submission, as the archive stored it.
     pub data: &'a Value,
-    /// Whose events these are.
+    /// The organisation to which the events belong.
     pub orgid: &'a OrgId,
-    /// IANA name of the time zone that times without an offset are in.
+    /// IANA name of the time zone for times without an offset.
     pub timezone: &'a str,
-    /// When the API took the submission in.
+    /// Time at which the API accepted the submission.
     pub timestamp: Timestamp,
 }
 
-/// What a filter makes of one raw.
+/// The result of a filter on one raw.
 #[derive(Debug, Clone, Default)]
 pub struct Yield {
-    /// Events with all that they refer to.
+    /// Events, with all instances that they refer to.
     pub events: Vec<Event>,
-    /// Sessions as this one raw knows them, to be merged into what is stored of them.
+    /// Sessions as far as this raw shows them, to be merged into the stored ones.
     pub sessions: Vec<Session>,
-    /// The event ID of a record that makes no event, for counting. One of a bounded set: an ID that the
-    /// filter has never heard of is `other`, so this may be a metric's label.
+    /// The event ID of a record that makes no event, for counting. The set of its values is bounded, so that it can be
+    /// a metric's label: an unknown ID is `other`.
     pub unknown: Option<&'static str>,
-    /// How many parts of the raw, such as lines of a feed or what is beyond a limit, were left out while the rest was
-    /// read, by why. The
-    /// reasons are of a bounded set, as those of `unknown`; the parts themselves stay in the raw.
+    /// The number of parts of the raw that were left out, by reason. A part is a line of a feed, for example, or an
+    /// element beyond a limit. The set of reasons is bounded, as for `unknown`. The parts stay in the raw.
     pub left_out: BTreeMap<&'static str, u64>,
 }
 
@@ -79,7 +78,7 @@ impl Yield {
     }
 }
 
-/// Why a filter refused a raw: names the field at fault.
+/// The reason why a filter refused a raw; it names the field at fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(String);
@@ -90,34 +89,37 @@ impl Refusal {
     }
 }
 
-/// One way of reading raws.
+/// A filter: reads the raws of some sub_types.
 pub trait Filter: Sync {
-    /// An ASCII identifier in lower case, the same in source, fixtures and metrics.
+    /// The filter's name: an ASCII identifier in lower case, the same in source, fixtures and metrics.
     fn name(&self) -> &'static str;
 
-    /// Raising it makes the worker process all old raws again.
+    /// The version of the filter. Raising it makes the worker process all old raws again.
     fn version(&self) -> u32;
 
-    /// The raw sub_types it reads. A typetag belongs to exactly one filter: the worker finds pending raws by
-    /// their typetag and this filter's id alone.
+    /// The raw sub_types that the filter reads. A typetag belongs to exactly one filter, because the worker finds
+    /// pending raws by their typetag and this filter's id alone.
     fn typetags(&self) -> &'static [&'static str];
 
-    /// Makes what there is to make of one raw, or says why it cannot.
+    /// Makes the events and sessions of one raw.
+    ///
+    /// # Errors
+    /// If the raw cannot be read; the reason names the field.
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal>;
 
     /// Fields that this filter never reads and that may be large, the least useful first. [`lighten`] drops them from a
-    /// submission that is too large to be stored whole, wherever they stand but at the top.
+    /// submission that is too large to be stored. A field at the top of the submission stays.
     fn dispensable(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// What a raw's `filters` holds once this filter has processed it: `cowrie@1`.
+    /// Returns the id that a raw's `filters` holds once this filter has processed it: `cowrie@1`.
     fn id(&self) -> String {
         format!("{}@{}", self.name(), self.version())
     }
 }
 
-/// A text from a raw, short and printable, for a refusal's reason.
+/// Shortens a text from a raw and makes it printable, for a refusal's reason.
 fn excerpt(text: &str) -> String {
     const CHARS: usize = 60;
     let more = if text.chars().nth(CHARS).is_some() {

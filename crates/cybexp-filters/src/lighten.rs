@@ -1,14 +1,14 @@
-//! What may go from a submission that is too large to be stored whole.
+//! Making a submission smaller that is too large to be stored.
 
 use tahoe_core::Value;
 
 use crate::FILTERS;
 
-/// Drops from the data what the filter of its typetag never reads, field by field, until it fits; returns the fields that
-/// are gone.
+/// Drops fields that the filter of this typetag never reads, one by one, until the data fits. Returns the names of the
+/// dropped fields.
 ///
-/// MISP since 2.5.8 tells with each cluster of a galaxy all that is related to it, a megabyte for one technique of
-/// ATT&CK, eleven levels deep: an event of fifty attributes is then too large for a raw.
+/// Since version 2.5.8, MISP writes with each cluster of a galaxy all related clusters: a megabyte for one technique of
+/// ATT&CK, eleven levels deep. An event of fifty attributes is then too large for a raw.
 pub fn lighten(
     typetag: &str,
     data: &mut Value,
@@ -28,7 +28,7 @@ pub fn lighten(
     gone
 }
 
-/// Drops a field from all objects in a value, but not from the value itself; tells whether any had it.
+/// Drops a field from all objects below a value, but not from the value itself. Returns whether any had it.
 fn drop_below(value: &mut Value, field: &str) -> bool {
     let mut found = false;
     let mut parts: Vec<&mut Value> = match value {

@@ -1,16 +1,16 @@
-//! Values as they stand in the graph: one way of writing for one thing, whoever saw it.
+//! Values as they stand in the graph: one spelling for one thing, whatever its source.
 
 use tahoe_core::{Attribute, Scalar, SubType};
 
 use crate::{fields, url, vocab};
 
-/// Why a value is not what its sub_type says, to stand behind the field's name.
+/// The error of a value that does not agree with its sub_type, to stand behind the field's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{shown} is not {expected}")]
 pub struct NotOne {
     /// The value, cut to a length that can be shown.
     pub shown: String,
-    /// What the sub_type holds, with an article.
+    /// A description of the sub_type's values, with an article.
     pub expected: &'static str,
 }
 
@@ -37,7 +37,7 @@ pub fn normal(sub_type: &SubType, value: &Scalar) -> Result<Attribute, NotOne> {
     })
 }
 
-/// How the values of some sub_types are written.
+/// The spelling of the values of some sub_types.
 struct Form {
     names: &'static [&'static str],
     expected: &'static str,
@@ -140,7 +140,7 @@ fn hex(sub_type: &SubType, text: &str, digits: usize) -> Option<Attribute> {
     is_hex.then(|| Attribute::new(sub_type.clone(), text.to_ascii_lowercase()))
 }
 
-/// A host. The URL standard takes `443` and `203.0.113` for addresses, but nobody writes them so.
+/// Reads a host. The URL standard would read `443` and `203.0.113` as addresses, but nobody writes addresses so.
 fn host(text: &str) -> Option<Attribute> {
     let is_number = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     match is_number {
@@ -149,7 +149,7 @@ fn host(text: &str) -> Option<Attribute> {
     }
 }
 
-/// An IPv6 address without the brackets that it has in a URL.
+/// Returns an IPv6 address without the brackets that it has in a URL.
 fn unbracketed(text: &str) -> &str {
     let inner = text
         .strip_prefix('[')

@@ -1,7 +1,8 @@
 //! OpenPhish, a feed of phishing URLs: <https://openphish.com>.
 //!
-//! The community's feed is one URL a line; the premium one a JSON record a line, which also tells when the page
-//! was found, whom it imitates, where it is, and to which mail addresses it sends what people enter.
+//! The community feed is one URL a line. The premium feed is a JSON record a line, which also holds the time of
+//! discovery, the imitated organisation, the location, and the mail addresses to which the page sends the data that
+//! people enter.
 
 use serde_json::Map;
 use tahoe_core::{Attribute, Event, Timestamp, Value};
@@ -9,10 +10,10 @@ use tahoe_core::{Attribute, Event, Timestamp, Value};
 use crate::feed::{self, Entry};
 use crate::{Filter, RawInput, Refusal, Yield, fields, time, url, vocab};
 
-/// Addresses of one record; kits have up to ten.
+/// The most addresses of one record; kits have up to ten.
 const DROPS: usize = 100;
 
-/// RFC 5321 has addresses of up to 254 bytes.
+/// The longest address in bytes (RFC 5321).
 const ADDRESS_BYTES: usize = 254;
 
 /// Makes one event of each URL in a feed.
@@ -53,7 +54,7 @@ fn premium(record: &Map<String, Value>, raw: &RawInput<'_>) -> Result<Event, &'s
     feed::event_with(vocab::SIGHTING, raw, at, url, more, drops(record))
 }
 
-/// Where the phishing kit sends what it steals.
+/// Returns the addresses to which the phishing kit sends stolen data.
 fn drops(record: &Map<String, Value>) -> Vec<Attribute> {
     let given = match record.get("emails") {
         Some(Value::Array(given)) => given.as_slice(),
@@ -80,7 +81,7 @@ fn is_address(text: &str) -> bool {
         && parts.is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'))
 }
 
-/// The time in a record without `isotime`: `14-06-2018 11:21:24 UTC`.
+/// Returns the time of a record without `isotime`: `14-06-2018 11:21:24 UTC`.
 fn discovered(record: &Map<String, Value>) -> Option<Timestamp> {
     let text = feed::text(record, "discover_time")?;
     let mut words = text.split_whitespace();

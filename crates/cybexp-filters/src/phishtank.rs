@@ -9,7 +9,7 @@ use crate::{Filter, RawInput, Refusal, Yield, fields, url, vocab};
 /// Makes one event of each phish in a feed: bare URLs, records of JSON, or CSV.
 pub(crate) struct PhishTank;
 
-/// Rows of a phish's `details`: the addresses that its host had, two or three.
+/// The most rows read of a phish's `details`, the addresses of its host; usually two or three.
 const DETAILS: usize = 64;
 
 impl Filter for PhishTank {
@@ -33,8 +33,8 @@ impl Filter for PhishTank {
     }
 }
 
-/// Fields that become an attribute of the same name, as text: a phish_id that came as a number has one hash with
-/// the same one as text.
+/// Fields that become an attribute of the same name. They become text, so that a phish_id has the same hash whether it
+/// came as a number or as text.
 const FIELDS: [(&str, SubType); 5] = [
     ("phish_id", vocab::PHISH_ID),
     ("submission_time", vocab::SUBMISSION_TIME),
@@ -55,7 +55,7 @@ fn phish(record: &Map<String, Value>, raw: &RawInput<'_>) -> Result<Event, &'sta
     feed::event(vocab::PHISHTANK_URL, raw, at, url, more)
 }
 
-/// Where the host's addresses are: a list of rows, or one.
+/// The locations of the host's addresses, from a list of rows or a single one.
 fn places(details: Option<&Value>) -> impl Iterator<Item = Node> {
     let rows = match details {
         Some(Value::Array(rows)) => rows.as_slice(),

@@ -1,18 +1,19 @@
-//! Sightings: what an analyst, or a program on their behalf, saw.
+//! Sightings by an analyst, or by a program on their behalf.
 //!
-//! `{"timestamp"?, "category"?, "context"?, <sub_type>: <value or list of values>, …}`. Values are written as other
-//! filters write them, so that a sighting meets what it is of; no host is read off a URL.
+//! `{"timestamp"?, "category"?, "context"?, <sub_type>: <value or list of values>, …}`. Values are spelled as other
+//! filters spell them, so that a sighting correlates with other sources. Unlike in other filters, no host is read off a
+//! URL.
 
 use serde_json::Map;
 use tahoe_core::{Attribute, Category, Event, Scalar, SubType, Timestamp, Value};
 
 use crate::{Filter, RawInput, Refusal, Yield, excerpt, normal, time, vocab};
 
-/// Makes one event of each value in a sighting. A value that cannot be of its sub_type is left out, and counted; if there
-/// is no other, the sighting is refused with the reason.
+/// Makes one event of each value in a sighting. A value that does not agree with its sub_type is left out and counted.
+/// If no value is left, the sighting is refused with the reason.
 pub(crate) struct Sighting;
 
-/// Each value is an event of its own: of some bytes in a raw, a kilobyte and more is made.
+/// The most values of one sighting: each becomes an event, so some bytes in a raw make a kilobyte and more.
 const ATTRIBUTES: usize = 10_000;
 
 const RESERVED: [&str; 3] = ["timestamp", "category", "context"];
@@ -73,7 +74,7 @@ impl Filter for Sighting {
     }
 }
 
-/// What was seen of one sub_type: a value, or a list of them.
+/// Returns the values of one sub_type: the elements of a list, or a single value.
 fn values(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
@@ -81,7 +82,7 @@ fn values(value: &Value) -> &[Value] {
     }
 }
 
-/// A category or a context: they have the same three values.
+/// Reads a category or a context, which have the same three values.
 fn one_of_three(fields: &Map<String, Value>, field: &str) -> Result<Category, Refusal> {
     match fields.get(field) {
         None => Ok(Category::Unknown),

@@ -8,31 +8,36 @@ use tahoe_core::{Timestamp, Value};
 
 use crate::excerpt;
 
-/// Years 1 to 9999: what the date library of every reader can show.
+/// Accepted times in Unix seconds: the years 1 to 9999, which the date library of every reader can show.
 const RANGE_S: std::ops::Range<f64> = -62_135_596_800.0..253_402_300_800.0;
 
-/// Unix seconds from ISO 8601 text, or from the epoch's seconds, milli-, micro- or nanoseconds as a number or as text.
+/// Reads Unix seconds: from ISO 8601 text, or from seconds, milli-, micro- or nanoseconds since the epoch as a number
+/// or text.
 ///
-/// The text's date may be written with slashes or without leading zeros. A time without an offset is in `timezone` (an IANA name). The error says what is wrong, to stand after
-/// the field's name.
+/// The date may be written with slashes or without leading zeros. A time without an offset is in `timezone` (an IANA
+/// name).
+///
+/// # Errors
+/// If the value is no time. The message is to stand behind the field's name.
 pub(crate) fn parse(value: &Value, timezone: &str) -> Result<Timestamp, String> {
-    let (seconds, shown) = match value {
-        Value::Number(number) => (
-            number.as_f64().map(in_seconds),
-            excerpt(&number.to_string()),
-        ),
-        Value::String(text) => (from_text(text.trim(), timezone)?, excerpt(text)),
+    let seconds = match value {
+        Value::Number(number) => number.as_f64().map(in_seconds),
+        Value::String(text) => from_text(text.trim(), timezone)?,
         _ => return Err("is neither text nor a number".to_owned()),
     };
+    let shown = || match value {
+        Value::String(text) => excerpt(text),
+        _ => excerpt(&value.to_string()),
+    };
     let seconds =
-        seconds.ok_or_else(|| format!("{shown} is neither ISO 8601 nor epoch seconds"))?;
+        seconds.ok_or_else(|| format!("{} is neither ISO 8601 nor epoch seconds", shown()))?;
     match Timestamp::new(seconds) {
         Ok(timestamp) if RANGE_S.contains(&seconds) => Ok(timestamp),
-        _ => Err(format!("{shown} is outside the years 1 to 9999")),
+        _ => Err(format!("{} is outside the years 1 to 9999", shown())),
     }
 }
 
-/// `Ok(None)` when the text is no time; an error when the time zone is at fault.
+/// Reads a text; `Ok(None)` if it is no time, an error if the time zone is unknown.
 fn from_text(text: &str, timezone: &str) -> Result<Option<f64>, String> {
     if let Some(seconds) = epoch_seconds(text) {
         return Ok(Some(seconds));
@@ -60,8 +65,8 @@ fn epoch_seconds(text: &str) -> Option<f64> {
     Some(in_seconds(number))
 }
 
-/// A number since the epoch in the unit of which it must be: as seconds these would be in the year 5138 and later, as
-/// milliseconds from 1973 on.
+/// Converts a number since the epoch to seconds, choosing the unit by its size. Read as seconds, the larger numbers
+/// would be in the year 5138 and later; read as milliseconds, they begin in 1973.
 fn in_seconds(number: f64) -> f64 {
     match number {
         1e11..1e14 => number / 1e3,
@@ -71,7 +76,8 @@ fn in_seconds(number: f64) -> f64 {
     }
 }
 
-/// `2016/2/3 4:05:06 UTC` as `2016-02-03 04:05:06Z`. Longer texts than any time come back cut, and are no time either.
+/// Pads a time: `2016/2/3 4:05:06 UTC` becomes `2016-02-03 04:05:06Z`. A text longer than any time is cut, and is no
+/// time.
 fn padded(text: &str) -> String {
     const LONGEST: usize = 64;
     let text = &text[..text.floor_char_boundary(LONGEST)];
@@ -94,7 +100,7 @@ fn padded(text: &str) -> String {
     padded + zone
 }
 
-/// Of a text that [`parse_iso8601`] reads: signs after the date are an offset's.
+/// Whether a text that [`parse_iso8601`] reads has an offset: a sign after the date begins one.
 fn has_offset(text: &str) -> bool {
     let time = text.get("YYYY-MM-DD".len()..).unwrap_or_default();
     time.contains(['Z', 'z', '+', '-'])
@@ -138,13 +144,13 @@ mod tests {
                 "America/Los_Angeles",
                 1_588_057_205.0,
             ),
-            // Once as summer time, once as standard time: standard.
+            // once as summer time, once as standard time: read as standard time
             (
                 "2020-11-01T01:30:00",
                 "America/Los_Angeles",
                 1_604_223_000.0,
             ),
-            // Skipped: the standard offset.
+            // skipped in local time: read with the standard offset
             (
                 "2020-03-08T02:30:00",
                 "America/Los_Angeles",

@@ -1,7 +1,7 @@
-//! What a URL tells about hosts: hostname or address, and registered domain.
+//! The hosts of URLs: hostname or address, and registered domain.
 //!
-//! A mail, a feed and a honeypot download rarely share a URL to the letter, but often its host. So every
-//! event with a URL also carries these, in unknown context, for a shared host is not malicious.
+//! A mail, a feed and a honeypot download rarely have exactly the same URL, but often the same host. So every event
+//! with a URL also carries its host, in unknown context, because a shared host is not malicious.
 
 mod end;
 mod find;
@@ -22,9 +22,9 @@ pub(crate) use host::has_known_suffix;
 use host::{bare_host, head, host_of_url, other_scheme};
 pub(crate) use refang::refang;
 
-/// The attributes that an event carries beside the `url` as seen: hostname and domain, or ipv4 or ipv6.
+/// Returns the attributes that an event carries beside the `url` as seen: hostname and domain, or ipv4 or ipv6.
 ///
-/// Defanged forms (`hxxp://`, `[.]`) are read as what they mean. Text in which there is no host gives nothing.
+/// Defanged forms (`hxxp://`, `[.]`) are undone. A text without a host gives no attributes.
 pub fn host_attributes(url: &str) -> Vec<Attribute> {
     let Some(host) = host_of_url(url) else {
         return Vec::new();
@@ -35,8 +35,8 @@ pub fn host_attributes(url: &str) -> Vec<Attribute> {
         .collect()
 }
 
-/// Whether a line of a feed is meant to be a URL: it has a scheme, or there is a host in it. Phishers make URLs
-/// that no parser takes (`http://www..example.com/`), and those are wanted, too.
+/// Whether a line of a feed is meant to be a URL: it has a scheme, or there is a host in it. Phishers make URLs that no
+/// parser accepts (`http://www..example.com/`), and these are kept, too.
 pub(crate) fn is_url(text: &str) -> bool {
     let text = text.trim();
     let meant = refang(head(text));
@@ -48,7 +48,7 @@ pub(crate) fn is_url(text: &str) -> bool {
     !text.contains(char::is_control) && (has_scheme || host_of_url(text).is_some())
 }
 
-/// Whether a text begins as a URL of the web does, defanged or not, and has a host.
+/// Whether a text, defanged or not, begins with a scheme of the web and has a host.
 pub(crate) fn is_absolute(text: &str) -> bool {
     let text = text.trim_start();
     (text.starts_with("//") || scheme::start(text).is_some()) && host_of_url(text).is_some()
@@ -67,7 +67,7 @@ pub fn ip_attribute(text: &str) -> Option<Attribute> {
     Some(address_attribute(address.parse().ok()?))
 }
 
-/// A host that stands alone, and its registered domain when it is a name that has one.
+/// Reads a host that stands alone, with its registered domain if it is a name that has one.
 pub(crate) fn bare_host_attributes(text: &str) -> Option<(Attribute, Option<Attribute>)> {
     let host = bare_host(text)?;
     let domain = domain(&host);

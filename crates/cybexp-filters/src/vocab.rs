@@ -1,4 +1,4 @@
-//! The sub_types that filters make. One name for one thing: a shared name is what correlates two sources.
+//! The sub_types that filters make, one name for one thing: two sources correlate through a shared name.
 
 use tahoe_core::SubType;
 

@@ -1,4 +1,4 @@
-//! The demo's sample data is what its maker promises.
+//! Checks the demo's sample data against the promises of the program that makes it.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;

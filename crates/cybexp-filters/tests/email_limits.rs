@@ -1,4 +1,4 @@
-//! A mail that reaches every limit: what is left out is said, and what is kept fits in documents.
+//! A mail that reaches every limit: parts that were left out are counted, and the rest fits in documents.
 
 use cybexp_filters::{FILTERS, RawInput, Yield};
 use serde_json::json;
@@ -28,7 +28,7 @@ fn count(event: &Event, sub_type: &str) -> usize {
 
 #[test]
 fn a_mail_at_all_limits_fits_in_a_document() {
-    // Fields of 64 KiB hold some 70 of the longest recipients each.
+    // a field of 64 KiB holds some 70 recipients of the greatest length
     let recipient = |n: usize| {
         format!(
             "\"{}\" <{n:05}{}@b.example>",
@@ -64,7 +64,7 @@ fn a_mail_at_all_limits_fits_in_a_document() {
     assert_eq!(count(event, "dst"), 1000);
     assert_eq!(count(event, "url"), 500);
     assert_eq!(count(event, "hostname"), 500);
-    // One part is the whole mail, one the body.
+    // two parts are no attachments: the whole mail and the body
     assert_eq!(count(event, "attachment"), 4998);
     let bytes = serde_json::to_string(event).expect("JSON").len();
     assert!(bytes < 15 << 20, "{bytes}");

@@ -66,7 +66,7 @@ fn run(filter: &dyn Filter, case: &Case) -> Value {
     shown
 }
 
-/// Each instance once, a parent before its children.
+/// Documents of instances, each once, a parent before its children.
 #[derive(Default)]
 struct Documents {
     list: Vec<Value>,

@@ -1,4 +1,4 @@
-//! Raws come from attackers: whatever is in them, a filter neither panics nor changes its mind.
+//! Raws come from attackers: on any input, a filter does not panic and gives the same result twice.
 
 use cybexp_filters::{FILTERS, Filter, RawInput, Refusal, Yield};
 use proptest::prelude::*;
@@ -144,7 +144,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A record that gets past the checks, its other fields anything at all.
+/// A record that passes the checks, with any other fields.
 fn record() -> impl Strategy<Value = Value> {
     let fields = prop::collection::vec((prop::sample::select(FIELDS), any_json()), 0..12);
     (prop::sample::select(EVENT_IDS), fields).prop_map(|(id, fields)| {
@@ -170,7 +170,7 @@ fn run(filter: &dyn Filter, data: &Value) -> Result<Yield, Refusal> {
     })
 }
 
-/// What all filters say to this data, refusals included.
+/// Returns the results of all filters on this data, refusals included.
 fn outcome(data: &Value) -> Vec<String> {
     let outcomes = FILTERS.iter().map(|filter| match run(*filter, data) {
         Ok(found) => {
@@ -199,7 +199,7 @@ proptest! {
     fn a_cowrie_record_is_not_refused_for_its_other_fields(data in record()) {
         prop_assert!(cowrie_accepts(&data));
         prop_assert_eq!(outcome(&data), outcome(&data));
-        // As text it may also hold what the archive would not have stored, such as too large an integer.
+        // Text may also hold values that the archive would not have stored, such as too large an integer.
         let line = data.to_string();
         let storable = tahoe_core::json::parse(&line).is_ok();
         prop_assert_eq!(cowrie_accepts(&json!({"message": line})), storable);

@@ -1,4 +1,4 @@
-//! Large submissions, one to a process, with figures: what a filter takes in time and memory, without a database.
+//! Measures the time and memory of filters on large submissions, one to a process, without a database.
 //!
 //! `cargo test --release -p cybexp-filters --test large -- --ignored --nocapture openphish`
 
@@ -10,7 +10,7 @@ use cybexp_filters::Yield;
 use serde_json::{Value, json};
 use sizes::bson_bytes;
 
-/// MongoDB's limit less what the store keeps free.
+/// The largest document in bytes: MongoDB's limit less the store's reserve.
 const DOCUMENT_BYTES: usize = 15 << 20;
 
 fn run(name: &str, data: &Value) -> Yield {
@@ -36,13 +36,13 @@ fn peak_mib() -> u64 {
     kib.expect("VmHWM").parse::<u64>().expect("kB") / 1024
 }
 
-/// The largest event's document.
+/// Returns the size in bytes of the largest event's document.
 fn largest_bytes(made: &Yield) -> usize {
     let bytes = |event| bson_bytes(&serde_json::to_value(event).expect("JSON"));
     made.events.iter().map(bytes).max().unwrap_or_default()
 }
 
-/// A quarter, a half, and all: the time should double with the size.
+/// A quarter, a half, and the whole: the time should double with the size.
 fn growing(whole: u32) -> [u32; 3] {
     [whole / 4, whole / 2, whole]
 }
@@ -76,7 +76,7 @@ fn lines(urls: u32) -> Value {
     json!({"data": (0..urls).map(url).collect::<String>()})
 }
 
-/// As many as one raw can hold.
+/// As many records as one raw can hold.
 #[test]
 #[ignore = "prints figures"]
 fn phishtank_records_of_15_mib() {

@@ -1,4 +1,4 @@
-//! MISP's events: what they meet of other sources, and that none is too large for a document.
+//! MISP events: their correlation with other sources, and the size of their documents.
 
 mod sizes;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sizes::{bson_bytes, run};
 use tahoe_core::{Category, Node};
 
-/// What the store takes as a document.
+/// The largest document that the store accepts, in bytes.
 const DOCUMENT_BYTES: usize = 15 << 20;
 
 fn event(attributes: Vec<Value>, objects: Vec<Value>) -> Value {
@@ -22,7 +22,7 @@ fn attribute(kind: &str, value: &str) -> Value {
     json!({"type": kind, "value": value, "to_ids": true})
 }
 
-/// All hashes below the events.
+/// Returns the hashes of all instances below the events.
 fn refs(made: &Yield) -> Vec<String> {
     let refs = made.events.iter().flat_map(|e| e.children().refs());
     refs.map(|hash| hash.to_string()).collect()
@@ -85,7 +85,8 @@ fn meets_honeypot_mail_and_feeds() {
     }
 }
 
-/// Every document that a large event makes fits; together they hold all of it, and each tells whose it is.
+/// Asserts that every document of a large event fits, that together they hold all of it, and that each describes the
+/// whole.
 fn assert_split(report: &Value, least: usize) -> Yield {
     let made = run("misp", report).expect("split, not refused");
     assert!(made.events.len() >= least, "{} events", made.events.len());
@@ -152,7 +153,7 @@ fn what_would_fill_the_memory_is_refused() {
     let long = |n: usize| attribute("yara", &format!("{n}{quotes}"));
     let refusal = run("misp", &event((0..30).map(long).collect(), vec![])).expect_err("too large");
     assert!(refusal.to_string().contains("share it in parts"));
-    // deeper they are escaped oftener
+    // deeper texts are escaped more often
     let name = |n: usize| json!({"type": "email-src-display-name", "object_relation": "from", "value": format!("{n}{quotes}")});
     let object = json!({"name": "email", "Attribute": (0..3).map(name).collect::<Value>()});
     let refusal = run("misp", &event(vec![], vec![object])).expect_err("too large");

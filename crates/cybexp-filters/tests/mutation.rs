@@ -1,6 +1,6 @@
-//! Every filter on its fixtures, mutated: bytes flipped, cut off, doubled, spliced with those of another.
+//! Every filter on mutated fixtures: bytes flipped, cut off, doubled, spliced with those of another.
 //!
-//! The long run, which prints what it tried, for some minutes a filter:
+//! The long run takes some minutes for each filter, and prints what it tried:
 //! `FUZZ_MINUTES=10 cargo test --release -p cybexp-filters --test mutation -- --ignored --nocapture`
 
 #![allow(
@@ -23,7 +23,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
-/// What attackers like, and what means something to one filter or another.
+/// Texts that attackers use, and texts with a meaning to some filter.
 const TOKENS: &[&str] = &[
     "\0",
     "\r\n",
@@ -76,9 +76,9 @@ const TOKENS: &[&str] = &[
     "GMT",
 ];
 
-/// Inputs of a short run, for each filter.
+/// The number of inputs of a short run, for each filter.
 const SHORT: u64 = 4000;
-/// The longest input that doubling makes.
+/// The longest input that doubling makes, in bytes.
 const LONGEST: usize = 256 << 10;
 
 #[test]
@@ -114,7 +114,7 @@ fn mutated_fixtures_for_long() {
     runs.iter().for_each(Run::assert_no_crash);
 }
 
-/// One filter, and what became of the inputs so far.
+/// The run of one filter, and the outcomes so far.
 struct Run {
     filter: &'static dyn Filter,
     corpus: Vec<Case>,
@@ -146,7 +146,7 @@ impl Run {
         let made = catch_unwind(AssertUnwindSafe(|| case.run_on(self.filter, &data)));
         let mut took = since.elapsed();
         if took > self.slowest.0 && made.is_ok() {
-            // Once more: the machine may have been busy with something else.
+            // Measure again: the machine may have been busy with something else.
             let since = Instant::now();
             let _ = case.run_on(self.filter, &data);
             took = took.min(since.elapsed());
@@ -192,7 +192,7 @@ impl Run {
     }
 }
 
-/// The data with one of its texts mutated, or its JSON: then it is read anew, as the archive reads it.
+/// Mutates one of the texts in the data, or its JSON, which is then parsed as the archive parses it.
 fn mutated(data: &Value, other: &Value, longest: usize, rng: &mut StdRng) -> Value {
     let mut data = data.clone();
     let texts = texts(&mut data);
@@ -211,7 +211,7 @@ fn mutated(data: &Value, other: &Value, longest: usize, rng: &mut StdRng) -> Val
     tahoe_core::json::parse(&text).unwrap_or_else(|_| json!({"data": text}))
 }
 
-/// All texts in a value; keys are mutated in its JSON only.
+/// Returns all texts in a value. Keys are not among them: they are mutated in the JSON only.
 fn texts(value: &mut Value) -> Vec<&mut String> {
     match value {
         Value::String(text) => vec![text],
@@ -236,7 +236,7 @@ fn mutated_text(text: &str, other: &str, longest: usize, rng: &mut StdRng) -> St
                 insert(&mut bytes, at, &piece);
             }
             5 => {
-                // Many times over: what grows faster than its input is seen only so.
+                // Repeat it many times: only so does growth faster than the input show.
                 let piece = &bytes[at..end.min(at + 100)];
                 let most = longest.saturating_sub(bytes.len()) / piece.len().max(1);
                 let piece = piece.repeat(rng.random_range(0..=most));

@@ -1,4 +1,4 @@
-//! What every filter owes the worker and the reader.
+//! Rules that every filter keeps, for the worker and for readers.
 
 use std::collections::HashSet;
 use std::path::Path;

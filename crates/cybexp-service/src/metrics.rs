@@ -19,6 +19,7 @@ pub(crate) fn install(daemon: &'static str) -> anyhow::Result<PrometheusHandle> 
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).context("this process keeps metrics already")?;
     describe(daemon);
+    cybexp_store::describe_metrics();
     gauge!("cybexp_build_info", "daemon" => daemon, "version" => env!("CARGO_PKG_VERSION"))
         .set(1.0);
     Ok(handle)

@@ -1,4 +1,4 @@
-//! How fast submissions are stored, and in how much memory: `cargo bench -p cybexp-store --bench upload`.
+//! Measures the speed and memory of storing submissions: `cargo bench -p cybexp-store --bench upload`.
 #![allow(clippy::print_stdout, reason = "what it prints is its purpose")]
 
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use futures::future::join_all;
 const SMALL: usize = 1000;
 const SMALL_BYTES: usize = 1 << 10;
 const LARGE_BYTES: usize = 50 << 20;
-/// As sealed request bodies come.
+/// Bytes of one write, about as in a sealed request body.
 const PIECE: usize = 64 << 10;
 
 #[tokio::main]
@@ -84,7 +84,7 @@ fn small() -> Submission {
     Submission { entry, sealed }
 }
 
-/// Of this process.
+/// Returns a memory figure of this process, in MiB.
 fn memory_mib(field: &str) -> u64 {
     status_of(std::process::id(), field).unwrap_or_default() >> 10
 }

@@ -1,21 +1,22 @@
-//! What can go wrong with the database.
+//! Errors of the database.
 
 use mongodb::error::ErrorKind;
 
 use crate::mongo::essence::essence;
 
-/// A failure of the database, or of what stands in it.
+/// A failure of the database, or of a document in it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The URL of a server is wrong.
     #[error("the MongoDB URL is wrong: {0}")]
     Url(String),
-    /// A command failed or nobody answered.
+    /// A command failed, or the server did not answer.
     #[error("{doing}: {}", essence(cause))]
     Database {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// Why it failed. It is no `source`: whoever prints the chain of causes would print the driver's whole topology.
+        /// The cause. It is not given as `source`, because printing the chain of causes would print the driver's whole
+        /// topology.
         cause: Box<mongodb::error::Error>,
     },
     /// An index could not be made.
@@ -23,15 +24,15 @@ pub enum StoreError {
     Index {
         /// `database.collection`.
         collection: String,
-        /// Its name.
+        /// The name of the index.
         index: String,
-        /// Why it failed.
+        /// The cause.
         cause: Box<mongodb::error::Error>,
     },
-    /// A write that nothing but the database could refuse.
+    /// A write that the database refused for a reason that no client can foresee.
     #[error("{doing}: write refused with code {code}: {message}")]
     Write {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
         /// MongoDB's error code.
         code: i32,
@@ -41,31 +42,31 @@ pub enum StoreError {
     /// A value that BSON cannot hold.
     #[error("{doing}: {source}")]
     Bson {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// Why it failed.
+        /// The cause.
         source: Box<bson::error::Error>,
     },
-    /// A document that is not what it should be.
+    /// A document that does not have the expected content.
     #[error("{doing}: the document {hash}: {reason}")]
     Unreadable {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// Its `_hash`.
+        /// The document's `_hash`.
         hash: String,
-        /// What is wrong with it.
+        /// The problem with the document.
         reason: String,
     },
-    /// An upload from which nothing came for so long that it was taken for dead.
+    /// An upload got no bytes for so long that it was swept.
     #[error("the upload was given up, since nothing came for a minute")]
     Swept,
-    /// The task that stores submissions is gone, which only a shutdown does.
+    /// The task that stores submissions has ended, which only happens at a shutdown.
     #[error("submissions are no longer stored: the service is stopping")]
     Stopped,
 }
 
 impl StoreError {
-    /// Whether it is the fault of one of the documents, and not of the server or the way to it.
+    /// Whether a single document caused the error, rather than the server or the connection.
     pub(crate) fn is_of_a_document(&self) -> bool {
         match self {
             Self::Write { .. } | Self::Bson { .. } | Self::Unreadable { .. } => true,
@@ -78,7 +79,7 @@ impl StoreError {
     }
 }
 
-/// Names what was tried when it failed.
+/// Adds the name of the operation to an error.
 pub(crate) trait Doing<T> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError>;
 }

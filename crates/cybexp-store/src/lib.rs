@@ -1,13 +1,13 @@
-//! The only crate that names `mongodb`: what the daemons need of the database, in their own words.
+//! Database access for the daemons. This is the only crate that names `mongodb`.
 //!
 //! - [`Cache`]: sealed submissions, written by the API, taken by the archive daemon.
-//! - [`Archive`]: raws and the TAHOE graph. [`Raws`] are written by the archive daemon and taken by analytics,
-//!   [`GraphWriter`] is what analytics writes with, and [`GraphReader`] what reports read with.
-//! - [`Queries`]: the queue of questions and their answers.
+//! - [`Archive`]: raws and the TAHOE graph. [`Raws`] are written by the archive daemon and taken by analytics.
+//!   Analytics writes the graph with [`GraphWriter`], and reports read it with [`GraphReader`].
+//! - [`Queries`]: the queue of queries and their answers.
 //! - [`Identity`]: users, organisations and revoked tokens.
 //!
-//! Every write that something else depends on waits for a majority of the replica set, and every query that a
-//! daemon repeats is served by an index; `src/tests` holds the proof from `explain`.
+//! Every write on which something else depends waits for a majority of the replica set. Every query that a daemon
+//! repeats is served by an index; `src/tests` proves it with `explain`.
 
 mod archive;
 mod cache;

@@ -1,4 +1,4 @@
-//! Who may see what.
+//! The organisations whose data someone may see.
 
 use tahoe_core::{Hash, OrgId};
 
@@ -7,7 +7,7 @@ use tahoe_core::{Hash, OrgId};
 pub struct Visible(pub Vec<OrgId>);
 
 impl Visible {
-    /// The same for the same organisations: by it an answer is told for whom it was made.
+    /// Returns a hash that is equal for equal sets of organisations. It tells for whom an answer was made.
     pub fn fingerprint(&self) -> Hash {
         let orgs: Vec<&str> = self.0.iter().flat_map(|org| [org.as_str(), "\n"]).collect();
         Hash::of(&orgs)

@@ -1,4 +1,4 @@
-//! Users and organisations as they are made and changed, by several at once.
+//! Users and organisations: making and changing them, also by several clients at once.
 
 #![allow(clippy::unwrap_used)]
 
@@ -144,7 +144,7 @@ async fn of_twenty_changes_at_once_none_is_lost() {
         [document(&changed)]
     );
 
-    // the same user, added by all: one does it, the others are told
+    // all add the same user: one succeeds, and the others get an error
     let eve = user("eve");
     let added = join_all(
         (0..20).map(|_| identity.change_org(org, |org| org.add(Membership::User, from_ref(&eve)))),
@@ -217,7 +217,7 @@ async fn a_change_goes_past_what_the_python_system_wrote_meanwhile() {
     let python = tokio::runtime::Handle::current();
     let changed = identity.change_org(org, |org| {
         if tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
-            // between what is read and what is written
+            // between the read and the write
             let list = doc! {"$set": {"_acl": [ann.hash().to_string(), hash("guest").to_string()]}};
             tokio::task::block_in_place(|| {
                 python.block_on(async { coll.update_one(of_org.clone(), list).await.unwrap() })
@@ -320,7 +320,7 @@ async fn passwords_that_change_while_organisations_do_leave_no_old_copy() {
     let set = join_all(passwords.iter().flat_map(|password| {
         [ann.hash(), eve.hash()].map(|user| identity.set_password(user, password))
     }));
-    // who adds has read the user before
+    // the caller has read the user before
     let added =
         join_all(orgs.iter().map(|org| {
             identity.change_org(*org, |org| org.add(Membership::Admin, from_ref(&eve)))

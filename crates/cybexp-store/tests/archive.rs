@@ -140,7 +140,7 @@ async fn what_no_document_can_hold_is_rejected_and_the_rest_written() {
     assert_eq!(written.rejected.len(), 2, "{written:?}");
 }
 
-/// More hashes than one update command has room for, were each session's not counted.
+/// More hashes than fit in one update command, if the hashes of a session were not counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_of_long_sessions_is_written() {
     let (archive, _, db) = archive().await;

@@ -131,7 +131,7 @@ async fn what_is_not_whole_comes_with_the_reason() {
         .update_one(of_file(7), doc! {"$set": {"length": 1_i64 << 40}})
         .await
         .unwrap();
-    // no id that this suite gives: not of this suite
+    // an id of a type that this suite does not give belongs to another program
     entries
         .insert_one(doc! {"_id": "foreign", "processed": false})
         .await

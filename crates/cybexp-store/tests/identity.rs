@@ -1,4 +1,4 @@
-//! Who may see what.
+//! Access of users to organisations' data.
 
 #![allow(clippy::unwrap_used)]
 

@@ -28,7 +28,7 @@ async fn each_raw_goes_to_one_worker() {
         panic!("all are leased");
     };
     assert!(ends > Duration::ZERO && ends <= Duration::from_secs(30));
-    // who asks again gets what is not marked
+    // a worker that takes again gets the same items, until they are marked
     assert_eq!(ids(&mut queues[0]).await, first);
 }
 
@@ -88,7 +88,7 @@ async fn archive_with_raws(n: i32) -> (Raws, String) {
     (archive, db)
 }
 
-/// As time does it.
+/// Ends all leases, as time would.
 async fn end_leases(db: &str) {
     let leases = collection(db, "leases").await;
     let ended = doc! {"$set": {"until": bson::DateTime::from_millis(0)}};

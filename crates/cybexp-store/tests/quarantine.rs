@@ -1,4 +1,4 @@
-//! Records that were set aside, and the way back.
+//! Quarantined records, and trying them again.
 
 #![allow(
     clippy::unwrap_used,
@@ -117,7 +117,7 @@ fn typetag(typetag: &str) -> Selection {
     }
 }
 
-/// Selections of which each holds for one kind of the records only: of another typetag, organisation, time and reason.
+/// Selections, each of which matches only one of the records: by typetag, organisation, time and reason.
 fn selections() -> [(Selection, usize); 6] {
     let all = Selection::default();
     [
@@ -295,7 +295,7 @@ async fn open_all(server: &Server, db: &str) {
         .unwrap();
 }
 
-/// Refuses all pending entries as the archive would.
+/// Refuses all pending entries, as the archive daemon would.
 async fn refuse_entries(cache: &Cache, reason: &str) -> Vec<EntryId> {
     let mut queue = cache.pending().await.unwrap();
     let Taken::Work(entries) = queue.take().await.unwrap() else {
@@ -314,7 +314,7 @@ async fn refuse_entries(cache: &Cache, reason: &str) -> Vec<EntryId> {
     ids
 }
 
-/// Refuses all pending raws as the filter would.
+/// Refuses all pending raws, as the filter would.
 async fn refuse_raws(archive: &Raws, reason: &str) -> Vec<EntryId> {
     let mut queue = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
     let Taken::Work(raws) = queue.take().await.unwrap() else {

@@ -44,14 +44,14 @@ async fn a_query_is_asked_taken_and_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_query_tells_why() {
     let (queries, coll) = queries().await;
-    // text that MongoDB would take for a variable, had it been taken for anything but text
+    // text that MongoDB would read as a variable, if it were not marked as text
     let query = query("$$ROOT");
     queries.put(std::slice::from_ref(&query)).await.unwrap();
     let claim = claim(&queries, HOUR).await;
     assert!(claim.query.is_ok());
     let failed = Answer::Failed("$$ROOT is no question".to_owned());
     assert!(queries.finish(&claim, &failed).await.unwrap());
-    // as the Python report daemon has it, the report's data is the reason
+    // the data of the report is the reason, as in the Python report daemon
     let user = hash("user").to_string();
     let told = Report::refusal("count", user, query.timestamp, "$$ROOT is no question").unwrap();
     let expected = query.changed(Status::Failed, Some(told.hash()));
@@ -66,7 +66,7 @@ async fn a_failed_query_tells_why() {
     assert_eq!(stored["data"], "$$ROOT is no question");
 }
 
-/// The last answer stays readable while a query is asked again, and each answer can be told from the one before.
+/// The last answer can be read while a query is asked again, and each answer has its own token.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_again_takes_no_answer_from_those_who_wait() {
     let (queries, _) = queries().await;
@@ -235,7 +235,7 @@ async fn what_is_no_query_fails_and_holds_up_nothing() {
         stored.insert("_lease", "$text");
         coll.insert_one(stored).await.unwrap();
     }
-    // no id that this suite gives: not of this suite
+    // an id of a type that this suite does not give belongs to another program
     let mut foreign = document(&query("foreign").to_object().unwrap());
     foreign.insert("_id", "foreign");
     coll.insert_one(foreign).await.unwrap();
@@ -325,12 +325,13 @@ async fn claim(queries: &Queries, lease: Duration) -> Claimed {
     queries.claim(lease).await.unwrap().expect("a query waits")
 }
 
-/// Longer than a lease of a millisecond.
+/// Waits longer than a lease of a millisecond.
 async fn ended() {
     tokio::time::sleep(Duration::from_millis(20)).await;
 }
 
-/// Checks that the document is what the object says, and that all it refers to is there; gives the document.
+/// Asserts that the document is that of the object, and that all instances to which it refers are stored. Returns the
+/// document.
 async fn is_stored(coll: &Collection<Document>, query: &Query) -> Document {
     let object = document(&query.to_object().unwrap());
     let stored = find(coll, doc! {"_hash": object.get_str("_hash").unwrap()}).await;

@@ -1,4 +1,4 @@
-//! The raws that a filter has to see.
+//! The raws that a filter has not processed.
 
 #![allow(clippy::unwrap_used)]
 
@@ -87,7 +87,7 @@ async fn what_is_no_raw_is_set_aside_with_the_reason() {
         coll.insert_one(raw).await.unwrap();
     }
     coll.insert_one(python_raw(100)).await.unwrap();
-    // no id that this suite gives: not of this suite
+    // an id of a type that this suite does not give belongs to another program
     let mut foreign = python_raw(101);
     foreign.insert("_id", "foreign");
     coll.insert_one(foreign).await.unwrap();
@@ -223,7 +223,7 @@ async fn four_workers_leave_nothing() {
             loop {
                 let taken = match queue.take().await.unwrap() {
                     Taken::Work(taken) => taken,
-                    // whoever holds them is at work
+                    // the workers that lease them are at work
                     Taken::Leased(_) => {
                         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                         continue;
@@ -260,7 +260,7 @@ async fn archive() -> (Raws, String) {
     (Raws::new(&archive), db)
 }
 
-/// As the Python system wrote them: without timestamp and timezone.
+/// A raw as the Python system wrote it, without timestamp and timezone.
 fn python_raw(i: i32) -> Document {
     doc! {
         "itype": "raw", "sub_type": "cowrie", "data": {"i": i}, "orgid": "unr",

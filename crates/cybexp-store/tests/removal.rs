@@ -1,4 +1,4 @@
-//! Users and organisations that are deleted, and the tokens that were made.
+//! Deleting users and organisations, and issued tokens.
 
 #![allow(
     clippy::unwrap_used,

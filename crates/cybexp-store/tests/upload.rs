@@ -1,4 +1,4 @@
-//! Submissions of any size: whole or not at all, whatever happens meanwhile.
+//! Submissions of any size are stored completely or not at all, whatever happens in the meantime.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +14,7 @@ use cybexp_store::{
 use futures::future::join_all;
 
 const CHUNK: usize = 255 << 10;
-/// More than an upload holds in memory.
+/// More bytes than an upload holds in memory.
 const LARGE: usize = 20 * CHUNK + 5;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,7 +156,7 @@ async fn an_upload_cut_short_at_any_moment_is_all_or_nothing() {
             incoming.write(&sealed).await.unwrap();
             incoming.commit(entry(), None).await.unwrap();
         };
-        // as when the client goes away and the request is dropped
+        // as if the client went away and the request was dropped
         let _ = tokio::time::timeout(Duration::from_millis(ms as u64), all).await;
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -180,7 +180,7 @@ async fn many_callers_share_few_transactions() {
     let stored = join_all((0..1000).map(submit)).await;
     assert!(stored.iter().all(Result::is_ok));
     let used = transactions().await - before;
-    // some of them are those of the other tests
+    // some of them belong to the other tests
     assert!(used < 500, "{used}");
     assert_eq!(left(&db).await[1..], [1000, 1000, 0]);
     let mut lengths: Vec<usize> = take_all(&cache).await.iter().map(Vec::len).collect();
@@ -229,21 +229,21 @@ fn entry() -> NewEntry {
     submission(0).entry
 }
 
-/// An upload with chunks in the database.
+/// Starts an upload that has chunks in the database.
 async fn begun(cache: &Cache) -> Upload {
     let mut upload = cache.begin_upload();
     upload.write(&submission(LARGE).sealed).await.unwrap();
     upload
 }
 
-/// As if a minute had gone by.
+/// Ends all leases, as if a minute had passed.
 async fn end_leases(db: &str) {
     let past = doc! {"$set": {"until": bson::DateTime::from_millis(1)}};
     let uploads = collection(db, "uploads").await;
     uploads.update_many(doc! {}, past).await.unwrap();
 }
 
-/// How many chunks, files, entries and uploads there are.
+/// Counts the chunks, files, entries and uploads.
 async fn left(db: &str) -> [u64; 4] {
     let count = async |coll| {
         let coll = collection(db, coll).await;
@@ -257,7 +257,7 @@ async fn left(db: &str) -> [u64; 4] {
     ]
 }
 
-/// How many transactions the server has committed.
+/// Returns the number of transactions that the server has committed.
 async fn transactions() -> i64 {
     let admin = mongodb::Client::with_uri_str(cybexp_testkit::mongo_url())
         .await

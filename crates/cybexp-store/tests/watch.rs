@@ -1,4 +1,4 @@
-//! News of work.
+//! Waiting for new work.
 
 #![allow(clippy::unwrap_used)]
 

@@ -10,6 +10,7 @@ mod find;
 mod log;
 mod mongod;
 mod replica;
+mod runs;
 mod watcher;
 mod wheel;
 mod wire;

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::error::Error;
+use crate::find::find_mongod;
+use crate::log;
 use crate::replica::{self, SET, State};
 use crate::watcher::Watcher;
-use crate::{Error, find_mongod, log};
 
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(30);

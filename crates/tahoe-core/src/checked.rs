@@ -1,20 +1,21 @@
-//! Attributes whose sub_type and value both come from outside.
+//! Attributes whose sub_type and value both come from outside the suite.
 
 use crate::node::Attribute;
 use crate::scalar::Scalar;
 use crate::sub_type::SubType;
 
-/// A number under a sub_type with which its hash could be that of another attribute.
+/// Error for a number under a sub_type with which the attribute could have the hash of another one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} cannot hold a number, for its name ends in a digit: give it as text")]
 pub struct AmbiguousNumber(pub SubType);
 
 impl Attribute {
-    /// Returns the attribute, where no other sub_type and number have its hash.
+    /// Returns the attribute, if no other sub_type and number have its hash.
     ///
-    /// TAHOE hashes sub_type and value without a separator, so the number 444 under `port4` has the hash of 4444
-    /// under `port`, and -10 under `score1e` that of 1e-10 under `score`. Whoever takes a sub_type from outside uses
-    /// this rather than [`Attribute::new`], or one organisation's sightings would stand in for another's ports.
+    /// TAHOE hashes sub_type and value without a separator, so the number 444 under `port4` has the hash of 4444 under
+    /// `port`, and -10 under `score1e` that of 1e-10 under `score`. Code that takes a sub_type from outside uses this
+    /// function rather than [`Attribute::new`]. Otherwise one organisation's sightings could stand in for another's
+    /// ports.
     ///
     /// # Errors
     /// If `data` is a number and the name of the sub_type ends in a digit, or in a digit and `e`.

@@ -1,21 +1,22 @@
-//! Events: something that happened, when it did, and the organisation that it was reported to.
+//! Events: something that happened, with its time and the organisation that reported it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
-use crate::canonical::python_float;
+use crate::canonical::python::python_float;
 use crate::hash::Hash;
 use crate::node::{Children, InvalidObject, Node};
+use crate::org_id::OrgId;
+use crate::scalar::Timestamp;
 use crate::sub_type::SubType;
-use crate::{OrgId, Timestamp};
 
 /// The judgement of an event; an analyst may change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Category {
-    /// Nobody said.
+    /// Nobody judged it.
     Unknown,
     /// Harmless.
     Benign,
@@ -23,13 +24,13 @@ pub enum Category {
     Malicious,
 }
 
-/// A text that is no category.
+/// Error for a text that is no category.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not one of unknown, benign, malicious", crate::excerpt(.0))]
+#[error("`{}` is not one of unknown, benign, malicious", crate::excerpt::excerpt(.0))]
 pub struct InvalidCategory(pub String);
 
 impl Category {
-    /// As it stands in documents.
+    /// Returns the category's name, as in documents.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -71,7 +72,7 @@ pub struct Event {
     hash: Hash,
 }
 
-/// A hash given as a context of an event that does not refer to it.
+/// Error for a context of an event that names a hash to which the event does not refer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the event {event} does not refer to {missing}")]
 pub struct NotReferenced {
@@ -82,7 +83,7 @@ pub struct NotReferenced {
 }
 
 impl Event {
-    /// An event of unknown category with everything in unknown context.
+    /// Makes an event of unknown category, with everything in unknown context.
     pub fn new(
         sub_type: SubType,
         orgid: OrgId,
@@ -109,13 +110,13 @@ impl Event {
         })
     }
 
-    /// The same event in this category; its hash does not depend on it.
+    /// Returns the same event in this category. The hash does not depend on it.
     pub fn with_category(mut self, category: Category) -> Self {
         self.category = category;
         self
     }
 
-    /// The same event with exactly these descendants in malicious context (`_mal_ref`).
+    /// Returns the same event with exactly these descendants in malicious context (`_mal_ref`).
     pub fn with_malicious(
         mut self,
         hashes: impl IntoIterator<Item = Hash>,
@@ -124,7 +125,7 @@ impl Event {
         Ok(self)
     }
 
-    /// The same event with exactly these descendants in benign context (`_ben_ref`).
+    /// Returns the same event with exactly these descendants in benign context (`_ben_ref`).
     pub fn with_benign(
         mut self,
         hashes: impl IntoIterator<Item = Hash>,
@@ -152,42 +153,42 @@ impl Event {
         }
     }
 
-    /// The event's type, such as `ssh`.
+    /// Returns the event's type, such as `ssh`.
     pub fn sub_type(&self) -> &SubType {
         &self.sub_type
     }
 
-    /// The organisation that saw the event.
+    /// Returns the organisation that saw the event.
     pub fn orgid(&self) -> &OrgId {
         &self.orgid
     }
 
-    /// When it happened.
+    /// Returns the time of the event.
     pub fn timestamp(&self) -> Timestamp {
         self.timestamp
     }
 
-    /// The event's category.
+    /// Returns the event's category.
     pub fn category(&self) -> Category {
         self.category
     }
 
-    /// Its identity.
+    /// Returns the event's hash.
     pub fn hash(&self) -> Hash {
         self.hash
     }
 
-    /// The attributes and objects that were seen in the event.
+    /// Returns the attributes and objects that were seen in the event.
     pub fn children(&self) -> &Children {
         &self.children
     }
 
-    /// The hashes seen in malicious context: `_mal_ref`, sorted.
+    /// Returns the hashes in malicious context: `_mal_ref`, sorted.
     pub fn malicious(&self) -> &[Hash] {
         &self.malicious
     }
 
-    /// The hashes seen in benign context: `_ben_ref`, sorted.
+    /// Returns the hashes in benign context: `_ben_ref`, sorted.
     pub fn benign(&self) -> &[Hash] {
         &self.benign
     }

@@ -1,4 +1,4 @@
-//! The identity of an instance.
+//! Hashes that identify instances.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,17 +6,17 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of an instance's unique string; written as 64 lower-case hex digits.
+/// SHA-256 of an instance's unique string, written as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash([u8; 32]);
 
 /// A text that is not 64 lower-case hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a hash of 64 lower-case hex digits", crate::excerpt(.0))]
+#[error("`{}` is not a hash of 64 lower-case hex digits", crate::excerpt::excerpt(.0))]
 pub struct InvalidHash(pub String);
 
 impl Hash {
-    /// The hash of the concatenated UTF-8 bytes of `parts`.
+    /// Hashes the concatenated UTF-8 bytes of `parts`.
     pub fn of(parts: &[&str]) -> Self {
         let mut sha = Sha256::new();
         for part in parts {
@@ -25,12 +25,12 @@ impl Hash {
         Self(sha.finalize().into())
     }
 
-    /// The hash whose SHA-256 was computed elsewhere.
+    /// Makes a hash of a SHA-256 that was computed elsewhere.
     pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes that it is written by.
+    /// Returns the 32 bytes of the hash.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -1,11 +1,13 @@
-//! Any instance, as it is stored.
+//! An instance of any kind.
 
 use serde::{Serialize, Serializer};
 
+use crate::event::Event;
 use crate::hash::Hash;
 use crate::node::{Attribute, Node, Object};
+use crate::raw::Raw;
+use crate::session::Session;
 use crate::sub_type::SubType;
-use crate::{Event, Raw, Session};
 
 /// One document of the archive.
 #[derive(Debug, Clone)]
@@ -23,7 +25,7 @@ pub enum Instance {
 }
 
 impl Instance {
-    /// The kind, as it stands in documents.
+    /// Returns the kind's name, as in documents.
     pub fn itype(&self) -> &'static str {
         match self {
             Self::Attribute(_) => "attribute",
@@ -34,7 +36,7 @@ impl Instance {
         }
     }
 
-    /// The type within the kind.
+    /// Returns the type within the kind.
     pub fn sub_type(&self) -> &SubType {
         match self {
             Self::Attribute(attribute) => attribute.sub_type(),
@@ -45,7 +47,7 @@ impl Instance {
         }
     }
 
-    /// The identity.
+    /// Returns the instance's hash.
     pub fn hash(&self) -> Hash {
         match self {
             Self::Attribute(attribute) => attribute.hash(),

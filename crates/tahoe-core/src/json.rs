@@ -1,8 +1,8 @@
-//! JSON text read as Python reads it, where that matters to hashes.
+//! JSON text, read as Python reads it where that matters to hashes.
 //!
-//! serde_json alone would read `-0` as a float, integers beyond 64 bits as floats, and refuse escapes of lone
-//! surrogates, which old Cowrie logs have. So a first pass over the text puts these right, and notes what
-//! Python reads but BSON cannot hold.
+//! serde_json alone would read `-0` as a float, read integers beyond 64 bits as floats, and refuse escapes of lone
+//! surrogates, which old Cowrie logs have. So a first pass over the text corrects these, and notes values that Python
+//! reads but BSON cannot hold.
 
 use std::borrow::Cow;
 
@@ -11,13 +11,13 @@ use serde_json::Value;
 /// The deepest nesting that is read: MongoDB stores documents of at most 100 levels.
 pub const DEPTH_LIMIT: usize = 90;
 
-/// Why a text gave no value.
+/// The reason why a text cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// Not JSON at all.
+    /// The text is not JSON.
     #[error("not JSON: {0}")]
     Syntax(String),
-    /// JSON as Python reads it, with something that BSON cannot hold.
+    /// The text is JSON as Python reads it, but has a value that BSON cannot hold.
     #[error("{0}")]
     Unstorable(String),
 }
@@ -173,12 +173,15 @@ impl<'a> Scan<'a> {
             } else if token.parse::<i64>().is_err() && !digits.starts_with('0') {
                 let reason = format!(
                     "the integer {} is larger than BSON can hold",
-                    crate::excerpt(token)
+                    crate::excerpt::excerpt(token)
                 );
                 self.note(start, "0", reason);
             }
         } else if token.parse::<f64>().is_ok_and(f64::is_infinite) {
-            let reason = format!("the number {} is out of range", crate::excerpt(token));
+            let reason = format!(
+                "the number {} is out of range",
+                crate::excerpt::excerpt(token)
+            );
             self.note(start, "0", reason);
         }
     }

@@ -1,10 +1,10 @@
-//! The name that somebody meant who mistyped one.
+//! The name nearest to a mistyped one.
 
-/// Names that are longer are compared with nothing: no name of this suite is.
+/// The longest name that is compared, in characters; all names of this suite are shorter.
 const MAX_CHARS: usize = 64;
 
-/// The one of `names` that `given` was most likely meant to be: at most a third of its characters differ, where two
-/// neighbours that changed places count as one. `None` where no name is as near.
+/// Returns the one of `names` that `given` was most likely meant to be. At most a third of its characters may differ,
+/// where two swapped neighbours count as one. `None` if no name is that near.
 pub fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let given: Vec<char> = given.chars().take(MAX_CHARS + 1).collect();
     if given.len() > MAX_CHARS {
@@ -21,8 +21,8 @@ pub fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
     near.min().map(|(_, name)| name)
 }
 
-/// The number of characters to insert, remove, replace or swap with their neighbour, to make `a` of `b` (optimal string
-/// alignment). Takes time in proportion to the product of their lengths.
+/// Returns the number of characters to insert, remove, replace or swap with their neighbour to turn `b` into `a`
+/// (optimal string alignment). Takes time proportional to the product of the lengths.
 fn changes(a: &[char], b: &[char]) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();

@@ -36,19 +36,19 @@ struct ObjectParts {
 /// A part of an object, event or session: an attribute or an object.
 #[derive(Debug, Clone)]
 pub enum Node {
-    /// A leaf.
+    /// A leaf of the tree.
     Attribute(Attribute),
-    /// A branch.
+    /// An object, with further nodes below.
     Object(Object),
 }
 
-/// Why children make no object, event or session.
+/// The reason why children make no object, event or session.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidObject {
-    /// Nothing in it.
+    /// There are no children.
     #[error("{0} has no children")]
     Empty(SubType),
-    /// Its unique string is made of a child that is not there.
+    /// A child is missing from which the unique string is made.
     #[error("{sub_type} has no attribute {missing}")]
     Lacks {
         /// The sub_type of the object.
@@ -56,13 +56,13 @@ pub enum InvalidObject {
         /// The child's sub_type.
         missing: &'static str,
     },
-    /// Nested too deeply.
+    /// The children are nested too deeply.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
 }
 
 impl Attribute {
-    /// The attribute, with its hash.
+    /// Makes an attribute, with its hash.
     pub fn new(sub_type: SubType, data: impl Into<Scalar>) -> Self {
         let data = data.into();
         let canonical = canonical::canonical_scalar(&data);
@@ -75,26 +75,27 @@ impl Attribute {
         }))
     }
 
-    /// The type of the value.
+    /// Returns the type of the value.
     pub fn sub_type(&self) -> &SubType {
         &self.0.sub_type
     }
 
-    /// The value.
+    /// Returns the value.
     pub fn data(&self) -> &Scalar {
         &self.0.data
     }
 
-    /// Its identity.
+    /// Returns the attribute's hash.
     pub fn hash(&self) -> Hash {
         self.0.hash
     }
 }
 
 impl Object {
-    /// The object of these children; of equal ones the first is kept.
+    /// Makes the object of these children. Of equal ones, the first is kept.
     ///
-    /// A `query`, `cybexp_user`, `cybexp_superuser` or `cybexp_org` is known by some of its children, as TAHOE defines it.
+    /// A `query`, `cybexp_user`, `cybexp_superuser` or `cybexp_org` is identified by some of its children, as TAHOE
+    /// defines it.
     pub fn new(sub_type: SubType, children: Vec<Node>) -> Result<Self, InvalidObject> {
         let children = Children::new(&sub_type, children)?;
         let hash = children.object_hash(&sub_type)?;
@@ -105,24 +106,24 @@ impl Object {
         })))
     }
 
-    /// The object's type, such as `file`.
+    /// Returns the object's type, such as `file`.
     pub fn sub_type(&self) -> &SubType {
         &self.0.sub_type
     }
 
-    /// Its identity.
+    /// Returns the object's hash.
     pub fn hash(&self) -> Hash {
         self.0.hash
     }
 
-    /// The attributes and objects that the object is made of.
+    /// Returns the attributes and objects that the object is made of.
     pub fn children(&self) -> &Children {
         &self.0.children
     }
 }
 
 impl Node {
-    /// The type of the value or thing.
+    /// Returns the type of the attribute or object.
     pub fn sub_type(&self) -> &SubType {
         match self {
             Self::Attribute(attribute) => attribute.sub_type(),
@@ -130,7 +131,7 @@ impl Node {
         }
     }
 
-    /// Its identity.
+    /// Returns the node's hash.
     pub fn hash(&self) -> Hash {
         match self {
             Self::Attribute(attribute) => attribute.hash(),
@@ -158,7 +159,8 @@ impl From<Object> for Node {
     }
 }
 
-/// The children of an object, event or session, by sub_type, and what follows from them.
+/// The children of an object, event or session, ordered by sub_type, with the hashes and the canonical form computed
+/// from them.
 #[derive(Debug, Clone)]
 pub struct Children {
     by_type: BTreeMap<SubType, Vec<Node>>,
@@ -205,27 +207,27 @@ impl Children {
         })
     }
 
-    /// Hashes of the children, sorted: `_cref`.
+    /// Returns the hashes of the children, sorted: `_cref`.
     pub fn cref(&self) -> &[Hash] {
         &self.cref
     }
 
-    /// Hashes of all descendants, sorted: `_ref`.
+    /// Returns the hashes of all descendants, sorted: `_ref`.
     pub fn refs(&self) -> &[Hash] {
         &self.refs
     }
 
-    /// The canonical form of `data`.
+    /// Returns the canonical form of `data`.
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
 
-    /// The children, by sub_type.
+    /// Returns the children, ordered by sub_type.
     pub fn iter(&self) -> impl Iterator<Item = &Node> {
         self.by_type.values().flatten()
     }
 
-    /// The data of the first child attribute of this sub_type.
+    /// Returns the data of the first child attribute of this sub_type.
     pub fn attribute(&self, sub_type: &str) -> Option<&Scalar> {
         self.iter().find_map(|node| match node {
             Node::Attribute(attribute) if attribute.sub_type().as_str() == sub_type => {
@@ -235,7 +237,7 @@ impl Children {
         })
     }
 
-    /// The first child object of this sub_type.
+    /// Returns the first child object of this sub_type.
     pub fn object(&self, sub_type: &str) -> Option<&Object> {
         self.iter().find_map(|node| match node {
             Node::Object(object) if object.sub_type().as_str() == sub_type => Some(object),
@@ -243,7 +245,7 @@ impl Children {
         })
     }
 
-    /// The unique string's hash of an object of these children.
+    /// Returns the hash of the unique string of an object of these children.
     fn object_hash(&self, sub_type: &SubType) -> Result<Hash, InvalidObject> {
         let text = |missing: &'static str| {
             let scalar = self.attribute(missing).ok_or(InvalidObject::Lacks {
@@ -271,7 +273,7 @@ impl Children {
 }
 
 impl Serialize for Children {
-    /// `data`: {child sub_type: [child data, …]}.
+    /// Writes `data`: {child sub_type: [child data, …]}.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.by_type.len()))?;
         for (sub_type, nodes) in &self.by_type {
@@ -282,7 +284,7 @@ impl Serialize for Children {
 }
 
 impl Serialize for Node {
-    /// As it stands in the `data` of its parent.
+    /// Writes the node as it stands in the `data` of its parent.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Attribute(attribute) => attribute.data().serialize(serializer),

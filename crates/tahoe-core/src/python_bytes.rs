@@ -1,12 +1,12 @@
 //! Python bytes literals, as the Python API stores a query's sealed text: `b'…\x12…'`.
 //!
-//! The Python system evaluated the stored text as code, which let whoever could write a query run code.
-//! Here it is parsed, by the grammar of <https://docs.python.org/3/reference/lexical_analysis.html>.
+//! The Python system evaluated the stored text as code, so that anyone who could write a query could run code. Here the
+//! text is parsed, by the grammar of <https://docs.python.org/3/reference/lexical_analysis.html>.
 
-/// Why a text is no bytes literal.
+/// The reason why a text is no bytes literal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LiteralError {
-    /// No `b'…'` or `b"…"`.
+    /// The text is not of the form `b'…'` or `b"…"`.
     #[error("not a bytes literal")]
     NotALiteral,
     /// A character that must be escaped, at this byte of the text.
@@ -17,12 +17,12 @@ pub enum LiteralError {
     Escape(usize),
 }
 
-/// Whether `text` begins as a bytes literal does.
+/// Whether `text` begins like a bytes literal.
 pub fn is_literal(text: &str) -> bool {
     text.starts_with("b'") || text.starts_with("b\"")
 }
 
-/// The bytes that the literal stands for.
+/// Returns the bytes of the literal.
 pub fn parse(text: &str) -> Result<Vec<u8>, LiteralError> {
     let quote = match text.as_bytes() {
         [b'b', quote @ (b'\'' | b'"'), .., last] if quote == last && text.len() > 2 => *quote,
@@ -51,7 +51,7 @@ pub fn parse(text: &str) -> Result<Vec<u8>, LiteralError> {
     Ok(out)
 }
 
-/// The literal of these bytes, as Python's `repr` writes it but always in single quotes.
+/// Returns the literal of these bytes, as Python's `repr` writes it but always in single quotes.
 pub fn literal(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 2 + 3);
     out.push_str("b'");
@@ -70,7 +70,7 @@ pub fn literal(bytes: &[u8]) -> String {
     out
 }
 
-/// The bytes of the escape that `bytes` begins with, and its length. An unknown escape stands for itself.
+/// Reads the escape at the start of `bytes`, and returns its bytes and its length. An unknown escape stands for itself.
 fn escape(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let simple = |byte: u8| Some((vec![byte], 2));
     match *bytes.get(1)? {

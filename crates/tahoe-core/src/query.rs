@@ -2,30 +2,31 @@
 
 use serde_json::Value;
 
+use crate::excerpt::excerpt;
 use crate::hash::Hash;
 use crate::node::{Attribute, InvalidObject, Node, Object};
 use crate::read::DocumentError;
 use crate::scalar::Scalar;
+use crate::scalar::Timestamp;
 use crate::sub_type::SubType;
-use crate::{Timestamp, excerpt};
 
-/// Where a query is in its life.
+/// The state of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Made, and not yet asked.
+    /// Made, but not asked.
     Invalid,
-    /// Asked.
+    /// Waiting for a report daemon.
     Wait,
     /// Taken by a report daemon.
     Processing,
-    /// Answered: `report_id` is the report.
+    /// Answered by the report `report_id`.
     Ready,
-    /// Refused.
+    /// Failed or refused.
     Failed,
 }
 
 impl Status {
-    /// As it stands in documents.
+    /// Returns the status' name, as in documents.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Invalid => "invalid",
@@ -48,20 +49,20 @@ impl Status {
         .find(|status| status.as_str() == text)
     }
 
-    /// The attribute that a query in this status refers to: queries are found by its hash.
+    /// Returns the attribute to which a query in this status refers. Queries are found by its hash.
     pub fn attribute(self) -> Attribute {
         Attribute::new(SubType::from_static("status"), self.as_str())
     }
 }
 
-/// Where the API waits for word that the report is ready.
+/// The address at which the API waits to hear that the report is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket {
-    /// Name or address.
+    /// The host's name or address.
     pub host: String,
-    /// TCP port; 0: nobody waits.
+    /// The TCP port; 0 if nobody waits.
     pub port: u16,
-    /// What to send.
+    /// The text to send.
     pub nonce: String,
 }
 
@@ -75,31 +76,31 @@ impl Default for Socket {
     }
 }
 
-/// A query. Its hash is that of type, question, user and hour: asked again within the hour it is the same.
+/// A query. Its hash is that of type, question, user and hour, so the same question within an hour is the same query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
-    /// What is asked for, as [`crate::question::QueryType`] names it.
+    /// The type of report, as [`crate::question::QueryType`] names it.
     pub qtype: String,
-    /// The canonical question, perhaps sealed: as text or as the text of a Python bytes literal.
+    /// The canonical question, which may be sealed: as text, or as the text of a Python bytes literal.
     pub qdata: String,
     /// SHA-256 of the canonical question, in hex.
     pub qhash: String,
-    /// `_hash` of the user who asks.
+    /// `_hash` of the user who asked.
     pub userid: String,
-    /// When it was asked.
+    /// The time at which the query was asked.
     pub timestamp: Timestamp,
     /// Whether `qdata` is sealed.
     pub encrypted: bool,
-    /// Where it is in its life.
+    /// The state of the query.
     pub status: Status,
-    /// `_hash` of the report, once there is one.
+    /// `_hash` of the report, if there is one.
     pub report_id: Option<Hash>,
-    /// Where the API waits.
+    /// The address at which the API waits.
     pub socket: Socket,
 }
 
 impl Query {
-    /// The TAHOE object that stands for the query.
+    /// Returns the TAHOE object of the query.
     pub fn to_object(&self) -> Result<Object, InvalidObject> {
         const fn sub_type(text: &'static str) -> SubType {
             SubType::from_static(text)
@@ -176,7 +177,7 @@ impl Query {
         })
     }
 
-    /// The object before and after a change of status or report: what must be written for it.
+    /// Returns the query with another status and report.
     pub fn changed(&self, status: Status, report_id: Option<Hash>) -> Self {
         Self {
             status,

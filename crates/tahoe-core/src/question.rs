@@ -1,4 +1,4 @@
-//! What a query asks: the fields of its `qdata`, checked.
+//! The question of a query: the fields of its `qdata`, checked.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -17,19 +17,19 @@ use crate::time::{TimeError, TimeRange};
 /// The kinds of report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QueryType {
-    /// In how many events is it?
+    /// The number of events that refer to an instance.
     Count,
-    /// What was seen together with it?
+    /// The instances seen together with an instance.
     Related,
-    /// How threatening is an event?
+    /// The threat score of an event.
     ThreatRank,
 }
 
 impl QueryType {
-    /// All of them.
+    /// All query types.
     pub const ALL: &[Self] = &[Self::Count, Self::Related, Self::ThreatRank];
 
-    /// As it stands in documents.
+    /// Returns the name of the type, as in documents.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Count => "count",
@@ -57,20 +57,20 @@ impl FromStr for QueryType {
     }
 }
 
-/// In what context an event saw something.
+/// The context in which an event refers to an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
-    /// In any: `_ref`.
+    /// Any context: `_ref`.
     All,
-    /// As part of the attack: `_mal_ref`.
+    /// Malicious, part of the attack: `_mal_ref`.
     Malicious,
-    /// As harmless: `_ben_ref`.
+    /// Benign: `_ben_ref`.
     Benign,
-    /// In `_ref`, and neither of the others.
+    /// In `_ref`, but in neither of the others.
     Unknown,
 }
 
-/// Which events a query is about.
+/// Conditions that select the events of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conditions {
     /// The instances that the events refer to, to one of them at least. As it is read, a question has one; a value that
@@ -78,11 +78,11 @@ pub struct Conditions {
     pub subjects: Vec<Hash>,
     /// What the query gave, where that was sub_type and data rather than a hash. `ip` stays where the value is none.
     pub attribute: Option<(SubType, Scalar)>,
-    /// When they happened, both ends included.
+    /// The times of the events, both ends included.
     pub range: TimeRange,
-    /// Their category; none: any.
+    /// The category of the events; `None` for any.
     pub category: Option<Category>,
-    /// How they refer to the subject.
+    /// The context in which the events refer to the subject.
     pub context: Context,
 }
 
@@ -102,7 +102,7 @@ pub enum ReturnType {
 impl ReturnType {
     const ALL: [Self; 4] = [Self::Attribute, Self::Object, Self::Event, Self::Session];
 
-    /// As `itype` stands in documents.
+    /// Returns the `itype` of such instances, as in documents.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Attribute => "attribute",
@@ -113,53 +113,54 @@ impl ReturnType {
     }
 }
 
-/// The shape of a related report.
+/// The form of a related report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// `{sub_type: [values]}` of the attributes.
     Summary,
     /// `{sub_type: [[value, path to the subject], …]}`.
     SummaryGraph,
-    /// The documents.
+    /// The documents of the instances.
     Documents,
 }
 
-/// What a related query asks beyond the events.
+/// The question of a related query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Related {
-    /// Which events.
+    /// Selects the events.
     pub conditions: Conditions,
-    /// 1: the events and what they refer to; each more adds sessions and their other events.
+    /// The depth of the search. 1: the events and the instances that they refer to; each further level adds the
+    /// sessions of these events and the other events of these sessions.
     pub level: u8,
-    /// Which ten of the events, newest first, from 1.
+    /// The page of events, from 1: ten events each, newest first.
     pub page: u32,
-    /// Only this kind; none: all.
+    /// The only kind of instance to return; `None` for all.
     pub return_type: Option<ReturnType>,
-    /// How to answer.
+    /// The form of the report.
     pub shape: Shape,
 }
 
 /// A checked question.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Question {
-    /// In how many events?
+    /// A count query.
     Count(Conditions),
-    /// Together with what?
+    /// A related query.
     Related(Related),
-    /// How threatening?
+    /// A threat rank query.
     ThreatRank {
-        /// The event.
+        /// The event to be ranked.
         event: Hash,
     },
 }
 
-/// What is wrong with a question, and in which field.
+/// The error of a question.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("field {field}: {reason}")]
 pub struct QuestionError {
-    /// The field, as the query names it.
+    /// The field's name in the query.
     pub field: String,
-    /// What is wrong with it.
+    /// The problem with the field.
     pub reason: String,
 }
 
@@ -171,14 +172,14 @@ impl From<TimeError> for QuestionError {
 }
 
 impl Question {
-    /// The canonical text of a question's fields, which is what is sealed, and its `qhash`.
+    /// Returns the canonical text of a question's fields, which is the text to be sealed, and its `qhash`.
     pub fn encode(fields: &Value) -> Result<(String, String), QuestionError> {
         let text = canonical(fields).map_err(|error| bad("data", error))?;
         let qhash = Hash::of(&[&text]).to_string();
         Ok((text, qhash))
     }
 
-    /// Reads the canonical text. `now` is what `last` counts back from, in Unix seconds.
+    /// Reads the canonical text. `last` counts back from `now`, in Unix seconds.
     pub fn decode(qtype: &str, text: &str, now: f64) -> Result<Self, QuestionError> {
         let qtype: QueryType = qtype.parse()?;
         match decanonical(text) {
@@ -201,7 +202,7 @@ impl Question {
         let event = fields.text("_hash")?;
         if let Some((field, _)) = fields.0.iter().find(|(_, value)| !value.is_null()) {
             let reason = "is not a field of a threatrank query";
-            return Err(bad(crate::excerpt(field), reason));
+            return Err(bad(crate::excerpt::excerpt(field), reason));
         }
         let event = event.ok_or_else(|| bad("_hash", "is missing"))?;
         let event = read_hash(&event)?;
@@ -226,7 +227,10 @@ impl Question {
             },
         };
         if let Some(field) = fields.0.keys().next() {
-            return Err(bad(crate::excerpt(field), "is not a field of a query"));
+            return Err(bad(
+                crate::excerpt::excerpt(field),
+                "is not a field of a query",
+            ));
         }
         Ok(related)
     }
@@ -377,7 +381,7 @@ fn one_of<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     format!(
         "`{}` is not one of {}",
-        crate::excerpt(text),
+        crate::excerpt::excerpt(text),
         names.join(", ")
     )
 }

@@ -1,14 +1,15 @@
-//! A submission as it was taken in, before any filter saw it.
+//! A submission as it was accepted, before any filter read it.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
 use crate::canonical::{self, TooLarge};
 use crate::hash::Hash;
+use crate::org_id::OrgId;
+use crate::scalar::Timestamp;
 use crate::sub_type::SubType;
-use crate::{OrgId, Timestamp};
 
-/// Any JSON, with where it came from. What the filters note on it (`filters`, `_valid`, `_ref`) is no part of it.
+/// Any JSON, with its origin. The notes of filters (`filters`, `_valid`, `_ref`) are not part of a raw.
 #[derive(Debug, Clone)]
 pub struct Raw {
     sub_type: SubType,
@@ -20,8 +21,8 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// A raw whose `sub_type` is the typetag it was submitted with. `timezone` is an IANA name;
-    /// `timestamp` is when the API took it in (raws of the Python archive have none).
+    /// Makes a raw. `sub_type` is the typetag under which it was submitted, `timezone` is an IANA name, and `timestamp`
+    /// is the time at which the API accepted it (raws of the Python archive have none).
     pub fn new(
         sub_type: SubType,
         data: Value,
@@ -40,22 +41,23 @@ impl Raw {
         })
     }
 
-    /// The typetag.
+    /// Returns the typetag.
     pub fn sub_type(&self) -> &SubType {
         &self.sub_type
     }
 
-    /// The submitted data.
+    /// Returns the submitted data.
     pub fn data(&self) -> &Value {
         &self.data
     }
 
-    /// The organisation that submitted the data.
+    /// Returns the organisation that submitted the data.
     pub fn orgid(&self) -> &OrgId {
         &self.orgid
     }
 
-    /// Its identity; together with the organisation, for two may submit the same.
+    /// Returns the raw's hash. It identifies the raw only together with the organisation, because two may submit the
+    /// same data.
     pub fn hash(&self) -> Hash {
         self.hash
     }

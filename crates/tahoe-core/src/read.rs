@@ -1,25 +1,31 @@
-//! Instances from documents. An instance is built anew from its `data`, and must then have the hashes that
-//! the document claims: so nothing that was read is less sure than what was made here.
+//! Reading instances from documents. An instance is built anew from its `data`, and must then have the hashes that the
+//! document claims. So an instance that was read is as reliable as one that was made here.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use crate::canonical;
+use crate::canonical::TooLarge;
 use crate::event::InvalidCategory;
+use crate::event::{Event, NotReferenced};
 use crate::hash::{Hash, InvalidHash};
+use crate::instance::Instance;
 use crate::node::{Attribute, InvalidObject, Node, Object};
+use crate::org_id::OrgId;
+use crate::raw::Raw;
+use crate::scalar::Timestamp;
 use crate::scalar::{Finite, InvalidScalar, Scalar};
+use crate::session::Session;
 use crate::sub_type::{InvalidSubType, SubType};
-use crate::{Event, Instance, NotReferenced, OrgId, Raw, Session, Timestamp, TooLarge};
 
-/// Why a document is no instance.
+/// The reason why a document is no instance.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DocumentError {
-    /// A field that the kind has is not there.
+    /// A field is missing.
     #[error("field {0} is missing")]
     Missing(&'static str),
-    /// A field holds something else.
+    /// A field holds a value of the wrong kind.
     #[error("field {field} is not {expected}")]
     Type {
         /// The field.
@@ -27,15 +33,15 @@ pub enum DocumentError {
         /// The kind of value that the field should hold.
         expected: &'static str,
     },
-    /// No kind of instance.
-    #[error("itype `{}` is not known", crate::excerpt(.0))]
+    /// The itype is not known.
+    #[error("itype `{}` is not known", crate::excerpt::excerpt(.0))]
     Itype(String),
-    /// The hash is not that of the content.
+    /// The hash does not belong to the content.
     #[error("_hash is {claimed}, but the content has {actual}")]
     HashMismatch {
-        /// In the document.
+        /// The hash in the document.
         claimed: Hash,
-        /// Computed.
+        /// The hash computed from the content.
         actual: Hash,
     },
     /// `_cref` or `_ref` do not hold the hashes of the content.
@@ -44,7 +50,7 @@ pub enum DocumentError {
     /// A value that no attribute can hold.
     #[error(transparent)]
     Scalar(#[from] InvalidScalar),
-    /// Not an identifier.
+    /// Not a category.
     #[error(transparent)]
     SubType(#[from] InvalidSubType),
     /// Not a hash.
@@ -53,16 +59,16 @@ pub enum DocumentError {
     /// No category.
     #[error(transparent)]
     Category(#[from] InvalidCategory),
-    /// No object, event or session.
+    /// The children make no object, event or session.
     #[error(transparent)]
     Object(#[from] InvalidObject),
-    /// A context for something the event does not hold.
+    /// A context names a hash to which the event does not refer.
     #[error(transparent)]
     NotReferenced(#[from] NotReferenced),
-    /// An empty organisation id.
+    /// The organisation id is empty.
     #[error(transparent)]
-    OrgId(#[from] crate::EmptyOrgId),
-    /// Nested too deeply.
+    OrgId(#[from] crate::org_id::EmptyOrgId),
+    /// The content is nested too deeply.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
 }
@@ -119,12 +125,12 @@ impl<'a> Fields<'a> {
 
     fn children(&self) -> Read<Vec<Node>> {
         let data = self.get("data")?;
-        // what stands in the database may be forged: the forms of its objects are made only where they are short
+        // documents may be forged, so the canonical forms of objects are made only if they are short
         canonical::measure(data, canonical::TEXT_BYTES)?;
         nodes(data)
     }
 
-    /// The document's `_cref` and `_ref` against those computed; gives what `_ref` holds besides.
+    /// Compares the document's `_cref` and `_ref` with the computed hashes, and returns the further hashes in `_ref`.
     fn check_refs(&self, children: &crate::node::Children) -> Read<BTreeSet<Hash>> {
         if !self.hashes("_cref")?.iter().eq(children.cref()) {
             return Err(DocumentError::References("_cref"));
@@ -146,7 +152,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The children that an object's `data` was made of: a scalar is an attribute, an object an object.
+/// Returns the children that stand in an object's `data`: a scalar is an attribute, an object an object.
 pub(crate) fn nodes(data: &Value) -> Read<Vec<Node>> {
     let wrong = DocumentError::Type {
         field: "data",
@@ -180,7 +186,7 @@ impl Object {
 }
 
 impl Instance {
-    /// Reads any instance's document; fields that the kind does not have are passed over.
+    /// Reads any instance's document. Fields that the kind does not have are ignored.
     pub fn from_document(document: &Value) -> Read<Self> {
         let fields = Fields::of(document)?;
         let itype = fields.text("itype")?;

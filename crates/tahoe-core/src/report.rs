@@ -3,10 +3,10 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-use crate::Timestamp;
 use crate::canonical::{self, TooLarge};
 use crate::hash::Hash;
 use crate::question::QueryType;
+use crate::scalar::Timestamp;
 
 /// The answer to a query. Its hash is that of its content: equal answers to two queries are one document.
 #[derive(Debug, Clone)]

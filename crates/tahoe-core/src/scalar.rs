@@ -20,17 +20,20 @@ pub enum Scalar {
     Str(String),
 }
 
-/// A double that is neither NaN nor infinite: canonical JSON has no text for those.
+/// A finite double. Canonical JSON has no text for NaN and the infinities.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Finite(f64);
 
-/// A value that no attribute can hold.
+/// A point in time: Unix seconds UTC, as a finite double.
+pub type Timestamp = Finite;
+
+/// Error for a value that no attribute can hold.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum InvalidScalar {
     /// An object or an array.
     #[error("an attribute holds a string, number, bool or null, not {0}")]
     Composite(&'static str),
-    /// Above `i64::MAX`.
+    /// An integer above `i64::MAX`.
     #[error("the integer {0} does not fit in 64 bits with a sign")]
     IntRange(u64),
     /// NaN or infinity.
@@ -39,7 +42,7 @@ pub enum InvalidScalar {
 }
 
 impl Finite {
-    /// `value`, when it is finite.
+    /// Returns `value` as a finite double, if it is one.
     pub fn new(value: f64) -> Result<Self, InvalidScalar> {
         if value.is_finite() {
             Ok(Self(value))
@@ -48,14 +51,14 @@ impl Finite {
         }
     }
 
-    /// The double.
+    /// Returns the double.
     pub const fn get(self) -> f64 {
         self.0
     }
 }
 
 impl Scalar {
-    /// The text, of a string.
+    /// Returns the text of a string; `None` for other values.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Str(text) => Some(text),
@@ -65,13 +68,13 @@ impl Scalar {
 }
 
 impl fmt::Display for Scalar {
-    /// Text as it is, everything else as JSON.
+    /// Writes text unchanged, and everything else as JSON.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
             Self::Bool(value) => value.fmt(f),
             Self::Int(value) => value.fmt(f),
-            Self::Float(value) => f.write_str(&crate::canonical::python_float(value.get())),
+            Self::Float(value) => f.write_str(&crate::canonical::python::python_float(value.get())),
             Self::Str(text) => f.write_str(text),
         }
     }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::Timestamp;
 use crate::hash::Hash;
 use crate::node::{Children, InvalidObject, Node};
+use crate::scalar::Timestamp;
 use crate::sub_type::SubType;
 
-/// A session, or what one raw tells of it: sessions of equal hash are merged where they are stored.
+/// A session, as far as one or more raws show it. Sessions of equal hash are merged in the store.
 #[derive(Debug, Clone)]
 pub struct Session {
     sub_type: SubType,
@@ -22,7 +22,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session known by these children, without events.
+    /// Makes a session that is identified by these children, without events.
     pub fn new(sub_type: SubType, children: Vec<Node>) -> Result<Self, InvalidObject> {
         let children = Children::new(&sub_type, children)?;
         let hash = Hash::of(&["session", sub_type.as_str(), children.canonical()]);
@@ -37,32 +37,32 @@ impl Session {
         })
     }
 
-    /// The same session with these events added.
+    /// Returns the session with these events added.
     pub fn with_events(mut self, events: impl IntoIterator<Item = Hash>) -> Self {
         self.events.extend(events);
         self
     }
 
-    /// The same session, begun at this time.
+    /// Returns the session with this start.
     pub fn with_start_time(mut self, at: Timestamp) -> Self {
         self.start_time = Some(at);
         self
     }
 
-    /// The same session, ended at this time.
+    /// Returns the session with this end.
     pub fn with_end_time(mut self, at: Timestamp) -> Self {
         self.end_time = Some(at);
         self
     }
 
-    /// The same session, that lasted so many seconds.
+    /// Returns the session with this duration, in seconds.
     pub fn with_duration(mut self, seconds: Timestamp) -> Self {
         self.duration = Some(seconds);
         self
     }
 
-    /// Takes what another part of the same session tells: more events, the earliest start, the latest end,
-    /// the longest duration. Any order of merging gives the same session.
+    /// Merges another part of the same session: all events, the earliest start, the latest end, the longest duration.
+    /// The result does not depend on the order of merging.
     pub fn merge(&mut self, other: &Self) {
         fn pick(
             ours: &mut Option<Timestamp>,
@@ -81,43 +81,43 @@ impl Session {
         pick(&mut self.duration, other.duration, |a, b| a > b);
     }
 
-    /// The session's type, such as `cowrie_session`.
+    /// Returns the session's type, such as `cowrie_session`.
     pub fn sub_type(&self) -> &SubType {
         &self.sub_type
     }
 
-    /// Its identity.
+    /// Returns the session's hash.
     pub fn hash(&self) -> Hash {
         self.hash
     }
 
-    /// The attributes and objects that the session is known by.
+    /// Returns the attributes and objects that identify the session.
     pub fn children(&self) -> &Children {
         &self.children
     }
 
-    /// Hashes of its events, sorted.
+    /// Returns the hashes of the session's events, sorted.
     pub fn events(&self) -> impl Iterator<Item = Hash> {
         self.events.iter().copied()
     }
 
-    /// Hashes of its descendants and events, sorted: `_ref`.
+    /// Returns the hashes of the session's descendants and events, sorted: `_ref`.
     pub fn refs(&self) -> BTreeSet<Hash> {
         let descendants = self.children.refs().iter().copied();
         descendants.chain(self.events()).collect()
     }
 
-    /// When it began.
+    /// Returns the start of the session, if it is known.
     pub fn start_time(&self) -> Option<Timestamp> {
         self.start_time
     }
 
-    /// When it ended.
+    /// Returns the end of the session, if it is known.
     pub fn end_time(&self) -> Option<Timestamp> {
         self.end_time
     }
 
-    /// How many seconds it lasted.
+    /// Returns the duration of the session in seconds, if it is known.
     pub fn duration(&self) -> Option<Timestamp> {
         self.duration
     }

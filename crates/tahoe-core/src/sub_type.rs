@@ -10,13 +10,13 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 #[serde(transparent)]
 pub struct SubType(Cow<'static, str>);
 
-/// A text that is not an identifier.
+/// Error for a text that is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("sub_type `{}` is not an identifier (letters, digits, `_`, no leading digit)", crate::excerpt(.0))]
+#[error("sub_type `{}` is not an identifier (letters, digits, `_`, no leading digit)", crate::excerpt::excerpt(.0))]
 pub struct InvalidSubType(pub String);
 
 impl SubType {
-    /// Checks that `text` is an identifier.
+    /// Makes a sub_type of a text, if it is an identifier.
     pub fn new(text: &str) -> Result<Self, InvalidSubType> {
         let mut chars = text.chars();
         let starts = chars
@@ -29,7 +29,7 @@ impl SubType {
         }
     }
 
-    /// A sub_type known when the program is written; in a `const` a wrong one does not compile.
+    /// Makes a sub_type of a text in the program; in a `const`, a text that is no identifier does not compile.
     ///
     /// # Panics
     /// If `text` is not an ASCII identifier.
@@ -44,7 +44,7 @@ impl SubType {
         Self(Cow::Borrowed(text))
     }
 
-    /// The identifier.
+    /// Returns the identifier.
     pub fn as_str(&self) -> &str {
         &self.0
     }

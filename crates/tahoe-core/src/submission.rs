@@ -1,7 +1,7 @@
-//! Submitted bytes as the data of a raw, and back.
+//! Converting submitted bytes to the data of a raw, and back.
 //!
-//! Mail comes in every character set, often in several at once, and only the filter knows in which. So bytes that
-//! are no Unicode text are kept whole, one code point for each byte, and marked.
+//! A mail may have several character sets at once, and only its filter can tell them apart. So bytes that are no
+//! Unicode text are kept unchanged, as one code point for each byte, and marked.
 
 use std::borrow::Cow;
 
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 use crate::json::{ParseError, parse};
 
-/// The mark of data that holds each byte as the code point of its value.
+/// Encoding of data that holds each byte as the code point of its value.
 const LATIN1: &str = "latin1";
 
-/// The data of a raw: that of the JSON text which `bytes` are, `{"data": text}` of other text, and
-/// `{"data": text, "encoding": "latin1"}` of bytes that are no text.
+/// Returns the data of a raw: the parsed value of JSON text, `{"data": text}` for other text, and `{"data": text,
+/// "encoding": "latin1"}` for bytes that are no text.
 ///
 /// Text is UTF-8, with or without a byte order mark, or UTF-16 with one.
 ///
 /// # Errors
-/// The reason why a JSON text cannot be stored.
+/// If a JSON text cannot be stored; the error is the reason.
 pub fn data_of(bytes: Vec<u8>) -> Result<Value, String> {
     let text = match text_of(bytes) {
         Ok(text) => text,
@@ -34,8 +34,8 @@ pub fn data_of(bytes: Vec<u8>) -> Result<Value, String> {
     }
 }
 
-/// The bytes of a submission that was no JSON, as they were sent, but for a byte order mark; UTF-16 as UTF-8.
-/// `None` where data holds no text in its field `data`.
+/// Returns the bytes of a submission that was no JSON. They are as they were sent, but without a byte order mark, and
+/// UTF-16 is converted to UTF-8. `None` if the field `data` holds no text.
 pub fn bytes_of(data: &Value) -> Option<Cow<'_, [u8]>> {
     let text = data.get("data")?.as_str()?;
     let is_latin1 = data.get("encoding").and_then(Value::as_str) == Some(LATIN1);
@@ -46,7 +46,7 @@ pub fn bytes_of(data: &Value) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// The text, or the bytes again where they are none.
+/// Decodes bytes to text; the error is the bytes, if they are no text.
 fn text_of(bytes: Vec<u8>) -> Result<String, Vec<u8>> {
     let utf16 = match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
@@ -104,7 +104,7 @@ mod tests {
         for bytes in [
             b"caf\xe9".to_vec(),
             all,
-            // Half a unit, and half a pair.
+            // half a unit, and half a surrogate pair
             b"\xff\xfea".to_vec(),
             b"\xff\xfe\x00\xd8".to_vec(),
             b"{\"a\": \"\xe9\"}".to_vec(),

@@ -30,7 +30,7 @@ fn vectors(file: &str) -> Vec<Value> {
     vectors
 }
 
-/// Lists in `data` and hash lists have no order: it is that of Python's sets.
+/// Sorts the lists in `data` and the lists of hashes, which Python writes in the order of its sets.
 fn unordered(value: &Value) -> Value {
     match value {
         Value::Array(items) => {
@@ -49,7 +49,7 @@ fn unordered(value: &Value) -> Value {
     }
 }
 
-/// The document with its `data` unordered, and all else exact.
+/// Returns the document with its `data` in a fixed order, and everything else unchanged.
 fn comparable(document: &Value, also: &[&str]) -> Value {
     let mut document = document.clone();
     for field in [&["data"], also].concat() {
@@ -165,7 +165,7 @@ fn golden_queries_identity() {
                 (serde_json::to_value(user.object()).unwrap(), &[])
             }
             "cybexp_org" => {
-                // the passwords of the two users stand nowhere in the specification, their hashes in the document
+                // the specification does not give the two users' passwords, and the document has their hashes
                 let data = &expected["data"];
                 let user = |email: &Value| {
                     let users = data["cybexp_user"].as_array().unwrap();

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, missing_docs)]
-//! Who can be a user, and what an organisation does not let happen.
+//! The texts that a user may have, and the changes that an organisation refuses.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn users(names: &str) -> Vec<User> {
     names.split_whitespace().map(user).collect()
 }
 
-/// Admins ann and adam, users ann, adam and uma, and guest gus on the list, who is no user.
+/// An organisation with the admins ann and adam, the users ann, adam and uma, and on the access list the guest gus.
 fn org() -> Org {
     let org = Org::new(
         "unr",
@@ -28,7 +28,7 @@ fn org() -> Org {
     org.add(Acl, &users("gus")).unwrap()
 }
 
-/// `admins | users | list`, each sorted by name.
+/// Returns `admins | users | access list`, each sorted by name.
 fn members(org: &Org) -> String {
     let everybody = users("adam ann eve gus max uma");
     let who = |is_in: &dyn Fn(&User) -> bool| {
@@ -51,7 +51,7 @@ fn told(result: Result<Org, OrgError>) -> String {
     }
 }
 
-/// What is written is what is read, the same `_hash` is kept, and the lists are those of the data.
+/// Asserts that a document is read as it was written, keeps its `_hash`, and has the lists of its data.
 fn consistent(changed: &Org) {
     let document = json!(changed);
     let read = Org::from_document(&document).unwrap();
@@ -357,7 +357,7 @@ fn a_password_changes_all_but_the_identity() {
     );
     assert!(!text.contains(old.password_hash()));
     assert!(!text.contains(&old.password_attribute().hash().to_string()));
-    // someone who does not belong to it changes nothing
+    // a user who does not belong to the organisation changes nothing
     assert_eq!(json!(org().with_user(&user("eve")).unwrap()), json!(org()));
 }
 

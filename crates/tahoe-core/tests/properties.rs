@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, missing_docs)]
-//! What holds for every value.
+//! Properties that hold for every value.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -46,7 +46,7 @@ fn reads_what_dateutil_and_pytz_read() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// dateutil refuses these, or misreads them: the second it puts into the current year.
+/// Reads styles that dateutil refuses or misreads; it puts the second one into the current year.
 #[test]
 fn reads_styles_that_dateutil_does_not() {
     for (text, iso) in [
@@ -207,7 +207,7 @@ fn last_is_a_count_and_a_unit() {
     );
 }
 
-/// The numbers are those of Python's `datetime.timestamp()`.
+/// The expected numbers are those of Python's `datetime.timestamp()`.
 #[test]
 fn iso8601_of_logs() {
     let berlin = Tz::Europe__Berlin;

@@ -4,15 +4,18 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use cybexp_service::{CommonArgs, Config};
 use cybexp_term as term;
 
-use super::LOOK;
 use super::out::tell;
 use crate::running;
 use crate::select::Select;
+
+/// Between two looks at a daemon that starts or ends.
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// What the daemon has to say, in `input.run_dir`.
 const LOG: &str = "cybexp-input.log";

@@ -14,6 +14,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tahoe_core::{Org, SubType};
 
+use super::known::known;
 use super::out::say;
 use crate::plugin::{self, Given};
 use crate::select::Select;
@@ -34,7 +35,7 @@ pub(super) async fn run(
     select: &Select,
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
-    super::known(select, config)?;
+    known(select, config)?;
     let meant = select.of(&config.input.inputs).map_err(|e| anyhow!(e))?;
     let inputs = config
         .input

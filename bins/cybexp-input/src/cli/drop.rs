@@ -10,7 +10,7 @@ use super::out::say;
 use crate::control::client::Control;
 use crate::gone::left;
 use crate::running::{self, Place};
-use crate::spool::Spool;
+use cybexp_spool::Spool;
 
 #[derive(Args)]
 pub(super) struct Drop {

@@ -3,13 +3,14 @@
 mod background;
 mod check;
 mod drop;
+mod known;
 mod list;
 mod out;
 pub mod show;
 mod test;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -27,13 +28,12 @@ use crate::manager::DaemonStatus;
 use crate::running;
 use crate::select::Select;
 use crate::{NAME, run_some};
+use background::LOOK;
+use known::known;
 use out::{Closed, say, tell};
 
 /// Exit status when no daemon can be reached.
 const EXIT_UNREACHABLE: u8 = 3;
-/// Between two looks at a daemon that starts or ends.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// Collects from feeds, files and sockets, and posts to the API.
 ///
 /// Exit status: 0 all is right, 1 some input is not, 2 wrong usage or configuration, 3 no daemon can be reached
@@ -201,14 +201,6 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
         Command::Check(Output { select, json }) => check::run(&config, &select, json).await,
         Command::Test(args) => test::run(&config, args).await,
         Command::Drop(args) => drop::run(&config, args).await,
-    }
-}
-
-/// Names that the configuration does not have are wrong usage, whatever a daemon thinks.
-fn known(select: &Select, config: &Config) -> anyhow::Result<()> {
-    match select.of(&config.input.inputs) {
-        Ok(_) => Ok(()),
-        Err(reason) => Err(config.invalid("input.inputs", reason).into()),
     }
 }
 

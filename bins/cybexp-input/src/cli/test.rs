@@ -10,13 +10,14 @@ use clap::Args;
 use cybexp_service::{Config, EXIT_FAILED};
 use cybexp_term as term;
 
+use super::known::known;
 use super::out::{tell, written};
 use crate::plugin::{self, Given};
-use crate::record::Record;
 use crate::select::Select;
 use crate::sink::{Sink, Stopped};
 use crate::status::Status;
 use crate::typetag;
+use cybexp_spool::Record;
 
 #[derive(Args)]
 pub(super) struct Test {
@@ -36,7 +37,7 @@ pub(super) async fn run(config: &Config, args: Test) -> anyhow::Result<ExitCode>
         names: vec![name.clone()],
         plugins: Vec::new(),
     };
-    super::known(&select, config)?;
+    known(&select, config)?;
     let input = config.input.inputs.iter().find(|input| input.name == name);
     let input = input.context("it was there a moment ago")?;
     let given = Given { input, config };

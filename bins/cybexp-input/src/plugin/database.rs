@@ -15,6 +15,7 @@ mod json;
 mod mysql;
 mod page;
 mod postgres;
+mod server;
 mod sqlite;
 mod standing;
 mod told;
@@ -36,17 +37,16 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::plugin::{Given, Next, Plugin, Setting, Source};
+use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
 use crate::sink::Sink;
-use connection::{Connection, Select, Server, Span};
+use connection::{Connection, Select, Span};
 use page::Page;
+use server::Server;
 use told::told;
 use walk::Walk;
 
 /// A name, a connection, TLS and a password.
 const CONNECT: Duration = Duration::from_secs(20);
-/// What the server is told that a statement may take.
-const STATEMENT: Duration = Duration::from_secs(60);
 /// When a server is held to be gone that should have given up by itself.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// For many statements, each of which reads a part of a page.

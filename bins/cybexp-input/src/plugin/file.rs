@@ -25,9 +25,10 @@ use cybexp_service::ConfigError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::plugin::{Given, Next, Plugin, Setting, Source, blocking};
-use crate::record::Batch;
+use crate::plugin::blocking::blocking;
+use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
 use crate::sink::Sink;
+use cybexp_spool::Batch;
 use follow::{Cursor, Follower};
 use watch::Watch;
 

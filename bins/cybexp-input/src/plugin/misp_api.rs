@@ -23,12 +23,13 @@ use serde_json::{Value, json};
 use self::client::Client;
 use self::event::Event;
 use self::walk::{Page, Step, Walk};
-use crate::feed::{self, Http, Options, Pieces, Redirects};
-use crate::plugin::{Given, Later, Next, Plugin, Setting, Source};
-use crate::record::{Batch, Key};
+use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
+use crate::plugin::wire;
 use crate::sink::Sink;
 use crate::status::now;
-use crate::wire::{self, Wire};
+use cybexp_feed::Later;
+use cybexp_feed::{self as feed, Http, Options, Pieces, Redirects};
+use cybexp_spool::{Batch, Key};
 
 /// MISP puts a page together before it answers.
 const IDLE: Duration = Duration::from_secs(300);
@@ -139,7 +140,7 @@ impl Plugin for MispApi {
             (ACCEPT, HeaderValue::from_static("application/json")),
         ]);
         let (ca, proxy) = (settings.ca.as_deref(), settings.proxy.as_ref());
-        let wire = Wire::of(given, ca, proxy, settings.verify_tls)?;
+        let wire = wire::wire(given, ca, proxy, settings.verify_tls)?;
         let mut options = Options {
             redirects: Redirects::Refused,
             idle: IDLE,
@@ -350,7 +351,9 @@ impl MispSource {
         page.events += events.left_out();
         print.extend_from_slice(events.left_print().as_bytes());
         page.print = Some(Key::of(print));
-        events.complain(sink);
+        if let Some(complaint) = events.complaint() {
+            sink.complain(&complaint);
+        }
         Ok((page, batch))
     }
 }

@@ -22,9 +22,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::plugin::{Given, Next, Plugin, Setting, Source, blocking};
-use crate::record::Batch;
+use crate::plugin::blocking::blocking;
+use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
 use crate::sink::Sink;
+use cybexp_spool::Batch;
 use events::Found;
 
 const PERIOD: Duration = Duration::from_secs(60);

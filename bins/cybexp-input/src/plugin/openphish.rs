@@ -14,11 +14,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::feed::{self, Answer, Http, Options, Pieces, Refused, Seen, Validators};
-use crate::plugin::{Given, Next, Plugin, Setting, Source};
-use crate::record::Key;
+use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
+use crate::plugin::wire;
+use crate::seen::Seen;
 use crate::sink::Sink;
-use crate::wire::{self, Wire};
+use cybexp_feed::{self as feed, Answer, Http, Options, Pieces, Refused, Validators};
+use cybexp_spool::Key;
 
 /// Where the community's feed is: the URL of openphish.com redirects there, where it works.
 const FEED: &str =
@@ -80,7 +81,7 @@ impl Plugin for OpenPhish {
         let url =
             feed::web_url(url.expose_secret()).map_err(|reason| given.wrong("url", reason))?;
         let (ca, proxy) = (settings.ca.as_deref(), settings.proxy.as_ref());
-        let mut options = Options::new(Wire::of(given, ca, proxy, true)?);
+        let mut options = Options::new(wire::wire(given, ca, proxy, true)?);
         options.secrets.add_url(&url);
         Ok(Box::new(OpenPhishSource {
             http: Http::new(options).map_err(|reason| given.wrong("", reason))?,
@@ -148,7 +149,9 @@ impl OpenPhishSource {
         // the feed is never empty: what gives nothing is not it
         ensure!(any, "there is not one URL in the feed");
         push(&mut seen, &mut unseen);
-        lines.complain(sink);
+        if let Some(complaint) = lines.complaint() {
+            sink.complain(&complaint);
+        }
         seen.finish(validators).await?;
         Ok(Next::Period)
     }

@@ -14,11 +14,13 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::feed::{self, Answer, Http, Options, Pieces, Plan, Refused, Seen, Validators};
-use crate::plugin::{Given, Later, Next, Plugin, Setting, Source};
-use crate::record::Key;
+use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
+use crate::plugin::wire;
+use crate::seen::Seen;
 use crate::sink::Sink;
-use crate::wire::{self, Wire};
+use cybexp_feed::Later;
+use cybexp_feed::{self as feed, Answer, Http, Options, Pieces, Plan, Refused, Validators};
+use cybexp_spool::Key;
 
 const FEED: &str = "https://data.phishtank.com/data/online-valid.json.bz2";
 /// The feed changes every hour.
@@ -110,7 +112,7 @@ impl Plugin for PhishTank {
             return Err(given.config.invalid(key, reason));
         }
         let (ca, proxy) = (settings.ca.as_deref(), settings.proxy.as_ref());
-        let mut options = Options::new(Wire::of(given, ca, proxy, true)?);
+        let mut options = Options::new(wire::wire(given, ca, proxy, true)?);
         if let Some(key) = &settings.key {
             let key = given.secret("key", key)?;
             options.secrets.add(key.expose_secret());
@@ -210,7 +212,9 @@ impl PhishTankSource {
                     return Ok(Next::NotBefore(self.least));
                 }
             }
-            phishes.complain(sink);
+            if let Some(complaint) = phishes.complaint() {
+                sink.complain(&complaint);
+            }
             seen.finish(validators).await?;
         }
         Ok(Next::NotBefore(self.least))

@@ -10,6 +10,7 @@
 
 mod fraction;
 mod framing;
+mod gather;
 mod kernel;
 mod message;
 mod rfc5424;
@@ -29,20 +30,12 @@ use cybexp_service::ConfigError;
 use futures::future::try_join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::plugin::{Given, Next, Plugin, Setting, Source};
-use crate::record::Batch;
+use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
 use crate::running;
 use crate::sink::Sink;
 use message::{Format, Post};
-
-/// For so long messages are gathered for one batch …
-const GATHER: Duration = Duration::from_millis(50);
-/// … and looked for that often, for to be woken by each would cost more.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// The plugin.
 pub(super) struct Syslog;
@@ -275,30 +268,6 @@ impl Source for Listener {
         let streams = tcp::serve(tcp, &self.format, sink, &stop);
         tokio::try_join!(datagrams, streams, stopping)?;
         Ok(Next::Period)
-    }
-}
-
-/// What comes within a short time, as one batch.
-async fn gather<T>(
-    queue: &mut mpsc::Receiver<T>,
-    first: T,
-    mut add: impl FnMut(T, &mut Batch),
-) -> Batch {
-    let mut batch = Batch::new();
-    add(first, &mut batch);
-    let until = Instant::now() + GATHER;
-    loop {
-        while !batch.is_full() {
-            match queue.try_recv() {
-                Ok(next) => add(next, &mut batch),
-                Err(mpsc::error::TryRecvError::Empty) => break,
-                Err(mpsc::error::TryRecvError::Disconnected) => return batch,
-            }
-        }
-        if batch.is_full() || Instant::now() >= until {
-            return batch;
-        }
-        tokio::time::sleep(LOOK).await;
     }
 }
 

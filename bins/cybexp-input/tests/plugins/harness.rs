@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use cybexp_input::plugin::{self, Given, Next, Source};
 use cybexp_input::sink::Sink;
-use cybexp_input::spool::{About, Known, Spool};
 use cybexp_input::status::{InputStatus, Status};
 use cybexp_service::config::InputSpec;
 use cybexp_service::{Config, ConfigError};
+use cybexp_spool::{About, Known, Spool};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;

@@ -5,7 +5,7 @@ mod reasons;
 mod redirects;
 mod shapes;
 
-use cybexp_input::plugin::Later;
+use cybexp_feed::Later;
 use serde_json::json;
 
 use crate::harness::Input;

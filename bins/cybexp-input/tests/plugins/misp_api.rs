@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::Response;
-use cybexp_input::plugin::Later;
-use cybexp_input::record::Batch;
+use cybexp_feed::Later;
+use cybexp_spool::Batch;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cybexp_input::plugin::{Later, Next};
+use cybexp_feed::Later;
+use cybexp_input::plugin::Next;
 use serde_json::json;
 
 use crate::harness::Input;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cybexp_input::plugin::{Later, Next};
+use cybexp_feed::Later;
+use cybexp_input::plugin::Next;
 use cybexp_input::status::State;
 use cybexp_testkit::eventually;
 use futures::{SinkExt, StreamExt};

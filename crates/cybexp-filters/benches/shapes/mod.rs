@@ -1,12 +1,12 @@
-//! What attackers write, at any size. A filter's shapes are a few lines here.
+//! Hostile inputs of any size, a few lines for each shape of each filter.
 
 use serde_json::{Value, json};
 
-/// One way of being hostile.
+/// A shape of hostile input.
 pub(crate) struct Shape {
     pub(crate) filter: &'static str,
     pub(crate) name: &'static str,
-    /// Data of about so many bytes.
+    /// Makes data of about this many bytes.
     pub(crate) make: fn(usize) -> Value,
 }
 
@@ -218,7 +218,8 @@ pub(crate) const SHAPES: &[Shape] = &[
 const HEADER: &str =
     "From: a@a.example\nTo: b@b.example\nSubject: s\nDate: 1 Jan 2020 00:00:00 +0000\n";
 
-/// A command that repeats a text. A 32nd of the bytes, for longer commands than 512 KiB are left out.
+/// A record of a shell command that repeats a text. It takes a 32nd of the bytes, because commands longer than 512 KiB
+/// are left out.
 fn typed(text: &str, bytes: usize) -> Value {
     let input = text.repeat(bytes / 32 / text.len());
     json!({"eventid": "cowrie.command.input", "session": "s", "timestamp": 1, "input": input})
@@ -228,7 +229,7 @@ fn of(text: String) -> Value {
     json!({"data": text})
 }
 
-/// A mail with this in its header, and a body that repeats a text.
+/// A mail with this field in its header and a body that repeats a text.
 fn mail(header: &str, text: &str, bytes: usize) -> Value {
     of(format!(
         "{HEADER}{header}\n{}",
@@ -255,7 +256,7 @@ fn html(text: &str, bytes: usize) -> Value {
     mail("Content-Type: text/html\n", text, bytes)
 }
 
-/// Parts that each begin with this.
+/// The parts of a multipart body, each beginning with this text.
 fn parts(text: &str, bytes: usize) -> Value {
     mail(
         "Content-Type: multipart/mixed; boundary=b\n",
@@ -264,12 +265,12 @@ fn parts(text: &str, bytes: usize) -> Value {
     )
 }
 
-/// A header that repeats a text before all else.
+/// A mail whose header begins with a repeated text.
 fn fields(text: &str, bytes: usize) -> Value {
     of(format!("{HEADER}{}\n", text.repeat(bytes / text.len())))
 }
 
-/// A header with one long field.
+/// A mail whose header has one long field.
 fn long_field(name: &str, text: &str, bytes: usize) -> Value {
     of(format!(
         "{name}{}\n{HEADER}\n",

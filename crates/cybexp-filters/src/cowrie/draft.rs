@@ -1,13 +1,13 @@
-//! What a record tells, before attacker, organisation and time make an event of it.
+//! The content of an event, before the attacker, the organisation and the time are added.
 
 use tahoe_core::{Attribute, Hash, Node, Object, SubType};
 
 pub(super) struct Draft {
     pub(super) sub_type: SubType,
     pub(super) children: Vec<Node>,
-    /// Seen in malicious context.
+    /// Hashes of the nodes in malicious context.
     pub(super) malicious: Vec<Hash>,
-    /// How many indicators there were beyond the limit.
+    /// Number of indicators left out because they exceed the limit.
     pub(super) left_out: u64,
 }
 
@@ -21,13 +21,13 @@ impl Draft {
         }
     }
 
-    /// With these in unknown context; an absent one is left out.
+    /// Adds these nodes in unknown context; an absent one is skipped.
     pub(super) fn with<N: Into<Node>>(mut self, nodes: impl IntoIterator<Item = N>) -> Self {
         self.children.extend(nodes.into_iter().map(Into::into));
         self
     }
 
-    /// With these in malicious context; an absent one is left out.
+    /// Adds these nodes in malicious context; an absent one is skipped.
     pub(super) fn with_malicious<N: Into<Node>>(
         mut self,
         nodes: impl IntoIterator<Item = N>,
@@ -40,13 +40,13 @@ impl Draft {
         self
     }
 
-    /// Without so many indicators.
+    /// Counts this many indicators as left out.
     pub(super) fn leaving_out(mut self, indicators: u64) -> Self {
         self.left_out += indicators;
         self
     }
 
-    /// With these descendants, which stand in an object of the event, in malicious context.
+    /// Puts these descendants, which stand in an object of the event, in malicious context.
     pub(super) fn marking<'a>(mut self, inner: impl IntoIterator<Item = &'a Attribute>) -> Self {
         self.malicious
             .extend(inner.into_iter().map(Attribute::hash));
@@ -54,12 +54,12 @@ impl Draft {
     }
 }
 
-/// An object of those children that are there; none when none is.
+/// Makes an object of the children that are present; `None` if there are none.
 pub(super) fn object(
     sub_type: SubType,
     children: impl IntoIterator<Item = Option<Attribute>>,
 ) -> Option<Object> {
     let children = children.into_iter().flatten().map(Node::from).collect();
-    // Being empty is its only error here: a record's texts are too short to make it too large.
+    // An object's only possible error here is to be empty: a record's texts are too short to make it too large.
     Object::new(sub_type, children).ok()
 }

@@ -1,4 +1,4 @@
-//! The records in what a log pipeline made of them.
+//! Finding Cowrie's records in the envelopes that log pipelines put around them.
 //!
 //! Filebeat, Logstash, Elasticsearch, Splunk, Fluentd, Graylog and syslog each put Cowrie's line, as text or as JSON,
 //! into an object of their own, and some put many into one.
@@ -9,18 +9,18 @@ use tahoe_core::{Value, json};
 
 use crate::Refusal;
 
-/// Envelopes within envelopes. The deepest known: the archive's `data`, Elasticsearch's `hits`, `hits`, `_source`,
-/// Filebeat's `message`, with a list on the way.
+/// The most envelopes around one record. The deepest known: the archive's `data`, Elasticsearch's `hits`, `hits`,
+/// `_source`, Filebeat's `message`, with a list on the way.
 const DEPTH: usize = 8;
 
-/// Records of one submission; those beyond are left out.
+/// The most records read of one submission; the others are left out.
 const RECORDS: usize = 5000;
 
-/// The reason for which lines are left out.
+/// The reason under which lines are counted as left out.
 pub(super) const LEFT_OUT: &str = "record that is broken, or beyond 5000 of a submission";
 
-/// Fields that hold a record, as text or as an object, or a list of such. `message` also is a field of Cowrie's own, so
-/// none is looked at where there is an eventid.
+/// Fields that hold a record, as text or as an object, or a list of records. Cowrie has a field `message`, too, so
+/// these are not searched in an object with an `eventid`.
 const FIELDS: [&str; 20] = [
     "message",
     "honeypot",
@@ -44,16 +44,16 @@ const FIELDS: [&str; 20] = [
     "fields",
 ];
 
-/// Fields of an envelope that tell when something happened or was collected, the truest first.
+/// Fields of an envelope that hold the time of an event or of its collection, the most accurate first.
 const TIMES: [&str; 5] = ["timestamp", "@timestamp", "_time", "time", "epoch"];
 
-/// A record, and the times of what it came in, the innermost first.
+/// A record, with the times in the envelopes around it, the innermost first.
 pub(super) struct Enclosed<'a> {
     pub(super) record: Cow<'a, Value>,
     pub(super) times: Vec<Value>,
 }
 
-/// All records in a raw's data, and how many are beyond the limit.
+/// Returns all records in a raw's data, and the number of those beyond the limit.
 pub(super) fn records(data: &Value) -> Result<(Vec<Enclosed<'_>>, u64), Refusal> {
     let mut search = Search::default();
     search.value(Cow::Borrowed(data), &[], 0);
@@ -72,7 +72,7 @@ pub(super) fn records(data: &Value) -> Result<(Vec<Enclosed<'_>>, u64), Refusal>
 struct Search<'a> {
     found: Vec<Enclosed<'a>>,
     left_out: u64,
-    /// Why the first text that looked like a record is none.
+    /// The reason why the first text that looked like a record is not one.
     error: Option<String>,
 }
 
@@ -121,7 +121,7 @@ impl<'a> Search<'a> {
         self.found.push(Enclosed { record, times });
     }
 
-    /// JSON, a syslog line with JSON at its end, or lines of these.
+    /// Reads text: JSON, a syslog line with JSON at its end, or lines of these.
     fn text(&mut self, field: &str, text: &str, times: &[Value], depth: usize) {
         let before = self.found.len();
         if let Err(error) = self.json(text, times, depth) {

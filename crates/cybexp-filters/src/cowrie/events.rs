@@ -1,4 +1,4 @@
-//! The table: event ID → what its event holds, and what of that is in malicious context.
+//! The table of event IDs: which events each makes, and which parts of these are in malicious context.
 
 use tahoe_core::{Attribute, SubType, Timestamp};
 
@@ -7,7 +7,7 @@ use super::record::Record;
 use super::{file, kex, login, lookup, repr, text, tunnel};
 use crate::vocab;
 
-/// What a record of this event ID (without `cowrie.`) makes; `None` when it only touches its session.
+/// Makes the events of a record by its event ID (without `cowrie.`); `None` when the record only touches its session.
 pub(super) fn drafts(eventid: &str, record: &Record<'_>, at: Timestamp) -> Option<Vec<Draft>> {
     Some(vec![match eventid {
         "client.fingerprint" => client_fingerprint(record),
@@ -50,7 +50,7 @@ pub(super) fn drafts(eventid: &str, record: &Record<'_>, at: Timestamp) -> Optio
     }])
 }
 
-/// Whoever only connects is a scanner.
+/// A connection. A client that only connects is taken for a scanner.
 fn connection(record: &Record<'_>) -> Draft {
     let port = record.int("dst_port", 0..=65535);
     let port = port.map(|port| Attribute::new(vocab::PORT, port));
@@ -126,7 +126,7 @@ fn command(record: &Record<'_>, succeeded: Option<bool>) -> Draft {
     }
 }
 
-/// What was typed for a command to read.
+/// Text that was typed as input of a command.
 fn shell_input(record: &Record<'_>) -> Draft {
     let draft = Draft::new(vocab::SHELL_INPUT);
     match record.text("input") {

@@ -1,4 +1,4 @@
-//! Files that the attacker has the honeypot fetch, or sends.
+//! Files that the attacker uploads or has the honeypot download.
 
 use tahoe_core::{Attribute, Object};
 
@@ -7,7 +7,7 @@ use super::record::Record;
 use crate::{url, vocab};
 
 pub(super) fn file_download(record: &Record<'_>, succeeded: bool) -> Draft {
-    // There is no url when a shell redirection or standard input was captured; then destfile names the file.
+    // A record has no url when a shell redirection or standard input was captured. Its destfile then names the file.
     let seen = record.text("url");
     let name = seen
         .as_deref()
@@ -38,7 +38,7 @@ pub(super) fn file_upload(record: &Record<'_>) -> Draft {
         .with(record.attribute(vocab::OUTPUT_FILE_PATH, "outfile"))
 }
 
-/// By the message; without one, by what SCP alone writes.
+/// Tells SFTP from SCP by the message. Without a message, by a field that only SCP writes.
 fn is_sftp(record: &Record<'_>) -> bool {
     match record.message() {
         message if message.starts_with("SFTP") => true,
@@ -69,7 +69,7 @@ fn url_file_name(url: &str) -> Option<&str> {
     Some(name.trim()).filter(|name| !name.is_empty())
 }
 
-/// The last segment of a path, which may be nothing but that segment.
+/// The last segment of a path, which may have only this segment.
 fn file_name(path: &str) -> Option<String> {
     let name = path.trim().rsplit('/').next()?;
     (!name.is_empty()).then(|| name.to_owned())

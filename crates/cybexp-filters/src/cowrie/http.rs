@@ -1,14 +1,14 @@
 //! The URL that an HTTP request asks for.
 
-/// Longer request lines and hosts are no requests for a document.
+/// The longest request line or host, in bytes; a longer one is not taken for a request.
 const TARGET_BYTES: usize = 8192;
-/// Header fields among which Host is looked for.
+/// The most header fields searched for Host.
 const FIELDS: usize = 100;
 
-/// The target of a request that `text` begins with: a URL, or `host:port` of CONNECT. A path is completed by the Host
-/// field, and without one by the host and port that the connection goes to.
+/// Returns the target of the HTTP request at the start of `text`: a URL, or `host:port` for CONNECT. A path is
+/// completed with the Host field, or without one with the host and port of the connection.
 ///
-/// Absolute URLs give `None`: they are found in the text anyway.
+/// Absolute URLs give `None`, because the search for indicators in the text finds them.
 pub(super) fn target(text: &str, connection: Option<(&str, i64)>) -> Option<String> {
     let mut lines = text.split('\n').map(|line| line.trim_end_matches('\r'));
     let mut request = lines.next()?.split(' ').filter(|word| !word.is_empty());

@@ -1,4 +1,4 @@
-//! Event IDs of Cowrie: those of 2015, and those that touch their session only.
+//! Event IDs of Cowrie: those of 2015, and those of records that only touch their session.
 
 /// The IDs of Kippo and of the first Cowrie, `KIPP0001` and `COW0001` on, in their order.
 const NUMBERED: [&str; 16] = [
@@ -20,7 +20,7 @@ const NUMBERED: [&str; 16] = [
     "client.fingerprint",
 ];
 
-/// The ID without its prefix, whatever year it is from.
+/// Returns the current ID without its prefix, for an ID of any year.
 pub(super) fn current(eventid: &str) -> &str {
     let eventid = eventid.trim();
     let number = ["KIPP", "COW"]
@@ -38,7 +38,7 @@ pub(super) fn current(eventid: &str) -> &str {
     }
 }
 
-/// From Cowrie's `core/eventids.py`, without the `cowrie.` prefix.
+/// IDs of records that make no event. From Cowrie's `core/eventids.py`, without the `cowrie.` prefix.
 const TOUCH_SESSION: &[&str] = &[
     "abuseipdb.ratelimited",
     "abuseipdb.reportedip",
@@ -58,8 +58,8 @@ const TOUCH_SESSION: &[&str] = &[
     "telnet.option",
 ];
 
-/// The ID as a metric's label: any that Cowrie is not known to have is `other`, for a label set must not
-/// grow with what an attacker sends.
+/// Returns the ID as a metric's label. An ID that Cowrie is not known to write is `other`, so that an attacker cannot
+/// make the set of labels grow.
 pub(super) fn label(eventid: &str) -> &'static str {
     TOUCH_SESSION
         .iter()

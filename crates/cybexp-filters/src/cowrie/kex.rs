@@ -1,4 +1,4 @@
-//! The algorithms an SSH client offers, and their digest: what tells one client program from another.
+//! The algorithms that an SSH client offers, and their digest (hassh). They tell client programs apart.
 
 use tahoe_core::{Attribute, SubType};
 
@@ -6,7 +6,7 @@ use super::draft::{Draft, object};
 use super::record::Record;
 use crate::vocab;
 
-/// Field of the record, sub_type of what is in it.
+/// Lists of algorithms: the field of the record, and the sub_type of its elements.
 const LISTS: [(&str, SubType); 5] = [
     ("encCS", vocab::ENCR_ALGO),
     ("compCS", vocab::COMP_ALGO),
@@ -15,13 +15,13 @@ const LISTS: [(&str, SubType); 5] = [
     ("macCS", vocab::MAC_ALGO),
 ];
 
-/// What hassh was called when it came, for a few weeks of 2018.
+/// Name that Cowrie gave hassh when it was introduced, for a few weeks of 2018.
 const OLD_HASSH: &str = "client_fingerprint";
 
-/// An algorithm's longest name by RFC 4251, section 6, is 64; longer is no algorithm.
+/// The longest name of an algorithm in bytes (RFC 4251, section 6); a longer one is left out.
 const NAME_BYTES: usize = 64;
 
-/// Whether a client.version record also tells of the key exchange, as it did before Cowrie 2.0.
+/// Whether a client.version record also holds the key exchange, as it did before Cowrie 2.0.
 pub(super) fn is_in(record: &Record<'_>) -> bool {
     LISTS.iter().any(|(field, _)| record.has(field)) || record.has("hassh") || record.has(OLD_HASSH)
 }

@@ -1,4 +1,4 @@
-//! Log-in tries, and exploits that take their place.
+//! Log-in attempts, and exploits that are sent in place of a log-in.
 
 use tahoe_core::{Attribute, SubType};
 
@@ -13,7 +13,8 @@ pub(super) fn login(record: &Record<'_>, succeeded: bool) -> Draft {
         Some(Transport::Telnet) => vocab::TELNET,
         Some(Transport::Ssh) | None => vocab::SSH,
     };
-    // Empty ones are tried too. There is no password in a public-key login, nor with the method `none`.
+    // Empty names and passwords are kept: attackers try them. A public-key log-in and the method `none` have no
+    // password.
     let verbatim =
         |sub_type: SubType, field| Some(Attribute::new(sub_type, record.verbatim(field)?));
     let username = verbatim(vocab::USERNAME, "username");

@@ -6,10 +6,10 @@ use super::draft::{Draft, object};
 use super::record::Record;
 use crate::{url, vocab};
 
-/// The number of engines that VirusTotal asks is below a hundred.
+/// Plausible numbers of engines; VirusTotal asks fewer than a hundred.
 const ENGINES: std::ops::RangeInclusive<i64> = 0..=10_000;
 
-/// A file's or a URL's verdict. It is malicious if an engine says so.
+/// VirusTotal's verdict on a file or URL. It is malicious if at least one engine says so.
 pub(super) fn virustotal(record: &Record<'_>) -> Draft {
     let positives = record.int("positives", ENGINES);
     let ratio = positives
@@ -34,13 +34,13 @@ pub(super) fn virustotal(record: &Record<'_>) -> Draft {
     with_hosts(draft, record)
 }
 
-/// A URL that was reported to URLhaus as one from which malware comes.
+/// A URL that was reported to URLhaus as a source of malware.
 pub(super) fn urlhaus(record: &Record<'_>) -> Draft {
     let draft = Draft::new(vocab::URLHAUS).with_malicious(record.attribute(vocab::URL, "url"));
     with_hosts(draft, record)
 }
 
-/// The name of the attacker's address, or of the one that a tunnel leads to, which then stands in `dst`.
+/// The DNS name of the attacker's address. With `of_dst`, that of the host a tunnel leads to, in an object `dst`.
 pub(super) fn reverse_dns(record: &Record<'_>, of_dst: bool) -> Draft {
     let name = record.text("ptr");
     let name = name.as_deref().and_then(url::bare_host_attributes);
@@ -53,7 +53,7 @@ pub(super) fn reverse_dns(record: &Record<'_>, of_dst: bool) -> Draft {
     draft.with(host).with(domain)
 }
 
-/// GreyNoise's opinion of the attacker, which stands in the message only.
+/// GreyNoise's opinion of the attacker, read from the message: no field holds it.
 pub(super) fn greynoise(record: &Record<'_>) -> Draft {
     let message = record.message();
     let classification = match message.split_once("classification is ") {

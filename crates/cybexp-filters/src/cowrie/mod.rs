@@ -1,9 +1,9 @@
 //! Cowrie, an SSH and Telnet honeypot: <https://github.com/cowrie/cowrie>.
 //!
-//! Whoever talks to a honeypot is an attacker, so every event is malicious and carries the attacker's
-//! address. [`envelope`] finds the records in what a log pipeline made of them. Cowrie has renamed fields over the
-//! years: [`record`] reads every generation, [`events`] is the table of what they make, [`ids`] lists the event IDs
-//! that make nothing.
+//! Every client of a honeypot is an attacker, so every event is malicious and carries the client's address.
+//! [`envelope`] finds the records in the output of log pipelines. Cowrie has renamed fields over the years: [`record`]
+//! reads every generation, [`events`] is the table of the events that records make, [`ids`] lists the event IDs that
+//! make none.
 
 mod draft;
 mod envelope;
@@ -29,16 +29,18 @@ use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use draft::Draft;
 use record::Record;
 
-/// Children of all events of one submission, beyond which its other records are left out: all of them are in memory
+/// The most children of all events of one submission. Further records are left out, because all events are in memory
 /// until they are written.
 const CHILDREN: usize = 300_000;
 
 /// Reads records of `cowrie.json`: one or many, bare or in the envelope of a log pipeline.
 ///
-/// What a record lacks is left out of its event; only a record without eventid, session or a usable
-/// timestamp is refused. Of many, such a record is left out. A direct-tcpip.request from before Cowrie 3.0.6 has the originator that the client
-/// claims in `src_port`, and Cowrie itself puts the true peer back into `src_ip`: so `src_ip` is the attacker
-/// in every generation, and such a `src_port` is not looked at.
+/// A field that a record lacks is left out of its event. Only a record without eventid, session or a usable timestamp
+/// is refused; among several, such a record is left out.
+///
+/// A direct-tcpip.request from before Cowrie 3.0.6 has the originator that the client claims in `src_port`, and Cowrie
+/// itself puts the true peer back into `src_ip`. So `src_ip` is the attacker in every generation, and such a `src_port`
+/// is not read.
 pub(crate) struct Cowrie;
 
 impl Filter for Cowrie {
@@ -82,7 +84,7 @@ impl Filter for Cowrie {
     }
 }
 
-/// Adds what a record makes, and gives how many children its events have.
+/// Adds the events of a record, and returns the number of their children.
 fn add(
     record: &Record<'_>,
     raw: &RawInput<'_>,
@@ -126,7 +128,7 @@ fn missing(field: &str) -> Refusal {
     Refusal::new(format!("{field} is missing"))
 }
 
-/// `None` when there is nothing to tell: neither an attacker nor any data.
+/// Makes an event; `None` when it would hold neither an attacker nor any data.
 fn event(
     draft: Draft,
     record: &Record<'_>,

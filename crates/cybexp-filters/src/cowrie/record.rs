@@ -1,8 +1,8 @@
-//! One record, whatever generation of Cowrie wrote it and whatever carried it here.
+//! One record, of any generation of Cowrie and from any log pipeline.
 //!
-//! Values of a type that no generation writes are hostile or broken, and left out. The exception: where
-//! text is expected, a number or a boolean gives its JSON text, for log pipelines like to turn the password
-//! `123456` into a number.
+//! A value of a type that no generation writes is hostile or broken, and is left out. There is one exception: where
+//! text is expected, a number or a boolean gives its JSON text, because log pipelines turn the password `123456` into a
+//! number.
 
 use tahoe_core::{Attribute, SubType, Timestamp, Value};
 
@@ -10,13 +10,15 @@ use super::envelope::Enclosed;
 use super::repr;
 use crate::{Refusal, time, url};
 
-/// Longer text is left out: its escaped form, doubled at each level of an event, would not fit in a document.
+/// The longest text, in bytes. A longer one is left out: each level of an event doubles its escaped form, which would
+/// then not fit in a document.
 const TEXT_BYTES: usize = 512 * 1024;
 
-/// Of one list. Real clients offer some dozens of algorithms; each becomes an instance.
+/// The most elements read of one list. Real clients offer some dozens of algorithms, and each becomes an instance.
 const LIST_ITEMS: usize = 256;
 
-/// Fields that tell when, the truest first: Cowrie's own, then those of Twisted, of its epoch option, of a pipeline.
+/// Fields that hold the time, the most accurate first: Cowrie's own, then those of Twisted, of its epoch option, of a
+/// pipeline.
 const TIMES: [&str; 4] = ["timestamp", "time", "epoch", "@timestamp"];
 
 /// The protocol that the attacker speaks.
@@ -50,7 +52,7 @@ impl<'a> Record<'a> {
         self.get(field).is_some()
     }
 
-    /// Text as it stands, be it empty: an empty password is a password.
+    /// Returns the text of a field unchanged. It may be empty: an empty password is a password.
     pub(super) fn verbatim(&self, field: &str) -> Option<String> {
         let text = match self.get(field)? {
             Value::String(text) if text.len() <= TEXT_BYTES => text.clone(),
@@ -61,22 +63,22 @@ impl<'a> Record<'a> {
         Some(text)
     }
 
-    /// Text that says something.
+    /// Returns the text of a field, if it is not empty.
     pub(super) fn text(&self, field: &str) -> Option<String> {
         self.verbatim(field).filter(|text| !text.trim().is_empty())
     }
 
-    /// [`Self::text`] as an attribute.
+    /// Returns [`Self::text`] as an attribute.
     pub(super) fn attribute(&self, sub_type: SubType, field: &str) -> Option<Attribute> {
         Some(Attribute::new(sub_type, self.text(field)?))
     }
 
-    /// An ipv4 or ipv6 attribute.
+    /// Returns the address in a field as an ipv4 or ipv6 attribute.
     pub(super) fn ip(&self, field: &str) -> Option<Attribute> {
         url::ip_attribute(self.get(field)?.as_str()?)
     }
 
-    /// A whole number within `range`, as a number or as text.
+    /// Returns a whole number within `range`, written as a number or as text.
     pub(super) fn int(&self, field: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
         let value = match self.get(field)? {
             Value::Number(number) => number.as_i64()?,
@@ -86,8 +88,8 @@ impl<'a> Record<'a> {
         range.contains(&value).then_some(value)
     }
 
-    /// The non-empty texts of a list; `None` where there is no list. Some pipelines write the bytes that Cowrie has there
-    /// as Python prints them.
+    /// Returns the non-empty texts of a list; `None` where there is no list. Some pipelines write byte strings of
+    /// Cowrie as Python prints them.
     pub(super) fn list(&self, field: &str) -> Option<Vec<&'a str>> {
         let items = self.get(field)?.as_array()?;
         let texts = items.iter().filter_map(Value::as_str).map(repr::unquoted);
@@ -99,13 +101,13 @@ impl<'a> Record<'a> {
         )
     }
 
-    /// `message`, which some generations write as an empty list.
+    /// Returns `message`, or empty text where some generations write an empty list.
     pub(super) fn message(&self) -> &str {
         let message = self.get("message").and_then(Value::as_str);
         message.unwrap_or_default()
     }
 
-    /// When it happened: what the record says, else what the pipeline around it does.
+    /// Returns the time of the record, else the time that the pipeline around it gives.
     pub(super) fn timestamp(&self, timezone: &str) -> Result<Timestamp, Refusal> {
         let own = TIMES.iter().filter_map(|field| self.get(field));
         let mut error = None;
@@ -123,8 +125,8 @@ impl<'a> Record<'a> {
         }))
     }
 
-    /// How long a session lasted, in seconds: `duration_ms` since 3.0.4, before that `duration` as a float,
-    /// for a while (2.7 to 3.0.3) as text.
+    /// Returns the length of a session in seconds: `duration_ms` since 3.0.4, before that `duration` as a float, from
+    /// 2.7 to 3.0.3 as text.
     pub(super) fn duration(&self) -> Option<Timestamp> {
         let seconds = match self.number("duration_ms") {
             Some(milliseconds) => milliseconds / 1000.0,
@@ -141,8 +143,8 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// SSH or Telnet, where the record says so: every one does since 2.8.1, and those from before 2018-07 name the
-    /// transport in `system`. Between the two only session.connect tells, and of log-ins those with a key.
+    /// Returns SSH or Telnet, where the record names it. Every record does since 2.8.1, and those from before 2018-07
+    /// name the transport in `system`. Between the two only session.connect and log-ins with a key do.
     pub(super) fn transport(&self) -> Option<Transport> {
         let has = |field, word| {
             let text = self.get(field).and_then(Value::as_str);
@@ -159,11 +161,11 @@ impl<'a> Record<'a> {
         is_ssh.then_some(Transport::Ssh)
     }
 
-    /// Whether terminal width and height are certain to be swapped, as they were until 2019-03.
+    /// Whether terminal width and height are certain to be swapped, as Cowrie wrote them until 2019-03.
     ///
-    /// The record does not say which Cowrie wrote it. Those with `isError` or `system` come from before
-    /// 2018-07, and those dated earlier than the correction cannot come from after it. A sensor that was not
-    /// upgraded since, but after 2018-07, is taken at its word.
+    /// The record does not name the version of Cowrie. Records with `isError` or `system` come from before 2018-07, and
+    /// those dated before the correction cannot come from after it. For a sensor that was last upgraded between 2018-07
+    /// and the correction, the swap is not noticed.
     pub(super) fn has_swapped_size(&self, at: Timestamp) -> bool {
         const CORRECTED_2019_03_01: f64 = 1_551_398_400.0;
         self.has("isError") || self.has("system") || at.get() < CORRECTED_2019_03_01

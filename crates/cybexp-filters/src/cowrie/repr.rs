@@ -1,6 +1,6 @@
 //! Text as Python prints strings and bytes: `'GET /\r\n'`, `b'SSH-2.0-Go'`.
 
-/// The bytes that a literal stands for; those of the text itself where it is none.
+/// Returns the bytes that a literal stands for; for other text, its own bytes.
 pub(super) fn bytes(text: &str) -> Vec<u8> {
     let Some(inner) = inner(text) else {
         return text.as_bytes().to_vec();
@@ -27,7 +27,7 @@ pub(super) fn bytes(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The text without `b` and quotes around it, its escapes as they stand.
+/// Returns the text without `b` and the quotes around it, with its escapes unchanged.
 pub(super) fn unquoted(text: &str) -> &str {
     inner(text).unwrap_or(text.trim())
 }
@@ -40,7 +40,7 @@ fn inner(text: &str) -> Option<&str> {
         .find_map(|quote| literal.strip_prefix(quote)?.strip_suffix(quote))
 }
 
-/// The length of a short escape behind its backslash.
+/// Appends the byte of an escape, and returns the length of the escape behind its backslash.
 fn push(bytes: &mut Vec<u8>, byte: u8) -> usize {
     bytes.push(byte);
     1

@@ -1,35 +1,35 @@
-//! Indicators in what an attacker typed or sent, as attributes of the event beside the text itself.
+//! Indicators in texts that an attacker typed or sent. They become attributes of the event beside the text.
 
 use tahoe_core::Node;
 
 use super::draft::Draft;
 use crate::indicators::{self, Indicator, Kind};
 
-/// Indicators of one event. A dropper names a dozen; more is a list that somebody wanted to fill the graph with.
+/// The most indicators of one event. A dropper names a dozen; a longer list is meant to fill the graph.
 const MOST: usize = 200;
 
-/// The reason for which the rest is left out.
+/// The reason under which further indicators are counted as left out.
 pub(super) const BEYOND: &str = "indicator beyond 200 of a record";
 
-/// All that a shell command names. Its URLs are malicious: that is where the payload comes from.
+/// Adds the indicators in a shell command. Its URLs are malicious, because the payload comes from them.
 pub(super) fn of_command(draft: Draft, text: &str) -> Draft {
     add(draft, indicators::in_command(text), true)
 }
 
-/// The URLs in a text, and the hosts that commands in it connect to: for login names and the like, in which an address
-/// alone may be the honeypot's own, or a guess.
+/// Adds the URLs in a text, and the hosts that commands in it connect to. Meant for texts such as login names, in which
+/// an address alone may be the honeypot's own or a guess.
 pub(super) fn of_name(draft: Draft, text: &str) -> Draft {
     add(draft, indicators::connections(text), true)
 }
 
-/// All that data in transit names. Most of it is no fault of whom it names. A host without a scheme is there in a header,
-/// from which the URL was made.
+/// All that data in transit names. Most of it is no fault of whom it names. A `www.` host without a scheme stands in a
+/// header, from which the URL was made.
 pub(super) fn of_data(draft: Draft, text: &str) -> Draft {
-    let is_bare = |indicator: &Indicator| {
-        let seen = indicator.attribute.data().as_str();
-        indicator.kind == Kind::Url && seen.is_some_and(|seen| !seen.contains("//"))
+    let is_header = |indicator: &Indicator| {
+        let seen = indicator.attribute.data().as_str().unwrap_or_default();
+        indicator.kind == Kind::Url && !seen.contains("//") && !seen.contains(['[', '(', '{'])
     };
-    let found = indicators::in_text(text).filter(|indicator| !is_bare(indicator));
+    let found = indicators::in_text(text).filter(|indicator| !is_header(indicator));
     add(draft, found, false)
 }
 

@@ -2,21 +2,21 @@
 
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
-/// Extension and name type of a host name.
+/// Number of the extension server_name, and of its name type host_name.
 const HOST_NAME: usize = 0;
 
-/// The server name in a ClientHello that `sent` begins with. The rest of it may be missing.
+/// Returns the server name in the ClientHello at the start of `sent`, of which the end may be missing.
 pub(super) fn server_name(sent: &[u8]) -> Option<&str> {
     let mut hello = Reader(sent);
     if hello.take(1)? != [HANDSHAKE] {
         return None;
     }
-    // Version and length of the record.
+    // version and length of the record
     hello.take(4)?;
     if hello.take(1)? != [CLIENT_HELLO] {
         return None;
     }
-    // Length, version, random; then session id, cipher suites and compression methods.
+    // length, version, random; then session id, cipher suites and compression methods
     hello.take(3 + 2 + 32)?;
     for length_bytes in [1, 2, 1] {
         let length = hello.number(length_bytes)?;
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
-    /// A number of so many bytes, the highest first.
+    /// Reads a big-endian number of this many bytes.
     fn number(&mut self, bytes: usize) -> Option<usize> {
         let bytes = self.take(bytes)?;
         Some(

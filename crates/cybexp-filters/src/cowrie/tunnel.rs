@@ -1,4 +1,4 @@
-//! Connections that the attacker makes through the honeypot, and what is sent on them.
+//! Connections that the attacker makes through the honeypot, and the data sent on them.
 
 use tahoe_core::Attribute;
 
@@ -7,7 +7,8 @@ use super::record::Record;
 use super::{http, repr, text, tls};
 use crate::{url, vocab};
 
-/// The connection. The host stands in `dst` beside the `url`; its registered domain on the event, as with any URL.
+/// The request for a connection. The host stands in `dst` beside the `url`. Its registered domain stands on the event,
+/// as for any URL.
 pub(super) fn request(record: &Record<'_>) -> Draft {
     let port = |field| Some(Attribute::new(vocab::PORT, record.int(field, 0..=65535)?));
     let given = record.text("dst_ip");
@@ -32,7 +33,8 @@ pub(super) fn request(record: &Record<'_>) -> Draft {
         .with(domain)
 }
 
-/// Data on the connection, which Cowrie writes as Python prints bytes; what they ask for is read off them.
+/// Data sent on the connection, which Cowrie writes as Python prints bytes. The request in the data names the host and
+/// URL.
 pub(super) fn data(record: &Record<'_>) -> Draft {
     let draft = request(record).with(record.attribute(vocab::DATA, "data"));
     let Some(printed) = record.text("data") else {
@@ -58,7 +60,7 @@ pub(super) fn data(record: &Record<'_>) -> Draft {
     text::of_data(draft, &sent)
 }
 
-/// How the TLS (ja4) or HTTP (ja4h) client on the connection speaks.
+/// The fingerprint of the TLS (ja4) or HTTP (ja4h) client on the connection.
 pub(super) fn fingerprint(record: &Record<'_>) -> Draft {
     request(record)
         .with_malicious(record.attribute(vocab::JA4, "ja4"))

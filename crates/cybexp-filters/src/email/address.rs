@@ -1,8 +1,8 @@
-//! Names and addresses in From, To and their like, in every spelling that reaches a mailbox.
+//! Names and addresses in From, To and similar fields, in every spelling that reaches a mailbox.
 //!
-//! Grammar alone (RFC 5322) loses what matters: a comma in an unquoted name, or an address within a comment or an
-//! encoded word, hides the address from a parser while mail programs show it. So a field is cut into pieces that
-//! nobody disagrees about, and the address is looked for in each of them, the likeliest first.
+//! The grammar alone (RFC 5322) is not enough: a comma in an unquoted name, or an address within a comment or an
+//! encoded word, hides the address from a parser while mail programs show it. So a field is cut into pieces on which
+//! all readers agree, and the address is searched in each piece, the likeliest first.
 
 use super::{header::FIELD_BYTES, words};
 
@@ -13,15 +13,15 @@ pub(super) struct Mailbox {
     pub(super) address: Option<String>,
 }
 
-/// The mailboxes of a field, those of groups too.
+/// Returns the mailboxes of a field, including those of groups.
 pub(super) fn mailboxes(field: &str) -> Vec<Mailbox> {
     read(&field[..field.floor_char_boundary(FIELD_BYTES)], true)
 }
 
-/// `whole` is false for text that was itself decoded or stood in a comment: it is not looked into again.
+/// Reads a field. `whole` is false for text that was decoded or stood in a comment: it is not decoded again.
 fn read(field: &str, whole: bool) -> Vec<Mailbox> {
     let mut found = Vec::new();
-    // Names that commas cut off from the address behind them.
+    // names that commas cut off from the address behind them
     let mut names = String::new();
     for entry in entries(field) {
         let mut mailboxes = entry.mailboxes(whole);
@@ -151,7 +151,7 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// The entry as a name, when there is no address in it.
+    /// Returns the entry as a name, if it holds no address.
     fn name(&self) -> String {
         let name = name_of(&self.0).unwrap_or_default();
         if !name.is_empty() {
@@ -269,7 +269,7 @@ fn tidy(word: &str) -> &str {
     }
 }
 
-/// What stands beside the address in a text without brackets.
+/// Returns the text beside the address in a text without brackets.
 fn beside_address(text: &str) -> String {
     if text.trim_start().starts_with('"') {
         return String::new();

@@ -1,4 +1,4 @@
-//! Mails attached to a mail: analysts forward so what they report.
+//! Mails attached to a mail: analysts report mails by forwarding them so.
 
 use tahoe_core::{Attribute, Node, Object};
 
@@ -9,7 +9,7 @@ use crate::{Yield, vocab};
 /// The longest subject that is kept.
 const SUBJECT_BYTES: usize = 1024;
 
-/// Object `attached_mail`: who sent it from where, and its subject. `None` where the header tells neither.
+/// Makes the object `attached_mail`: sender, sending address and subject. `None` where the header has none of these.
 pub(super) fn mail(headers: &Headers<'_>, made: &mut Yield) -> Option<Node> {
     let mut children = people::senders(headers, made);
     let subject = headers

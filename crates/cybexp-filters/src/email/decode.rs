@@ -1,5 +1,5 @@
-//! Transfer encodings and character sets, read as leniently as mail programs do: who breaks an encoding on
-//! purpose must not get past the filter with what every reader of the mail sees.
+//! Transfer encodings and character sets, read as leniently as mail programs do. A sender who breaks an encoding on
+//! purpose must not hide from the filter what every reader of the mail sees.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 
 use super::uu;
 
-/// The content of a part, given its Content-Transfer-Encoding.
+/// Decodes the content of a part by its Content-Transfer-Encoding.
 pub(super) fn content<'a>(body: &'a [u8], encoding: Option<&str>) -> Cow<'a, [u8]> {
     let encoding = encoding.unwrap_or_default().trim();
     let encoding = encoding.split([';', ' ', '(']).next().unwrap_or_default();
@@ -33,7 +33,7 @@ pub(super) fn base64(body: &[u8]) -> Vec<u8> {
 
 fn quoted_printable(body: &[u8]) -> Vec<u8> {
     quoted_printable_decode(body).unwrap_or_else(|| {
-        // An equals sign that begins no escape stands for itself.
+        // an equals sign that begins no escape stands for itself
         let mut fixed = Vec::with_capacity(body.len() + body.len() / 8);
         for (at, &byte) in body.iter().enumerate() {
             fixed.push(byte);
@@ -52,7 +52,7 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
     })
 }
 
-/// Text with its `%XX` as the bytes that they mean.
+/// Decodes `%XX` in a text to the bytes they stand for.
 pub(super) fn percent(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -78,7 +78,7 @@ pub(super) fn percent(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The text of a part, with `\n` at the end of each line.
+/// Decodes the text of a part, with `\n` at the end of each line.
 pub(super) fn text(bytes: &[u8], charset: Option<&str>, was_encoded: bool) -> String {
     let text = characters(bytes, charset, was_encoded);
     if text.contains('\r') {
@@ -88,11 +88,12 @@ pub(super) fn text(bytes: &[u8], charset: Option<&str>, was_encoded: bool) -> St
     }
 }
 
-/// Bytes as characters.
+/// Decodes bytes to characters.
 ///
-/// Bytes beyond ASCII that are UTF-8 are hardly ever anything else: people label UTF-8 as Latin-1, and a raw that is
-/// text has been made UTF-8 whatever character set is named in it. Sets of several bytes a character are believed
-/// where a transfer encoding protected them, as sets written in ASCII (ISO-2022-JP) are.
+/// Bytes beyond ASCII that are valid UTF-8 are read as UTF-8: senders label UTF-8 as Latin-1, and a raw that is text
+/// was converted to UTF-8 whatever character set it names. A label other than Latin-1 and the like overrides this only
+/// where a transfer encoding protected the bytes. Bytes that are all ASCII are read by their label, because some sets
+/// are written in ASCII (ISO-2022-JP).
 fn characters(bytes: &[u8], charset: Option<&str>, was_encoded: bool) -> String {
     let label = charset.unwrap_or_default().trim().trim_matches(['"', '\'']);
     let decoder = charset_decoder(label.as_bytes()).filter(|_| !label.is_empty());
@@ -102,13 +103,13 @@ fn characters(bytes: &[u8], charset: Option<&str>, was_encoded: bool) -> String 
         (Some(decode), Ok(_)) if was_encoded && !is_western(label) => decode(bytes),
         (_, Ok(text)) => text.to_owned(),
         (Some(decode), Err(_)) if !is_western(label) && !is_utf8(label) => decode(bytes),
-        // Cut off or damaged, but not another set.
+        // UTF-8 that was cut off or damaged, not another set
         (_, Err(_)) if is_mostly_utf8(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         _ => windows_1252(bytes),
     }
 }
 
-/// Whether a label says no more than that the sender did not care: ASCII, Latin-1 or windows-1252.
+/// Whether a label is a default that tells nothing of the bytes: ASCII, Latin-1 or windows-1252.
 fn is_western(label: &str) -> bool {
     const WESTERN: [&str; 8] = [
         "us-ascii",
@@ -139,7 +140,7 @@ fn is_mostly_utf8(bytes: &[u8]) -> bool {
     whole > broken
 }
 
-/// What text without a usable character set most often is.
+/// Decodes bytes as windows-1252, the likeliest set of text without a usable label.
 fn windows_1252(bytes: &[u8]) -> String {
     match charset_decoder(b"windows-1252") {
         Some(decode) => decode(bytes),

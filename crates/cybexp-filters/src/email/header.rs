@@ -6,13 +6,13 @@ use super::decode;
 use super::parameters::Field;
 use crate::Yield;
 
-/// The most fields of a header, as many as mail servers take; the rest is not looked at.
+/// The most fields read of a header, as many as mail servers accept.
 const FIELDS: usize = 1000;
-/// The longest field: a thousand recipients. What follows is not looked at.
+/// The longest part of a field that is read, in bytes: enough for a thousand recipients.
 pub(super) const FIELD_BYTES: usize = 64 << 10;
-/// The longest name of a field, white space behind it included.
+/// The longest name of a field in bytes, with the white space behind it.
 const NAME_BYTES: usize = 128;
-/// The most lines before a header, or behind a line of it that is no field, in which fields are looked for.
+/// The most stray lines, before a header or behind a line that is no field, within which further fields are searched.
 const STRAY_LINES: usize = 20;
 
 /// The fields of one header, in order.
@@ -38,19 +38,19 @@ impl<'a> Headers<'a> {
         self.0.is_empty()
     }
 
-    /// Content-Type or Content-Disposition.
+    /// Returns the parsed field Content-Type or Content-Disposition.
     pub(super) fn content(&self, name: &str) -> Option<Field> {
         self.first(name).map(Field::parse)
     }
 }
 
-/// The header of a mail and its body. Before it may stand a byte order mark, blank lines, the line of an mbox, a
-/// banner that some gateway put there.
+/// Splits a mail into header and body. A byte order mark, blank lines, the line of an mbox, or the banner of a gateway
+/// may stand before the header.
 pub(super) fn split_mail<'a>(mail: &'a [u8], made: &mut Yield) -> (Headers<'a>, &'a [u8]) {
     split(&mail[preface(mail)..], made)
 }
 
-/// Where the header of a mail begins.
+/// Returns where the header of a mail begins, in bytes.
 fn preface(mail: &[u8]) -> usize {
     let mut first_field = None;
     let mut at = if mail.starts_with(b"\xef\xbb\xbf") {
@@ -74,7 +74,7 @@ fn preface(mail: &[u8]) -> usize {
                 None => first_field = None,
             }
         } else if first_field.is_some() {
-            // Lines that look like fields, and none of a mail among them: a banner, if a header follows.
+            // Lines that look like fields, none of them a field of mails: a banner, if a header follows.
             let rest = &mail[at..];
             let next = preface_of_rest(rest, STRAY_LINES - lines);
             return next.map_or(first_field.unwrap_or(at), |next| at + next);
@@ -88,7 +88,7 @@ fn preface(mail: &[u8]) -> usize {
     })
 }
 
-/// Where the first field of a mail stands in the next lines.
+/// Returns where the first field of a mail stands in the next lines.
 fn preface_of_rest(rest: &[u8], lines: usize) -> Option<usize> {
     let mut at = 0;
     for _ in 0..lines {
@@ -101,8 +101,8 @@ fn preface_of_rest(rest: &[u8], lines: usize) -> Option<usize> {
     None
 }
 
-/// The header of a part, and what follows it: behind a blank line, or from the first line on that is no field and has
-/// none behind it.
+/// Splits a part into its header and the rest. The header ends at a blank line, or before the first line that is no
+/// field and has no fields behind it.
 pub(super) fn split<'a>(entity: &'a [u8], made: &mut Yield) -> (Headers<'a>, &'a [u8]) {
     let mut fields: Vec<(&str, &[u8])> = Vec::new();
     let mut open: Option<(&str, usize)> = None;
@@ -123,7 +123,7 @@ pub(super) fn split<'a>(entity: &'a [u8], made: &mut Yield) -> (Headers<'a>, &'a
                 made.leave_out("header_fields");
                 break after_blank_line(&entity[at..]);
             }
-            // The colon stands behind the name and what blanks there are.
+            // the colon stands behind the name and any blanks
             open = field_name(line).map(|name| {
                 let colon = line.iter().position(|b| *b == b':').unwrap_or_default();
                 (name, at + colon + 1)
@@ -137,25 +137,25 @@ pub(super) fn split<'a>(entity: &'a [u8], made: &mut Yield) -> (Headers<'a>, &'a
     (decoded(fields, rest), rest)
 }
 
-/// With the line end.
+/// Returns the line at this position, with its line end.
 fn line_at(text: &[u8], at: usize) -> &[u8] {
     let rest = &text[at..];
     let end = rest.iter().position(|b| *b == b'\n');
     &rest[..end.map_or(rest.len(), |n| n + 1)]
 }
 
-/// The name of the field that a line begins.
+/// Returns the name of the field that a line begins.
 fn field_name(line: &[u8]) -> Option<&str> {
     let colon = line.iter().take(NAME_BYTES).position(|b| *b == b':')?;
     let name = line[..colon].trim_ascii_end();
-    // `http://…` is none.
+    // `http://…` begins no field
     let is_name = !name.is_empty()
         && name.iter().all(u8::is_ascii_graphic)
         && !line[colon + 1..].starts_with(b"//");
     std::str::from_utf8(name).ok().filter(|_| is_name)
 }
 
-/// Whether the header of a mail has fields of this name: lines of prose may look like others.
+/// Whether this is the name of a field of mails. Lines of prose may look like other fields.
 fn is_of_mail(name: &str) -> bool {
     const NAMES: [&str; 24] = [
         "Return-Path",
@@ -191,8 +191,8 @@ fn is_of_mail(name: &str) -> bool {
         })
 }
 
-/// Whether fields follow a line that is none, before the header ends. A part may have no header at all, so there the
-/// first line must be a field.
+/// Whether fields follow a line that is no field, before the header ends. A part may have no header at all, so the
+/// first line of a part must be a field.
 fn goes_on(rest: &[u8], is_first: bool) -> bool {
     let mut at = 0;
     for _ in 0..STRAY_LINES {
@@ -227,7 +227,7 @@ fn limited<'a>(value: &'a [u8], made: &mut Yield) -> &'a [u8] {
     &value[..value.len().min(FIELD_BYTES)]
 }
 
-/// Values as text: UTF-8, else in the first character set that is named in the header or behind it, else windows-1252.
+/// Decodes values: as UTF-8, else in the first character set named in the header or behind it, else as windows-1252.
 fn decoded<'a>(fields: Vec<(&'a str, &'a [u8])>, rest: &[u8]) -> Headers<'a> {
     let is_utf8 = fields
         .iter()
@@ -248,7 +248,7 @@ fn decoded<'a>(fields: Vec<(&'a str, &'a [u8])>, rest: &[u8]) -> Headers<'a> {
     Headers(decoded.collect())
 }
 
-/// The character set that stands behind the first `charset=` of a text.
+/// Returns the character set behind the first `charset=` of a text.
 fn charset(text: &[u8]) -> Option<String> {
     const LABEL: &[u8] = b"charset=";
     let text = &text[..text.len().min(FIELD_BYTES)];

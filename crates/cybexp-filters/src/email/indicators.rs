@@ -1,32 +1,41 @@
-//! What the texts of a mail name: URLs with what they tell about hosts, addresses, hashes, mail addresses.
+//! Indicators in the texts of a mail: URLs with their hosts, addresses, hashes, mail addresses.
 
 use std::collections::HashSet;
 
 use tahoe_core::{Attribute, Hash, Node};
 
+use super::html::Page;
 use super::kind::Form;
 use super::mime::Content;
 use super::{calendar, html, redirect};
 use crate::indicators::{Kind, in_text};
 use crate::{Yield, url, vocab};
 
-/// The most URLs of a mail, by the design.
+/// The most URLs kept of a mail.
 const URLS: usize = 500;
-/// The most addresses, hashes and mail addresses.
+/// The most addresses, hashes and mail addresses kept of a mail.
 const OTHERS: usize = 500;
-/// The longest URL that is kept; servers take no longer ones. Of a longer one the host is kept.
+/// The longest URL that is kept, in bytes; servers accept no longer ones. Only the host of a longer one is kept.
 const URL_BYTES: usize = 8192;
 
-/// Each distinct indicator of subject, text and attached text, in the order they were found.
-pub(super) fn nodes(subject: &str, content: &Content, made: &mut Yield) -> Vec<Node> {
+/// Returns the distinct indicators of subject, text and attached text, in the order they were found.
+pub(super) fn nodes(
+    subject: &str,
+    content: &Content,
+    pages: &[Page],
+    made: &mut Yield,
+) -> Vec<Node> {
     let mut found = Found::default();
     found.text(subject);
-    let plain = content.plain.iter().map(|text| (Form::Plain, text));
-    let html = content.html.iter().map(|text| (Form::Html, text));
-    let attached = content.attached.iter().map(|(form, text)| (*form, text));
-    for (form, text) in plain.chain(html).chain(attached) {
+    for text in &content.plain {
+        found.text(text);
+    }
+    for page in pages {
+        found.page(page);
+    }
+    for (form, text) in &content.attached {
         match form {
-            Form::Html => found.page(text),
+            Form::Html => found.page(&html::read(text)),
             Form::Calendar => found.text(&calendar::text(text)),
             Form::Plain | Form::Mail | Form::Other => found.text(text),
         }
@@ -42,58 +51,63 @@ struct Found {
     nodes: Vec<Node>,
     urls: HashSet<String>,
     others: HashSet<Hash>,
-    /// Each limit that was met.
+    /// The names of the limits that were reached.
     left_out: HashSet<&'static str>,
 }
 
 impl Found {
-    fn page(&mut self, html: &str) {
-        let page = html::read(html);
-        for link in page.links {
+    fn page(&mut self, page: &Page) {
+        for link in &page.links {
             self.url(link);
         }
-        self.text(&page.text);
+        self.text(&page.hidden);
+        self.text(&page.marked);
     }
 
     fn text(&mut self, text: &str) {
         for indicator in in_text(text) {
             match indicator.kind {
-                Kind::Url => self.url(indicator.attribute.data().to_string()),
+                Kind::Url => {
+                    let seen = indicator.attribute.data();
+                    self.url(seen.as_str().unwrap_or_default());
+                }
                 Kind::Address | Kind::Digest | Kind::Mail => self.other(indicator.attribute),
-                // A word with a dot in it: in prose, any file name.
+                // A word with a dot in it is no indicator here: in prose it may be any file name.
                 Kind::Host => {}
             }
         }
     }
 
-    /// A URL, and those within it.
-    fn url(&mut self, url: String) {
-        let within = redirect::targets(&url);
-        self.one_url(url);
-        for target in within {
+    /// Adds a URL, and the URLs within it.
+    fn url(&mut self, url: &str) {
+        if !self.one_url(url) {
+            return;
+        }
+        for target in redirect::targets(url) {
             if url::is_absolute(&target) {
-                self.one_url(target);
+                self.one_url(&target);
             }
         }
     }
 
-    fn one_url(&mut self, url: String) {
-        if self.urls.contains(&url) {
-            return;
+    /// Whether it is a new one.
+    fn one_url(&mut self, url: &str) -> bool {
+        if self.urls.contains(url) {
+            return false;
         }
         if self.urls.len() == URLS {
             self.left_out.insert("urls");
-            return;
+            return false;
         }
         if url.len() <= URL_BYTES {
-            self.nodes
-                .push(Attribute::new(vocab::URL, url.as_str()).into());
+            self.nodes.push(Attribute::new(vocab::URL, url).into());
         } else {
             self.left_out.insert("url_bytes");
         }
         self.nodes
-            .extend(url::host_attributes(&url).into_iter().map(Node::from));
-        self.urls.insert(url);
+            .extend(url::host_attributes(url).into_iter().map(Node::from));
+        self.urls.insert(url.to_owned());
+        true
     }
 
     fn other(&mut self, attribute: Attribute) {

@@ -1,17 +1,17 @@
-//! The kinds of parts: how their content is read, by type and file name.
+//! The kinds of parts: type, file name, and how their content is read.
 
 use super::parameters::Field;
 use super::words;
 
-/// The longest file name, as file systems have it.
+/// The longest file name in bytes, as in most file systems.
 const FILENAME_BYTES: usize = 255;
-/// The longest type: 127 bytes on either side of the slash (RFC 6838).
+/// The longest type in bytes: 127 on either side of the slash (RFC 6838).
 const MIME_TYPE_BYTES: usize = 255;
 
 /// How the content of a part is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Text as it stands.
+    /// Text, read unchanged.
     Plain,
     /// HTML, SVG and XML: text with links.
     Html,
@@ -19,11 +19,11 @@ pub(super) enum Form {
     Calendar,
     /// A mail, or a page saved as one.
     Mail,
-    /// Bytes that say nothing to this filter.
+    /// Content that is not read.
     Other,
 }
 
-/// The form of a part with this Content-Type, the name of which says more where the type says little.
+/// Returns the form of a part with this Content-Type. The file name decides where the type is too general.
 pub(super) fn form(content_type: &str, filename: Option<&str>) -> Form {
     let (kind, sub) = content_type.split_once('/').unwrap_or((content_type, ""));
     match (kind, sub) {
@@ -52,7 +52,7 @@ fn by_name(filename: Option<&str>) -> Option<Form> {
     })
 }
 
-/// Whether a part of this type, without a file name, is text of the mail and no attachment.
+/// Whether a part of this type, without a file name, is text of the mail rather than an attachment.
 pub(super) fn is_body(content_type: &str) -> bool {
     matches!(
         content_type,
@@ -60,7 +60,7 @@ pub(super) fn is_body(content_type: &str) -> bool {
     )
 }
 
-/// The type as it is kept: as the sender wrote it where it can be one.
+/// Returns the type to keep: as the sender wrote it, if it is a possible type.
 pub(super) fn mime_type(content_type: &str) -> String {
     if content_type.is_empty() {
         return "text/plain".to_owned();
@@ -76,7 +76,7 @@ pub(super) fn mime_type(content_type: &str) -> String {
     }
 }
 
-/// The name that the sender gave a part.
+/// Returns the file name that the sender gave a part.
 pub(super) fn filename(disposition: &Field, content_type: &Field) -> Option<String> {
     let given = disposition
         .get("filename")
@@ -84,7 +84,7 @@ pub(super) fn filename(disposition: &Field, content_type: &Field) -> Option<Stri
     last_segment(&words::decoded(given))
 }
 
-/// The last segment of a name: a path in it is nobody's business.
+/// Returns the last segment of a name. The path before it is not kept, because it belongs to the sender's machine.
 pub(super) fn last_segment(name: &str) -> Option<String> {
     let mut segments = name.rsplit(['/', '\\']).map(str::trim);
     let name = segments.find(|segment| !segment.is_empty())?;

@@ -1,8 +1,8 @@
 //! The parts of a mail.
 //!
-//! The tree is walked here and not by `mail-parser`: that looks for the boundary of every part through the
-//! whole rest of the mail, and drops messages within messages by recursion, so a mail of a few megabytes holds
-//! it up for many minutes or overflows its stack. Here each level reads each line once, and there are few levels.
+//! The tree is walked here and not by `mail-parser`. That library searches the whole rest of the mail for the boundary
+//! of every part, and drops nested messages by recursion, so a mail of a few megabytes takes it many minutes or
+//! overflows its stack. Here each level reads each line once, and the number of levels is limited.
 
 use std::borrow::Cow;
 
@@ -15,43 +15,43 @@ use super::parameters::Field;
 use super::{attached, decode, uu};
 use crate::Yield;
 
-/// Parts within parts within parts. Mail programs make four levels, forwarding adds two each time.
+/// The deepest nesting of parts. Mail programs make four levels, and forwarding adds two each time.
 const DEPTH: usize = 20;
-/// The most parts: with all of them attachments, an event is still smaller than a document may be.
+/// The most parts. Even if all of them are attachments, the event fits in a document.
 const PARTS: usize = 5000;
-/// The most attached mails of which sender and subject are kept.
+/// The most attached mails whose sender and subject are kept.
 const MAILS: usize = 100;
 
-/// What the parts of a mail hold.
+/// The content of a mail's parts.
 #[derive(Default)]
 pub(super) struct Content {
     /// The mail's own text parts, then the HTML ones, each in order.
     pub(super) plain: Vec<String>,
     pub(super) html: Vec<String>,
-    /// Texts in which URLs are looked for and nothing else: attached files, and the parts of attached mails.
+    /// Texts in which only indicators are searched: attached files, and the parts of attached mails.
     pub(super) attached: Vec<(Form, String)>,
     pub(super) attachments: Vec<Attachment>,
-    /// An object for each attached mail: who sent it.
+    /// An object for each attached mail, with its sender.
     pub(super) mails: Vec<Node>,
     parts: usize,
 }
 
 pub(super) struct Attachment {
     pub(super) filename: Option<String>,
-    /// In hex, of the content decoded.
+    /// SHA-256 of the decoded content, in hexadecimal.
     pub(super) sha256: String,
     pub(super) mime_type: String,
 }
 
 impl Content {
-    /// The parts of a mail, of which `headers` are the header.
+    /// Reads the parts of the mail with this header and body.
     pub(super) fn of(headers: &Headers<'_>, body: &[u8], made: &mut Yield) -> Self {
         let mut content = Self::default();
         content.part(headers, body, (0, false), made);
         content
     }
 
-    /// `within`: how deep the part is, and whether it is one of an attached mail.
+    /// Reads a part. `within` is its depth, and whether it belongs to an attached mail.
     fn part(
         &mut self,
         headers: &Headers<'_>,
@@ -99,7 +99,7 @@ impl Content {
         }
     }
 
-    /// A part that is read by people. Before MIME, files stood within the text.
+    /// Reads a part that people read. It may hold files, as was usual before MIME.
     fn text(&mut self, leaf: &Leaf<'_>, is_attached: bool, made: &mut Yield) {
         let has_files =
             leaf.form == Form::Plain && leaf.bytes.windows(6).any(|six| six == b"begin ");
@@ -167,24 +167,24 @@ impl Content {
     }
 }
 
-/// A part without parts.
+/// A part that has no parts itself.
 struct Leaf<'a> {
     content_type: Field,
     filename: Option<String>,
     form: Form,
-    /// Decoded.
+    /// The decoded content.
     bytes: Cow<'a, [u8]>,
 }
 
 impl Leaf<'_> {
-    /// Bytes of this part as text.
+    /// Decodes bytes of this part to text.
     fn text_of(&self, bytes: &[u8]) -> String {
         let was_encoded = matches!(self.bytes, Cow::Owned(_));
         decode::text(bytes, self.content_type.get("charset"), was_encoded)
     }
 }
 
-/// The parts between the lines `--boundary`; the last ends with `--boundary--`, or with the text.
+/// Returns the parts between the lines `--boundary`; the last ends at `--boundary--` or at the end of the text.
 fn parts<'a>(body: &'a [u8], boundary: &str) -> impl Iterator<Item = &'a [u8]> {
     let boundary = boundary.trim_end().as_bytes();
     let mut open: Option<usize> = None;
@@ -221,7 +221,7 @@ fn parts<'a>(body: &'a [u8], boundary: &str) -> impl Iterator<Item = &'a [u8]> {
     })
 }
 
-/// The line end before a boundary belongs to the boundary.
+/// Returns the text without its last line end, which belongs to the boundary behind it.
 fn without_line_end(text: &[u8]) -> &[u8] {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     text.strip_suffix(b"\r").unwrap_or(text)

@@ -1,8 +1,8 @@
-//! E-mail: RFC 5322 text with MIME in it, as a mail server or a person hands it in.
+//! E-mail: RFC 5322 text with MIME, as a mail server or a person submits it.
 //!
-//! A mail is written by whoever sent it, so every count and length has a limit here, chosen such that an event
-//! stays below the 16 MB of a document and its canonical form below what `tahoe-core` makes. What a limit
-//! leaves out is counted in [`Yield::left_out`]; the raw keeps it all.
+//! Senders may be hostile, so every count and length has a limit here. The limits keep an event below the 16 MB of a
+//! document, and its canonical form below the limit of `tahoe-core`. Content beyond a limit is counted in
+//! [`Yield::left_out`], and the raw keeps it.
 
 mod address;
 mod attached;
@@ -28,17 +28,18 @@ use tahoe_core::{Attribute, Event, Node, Object, SubType, Timestamp};
 
 use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use header::Headers;
+use html::Page;
 use mime::{Attachment, Content};
 
-/// The longest body that is kept. Escaped at each level of an event it is nine times as long.
+/// The longest body that is kept, in bytes. The escapes of each level make it nine times as long in an event.
 const BODY_BYTES: usize = 1 << 20;
-/// The longest subject that is kept: a header line has 998 characters, and few mail programs show that many.
+/// The longest subject that is kept, in bytes: a header line has 998 characters, and few mail programs show that many.
 const SUBJECT_BYTES: usize = 4096;
 /// Makes one event of a mail.
 ///
-/// The body is all parts of type text/plain, or if these say nothing those of type text/html as text. A
-/// message attached to the mail is an attachment; its own attachments and URLs are the mail's too, for this
-/// is how people hand in a phishing mail, but its text is not.
+/// The body is all parts of type text/plain. If these are empty, it is those of type text/html, converted to text. A
+/// mail attached to the mail is an attachment. Its own attachments and URLs count as the mail's, because people submit
+/// phishing mails so, but its text does not.
 pub(crate) struct Email;
 
 impl Filter for Email {
@@ -69,7 +70,8 @@ impl Filter for Email {
             .first("Subject")
             .map(words::decoded)
             .unwrap_or_default();
-        let body = body_text(&content);
+        let pages: Vec<Page> = content.html.iter().map(|part| html::read(part)).collect();
+        let body = body_text(&content, &pages);
 
         let mut children = people::senders(&headers, &mut made);
         children.extend(people::recipients(&headers, &mut made));
@@ -86,7 +88,7 @@ impl Filter for Email {
             &mut made,
         ));
         children.extend(content.attachments.iter().filter_map(attachment));
-        children.extend(indicators::nodes(&subject, &content, &mut made));
+        children.extend(indicators::nodes(&subject, &content, &pages, &mut made));
         children.extend(content.mails);
 
         let event = Event::new(vocab::EMAIL, raw.orgid.clone(), at, children)
@@ -96,7 +98,7 @@ impl Filter for Email {
     }
 }
 
-/// Old programs ended lines with a carriage return alone.
+/// Ends each line with `\n`, in a mail of an old program that ended them with `\r` alone.
 fn with_lines(mail: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     if mail.contains(&b'\n') || !mail.contains(&b'\r') {
         return mail;
@@ -105,7 +107,8 @@ fn with_lines(mail: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     Cow::Owned(lines.collect())
 }
 
-/// When the mail was written, else when the last server got it, else when it was submitted.
+/// Returns the time at which the mail was written, else that at which the last server got it, else that of the
+/// submission.
 fn timestamp(headers: &Headers<'_>, raw: &RawInput<'_>, made: &mut Yield) -> Timestamp {
     let received = headers
         .all("Received")
@@ -124,16 +127,16 @@ fn timestamp(headers: &Headers<'_>, raw: &RawInput<'_>, made: &mut Yield) -> Tim
 }
 
 /// The text parts, else the HTML parts as text.
-fn body_text(content: &Content) -> String {
+fn body_text(content: &Content, pages: &[Page]) -> String {
     let plain = content.plain.join("\n");
     if !plain.trim().is_empty() {
         return plain;
     }
-    let texts: Vec<String> = content.html.iter().map(|part| html::text(part)).collect();
+    let texts: Vec<String> = pages.iter().map(Page::text).collect();
     texts.join("\n")
 }
 
-/// Text that says something, up to so many bytes; what it is called when more is left out.
+/// Makes an attribute of a text that is not empty, cut to `limit` bytes. The name `beyond` is counted if it was cut.
 fn text_attribute(
     sub_type: SubType,
     text: &str,
@@ -161,12 +164,12 @@ fn attachment(attachment: &Attachment) -> Option<Node> {
     object(vocab::ATTACHMENT, children).map(Node::from)
 }
 
-/// An object of those children that are there; none when none is.
+/// Makes an object of the children that are present; `None` if there are none.
 fn object(
     sub_type: SubType,
     children: impl IntoIterator<Item = Option<Attribute>>,
 ) -> Option<Object> {
     let children = children.into_iter().flatten().map(Node::from).collect();
-    // Being empty is its only error here: a header's texts are too short to make it too large.
+    // An object's only possible error here is to be empty: a header's texts are too short to make it too large.
     Object::new(sub_type, children).ok()
 }

@@ -1,21 +1,21 @@
-//! Content-Type and Content-Disposition: a value and its parameters (RFC 2045, 2183, 2231), as senders write them:
-//! without semicolons, without quotes, with paths of Windows in quotes.
+//! Content-Type and Content-Disposition: a value and its parameters (RFC 2045, 2183, 2231). Senders write them without
+//! semicolons, without quotes, or with Windows paths in quotes.
 
 use std::collections::BTreeMap;
 
 use super::{decode, words};
 
-/// The longest field that is read.
+/// The longest part of a field that is read, in bytes.
 const FIELD_BYTES: usize = 16 << 10;
-/// The most parameters, continued ones counted piece by piece.
+/// The most parameters; each piece of a continued one counts.
 const PARAMETERS: usize = 500;
-/// Parameters that may follow without a semicolon.
+/// Parameters recognised without a semicolon before them.
 const KNOWN: [&str; 6] = ["boundary", "charset", "filename", "format", "name", "type"];
 
-/// A field about the content of a part.
+/// A field that describes the content of a part.
 #[derive(Debug, Default)]
 pub(super) struct Field {
-    /// In lower case: `text/plain`, `attachment`.
+    /// The value in lower case: `text/plain`, `attachment`.
     pub(super) value: String,
     parameters: BTreeMap<String, String>,
 }
@@ -34,7 +34,7 @@ impl Field {
         }
     }
 
-    /// What a parameter says, decoded.
+    /// Returns the decoded value of a parameter, if it is not empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let value = self.parameters.get(name)?.trim();
         (!value.is_empty()).then_some(value)
@@ -43,11 +43,11 @@ impl Field {
 
 /// A parameter or a part of one.
 struct Piece {
-    /// In lower case, without asterisks.
+    /// The name in lower case, without asterisks.
     name: String,
-    /// Of a continued parameter.
+    /// The number of a piece of a continued parameter.
     number: Option<u32>,
-    /// Percent-encoded, and in the first piece with a character set.
+    /// Whether the value is percent-encoded; the first piece then begins with its character set.
     is_encoded: bool,
     value: String,
 }
@@ -81,7 +81,7 @@ fn pieces(mut rest: &str) -> Vec<Piece> {
     pieces
 }
 
-/// The value at the start of a text, and what follows it.
+/// Reads the value at the start of a text, and returns it with the rest.
 fn value(text: &str) -> (String, &str) {
     if let Some(quoted) = text.strip_prefix('"') {
         return quoted_value(quoted);
@@ -96,7 +96,7 @@ fn value(text: &str) -> (String, &str) {
     (bare.unwrap_or(value).to_owned(), rest)
 }
 
-/// Only quotes and backslashes are escaped by senders: `"C:\TEMP\a.png"` is a path.
+/// Reads a value in quotes. Only quotes and backslashes are unescaped: `"C:\TEMP\a.png"` is a path.
 fn quoted_value(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut chars = text.char_indices().peekable();
@@ -116,7 +116,7 @@ fn quoted_value(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// Where a known parameter begins behind a blank.
+/// Returns where a known parameter begins behind a blank.
 fn next_known(text: &str) -> Option<usize> {
     text.match_indices('=').find_map(|(equals, _)| {
         let before = text[..equals].trim_end();
@@ -127,7 +127,7 @@ fn next_known(text: &str) -> Option<usize> {
     })
 }
 
-/// The parameters that pieces make. One in the extended form counts before a plain one, the first before the next.
+/// Joins pieces to parameters. One in the extended form wins over a plain one, and the first one over later ones.
 fn joined(pieces: Vec<Piece>) -> BTreeMap<String, String> {
     let mut plain: BTreeMap<String, String> = BTreeMap::new();
     let mut extended: BTreeMap<String, BTreeMap<u32, Piece>> = BTreeMap::new();

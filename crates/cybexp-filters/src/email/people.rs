@@ -1,4 +1,4 @@
-//! Whom a mail is from, and whom it is for.
+//! The sender and the recipients of a mail.
 
 use std::collections::HashSet;
 
@@ -9,17 +9,17 @@ use super::header::Headers;
 use super::{object, sender};
 use crate::{Yield, fields, vocab};
 
-/// The most recipients; mail servers take about as many.
+/// The most recipients kept; mail servers accept about as many.
 const RECIPIENTS: usize = 1000;
-/// The most addresses in From, Reply-To and each other field that tells of the sender.
+/// The most addresses kept of From, Reply-To and each other field that names a sender.
 const SENDERS: usize = 100;
-/// The longest name that is kept.
+/// The longest name that is kept, in bytes.
 const NAME_BYTES: usize = 512;
-/// The longest address there can be: 64 bytes before the @, 255 behind it (RFC 5321). A longer text is none.
+/// The longest address in bytes: 64 before the @, 255 behind it (RFC 5321). A longer text is no address.
 const ADDRESS_BYTES: usize = 320;
 
-/// Who sent a mail: object `src` of sending IP, name and address where all are there, else those that are; and the
-/// addresses that answers, reports of failure and the like go to, where they are others.
+/// Returns the senders of a mail: an object `src` of sending IP, name and address where all are known, else those that
+/// are. Objects for Reply-To, Return-Path and Sender follow; the last two leave out the addresses in From.
 pub(super) fn senders(headers: &Headers<'_>, made: &mut Yield) -> Vec<Node> {
     let ip = sender::address(headers);
     let from = limited(headers, "From", made);
@@ -63,7 +63,7 @@ fn limited(headers: &Headers<'_>, name: &str, made: &mut Yield) -> Vec<Mailbox> 
     found
 }
 
-/// An object `dst` for each recipient.
+/// Makes an object `dst` for each recipient.
 pub(super) fn recipients(headers: &Headers<'_>, made: &mut Yield) -> Vec<Node> {
     let mut people = ["To", "Cc"]
         .into_iter()

@@ -1,13 +1,13 @@
-//! URLs within URLs: where a redirector, a proxy of images or a filter of links leads in the end.
+//! URLs within URLs: the targets of redirectors, image proxies and link filters.
 
 use super::decode;
 
-/// Redirectors that lead to redirectors.
+/// The most URLs within each other that are read.
 const DEPTH: usize = 3;
-/// The longest scheme with slashes, encoded: `https%3A%2F%2F`.
+/// Beginnings of a URL within a URL, plain and percent-encoded.
 const SCHEMES: [&str; 4] = ["http://", "https://", "http%3a%2f%2f", "https%3a%2f%2f"];
 
-/// The URLs within a URL, the outer one first.
+/// Returns the URLs within a URL, in order: the outer ones first.
 pub(super) fn targets(url: &str) -> Vec<String> {
     let mut targets = Vec::new();
     let mut outer = url.to_owned();
@@ -19,7 +19,7 @@ pub(super) fn targets(url: &str) -> Vec<String> {
 }
 
 fn target(url: &str) -> Option<String> {
-    // A parameter, a fragment or a path ends before it.
+    // An inner URL begins behind a parameter's name, a `#` or a `/`.
     let before = |at: usize| at > 0 && matches!(url.as_bytes()[at - 1], b'=' | b'#' | b'/' | b'?');
     let starts = url
         .char_indices()
@@ -34,7 +34,7 @@ fn target(url: &str) -> Option<String> {
     });
     let (at, is_encoded) = schemes.next()?;
     let inner = &url[at..];
-    // The next parameter is the outer URL's, unless the inner one has its own.
+    // A parameter that follows belongs to the outer URL, unless the inner one has its own.
     let end = inner
         .find('&')
         .filter(|end| is_encoded || !inner[..*end].contains('?'));

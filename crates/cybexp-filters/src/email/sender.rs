@@ -1,4 +1,4 @@
-//! Which machine a mail was sent from.
+//! The machine from which a mail was sent.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -7,9 +7,10 @@ use tahoe_core::Attribute;
 use super::header::Headers;
 use crate::url;
 
-/// The address that the sending server names (`X-Mailgun-Sending-Ip`, `X-Originating-IP`), else the first public one
-/// from which a server on the way says that it got the mail. Each server puts its Received field on top, so the walk is
-/// from the last one up. An address of a private network, named in the first two, is better than none.
+/// Returns the address that the sending server names (`X-Mailgun-Sending-Ip`, `X-Originating-IP`), if it is public.
+/// Else returns the first public one from which a server on the way says that it got the mail. Each server puts its
+/// Received field on top, so these are read from the last one up. Without either, a private address that the sending
+/// server names is returned.
 pub(super) fn address(headers: &Headers<'_>) -> Option<Attribute> {
     let named = || {
         ["X-Mailgun-Sending-Ip", "X-Originating-IP"]
@@ -25,8 +26,8 @@ pub(super) fn address(headers: &Headers<'_>) -> Option<Attribute> {
     url::ip_attribute(&ip.to_string())
 }
 
-/// The public address from which a server got a mail, by its Received field. That which the server saw stands in
-/// parentheses, mostly; the one behind `from` or `helo` is what the other side said of itself.
+/// Returns the public address from which a server got a mail, by its Received field. The address that the server saw
+/// mostly stands in parentheses. The one behind `from` or `helo` is a claim of the other side.
 fn origin(received: &str) -> Option<IpAddr> {
     let mut claimed = None;
     for (ip, is_claimed) in addresses(from_clause(received)?) {
@@ -41,8 +42,9 @@ fn origin(received: &str) -> Option<IpAddr> {
     claimed
 }
 
-/// What stands behind `from`, up to the next clause. Behind that are the receiving server, versions and ids, some of
-/// which look like addresses. Clauses begin outside of parentheses: `(Postfix, from userid 0)` is a remark.
+/// Returns the text behind `from`, up to the next clause. The later clauses name the receiving server, versions and
+/// ids, some of which look like addresses. Clauses begin outside of parentheses: `(Postfix, from userid 0)` is a
+/// remark.
 fn from_clause(received: &str) -> Option<&str> {
     let mut depth = 0_usize;
     let mut start = None;
@@ -68,7 +70,7 @@ fn from_clause(received: &str) -> Option<&str> {
         at += piece.len();
     }
     let clause = &received[start?..];
-    // A parenthesis that is never closed would hide all that follows.
+    // a parenthesis that is never closed would hide the rest
     Some(
         clause
             .split_once(" by ")
@@ -76,8 +78,9 @@ fn from_clause(received: &str) -> Option<&str> {
     )
 }
 
-/// The addresses in a text, and whether each is what a sender says of itself: bare, in brackets, as `[IPv6:…]`, with a
-/// port, behind a user's name and an @ (qmail).
+/// Returns the addresses in a text, each with whether it is a claim: it stands behind `from`, `helo` or `ehlo`. An
+/// address may be bare, in brackets, written as `[IPv6:…]`, followed by a port, or behind a user's name and an @
+/// (qmail).
 fn addresses(text: &str) -> impl Iterator<Item = (IpAddr, bool)> {
     let around = |c: char| c.is_whitespace() || "()[]<>;,=\"'?@!".contains(c);
     let words = text.split(around).filter(|word| !word.is_empty());
@@ -96,7 +99,7 @@ fn ip(word: &str) -> Option<IpAddr> {
         Some((tag, rest)) if tag.eq_ignore_ascii_case("IPv6:") => rest,
         _ => word,
     };
-    // An address of a link names the interface: `fe80::1%eth0`.
+    // a link-local address names the interface: `fe80::1%eth0`
     let word = word.split('%').next()?;
     let trimmed = word.trim_end_matches([':', '.']);
     let with_port = || Some(word.parse::<SocketAddr>().ok()?.ip());
@@ -108,19 +111,19 @@ fn ip(word: &str) -> Option<IpAddr> {
     Some(ip.to_canonical())
 }
 
-/// Whether an address means the same machine everywhere. Those of documentation count as public: they occur
-/// in no real mail, and in every example.
+/// Whether an address means the same machine everywhere. Addresses reserved for documentation count as public: they
+/// occur in no real mail, but in every example.
 fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => match ip.segments() {
-            // 6to4: Google's servers call themselves so, after addresses of their own network.
+            // 6to4: Google's servers name themselves so, after addresses of their private network.
             [0x2002, high, low, ..] => {
                 let [a, b] = high.to_be_bytes();
                 let [c, d] = low.to_be_bytes();
                 is_public_v4(Ipv4Addr::new(a, b, c, d))
             }
-            // 2000::/3 is all that is given out.
+            // Only 2000::/3 is assigned.
             [first, ..] => first & 0xe000 == 0x2000,
         },
     }
@@ -128,7 +131,7 @@ fn is_public(ip: IpAddr) -> bool {
 
 fn is_public_v4(ip: Ipv4Addr) -> bool {
     let [a, b, ..] = ip.octets();
-    // 100.64.0.0/10 stands between a provider and its customers, 198.18.0.0/15 is for benchmarks.
+    // 100.64.0.0/10 is used between a provider and its customers, 198.18.0.0/15 for benchmarks
     let shared = a == 100 && b & 0xc0 == 64;
     let benchmark = a == 198 && b & 0xfe == 18;
     !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared || benchmark)

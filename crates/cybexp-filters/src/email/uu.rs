@@ -1,6 +1,6 @@
-//! Files in uuencode: a part's transfer encoding, or lines within text, as before MIME.
+//! Uuencoded files: as a part's transfer encoding, or as lines within text, as before MIME.
 
-/// The most files that one text may hold.
+/// The most files read of one text.
 const FILES: usize = 100;
 
 /// A file that was found in text.
@@ -9,7 +9,7 @@ pub(super) struct File {
     pub(super) bytes: Vec<u8>,
 }
 
-/// The first file in the content of a part; `None` where none begins.
+/// Decodes the first file in the content of a part; `None` where none begins.
 pub(super) fn decode(body: &[u8]) -> Option<Vec<u8>> {
     let mut lines = Lines(body);
     while let Some(line) = lines.next() {
@@ -20,9 +20,9 @@ pub(super) fn decode(body: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// The files in a text, and the text without them.
+/// Returns the files in a text, and the text without them.
 ///
-/// A file begins with `begin 644 name` and a line as long as its first character says; anything else is prose.
+/// A file begins with `begin 644 name`, and a line whose length agrees with its first character. Other text is prose.
 pub(super) fn extract(text: &[u8]) -> (Vec<File>, Vec<u8>) {
     let mut files = Vec::new();
     let mut rest = Vec::with_capacity(text.len());
@@ -45,7 +45,7 @@ pub(super) fn extract(text: &[u8]) -> (Vec<File>, Vec<u8>) {
     (files, rest)
 }
 
-/// Lines without their ends.
+/// The rest of a text, read as lines without their ends.
 #[derive(Clone)]
 struct Lines<'a>(&'a [u8]);
 
@@ -66,7 +66,7 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// The name in a line `begin 644 name`.
+/// Returns the name in a line `begin 644 name`.
 fn name(line: &[u8]) -> Option<&[u8]> {
     let rest = line.strip_prefix(b"begin ")?;
     let space = rest.iter().take(5).position(|b| *b == b' ')?;
@@ -75,7 +75,7 @@ fn name(line: &[u8]) -> Option<&[u8]> {
     (is_mode && !name.is_empty()).then_some(name)
 }
 
-/// Whether a line is a file's: as many characters as its first one says, give or take lost blanks and a check sum.
+/// Whether a line is data of a file: its first character gives its length, give or take lost blanks and a check sum.
 fn is_data(line: &[u8]) -> bool {
     let Some((&length, data)) = line.split_first() else {
         return false;
@@ -85,7 +85,7 @@ fn is_data(line: &[u8]) -> bool {
     is_known && data.len() <= characters + 2 && data.len() + 4 >= characters
 }
 
-/// The bytes up to the line `end`, an empty piece, or a line that is none.
+/// Reads the bytes up to the line `end`, an empty piece, or a line that is no data.
 fn file(lines: &mut Lines<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
@@ -101,11 +101,11 @@ fn file(lines: &mut Lines<'_>) -> Vec<u8> {
     }
 }
 
-/// The bytes of one line: six bits a character, the first of which says how many bytes there are.
+/// Decodes one line: six bits a character, of which the first gives the number of bytes.
 fn piece(line: &[u8], bytes: &mut Vec<u8>) {
     let end = bytes.len() + usize::from(line.first().map_or(0, |b| value(*b)));
     for four in line.get(1..).unwrap_or_default().chunks(4) {
-        // Mail programs cut blanks off, which stand for zeros.
+        // Blanks stand for zeros, and mail programs drop them at the end of a line.
         let mut bits = [0; 4];
         for (bit, byte) in bits.iter_mut().zip(four) {
             *bit = value(*byte);

@@ -1,20 +1,20 @@
-//! Text of header fields: folding, and encoded words (RFC 2047) wherever they stand, in quotes and glued to other
-//! text, too, as mail programs show them.
+//! Text of header fields: folding and encoded words (RFC 2047). Encoded words are decoded wherever they stand, also in
+//! quotes and next to other text, as mail programs do.
 
 use super::decode;
 
-/// A field's text in one line, with its encoded words decoded.
+/// Returns a field's text in one line, with its encoded words decoded.
 pub(super) fn decoded(value: &str) -> String {
     let line = one_line(value);
     let mut text = String::with_capacity(line.len());
     let mut open = Open::default();
     let mut rest = line.as_str();
-    // Behind the last end there is no further word, however many begin.
+    // No word can end behind the last `?=`, however many begin there.
     let behind = line.len() - line.rfind("?=").unwrap_or_default();
     while let Some(at) = rest.find("=?").filter(|_| rest.len() > behind) {
         match Word::at(&rest[at..]) {
             Some(word) => {
-                // Blanks between two encoded words are there to fold the line.
+                // Blanks between two encoded words only fold the line.
                 if !(open.is_any() && rest[..at].trim().is_empty()) {
                     open.close(&mut text);
                     text.push_str(&rest[..at]);
@@ -34,7 +34,7 @@ pub(super) fn decoded(value: &str) -> String {
     one_line(&text).trim().to_owned()
 }
 
-/// Line ends and other control characters, with the blanks around them, become one blank.
+/// Replaces line ends and other control characters, and the blanks around them, by one blank.
 fn one_line(value: &str) -> String {
     if !value.contains(char::is_control) {
         return value.to_owned();
@@ -53,7 +53,7 @@ fn one_line(value: &str) -> String {
     line
 }
 
-/// `=?charset?encoding?text?=`
+/// An encoded word: `=?charset?encoding?text?=`.
 struct Word<'a> {
     charset: &'a str,
     bytes: Vec<u8>,
@@ -61,9 +61,9 @@ struct Word<'a> {
 }
 
 impl<'a> Word<'a> {
-    /// The word at the start of a text that begins with `=?`.
+    /// Reads the word at the start of a text that begins with `=?`.
     fn at(text: &'a str) -> Option<Self> {
-        /// Longer than the name of any character set.
+        /// The longest name of a character set in bytes, with some to spare.
         const CHARSET_BYTES: usize = 60;
         let rest = text.get(2..)?;
         let end = rest.bytes().take(CHARSET_BYTES).position(|b| b == b'?')?;
@@ -115,7 +115,7 @@ fn q(encoded: &str) -> Vec<u8> {
     bytes
 }
 
-/// Words in one character set that follow each other: a character may begin in one and end in the next.
+/// Adjacent words in one character set. A character may begin in one and end in the next.
 #[derive(Default)]
 struct Open<'a> {
     charset: Option<&'a str>,

@@ -1,6 +1,6 @@
-//! Feeds as CSV: with a line that names the columns, first or last, or without one.
+//! Feeds as CSV. The header line stands first, last, or is missing.
 
-/// The columns of PhishTank's CSV, which some mirrors give without their names.
+/// The columns of PhishTank's CSV, for mirrors that leave the header line out.
 const PHISHTANK: [&str; 8] = [
     "phish_id",
     "url",
@@ -12,9 +12,9 @@ const PHISHTANK: [&str; 8] = [
     "target",
 ];
 
-/// The names of the columns, in lower case; `None` of text that is no CSV.
+/// Returns the names of the columns in lower case; `None` if the text is no CSV.
 ///
-/// A mirror that sorts the file has the line that names them somewhere else than at its beginning: mostly last.
+/// In a mirror that sorts the file, the header line is mostly the last one.
 pub(super) fn columns(text: &str) -> Option<Vec<String>> {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next()?;
@@ -29,7 +29,7 @@ pub(super) fn columns(text: &str) -> Option<Vec<String>> {
     }
 }
 
-/// The cells of each row, without the line that names the columns; `None` for a row that cannot be read.
+/// Returns the cells of each row, without the header line; `None` for a row that cannot be read.
 pub(super) fn rows(text: &str) -> impl Iterator<Item = Option<Vec<String>>> {
     let rows = csv::ReaderBuilder::new()
         .flexible(true)
@@ -43,7 +43,7 @@ pub(super) fn rows(text: &str) -> impl Iterator<Item = Option<Vec<String>>> {
     })
 }
 
-/// Whether a line names columns, of which one is `url`.
+/// Whether a line is a header line: it names columns, one of them `url`.
 fn is_header(line: &str) -> bool {
     line.contains(',') && !line.contains("://") && names_url(cells(line))
 }
@@ -52,7 +52,7 @@ fn names_url<'a>(mut cells: impl Iterator<Item = &'a str>) -> bool {
     cells.any(|cell| cell.eq_ignore_ascii_case("url"))
 }
 
-/// Whether a line is a row of PhishTank's: a number, and then a URL.
+/// Whether a line is a row of PhishTank's CSV: a number, then a URL.
 fn is_phish(line: &str) -> bool {
     let mut cells = line
         .splitn(3, ',')

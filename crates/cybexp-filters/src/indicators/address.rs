@@ -1,4 +1,5 @@
-//! Addresses and networks: four numbers with dots are one only where they are no version and no object identifier.
+//! Addresses and networks. Four numbers with dots count as an address only if they are no version and no object
+//! identifier.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
@@ -7,14 +8,15 @@ use tahoe_core::Attribute;
 
 use crate::{fields, url};
 
-/// Words before a version number.
+/// Words that stand before a version number.
 const VERSION_WORDS: [&str; 10] = [
     "version", "versions", "ver", "v", "vers", "release", "build", "rev", "firmware", "oid",
 ];
-/// Longer than any of the words, with what stands between one and the number.
+/// Length in bytes of the text before a number that is searched for these words; each is shorter, with the space behind
+/// it.
 const BEFORE_BYTES: usize = 16;
 
-/// The addresses in a word of a text.
+/// Returns the addresses in a word of a text.
 pub(super) fn read(text: &str, token: Range<usize>) -> impl Iterator<Item = Attribute> + '_ {
     let word = &text[token.clone()];
     let v6 = v6(word);
@@ -25,7 +27,7 @@ pub(super) fn read(text: &str, token: Range<usize>) -> impl Iterator<Item = Attr
     v6.into_iter().chain(v4.into_iter().flatten())
 }
 
-/// `2001:db8::1`, `[2001:db8::1]:80`, `fe80::1%eth0`, `2001[:]db8::1`.
+/// Reads an IPv6 address: `2001:db8::1`, `[2001:db8::1]:80`, `fe80::1%eth0`, `2001[:]db8::1`.
 fn v6(word: &str) -> Option<Attribute> {
     word.matches(':').nth(1)?;
     let word = word.trim_matches(['.', '(', ')', '{', '}', '-', '_', '+']);
@@ -39,7 +41,7 @@ fn v6(word: &str) -> Option<Attribute> {
     is_plausible(ip).then(|| url::ip_attribute(&ip.to_string()))?
 }
 
-/// Of the ranges that hosts have. Times, names of code (`a::b`) and key fingerprints are in none of them.
+/// Whether an address is in a range that hosts have. Times, names of code (`a::b`) and key fingerprints are in none.
 fn is_plausible(ip: Ipv6Addr) -> bool {
     let first = ip.segments()[0];
     let is_global = (0x2000..0x4000).contains(&first);
@@ -47,7 +49,7 @@ fn is_plausible(ip: Ipv6Addr) -> bool {
     is_global || is_mapped || ip.is_unique_local() || ip.is_unicast_link_local() || first == 0x64
 }
 
-/// The dotted quads in a word, such as `addr:192.0.2.1:80` or `192.0.2.1-192.0.2.9`.
+/// Returns the IPv4 addresses in a word, such as `addr:192.0.2.1:80` or `192.0.2.1-192.0.2.9`.
 fn v4(text: &str, token: Range<usize>) -> impl Iterator<Item = Attribute> + '_ {
     let word = &text[token.clone()];
     let mut at = token.start;
@@ -74,7 +76,7 @@ fn v4(text: &str, token: Range<usize>) -> impl Iterator<Item = Attribute> + '_ {
         })
 }
 
-/// The bits of `/24`; none behind `/dev/tcp/`, where a port follows.
+/// Reads the bits of `/24`. Behind `/dev/tcp/` a port follows instead.
 fn network(before: &str, rest: &str) -> Option<u8> {
     let digits = rest.strip_prefix('/')?;
     let length = digits
@@ -89,13 +91,13 @@ fn network(before: &str, rest: &str) -> Option<u8> {
     (bits <= 32 && !more && !is_device).then_some(bits)
 }
 
-/// Not unspecified, loopback or broadcast, nor a netmask: these say nothing about anybody.
+/// Whether an address can name one machine: it is not unspecified, loopback, broadcast, multicast or a netmask.
 fn tells_something(ip: Ipv4Addr) -> bool {
     let [first, ..] = ip.octets();
     !matches!(first, 0 | 127 | 255) && !IpAddr::V4(ip).is_multicast()
 }
 
-/// `product/1.2.3.4`, `lib-1.2.3.4`, `version 1.2.3.4`.
+/// Whether a number is a version: `product/1.2.3.4`, `lib-1.2.3.4`, `version 1.2.3.4`.
 fn is_version(before: &str, after_quad: bool) -> bool {
     let start = before.len().saturating_sub(BEFORE_BYTES);
     let before = &before[before.ceil_char_boundary(start)..];
@@ -113,7 +115,7 @@ fn is_version(before: &str, after_quad: bool) -> bool {
     !is_option && VERSION_WORDS.contains(&last.to_ascii_lowercase().as_str())
 }
 
-/// A name with no slash before it, and not that of a protocol.
+/// Whether a text ends with a product's name: no slash stands before it, and it is no protocol.
 fn is_product(before: &str) -> bool {
     let name_at = before.rfind(|c: char| !(c.is_ascii_alphanumeric() || "._-+".contains(c)));
     let name = &before[name_at.map_or(0, |at| at + 1)..];

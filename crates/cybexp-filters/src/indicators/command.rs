@@ -3,16 +3,16 @@
 use super::indicator::Indicator;
 use super::tools;
 
-/// Commands within the quotes of commands: `sh -c "busybox sh -c 'wget …'"`.
+/// The deepest nesting of commands in quotes: `sh -c "busybox sh -c 'wget …'"`.
 const DEPTH: usize = 3;
-/// Words of one command, and bytes of one word, beyond which it is data.
+/// The most words of one command, and the most bytes of one word; a longer one is data.
 const WORDS: usize = 200;
 const WORD_BYTES: usize = 2048;
 
-/// The targets of all commands in a text, in order.
+/// Returns the targets of all commands in a text, in order.
 ///
-/// A text is cut as a shell does it, roughly: what is in quotes is read as commands, too, for it is most often given to
-/// another shell.
+/// The text is cut roughly as a shell does it. The content of quotes is also read as commands, because it is mostly
+/// passed to another shell.
 pub(super) fn targets(text: &str) -> impl Iterator<Item = Indicator> + '_ {
     let mut pending = vec![(text.to_owned(), 0)];
     let mut found = Vec::new().into_iter();
@@ -35,11 +35,11 @@ pub(super) fn targets(text: &str) -> impl Iterator<Item = Indicator> + '_ {
     })
 }
 
-/// One command without its quotes.
+/// One command, with quotes removed.
 #[derive(Default)]
 struct Command {
     words: Vec<String>,
-    /// The words that redirections name.
+    /// The files that redirections name.
     files: Vec<String>,
 }
 
@@ -47,11 +47,11 @@ struct Command {
 struct Shell {
     command: Command,
     word: String,
-    /// The word was begun, though it may be empty: `''`.
+    /// Whether a word was begun. It may be empty: `''`.
     in_word: bool,
-    /// The next word names a file.
+    /// Whether the next word names a file.
     is_redirected: bool,
-    /// What stands in quotes and has several words.
+    /// Texts that stood in quotes and have several words.
     quoted: Vec<String>,
 }
 

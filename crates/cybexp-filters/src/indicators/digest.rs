@@ -4,7 +4,7 @@ use tahoe_core::{Attribute, SubType};
 
 use crate::vocab;
 
-/// The hashes in a word: hexadecimal, of the length of an MD5, SHA-1, SHA-256 or SHA-512, as in `sha256:98ea…`.
+/// Returns the hashes in a word: hexadecimal, of the length of an MD5, SHA-1, SHA-256 or SHA-512, as in `sha256:98ea…`.
 pub(super) fn read(word: &str) -> impl Iterator<Item = Attribute> + '_ {
     word.split([':', '(', ')', '[', ']', '{', '}', '@'])
         .filter_map(|part| {
@@ -24,7 +24,7 @@ fn sub_type(length: usize) -> Option<SubType> {
     }
 }
 
-/// Hexadecimal in one case, and not a number or a pattern such as `0000…`.
+/// Whether a text is a digest: hexadecimal in one case, and not a number or a pattern such as `0000…`.
 fn is_digest(part: &str) -> bool {
     let is_hex = part.bytes().all(|b| b.is_ascii_hexdigit());
     let has = |wanted: fn(&u8) -> bool| part.as_bytes().iter().any(wanted);

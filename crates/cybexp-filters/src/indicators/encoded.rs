@@ -1,9 +1,9 @@
 //! Commands that are hidden in base64: `echo d2dldC… | base64 -d | sh`.
 
-/// Shorter words may be anything; the shortest command with a URL is longer.
+/// The shortest word that is decoded, in bytes. Shorter words may be anything, and a command with a URL is longer.
 const SHORTEST: usize = 24;
 
-/// The texts that stand encoded in a command which decodes base64. Takes time in proportion to the command.
+/// Returns the texts that are encoded in a command which decodes base64. Takes time linear in the command.
 pub(super) fn payloads(text: &str) -> impl Iterator<Item = String> + '_ {
     let decodes = ["base64", "b64decode", "Base64"]
         .iter()
@@ -20,7 +20,7 @@ fn is_digit(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '+' || c == '/'
 }
 
-/// The text that a word encodes; none where it is no text.
+/// Returns the text that a word encodes; `None` if the decoded bytes are no text.
 fn decoded(word: &str) -> Option<String> {
     let digits = word.trim_end_matches('=');
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);

@@ -1,10 +1,10 @@
-//! Something that a text names, with what it tells besides.
+//! An indicator in a text, with its kind.
 
 use tahoe_core::Attribute;
 
 use crate::{url, vocab};
 
-/// The kind of thing that an indicator is.
+/// The kind of an indicator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A URL as it was seen, defanged or not; also a defanged host, and `host/path` behind a command such as `wget`.
@@ -19,12 +19,12 @@ pub(crate) enum Kind {
     Mail,
 }
 
-/// Something that a text names.
+/// An indicator found in a text.
 #[derive(Debug, Clone)]
 pub(crate) struct Indicator {
     pub(crate) kind: Kind,
     pub(crate) attribute: Attribute,
-    /// Of a URL its hostname or address and its registered domain, of a hostname its domain: for unknown context.
+    /// Attributes for unknown context: a URL's hostname or address and registered domain, a hostname's domain.
     pub(crate) about: Vec<Attribute>,
 }
 

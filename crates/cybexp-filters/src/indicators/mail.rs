@@ -4,10 +4,10 @@ use tahoe_core::Attribute;
 
 use crate::{fields, url};
 
-/// RFC 5321, section 4.5.3.1.1.
+/// The longest local part in bytes (RFC 5321, section 4.5.3.1.1).
 const LOCAL_BYTES: usize = 64;
 
-/// The address that a word is, defanged or not. Its host is a name with a dot in it.
+/// Reads a word that is a mail address, defanged or not. Its host must be a name with a dot in it.
 pub(super) fn read(word: &str) -> Option<Attribute> {
     if !word.contains(['@', '[', '(', '{']) {
         return None;

@@ -1,4 +1,4 @@
-//! Words that are an address, a hash or a mail address by their form alone.
+//! Words whose form alone shows that they are an address, a hash or a mail address.
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use super::indicator::{Indicator, Kind};
 use super::{address, digest, mail};
 use crate::url::Language;
 
-/// Longer words are none of these: the longest is a mail address of 320 bytes, defanged.
+/// The longest word that is read, in bytes; the longest indicator is a defanged mail address of 320 bytes.
 const TOKEN_BYTES: usize = 512;
 
-/// The indicators in a part of a text in which no URL is.
+/// Reads the indicators in a part of a text that has no URL.
 pub(super) fn read(
     text: &str,
     part: Range<usize>,
@@ -29,13 +29,22 @@ pub(super) fn read(
 }
 
 fn ends_token(c: char) -> bool {
-    !(c.is_ascii_alphanumeric() || ".:@-_+%[](){}".contains(c))
+    !(c.is_ascii_alphanumeric()
+        || matches!(
+            c,
+            '.' | ':' | '@' | '-' | '_' | '+' | '%' | '[' | ']' | '(' | ')' | '{' | '}'
+        ))
 }
 
 fn in_token(text: &str, token: Range<usize>, language: Language) -> Vec<Indicator> {
     let word = &text[token.clone()];
+    // Most words of prose are letters only: neither a hash nor an address is, nor a mail address.
+    let tells = |b: u8| b.is_ascii_digit() || matches!(b, b':' | b'@' | b'[' | b'(' | b'{');
+    if !word.bytes().any(tells) {
+        return Vec::new();
+    }
     if let Some(mail) = mail::read(word) {
-        // A shell's `user@host` is an account; what connects to it is a command's matter.
+        // In a shell, `user@host` is an account. The host is found where the command connects to it.
         return match language {
             Language::Prose => vec![Indicator::new(Kind::Mail, mail)],
             Language::Shell => Vec::new(),

@@ -1,14 +1,14 @@
-//! Programs that connect to a host which stands among their arguments.
+//! Programs that connect to a host given in their arguments.
 
 use std::net::IpAddr;
 
 use super::indicator::{Indicator, Kind};
 use crate::{url, vocab};
 
-/// How a program names its host.
+/// The form in which a program's arguments name its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Arguments {
-    /// Each argument is a URL, whose scheme may be missing.
+    /// Each argument is a URL, with or without scheme.
     Urls,
     /// The first argument that can be a host, perhaps as `user@host`.
     FirstHost,
@@ -19,7 +19,7 @@ enum Arguments {
 struct Tool {
     names: &'static [&'static str],
     arguments: Arguments,
-    /// Options, by their last letter, that take the next word.
+    /// The last letters of those options that take the next word as their value.
     valued: &'static str,
     long_valued: &'static [&'static str],
 }
@@ -136,7 +136,7 @@ const TOOLS: [Tool; 9] = [
     },
 ];
 
-/// Programs and words of the shell that run what follows them.
+/// Programs and shell words that run the command behind them.
 const WRAPPERS: [&str; 24] = [
     "!",
     "{",
@@ -164,10 +164,11 @@ const WRAPPERS: [&str; 24] = [
     "xargs",
 ];
 
-/// Name endings of scripts that are suffixes of the DNS, too: `setup.sh:3` is a line.
+/// Endings of scripts that are top-level domains, too: in `setup.sh:3`, 3 is a line.
 const SCRIPTS: [&str; 5] = ["sh", "py", "pl", "rs", "so"];
 
-/// The hosts that a command connects to, those that stand in it as `host:port`, and those that files name.
+/// Returns the hosts that a command connects to: those its program names, those written as `host:port`, and those in
+/// `/dev/tcp/…` words and files.
 pub(super) fn targets(words: &[String], files: &[String]) -> Vec<Indicator> {
     let mut found = Vec::new();
     if let Some((tool, arguments)) = tool(words) {
@@ -185,7 +186,7 @@ pub(super) fn targets(words: &[String], files: &[String]) -> Vec<Indicator> {
     found
 }
 
-/// The tool that a command runs, and its arguments.
+/// Returns the tool that a command runs, and its arguments.
 fn tool(words: &[String]) -> Option<(&'static Tool, &[String])> {
     for (index, word) in words.iter().enumerate() {
         let name = word.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -195,7 +196,7 @@ fn tool(words: &[String]) -> Option<(&'static Tool, &[String])> {
         if let Some(tool) = tool {
             return Some((tool, &words[index + 1..]));
         }
-        // A wrapper's options, a time limit, a variable.
+        // a wrapper's option, a time limit, or a variable
         let is_passed_over = WRAPPERS.contains(&name)
             || (index > 0 && (word.starts_with('-') || word.parse::<f64>().is_ok()))
             || (index > 0 && words[index - 1].starts_with('-'))
@@ -207,7 +208,7 @@ fn tool(words: &[String]) -> Option<(&'static Tool, &[String])> {
     None
 }
 
-/// The arguments that are neither options nor their values.
+/// Returns the arguments that are neither options nor their values.
 fn positional<'a>(tool: &'static Tool, words: &'a [String]) -> impl Iterator<Item = &'a str> {
     let mut is_value = false;
     words.iter().filter_map(move |word| {
@@ -226,7 +227,7 @@ fn positional<'a>(tool: &'static Tool, words: &'a [String]) -> impl Iterator<Ite
     })
 }
 
-/// `evil.example/x`, `192.0.2.1:8080/x`, `0xc0000201`.
+/// Reads a URL without a scheme: `evil.example/x`, `192.0.2.1:8080/x`, `0xc0000201`.
 fn schemeless_url(word: &str) -> Option<Indicator> {
     if word.contains("://") {
         return None;
@@ -251,12 +252,12 @@ fn schemeless_url(word: &str) -> Option<Indicator> {
     })
 }
 
-/// `host`, `user@host`, and the `@server` of dig.
+/// Reads the host of `host`, `user@host`, and the `@server` of dig.
 fn account(word: &str) -> Option<Indicator> {
     host(word.rsplit('@').next()?)
 }
 
-/// `host:path`, `user@host:path`.
+/// Reads the host of `host:path`, `user@host:path`.
 fn remote(word: &str) -> Option<Indicator> {
     let (account, _) = word
         .split_once(':')
@@ -264,7 +265,7 @@ fn remote(word: &str) -> Option<Indicator> {
     self::account(account)
 }
 
-/// A host in an argument: an address in any notation, or a name with a dot in it.
+/// Reads the host in an argument: an address in any notation, or a name with a dot in it.
 fn host(word: &str) -> Option<Indicator> {
     let is_number = word.bytes().all(|b| b.is_ascii_digit());
     if word.is_empty() || word.contains(['/', '$', '*']) || (is_number && word.len() < 8) {
@@ -294,7 +295,7 @@ fn host(word: &str) -> Option<Indicator> {
     })
 }
 
-/// `pool.example:3333`, `--url=pool.example:3333`, `tcp:evil.example:4444`: whatever program that is for.
+/// Reads the host of `pool.example:3333`, `--url=pool.example:3333`, `tcp:evil.example:4444`, for any program.
 fn host_with_port(word: &str) -> Option<Indicator> {
     let (before, port) = word.rsplit_once(':')?;
     let digits = port.bytes().take_while(u8::is_ascii_digit).count();
@@ -307,7 +308,7 @@ fn host_with_port(word: &str) -> Option<Indicator> {
     let is_script = SCRIPTS
         .iter()
         .any(|script| last.eq_ignore_ascii_case(script));
-    // In a URL, the host was found with it.
+    // The host of a URL was already found with it.
     let is_host = number > 0
         && !word.contains("://")
         && !is_script
@@ -316,7 +317,7 @@ fn host_with_port(word: &str) -> Option<Indicator> {
     is_host.then(|| host(name)).flatten()
 }
 
-/// `/dev/tcp/HOST/PORT`, which bash connects to.
+/// Reads the host of `/dev/tcp/HOST/PORT`, to which bash connects.
 fn device(word: &str) -> Option<Indicator> {
     let (_, rest) = word
         .split_once("/dev/tcp/")

@@ -6,7 +6,7 @@ use super::reading::Reading;
 use super::words;
 use crate::{fields, url, vocab};
 
-/// The addresses and networks in a value, each perhaps with a port.
+/// Reads the addresses and networks in a value, each perhaps with a port.
 pub(super) fn addresses(value: &str) -> Option<Reading> {
     collect(value, |word| {
         let (address, port) = match address(word) {
@@ -20,7 +20,7 @@ pub(super) fn addresses(value: &str) -> Option<Reading> {
     })
 }
 
-/// The hosts in a value, each perhaps with a port; beside a name what `more` makes of it.
+/// Reads the hosts in a value, each perhaps with a port. `more` makes a further attribute of a host's name.
 pub(super) fn hosts(value: &str, more: impl Fn(&str) -> Option<Attribute>) -> Option<Reading> {
     collect(value, |word| {
         let (host, domain, port) = match host(word) {
@@ -42,10 +42,10 @@ pub(super) fn hosts(value: &str, more: impl Fn(&str) -> Option<Attribute>) -> Op
     })
 }
 
-/// What a word is, the port behind it, and what it tells besides.
+/// The parse of a word: its attributes, its port, and an attribute for unknown context.
 type Found = (Vec<Attribute>, Option<u16>, Option<Attribute>);
 
-/// What is found in a value's words; what is not is a label.
+/// Reads a value's words with `found`. A word that it does not read is a label.
 fn collect(value: &str, found: impl Fn(&str) -> Option<Found>) -> Option<Reading> {
     let meant = url::refang(words::short(value)?);
     let words = words::of(&meant)?;
@@ -65,7 +65,7 @@ fn collect(value: &str, found: impl Fn(&str) -> Option<Found>) -> Option<Reading
     let said = || words::split(words.said).flat_map(parts);
     let is_one = said().nth(1).is_none();
     for word in said() {
-        // among others, a word without a dot is a label: `evil.example C2`
+        // in a value of several words, a word without a dot is a label: `evil.example C2`
         let found = found(word).filter(|_| is_one || word.contains(['.', ':']));
         match found {
             Some((values, number, beside)) => {
@@ -81,7 +81,7 @@ fn collect(value: &str, found: impl Fn(&str) -> Option<Found>) -> Option<Reading
     (!reading.values.is_empty()).then_some(reading)
 }
 
-/// An address or network, in brackets or not, without a zone.
+/// Reads an address or network, in brackets or not; an address' zone is dropped.
 fn address(word: &str) -> Option<Attribute> {
     let bare = word
         .strip_prefix('[')
@@ -91,7 +91,7 @@ fn address(word: &str) -> Option<Attribute> {
     url::ip_attribute(bare).or_else(|| network(bare))
 }
 
-/// A network; of a single address, the address.
+/// Reads a network. One that holds a single address becomes that address.
 fn network(word: &str) -> Option<Attribute> {
     let (address, bits) = word.split_once('/')?;
     let address = url::ip_attribute(address)?;
@@ -106,7 +106,7 @@ fn network(word: &str) -> Option<Attribute> {
     }
 }
 
-/// A host and its registered domain: a name, an address, or what a URL leads to.
+/// Reads a host (a name, an address, or that of a URL) and its registered domain.
 fn host(word: &str) -> Option<(Attribute, Option<Attribute>)> {
     if let Some(address) = address(word) {
         return Some((address, None));
@@ -114,7 +114,7 @@ fn host(word: &str) -> Option<(Attribute, Option<Attribute>)> {
     let name = word.trim_start_matches("*.").trim_start_matches('.');
     let is_number = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     if is_number {
-        // the URL standard takes `443` and `107.183.86` for addresses
+        // the URL standard would read `443` and `107.183.86` as addresses
         return None;
     }
     if let Some(found) = url::bare_host_attributes(name) {
@@ -127,7 +127,7 @@ fn host(word: &str) -> Option<(Attribute, Option<Attribute>)> {
     Some((hosts.next()?, hosts.next()))
 }
 
-/// `203.0.113.9:443`, `[2001:db8::1]:443`, `evil.example:8443`, and with `|` for the colon.
+/// Splits a port off: `203.0.113.9:443`, `[2001:db8::1]:443`, `evil.example:8443`, also with `|` for the colon.
 fn split_port(word: &str) -> Option<(&str, u16)> {
     let (host, port) = word.rsplit_once(['|', ':'])?;
     let port = port.split('/').next()?.parse().ok()?;

@@ -1,9 +1,9 @@
 //! Names that feeds and scripts give to MISP's types.
 
-/// MISP's name for a type, or the name itself in lower case where nothing like it is known.
+/// Returns MISP's name of a type, or the name itself in lower case if it is no known alias.
 ///
-/// Case, the choice of `-`, `_` or space, and `:` for the bar of a pair do not matter: `IP_DST` is `ip-dst`. An address of either direction, `ip`,
-/// is a type of the table, though not one of MISP's.
+/// Case does not matter, nor the choice of `-`, `_` or space, nor `:` for the bar of a pair: `IP_DST` is `ip-dst`. An
+/// address without direction, `ip`, is in the table, although MISP has no such type.
 pub(super) fn of(name: &str) -> String {
     let plain: String = name
         .chars()
@@ -15,7 +15,7 @@ pub(super) fn of(name: &str) -> String {
         .collect();
     let parts: Vec<&str> = plain.split('|').map(one).collect();
     match parts[..] {
-        // a value of this type is read with its port
+        // a value of type `ip` is read with its port
         ["ip", "port"] => "ip".to_owned(),
         ["domain", "port"] => "hostname|port".to_owned(),
         _ => parts.join("|"),

@@ -1,14 +1,14 @@
-//! What an event of MISP's says of itself: its name, its makers, its tags.
+//! The description of a MISP event: its name, organisations and tags.
 
 use tahoe_core::{Attribute, Node, Object, SubType, Value};
 
 use super::tags;
 use crate::{Yield, fields, vocab};
 
-/// MISP holds 64 KiB of `info`; the others are names and numbers.
+/// The longest text in bytes: MISP holds 64 KiB of `info`, and the other fields are shorter.
 const TEXT_BYTES: usize = 64 << 10;
 
-/// What is told of the event as a whole.
+/// Makes the nodes that describe the event as a whole.
 pub(super) fn of(event: &Value, made: &mut Yield) -> Vec<Node> {
     let attribute = |sub_type, field| Some(Attribute::new(sub_type, text(event, field)?).into());
     let level = |sub_type, field, levels: &[&str]| {
@@ -38,7 +38,7 @@ pub(super) fn of(event: &Value, made: &mut Yield) -> Vec<Node> {
     own.into_iter().flatten().chain(tags).collect()
 }
 
-/// Whose server the event is on (`Org`), or who made it (`Orgc`).
+/// Makes the object of an organisation: the one on whose server the event is (`Org`), or the one that made it (`Orgc`).
 fn organisation(sub_type: SubType, org: Option<&Value>) -> Option<Node> {
     let org = org?;
     let name = text(org, "name").map(|name| Attribute::new(vocab::NAME, name).into());

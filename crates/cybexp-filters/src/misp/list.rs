@@ -2,10 +2,10 @@
 
 use tahoe_core::Value;
 
-/// The elements of a list, or what stands alone where there could be one, as old versions of MISP have it.
+/// Returns the elements of a list. An object in its place is the only element, as in old versions of MISP.
 ///
-/// PHP makes of a list from which something was taken an object whose keys are numbers (`{"0": {…}, "2": {…}}`): MISP
-/// answers so where it leaves out what a warninglist knows.
+/// PHP turns a list from which an element was removed into an object with numeric keys (`{"0": {…}, "2": {…}}`). MISP
+/// answers with such objects where it leaves out values of a warninglist.
 pub(super) fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     let (items, numbered, one) = match value {
         Some(Value::Array(items)) => (items.as_slice(), None, None),

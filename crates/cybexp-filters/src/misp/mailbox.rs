@@ -6,7 +6,7 @@ use super::reading::Reading;
 use super::words;
 use crate::{fields, url, vocab};
 
-/// The addresses in a value: `eve@evil.example`, `Eve <eve@evil.example>`, `eve[at]evil[.]example`, or several.
+/// Reads the addresses in a value: `eve@evil.example`, `Eve <eve@evil.example>`, `eve[at]evil[.]example`, or several.
 pub(super) fn mailboxes(value: &str) -> Option<Reading> {
     let mut reading = Reading::default();
     for mailbox in separate(words::short(value)?) {
@@ -23,7 +23,7 @@ pub(super) fn mailboxes(value: &str) -> Option<Reading> {
     (!reading.values.is_empty()).then_some(reading)
 }
 
-/// The parts of a list of addresses. A comma may also stand in a name: `Doe, John <jdoe@example.com>`.
+/// Splits a list of addresses. A comma may also stand in a name: `Doe, John <jdoe@example.com>`.
 fn separate(value: &str) -> Vec<&str> {
     let parts = |marks: &'static [char]| {
         let parts = value
@@ -48,7 +48,7 @@ fn address_and_name(mailbox: &str) -> Option<(String, Option<&str>)> {
         .and_then(|rest| rest.rsplit_once(" ("));
     let (address, name) = match (mailbox.rsplit_once('<'), comment) {
         (Some((name, rest)), _) => (rest.split('>').next()?, name),
-        // as in RFC 822: the name behind the address
+        // as in RFC 822, with the name behind the address
         (None, Some((address, name))) => (address, name),
         (None, None) => (mailbox, ""),
     };
@@ -56,7 +56,7 @@ fn address_and_name(mailbox: &str) -> Option<(String, Option<&str>)> {
     Some((meant(address)?, Some(name).filter(|name| !name.is_empty())))
 }
 
-/// The address that is meant, if it is one.
+/// Returns the address with defanged marks undone, if it is one.
 fn meant(address: &str) -> Option<String> {
     const AT: [&str; 5] = [" at ", "(at)", "{at}", "(@)", " @ "];
     let mut address = url::refang(address);

@@ -1,8 +1,8 @@
-//! MISP, a platform on which organisations share what they know of threats: <https://www.misp-project.org>.
+//! MISP, a platform on which organisations share reports of threats: <https://www.misp-project.org>.
 //!
-//! An event of MISP's is a report: who made it, what it is about, attributes and objects. [`types`] is the table of
-//! what its attributes become, [`shape`] knows the ways in which it comes. What is deleted is left out, and so is what
-//! others propose (`ShadowAttribute`) or MISP has worked out (`RelatedEvent`), and the content of attachments.
+//! A MISP event is a report: its organisations, its subject, attributes and objects. [`types`] is the table of what its
+//! attributes become, [`shape`] knows the forms in which reports arrive. Left out are deleted parts, proposals of
+//! others (`ShadowAttribute`), computed relations (`RelatedEvent`), and the content of attachments.
 
 mod address;
 mod alias;
@@ -31,20 +31,20 @@ pub(crate) fn sub_types() -> impl Iterator<Item = (SubType, bool)> {
     types::naming().filter_map(|(name, lower)| Some((value::identifier(name).ok()?, lower)))
 }
 
-/// Makes one event of each event, or several if it is too large for one document.
+/// Makes one event of each MISP event, or several if it is too large for one document.
 ///
-/// Those have the same timestamp, and each tells id, uuid, info, organisations and tags of the whole: a question
-/// for one of these gives all of them. Their category is that of the whole, too.
+/// Those have the same timestamp and category, and each repeats id, uuid, info, organisations and tags of the whole, so
+/// that a query for one of these finds all of them.
 pub(crate) struct Misp;
 
-/// What the attributes and objects in one event's document may cost. What it tells of the whole costs less than 1 MiB
-/// more, and the store takes 15.
+/// The highest cost in bytes of the attributes and objects in one event's document. The description costs less than 1
+/// MiB more, and the store accepts 15 MiB.
 const EVENT_COST: usize = 12 << 20;
 
-/// What all that is made of one raw may cost: two events of 100,000 attributes, or eight raws' worth of text.
+/// The highest cost in bytes of all events of one raw: two events of 100,000 attributes, or eight raws' worth of text.
 const RAW_COST: usize = 128 << 20;
 
-/// What an event costs beside what is in it: a search may give an attribute each of many events.
+/// The cost in bytes of an event without its parts: a search may return a single attribute from each of many events.
 const REPORT_COST: usize = 2 << 10;
 
 impl Filter for Misp {
@@ -61,7 +61,7 @@ impl Filter for Misp {
     }
 
     fn dispensable(&self) -> &'static [&'static str] {
-        // what MISP knows of galaxies, what it has worked out, and last the content of attachments
+        // copies of galaxies, computed relations, and last the content of attachments
         &[
             "TargetingClusterRelation",
             "GalaxyClusterRelation",
@@ -96,14 +96,14 @@ impl Filter for Misp {
     }
 }
 
-/// The events so far, and what more may cost.
+/// The events made so far, and the cost that further ones may have.
 struct Making {
     made: Yield,
     room: usize,
 }
 
 impl Making {
-    /// Takes what a piece costs, before anything larger is made of it.
+    /// Takes the cost of a piece from what is left, before anything larger is made of the piece.
     fn spend(&mut self, cost: usize) -> Result<(), Refusal> {
         self.room = self.room.checked_sub(cost).ok_or_else(|| {
             Refusal::new(format!(
@@ -114,7 +114,7 @@ impl Making {
         Ok(())
     }
 
-    /// Makes the events of one of MISP's.
+    /// Makes the events of one report.
     fn read(
         &mut self,
         report: &Report<'_>,

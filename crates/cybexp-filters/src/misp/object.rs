@@ -1,4 +1,4 @@
-//! One object of MISP's: a template's name, and attributes with their relation to it.
+//! A MISP object: the name of its template, and attributes with their relation to it.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use super::value::{Given, identifier, is_true};
 use super::{Making, tags};
 use crate::{Refusal, Yield, fields, vocab};
 
-/// What an object's document may cost; one that has more comes as several of its name.
+/// The highest cost in bytes of one object; a larger one is split into several of the same name.
 const OBJECT_COST: usize = 2 << 20;
 
-/// TAHOE knows these by some of their children: no feed may make one.
+/// Sub_types that TAHOE identifies by some of their children; no feed may make objects of these.
 const RESERVED: [&str; 4] = ["cybexp_org", "cybexp_superuser", "cybexp_user", "query"];
 
-/// The object, or several if it is too large for one.
+/// Makes the object, or several if it is too large for one.
 pub(super) fn pieces(object: &Value, making: &mut Making) -> Result<Vec<Piece>, Refusal> {
     if is_true(object.get("deleted")) {
         return Ok(Vec::new());
@@ -55,7 +55,7 @@ pub(super) fn pieces(object: &Value, making: &mut Making) -> Result<Vec<Piece>, 
     Ok(objects(&name, children, &mut making.made))
 }
 
-/// As many objects of this name as it takes.
+/// Makes as many objects of this name as the children need.
 fn objects(name: &SubType, children: Vec<Piece>, made: &mut Yield) -> Vec<Piece> {
     let mut all = Vec::new();
     for group in pack(children, OBJECT_COST) {
@@ -74,7 +74,7 @@ fn template(name: &str) -> Result<SubType, &'static str> {
     }
 }
 
-/// What an attribute becomes in an object, and the object in that object which it belongs in.
+/// Makes the piece of an attribute in an object, with the name of the inner object to which it belongs.
 fn child(
     attribute: &Value,
     relation: &str,
@@ -93,7 +93,7 @@ fn child(
         Some(Kind::Within(object, name, how)) => {
             let inner = match side(relation) {
                 Some(side) if is_of_party(name, *how) => Some(side),
-                // the type alone does not tell: `ip-dst` is also what an address is called that is just an address
+                // the type alone does not give the direction: `ip-dst` is also used for addresses without one
                 _ if [vocab::SRC, vocab::DST].contains(object) => None,
                 _ => Some(object.clone()),
             };
@@ -107,7 +107,7 @@ fn child(
     })
 }
 
-/// What tells one end of a connection, or one correspondent, from the other.
+/// Whether an attribute identifies an end of a connection, or a correspondent.
 fn is_of_party(name: &SubType, how: Read) -> bool {
     matches!(
         how,
@@ -115,7 +115,7 @@ fn is_of_party(name: &SubType, how: Read) -> bool {
     ) || [vocab::EMAIL_ADDR, vocab::NAME].contains(name)
 }
 
-/// The end that a relation names: `src-port`, `ip_dst`, `from-display-name`.
+/// Returns the end that a relation names: `src-port`, `ip_dst`, `from-display-name`.
 fn side(relation: &str) -> Option<SubType> {
     let mut found = None;
     for word in relation.split(|c: char| !c.is_ascii_alphanumeric()) {

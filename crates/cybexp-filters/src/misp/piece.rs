@@ -1,36 +1,38 @@
-//! Parts of an event, and how many of them one document holds.
+//! Parts of an event, and how many of them fit in one document.
 //!
-//! MongoDB's documents end at 16 MiB, and an event refers to all below it with hashes of 64 digits: some 50,000
-//! attributes fill one. So pieces are packed, in the order in which they came, into as many documents as it takes.
+//! A MongoDB document may have 16 MiB, and an event refers to all instances below it with hashes of 64 digits, so some
+//! 50,000 attributes fill one. Pieces are therefore packed, in their order, into as many documents as they need.
 
 use tahoe_core::{Attribute, Hash, Node, Object, Scalar, SubType};
 
-/// What one attribute or object of MISP's becomes.
+/// The result of one attribute or object of MISP.
 #[derive(Default)]
 pub(super) struct Piece {
     pub(super) nodes: Vec<Node>,
-    /// Of the nodes and what is in them, what is in malicious context.
+    /// Hashes of those nodes, and nodes within them, that are in malicious context.
     pub(super) malicious: Vec<Hash>,
-    /// What stands beside it on the event, in unknown context: hosts of URLs, tags.
+    /// Attributes that stand on the event, in unknown context: hosts of URLs, tags.
     pub(super) beside: Vec<Attribute>,
-    /// An upper bound of its bytes in a document, as far as they do not depend on where it stands.
+    /// Upper bound of the bytes in a document, apart from escapes.
     plain: usize,
-    /// What its quotes, backslashes and characters beyond ASCII take in the canonical form. Each is escaped anew at
-    /// every level: one makes 8 characters on the event itself, and 4 times as many with each object around it.
+    /// Upper bound of the bytes that quotes, backslashes and characters beyond ASCII take in the canonical form of an
+    /// attribute on the event. Each level escapes them anew: one character takes 8 bytes there, and 4 times as many
+    /// with each object around it.
     escaped: usize,
 }
 
-/// A hash in `_cref`, `_ref` and `_mal_ref`, each an element of a BSON array, and the array's element of the value.
+/// Bytes for each node: its hash in `_cref`, `_ref` and `_mal_ref`, each an element of a BSON array, and its element in
+/// the array of values.
 const NODE_COST: usize = 3 * 80 + 24;
 
-/// Of one in an attribute on the event.
+/// Bytes of an escaped character in an attribute on the event.
 const ESCAPE_COST: usize = 8;
 
-/// How much that grows with an object around it.
+/// Factor by which [`ESCAPE_COST`] grows with each object around the attribute.
 const ESCAPE_GROWTH: usize = 4;
 
 impl Piece {
-    /// An attribute; in malicious context if it is flagged.
+    /// Makes a piece of an attribute, in malicious context if it is flagged.
     pub(super) fn attribute(attribute: Attribute, flagged: bool) -> Self {
         let mut piece = Self::default();
         piece.malicious.extend(flagged.then(|| attribute.hash()));
@@ -39,7 +41,7 @@ impl Piece {
         piece
     }
 
-    /// With this beside it.
+    /// Adds attributes that stand beside the piece on the event.
     pub(super) fn beside(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
         for attribute in attributes {
             let (plain, escaped) = costs(&attribute);
@@ -49,7 +51,7 @@ impl Piece {
         self
     }
 
-    /// An object of these, malicious if anything in it is; `None` when it is one that cannot be.
+    /// Makes an object of these pieces, malicious if any part of it is; `None` if no such object is possible.
     pub(super) fn object(sub_type: SubType, pieces: Vec<Self>) -> Option<Self> {
         let Self {
             nodes,
@@ -71,17 +73,17 @@ impl Piece {
         })
     }
 
-    /// An upper bound of its bytes in a document or in the canonical form of that, where it stands.
+    /// Returns an upper bound of the piece's bytes in an event's document and in its canonical form.
     pub(super) fn cost(&self) -> usize {
         self.cost_below(0)
     }
 
-    /// The same with so many more objects around it.
+    /// Returns the same bound with this many more objects around the piece.
     pub(super) fn cost_below(&self, objects: u32) -> usize {
         self.plain + self.escaped * ESCAPE_GROWTH.pow(objects)
     }
 
-    /// These as one.
+    /// Joins these pieces into one.
     pub(super) fn all(pieces: Vec<Self>) -> Self {
         let mut all = Self::default();
         for piece in pieces {
@@ -105,7 +107,7 @@ fn costs(attribute: &Attribute) -> (usize, usize) {
     (NODE_COST + text.len(), escaped * ESCAPE_COST)
 }
 
-/// These in groups, each of which costs up to `limit`, or is one piece that costs more.
+/// Groups pieces. A group costs at most `limit`, or is a single piece that costs more.
 pub(super) fn pack(pieces: Vec<Piece>, limit: usize) -> Vec<Vec<Piece>> {
     let mut groups: Vec<Vec<Piece>> = Vec::new();
     let mut room = 0;

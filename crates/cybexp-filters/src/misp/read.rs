@@ -1,7 +1,7 @@
-//! How a value is read, so that the same thing looks the same whoever saw it.
+//! Reading a value: one spelling for one thing, whatever its source.
 //!
-//! MISP checks values when they are entered, but feeds, scripts and old events hold what people write: defanged, with
-//! a port, with a label behind it (`203.0.113.9 (C2)`), several at once.
+//! MISP checks values when people enter them, but feeds, scripts and old events hold other spellings: defanged, with a
+//! port, with a label behind it (`203.0.113.9 (C2)`), several at once.
 
 use tahoe_core::{Attribute, SubType};
 
@@ -10,7 +10,7 @@ use super::types::Read;
 use super::{address, mailbox, words};
 use crate::{fields, url};
 
-/// Reads a value; `None` if it is not what its type says.
+/// Reads a value; `None` if it does not agree with its type.
 pub(super) fn read(name: SubType, how: Read, value: &str) -> Option<Reading> {
     match how {
         Read::Text => Some(Reading::one(Attribute::new(name, value))),
@@ -26,10 +26,10 @@ pub(super) fn read(name: SubType, how: Read, value: &str) -> Option<Reading> {
     }
 }
 
-/// The shortest of the digests that are labelled: MD5.
+/// The fewest digits of a digest that may have a label: those of MD5.
 const DIGEST_DIGITS: usize = 32;
 
-/// Lower case; of a digest with a label behind it, the digest.
+/// Makes a value lower case. Only the digest is kept of a digest with a label behind it.
 fn lower(name: SubType, value: &str) -> Reading {
     let first = value.split(|c: char| c.is_whitespace() || c == '(').next();
     let digest = first
@@ -41,7 +41,7 @@ fn lower(name: SubType, value: &str) -> Reading {
     }
 }
 
-/// A URL as it was seen, without a label in brackets behind it, and its host.
+/// Reads a URL and its host. The URL is kept as seen, without a label in brackets behind it.
 fn url(name: SubType, value: &str) -> Reading {
     let label = value
         .ends_with(')')
@@ -58,7 +58,7 @@ fn url(name: SubType, value: &str) -> Reading {
     }
 }
 
-/// Ports: `443`, `443/tcp`, `80, 8080`.
+/// Reads ports: `443`, `443/tcp`, `80, 8080`.
 fn ports(name: SubType, value: &str) -> Option<Reading> {
     let mut reading = Reading::default();
     let words = words::of(value)?;
@@ -79,7 +79,7 @@ fn ports(name: SubType, value: &str) -> Option<Reading> {
     (!reading.values.is_empty()).then_some(reading)
 }
 
-/// Identifiers of CVE's, in upper case.
+/// Reads CVE identifiers, in upper case.
 fn cves(name: SubType, value: &str) -> Option<Reading> {
     let words = words::of(value)?;
     let mut reading = Reading {

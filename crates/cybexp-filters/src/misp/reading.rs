@@ -1,22 +1,22 @@
-//! What was read of a value.
+//! The result of reading a value.
 
 use tahoe_core::Attribute;
 
-/// The attributes that a value is.
+/// The attributes read from a value.
 #[derive(Default)]
 pub(super) struct Reading {
-    /// What the type promises; it takes the attribute's flag.
+    /// Attributes of the value's type; they take the flag of the MISP attribute.
     pub(super) values: Vec<Attribute>,
-    /// What stands with it and is never flagged: a port, a name.
+    /// Attributes that stand with them and are never flagged: a port, a name.
     pub(super) with: Vec<Attribute>,
-    /// What it tells besides, on the event in unknown context: the registered domain of a host.
+    /// Attributes for the event, in unknown context: the registered domain of a host.
     pub(super) beside: Vec<Attribute>,
-    /// Whether words of the value are in none of these.
+    /// Whether some words of the value are in none of these attributes.
     pub(super) has_label: bool,
 }
 
 impl Reading {
-    /// The reading of a value that is one attribute.
+    /// A reading that is one attribute.
     pub(super) fn one(attribute: Attribute) -> Self {
         Self {
             values: vec![attribute],

@@ -1,4 +1,5 @@
-//! The shapes in which reports arrive: events, and the attributes and objects that a search gives without theirs.
+//! The forms in which reports arrive: whole events, or attributes and objects that a search returned without their
+//! event.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,7 +9,7 @@ use tahoe_core::{Timestamp, Value, json};
 use super::list::list;
 use crate::{RawInput, Refusal, Yield, fields, time};
 
-/// Why a submission in which there is no event is refused.
+/// Returns the reason for refusing a submission without events.
 pub(super) fn why_none(data: &Value) -> &'static str {
     const UUID_CHARS: usize = 36;
     let is_entry =
@@ -21,18 +22,18 @@ pub(super) fn why_none(data: &Value) -> &'static str {
     }
 }
 
-/// An event of MISP's, or what was found of one.
+/// A MISP event, or the parts of one that were found.
 #[derive(Default)]
 pub(super) struct Report<'a> {
-    /// The event, or what its attributes and objects say of it.
+    /// The event, or the description of it in its attributes and objects.
     pub(super) about: Option<&'a Value>,
     pub(super) attributes: Vec<&'a Value>,
     pub(super) objects: Vec<&'a Value>,
-    /// Whether the event itself is there, rather than parts of it.
+    /// Whether the event itself was found, rather than parts of it.
     is_event: bool,
 }
 
-/// The submission's JSON. Text that the archive could not read as one value may be a record a line.
+/// Returns the submission's JSON. Text that the archive could not read as one value is read as a record a line.
 pub(super) fn data<'a>(raw: &RawInput<'a>) -> Result<Cow<'a, Value>, Refusal> {
     let Some(text) = raw.data.get("data").and_then(Value::as_str) else {
         return Ok(Cow::Borrowed(raw.data));
@@ -55,7 +56,7 @@ pub(super) fn data<'a>(raw: &RawInput<'a>) -> Result<Cow<'a, Value>, Refusal> {
     }
 }
 
-/// The reports in a submission, in its order.
+/// Returns the reports in a submission, in order.
 pub(super) fn reports<'a>(data: &'a Value, made: &mut Yield) -> Vec<Report<'a>> {
     let mut found = Found::default();
     for answer in list(Some(data)) {
@@ -75,17 +76,17 @@ pub(super) fn reports<'a>(data: &'a Value, made: &mut Yield) -> Vec<Report<'a>> 
 #[derive(Default)]
 struct Found<'a> {
     reports: Vec<Report<'a>>,
-    /// Index in `reports` of each event of which only parts were found, by the event's id.
+    /// Index in `reports` of each event of which only parts were found, by the event's uuid or id.
     parts: HashMap<String, usize>,
 }
 
 impl<'a> Found<'a> {
-    /// Takes what stands in a list of results; `false` if it is nothing of MISP's.
+    /// Takes an element of a list of results; `false` if it is no part of MISP.
     fn entry(&mut self, entry: &'a Value) -> bool {
         let attributes = || list(entry.get("Attribute"));
         let objects = || list(entry.get("Object"));
         if let Some(event) = event_in(entry) {
-            // some versions have them beside the event
+            // some versions write these fields beside the event
             let beside = |field| list(entry.get(field).filter(|_| !std::ptr::eq(event, entry)));
             self.reports.push(Report {
                 about: Some(event),
@@ -111,7 +112,7 @@ impl<'a> Found<'a> {
         true
     }
 
-    /// The report that an attribute or object belongs to.
+    /// Returns the report of the event to which an attribute or object belongs.
     fn of(&mut self, part: &'a Value) -> &mut Report<'a> {
         let event = part.get("Event").filter(|event| event.is_object());
         let id = |of: &Value, field| of.get(field).and_then(fields::text);
@@ -129,11 +130,11 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The event in `{"Event": {…}}`, or the event itself.
+/// Returns the event in `{"Event": {…}}`, or the event itself.
 fn event_in(entry: &Value) -> Option<&Value> {
     let has = |fields: &[&str]| fields.iter().any(|field| entry.get(*field).is_some());
     match entry.get("Event") {
-        // of an attribute that a search found, it is only what tells whose it is
+        // in an attribute that a search found, `Event` only describes the event around it
         Some(_) if has(&["value", "template_uuid"]) => None,
         Some(event) => Some(event).filter(|event| event.is_object()),
         None if has(&["uuid"]) && has(&["info"]) => Some(entry),
@@ -144,10 +145,11 @@ fn event_in(entry: &Value) -> Option<&Value> {
 }
 
 impl Report<'_> {
-    /// When it was last edited; of an event that does not tell, its date. Of parts, the latest of theirs.
+    /// Returns the time of the last edit. For parts of an event, that is the latest of theirs. An event without one has
+    /// the time of its date, or that of the raw.
     ///
     /// # Errors
-    /// Why the event's timestamp is none.
+    /// If the event's timestamp cannot be read.
     pub(super) fn time(&self, raw: &RawInput<'_>) -> Result<Timestamp, String> {
         let read = |of: &Value, field| match of.get(field) {
             Some(value) if !says_nothing(value) => Some(time::parse(value, raw.timezone)),
@@ -167,7 +169,7 @@ impl Report<'_> {
     }
 }
 
-/// The beginning of an event's `date`.
+/// Returns the beginning of the day in an event's `date`.
 fn day(about: &Value, raw: &RawInput<'_>) -> Option<Timestamp> {
     let date = about.get("date").and_then(fields::text)?;
     let begins = [format!("{date}T00:00:00"), date];
@@ -176,7 +178,7 @@ fn day(about: &Value, raw: &RawInput<'_>) -> Option<Timestamp> {
         .find_map(|text| time::parse(&text.into(), raw.timezone).ok())
 }
 
-/// Whether a timestamp was never set: third parties' feeds have `0` there.
+/// Whether a timestamp is unset; feeds of third parties write it as `0`.
 fn says_nothing(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,

@@ -1,19 +1,19 @@
-//! Tags: TLP, taxonomies, and the clusters of galaxies, which are tags, too.
+//! Tags: TLP, taxonomies, and the clusters of galaxies, which MISP also writes as tags.
 
 use tahoe_core::{Attribute, Value};
 
 use super::list::list;
 use crate::{Yield, fields, vocab};
 
-/// Of one event or attribute; analysts give a dozen.
+/// The most tags of one event or attribute; analysts give a dozen.
 const TAGS: usize = 500;
 
-/// Taxonomies' longest are some hundred bytes.
+/// The longest tag in bytes; those of taxonomies have up to some hundred.
 const TAG_BYTES: usize = 1024;
 
-/// The tags of an event or attribute, once each.
+/// Returns the tags of an event or attribute, each once.
 pub(super) fn of(tagged: &Value, made: &mut Yield) -> Vec<Attribute> {
-    // old exports have the tag in what ties it to the event or attribute
+    // old exports nest the tag in its tie to the event or attribute
     let tied = ["EventTag", "AttributeTag"].map(|field| list(tagged.get(field)));
     let tied = tied
         .into_iter()

@@ -1,6 +1,6 @@
-//! The table: MISP's attribute types → what they are in the graph.
+//! The table of MISP's attribute types: the sub_type of each, and how its values are read.
 //!
-//! Complete for the list that MISP has of them, `describeTypes.json` of PyMISP 2.5.34, which a test compares.
+//! Complete for MISP's own list, `describeTypes.json` of PyMISP 2.5.34; a test compares them.
 
 use tahoe_core::SubType;
 
@@ -10,50 +10,50 @@ use Read::{Asn, Cve, Domain, Email, Host, Ip, Lower, Port, Text, Url};
 use super::alias;
 use crate::vocab;
 
-/// What an attribute of a type becomes.
+/// The result of an attribute of a type.
 #[derive(Debug)]
 pub(super) enum Kind {
-    /// An attribute of this sub_type, for other filters call the same thing so.
+    /// An attribute of this sub_type, which other filters use for the same thing.
     Named(SubType, Read),
-    /// That, in an object.
+    /// An object of the first sub_type with an attribute of the second one.
     Within(SubType, SubType, Read),
-    /// An object of two values, of these types, that `|` parts.
+    /// An object of two values of these types, separated by `|`.
     Pair(SubType, &'static str, &'static str),
-    /// An attribute named as the type: no other filter knows such a thing.
+    /// An attribute named as the type, for which no other filter has a sub_type.
     Keep(Read),
-    /// The type does not tell what the value is. In an object the relation does; elsewhere the type names it.
+    /// A value of any kind. In an object, its relation gives the sub_type; elsewhere, the type's name does.
     Generic,
 }
 
-/// How a value is read, so that the same thing looks the same whoever saw it.
+/// How a value is read: one spelling for one thing, whatever its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
-    /// As it stands.
+    /// Text, kept unchanged.
     Text,
-    /// Hexadecimal digits and the like: lower case.
+    /// Hexadecimal digits and similar text, in lower case.
     Lower,
     /// An address, or a network as `cidr`, perhaps with a port.
     Ip,
     /// A name or address, with the registered domain beside it.
     Host,
-    /// The same of a domain, which is the name of a host, too.
+    /// A domain, read as a host; it is one, too.
     Domain,
-    /// With its host beside it.
+    /// A URL, with its host beside it.
     Url,
-    /// A mail address in lower case, with the name that stands before it.
+    /// A mail address in lower case, with the name before it.
     Email,
-    /// An int from 0 to 65535.
+    /// A port: an int from 0 to 65535.
     Port,
     /// The number of an autonomous system.
     Asn,
-    /// An identifier of CVE's.
+    /// A CVE identifier.
     Cve,
 }
 
-/// An address whose direction is not told: no type of MISP's, but feeds have it under many names.
+/// An address without a direction. MISP has no such type, but feeds use it under many names.
 static ADDRESS: Kind = Named(vocab::IPV4, Ip);
 
-/// What this type becomes; `None` of one that MISP did not have when the table was made.
+/// Returns the kind of a type; `None` if MISP did not have the type when the table was made.
 pub(super) fn of(name: &str) -> Option<&'static Kind> {
     in_table(name).or_else(|| match alias::of(name).as_str() {
         "ip" => Some(&ADDRESS),
@@ -75,7 +75,7 @@ pub(super) fn naming() -> impl Iterator<Item = (&'static str, bool)> {
     })
 }
 
-/// Sorted by name.
+/// The types of MISP, sorted by name.
 static TYPES: &[(&str, Kind)] = &[
     ("AS", Named(vocab::ASN, Asn)),
     ("aba-rtn", Keep(Text)),

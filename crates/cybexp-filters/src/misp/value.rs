@@ -1,4 +1,4 @@
-//! One attribute of MISP's: its type, value and flag.
+//! A MISP attribute: its type, value and flag.
 
 use tahoe_core::{Attribute, SubType, Value};
 
@@ -7,17 +7,17 @@ use super::read::read;
 use super::types::{self, Kind};
 use crate::{fields, vocab};
 
-/// Longer values are left out: rules, keys and mails are shorter.
+/// The longest value in bytes; a longer one is left out. Rules, keys and mails are shorter.
 const VALUE_BYTES: usize = 512 << 10;
 
-/// A type, relation or object name that is longer is none.
+/// The longest name of a type, relation or object, in bytes.
 const NAME_BYTES: usize = 128;
 
-/// What is read of an attribute.
+/// The parts of an attribute that are used.
 pub(super) struct Given {
     pub(super) kind: String,
     pub(super) value: String,
-    /// `to_ids`: MISP's word for what a detection system should look for.
+    /// `to_ids`, MISP's name for values that a detection system should look for.
     pub(super) flagged: bool,
 }
 
@@ -40,7 +40,7 @@ impl Given {
         })
     }
 
-    /// What it is on an event.
+    /// Makes the piece of the attribute on an event.
     pub(super) fn piece(&self) -> Result<Piece, &'static str> {
         let kind = types::of(&self.kind);
         match kind {
@@ -55,9 +55,9 @@ impl Given {
         }
     }
 
-    /// The two values of a pair.
+    /// Makes the two values of a pair.
     pub(super) fn pair(&self, first: &str, second: &str) -> Result<Vec<Piece>, &'static str> {
-        // a file's name may hold a `|`, what stands behind it does not; but what is in a registry key may
+        // the last `|` separates them, because a file's name may hold one; in a registry value it is the first
         let (left, right) = match first {
             "regkey" => self.value.split_once('|'),
             _ => self.value.rsplit_once('|'),
@@ -70,7 +70,7 @@ impl Given {
                 let part = Self {
                     kind: kind.to_owned(),
                     value: value.trim().to_owned(),
-                    // what listens on port 80 elsewhere is none the worse for it
+                    // a port is never flagged: it is used by harmless services, too
                     flagged: self.flagged && kind != "port",
                 };
                 part.bare()
@@ -78,7 +78,7 @@ impl Given {
             .collect()
     }
 
-    /// The value alone, outside the object that its type may ask for.
+    /// Makes the value alone, outside the object that its type may have.
     pub(super) fn bare(&self) -> Result<Piece, &'static str> {
         let known = match types::of(&self.kind) {
             Some(Kind::Named(name, how) | Kind::Within(_, name, how)) => Some((name.clone(), *how)),
@@ -87,13 +87,13 @@ impl Given {
         };
         let found = known.and_then(|(name, how)| read(name, how, &self.value));
         let Some(reading) = found else {
-            // what is not what its type says keeps the type's name
+            // a value that does not agree with its type keeps the type's name
             return Ok(self.named(identifier(&self.kind)?));
         };
         let attribute = |flagged| move |value| Piece::attribute(value, flagged);
         let values = reading.values.into_iter().map(attribute(self.flagged));
         let with = reading.with.into_iter().map(attribute(false));
-        // the value as it was seen tells the label
+        // the value as seen, which holds the label
         let labelled = reading
             .has_label
             .then(|| Attribute::new(vocab::COMMENT, self.value.as_str()));
@@ -102,13 +102,13 @@ impl Given {
             .beside(labelled))
     }
 
-    /// The value as it stands under this name.
+    /// Makes an attribute of the unchanged value under this name.
     pub(super) fn named(&self, name: SubType) -> Piece {
         Piece::attribute(Attribute::new(name, self.value.as_str()), self.flagged)
     }
 }
 
-/// A name of MISP's as an identifier: `named pipe` is `named_pipe`.
+/// Converts a MISP name to an identifier: `named pipe` is `named_pipe`.
 pub(super) fn identifier(name: &str) -> Result<SubType, &'static str> {
     if name.len() > NAME_BYTES {
         return Err("name_too_long");
@@ -121,7 +121,7 @@ pub(super) fn identifier(name: &str) -> Result<SubType, &'static str> {
     SubType::new(&text).map_err(|_| "not_a_name")
 }
 
-/// MISP's booleans come as such, and as text or numbers.
+/// Reads a boolean of MISP, which may be written as text or a number.
 pub(super) fn is_true(value: Option<&Value>) -> bool {
     match value {
         Some(Value::Bool(value)) => *value,

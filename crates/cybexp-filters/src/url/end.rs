@@ -1,30 +1,30 @@
-//! The end of a URL that stands in text: code, sentences and mark-up go on right behind it.
+//! The end of a URL in text, where code, sentences or mark-up follow without a separator.
 
 use super::scheme::Start;
 
-/// The kind of text that a URL stands in.
+/// The kind of text in which a URL stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
-    /// Sentences, mark-up, and whatever people paste between them.
+    /// Sentences, mark-up, and pasted data.
     Prose,
-    /// A shell's commands: without quotes, `;`, `|`, `&` and brackets end a word.
+    /// Shell commands, in which `;`, `|`, `&` and brackets outside of quotes end a word.
     Shell,
 }
 
-/// A text that has the quote or the encoded space in front of a URL behind it, too.
+/// The text before a URL, if it shows where the URL ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opener {
     None,
     SingleQuote,
     DoubleQuote,
-    /// A form's `+` or `%20`: the text is percent-encoded.
+    /// A form's `+` or `%20`: the text is percent-encoded, so the same mark ends the URL.
     EncodedSpace,
-    /// There is no scheme in front of the host, so a list of hosts may go on behind a comma.
+    /// No scheme before the host, so a list of hosts may go on behind a comma.
     NoScheme,
 }
 
 impl Opener {
-    /// The opener at the end of the text in front of a URL.
+    /// Reads the opener at the end of the text before a URL.
     pub(super) fn of(before: &str) -> Self {
         if before.ends_with('\'') {
             Self::SingleQuote
@@ -41,7 +41,7 @@ impl Opener {
 /// Characters after which a scheme begins another URL: `http://a.example,http://b.example`.
 const SEPARATORS: [char; 12] = [',', ';', '|', '\'', '(', ')', '[', ']', '{', '}', '*', ' '];
 
-/// Where the URL ends whose authority begins at `authority`, punctuation at its end included.
+/// Returns the end of the URL whose authority begins at `authority`, including punctuation at its end.
 ///
 /// `starts` are the schemes in the word, at least those from `authority` on, in order. Reads no further than the end.
 pub(super) fn end(
@@ -95,7 +95,7 @@ pub(super) fn end(
     word.len()
 }
 
-/// Brackets that are open, by kind.
+/// The number of open brackets of each kind.
 #[derive(Default)]
 struct Brackets([usize; 3]);
 
@@ -104,7 +104,7 @@ impl Brackets {
         self.0[kind(c)] += 1;
     }
 
-    /// Whether there was one to close.
+    /// Closes a bracket; returns whether one was open.
     fn close(&mut self, c: char) -> bool {
         let open = &mut self.0[kind(c)];
         let is_open = *open > 0;
@@ -121,19 +121,20 @@ fn kind(bracket: char) -> usize {
     }
 }
 
-/// `a.]b` and, in a host, `a].b`.
+/// Whether a bracket stands beside a dot: `a.]b` and, in a host, `a].b`.
 fn is_around_dot(before: char, rest: &str, in_authority: bool) -> bool {
     let is_name = |text: &str| text.starts_with(|c: char| c.is_ascii_alphanumeric());
     let dot_follows = rest.strip_prefix('.').is_some_and(is_name);
     (before == '.' && is_name(rest)) || (in_authority && dot_follows)
 }
 
-/// Code goes on behind the quote. In `it's` a letter does.
+/// Whether a quote closes a string: code follows it. In `it's`, a letter follows.
 fn closes_quote(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with([')', ']', '}', ',', ';', '+', '&', '\\', '\''])
 }
 
-/// An escaped line end or quote. Not an escaped slash or dot, nor the backslash that a browser takes for a slash.
+/// Whether a backslash ends the URL: it escapes a line end or a quote. One before a slash or dot does not, nor one that
+/// a browser reads as a slash.
 fn ends_at_backslash(rest: &str) -> bool {
     let mut chars = rest.chars();
     match chars.next() {
@@ -148,7 +149,7 @@ fn ends_at_backslash(rest: &str) -> bool {
     }
 }
 
-/// `&quot;`, `&gt;` and the like: mark-up that was escaped once more.
+/// Whether an entity begins here, such as `&quot;` or `&gt;`: the mark-up was escaped once more.
 fn begins_entity(rest: &str) -> bool {
     let entities = [
         "quot;", "apos;", "lt;", "gt;", "nbsp;", "#34;", "#39;", "#x27;",
@@ -156,7 +157,8 @@ fn begins_entity(rest: &str) -> bool {
     starts_with_any(rest, &entities)
 }
 
-/// `name=`, which a shell would take for another command, but who typed it for part of the URL.
+/// Whether `name=` begins here. A shell would end the word before it, but the person who typed it meant part of the
+/// URL.
 fn is_parameter(rest: &str) -> bool {
     const NAME_BYTES: usize = 64;
     let name = rest.bytes().take(NAME_BYTES);
@@ -173,7 +175,7 @@ fn is_encoded_separator(rest: &str) -> bool {
     starts_with_any(rest, &encoded)
 }
 
-/// Whether a text starts with one of these, of ASCII in lower case, in any case.
+/// Whether a text starts with one of `wanted` (ASCII in lower case), in any case.
 fn starts_with_any(text: &str, wanted: &[&str]) -> bool {
     wanted.iter().any(|wanted| {
         text.get(..wanted.len())
@@ -181,10 +183,10 @@ fn starts_with_any(text: &str, wanted: &[&str]) -> bool {
     })
 }
 
-/// The URL without the end of the sentence that it stands in.
+/// Returns the URL without the punctuation of the sentence around it.
 pub(super) fn without_punctuation(url: &str) -> &str {
     const PAIRS: [(char, char); 3] = [('(', ')'), ('[', ']'), ('{', '}')];
-    // For each pair, how many more are closed than were opened.
+    // for each pair, the number of brackets closed without being opened
     let mut excess = PAIRS.map(|(open, close)| {
         let count = |wanted| url.chars().filter(|c| *c == wanted).count();
         count(close).saturating_sub(count(open))

@@ -9,15 +9,15 @@ use super::refang::{Defanged, defanged_dot};
 use super::scheme::{Start, starts};
 use super::words::words;
 
-/// The URLs in a text, in order, with repetitions, each as it was seen.
+/// Returns the URLs in a text, in order, with repetitions, each as it was seen.
 ///
-/// A URL begins with its scheme, with `www.`, or is a defanged host, and has a host in it. Takes time in proportion to
+/// A URL begins with its scheme, begins with `www.`, or is a defanged host, and has a host in it. Takes time linear in
 /// the text.
 pub(crate) fn find(text: &str) -> impl Iterator<Item = &str> {
     spans(text, Language::Prose).map(|span| &text[span])
 }
 
-/// Where the URLs of a text stand.
+/// Returns the positions of the URLs in a text.
 pub(crate) fn spans(text: &str, language: Language) -> impl Iterator<Item = Range<usize>> + '_ {
     words(text).flat_map(move |word| {
         let shift = word.start;
@@ -26,9 +26,14 @@ pub(crate) fn spans(text: &str, language: Language) -> impl Iterator<Item = Rang
     })
 }
 
-/// The URLs of a word, as ranges of the word.
+/// Returns the URLs of the word at `range`, as ranges within the word.
 fn in_word(text: &str, range: Range<usize>, language: Language) -> Vec<Range<usize>> {
     let word = &text[range.clone()];
+    // A scheme, a dot or a bracket is in all that is found.
+    let tells = |b| matches!(b, b'.' | b':' | b'/' | b'\\' | b'_' | b'[' | b'(' | b'{');
+    if !word.bytes().any(tells) {
+        return Vec::new();
+    }
     let starts: Vec<Start> = starts(word).collect();
     let mut found = Vec::new();
     let mut read = 0;
@@ -55,7 +60,7 @@ fn in_word(text: &str, range: Range<usize>, language: Language) -> Vec<Range<usi
     found
 }
 
-/// Adds `www.example.org/…` and `evil[.]example/…`; not `user[@]evil[.]example`, which is an address.
+/// Adds `www.example.org/…` and `evil[.]example/…`, but not `user[@]evil[.]example`, which is a mail address.
 fn without_scheme(
     word: &str,
     range: Range<usize>,
@@ -92,10 +97,27 @@ fn without_scheme(
 }
 
 fn ends_host(c: char) -> bool {
-    c.is_control() || ",;|='/?#&$%!*+~".contains(c)
+    c.is_control()
+        || matches!(
+            c,
+            ',' | ';'
+                | '|'
+                | '='
+                | '\''
+                | '/'
+                | '?'
+                | '#'
+                | '&'
+                | '$'
+                | '%'
+                | '!'
+                | '*'
+                | '+'
+                | '~'
+        )
 }
 
-/// A host that nobody can take for a file name, a method call or a regular expression.
+/// Whether a host is certainly not a file name, a method call or a regular expression.
 fn is_wanted(host: &str, language: Language) -> bool {
     if host.contains('@') || is_with_at(host) {
         return false;

@@ -44,6 +44,11 @@ pub(super) fn host_of_url(url: &str) -> Option<Host> {
     let host_and_port = authority
         .rsplit_once('@')
         .map_or(authority, |(_, host)| host);
+    // `http://[evil.example`: the other half of a bracket that is only there to break the link.
+    let host_and_port = match host_and_port.strip_prefix(['[', '(', '{']) {
+        Some(inner) if !inner.contains([']', ')', '}']) => inner,
+        _ => host_and_port,
+    };
     let host = match host_and_port.parse::<Ipv6Addr>() {
         // `2001[:]db8::1` has lost the brackets that a URL needs, and a bare address never had them.
         Ok(ip) => Host::Ipv6(ip),

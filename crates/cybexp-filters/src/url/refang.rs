@@ -1,8 +1,8 @@
-//! The meaning of text that was written so that nobody can click on it: `hxxp://evil[.]example`.
+//! Undoing the defanging of text that was written so that nobody can click on it: `hxxp://evil[.]example`.
 //!
-//! The spellings are those that reports, feeds and the test cases of iocextract and ioc_fanger show.
+//! The spellings are those of reports, feeds and the test cases of iocextract and ioc_fanger.
 
-/// Characters that a defanged mark begins with, or a dot that brackets may follow.
+/// Characters that begin a defanged mark, and the dot, which brackets may follow.
 const BEGINS_MARK: [char; 10] = ['[', '(', '{', ']', ')', '}', '\\', '^', ' ', '.'];
 
 /// The most brackets and spaces on either side of a mark: `[[ . ]]`.
@@ -23,7 +23,7 @@ const WORDS: [(&str, &str); 8] = [
 /// Marks that count only with brackets on both sides.
 const ENCLOSED: [&str; 5] = ["://", "//", ":", "/", "@"];
 
-/// The text in lower case with defanged marks as what they mean: good for reading a host off it, not for keeping.
+/// Returns the text in lower case with its defanged marks undone. It serves for reading a host, not for keeping.
 pub(crate) fn refang(text: &str) -> String {
     let text = text.to_lowercase();
     let mut meant = String::with_capacity(text.len());
@@ -40,18 +40,18 @@ pub(crate) fn refang(text: &str) -> String {
     meant
 }
 
-/// How sure it is that a dot was made harmless, and does not just stand beside a bracket.
+/// The certainty that a dot was defanged, and does not just stand beside a bracket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Defanged {
-    /// `a\.b`, `a^.b`: a pattern may look so.
+    /// Escaped: `a\.b`, `a^.b`. It may also be a regular expression.
     Escaped,
-    /// `a[.b`, `a.]b`
+    /// With one bracket: `a[.b`, `a.]b`.
     HalfOpen,
-    /// `a[.]b`
+    /// With both brackets: `a[.]b`.
     Enclosed,
 }
 
-/// The surest of the dots in `text` that were made harmless.
+/// Returns the most certain kind of the defanged dots in `text`.
 pub(super) fn defanged_dot(text: &str) -> Option<Defanged> {
     let mut surest = None;
     let mut from = 0;
@@ -76,7 +76,7 @@ fn defanging(spelled: &str) -> Option<Defanged> {
     }
 }
 
-/// The mark that `text` begins with, and the length of its spelling.
+/// Returns the mark at the start of `text`, and the length of its spelling.
 fn mark(text: &str, after_name: bool) -> Option<(&'static str, usize)> {
     let open = around(text, &['[', '(', '{', ']', ')', '}', '\\', '^', ' ']);
     let inner = &text[open.len()..];
@@ -101,7 +101,8 @@ fn mark(text: &str, after_name: bool) -> Option<(&'static str, usize)> {
     })
 }
 
-/// `[.]`, and of the half-open forms those that nobody writes for another reason: `a[.b`, `a.]b`, `a\.b`, `a^.b`.
+/// Whether this is a defanged dot: `[.]`, or one of the half-open forms that have no other use: `a[.b`, `a.]b`, `a\.b`,
+/// `a^.b`.
 fn is_dot(open: &str, close: &str, after_name: bool, before_name: bool) -> bool {
     let opens = open.contains(['[', '(', '{']);
     let closes = close.contains([']', ')', '}']);
@@ -160,7 +161,7 @@ mod tests {
             ("evil[.]example[:]80[/]x", "evil.example:80/x"),
             ("2001[:]db8[:][:]1", "2001:db8::1"),
             ("evil[.]example[.]", "evil.example."),
-            // What is no mark stays.
+            // text that is no mark stays unchanged
             ("[2001:db8::1]:80", "[2001:db8::1]:80"),
             ("f(x).y [z]. (a) b", "f(x).y [z]. (a) b"),
             ("setup(.exe) [.htaccess]", "setup(.exe) [.htaccess]"),

@@ -1,13 +1,13 @@
-//! Schemes that lead to a host, as they are written to work and as they are written not to.
+//! Schemes that lead to a host, plain and defanged.
 
-/// Schemes of the web and of file transfer, and what people make of them so that nobody clicks. Also found behind
-/// other letters: `linkhttp://`, `${IFS}http://`.
+/// Schemes of the web and of file transfer, with their defanged spellings. They are also found behind other letters:
+/// `linkhttp://`, `${IFS}http://`.
 const WEB: [&str; 17] = [
     "http", "https", "hxxp", "hxxps", "hxtp", "hxtps", "htxp", "htxps", "h**p", "h**ps", "ftp",
     "ftps", "fxp", "fxps", "ftx", "meow", "meows",
 ];
 
-/// Schemes that are found only as a whole word: miners, lookups of log4j, shells.
+/// Schemes found only as a whole word: those of miners, log4j look-ups, shells.
 const OTHERS: [&str; 28] = [
     "sftp",
     "tftp",
@@ -39,9 +39,9 @@ const OTHERS: [&str; 28] = [
     "stratum+udp",
 ];
 
-/// The longest of the schemes.
+/// The length of the longest scheme, in bytes.
 const LONGEST: usize = 11;
-/// The longest spelling of `://`: `:[/][/]` and as many again.
+/// The longest spelling of `://` in bytes: `:[/][/]` and as many again.
 const DELIMITER_BYTES: usize = 14;
 
 /// A scheme with the `://` behind it.
@@ -51,13 +51,14 @@ pub(super) struct Start {
     pub(super) at: usize,
     /// Where the authority begins.
     pub(super) authority: usize,
-    /// Browsers take any number of slashes, of either kind, before the host.
+    /// Whether it is a scheme of the web, for which browsers accept any number of slashes and backslashes before the
+    /// host.
     pub(super) is_web: bool,
-    /// It is written `://`, so the host may be any name; else only one with a dot in it is.
+    /// Whether the delimiter is `://`. If so, the host may be any name, else only one with a dot in it.
     pub(super) is_plain: bool,
 }
 
-/// The schemes in a word, in order, also those inside of URLs.
+/// Returns the schemes in a word, in order, including those within URLs.
 pub(super) fn starts(word: &str) -> impl Iterator<Item = Start> + '_ {
     let bytes = word.as_bytes();
     (1..bytes.len())
@@ -68,7 +69,7 @@ pub(super) fn starts(word: &str) -> impl Iterator<Item = Start> + '_ {
         .filter_map(|delimiter| start_before(word, delimiter))
 }
 
-/// The scheme that a text begins with.
+/// Reads the scheme at the start of a text.
 pub(super) fn start(text: &str) -> Option<Start> {
     let letters = text.bytes().take(LONGEST + 1);
     let length = letters.take_while(|b| is_scheme_byte(*b)).count();
@@ -86,7 +87,7 @@ fn start_before(word: &str, delimiter: usize) -> Option<Start> {
         at.and_then(|at| run.get(at..))
             .is_some_and(|tail| tail.eq_ignore_ascii_case(known))
     };
-    // The longest is the right one: `https` rather than a `http` that is none here.
+    // the longest match is the right one: `https` rather than `http`
     let web = WEB.iter().filter(is_tail).max_by_key(|known| known.len());
     let is_other = || {
         let word = run.trim_start_matches(['*', '+', '_']);
@@ -109,16 +110,17 @@ fn is_scheme_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'*')
 }
 
-/// The length of what stands for `://`, and whether it is that, or `:\\`, perhaps in brackets.
+/// Returns the length of a delimiter, and whether it is `://`, or `:\\`, perhaps in brackets.
 ///
-/// Also taken: one slash, underscores for colon or slashes (`http__`, `https:__`, `hxxp_//`), no colon.
+/// Other spellings are one slash, underscores for the colon or the slashes (`http__`, `https:__`, `hxxp_//`), or no
+/// colon.
 fn delimiter(bytes: &[u8]) -> Option<(usize, bool)> {
     let (mut at, mut open, mut slashes, mut underscores) = (0, 0, 0, 0);
     let mut colon = false;
     while at < DELIMITER_BYTES {
         match (bytes.get(at), bytes.get(at + 1)) {
             (Some(b':'), _) if !colon && slashes == 0 => colon = true,
-            // A backslash before a slash only protects it: `http:\/\/`.
+            // a backslash before a slash only escapes it: `http:\/\/`
             (Some(b'/' | b'\\'), _) => slashes += 1,
             (Some(b'_'), _) if slashes == 0 => underscores += 1,
             (Some(b'[' | b'(' | b'{'), Some(b':')) if !colon => open += 1,

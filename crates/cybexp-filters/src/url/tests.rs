@@ -83,6 +83,24 @@ fn reads_hosts_off_urls() {
         ),
         ("http://github.io/", &["hostname github.io"]),
         ("http://localhost/", &["hostname localhost"]),
+        (
+            "http://[evil.example/",
+            &["hostname evil.example", "domain evil.example"],
+        ),
+        (
+            "http://http://evil.example/",
+            &["hostname evil.example", "domain evil.example"],
+        ),
+        (
+            "http:/\\/evil.example/",
+            &["hostname evil.example", "domain evil.example"],
+        ),
+        ("http://www.ev=il.example/x", &[]),
+        ("http:/evil", &[]),
+        (
+            "ldap://evil.example:1389/a",
+            &["hostname evil.example", "domain evil.example"],
+        ),
         ("2001:db8::5", &["ipv6 2001:db8::5"]),
         ("http://www..example.com/", &[]),
         ("http://evil.example:99999/", &[]),

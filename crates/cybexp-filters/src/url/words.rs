@@ -1,10 +1,10 @@
-//! Text cut into words: a URL does not reach beyond the end of one.
+//! Text cut into words. A URL does not reach beyond the end of one.
 
 use std::ops::Range;
 
-/// The words of a text, in order. A word ends where white space, a quote or an angle bracket stands.
+/// Returns the words of a text, in order. White space, a quote or an angle bracket ends a word.
 ///
-/// A space around a defanged dot (`evil [.] example`), or right behind `http://`, ends none.
+/// A space around a defanged dot (`evil [.] example`), or right behind `http://`, does not end a word.
 pub(super) fn words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -23,10 +23,14 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
 }
 
 fn ends_word(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || "<>\"`“”„‘’«»‹›「」『』，。、；！？…".contains(c)
+    match c {
+        '<' | '>' | '"' | '`' | '\0'..=' ' | '\x7f' => true,
+        '!'..='~' => false,
+        _ => c.is_whitespace() || c.is_control() || "“”„‘’«»‹›「」『』，。、；！？…".contains(c),
+    }
 }
 
-/// The length of what joins a word with the next one, at the start of `after`.
+/// Returns the length of the text at the start of `after` that joins a word with the next one.
 fn joint(word: &str, after: &str) -> Option<usize> {
     let next = after.strip_prefix(' ')?;
     let is_scheme = ["://", ":\\\\", "[://]"]

@@ -13,7 +13,7 @@ use cybexp_filters::{Filter, RawInput, Refusal, Yield};
 use serde_json::Value;
 use tahoe_core::{OrgId, Timestamp, json::parse};
 
-/// One record, and where it stands.
+/// A fixture: one record, and its place in the tree.
 #[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) folder: PathBuf,
@@ -34,7 +34,7 @@ impl Case {
         self.run_on(filter, &self.data)
     }
 
-    /// The filter on other data, all else as in this case.
+    /// Runs the filter on other data, with the organisation, time and zone of this case.
     pub(crate) fn run_on(&self, filter: &dyn Filter, data: &Value) -> Result<Yield, Refusal> {
         filter.run(&RawInput {
             data,
@@ -45,7 +45,7 @@ impl Case {
     }
 }
 
-/// The cases of a filter, by name.
+/// Returns the cases of a filter, by name.
 pub(crate) fn cases(filter: &dyn Filter) -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/filters");
     let root = root.join(filter.name());

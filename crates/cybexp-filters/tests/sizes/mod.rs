@@ -1,10 +1,10 @@
-//! What tests of large submissions share.
+//! Helpers for tests of large submissions.
 
 use cybexp_filters::{FILTERS, RawInput, Refusal, Yield};
 use serde_json::Value;
 use tahoe_core::{OrgId, Timestamp};
 
-/// What the filter of this name makes of a raw.
+/// Runs the filter of this name on a raw.
 pub(crate) fn run(name: &str, data: &Value) -> Result<Yield, Refusal> {
     let filter = FILTERS.iter().find(|filter| filter.name() == name);
     let orgid = OrgId::new("org").expect("orgid");
@@ -16,7 +16,7 @@ pub(crate) fn run(name: &str, data: &Value) -> Result<Yield, Refusal> {
     })
 }
 
-/// How many bytes a document has in BSON.
+/// Returns the size of a document in BSON, in bytes.
 pub(crate) fn bson_bytes(value: &Value) -> usize {
     let element = |key: usize, value: &Value| 1 + key + 1 + bson_bytes(value);
     match value {

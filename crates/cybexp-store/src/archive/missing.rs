@@ -1,4 +1,4 @@
-//! Instances in the archive: which are there, and inserting those that are not.
+//! Instances in the archive: finding those that are stored, and inserting the others.
 
 use std::collections::HashSet;
 
@@ -12,28 +12,28 @@ use crate::mongo::collection::{Documents, to_document};
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::IDENTITY;
 
-/// Instances that are asked for and written together: enough commands to keep the server busy.
+/// The most instances that are looked up and written together: enough commands to keep the server busy.
 const PART: usize = 32 * ASK;
-/// Where writing begins before that: what a part holds in memory.
+/// The most bytes of instances held before they are written.
 const PART_BYTES: usize = 32 << 20;
 
-/// An instance that the archive cannot hold.
+/// An instance that the archive cannot store.
 #[derive(Debug, Clone)]
 pub struct Rejected {
-    /// The instance.
+    /// The instance's hash.
     pub hash: Hash,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// What a batch came to.
+/// The result of writing a batch.
 #[derive(Debug, Default, Clone)]
 pub struct Written {
-    /// Instances that were not there before.
+    /// The number of instances that were new.
     pub inserted: u64,
-    /// Instances that were.
+    /// The number of instances that were stored before.
     pub existing: u64,
-    /// Instances that the archive cannot hold, whoever asks.
+    /// Instances that the archive cannot store, now or later.
     pub rejected: Vec<Rejected>,
 }
 
@@ -45,7 +45,7 @@ impl Written {
     }
 }
 
-/// What identifies an instance in the archive.
+/// Key that identifies an instance in the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub(crate) struct InstanceKey {
     _hash: String,
@@ -53,11 +53,11 @@ pub(crate) struct InstanceKey {
     orgid: Option<String>,
 }
 
-/// Which of some instances are there.
+/// The keys of those instances that are stored.
 pub(crate) struct Existing(HashSet<InstanceKey>);
 
 impl Existing {
-    /// Whether this event is.
+    /// Whether this event is stored.
     pub(crate) fn holds(&self, hash: Hash, orgid: &str) -> bool {
         self.contains(hash, Some(orgid))
     }
@@ -70,8 +70,8 @@ impl Existing {
     }
 }
 
-/// Inserts the instances that are not there yet, each given by its hash, its orgid if its kind has one, and what is
-/// stored of it.
+/// Inserts the instances that are not stored. Each is given by its hash, its orgid if its kind has one, and its
+/// content.
 pub(crate) async fn insert<'a, T: serde::Serialize>(
     coll: &Documents,
     instances: impl Iterator<Item = (Hash, Option<&'a str>, T)>,
@@ -88,7 +88,7 @@ pub(crate) async fn insert<'a, T: serde::Serialize>(
     Ok(written)
 }
 
-/// Inserts those that are not there yet, holding no more documents at once than fit in a few commands.
+/// Inserts the instances of a part that are not stored. It holds at most as many documents as fit in a few commands.
 async fn insert_part<T: serde::Serialize>(
     coll: &Documents,
     instances: &[(Hash, Option<&str>, T)],
@@ -124,7 +124,7 @@ async fn insert_part<T: serde::Serialize>(
     Ok(written)
 }
 
-/// Inserts the documents, which are of these hashes, and empties both lists.
+/// Inserts the documents, which have these hashes, and empties both lists.
 async fn insert_documents(
     coll: &Documents,
     hashes: &mut Vec<Hash>,
@@ -134,7 +134,7 @@ async fn insert_documents(
 ) -> Result<(), StoreError> {
     let (inserted, failures) = bulk::insert(coll, documents, doing).await?;
     written.inserted += inserted;
-    // another process may have been faster with the rest
+    // another process inserted the others in the meantime
     written.existing += (documents.len() - failures.len()) as u64 - inserted;
     let failures = failures.into_iter();
     written.rejected.extend(failures.map(|failure| Rejected {
@@ -146,8 +146,8 @@ async fn insert_documents(
     Ok(())
 }
 
-/// Which of these are there. Asking first is four times as fast as letting the unique index refuse, at
-/// the share of known instances that real logs have.
+/// Returns the keys of those that are stored. At the share of known instances in real logs, looking first is four times
+/// as fast as having the unique index refuse them.
 pub(crate) async fn existing(
     coll: &Documents,
     hashes: impl Iterator<Item = Hash>,

@@ -14,7 +14,7 @@ pub struct Archive {
     pub(crate) server: Server,
     pub(crate) db: String,
     pub(crate) coll: Documents,
-    /// The hours that got new events.
+    /// Notes of the hours that got new events.
     pub(crate) journal: Documents,
 }
 
@@ -40,7 +40,7 @@ impl Archive {
     }
 }
 
-/// The name of the journal of a collection.
+/// Returns the name of a collection's journal.
 pub(crate) fn journal(coll: &str) -> String {
     format!("{coll}_journal")
 }

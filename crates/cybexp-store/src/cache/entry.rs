@@ -1,45 +1,45 @@
-//! What is known of a submission.
+//! The description of a submission: who submitted it, as what, and when.
 
 use bson::oid::ObjectId;
 use serde::Deserialize;
 
-/// What is known of a submission when it comes in.
+/// The description of a submission that is about to be stored.
 #[derive(Debug, Clone)]
 pub struct NewEntry {
-    /// File name, as it was sent.
+    /// The file name, as it was sent.
     pub name: String,
-    /// What the data is; the raw's sub_type.
+    /// The type of the data, which becomes the raw's sub_type.
     pub typetag: String,
-    /// Whose it is.
+    /// The organisation that owns the data.
     pub orgid: String,
-    /// IANA name.
+    /// IANA name of the time zone.
     pub timezone: String,
-    /// Unix seconds when it was taken in.
+    /// The time at which the submission was accepted, in Unix seconds.
     pub timestamp: f64,
 }
 
-/// A submission to be stored: what the API makes of a request.
+/// A submission to be stored, made from a request to the API.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// What is known of it.
+    /// The description of the submission.
     pub entry: NewEntry,
     /// The sealed bytes.
     pub sealed: Vec<u8>,
 }
 
-/// What MongoDB knows an entry by.
+/// MongoDB's id of an entry.
 pub type EntryId = ObjectId;
 
-/// What is known of a submission.
+/// The description of a stored submission.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Entry {
-    /// What the data is.
+    /// The type of the data.
     pub typetag: String,
-    /// Whose it is.
+    /// The organisation that owns the data.
     pub orgid: String,
-    /// IANA name.
+    /// IANA name of the time zone.
     pub timezone: String,
-    /// Unix seconds when it was taken in.
+    /// The time at which the submission was accepted, in Unix seconds.
     pub timestamp: f64,
     pub(super) fid: ObjectId,
 }

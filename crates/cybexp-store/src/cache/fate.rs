@@ -1,4 +1,4 @@
-//! What became of a submission, as far as the cache knows.
+//! The fate of a submission, as far as the cache knows it.
 
 use bson::doc;
 use serde::Deserialize;
@@ -9,34 +9,34 @@ use crate::error::StoreError;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
 
-/// An entry, and what the archive daemon did with it.
+/// An entry, with the result of the archive daemon.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Fate {
-    /// File name, as it was sent.
+    /// The file name, as it was sent.
     #[serde(default)]
     pub name: String,
-    /// What the data is.
+    /// The type of the data.
     pub typetag: String,
-    /// Whose it is.
+    /// The organisation that owns the data.
     pub orgid: String,
-    /// Unix seconds when it was taken in.
+    /// The time at which the submission was accepted, in Unix seconds.
     pub timestamp: f64,
-    /// Whether the archive daemon has looked at it.
+    /// Whether the archive daemon has processed the entry.
     #[serde(default)]
     pub processed: bool,
-    /// Whether it was set aside then.
+    /// Whether the entry was set aside.
     #[serde(default, rename = "bad_data")]
     pub bad: bool,
-    /// Why.
+    /// The reason why the entry was set aside.
     #[serde(default)]
     pub error: Option<String>,
-    /// Hashes of the raws made of it.
+    /// Hashes of the raws that were made of the entry.
     #[serde(default, rename = "_ref")]
     pub raws: Vec<String>,
 }
 
 impl Cache {
-    /// What became of the entry of this id; nothing where there is none.
+    /// Returns the fate of the entry with this id; `None` if there is no such entry.
     pub async fn fate(&self, id: &str) -> Result<Option<Fate>, StoreError> {
         let Ok(id) = EntryId::parse_str(id) else {
             return Ok(None);

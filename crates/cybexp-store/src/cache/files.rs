@@ -10,12 +10,12 @@ use crate::error::StoreError;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{CHUNK_FILE, ID};
 
-/// A batch ends before the entry whose file would take it over this, unless that is its first.
+/// The most bytes of a batch. A larger file is a batch by itself.
 const BATCH_BYTES: u64 = 64 << 20;
-/// No submission that fits a document is longer when sealed; longer files are not read.
+/// The longest file that is read, in bytes: a submission whose raw fits in a document is shorter when sealed.
 const FILE_LIMIT_BYTES: u64 = 128 << 20;
 
-/// Reads the files of a batch in two round trips; one that is not whole is an error of its entry.
+/// Reads the files of a batch in two round trips. A file that is not complete is an error of its entry.
 pub(super) async fn read(
     cache: &Cache,
     fids: &[ObjectId],
@@ -60,7 +60,7 @@ pub(super) async fn read(
         let n = next.entry(fid).or_default();
         if let (Ok(data), Some(Ok(file))) = (chunk.get_binary("data"), files.get_mut(&fid))
             && whole(&chunk, "n") == Some(*n)
-            // what is longer than it should be is as bad as what is shorter, and need not be read
+            // a file longer than it should be is as bad as a shorter one, and need not be read
             && file.len() as u64 <= lengths[&fid].unwrap_or_default()
         {
             file.extend_from_slice(data.bytes);
@@ -80,7 +80,7 @@ pub(super) async fn read(
     Ok(files)
 }
 
-/// A count, of whatever numeric type its writer gave it.
+/// Returns a whole number, whose numeric type depends on the client that wrote it.
 fn whole(document: &RawDocument, field: &str) -> Option<u64> {
     match document.get(field).ok()?? {
         RawBsonRef::Int32(n) => n.try_into().ok(),

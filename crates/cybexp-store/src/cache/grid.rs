@@ -1,4 +1,4 @@
-//! The documents of a submission: an entry, and its file and chunks as the GridFS specification has them.
+//! The documents of a submission: an entry, a file, and chunks as the GridFS specification describes them.
 
 use bson::oid::ObjectId;
 use bson::raw::RawBinaryRef;
@@ -7,10 +7,10 @@ use bson::{DateTime, RawDocumentBuf, cstr, rawdoc};
 
 use crate::cache::entry::NewEntry;
 
-/// GridFS's own chunk size.
+/// The chunk size of GridFS, in bytes.
 pub(crate) const CHUNK_BYTES: usize = 255 << 10;
 
-/// The chunks of a file from number `n` on.
+/// Makes the chunks of a file, from number `n` on.
 pub(crate) fn chunks(
     fid: ObjectId,
     n: usize,
@@ -25,7 +25,7 @@ pub(crate) fn chunks(
     })
 }
 
-/// What tells that the chunks are a file.
+/// Makes the file's document, without which the chunks are no file.
 pub(crate) fn file(fid: ObjectId, length: usize, name: &str) -> RawDocumentBuf {
     rawdoc! {
         "_id": fid, "length": length as i64, "chunkSize": CHUNK_BYTES as i32,
@@ -33,7 +33,7 @@ pub(crate) fn file(fid: ObjectId, length: usize, name: &str) -> RawDocumentBuf {
     }
 }
 
-/// The entry of a file, which has the same id.
+/// Makes the entry of a file, which has the same id.
 pub(crate) fn entry(fid: ObjectId, entry: &NewEntry) -> RawDocumentBuf {
     rawdoc! {
         "_id": fid, "name": entry.name.as_str(), "typetag": entry.typetag.as_str(),

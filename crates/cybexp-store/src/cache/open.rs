@@ -13,7 +13,7 @@ pub struct Cache {
     pub(crate) entries: Documents,
     pub(crate) files: Documents,
     pub(crate) chunks: Documents,
-    /// What is being written to the bucket.
+    /// Registrations of the files that are being written.
     pub(crate) uploads: Documents,
 }
 

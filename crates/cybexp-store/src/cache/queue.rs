@@ -1,4 +1,4 @@
-//! The queue of the entries that no archive has seen.
+//! The queue of the entries that no archive daemon has processed.
 
 use bson::oid::ObjectId;
 use bson::{Bson, doc};
@@ -18,26 +18,26 @@ use crate::mongo::watch::Watch;
 /// The most entries of a batch.
 const BATCH: i64 = 500;
 
-/// An entry that the archive has to open, or why it cannot even be read.
+/// An entry for the archive daemon to open, or the reason why it cannot be read.
 #[derive(Debug)]
 pub struct SealedEntry {
-    /// MongoDB's id.
+    /// MongoDB's id of the entry.
     pub id: ObjectId,
     /// The entry and its sealed bytes.
     pub read: Result<(Entry, Vec<u8>), String>,
 }
 
-/// What became of an entry: the raw made of it, or why there is none.
+/// The result for an entry: the raw made of it, or the reason why there is none.
 #[derive(Debug)]
 pub struct Opened {
-    /// MongoDB's id.
+    /// MongoDB's id of the entry.
     pub id: ObjectId,
     /// The raw's hash, or the reason.
     pub raw: Result<Hash, String>,
 }
 
 impl Cache {
-    /// The queue of the entries that no archive has seen.
+    /// Returns the queue of the entries that no archive daemon has processed.
     pub async fn pending(&self) -> Result<EntryQueue, StoreError> {
         Ok(EntryQueue {
             cache: self.clone(),
@@ -45,7 +45,7 @@ impl Cache {
         })
     }
 
-    /// Wakes when an entry comes in.
+    /// Returns a watch that wakes when an entry is stored.
     pub fn watch(&self) -> Watch {
         Watch::new(
             self.entries.clone(),
@@ -55,7 +55,7 @@ impl Cache {
     }
 }
 
-/// The entries that the archive has to open, shared with other archives.
+/// The entries for the archive daemon to open, shared with other archive daemons.
 #[derive(Debug)]
 pub struct EntryQueue {
     cache: Cache,
@@ -96,7 +96,8 @@ impl EntryQueue {
             let read = match entry {
                 Err(reason) => Err(reason),
                 Ok(entry) => match files.remove(&entry.fid) {
-                    // past the bytes of a batch, or with the file of an entry before it: left for the next one
+                    // beyond the bytes of a batch, or its file was read with an entry before it: left for the next
+                    // batch
                     None => continue,
                     Some(file) => file.map(|file| (entry, file)),
                 },
@@ -106,7 +107,7 @@ impl EntryQueue {
         Ok(Taken::Work(taken))
     }
 
-    /// Marks entries as seen, once their raws are written. The sealed bytes stay where they are.
+    /// Marks entries as processed, once their raws are written. The sealed bytes stay in the cache.
     pub async fn mark(&self, opened: &[Opened]) -> Result<(), StoreError> {
         let doing = "marking entries";
         let updates: Vec<Update> = opened.iter().map(marked).collect();
@@ -114,7 +115,7 @@ impl EntryQueue {
         updated.whole(doing).map(drop)
     }
 
-    /// Gives up what is leased, so that another worker need not wait.
+    /// Releases all leased entries, so that another worker need not wait for the lease to end.
     pub async fn release(&mut self) -> Result<(), StoreError> {
         self.lease.release().await
     }

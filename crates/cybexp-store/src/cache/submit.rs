@@ -10,20 +10,20 @@ use crate::mongo::transaction;
 
 /// The most submissions of a transaction.
 pub(crate) const GROUP: usize = 500;
-/// A transaction takes no further submission at this many bytes; what is larger by itself is an upload.
+/// Bytes at which a transaction takes no further submission. A single submission larger than this is an upload.
 pub(crate) const GROUP_BYTES: usize = 8 << 20;
 
 const STORING: &str = "storing submissions";
 
 impl Cache {
-    /// Stores submissions in order, each with its file: nobody ever sees the one without the other. When this fails,
-    /// those at the beginning may have been stored.
+    /// Stores submissions in order. A submission and its file become visible at once. After an error, the first
+    /// submissions may be stored.
     pub async fn submit(&self, submissions: &[Submission]) -> Result<(), StoreError> {
         let named = submissions.iter().map(|one| (EntryId::new(), one));
         self.submit_as(&named.collect::<Vec<_>>()).await
     }
 
-    /// The same, with the ids that their entries get.
+    /// Stores submissions as [`Self::submit`] does, under the given ids.
     pub(crate) async fn submit_as(
         &self,
         submissions: &[(EntryId, &Submission)],

@@ -1,4 +1,4 @@
-//! Submissions of many callers, written together.
+//! Submissions of many callers, written together in one transaction.
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -8,8 +8,8 @@ use crate::cache::submit::{GROUP, GROUP_BYTES};
 use crate::cache::upload::{Head, Upload};
 use crate::error::StoreError;
 
-/// A handle to the task that writes the submissions of all callers. What comes in while one group is written is the
-/// next group, so nobody waits for a timer, and under load one transaction serves hundreds.
+/// A handle to the task that writes the submissions of all callers. Submissions that arrive while one group is written
+/// form the next group. So no caller waits for a timer, and under load one transaction serves hundreds.
 ///
 /// The task ends when the last handle is gone.
 #[derive(Debug, Clone)]
@@ -23,14 +23,15 @@ struct Job {
 }
 
 impl Submitter {
-    /// Starts the task, in the runtime it is called in.
+    /// Starts the task in the current runtime.
     pub fn new(cache: &Cache) -> Self {
         let (sender, jobs) = mpsc::channel(GROUP);
         tokio::spawn(serve(cache.clone(), jobs));
         Self(sender)
     }
 
-    /// Stores a submission; it is safe once this returns. Whoever stops waiting may have it stored all the same.
+    /// Stores a submission, which is durable once this returns. If the caller stops waiting, the submission may still
+    /// be stored.
     pub async fn submit(&self, submission: Submission) -> Result<(), StoreError> {
         self.submit_as(EntryId::new(), submission).await
     }
@@ -71,14 +72,13 @@ async fn serve(cache: Cache, mut jobs: mpsc::Receiver<Job>) {
                 true => cache.submit_as(std::slice::from_ref(submission)).await,
                 false => stored.clone(),
             };
-            // who stopped waiting needs no answer
+            // a caller that stopped waiting needs no answer
             let _ = answer.send(stored);
         }
     }
 }
 
-/// A submission of unknown length: stored together with those of others if it turns out small, and as an [`Upload`]
-/// if not.
+/// A submission of unknown length. A small one is stored together with others, and a large one as an [`Upload`].
 #[derive(Debug)]
 pub struct Incoming {
     upload: Upload,
@@ -86,7 +86,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Begins with nothing.
+    /// Starts an empty submission.
     pub fn new(cache: &Cache, submitter: &Submitter) -> Self {
         Self {
             upload: cache.begin_upload(),
@@ -94,12 +94,12 @@ impl Incoming {
         }
     }
 
-    /// Adds sealed bytes. After an error, all that is left to do is [`abort`](Self::abort).
+    /// Adds sealed bytes. After an error, only [`abort`](Self::abort) may follow.
     pub async fn write(&mut self, sealed: &[u8]) -> Result<(), StoreError> {
         self.upload.write(sealed).await
     }
 
-    /// Makes an entry of it, and gives its id; it is safe once this returns.
+    /// Makes an entry of the bytes, and returns its id. The entry is durable once this returns.
     pub async fn commit(
         mut self,
         entry: NewEntry,
@@ -116,7 +116,7 @@ impl Incoming {
         Ok(id)
     }
 
-    /// Forgets it. What cannot be deleted now is swept later.
+    /// Drops the submission. Chunks that cannot be deleted now are swept later.
     pub async fn abort(self) {
         self.upload.abort().await;
     }

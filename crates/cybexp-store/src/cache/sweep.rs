@@ -1,4 +1,4 @@
-//! Uploads that nobody will finish.
+//! Deleting uploads that will not be finished.
 
 use bson::oid::ObjectId;
 use bson::{Document, doc};
@@ -13,7 +13,7 @@ use crate::mongo::transaction;
 const DISCARDING: &str = "discarding an upload";
 
 impl Cache {
-    /// Deletes what is left of uploads from which nothing has come for a minute; gives how many those were.
+    /// Deletes uploads that got no bytes for a minute, and returns their number.
     pub async fn sweep_uploads(&self) -> Result<u64, StoreError> {
         let mut swept = 0;
         for upload in overdue().all(&self.uploads).await? {
@@ -24,7 +24,7 @@ impl Cache {
         Ok(swept)
     }
 
-    /// Deletes the upload whose registration this matches.
+    /// Deletes the upload whose registration this filter matches.
     pub(crate) async fn discard(
         &self,
         fid: ObjectId,
@@ -50,20 +50,20 @@ impl Cache {
     }
 }
 
-/// The registrations whose time is over.
+/// Finds the registrations whose lease has ended.
 pub(crate) fn overdue() -> Find {
     let filter = doc! {"$expr": {"$lt": ["$until", "$$NOW"]}};
     Find::new("looking for uploads that ended", UPLOAD_UNTIL, filter)
 }
 
-/// This registration, unless it was renewed.
+/// Matches this registration, unless its lease was renewed.
 pub(crate) fn overdue_one(fid: ObjectId) -> Document {
     let mut filter = overdue().filter;
     filter.insert("_id", fid);
     filter
 }
 
-/// The chunks of a file.
+/// Matches the chunks of a file.
 pub(crate) fn of_file(fid: ObjectId) -> Document {
     doc! {"files_id": fid}
 }

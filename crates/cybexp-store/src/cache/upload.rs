@@ -1,8 +1,8 @@
-//! Submissions too large for memory: their chunks come first, and become a file with an entry all at once.
+//! Submissions too large for memory. Their chunks are written first, and then become a file with an entry in one step.
 //!
-//! While it lasts, an upload is registered in the collection `uploads` as `{_id: fid, until}`. Whatever touches its
-//! chunks touches the registration in the same transaction, so chunks have either a registration or a file, and
-//! nobody adds chunks to an upload that was swept.
+//! An unfinished upload is registered in the collection `uploads` as `{_id: fid, until}`. Every transaction that writes
+//! or deletes its chunks also writes the registration. So chunks always have either a registration or a file, and
+//! nobody can add chunks to an upload that was swept.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -19,45 +19,45 @@ use crate::cache::open::Cache;
 use crate::error::StoreError;
 use crate::mongo::transaction::{self, Part};
 
-/// Bytes of chunks that are written at once. With 4 chunks an upload takes some 6 MiB of memory, the copies of the
-/// driver included; with 16 it takes 17 and is no faster (`benches/upload.rs`).
+/// The bytes of chunks written at once. With 4 chunks an upload takes some 6 MiB of memory, the copies of the driver
+/// included. With 16 it takes 17 MiB and is no faster (`benches/upload.rs`).
 const BATCH_BYTES: usize = 4 * CHUNK_BYTES;
-/// How long an upload is left alone from which nothing comes.
+/// Time without new bytes after which an upload is swept.
 const LEASE: Duration = Duration::from_secs(60);
-/// A slow upload is written before its batch is full after this time, which renews its lease.
+/// Time after which a slow upload is written before its batch is full, to renew its lease.
 const RENEW: Duration = Duration::from_secs(20);
 
 const WRITING: &str = "writing an upload";
 
-/// Bytes near the beginning of a file, at most in its first 255 KiB, that are only known at its end.
+/// Bytes in the first 255 KiB of a file that are only known at its end.
 #[derive(Debug, Clone, Copy)]
 pub struct Head {
-    /// Where they belong.
+    /// The position of these bytes in the file.
     pub offset: usize,
-    /// What stands there in place of what was written.
+    /// The bytes that replace those written there.
     pub bytes: [u8; 16],
 }
 
-/// A submission that is being written. After an error, all that is left to do is [`abort`](Self::abort); one that is
+/// A submission that is being written. After an error, only [`abort`](Self::abort) may follow. An upload that is
 /// dropped is found by [`Cache::sweep_uploads`].
 #[derive(Debug)]
 pub struct Upload {
     cache: Cache,
     fid: ObjectId,
-    /// Chunk 0, which waits for the head.
+    /// Chunk 0, which waits for the head's bytes.
     first: Vec<u8>,
-    /// What is in no chunk yet.
+    /// Bytes that are in no chunk yet.
     held: Vec<u8>,
-    /// Chunks that are written, and chunk 0.
+    /// The number of written chunks, and chunk 0.
     chunks: usize,
-    /// When the lease began, once there is one.
+    /// The time at which the lease began; `None` before the first chunk is written.
     leased: Option<Instant>,
 }
 
-/// What becomes of the registration.
+/// The change of the registration that a transaction makes.
 #[derive(Debug, Clone, Copy)]
 enum Registration {
-    /// There is none, and need not be.
+    /// There is no registration, and none is needed.
     None,
     Make,
     Renew,
@@ -65,12 +65,12 @@ enum Registration {
 }
 
 impl Cache {
-    /// Begins to write a submission. Nothing is stored before it is larger than a megabyte.
+    /// Starts a submission. Nothing is stored before it is larger than a megabyte.
     pub fn begin_upload(&self) -> Upload {
         self.begin_upload_as(ObjectId::new())
     }
 
-    /// The same, with the id that file and entry get.
+    /// Starts a submission as [`Self::begin_upload`] does, with this id for the file and the entry.
     pub(crate) fn begin_upload_as(&self, fid: ObjectId) -> Upload {
         Upload {
             cache: self.clone(),
@@ -84,7 +84,7 @@ impl Cache {
 }
 
 impl Upload {
-    /// Adds what comes next.
+    /// Adds the next bytes.
     pub async fn write(&mut self, sealed: &[u8]) -> Result<(), StoreError> {
         let room = (CHUNK_BYTES - self.first.len()).min(sealed.len());
         let (first, rest) = sealed.split_at(room);
@@ -101,7 +101,7 @@ impl Upload {
         }
     }
 
-    /// Makes a file and an entry of it.
+    /// Makes a file and an entry of the upload.
     ///
     /// # Panics
     /// If the head is beyond the beginning of the file.
@@ -125,7 +125,7 @@ impl Upload {
         self.store(registration, &parts).await
     }
 
-    /// Forgets it. What cannot be deleted now is swept later.
+    /// Drops the upload. Chunks that cannot be deleted now are swept later.
     pub async fn abort(self) {
         if self.leased.is_some()
             && let Err(error) = self.cache.discard(self.fid, doc! {"_id": self.fid}).await
@@ -134,12 +134,12 @@ impl Upload {
         }
     }
 
-    /// The id that its entry gets.
+    /// Returns the id of the entry.
     pub(crate) fn id(&self) -> ObjectId {
         self.fid
     }
 
-    /// All of it, if it is one chunk and nothing is stored.
+    /// Returns all bytes, if they fit in one chunk and nothing is stored.
     pub(crate) fn small(&mut self, head: Option<Head>) -> Option<Vec<u8>> {
         if !self.held.is_empty() || self.leased.is_some() {
             return None;
@@ -154,11 +154,11 @@ impl Upload {
         }
     }
 
-    /// Writes what is held in whole chunks, and renews the lease.
+    /// Writes whole chunks of the held bytes, and renews the lease.
     async fn flush(&mut self) -> Result<(), StoreError> {
         let whole = self.held.len() / CHUNK_BYTES * CHUNK_BYTES;
         let chunks = grid::chunks(self.fid, self.chunks, &self.held[..whole]).collect();
-        // before it is done, for what fails or is cut short may have been done all the same, and is to be aborted
+        // set before the write, because a write that fails or is cut short may have been done, and is to be aborted
         let registration = match self.leased.replace(Instant::now()) {
             Some(_) => Registration::Renew,
             None => Registration::Make,
@@ -193,7 +193,7 @@ impl Upload {
         }
     }
 
-    /// Whether the registration was as it should be.
+    /// Writes the registration, and returns whether it was as expected.
     async fn register(
         &self,
         registration: Registration,
@@ -202,7 +202,7 @@ impl Upload {
         let uploads = self.cache.uploads.named(WRITING);
         let it = doc! {"_id": self.fid};
         let until = vec![doc! {"$set": {
-            // the server's clock, for those of several machines may differ
+            // the server's clock, because those of several machines may differ
             "until": {"$add": ["$$NOW", LEASE.as_millis() as i64]},
         }}];
         Ok(match registration {

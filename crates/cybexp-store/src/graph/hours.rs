@@ -1,4 +1,4 @@
-//! Time cut into hours: how many events of something there were in each. No input, no output.
+//! Time cut into hours, and numbers of events by hour. Without input or output.
 
 use std::collections::BTreeSet;
 
@@ -7,22 +7,22 @@ use tahoe_core::time::TimeRange;
 
 pub(crate) const HOUR_S: f64 = 3600.0;
 
-/// How many events there were by hour, oldest first.
+/// Numbers of events by hour, oldest first.
 pub(crate) type Hours = Vec<(i64, u64)>;
 
-/// The hour of a time, counted from 1970. All that was before belongs to the first.
+/// Returns the hour of a time, counted from 1970. All earlier times belong to the first hour.
 pub(crate) fn hour_of(timestamp: f64) -> i64 {
     let since = timestamp.max(0.0);
     // exact, where a division would round
     ((since - since % HOUR_S) / HOUR_S) as i64
 }
 
-/// The same, as the server works it out, but for times before 1970, which may come out negative. In seconds.
+/// The server's expression for the hour of a time, in seconds. For times before 1970, its result may be negative.
 pub(crate) fn hour_expression() -> Document {
     doc! {"$subtract": ["$timestamp", {"$mod": ["$timestamp", HOUR_S]}]}
 }
 
-/// The times of hours in a row, as a condition on a field.
+/// Makes a condition on a field: its time is in this run of hours.
 pub(crate) fn times(first: i64, last: i64) -> Document {
     let mut times = doc! {"$lt": (last + 1) as f64 * HOUR_S};
     if let Some(begin) = begin(first) {
@@ -35,7 +35,7 @@ fn begin(hour: i64) -> Option<f64> {
     (hour > 0).then_some(hour as f64 * HOUR_S)
 }
 
-/// How much of an hour belongs to a range.
+/// The part of an hour that belongs to a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     None,
@@ -60,14 +60,14 @@ pub(crate) fn part(of: &TimeRange, hour: i64) -> Part {
     }
 }
 
-/// The hours that the range cuts in two: none but those of its ends.
+/// Returns the hours that the range cuts in two. They can only be those of its ends.
 pub(crate) fn cut(range: &TimeRange) -> BTreeSet<i64> {
     let ends = range.start.into_iter().chain(range.end).map(hour_of);
     ends.filter(|hour| part(range, *hour) == Part::Some)
         .collect()
 }
 
-/// Hours in runs of neighbours: the first and the last of each.
+/// Groups hours into runs of consecutive hours, given by the first and the last of each.
 pub(crate) fn runs(hours: impl IntoIterator<Item = i64>) -> Vec<(i64, i64)> {
     let mut runs: Vec<(i64, i64)> = Vec::new();
     for hour in hours {

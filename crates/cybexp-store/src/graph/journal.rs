@@ -1,9 +1,9 @@
-//! Which hours got new events: what is kept of counts stays exact by it.
+//! Journal of the hours that got new events, with which stored counts are kept exact.
 //!
-//! Events are written in transactions that also note the hours they fall into, so whoever sees the events sees the
-//! note. A writer has lanes, and the notes of a lane are numbered without gaps in the order in which they were written;
-//! at its head stands the last number. Who compares the heads with what it saw before knows all that was written since,
-//! and reads no more than that.
+//! Events are written in transactions that also note their hours, so a reader that sees the events sees the note. Each
+//! writer has lanes. The notes of a lane are numbered without gaps in the order of writing, and the lane's head holds
+//! the last number. A reader that compares the heads with the ones it saw before knows which notes are new, and reads
+//! only those.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -21,13 +21,13 @@ use crate::mongo::indexes::ID;
 
 const NOTING: &str = "noting the hours of new events";
 
-/// A sequence of notes that only one writes, one after the other.
+/// A sequence of notes with a single writer, which writes one after the other.
 #[derive(Debug)]
 pub(crate) struct Lane {
     id: ObjectId,
-    /// How many notes were written.
+    /// The number of notes written.
     n: i64,
-    /// Marks the last note, should a fail-over take it back and another get its number.
+    /// Mark of the last note. After a fail-over that undid the note, another note with its number has another mark.
     mark: ObjectId,
 }
 
@@ -40,7 +40,7 @@ impl Lane {
         }
     }
 
-    /// The next note: events of these hours.
+    /// Makes the next note, for events of these hours.
     pub(crate) fn next(&self, hours: &BTreeSet<i64>) -> Note {
         Note {
             lane: self.id,
@@ -50,13 +50,13 @@ impl Lane {
         }
     }
 
-    /// The note is written.
+    /// Records that the note was written.
     pub(crate) fn written(&mut self, note: &Note) {
         (self.n, self.mark) = (note.n, note.mark);
     }
 }
 
-/// That events were written.
+/// A note that events were written.
 #[derive(Debug, Clone)]
 pub(crate) struct Note {
     lane: ObjectId,
@@ -66,7 +66,7 @@ pub(crate) struct Note {
 }
 
 impl Note {
-    /// Writes it, in the transaction that writes the events.
+    /// Writes the note, in the transaction that writes the events.
     pub(crate) fn write<'a>(
         &'a self,
         journal: &'a Documents,
@@ -74,7 +74,7 @@ impl Note {
     ) -> BoxFuture<'a, Result<(), Error>> {
         async move {
             let id = doc! {"lane": self.lane, "n": self.n};
-            // the server's clock, by which notes vanish
+            // the server's clock, by which notes expire
             let note = doc! {"hours": {"$literal": &self.hours}, "mark": self.mark, "at": "$$NOW"};
             let head = doc! {"n": self.n, "mark": self.mark, "at": "$$NOW"};
             for (id, set) in [(Bson::from(id), note), (Bson::from(self.lane), head)] {
@@ -88,7 +88,7 @@ impl Note {
     }
 }
 
-/// How far a lane is.
+/// The head of a lane: its last note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct Head {
     #[serde(rename = "_id")]
@@ -103,21 +103,21 @@ struct StoredNote {
     hours: Vec<i64>,
 }
 
-/// How far all lanes were when someone looked.
+/// The heads of all lanes at the last look.
 #[derive(Debug, Default)]
 pub(crate) struct Seen(Option<HashMap<ObjectId, Head>>);
 
-/// What was written since someone looked.
+/// Changes since the last look.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// Events of these hours.
+    /// Events were written in these hours.
     Hours(BTreeSet<i64>),
-    /// Notes are missing: it may be anything.
+    /// Notes are missing, so there may be events in any hour.
     Anything,
 }
 
 impl Seen {
-    /// What is new since the last look.
+    /// Reads the changes since the last look.
     pub(crate) async fn look(&mut self, journal: &Documents) -> Result<News, StoreError> {
         let heads: Vec<Head> = heads().read(journal).await?;
         let Some(lanes) = &mut self.0 else {
@@ -133,7 +133,7 @@ impl Seen {
                 continue;
             }
             let since = seen.map_or(0, |seen| seen.n);
-            // the last note that was seen once more: it must be the same
+            // read the last note that was seen again: it must be unchanged
             let find = notes(head.lane, since.max(1), head.n);
             let notes: Vec<StoredNote> = find.read(journal).await?;
             let gapless = notes.len() as i64 == head.n - since.max(1) + 1;
@@ -151,7 +151,7 @@ impl Seen {
     }
 }
 
-/// The heads of all lanes that were written to within a day.
+/// Finds the heads of all lanes that were written to within a day.
 pub(crate) fn heads() -> Find {
     let (least, most) = (
         ObjectId::from_bytes([0; 12]),
@@ -161,7 +161,7 @@ pub(crate) fn heads() -> Find {
     Find::new("looking for new events", ID, filter).project(doc! {"n": 1, "mark": 1})
 }
 
-/// Notes of a lane, both ends included.
+/// Finds the notes of a lane between two numbers, both included.
 pub(crate) fn notes(lane: ObjectId, from: i64, to: i64) -> Find {
     let id = |n: i64| doc! {"lane": lane, "n": n};
     let filter = doc! {"_id": {"$gte": id(from), "$lte": id(to)}};

@@ -1,6 +1,7 @@
-//! Tokens that were made: a row for each, so that a person sees who can act as whom, and revokes what nobody needs.
+//! Tokens that were issued: a row for each, so that a person can see who may act for whom, and can revoke tokens that
+//! are no longer needed.
 //!
-//! A token is good without its row: those of the Python system and of earlier releases have none.
+//! A token without a row is valid, too: those of the Python system and of earlier releases have none.
 
 use bson::{DateTime, doc};
 use serde::Deserialize;
@@ -11,18 +12,18 @@ use crate::identity::users::Identity;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::TOKEN_USER;
 
-/// A token that was made and has not ended yet.
+/// A token that was issued and has not expired.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IssuedToken {
-    /// Its id, by which it is revoked.
+    /// The token's id, by which it is revoked.
     pub jti: String,
-    /// The `_hash` of the user it was made for.
+    /// The `_hash` of the user for whom it was issued.
     pub user: String,
-    /// What made it, such as `login`.
+    /// The action that issued it, such as `login`.
     pub by: String,
-    /// When it was made, in Unix seconds.
+    /// The time at which it was issued, in Unix seconds.
     pub since: f64,
-    /// When it ends, in Unix seconds.
+    /// The time at which it expires, in Unix seconds.
     pub until: f64,
     /// Whether it was revoked.
     pub revoked: bool,
@@ -39,7 +40,8 @@ struct Row {
 }
 
 impl Identity {
-    /// Keeps a row of a token that was made for this user and ends at `until`, in Unix seconds. `by` is what made it.
+    /// Stores a row for a token that was issued for this user and expires at `until`, in Unix seconds. `by` is the
+    /// action that issued it.
     pub async fn remember_token(
         &self,
         jti: &str,
@@ -60,7 +62,7 @@ impl Identity {
             .map(drop)
     }
 
-    /// The tokens of this user, or of all users, that have not ended yet, the one that was made last first.
+    /// Returns the tokens of this user, or of all users, that have not expired, the latest first.
     pub async fn tokens(&self, user: Option<Hash>) -> Result<Vec<IssuedToken>, StoreError> {
         let rows: Vec<Row> = tokens_of(user).read(&self.tokens).await?;
         let now = DateTime::now();
@@ -79,7 +81,7 @@ impl Identity {
         Ok(tokens)
     }
 
-    /// Revokes all tokens of this user that have a row and are good; gives how many.
+    /// Revokes all valid tokens of this user that have a row, and returns their number.
     pub async fn revoke_all(&self, user: Hash) -> Result<u64, StoreError> {
         let mut revoked = 0;
         for token in self.tokens(Some(user)).await? {

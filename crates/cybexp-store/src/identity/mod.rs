@@ -1,4 +1,4 @@
-//! Users, organisations, tokens, and who may see what.
+//! Users, organisations, tokens, and access to data.
 
 pub(crate) mod issued;
 pub(crate) mod orgs;

@@ -12,7 +12,7 @@ use crate::mongo::swap::{self, Race, Stored};
 const CHANGING: &str = "changing an organisation";
 
 impl Identity {
-    /// Stores a new organisation. False: there is one of that name already.
+    /// Stores a new organisation. Returns false if there is one of that name.
     pub async fn create_org(&self, org: &Org) -> Result<bool, StoreError> {
         let taken = find_org(org.hash()).filter;
         let new = swap::insert(&self.coll, taken, org, "storing an organisation").await?;
@@ -23,7 +23,7 @@ impl Identity {
         Ok(new)
     }
 
-    /// The organisation of this hash.
+    /// Returns the organisation of this hash.
     pub async fn org(&self, hash: Hash) -> Result<Option<Org>, StoreError> {
         Ok(self.stored_org(hash).await?.map(|stored| stored.value))
     }
@@ -33,17 +33,17 @@ impl Identity {
         Ok(read.await?.into_iter().next())
     }
 
-    /// All organisations, by name.
+    /// Returns all organisations, by name.
     pub async fn orgs(&self) -> Result<Vec<Org>, StoreError> {
         self.read_orgs(orgs()).await
     }
 
-    /// The organisations that this user may change, by name.
+    /// Returns the organisations that this user may change, by name.
     pub async fn orgs_admin_of(&self, user: Hash) -> Result<Vec<Org>, StoreError> {
         self.read_orgs(orgs_admin_of(user)).await
     }
 
-    /// The organisations that this user belongs to, by name.
+    /// Returns the organisations to which this user belongs, by name.
     pub async fn orgs_user_of(&self, user: Hash) -> Result<Vec<Org>, StoreError> {
         self.read_orgs(orgs_user_of(user)).await
     }
@@ -55,8 +55,9 @@ impl Identity {
         Ok(orgs)
     }
 
-    /// Changes an organisation as `change` does, which is asked again when somebody else was faster: so of two
-    /// changes at once none is lost, and each follows the rules. `None`: there is no such organisation.
+    /// Changes an organisation by `change`. `change` is called again if the organisation was changed in the meantime,
+    /// so that concurrent changes are not lost, and each follows the rules. Returns `None` if there is no such
+    /// organisation.
     pub async fn change_org(
         &self,
         org: Hash,
@@ -81,10 +82,11 @@ impl Identity {
         }
     }
 
-    /// Puts what these users are now in place of the copies that the organisation holds.
+    /// Replaces the organisation's copies of these users by their current state.
     ///
-    /// Called after every write of a user or of a copy, it leaves no old one: it reads the users after the
-    /// organisation, and writes only if that is still the same; so whoever writes last has read the last users.
+    /// Calling this after every write of a user or of a copy leaves no old copy. It reads the users after the
+    /// organisation, and writes only if the organisation is unchanged, so the last writer has read the last state of
+    /// the users.
     pub(crate) async fn renew_copies(&self, org: Hash, users: &[Hash]) -> Result<(), StoreError> {
         if users.is_empty() {
             return Ok(());

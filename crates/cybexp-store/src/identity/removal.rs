@@ -1,4 +1,4 @@
-//! Users and organisations that are to be no more.
+//! Deleting users and organisations.
 
 use bson::{Document, doc};
 use mongodb::options::Hint;
@@ -14,7 +14,7 @@ use crate::mongo::swap;
 const DELETING_USER: &str = "deleting a user";
 
 impl Identity {
-    /// The organisations whose data this user sees without belonging to them, and those that the user belongs to, by name.
+    /// Returns the organisations to which this user belongs, or whose data the user sees as a guest, by name.
     pub async fn orgs_of(&self, user: Hash) -> Result<Vec<Org>, StoreError> {
         let mut orgs = self.orgs_user_of(user).await?;
         let seen = doc! {"_acl": user.to_string(), "sub_type": "cybexp_org"};
@@ -28,10 +28,10 @@ impl Identity {
         Ok(orgs)
     }
 
-    /// Deletes a user: takes the user out of all organisations, revokes the tokens that have a row, and deletes the
-    /// document and the password. What an error keeps from the rest is done by deleting the user once more. The error
-    /// inside is that of an organisation, which is given with it, whose last admin the user is: nothing has changed then,
-    /// unless that came about in between.
+    /// Deletes a user: removes the user from all organisations, revokes the tokens that have a row, and deletes the
+    /// document and the password. Steps that an error prevented are done by deleting the user again. The inner error
+    /// names an organisation whose last admin the user is. Nothing is changed then, unless the user became the last
+    /// admin in the meantime.
     pub async fn delete_user(&self, user: Hash) -> Result<Result<(), (Org, OrgError)>, StoreError> {
         let Some(found) = self.user(user).await? else {
             return Ok(Ok(()));
@@ -45,7 +45,7 @@ impl Identity {
         for org in orgs {
             let changed = self
                 .change_org(org.hash(), |org| match org.expel(&[user]) {
-                    // somebody else was faster
+                    // another process removed the user in the meantime
                     Err(OrgError::UserIsNotInOrg(_)) => Ok(org.clone()),
                     changed => changed,
                 })
@@ -65,8 +65,8 @@ impl Identity {
         Ok(Ok(()))
     }
 
-    /// Deletes an organisation. Its data stays in the archive: nobody sees it, until there is an organisation of the same
-    /// name again. False: there is no such organisation.
+    /// Deletes an organisation. Its data stays in the archive, and nobody sees it until there is an organisation of the
+    /// same name again. Returns false if there is no such organisation.
     pub async fn delete_org(&self, org: Hash) -> Result<bool, StoreError> {
         let gone = self
             .delete(find_org(org).filter, "deleting an organisation")

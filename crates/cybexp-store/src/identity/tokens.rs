@@ -1,4 +1,4 @@
-//! Tokens that were revoked, by their ids.
+//! Revoked tokens, by their ids.
 
 use bson::{DateTime, doc};
 
@@ -8,7 +8,7 @@ use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
 
 impl Identity {
-    /// Revokes the token of this id, which ends at `expires` in Unix seconds, or never.
+    /// Revokes the token of this id, which expires at `expires` in Unix seconds, or never.
     pub async fn revoke(&self, jti: &str, expires: Option<u64>) -> Result<(), StoreError> {
         let mut row = doc! {"since": DateTime::now()};
         if let Some(seconds) = expires {

@@ -1,4 +1,4 @@
-//! Users, and who may see what.
+//! Users, and the data that each may see.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,8 @@ use crate::mongo::server::Server;
 use crate::mongo::swap;
 use crate::visible::Visible;
 
-/// Users and organisations: `identity_db.instance`, and beside it rows of the tokens that were made, and of those that were
-/// revoked.
+/// Users and organisations in `identity_db.instance`, with rows of issued and of revoked tokens in collections beside
+/// it.
 #[derive(Debug, Clone)]
 pub struct Identity {
     pub(crate) coll: Documents,
@@ -24,12 +24,12 @@ pub struct Identity {
     pub(crate) tokens: Documents,
 }
 
-/// What someone may see.
+/// The access of a user to data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// There is no such user.
+    /// There is no user of this hash.
     UnknownUser,
-    /// The events of these organisations.
+    /// The user may see the events of these organisations.
     Orgs(Visible),
 }
 
@@ -56,8 +56,8 @@ impl Identity {
         })
     }
 
-    /// What the user of this hash may see: the events of the organisations whose access list holds the user,
-    /// or whose users do where they have no such list.
+    /// Returns the organisations whose events the user of this hash may see. Their access list holds the user, or, if
+    /// they have no access list, their list of users does.
     pub async fn access(&self, userid: &str) -> Result<Access, StoreError> {
         let doing = "reading who may see what";
         let fields = doc! {"_id": 0, "_hash": 1, "sub_type": 1};
@@ -69,12 +69,12 @@ impl Identity {
             return Ok(Access::UnknownUser);
         }
         let orgs = orgs.iter().filter_map(|row| OrgId::new(&row.hash).ok());
-        // in one order each time, whichever index found them
+        // in a fixed order, whichever index found them
         let orgs = BTreeSet::from_iter(orgs);
         Ok(Access::Orgs(Visible(orgs.into_iter().collect())))
     }
 
-    /// Stores an organisation and its users; what exists stays as it is.
+    /// Stores an organisation and its users. Documents that are stored already are not changed.
     pub async fn add(&self, org: &Org, users: &[User]) -> Result<(), StoreError> {
         let doing = "storing an organisation";
         let mut documents = Vec::new();
@@ -92,26 +92,26 @@ impl Identity {
         bulk::insert_whole(&self.coll, &documents, doing).await
     }
 
-    /// The user or superuser of this hash.
+    /// Returns the user or superuser of this hash.
     pub async fn user(&self, hash: Hash) -> Result<Option<User>, StoreError> {
         Ok(self.users_of(&[hash]).await?.pop())
     }
 
-    /// The user of this address. In a database of the Python system a superuser may have the same address: then
-    /// it is the user, who may do less.
+    /// Returns the user of this address. In a database of the Python system, a superuser may have the same address.
+    /// Then the user is returned, who has fewer rights.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
         let hashes = Role::ALL.map(|role| User::hash_of(role, email));
         let users = self.users_of(&hashes).await?;
         Ok(users.into_iter().min_by_key(User::role))
     }
 
-    /// Those of these users that exist.
+    /// Returns those of these users that exist.
     pub async fn users_of(&self, hashes: &[Hash]) -> Result<Vec<User>, StoreError> {
         let read = swap::read(&self.coll, users_of(hashes), User::from_document).await?;
         Ok(read.into_iter().map(|stored| stored.value).collect())
     }
 
-    /// All users and superusers, by address.
+    /// Returns all users and superusers, by address.
     pub async fn users(&self) -> Result<Vec<User>, StoreError> {
         let read = swap::read(&self.coll, users(), User::from_document).await?;
         let mut users: Vec<User> = read.into_iter().map(|stored| stored.value).collect();
@@ -119,18 +119,18 @@ impl Identity {
         Ok(users)
     }
 
-    /// Stores a new user. False: a user or superuser has that address already.
+    /// Stores a new user. Returns false if a user or superuser has that address.
     pub async fn create_user(&self, user: &User) -> Result<bool, StoreError> {
         let hashes = Role::ALL.map(|role| User::hash_of(role, user.email()));
         let taken = users_of(&hashes).filter;
         swap::insert(&self.coll, taken, user.object(), "storing a user").await
     }
 
-    /// Stores what a new password's hash is, in the user and in the copies that organisations hold, so that the
-    /// old one stands nowhere any more. False: there is no such user.
+    /// Stores the hash of a new password, in the user and in the copies that organisations hold, so that the old one is
+    /// stored nowhere. Returns false if there is no such user.
     ///
-    /// The user comes first: from then on the new password holds. What an error kept from the rest is done by
-    /// setting the password once more.
+    /// The user is written first, and from then on the new password is valid. Steps that an error prevented are done by
+    /// setting the password again.
     pub async fn set_password(&self, user: Hash, password_hash: &str) -> Result<bool, StoreError> {
         let doing = "setting a password";
         let mut race = swap::Race::new(doing);
@@ -155,7 +155,7 @@ impl Identity {
         Ok(true)
     }
 
-    /// The Python system stores passwords as attributes, too.
+    /// Deletes the attribute in which the Python system stores a password.
     async fn forget_attribute(&self, hash: Hash) -> Result<(), StoreError> {
         let filter = doc! {"_hash": hash.to_string(), "itype": "attribute"};
         let removing = self.coll.named("removing an old password");
@@ -166,7 +166,7 @@ impl Identity {
 const USERS: [&str; 2] = ["cybexp_user", "cybexp_superuser"];
 const ORG: &str = "cybexp_org";
 
-/// The user, and the organisations whose events the user may see: each part has an index of its own.
+/// Matches the user, and the organisations whose events the user may see. Each part is served by an index of its own.
 pub(crate) fn access(userid: &str) -> Document {
     doc! {"$or": [
         {"_hash": userid, "sub_type": {"$in": USERS.to_vec()}},

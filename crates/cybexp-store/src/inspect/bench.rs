@@ -1,5 +1,5 @@
-//! For `cybexp bench`: filling an archive fast, and what a client pays that asks the database for the one thing that
-//! it needs to know.
+//! Helpers for `cybexp bench`: filling an archive fast, and the bare database operations with which reports are
+//! compared.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::error::ErrorKind;
@@ -17,7 +17,7 @@ use crate::mongo::indexes::{self, IDENTITY};
 use crate::mongo::server::Server;
 use crate::visible::Visible;
 
-/// What the server has read so far, for whomever.
+/// The amount that the server has read so far, for all clients.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Reads {
     /// Keys of indexes.
@@ -27,7 +27,7 @@ pub struct Reads {
 }
 
 impl Archive {
-    /// Opens the collection with no index but that of identity: the others are made faster once it is filled, by
+    /// Opens the collection with only the identity index. Making the others is faster once the collection is filled, by
     /// [`Archive::open`].
     pub async fn open_to_load(server: &Server, db: &str, coll: &str) -> Result<Self, StoreError> {
         let archive = Self::new(server, db, coll);
@@ -37,14 +37,14 @@ impl Archive {
         Ok(archive)
     }
 
-    /// Whether nothing is in it.
+    /// Whether the collection is empty.
     pub async fn is_empty(&self) -> Result<bool, StoreError> {
         let any = self.coll.named("looking into the archive").find(doc! {});
         let any = any.with(|find| find.limit(1)).rows().await?;
         Ok(any.all().await?.is_empty())
     }
 
-    /// Writes instances that are not there, or are there as they are, without waiting for the disk.
+    /// Writes instances without waiting for the disk. Those that are stored already must be equal.
     pub async fn load(&self, instances: &[Instance]) -> Result<(), StoreError> {
         let doing = "loading instances";
         let concern = WriteConcern::builder()
@@ -69,24 +69,24 @@ impl Archive {
         Ok(())
     }
 
-    /// The one ideal lookup: whether any event that `visible` shows meets the conditions, by the index alone.
+    /// Looks up whether any event that `visible` shows meets the conditions, by the index alone.
     pub async fn bare_key(&self, of: &Conditions, visible: &Visible) -> Result<(), StoreError> {
         let find = pages::events(of, visible).project(doc! {"_id": 0, "category": 1});
         find.limit(1).all(&self.coll).await.map(drop)
     }
 
-    /// A count by the index, key by key.
+    /// Counts by the index, key by key.
     pub async fn bare_count(&self, of: &Conditions, visible: &Visible) -> Result<u64, StoreError> {
         pages::events(of, visible).count(&self.coll).await
     }
 
-    /// Ten events in the order of the index, as they are.
+    /// Reads ten events in the order of the index.
     pub async fn bare_page(&self, of: &Conditions, visible: &Visible) -> Result<(), StoreError> {
         let find = pages::first(of, visible, 10);
         find.all(&self.coll).await.map(drop)
     }
 
-    /// One document by its hash.
+    /// Reads one document by its hash.
     pub async fn bare_document(&self, hash: Hash) -> Result<(), StoreError> {
         let filter = doc! {"_hash": hash.to_string()};
         let find = Find::new("reading a document", IDENTITY, filter).limit(1);
@@ -95,7 +95,7 @@ impl Archive {
 }
 
 impl Server {
-    /// What it has read since it started.
+    /// Returns the amount that the server has read since it started.
     pub async fn reads(&self) -> Result<Reads, StoreError> {
         let status = doc! {"serverStatus": 1};
         let status = self
@@ -113,7 +113,7 @@ impl Server {
     }
 }
 
-/// Whether nothing is wrong but that documents are there already.
+/// Whether the only errors are documents that are stored already.
 fn is_known(error: &mongodb::error::Error) -> bool {
     matches!(&*error.kind, ErrorKind::InsertMany(refused)
         if refused.write_errors.iter().flatten().all(|e| e.code == DUPLICATE_KEY))

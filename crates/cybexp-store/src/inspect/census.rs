@@ -1,5 +1,5 @@
-//! What an archive holds, document by document: for tests and checks, which compare two archives or look for what
-//! is there twice. It reads the whole collection into memory: no daemon does that.
+//! A summary of every document of an archive, for tests and checks that compare two archives or search for duplicates.
+//! It reads the whole collection into memory, so no daemon uses it.
 
 use std::collections::BTreeSet;
 
@@ -12,36 +12,36 @@ use crate::cache::open::Cache;
 use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 
-/// What is known of one document. Archives made of the same submissions hold equal ones.
+/// The summary of one document. Archives made of the same submissions have equal ones.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct CensusRow {
-    /// Its identity, together with `orgid`.
+    /// The document's hash, which identifies it together with `orgid`.
     #[serde(rename = "_hash")]
     pub hash: String,
-    /// Whose it is; raws and events have one.
+    /// The organisation of a raw or an event.
     #[serde(default)]
     pub orgid: Option<String>,
-    /// The kind.
+    /// The document's kind.
     pub itype: String,
-    /// What it refers to, sorted.
+    /// The hashes to which it refers, sorted.
     #[serde(default, rename = "_ref")]
     pub refs: Vec<String>,
-    /// Which filters have seen it, sorted.
+    /// The filters that have processed a raw, sorted.
     #[serde(default)]
     pub filters: Vec<String>,
-    /// Of a session, in Unix seconds.
+    /// The start of a session, in Unix seconds.
     #[serde(default)]
     pub start_time: Option<f64>,
-    /// Of a session, in Unix seconds.
+    /// The end of a session, in Unix seconds.
     #[serde(default)]
     pub end_time: Option<f64>,
-    /// Of a session, in seconds.
+    /// The duration of a session, in seconds.
     #[serde(default)]
     pub duration: Option<f64>,
 }
 
 impl Archive {
-    /// All documents, sorted by `_hash` and orgid.
+    /// Returns the summaries of all documents, sorted by `_hash` and orgid.
     pub async fn census(&self) -> Result<Vec<CensusRow>, StoreError> {
         let doing = "taking a census";
         let fields = doc! {
@@ -59,15 +59,14 @@ impl Archive {
         Ok(rows)
     }
 
-    /// The workers that hold raws, each by an id of its own: those at work, and those that died at work less than a
-    /// lease ago.
+    /// Returns the ids of the workers that lease raws. A worker that died counts until its lease ends.
     pub async fn lessees(&self) -> Result<BTreeSet<String>, StoreError> {
         lessees(&self.coll).await
     }
 }
 
 impl Cache {
-    /// The workers that hold entries, as [`Archive::lessees`].
+    /// Returns the ids of the workers that lease entries, as [`Archive::lessees`] does for raws.
     pub async fn lessees(&self) -> Result<BTreeSet<String>, StoreError> {
         lessees(&self.entries).await
     }
@@ -78,7 +77,7 @@ struct Lessee {
     _id: ObjectId,
 }
 
-/// Those of the queue in this collection.
+/// Returns the ids of the workers of the queue in this collection.
 async fn lessees(coll: &Documents) -> Result<BTreeSet<String>, StoreError> {
     let doing = "listing the leases of a queue";
     let leases = coll.beside("leases");

@@ -1,4 +1,4 @@
-//! Whether a deployment has what the daemons need: for a person to see. Nothing is made or changed.
+//! Checks whether a deployment has everything that the daemons need, for a person. They make and change nothing.
 
 use bson::doc;
 use mongodb::error::ErrorKind;
@@ -12,19 +12,19 @@ use crate::mongo::indexes::{self, Index, QUERY_CREF};
 use crate::mongo::server::Server;
 use crate::queries::queue::Queries;
 
-/// What a server answers that is asked for a collection that is not there.
+/// MongoDB's error code for a collection that does not exist.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// What a server is.
+/// The version and kind of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInfo {
-    /// Of MongoDB: `6.0.5`.
+    /// The version of MongoDB, such as `6.0.5`.
     pub version: String,
     /// Whether it is part of a replica set or a sharded cluster: only those have transactions and change streams.
     pub replicated: bool,
 }
 
-/// What a collection is for, which decides on its indexes.
+/// The purpose of a collection, which determines its indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Cache entries, with GridFS beside them.
@@ -38,7 +38,7 @@ pub enum Purpose {
 }
 
 impl Server {
-    /// Asks the server what it is.
+    /// Returns the version and kind of the server.
     pub async fn info(&self) -> Result<ServerInfo, StoreError> {
         let doing = "asking the server what it is";
         let hello = self.command(doing, doc! {"hello": 1}).await?;
@@ -50,7 +50,7 @@ impl Server {
         })
     }
 
-    /// The indexes that a collection and those beside it should have and lack, as `collection.index`.
+    /// Returns the indexes that a collection and those beside it should have but lack, as `collection.index`.
     pub async fn missing_indexes(
         &self,
         db: &str,
@@ -91,7 +91,7 @@ impl Server {
 }
 
 impl Queries {
-    /// How many queries wait or are in work.
+    /// Counts the queries that are waiting or being answered.
     pub async fn count_open(&self) -> Result<u64, StoreError> {
         let open = [Status::Wait, Status::Processing];
         let open = open.map(|status| status.attribute().hash().to_string());
@@ -103,7 +103,7 @@ impl Queries {
 }
 
 impl StoreError {
-    /// The reason, where it is plain what was tried: without saying so if nobody answered.
+    /// Returns the reason of an error, without the name of the operation if the server did not answer.
     pub fn brief(&self) -> String {
         match self {
             Self::Database { cause, .. }

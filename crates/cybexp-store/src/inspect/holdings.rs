@@ -1,4 +1,4 @@
-//! What belongs to an organisation, for a person who is about to delete it.
+//! Counts of an organisation's records, for a person who is about to delete the organisation.
 
 use bson::doc;
 
@@ -8,10 +8,10 @@ use crate::error::StoreError;
 use crate::mongo::find::{Find, MAX_TIME};
 use crate::mongo::indexes::ENTRY_PROCESSED;
 
-/// The most records of an organisation that are counted.
+/// The most records of a kind that are counted.
 const COUNTED: u64 = 1_000_000;
 
-/// How many records of a kind belong to an organisation; a million stands for as many or more.
+/// Numbers of an organisation's records by kind. A million means a million or more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Holdings {
     /// Raws in the archive.
@@ -21,8 +21,8 @@ pub struct Holdings {
 }
 
 impl Archive {
-    /// Counts what belongs to this organisation, up to a million of each kind. It reads the whole archive, for a minute at
-    /// most: no daemon asks this.
+    /// Counts the records of this organisation, up to a million of each kind. It reads the whole archive, for a minute
+    /// at most, so no daemon uses it.
     pub async fn holdings(&self, orgid: &str) -> Result<Holdings, StoreError> {
         let count = async |itype: &str| {
             let counting = self.coll.named("counting what an organisation has");
@@ -38,7 +38,7 @@ impl Archive {
 }
 
 impl Cache {
-    /// How many submissions of this organisation wait for the archive.
+    /// Counts the submissions of this organisation that wait for the archive daemon.
     pub async fn count_pending_of(&self, orgid: &str) -> Result<u64, StoreError> {
         let filter = doc! {"processed": false, "orgid": orgid};
         Find::new("counting pending entries", ENTRY_PROCESSED, filter)

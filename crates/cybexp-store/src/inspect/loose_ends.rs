@@ -1,5 +1,5 @@
-//! What of the cache does not belong together: for tests and checks, after crashes. It reads all ids into memory: no
-//! daemon does that.
+//! Finding inconsistent parts of the cache, for tests and checks after crashes. It reads all ids into memory, so no
+//! daemon uses it.
 
 use std::collections::HashSet;
 
@@ -10,21 +10,21 @@ use crate::cache::open::Cache;
 use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 
-/// How much of the cache does not belong together.
+/// Numbers of inconsistent parts of the cache.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct LooseEnds {
-    /// Entries whose file is not there.
+    /// Entries whose file does not exist.
     pub entries_without_file: usize,
     /// Files that no entry names.
     pub files_without_entry: usize,
-    /// Files of which there are chunks alone, and no upload that is under way.
+    /// Files that exist only as chunks, without an unfinished upload.
     pub chunks_without_file: usize,
-    /// Uploads under way, or not yet swept.
+    /// Uploads that are unfinished, or not yet swept.
     pub uploads: usize,
 }
 
 impl Cache {
-    /// Looks for what does not belong together.
+    /// Counts the inconsistent parts.
     pub async fn loose_ends(&self) -> Result<LooseEnds, StoreError> {
         let entries = ids(&self.entries, "$fid").await?;
         let files = ids(&self.files, "$_id").await?;
@@ -40,7 +40,7 @@ impl Cache {
     }
 }
 
-/// All values of a field.
+/// Returns all values of a field.
 async fn ids(coll: &Documents, field: &str) -> Result<HashSet<ObjectId>, StoreError> {
     let looking = coll.named("looking for loose ends");
     let group = looking.aggregate([doc! {"$group": {"_id": field}}]);

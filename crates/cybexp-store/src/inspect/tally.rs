@@ -1,4 +1,4 @@
-//! What there is, for a person to see. These read whole collections: no daemon repeats them.
+//! Counts of stored documents, for a person. They read whole collections, so no daemon repeats them.
 
 use bson::doc;
 use serde::Deserialize;
@@ -10,19 +10,19 @@ use crate::error::StoreError;
 use crate::mongo::lease::unleased;
 use crate::raws::queue::{self, Raws};
 
-/// How many instances of a kind and type there are.
+/// The number of instances of a kind and type.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct Tally {
-    /// The kind.
+    /// The instances' kind.
     pub itype: String,
-    /// The type.
+    /// The instances' type.
     pub sub_type: String,
-    /// How many.
+    /// The number of instances.
     pub count: i64,
 }
 
 impl Archive {
-    /// Counts everything, by kind and type.
+    /// Counts all instances, by kind and type.
     pub async fn tally(&self) -> Result<Vec<Tally>, StoreError> {
         let group =
             doc! {"_id": {"itype": "$itype", "sub_type": "$sub_type"}, "count": {"$sum": 1_i64}};
@@ -37,10 +37,10 @@ impl Archive {
 }
 
 impl Raws {
-    /// How many raws the filter of this id has to see.
+    /// Counts the raws that the filter of this id has not processed.
     pub async fn count_pending(&self, filter: &str, typetags: &[&str]) -> Result<u64, StoreError> {
         let typetags: Vec<String> = typetags.iter().map(|&tag| tag.to_owned()).collect();
-        // all of them, and not one batch
+        // all of them, not only one batch
         queue::pending(&typetags, filter, unleased(&[]))
             .limit(0)
             .count(&self.archive.coll)
@@ -49,9 +49,9 @@ impl Raws {
 }
 
 impl Cache {
-    /// How many entries the archive has to open.
+    /// Counts the entries that the archive daemon has not opened.
     pub async fn count_pending(&self) -> Result<u64, StoreError> {
-        // all of them, and not one batch
+        // all of them, not only one batch
         let all = entries::pending(&[]).limit(0);
         all.count(&self.entries).await
     }

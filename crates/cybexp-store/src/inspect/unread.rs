@@ -1,4 +1,4 @@
-//! Raws that no filter reads: they wait for a filter to come, or their typetag was mistyped.
+//! Raws that no filter reads. Either their filter does not exist yet, or their typetag was mistyped.
 
 use bson::doc;
 
@@ -7,22 +7,22 @@ use crate::mongo::find::Find;
 use crate::mongo::indexes::RAW_PENDING;
 use crate::raws::queue::Raws;
 
-/// The most typetags that are told, and the most raws of one that are counted.
+/// The most typetags that are returned, and the most raws of one that are counted.
 const TYPETAGS: usize = 100;
 const COUNTED: i64 = 100_000;
 
 /// Raws of one typetag that no filter reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
-    /// What they were submitted as.
+    /// The typetag under which they were submitted.
     pub typetag: String,
-    /// How many there are; 100,000 stands for as many or more.
+    /// The number of raws; 100,000 means 100,000 or more.
     pub raws: u64,
 }
 
 impl Raws {
-    /// Counts the raws of each typetag that is none of `known`, for the first 100 such typetags in the order of the
-    /// alphabet. Reads one key for each typetag, and the raws that it counts.
+    /// Counts the raws of each typetag that is not in `known`, for the first 100 such typetags in alphabetical order.
+    /// Reads one index key for each typetag, and one for each raw that is counted.
     pub async fn unread(&self, known: &[&str]) -> Result<Vec<Unread>, StoreError> {
         let mut unread = Vec::new();
         let mut last = String::new();
@@ -42,7 +42,7 @@ impl Raws {
     }
 }
 
-/// The first typetag of a raw after this one.
+/// Finds the first typetag after this one.
 pub(crate) fn next_typetag(last: &str) -> Find {
     let filter = doc! {"itype": "raw", "sub_type": {"$gt": last}};
     Find::new("listing typetags", RAW_PENDING, filter)

@@ -10,26 +10,26 @@ use crate::error::{Doing, StoreError};
 use crate::mongo::collection::Documents;
 use crate::mongo::operation::timed;
 
-/// Documents of one command: more gain nothing but a longer wait (`docs/ARCHITECTURE.md`, "Writing").
+/// The most documents of one command. More would gain nothing but a longer wait (`docs/ARCHITECTURE.md`, "Writing").
 pub(crate) const COMMAND_DOCUMENTS: usize = 1000;
-/// Commands under way at once: they keep two cores of the server busy.
+/// Commands sent at once, enough to keep two cores of the server busy.
 const CONCURRENT: usize = 2;
 /// The most bytes of one command; the wire holds 48 MB.
 const COMMAND_BYTES: usize = 24 << 20;
 
-/// The most bytes of a command whose updates stand in its body, as all do that the driver does not build: the
-/// body may have 16 MiB.
+/// The most bytes of an update command. The driver does not build these commands, so the updates stand in the body,
+/// which may have 16 MiB.
 const UPDATE_COMMAND_BYTES: usize = 8 << 20;
 /// The most bytes of a single update.
 const UPDATE_LIMIT_BYTES: usize = 16 << 20;
-/// How often an upsert is tried that others keep overtaking.
+/// Attempts of an upsert that loses races against others.
 const RACES: usize = 10;
 
 pub(crate) const DUPLICATE_KEY: i32 = 11000;
-/// What the server calls `BSONObjectTooLarge`.
+/// MongoDB's error code `BSONObjectTooLarge`.
 const TOO_LARGE: i32 = 10334;
 
-/// A write of a batch that the server refused, by its place in the batch.
+/// A write of a batch that the server refused, with its index in the batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub index: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// For failures that no single record is to blame for.
+    /// Makes an error of a failure that no single record causes.
     pub(crate) fn into_error(self, doing: &'static str) -> StoreError {
         StoreError::Write {
             doing,
@@ -48,9 +48,9 @@ impl Failure {
     }
 }
 
-/// Inserts what is not there yet. That another process was faster is no failure.
+/// Inserts the documents that are not stored. A document that another process inserted in the meantime is no failure.
 ///
-/// Returns how many were inserted, and what the server refused.
+/// Returns the number of inserted documents, and the writes that the server refused.
 pub(crate) async fn insert(
     coll: &Documents,
     documents: &[RawDocumentBuf],
@@ -71,7 +71,7 @@ pub(crate) async fn insert(
     Ok((inserted, failures))
 }
 
-/// The same where nothing may be refused: the first refusal is an error.
+/// Inserts documents as [`insert`] does, but any refused write is an error.
 pub(crate) async fn insert_whole(
     coll: &Documents,
     documents: &[RawDocumentBuf],
@@ -112,7 +112,7 @@ async fn insert_command(
     }
 }
 
-/// Cuts a batch into commands by number and size, each with its place in the batch.
+/// Cuts a batch into commands by number and size, each with the index of its first item in the batch.
 fn chunks<T>(items: &[T], limit_bytes: usize, size: impl Fn(&T) -> usize) -> Vec<(usize, &[T])> {
     let mut parts = Vec::new();
     let mut start = 0;
@@ -133,7 +133,7 @@ fn chunks<T>(items: &[T], limit_bytes: usize, size: impl Fn(&T) -> usize) -> Vec
     parts
 }
 
-/// One update of a batch: filter, update, and whether to insert what is not there.
+/// An update of a batch: its filter, the update, and whether it inserts a missing document.
 #[derive(Debug, Clone)]
 pub(crate) struct Update {
     pub filter: Document,
@@ -141,18 +141,18 @@ pub(crate) struct Update {
     pub upsert: bool,
 }
 
-/// What a batch of updates came to.
+/// The result of a batch of updates.
 #[derive(Debug, Default)]
 pub(crate) struct Updated {
     /// Updates that found their document.
     pub matched: u64,
-    /// Updates that inserted one.
+    /// Updates that inserted a document.
     pub upserted: u64,
     pub failures: Vec<Failure>,
 }
 
 impl Updated {
-    /// For updates of which none may fail.
+    /// Returns the result, or an error if any update failed.
     pub(crate) fn whole(self, doing: &'static str) -> Result<Self, StoreError> {
         match self.failures.into_iter().next() {
             Some(failure) => Err(failure.into_error(doing)),
@@ -164,7 +164,7 @@ impl Updated {
     }
 }
 
-/// Runs the updates, in no order, waiting for a majority. An upsert that lost a race is run again.
+/// Runs the updates in any order, and waits for a majority. An upsert that lost a race is run again.
 pub(crate) async fn update(
     coll: &Documents,
     updates: &[Update],
@@ -216,7 +216,7 @@ pub(crate) async fn update(
     Ok(updated)
 }
 
-/// One command; the indexes of its failures are those of the batch.
+/// Runs one command. The indexes of its failures are those of the batch.
 async fn update_command(
     coll: &Documents,
     part: &[(usize, RawDocumentBuf)],

@@ -1,4 +1,4 @@
-//! Collections of documents that are read and written as they are on the wire.
+//! Collections whose documents are read and written in their wire form.
 
 use std::borrow::Borrow;
 
@@ -12,11 +12,11 @@ use serde::de::DeserializeOwned;
 
 use crate::mongo::operation::Operation;
 
-/// A collection whose documents are not parsed before someone asks for a field; cheap to clone.
+/// A collection whose documents are only parsed when a field is read; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Documents(Collection<RawDocumentBuf>);
 
-/// A collection that is about to be asked for something, by the name of what that is.
+/// A collection with the name of the operation that is about to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Named<'a> {
     coll: &'a Collection<RawDocumentBuf>,
@@ -28,7 +28,8 @@ impl Documents {
         Self(coll)
     }
 
-    /// The way to all commands. The name is that of the metric's label, of errors, and of the server's log.
+    /// Starts a command. Every command needs this name, which labels its metric, its errors, and its entry in the
+    /// server's log.
     pub(crate) fn named(&self, name: &'static str) -> Named<'_> {
         Named {
             coll: &self.0,
@@ -36,24 +37,24 @@ impl Documents {
         }
     }
 
-    /// The collection's own name.
+    /// Returns the collection's own name.
     pub(crate) fn name(&self) -> &str {
         self.0.name()
     }
 
-    /// The driver's collection, for the rest of this room.
+    /// Returns the driver's collection, for the other files of this folder.
     #[cfg(not(test))]
     pub(super) fn driver(&self) -> &Collection<RawDocumentBuf> {
         &self.0
     }
 
-    /// The driver's collection.
+    /// Returns the driver's collection.
     #[cfg(test)]
     pub(crate) fn driver(&self) -> &Collection<RawDocumentBuf> {
         &self.0
     }
 
-    /// Another collection of the same database.
+    /// Returns another collection of the same database.
     #[cfg(feature = "inspect")]
     pub(crate) fn beside(&self, coll: &str) -> Self {
         let database = self.0.client().database(&self.0.namespace().db);
@@ -123,10 +124,10 @@ impl<'a> Named<'a> {
     }
 }
 
-/// The largest document that is stored. MongoDB holds 16 MiB; the rest is for what the daemons note on it.
+/// The largest document that is stored, in bytes. MongoDB allows 16 MiB; the rest is for notes of the daemons.
 pub(crate) const DOCUMENT_LIMIT_BYTES: usize = 15 << 20;
 
-/// The document of an instance, or why it cannot be one.
+/// Makes the document of an instance, or returns the reason why it is impossible.
 pub(crate) fn to_document(instance: &impl serde::Serialize) -> Result<RawDocumentBuf, String> {
     let document =
         bson::serialize_to_raw_document_buf(instance).map_err(|error| error.to_string())?;
@@ -140,12 +141,12 @@ pub(crate) fn to_document(instance: &impl serde::Serialize) -> Result<RawDocumen
     Ok(document)
 }
 
-/// Why the archive cannot hold an instance, if it cannot: it is too large for one document.
+/// Checks whether the archive can store an instance. The error is the reason, which is its size.
 pub fn check_fits(instance: &impl serde::Serialize) -> Result<(), String> {
     to_document(instance).map(|_| ())
 }
 
-/// What a document says, or why it says no such thing, with the field.
+/// Reads a document as `T`. The error is the problem, with the field.
 pub(crate) fn from_document<T: DeserializeOwned>(document: &RawDocument) -> Result<T, String> {
     let told = |error: bson::error::Error| {
         let kind = error.kind.to_string();
@@ -153,7 +154,7 @@ pub(crate) fn from_document<T: DeserializeOwned>(document: &RawDocument) -> Resu
     };
     let bytes = document.as_bytes();
     bson::deserialize_from_slice(bytes).or_else(|_| {
-        // once more, for following the path takes time that only errors are worth
+        // read it again, because tracking the path takes time that only errors are worth
         let deserializer = RawDeserializer::new(bytes).map_err(told)?;
         serde_path_to_error::deserialize(deserializer).map_err(|error| {
             match error.path().to_string().as_str() {

@@ -1,12 +1,12 @@
-//! The driver's errors, in the words that help who runs the suite.
+//! Short texts of the driver's errors, for the people who run the suite.
 
 use mongodb::error::{Error, ErrorKind};
 
 /// The longest reason, in characters: a server's message may quote a whole document.
 const LONGEST: usize = 400;
 
-/// The reason on one line, without what only the driver's authors understand of it: the topology, labels, and what the
-/// server answered beside its message.
+/// Returns the reason on one line. Left out are parts that only the driver's authors understand: the topology, labels,
+/// and the server's reply beside its message.
 pub(crate) fn essence(error: &Error) -> String {
     one_line(&match &*error.kind {
         ErrorKind::ServerSelection { message, .. } => {
@@ -21,8 +21,8 @@ pub(crate) fn essence(error: &Error) -> String {
     })
 }
 
-/// The innermost cause that a message of the driver quotes as `… Error: Kind: CAUSE, labels: …`: of a topology that of
-/// its last server. Where it quotes none, what stands before the topology.
+/// Returns the innermost cause that a message of the driver quotes as `… Error: Kind: CAUSE, labels: …`. In a topology,
+/// that is the cause of its last server. If the message quotes none, returns the text before the topology.
 fn cause(message: &str) -> &str {
     let told = message
         .rsplit_once("Kind: ")

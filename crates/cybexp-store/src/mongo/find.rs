@@ -1,4 +1,4 @@
-//! A query as a value, so that what runs and what `explain` proves are the same.
+//! A query as a value, so that the query that runs is the same that `explain` checks.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 use crate::mongo::operation::Rows;
 
-/// The longest that the server works on one query of a report.
+/// The longest time that the server works on one query of a report.
 pub(crate) const MAX_TIME: Duration = Duration::from_secs(60);
 
-/// Hashes asked for at once.
+/// The most hashes in one query.
 pub(crate) const ASK: usize = 1000;
 
 /// A query with the index that serves it.
@@ -23,10 +23,10 @@ pub(crate) struct Find {
     pub filter: Document,
     pub projection: Option<Document>,
     pub sort: Option<Document>,
-    /// The index's name.
+    /// The name of the index.
     pub hint: &'static str,
     pub skip: u64,
-    /// 0: all.
+    /// The most results; 0 for all.
     pub limit: i64,
 }
 
@@ -63,7 +63,7 @@ impl Find {
         self
     }
 
-    /// The results as they come.
+    /// Returns the results as they arrive.
     pub(crate) async fn rows(self, coll: &Documents) -> Result<Rows, StoreError> {
         let find = coll.named(self.doing).find(self.filter);
         let find = find.with(|find| {
@@ -77,12 +77,12 @@ impl Find {
         find.rows().await
     }
 
-    /// All results: only for queries whose number of results is bounded by what was asked.
+    /// Returns all results. Only for queries whose number of results is bounded by the request.
     pub(crate) async fn all(self, coll: &Documents) -> Result<Vec<RawDocumentBuf>, StoreError> {
         self.rows(coll).await?.all().await
     }
 
-    /// All results as `T`.
+    /// Returns all results as `T`.
     pub(crate) async fn read<T>(self, coll: &Documents) -> Result<Vec<T>, StoreError>
     where
         T: serde::de::DeserializeOwned,
@@ -90,7 +90,7 @@ impl Find {
         self.rows(coll).await?.read().await
     }
 
-    /// How many there are, up to the limit.
+    /// Counts the results, up to the limit.
     pub(crate) async fn count(self, coll: &Documents) -> Result<u64, StoreError> {
         let limit = u64::try_from(self.limit).ok().filter(|limit| *limit > 0);
         let count = coll.named(self.doing).count_documents(self.filter);

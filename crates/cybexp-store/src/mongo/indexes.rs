@@ -1,4 +1,4 @@
-//! The indexes, by collection. Whoever opens a collection makes them; `src/tests/explain.rs` proves their use.
+//! The indexes of each collection. Opening a collection makes them; `src/tests/explain_*.rs` prove their use.
 
 use bson::{Bson, Document, doc};
 use mongodb::IndexModel;
@@ -13,9 +13,9 @@ pub(crate) struct Index {
     pub name: &'static str,
     keys: Document,
     unique: bool,
-    /// Only documents that this matches are indexed.
+    /// Filter of the documents that are indexed; `None` for all.
     partial: Option<Document>,
-    /// Documents vanish so many seconds after the time in the key.
+    /// Number of seconds after the time in the key at which a document is deleted.
     expire_s: Option<u64>,
 }
 
@@ -56,7 +56,7 @@ impl Index {
 
 const MAKING: &str = "making an index";
 
-/// Makes the indexes that are not there; one that cannot be made is an error that names it.
+/// Makes the indexes that do not exist. The error names an index that cannot be made.
 pub(crate) async fn ensure(coll: &Documents, indexes: &[Index]) -> Result<(), StoreError> {
     for index in indexes {
         let coll = coll.driver();
@@ -73,44 +73,44 @@ pub(crate) async fn ensure(coll: &Documents, indexes: &[Index]) -> Result<(), St
     Ok(())
 }
 
-/// The names of the indexes that are there.
+/// Returns the names of the existing indexes.
 #[cfg(feature = "inspect")]
 pub(crate) async fn names(coll: &Documents) -> Result<Vec<String>, StoreError> {
     timed("listing indexes", coll.driver().list_index_names()).await
 }
 
-/// By identity. Only raws and events have an orgid, so all others are unique by hash alone, while the same
-/// raw of two organisations stays two.
+/// Instances by hash and orgid. Only raws and events have an orgid, so all others are unique by hash alone, while equal
+/// raws of two organisations are two documents.
 pub(crate) const IDENTITY: &str = "identity";
-/// Raws that a filter has not seen, and those that it refused.
+/// Raws that a filter has not processed, and those that it refused.
 pub(crate) const RAW_PENDING: &str = "raw_pending";
-/// Events by what they refer to, newest first.
+/// Events by the hashes to which they refer, newest first.
 pub(crate) const EVENT_REF: &str = "event_ref";
-/// Events by what they saw in malicious context.
+/// Events by the hashes in malicious context.
 pub(crate) const EVENT_MALICIOUS: &str = "event_malicious";
-/// Events by what they saw in benign context.
+/// Events by the hashes in benign context.
 pub(crate) const EVENT_BENIGN: &str = "event_benign";
-/// A sixteenth of all events by what they refer to, in the order of their hashes, which is by chance.
+/// A sixteenth of all events by the hashes to which they refer, in the order of their own hashes, which is random.
 pub(crate) const EVENT_SAMPLE: &str = "event_sample";
-/// The hashes of those begin below this.
+/// Upper bound of the hashes of these events.
 pub(crate) const SAMPLED: &str = "1";
 /// Sessions by their events.
 pub(crate) const SESSION_REF: &str = "session_ref";
-/// Sessions by what they are known by, those that began last first.
+/// Sessions by the instances that identify them, those that began last first.
 pub(crate) const SESSION_CREF: &str = "session_cref";
 /// Queries by status: the hash of the status attribute is in `_cref`.
 pub(crate) const QUERY_CREF: &str = "query_cref";
-/// Organisations by who may see their data.
+/// Organisations by the users who may see their data.
 pub(crate) const ORG_ACL: &str = "org_acl";
 /// Organisations by their users.
 pub(crate) const ORG_USER: &str = "org_user";
 /// Organisations by their admins.
 pub(crate) const ORG_ADMIN: &str = "org_admin";
-/// Users and organisations by kind.
+/// Tokens by the user for whom they were issued.
 pub(crate) const IDENTITY_KIND: &str = "identity_kind";
 /// Tokens by the user they were made for.
 pub(crate) const TOKEN_USER: &str = "token_user";
-/// Entries by whether the archive has seen them, oldest first.
+/// Entries by whether the archive daemon has processed them, oldest first.
 pub(crate) const ENTRY_PROCESSED: &str = "entry_processed";
 /// Entries that could not be opened.
 pub(crate) const ENTRY_BAD: &str = "entry_bad";
@@ -120,15 +120,15 @@ pub(crate) const CHUNK_FILE: &str = "files_id_1_n_1";
 pub(crate) const ID: &str = "_id_";
 /// Uploads by the end of their lease.
 pub(crate) const UPLOAD_UNTIL: &str = "upload_until";
-/// Leases by the work they are for.
+/// Leases by the work for which they are held.
 pub(crate) const LEASE_WORK: &str = "lease_work";
 
 fn identity() -> Index {
     Index::new(IDENTITY, doc! {"_hash": 1, "orgid": 1}).unique()
 }
 
-/// Of raws and the TAHOE graph. `_ref` is indexed of events and sessions only: it is what queries walk, and
-/// each key costs as much to write as a small document.
+/// Indexes of raws and the TAHOE graph. `_ref` is only indexed for events and sessions, because queries search only
+/// these by it, and each key costs as much to write as a small document.
 pub(crate) fn archive() -> Vec<Index> {
     let event_keys = |field: &str| {
         doc! {field: 1, "orgid": 1, "timestamp": -1, "_hash": 1, "category": 1, "itype": 1}
@@ -156,14 +156,14 @@ pub(crate) fn archive() -> Vec<Index> {
     ]
 }
 
-/// Of which hours got new events; nobody needs to know after a day.
+/// Indexes of the journal of hours that got new events; its notes expire after a day.
 pub(crate) fn journal() -> Vec<Index> {
     let mut expiry = Index::new("journal_expiry", doc! {"at": 1});
     expiry.expire_s = Some(86_400);
     vec![expiry]
 }
 
-/// Of queries and reports.
+/// Indexes of queries and reports.
 pub(crate) fn queries() -> Vec<Index> {
     vec![
         identity(),
@@ -171,7 +171,7 @@ pub(crate) fn queries() -> Vec<Index> {
     ]
 }
 
-/// Of users and organisations.
+/// Indexes of users and organisations.
 pub(crate) fn identities() -> Vec<Index> {
     vec![
         identity(),
@@ -182,21 +182,22 @@ pub(crate) fn identities() -> Vec<Index> {
     ]
 }
 
-/// Of revoked tokens; they vanish an hour after the token would have ended anyway, for clocks differ.
+/// Indexes of revoked tokens. These are deleted an hour after the token would have expired anyway, because clocks
+/// differ.
 pub(crate) fn revoked() -> Vec<Index> {
     let mut expiry = Index::new("revoked_until", doc! {"until": 1});
     expiry.expire_s = Some(3600);
     vec![expiry]
 }
 
-/// Of rows of tokens; they vanish an hour after the token has ended.
+/// Indexes of the rows of issued tokens, which are deleted an hour after the token has expired.
 pub(crate) fn tokens() -> Vec<Index> {
     let mut expiry = Index::new("token_until", doc! {"until": 1});
     expiry.expire_s = Some(3600);
     vec![Index::new(TOKEN_USER, doc! {"user": 1}), expiry]
 }
 
-/// Of cache entries.
+/// Indexes of cache entries.
 pub(crate) fn entries() -> Vec<Index> {
     vec![
         Index::new(ENTRY_PROCESSED, doc! {"processed": 1, "_id": 1})
@@ -205,7 +206,7 @@ pub(crate) fn entries() -> Vec<Index> {
     ]
 }
 
-/// Of GridFS, as its specification names them.
+/// Indexes of GridFS files, named as in the GridFS specification.
 pub(crate) fn grid_files() -> Vec<Index> {
     vec![Index::new(
         "filename_1_uploadDate_1",
@@ -213,17 +214,17 @@ pub(crate) fn grid_files() -> Vec<Index> {
     )]
 }
 
-/// Of GridFS, as its specification names them.
+/// Indexes of GridFS chunks, named as in the GridFS specification.
 pub(crate) fn grid_chunks() -> Vec<Index> {
     vec![Index::new(CHUNK_FILE, doc! {"files_id": 1, "n": 1}).unique()]
 }
 
-/// Of the registrations of uploads.
+/// Indexes of the registrations of uploads.
 pub(crate) fn uploads() -> Vec<Index> {
     vec![Index::new(UPLOAD_UNTIL, doc! {"until": 1})]
 }
 
-/// Of leases; those of processes that died vanish an hour later.
+/// Indexes of leases. Those of processes that died are deleted an hour later.
 pub(crate) fn leases() -> Vec<Index> {
     let mut expiry = Index::new("lease_expiry", doc! {"until": 1});
     expiry.expire_s = Some(3600);

@@ -1,10 +1,11 @@
-//! JSON out of documents, and nothing but JSON: a date or an infinite number would become something else unseen.
+//! Reading JSON from documents. Values that JSON does not have, such as dates and infinities, are errors, because a
+//! conversion would change them unnoticed.
 
 use bson::RawBsonRef;
 use serde::{Deserialize, Deserializer, de::Error};
 use tahoe_core::Value;
 
-/// For `deserialize_with`: a field that holds JSON.
+/// Deserializes a field that holds JSON; for `deserialize_with`.
 pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     json(RawBsonRef::deserialize(deserializer)?).map_err(D::Error::custom)
 }

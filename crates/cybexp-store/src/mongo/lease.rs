@@ -1,7 +1,7 @@
-//! How several processes share one queue without doing the same work at once.
+//! Leases, by which several processes share one queue without doing the same work at once.
 //!
-//! Each worker keeps one document that names the items it is working on and until when. Others leave those
-//! out. A worker that dies keeps its items until its lease ends; work that is done twice does no harm, so a
+//! Each worker keeps one document with the items that it works on and the end of its lease. The other workers skip
+//! these items. A worker that dies keeps its items until the lease ends. Work that is done twice does no harm, so a
 //! lease only saves work and need not be exact.
 
 use std::collections::HashSet;
@@ -18,21 +18,21 @@ use crate::mongo::find::Find;
 use crate::mongo::indexes::{self, LEASE_WORK};
 use crate::mongo::server::Server;
 
-/// Longer than any batch takes; a worker that is slower only shares its work.
+/// Length of a lease, longer than any batch takes. A slower worker only shares its work.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// What there was to take from a queue.
+/// The result of taking work from a queue.
 #[derive(Debug)]
 pub enum Taken<T> {
-    /// This, leased until it is done or half a minute is over.
+    /// Items leased for half a minute, or until they are done.
     Work(Vec<T>),
-    /// Nothing that is not leased by another worker; its lease ends after this time.
+    /// Other workers have leased all items; the first lease ends after this time.
     Leased(Duration),
-    /// Nothing at all.
+    /// The queue is empty.
     Nothing,
 }
 
-/// One worker's place among those that share a queue.
+/// The lease of one worker of a queue.
 #[derive(Debug)]
 pub(crate) struct Lease {
     coll: Documents,
@@ -41,11 +41,11 @@ pub(crate) struct Lease {
     held: bool,
 }
 
-/// What the others are working on.
+/// The items leased by other workers.
 #[derive(Debug, Default)]
 pub(crate) struct Others {
     pub items: Vec<Bson>,
-    /// When the first of their leases ends.
+    /// The time until the first of their leases ends.
     pub ends: Duration,
 }
 
@@ -57,7 +57,7 @@ struct LeaseRow {
 }
 
 impl Lease {
-    /// A place among the workers of `work`, in a collection beside the queue's.
+    /// Makes a lease for a worker of `work`, in a collection beside the queue's.
     pub(crate) async fn open(server: &Server, db: &str, work: &str) -> Result<Self, StoreError> {
         let coll = server.collection(db, "leases");
         indexes::ensure(&coll, &indexes::leases()).await?;
@@ -73,7 +73,7 @@ impl Lease {
         rows(&self.work, self.token).read(&self.coll).await
     }
 
-    /// What other workers have leased.
+    /// Returns the items that other workers have leased.
     pub(crate) async fn others(&self) -> Result<Others, StoreError> {
         let rows = self.rows().await?;
         let now = bson::DateTime::now();
@@ -89,7 +89,7 @@ impl Lease {
         })
     }
 
-    /// Leases these items, and gives back those that no other worker leased first.
+    /// Leases these items, and returns those that no other worker leased first.
     pub(crate) async fn take(&mut self, items: Vec<Bson>) -> Result<HashSet<ObjectId>, StoreError> {
         let ours: HashSet<ObjectId> = items.iter().filter_map(Bson::as_object_id).collect();
         let until = doc! {"$add": ["$$NOW", LEASE.as_millis() as i64]};
@@ -120,7 +120,7 @@ impl Lease {
         Ok(ours.difference(&theirs).copied().collect())
     }
 
-    /// What it means that a queue had nothing for this worker: the others may have leased what `theirs` finds.
+    /// Tells why a worker found nothing to take: other workers may have leased the items that `theirs` finds.
     pub(crate) async fn rest<T>(
         &mut self,
         others: &Others,
@@ -134,7 +134,7 @@ impl Lease {
         Ok(Taken::Leased(others.ends))
     }
 
-    /// Gives up what is leased.
+    /// Releases all leased items.
     pub(crate) async fn release(&mut self) -> Result<(), StoreError> {
         if self.held {
             let releasing = self.coll.named("releasing a lease");
@@ -148,19 +148,19 @@ impl Lease {
     }
 }
 
-/// The leases of other workers that have not ended.
+/// Finds the leases of other workers that have not ended.
 pub(crate) fn rows(work: &str, but: ObjectId) -> Find {
     let filter = doc! {
         "work": work,
         "_id": {"$ne": but},
-        // the server's clock, for those of the workers may differ
+        // the server's clock, because those of the workers may differ
         "$expr": {"$gt": ["$until", "$$NOW"]},
     };
     Find::new("reading the leases of a queue", LEASE_WORK, filter)
 }
 
-/// The condition on `_id` that leaves these items out. Documents with an id of another kind are not of this
-/// suite, and nobody could lease them.
+/// Makes the condition on `_id` that excludes these items. Documents whose id has another type are excluded, too: they
+/// are not of this suite, and nobody could lease them.
 pub(crate) fn unleased(items: &[Bson]) -> Document {
     let mut id = doc! {"$type": "objectId"};
     if !items.is_empty() {

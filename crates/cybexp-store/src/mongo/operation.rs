@@ -1,6 +1,6 @@
-//! Operations by name: each command to the server is timed, and marked with the name that the server logs it by.
+//! Named operations: each command to the server is timed, and sent with the name under which the server logs it.
 //!
-//! [`Documents`](crate::mongo::collection::Documents) gives out commands only with a name, so no caller can forget it.
+//! [`Documents`](crate::mongo::collection::Documents) only starts commands with a name, so no caller can forget it.
 
 use std::future::{Future, IntoFuture};
 use std::time::{Duration, Instant};
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use bson::RawDocumentBuf;
 use futures::TryStreamExt;
 use mongodb::Cursor;
-use mongodb::error::Error;
+use mongodb::error::{Error, ErrorKind, WriteFailure};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Doing, StoreError};
 use crate::mongo::spent;
 
-/// A command that is ready to be sent.
+/// A command that can be sent.
 pub(crate) struct Operation<C> {
     name: &'static str,
     command: C,
@@ -33,8 +33,8 @@ impl<C> Operation<C> {
         }
     }
 
-    /// The command as a part of a transaction, which is timed as a whole. The driver's error says whether the
-    /// transaction is to be begun again.
+    /// Returns the command as a part of a transaction, which is timed as a whole. The driver's error shows whether the
+    /// transaction must be started again.
     pub(crate) fn part(self) -> C {
         self.command
     }
@@ -42,7 +42,7 @@ impl<C> Operation<C> {
     /// Sends the command and waits for the reply.
     ///
     /// # Errors
-    /// The driver's, with the operation's name.
+    /// The driver's error, with the name of the operation.
     pub(crate) async fn send<T>(self) -> Result<T, StoreError>
     where
         C: IntoFuture<Output = Result<T, Error>>,
@@ -53,7 +53,7 @@ impl<C> Operation<C> {
     /// Sends a command whose reply is a cursor.
     ///
     /// # Errors
-    /// The driver's, with the operation's name.
+    /// The driver's error, with the name of the operation.
     pub(crate) async fn rows(self) -> Result<Rows, StoreError>
     where
         C: IntoFuture<Output = Result<Cursor<RawDocumentBuf>, Error>>,
@@ -65,23 +65,23 @@ impl<C> Operation<C> {
     }
 }
 
-/// The documents of a cursor, as they come. The time until the last one that was asked for is that of the operation.
+/// The documents of a cursor, as they arrive. The operation's time ends with the last document that was requested.
 pub(crate) struct Rows {
     clock: Clock,
     cursor: Cursor<RawDocumentBuf>,
 }
 
 impl Rows {
-    /// The next document.
+    /// Returns the next document.
     ///
     /// # Errors
-    /// The driver's, with the operation's name.
+    /// The driver's error, with the name of the operation.
     pub(crate) async fn next(&mut self) -> Result<Option<RawDocumentBuf>, StoreError> {
         let next = self.clock.wait(self.cursor.try_next()).await;
         self.clock.end(next)
     }
 
-    /// All that are left: only for queries whose number of results is bounded by what was asked.
+    /// Returns all remaining documents. Only for queries whose number of results is bounded by the request.
     ///
     /// # Errors
     /// As [`Rows::next`].
@@ -90,7 +90,7 @@ impl Rows {
         self.clock.end(all)
     }
 
-    /// All that are left, as `T`.
+    /// Returns all remaining documents as `T`.
     ///
     /// # Errors
     /// As [`Rows::next`], and where a document is not a `T`.
@@ -114,7 +114,8 @@ pub(super) async fn timed<T>(
     clock.end(reply)
 }
 
-/// The time of one operation, which may take several round trips. It is counted even if nobody waits for the end.
+/// Measures the time of one operation, which may take several round trips. It is counted even if the operation is
+/// dropped.
 #[derive(Debug)]
 pub(super) struct Clock {
     name: &'static str,
@@ -141,9 +142,9 @@ impl Clock {
         reply
     }
 
-    /// The reply, or the error with the operation's name.
+    /// Returns the reply, or the error with the name of the operation.
     pub(super) fn end<T>(&mut self, reply: Result<T, Error>) -> Result<T, StoreError> {
-        self.failed |= reply.is_err();
+        self.failed |= reply.as_ref().is_err_and(|error| !refuses_documents(error));
         reply.doing(self.name)
     }
 
@@ -151,6 +152,15 @@ impl Clock {
         if let Some(since) = self.since.take() {
             self.waited += since.elapsed();
         }
+    }
+}
+
+/// Whether the server only refused documents, as it does those that another writer has just written.
+fn refuses_documents(error: &Error) -> bool {
+    match &*error.kind {
+        ErrorKind::InsertMany(refused) => refused.write_concern_error.is_none(),
+        ErrorKind::Write(failure) => matches!(failure, WriteFailure::WriteError(_)),
+        _ => false,
     }
 }
 

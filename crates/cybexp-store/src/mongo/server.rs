@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 use crate::mongo::operation::timed;
 
-/// How long a command waits for a server to be there, before it fails and the caller backs off.
+/// Time that a command waits for a server, before it fails and the caller backs off.
 const SELECTION: Duration = Duration::from_secs(5);
 
 /// A pool of connections; cheap to clone.
@@ -18,7 +18,7 @@ const SELECTION: Duration = Duration::from_secs(5);
 pub struct Server(Client);
 
 impl Server {
-    /// Connects lazily: a server that is away is found out by the first command.
+    /// Connects lazily: the first command fails if the server is away.
     pub async fn connect(url: &str, app_name: &str) -> Result<Self, StoreError> {
         let mut options = ClientOptions::parse(url)
             .await
@@ -41,12 +41,12 @@ impl Server {
         pong.await.map(drop)
     }
 
-    /// Drops a whole database: for the demo and the tests.
+    /// Drops a whole database, for the demo and the tests.
     pub async fn drop_database(&self, db: &str) -> Result<(), StoreError> {
         timed("dropping a database", self.0.database(db).drop()).await
     }
 
-    /// Runs a command of the admin database, and marks it with its name.
+    /// Runs a command of the admin database under an operation's name.
     pub(crate) async fn command(
         &self,
         name: &'static str,

@@ -1,4 +1,4 @@
-//! Time that operations of the database took: as metrics of the process, and summed up for one piece of work.
+//! The time that database operations took: as metrics of the process, and as a sum for one piece of work.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,27 +8,27 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_histogram, histogram};
 
-/// Operations of one name.
+/// The operations of one name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Operations {
-    /// How many there were.
+    /// The number of operations.
     pub count: u32,
-    /// How long the server was waited for, in all. Operations at the same time count each for itself.
+    /// The time spent waiting for the server. Concurrent operations each count in full.
     pub waited: Duration,
 }
 
-/// Operations of a piece of work, by name; most time first when it is displayed.
+/// The operations of a piece of work, by name. They are displayed with the longest time first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spent(BTreeMap<&'static str, Operations>);
 
 impl Spent {
-    /// The operations by name.
+    /// Returns the operations by name.
     pub fn operations(&self) -> &BTreeMap<&'static str, Operations> {
         &self.0
     }
 }
 
-/// `3 × reading documents 12.5 ms; 1 × …`
+/// Writes `3 × reading documents 12.5 ms; 1 × …`.
 impl fmt::Display for Spent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rows: Vec<_> = self.0.iter().collect();
@@ -46,8 +46,7 @@ tokio::task_local! {
     static SPENT: Arc<Mutex<Spent>>;
 }
 
-/// Does a piece of work, and says which operations of the database it waited for. Those of tasks that it spawns are not
-/// among them.
+/// Runs a piece of work, and returns its database operations. Operations of tasks that it spawns are not included.
 pub async fn measured<T>(work: impl Future<Output = T>) -> (T, Spent) {
     let spent = Arc::<Mutex<Spent>>::default();
     let done = SPENT.scope(Arc::clone(&spent), work).await;
@@ -55,7 +54,7 @@ pub async fn measured<T>(work: impl Future<Output = T>) -> (T, Spent) {
     (done, spent)
 }
 
-/// Says what the metrics of this crate mean, once a recorder is there.
+/// Describes the metrics of this crate to the metrics recorder, which must be installed before.
 pub fn describe_metrics() {
     describe_histogram!(
         "cybexp_store_operation_seconds",
@@ -73,9 +72,9 @@ pub(super) fn count(name: &'static str, waited: Duration, failed: bool) {
     if failed {
         counter!("cybexp_store_failures_total", "operation" => name).increment(1);
     }
-    let ms = waited.as_secs_f64() * 1e3;
+    let ms = (waited.as_secs_f64() * 1e4).round() / 10.0;
     tracing::debug!(operation = name, ms, failed, "the database was asked");
-    // outside of measured work there is nothing to sum up
+    // outside of measured work there is no sum to add to
     let _ = SPENT.try_with(|spent| {
         let mut spent = spent.lock().unwrap_or_else(PoisonError::into_inner);
         let operations = spent.0.entry(name).or_default();

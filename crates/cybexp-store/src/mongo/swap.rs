@@ -1,5 +1,5 @@
-//! Documents that several may change at once: each writes only over what it has read, and reads again when another
-//! was faster, so that no change is lost.
+//! Documents that several clients may change at once. A client only overwrites the document that it read, and reads
+//! again if it was changed in the meantime, so that no change is lost.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::mongo::find::Find;
 use crate::mongo::indexes::IDENTITY;
 use crate::mongo::json;
 
-/// How often a change is tried that others keep overtaking: each time, one of them got through.
+/// Attempts at a change that loses races against others. Each time, another change succeeded.
 const ATTEMPTS: u32 = 200;
 
-/// What was read, and the document that it was read from.
+/// A value, with the document from which it was read.
 pub(crate) struct Stored<T> {
     pub value: T,
     document: RawDocumentBuf,
@@ -28,7 +28,7 @@ pub(crate) struct Stored<T> {
 #[derive(Deserialize)]
 struct Json(#[serde(deserialize_with = "json::read")] Value);
 
-/// All that `find` gives.
+/// Reads all documents that `find` finds.
 pub(crate) async fn read<T>(
     coll: &Documents,
     find: Find,
@@ -49,7 +49,7 @@ pub(crate) async fn read<T>(
     Ok(all)
 }
 
-/// Inserts the document unless one is there that `taken` matches, or that has the same identity.
+/// Inserts the document, unless one exists that `taken` matches or that has the same identity.
 pub(crate) async fn insert(
     coll: &Documents,
     taken: Document,
@@ -66,7 +66,7 @@ pub(crate) async fn insert(
     }
 }
 
-/// Writes `now` if the document is still as it was read. False: it is not.
+/// Writes `now` if the document is unchanged since it was read. Returns false if it was changed.
 pub(crate) async fn write<T>(
     coll: &Documents,
     was: &Stored<T>,
@@ -79,7 +79,7 @@ pub(crate) async fn write<T>(
     Ok(update.send().await?.matched_count == 1)
 }
 
-/// The filter that the document matches as long as nobody has changed it, and the update.
+/// Makes the filter, which matches the document only if nobody has changed it, and the update.
 pub(crate) fn change<T>(
     was: &Stored<T>,
     now: &Document,
@@ -92,7 +92,7 @@ pub(crate) fn change<T>(
         .collect();
     for (name, value) in was {
         let unchanged = match name.as_str() {
-            // alone, so that the index is bounded by it
+            // without an operator, so that it bounds the index
             "_hash" => value,
             _ => doc! {"$eq": value}.into(),
         };
@@ -106,7 +106,7 @@ fn document(instance: &impl Serialize, doing: &'static str) -> Result<Document, 
     Document::try_from(&document).doing(doing)
 }
 
-/// A value that cannot be stored.
+/// Makes the error of a value that cannot be stored.
 pub(crate) fn refused(doing: &'static str, reason: &impl ToString) -> StoreError {
     StoreError::Write {
         doing,
@@ -119,7 +119,7 @@ fn is_duplicate(error: &mongodb::error::Error) -> bool {
     matches!(&*error.kind, ErrorKind::Write(WriteFailure::WriteError(e)) if e.code == DUPLICATE_KEY)
 }
 
-/// The attempts at one change.
+/// Counts the attempts at one change.
 pub(crate) struct Race {
     doing: &'static str,
     lost: u32,
@@ -130,7 +130,7 @@ impl Race {
         Self { doing, lost: 0 }
     }
 
-    /// Waits a little, so that not all try again at once.
+    /// Waits a little, so that not all clients try again at the same time.
     pub(crate) async fn lost(&mut self) -> Result<(), StoreError> {
         self.lost += 1;
         if self.lost == ATTEMPTS {

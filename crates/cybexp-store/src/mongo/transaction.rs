@@ -1,4 +1,4 @@
-//! Several writes of which all are seen or none.
+//! Transactions: several writes that become visible together or not at all.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,14 @@ use crate::error::{Doing, StoreError};
 use crate::mongo::collection::Documents;
 use crate::mongo::operation::Clock;
 
-/// How long a transaction is begun again that met another one or lost its connection. The driver alone would go on
-/// for two minutes, and somebody waits for the answer.
+/// Time for which a transaction is repeated after a conflict or a lost connection. The driver alone would go on for two
+/// minutes, while somebody waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Documents and where they go.
+/// Documents to insert into a collection.
 pub(crate) type Part<'a> = (&'a Documents, Vec<RawDocumentBuf>);
 
-/// Inserts all of it.
+/// Inserts all documents in one transaction.
 pub(crate) async fn insert(
     session: &mut ClientSession,
     doing: &'static str,
@@ -33,9 +33,9 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Runs `work` in a transaction on the server of `coll`, and waits until a majority has it. `work` is run again when
-/// the transaction met another one. It takes what it needs from `context`: a future that a closure borrows from is not
-/// seen to be `Send` (rust-lang/rust#96865).
+/// Runs `work` in a transaction on the server of `coll`, and waits until a majority has it. `work` is run again after a
+/// conflict with another transaction. It takes its data from `context`, because the compiler does not recognise a
+/// future as `Send` if a closure borrows from it (rust-lang/rust#96865).
 pub(crate) async fn run<C: Send, R: Send + 'static>(
     coll: &Documents,
     doing: &'static str,
@@ -52,10 +52,10 @@ pub(crate) async fn run<C: Send, R: Send + 'static>(
         .and_run(context, |session, context| {
             let done = work(session, context);
             done.map_err(move |error| {
-                // the driver has already waited for a server to come back
+                // the driver has already waited for a server to return
                 let away = matches!(*error.kind, ErrorKind::ServerSelection { .. });
                 match away || began.elapsed() > PATIENCE {
-                    // without the label that tells the driver to begin again
+                    // without the label that makes the driver start again
                     true => Error::custom(error),
                     false => error,
                 }

@@ -1,4 +1,4 @@
-//! News that there may be work: a change stream.
+//! Waiting for new work with a change stream.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::error::{Doing, StoreError};
 use crate::mongo::collection::Documents;
 use crate::mongo::operation::timed;
 
-/// How long a server waits before it says that nothing happened: idle, this is all the traffic there is.
+/// Time that the server waits before it reports that nothing happened. An idle stream has no other traffic.
 const AWAIT: Duration = Duration::from_secs(10);
 
 type Stream = ChangeStream<ChangeStreamEvent<Document>>;
 
-/// Tells when something came into a collection.
+/// Tells when a document was written to a collection.
 pub struct Watch {
     coll: Documents,
     of: Document,
@@ -31,20 +31,20 @@ impl Watch {
         }
     }
 
-    /// Returns when something that matches came in, or may have come in before the stream was open. After an
-    /// error the next call connects anew; a server without change streams gives an error each time.
+    /// Returns when a matching document was written, or may have been written before the stream was open. After an
+    /// error, the next call connects again. A server without change streams returns an error each time.
     ///
-    /// Not cancel safe: a dropped call may lose news.
+    /// Not cancel safe: a dropped call may miss a write.
     pub async fn changed(&mut self) -> Result<(), StoreError> {
         let doing = "watching a collection";
         let Some(mut stream) = self.stream.take() else {
-            // the matching event's id, type and place are all that is sent; the driver needs these
+            // only the event's id, type and place are sent, which the driver needs
             let fields = doc! {"$project": {"_id": 1, "operationType": 1, "ns": 1}};
             let pipeline = [doc! {"$match": &self.of}, fields];
             let stream = self.coll.driver().watch().pipeline(pipeline);
-            // without a comment: the driver would put it into the stage, too, where the server does not know it
+            // without a comment: the driver would put it into the stage, too, where the server refuses it
             let stream = stream.max_await_time(AWAIT);
-            // only the opening is timed: from then on it waits for news
+            // only the opening is timed: afterwards the stream waits for writes
             let stream = timed(doing, stream).await?;
             self.stream = Some(stream.with_type());
             return Ok(());

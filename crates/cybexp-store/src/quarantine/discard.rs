@@ -1,4 +1,4 @@
-//! Records that were set aside and that nobody wants any more, and where a raw that was refused came from.
+//! Deleting quarantined records, and finding the submission of a refused raw.
 
 use bson::oid::ObjectId;
 use bson::{Document, doc};
@@ -12,19 +12,19 @@ use crate::quarantine::list::{bad_entries, refused_raw, refused_raws};
 use crate::quarantine::selection::{Selection, id_at};
 use crate::raws::queue::Raws;
 
-/// How long before a raw's timestamp, and how long after it, its entry is looked for, in seconds: the API takes the time
-/// when a submission begins, and makes the entry when all of it is there.
+/// Time in seconds, before and after a raw's timestamp, in which its entry is searched. The API takes the timestamp
+/// when a submission begins, and makes the entry when the submission is complete.
 const BEFORE_S: f64 = 2.0;
 const AFTER_S: f64 = 60.0;
 
 impl Cache {
-    /// Deletes an entry that could not be opened, with its sealed bytes. False: it is not set aside.
+    /// Deletes an entry that could not be opened, with its sealed bytes. Returns false if it is not quarantined.
     pub async fn delete_refused(&self, id: ObjectId) -> Result<bool, StoreError> {
         let find = Find::new(DELETING, ID, doc! {"_id": id, "bad_data": true}).limit(1);
         Ok(self.delete_entries(find).await? > 0)
     }
 
-    /// Deletes the entries of the selection that could not be opened, with their sealed bytes; gives how many.
+    /// Deletes the selected entries that could not be opened, with their sealed bytes, and returns their number.
     pub async fn delete_all_refused(&self, selection: &Selection) -> Result<u64, StoreError> {
         self.delete_entries(bad_entries(selection)).await
     }
@@ -38,7 +38,7 @@ impl Cache {
                 continue;
             };
             if let Ok(fid) = row.get_object_id("fid") {
-                // an entry without a file can be deleted once more; a file without an entry is found by nobody
+                // an entry without a file can be deleted again, but a file without an entry would never be found
                 delete(&self.files, doc! {"_id": fid}).await?;
                 delete(&self.chunks, doc! {"files_id": fid}).await?;
             }
@@ -47,8 +47,9 @@ impl Cache {
         Ok(deleted)
     }
 
-    /// The name of the submission that the raw of this `_hash` was made of, which came in at this time, in Unix seconds.
-    /// `None` where its entry is not there any more, or came more than a minute later. It reads the entries of that minute.
+    /// Returns the name of the submission from which the raw of this `_hash` was made, which was accepted at this time
+    /// in Unix seconds. `None` if its entry does not exist any more, or was made more than a minute later. It reads the
+    /// entries of that minute.
     pub async fn name_of(&self, raw: &str, timestamp: f64) -> Result<Option<String>, StoreError> {
         let find = made_of(raw, timestamp);
         let rows = find.read::<Document>(&self.entries).await?;
@@ -58,12 +59,13 @@ impl Cache {
 }
 
 impl Raws {
-    /// Deletes a raw that a filter refused; what another version of the filter made of it stays. False: it is not set aside.
+    /// Deletes a raw that a filter refused. Instances that another version of the filter made of it stay. Returns false
+    /// if it is not quarantined.
     pub async fn delete_refused(&self, id: ObjectId) -> Result<bool, StoreError> {
         Ok(delete(&self.archive.coll, refused_raw(id)).await? > 0)
     }
 
-    /// Deletes the raws of the selection with these typetags that a filter refused; gives how many.
+    /// Deletes the selected raws with these typetags that a filter refused, and returns their number.
     pub async fn delete_all_refused(
         &self,
         typetags: &[&str],

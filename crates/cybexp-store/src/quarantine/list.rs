@@ -1,5 +1,5 @@
-//! Records that were set aside: entries that could not be opened, and raws that a filter refused. A person lists
-//! them, looks at them, and has them tried again.
+//! Quarantined records: entries that could not be opened, and raws that a filter refused. A person lists them, views
+//! them, and has them tried again.
 
 use bson::oid::ObjectId;
 use bson::{Document, doc};
@@ -14,34 +14,34 @@ use crate::mongo::indexes::{ENTRY_BAD, ID, RAW_PENDING};
 use crate::quarantine::selection::Selection;
 use crate::raws::queue::Raws;
 
-/// A record that was set aside.
+/// A quarantined record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
-    /// What it was submitted as.
+    /// The typetag under which it was submitted.
     pub typetag: String,
     /// MongoDB's id, in hex.
     pub id: String,
-    /// Who set it aside: the archive or a filter's id.
+    /// The part that refused it: the archive daemon, or a filter's id.
     pub by: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// The organisation whose data it is, as the submission names it.
+    /// The organisation that owns the data, as named in the submission.
     pub orgid: String,
-    /// When it was taken in, in Unix seconds; to the second for raws of the Python archive.
+    /// The time at which it was accepted, in Unix seconds; to the second for raws of the Python archive.
     pub timestamp: f64,
-    /// The name of the submission, such as that of a file; an entry has one.
+    /// The name of an entry's submission, such as a file name.
     pub name: Option<String>,
-    /// The `_hash`; a raw has one.
+    /// The `_hash` of a raw.
     pub hash: Option<String>,
 }
 
 impl Cache {
-    /// Entries that the archive could not open, newest first, at most `limit`; 0: all.
+    /// Returns the entries that the archive daemon could not open, newest first, at most `limit`; 0 for all.
     pub async fn refused(&self, limit: i64) -> Result<Vec<Refused>, StoreError> {
         self.refused_of(&Selection::default(), limit).await
     }
 
-    /// The same, of those selected.
+    /// Returns the selected ones of these entries.
     pub async fn refused_of(
         &self,
         selection: &Selection,
@@ -56,7 +56,7 @@ impl Cache {
         Ok(all)
     }
 
-    /// Reads all entries of the selection that the archive could not open, one after the other, however many there are.
+    /// Reads all selected entries that the archive daemon could not open, one after the other, in constant memory.
     pub async fn each_refused(
         &self,
         selection: &Selection,
@@ -71,25 +71,25 @@ impl Cache {
         .await
     }
 
-    /// How many entries the archive could not open.
+    /// Counts the entries that the archive daemon could not open.
     pub async fn count_refused(&self) -> Result<u64, StoreError> {
         bad_entries(&Selection::default())
             .count(&self.entries)
             .await
     }
 
-    /// The document of an entry that could not be opened, as extended JSON.
+    /// Returns the document of an entry that could not be opened, as extended JSON.
     pub async fn refused_entry(&self, id: ObjectId) -> Result<Option<Value>, StoreError> {
         document(&self.entries, doc! {"_id": id, "bad_data": true}).await
     }
 
-    /// Has the archive try an entry again. False: it is not set aside.
+    /// Has the archive daemon try an entry again. Returns false if it is not quarantined.
     pub async fn retry(&self, id: ObjectId) -> Result<bool, StoreError> {
         let filter = doc! {"_id": id, "bad_data": true};
         Ok(self.retry_entries(filter, ID).await? > 0)
     }
 
-    /// Has the archive try all entries of the selection again that it could not open; gives how many.
+    /// Has the archive daemon try all selected entries again that it could not open. Returns their number.
     pub async fn retry_all(&self, selection: &Selection) -> Result<u64, StoreError> {
         let filter = bad_entries(selection).filter;
         self.retry_entries(filter, ENTRY_BAD).await
@@ -102,13 +102,13 @@ impl Cache {
 }
 
 impl Raws {
-    /// Raws with these typetags that a filter refused, newest first, at most `limit`; 0: all.
+    /// Returns the raws with these typetags that a filter refused, newest first, at most `limit`; 0 for all.
     pub async fn refused(&self, typetags: &[&str], limit: i64) -> Result<Vec<Refused>, StoreError> {
         self.refused_of(typetags, &Selection::default(), limit)
             .await
     }
 
-    /// The same, of those selected.
+    /// Returns the selected ones of these raws.
     pub async fn refused_of(
         &self,
         typetags: &[&str],
@@ -125,7 +125,7 @@ impl Raws {
         Ok(all)
     }
 
-    /// Reads all raws of the selection that a filter refused, one after the other, however many there are.
+    /// Reads all selected raws that a filter refused, one after the other, in constant memory.
     pub async fn each_refused(
         &self,
         typetags: &[&str],
@@ -141,24 +141,24 @@ impl Raws {
         .await
     }
 
-    /// How many raws with these typetags a filter refused.
+    /// Counts the raws with these typetags that a filter refused.
     pub async fn count_refused(&self, typetags: &[&str]) -> Result<u64, StoreError> {
         refused_raws(typetags, &Selection::default())
             .count(&self.archive.coll)
             .await
     }
 
-    /// The document of a raw that a filter refused, as extended JSON.
+    /// Returns the document of a raw that a filter refused, as extended JSON.
     pub async fn refused_raw(&self, id: ObjectId) -> Result<Option<Value>, StoreError> {
         document(&self.archive.coll, refused_raw(id)).await
     }
 
-    /// Has the filters of a raw's typetag see it again. False: it is not set aside.
+    /// Has the filters of a raw's typetag read it again. Returns false if it is not quarantined.
     pub async fn retry(&self, id: ObjectId) -> Result<bool, StoreError> {
         Ok(self.retry_raws(refused_raw(id), ID).await? > 0)
     }
 
-    /// Has the filters see all refused raws of the selection with these typetags again; gives how many.
+    /// Has the filters read all selected refused raws with these typetags again. Returns their number.
     pub async fn retry_all(
         &self,
         typetags: &[&str],
@@ -183,7 +183,7 @@ pub(crate) fn bad_entries(selection: &Selection) -> Find {
 pub(crate) fn refused_raws(typetags: &[&str], selection: &Selection) -> Find {
     let typetags: Vec<&str> = match &selection.typetag {
         None => typetags.to_vec(),
-        // those of one typetag are read by the index, too; of a typetag that no filter reads there are none
+        // the index also serves a single typetag; of one that no filter reads there are no refused raws
         Some(only) => typetags.iter().copied().filter(|tag| tag == only).collect(),
     };
     let mut filter = doc! {"itype": "raw", "_valid": false};
@@ -224,7 +224,7 @@ fn refused_entry(row: &Document) -> Option<Refused> {
 }
 
 fn refused_row(row: &Document) -> Option<Refused> {
-    // raws of the Python archive do not say who refused them and why
+    // raws of the Python archive do not hold who refused them and why
     let error = |field| {
         let error = row.get_document("_error").ok();
         let text = error.and_then(|error| error.get_str(field).ok());
@@ -243,7 +243,7 @@ fn refused_row(row: &Document) -> Option<Refused> {
     })
 }
 
-/// When a document was taken in, in Unix seconds; where it does not say, its id tells when it was made.
+/// Returns the time at which a document was accepted, in Unix seconds. Without one, returns the time in its id.
 fn taken_in(row: &Document, id: ObjectId) -> f64 {
     let made = || id.timestamp().timestamp_millis() as f64 / 1000.0;
     row.get_f64("timestamp").unwrap_or_else(|_| made())

@@ -1,4 +1,4 @@
-//! Records that were set aside: listed, tried again, deleted.
+//! Quarantined records: listing them, trying them again, deleting them.
 
 pub(crate) mod discard;
 pub(crate) mod list;

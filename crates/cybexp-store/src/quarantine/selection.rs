@@ -1,23 +1,23 @@
-//! Which of the records that were set aside a person means.
+//! Selecting quarantined records.
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 
-/// Which of the records that were set aside; by default all of them.
+/// A selection of quarantined records; by default all of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selection {
-    /// Those that were submitted as this.
+    /// The typetag under which they were submitted.
     pub typetag: Option<String>,
-    /// Those of the organisation with this `_hash`.
+    /// The `_hash` of their organisation.
     pub orgid: Option<String>,
-    /// Those that were taken in at this time or later, in Unix seconds.
+    /// The earliest time at which they were accepted, in Unix seconds.
     pub since: Option<f64>,
-    /// Those whose reason holds this text, in upper or lower case.
+    /// A text in their reason, in upper or lower case.
     pub reason: Option<String>,
 }
 
 impl Selection {
-    /// The conditions on a document, which has the typetag and the reason in these fields.
+    /// Makes the conditions on a document. `typetag` and `reason` are the names of its fields for these.
     pub(crate) fn conditions(&self, typetag: &str, reason: &str) -> Document {
         let mut conditions = Document::new();
         if let Some(value) = &self.typetag {
@@ -27,7 +27,7 @@ impl Selection {
             conditions.insert("orgid", orgid);
         }
         if let Some(since) = self.since {
-            // raws of the Python archive have no timestamp: their ids tell the second in which they were made
+            // raws of the Python archive have no timestamp, but their ids hold the second in which they were made
             let old = doc! {"timestamp": Bson::Null, "_id": {"$gte": id_at(since)}};
             conditions.insert("$or", vec![doc! {"timestamp": {"$gte": since}}, old]);
         }
@@ -38,15 +38,15 @@ impl Selection {
     }
 }
 
-/// The least id that a document made at this time can have.
+/// Returns the least id of a document that was made at this time.
 pub(crate) fn id_at(seconds: f64) -> ObjectId {
     let mut bytes = [0; 12];
-    // a time before 1970 or after 2106 becomes the first or the last of them
+    // a time before 1970 or after 2106 becomes the first or the last possible one
     bytes[..4].copy_from_slice(&(seconds as u32).to_be_bytes());
     ObjectId::from_bytes(bytes)
 }
 
-/// A regular expression that matches this text and nothing else.
+/// Makes a regular expression that matches only this text.
 fn literal(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! The queue of questions and their answers.
+//! The queue of queries, and their reports.
 
 pub(crate) mod queue;
 pub(crate) mod stored;

@@ -1,4 +1,4 @@
-//! The queue of questions and their answers.
+//! The queue of queries.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,25 +21,25 @@ pub struct Queries {
     pub(crate) coll: Documents,
 }
 
-/// A query that this daemon has taken, and no other answers meanwhile.
+/// A query that this daemon has claimed. No other daemon answers it in the meantime.
 #[derive(Debug, Clone)]
 pub struct Claimed {
     /// MongoDB's id.
     id: ObjectId,
-    /// Tells this claim from a later one of the same query.
+    /// Distinguishes this claim from later ones of the same query.
     token: ObjectId,
-    /// The query, or why the document is none.
+    /// The query, or the reason why the document is none.
     pub query: Result<Query, String>,
-    /// Whether it is to be answered anew, whatever is remembered.
+    /// Whether the query must be answered anew, even if an answer is remembered.
     pub redo: bool,
 }
 
-/// What became of a query.
+/// The result of a query.
 #[derive(Debug)]
 pub enum Answer {
     /// The report.
     Ready(Box<Report>),
-    /// Why there is none.
+    /// The query failed, for this reason.
     Failed(String),
 }
 
@@ -49,7 +49,7 @@ impl Queries {
         let coll = server.collection(db, coll);
         indexes::ensure(&coll, &indexes::queries()).await?;
         let queries = Self { coll };
-        // every hash in a query's `_cref` is a document; the statuses are so from the start
+        // every hash in a query's `_cref` must be a document; those of the statuses are stored here
         let statuses = [
             Status::Wait,
             Status::Processing,
@@ -61,19 +61,20 @@ impl Queries {
         Ok(queries)
     }
 
-    /// Wakes when a query may be waiting.
+    /// Returns a watch that wakes when a query may be waiting.
     pub fn watch(&self) -> Watch {
         let of = doc! {"operationType": {"$in": ["insert", "update", "replace"]}};
         Watch::new(self.coll.clone(), of)
     }
 
-    /// Stores queries in the status that they have, in place of the same questions of the same hour. The last answer
-    /// stays beside a query that is asked again, for those who still wait for that.
+    /// Stores queries in their status. A query replaces the same question of the same hour. The last answer stays
+    /// beside a query that is asked again, for those who still wait for it.
     pub async fn put(&self, queries: &[Query]) -> Result<(), StoreError> {
         self.put_all(queries, &[]).await
     }
 
-    /// The same; those of these hashes are to be answered anew, whatever is remembered of them.
+    /// Stores queries as [`Self::put`] does. Those of the hashes `redone` must be answered anew, even if an answer is
+    /// remembered.
     pub async fn put_all(&self, queries: &[Query], redone: &[Hash]) -> Result<(), StoreError> {
         let doing = "storing queries";
         let wrong = |message: String| StoreError::Write {
@@ -106,8 +107,8 @@ impl Queries {
         updated.whole(doing).map(drop)
     }
 
-    /// Takes a waiting query, oldest first, or one whose daemon let its lease end, with one atomic update:
-    /// two daemons never take the same.
+    /// Claims the oldest waiting query, or one whose daemon let its lease end. A single atomic update does so, so that
+    /// two daemons never claim the same query.
     pub async fn claim(&self, lease: Duration) -> Result<Option<Claimed>, StoreError> {
         let doing = "claiming a query";
         let token = ObjectId::new();
@@ -119,7 +120,7 @@ impl Queries {
                     .sort(doc! {"_id": 1})
                     .hint(Hint::Name(find.hint.to_owned()))
                     .return_document(ReturnDocument::After)
-                    // a claim that a fail-over loses is one more answer made in vain: `finish` asks for the token
+                    // if a fail-over loses the claim, one answer is made in vain: `finish` checks the token
                     .write_concern(WriteConcern::from(Acknowledgment::Nodes(1)))
             });
             let document = claim.send().await?;
@@ -137,7 +138,7 @@ impl Queries {
         Ok(None)
     }
 
-    /// Keeps the claims for another lease; gives how many are still ours.
+    /// Renews the claims for another lease, and returns how many still belong to this daemon.
     pub async fn renew(&self, claims: &[Claimed], lease: Duration) -> Result<u64, StoreError> {
         let updates: Vec<Update> = claims
             .iter()
@@ -151,7 +152,8 @@ impl Queries {
         Ok(renewed.matched)
     }
 
-    /// Writes the answer and ends the claim. False: the claim was lost to another daemon, whose answer holds.
+    /// Writes the answer and ends the claim. Returns false if the claim was lost to another daemon, whose answer is
+    /// kept.
     pub async fn finish(&self, claim: &Claimed, answer: &Answer) -> Result<bool, StoreError> {
         let doing = "answering a query";
         let (report, reason) = match (answer, &claim.query) {
@@ -192,7 +194,7 @@ impl Queries {
             }
         };
         let ((), mut set) = futures::try_join!(write, change)?;
-        // a pipeline reads text that begins with a dollar sign as a field
+        // a pipeline would read text that begins with a dollar sign as a field
         let error = reason.map_or(Bson::from("$$REMOVE"), |e| doc! {"$literal": e}.into());
         set.insert("_error", error);
         set.insert("_lease", "$$REMOVE");
@@ -205,7 +207,7 @@ impl Queries {
         Ok(answered.send().await?.matched_count == 1)
     }
 
-    /// Any document of queries and reports by its hash.
+    /// Returns a query or report by its hash.
     pub async fn document(&self, hash: Hash) -> Result<Option<Value>, StoreError> {
         let find = by_hash(&[hash.to_string()])
             .project(doc! {"_id": 0})
@@ -224,7 +226,7 @@ impl Queries {
         updated.whole(doing).map(drop)
     }
 
-    /// The fields of a query's document after a change, once all that it refers to is there.
+    /// Returns the changed fields of a query's document, after the instances to which it refers are stored.
     async fn changed(&self, query: &Query) -> Result<Document, StoreError> {
         let doing = "answering a query";
         let object = query.to_object().map_err(|error| StoreError::Write {
@@ -265,17 +267,17 @@ impl Queries {
     }
 }
 
-/// Fields of a report that follow from its hash, and the hash. Reports of equal data have one hash and are one document,
-/// written by whoever asked last; so each query keeps all other fields of its own, in [`OWN`].
+/// Fields of a report that follow from its hash, and the hash. Reports of equal data have one hash and are one
+/// document, written for the last of their queries. So each query keeps the other fields of its report in [`OWN`].
 pub(crate) const SHARED: [&str; 4] = ["itype", "sub_type", "data", "_hash"];
-/// What the report of a query holds besides [`SHARED`].
+/// Field of a query with the fields of its report that are not in [`SHARED`].
 pub(crate) const OWN: &str = "_report";
-/// The last answer: the claim that made it, and its report.
+/// Field of a query with its last answer: the claim that made it, and its report.
 pub(crate) const LAST: &str = "_last";
-/// Says that a query is to be answered anew.
+/// Field that marks a query to be answered anew.
 const REDO: &str = "_redo";
 
-/// The report of a query that fails, and the reason; no report where there is no query.
+/// Makes the report of a failed query, with the reason. There is no report if the document is no query.
 fn refusal(
     query: &Result<Query, String>,
     reason: String,
@@ -303,18 +305,18 @@ fn until(lease: Duration) -> Document {
     doc! {"$add": ["$$NOW", lease.as_millis() as i64]}
 }
 
-/// The stage that claims a query, whatever else its document holds.
+/// The pipeline stage that claims a query, whatever its other fields are.
 pub(crate) fn taken(token: ObjectId, lease: Duration) -> Document {
     let mut set = moved(Status::Wait, Status::Processing);
     set.insert("_lease", doc! {"token": token, "until": until(lease)});
     doc! {"$set": set}
 }
 
-/// The change of status as it can be made without reading the document first.
+/// Makes the change of status that does not need the document to be read first.
 fn moved(from: Status, to: Status) -> Document {
     let [from, hash] = [from, to].map(|status| status.attribute().hash().to_string());
     let changed = |field: &str| {
-        // anything but an array would fail the update, and so stop the queue
+        // a value other than an array would fail the update, and so stop the queue
         let hashes = doc! {"$cond": [{"$isArray": field}, field, []]};
         let rest = doc! {"$setDifference": [hashes, [&from]]};
         doc! {"$setUnion": [rest, [&hash]]}
@@ -332,7 +334,7 @@ pub(crate) fn waiting() -> Find {
     find.sort(doc! {"_id": 1}).limit(1)
 }
 
-/// Queries in work whose lease has ended. There are never more in work than the daemons take at once.
+/// Finds claimed queries whose lease has ended. Their number is bounded by the queries that the daemons answer at once.
 pub(crate) fn abandoned() -> Find {
     let mut filter = in_status(Status::Processing);
     filter.insert("$expr", doc! {"$lt": ["$_lease.until", "$$NOW"]});

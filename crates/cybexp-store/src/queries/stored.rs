@@ -1,4 +1,4 @@
-//! Queries and reports as they stand.
+//! Stored queries and reports.
 
 use std::collections::HashMap;
 
@@ -10,15 +10,15 @@ use crate::error::StoreError;
 use crate::mongo::find::ASK;
 use crate::queries::queue::{LAST, OWN, Queries, SHARED, by_hash};
 
-/// A query as it stands.
+/// A stored query.
 #[derive(Debug, Clone)]
 pub struct StoredQuery {
     /// The query.
     pub query: Query,
-    /// Why it failed, where it did.
+    /// The reason, if the query failed.
     pub reason: Option<String>,
-    /// The last answer to it. It stays while the same question is asked again within the hour, so whoever waited for it
-    /// finds it all the same.
+    /// The last answer to the query. It stays while the same question is asked again within the hour, so that everyone
+    /// who waited for it can read it.
     pub last: Option<LastAnswer>,
     own: Option<Map<String, Value>>,
 }
@@ -26,29 +26,30 @@ pub struct StoredQuery {
 /// An answer to a query.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct LastAnswer {
-    /// No other answer has the same.
+    /// Identifies the answer: no other one has the same token.
     pub token: Value,
     /// The report.
     pub report: Hash,
-    /// Whether that tells why there is no answer.
+    /// Whether the report is the reason of a failure.
     #[serde(default)]
     pub failed: bool,
-    /// When it was there, in Unix seconds.
+    /// The time at which the answer was stored, in Unix seconds.
     #[serde(default)]
     pub finished: f64,
 }
 
-/// Field of a slow answer: the fingerprint of the organisations that it was made of. Nobody gets to see it.
+/// Field of an answer that took long to make: the fingerprint of the organisations of which it was made. It is never
+/// shown.
 pub const MADE_OF: &str = "_orgs";
 
 impl Queries {
-    /// A query's document as it stands, and the reason where it failed.
+    /// Returns a stored query, and the reason if it failed.
     pub async fn find(&self, hash: Hash) -> Result<Option<(Query, Option<String>)>, StoreError> {
         let found = self.stored(&[hash]).await?.remove(&hash);
         Ok(found.map(|stored| (stored.query, stored.reason)))
     }
 
-    /// Those of these queries that are there.
+    /// Returns those of these queries that are stored.
     pub async fn stored(&self, hashes: &[Hash]) -> Result<HashMap<Hash, StoredQuery>, StoreError> {
         let hashes: Vec<String> = hashes.iter().map(Hash::to_string).collect();
         let mut found = HashMap::new();
@@ -64,7 +65,7 @@ impl Queries {
         Ok(found)
     }
 
-    /// The report of the query with this hash, if it is ready.
+    /// Returns the report of the query with this hash, if it is ready.
     pub async fn report(&self, query: Hash) -> Result<Option<Value>, StoreError> {
         match self.stored(&[query]).await?.remove(&query) {
             Some(stored) if stored.query.report_id.is_some() => self.report_of(&stored).await,
@@ -72,13 +73,13 @@ impl Queries {
         }
     }
 
-    /// The report that a query's status tells of, or, while it is asked again, that of the last answer.
+    /// Returns the report of a query. While the query is asked again, that is the report of the last answer.
     pub async fn report_of(&self, stored: &StoredQuery) -> Result<Option<Value>, StoreError> {
         let last = stored.last.as_ref().map(|last| last.report);
         let Some(report) = stored.query.report_id.or(last) else {
             return Ok(None);
         };
-        // a Python report daemon writes no fields beside
+        // a Python report daemon writes no fields beside the report
         let own = stored.own.clone().filter(|_| last == Some(report));
         self.read(report, own).await
     }
@@ -99,7 +100,7 @@ impl Queries {
 }
 
 impl StoredQuery {
-    /// The fingerprint of the organisations that the last answer was made of, where that took its time.
+    /// Returns the fingerprint of the organisations of which the last answer was made, if it took long to make.
     pub fn made_of(&self) -> Option<Hash> {
         self.own.as_ref()?.get(MADE_OF)?.as_str()?.parse().ok()
     }

@@ -1,4 +1,4 @@
-//! Raws: which a filter has not seen, and what it made of them.
+//! The queue of raws, and the results of filters.
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
@@ -16,25 +16,25 @@ use crate::mongo::json;
 use crate::mongo::lease::{Lease, Taken, unleased};
 use crate::mongo::watch::Watch;
 
-/// The most raws of a batch, and where it ends before that: what a batch holds in memory.
+/// The most raws of a batch. The number of bytes below ends a batch earlier, to bound its memory.
 const BATCH: i64 = 1000;
 const BATCH_BYTES: usize = 32 << 20;
 
-/// A raw that a filter has to see.
+/// A raw that a filter has not processed.
 #[derive(Debug, Deserialize)]
 pub struct PendingRaw {
-    /// MongoDB's id.
+    /// MongoDB's id of the raw.
     #[serde(rename = "_id")]
     pub id: ObjectId,
-    /// What was submitted.
+    /// The submitted data.
     #[serde(deserialize_with = "json::read")]
     pub data: Value,
-    /// Who submitted it.
+    /// The organisation that submitted it.
     pub orgid: String,
-    /// IANA name; the Python archive has raws without.
+    /// IANA name of the time zone; raws of the Python archive may have none.
     #[serde(default = "utc")]
     pub timezone: String,
-    /// Unix seconds when it was taken in; raws of the Python archive have none.
+    /// The time at which it was accepted, in Unix seconds; raws of the Python archive have none.
     #[serde(default)]
     timestamp: Option<f64>,
     #[serde(default)]
@@ -48,26 +48,27 @@ fn utc() -> String {
 }
 
 impl PendingRaw {
-    /// Unix seconds when it was taken in, to the second where only the id tells.
+    /// Returns the time at which the raw was accepted, in Unix seconds. Without a timestamp, it is the second in the
+    /// raw's id.
     pub fn timestamp(&self) -> f64 {
         self.timestamp
             .unwrap_or_else(|| self.id.timestamp().timestamp_millis() as f64 / 1000.0)
     }
 }
 
-/// What became of a raw.
+/// The result of a filter for a raw.
 #[derive(Debug)]
 pub struct RawOutcome {
-    /// MongoDB's id.
+    /// MongoDB's id of the raw.
     pub id: ObjectId,
-    /// All that was made from it, or why the filter refused it.
+    /// Hashes of all instances made of the raw, or the reason why the filter refused it.
     pub made: Result<Vec<Hash>, String>,
-    /// What its fields `filters` and `_ref` held before.
+    /// The raw's fields `filters` and `_ref` before.
     before: (Vec<String>, Vec<String>),
 }
 
 impl RawOutcome {
-    /// The outcome of a raw.
+    /// Makes the result for a raw.
     pub fn new(raw: &PendingRaw, made: Result<Vec<Hash>, String>) -> Self {
         Self {
             id: raw.id,
@@ -93,14 +94,14 @@ pub struct Raws {
 }
 
 impl Raws {
-    /// Those of this archive.
+    /// Makes a handle to the raws of this archive.
     pub fn new(archive: &Archive) -> Self {
         Self {
             archive: archive.clone(),
         }
     }
 
-    /// Inserts the raws that are not there yet.
+    /// Inserts the raws that are not stored.
     pub async fn write(&self, raws: &[Raw]) -> Result<Written, StoreError> {
         let raws = raws
             .iter()
@@ -108,7 +109,7 @@ impl Raws {
         missing::insert(&self.archive.coll, raws, "writing raws").await
     }
 
-    /// The queue of the raws with these typetags that the filter of this id (`name@version`) has not seen.
+    /// Returns the queue of the raws with these typetags that the filter of this id (`name@version`) has not processed.
     pub async fn queue(&self, filter: &str, typetags: &[&str]) -> Result<RawQueue, StoreError> {
         Ok(RawQueue {
             coll: self.archive.coll.clone(),
@@ -118,7 +119,7 @@ impl Raws {
         })
     }
 
-    /// Wakes when a raw comes in, or is to be seen again.
+    /// Returns a watch that wakes when a raw is stored, or is to be processed again.
     pub fn watch(&self) -> Watch {
         let of = doc! {"$or": [
             {"operationType": "insert", "fullDocument.itype": "raw"},
@@ -129,7 +130,7 @@ impl Raws {
 }
 
 impl RawQueue {
-    /// Takes a batch. A document that is no raw comes as its id and the reason.
+    /// Takes a batch. A document that is no raw is returned as its id and the reason.
     #[allow(clippy::type_complexity)]
     pub async fn take(&mut self) -> Result<Taken<Result<PendingRaw, RawOutcome>>, StoreError> {
         let others = self.lease.others().await?;
@@ -158,13 +159,13 @@ impl RawQueue {
         Ok(Taken::Work(taken.map(read).collect()))
     }
 
-    /// Marks raws as seen, once all that was made of them is written. `at` is Unix seconds.
+    /// Marks raws as processed, once all instances made of them are written. `at` is the time in Unix seconds.
     pub async fn mark(&self, outcomes: &[RawOutcome], at: f64) -> Result<(), StoreError> {
         let doing = "marking raws";
         let updates: Vec<Update> = outcomes.iter().map(|o| self.marked(o, at, true)).collect();
         let coll = &self.coll;
         let failures = bulk::update(coll, &updates, doing).await?.failures;
-        // a raw at the size limit cannot hold the hashes of all that was made of it: it is done all the same
+        // a raw at the size limit has no room for all hashes: it is marked as processed without them
         let smaller: Vec<Update> = failures
             .iter()
             .map(|failure| self.marked(&outcomes[failure.index], at, false))
@@ -177,7 +178,7 @@ impl RawQueue {
 
     pub(crate) fn marked(&self, outcome: &RawOutcome, at: f64, with_refs: bool) -> Update {
         let (filters, refs) = &outcome.before;
-        // the last filter stands first, where the index of pending raws looks
+        // the last filter stands first, where the index of pending raws has it
         let others = filters.iter().filter(|id| **id != self.filter);
         let filters: Vec<&String> = [&self.filter].into_iter().chain(others).collect();
         let mut set = doc! {"filters": filters};
@@ -212,7 +213,7 @@ impl RawQueue {
         }
     }
 
-    /// Gives up what is leased, so that another worker need not wait.
+    /// Releases all leased raws, so that another worker need not wait for the lease to end.
     pub async fn release(&mut self) -> Result<(), StoreError> {
         self.lease.release().await
     }
@@ -226,10 +227,10 @@ fn read(document: &RawDocumentBuf) -> Result<PendingRaw, RawOutcome> {
     })
 }
 
-/// The raws that the filter has not seen, in the order they came. Those it refused have been seen.
+/// Finds the raws that the filter has not processed, in the order of their arrival. Refused raws count as processed.
 ///
-/// `filters.0` says that in the index; `filters` holds for raws that another version saw later, which happens
-/// while two versions run at once.
+/// The index holds `filters.0`. The condition on `filters` excludes raws that another version processed later, which
+/// happens while two versions run at once.
 pub(crate) fn pending(typetags: &[String], filter: &str, id: Document) -> Find {
     let of = doc! {
         "itype": "raw",

@@ -1,5 +1,5 @@
-//! What answers say beside what was asked for: first and last times, other forms of a value, events of sessions; and what
-//! became of a submission.
+//! Indexes for the parts beside an answer: first and last times, other forms of a value, events of sessions, and the
+//! fate of a submission.
 
 use bson::oid::ObjectId;
 use bson::{Document, doc};

@@ -1,4 +1,4 @@
-//! The graph: what is written, what reports read, and who may see it.
+//! Indexes for the graph: writing, reading for reports, and access.
 
 use bson::{Document, doc};
 use tahoe_core::question::{Conditions, Context, ReturnType};
@@ -26,7 +26,7 @@ const CONTEXTS: [Context; 4] = [
     Context::Unknown,
 ];
 
-/// Events of the address that are visible, in any context.
+/// The number of visible events of the address, in any context.
 const ALL: i64 = 3 * 180;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +96,7 @@ async fn events_are_counted_by_keys_of_the_index_alone() {
     }
 }
 
-/// Nothing is in both contexts here; those in benign context are looked at.
+/// No event is in both contexts here; the events in benign context are read.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_in_both_contexts_are_looked_for_among_those_in_one() {
     let archive = archive_with_events().await;

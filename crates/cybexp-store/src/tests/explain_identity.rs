@@ -1,4 +1,4 @@
-//! Users, organisations and revoked tokens: what every request of the API asks.
+//! Indexes for users, organisations and revoked tokens, which every request to the API reads.
 
 use bson::{Document, doc};
 use tahoe_core::{Hash, Org, Role, User};

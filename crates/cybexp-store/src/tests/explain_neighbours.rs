@@ -1,4 +1,4 @@
-//! Walking the graph: what threatrank reads of it.
+//! Indexes for walking the graph, as threatrank does.
 
 use std::collections::HashMap;
 
@@ -40,7 +40,7 @@ async fn attributes_are_told_from_objects_by_hash() {
     assert_eq!(kinds.iter().filter(|kind| kind.is_attribute).count(), 100);
 }
 
-/// No more events of an attribute are looked at than wanted, and of those only keys of the index.
+/// The server reads no more events of an attribute than wanted, and only their index keys.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_attributes_are_read_from_the_index_alone() {
     let (archive, _) = archive().await;
@@ -56,7 +56,7 @@ async fn events_of_attributes_are_read_from_the_index_alone() {
     );
 }
 
-/// However many events a hub has.
+/// The cost does not depend on the number of the hub's events.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_drawn_from_the_index_alone() {
     let (archive, reader) = archive().await;
@@ -89,7 +89,7 @@ async fn events_are_drawn_from_the_index_alone() {
         let mut expected: Vec<Hash> = ours.iter().filter(own).copied().collect();
         expected.sort();
         assert!((5..40).contains(&all.len()), "{}", all.len());
-        // from somewhere on, and then from the beginning
+        // from the given hash on, and then from the beginning
         let begin = expected.iter().position(|hash| *hash == all[0]).unwrap();
         expected.rotate_left(begin);
         assert_eq!(all, expected);

@@ -1,4 +1,4 @@
-//! The queues: entries, raws, queries, and who works on them.
+//! Indexes for the queues of entries, raws and queries, and for leases.
 
 use std::time::Duration;
 
@@ -242,7 +242,7 @@ fn raw(i: i32, sub_type: &str) -> Document {
     }
 }
 
-/// Marks all that is pending as done; gives how many raws that were.
+/// Marks all pending raws as processed, and returns their number.
 async fn process(queue: &mut RawQueue) -> usize {
     let mut count = 0;
     while let Taken::Work(raws) = queue.take().await.unwrap() {

@@ -1,4 +1,4 @@
-//! Uploads: what the sweep repeats.
+//! Indexes for uploads, as the sweep reads them.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, doc};

@@ -1,4 +1,4 @@
-//! Counts and pages of what is in more events than are counted one by one: always the same as without any haste.
+//! Counts and pages of hubs, which are not counted event by event, compared with a slow count.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::graph::write::batch::GraphBatch;
 use crate::graph::write::writer::GraphWriter;
 use crate::visible::Visible;
 
-/// Of each batch of events.
+/// The number of events of each batch.
 const EVENTS: u32 = 2_600;
 const SPREAD_S: f64 = 61.0;
 
@@ -58,7 +58,7 @@ async fn write(writer: &GraphWriter, numbers: impl IntoIterator<Item = u32>) {
     assert!(written.rejected.is_empty());
 }
 
-/// Every third organisation is hidden; of others there are more than the server merges in order.
+/// Every third organisation is hidden. The visible ones are more than the server merges in order.
 fn visible() -> Visible {
     let orgs = (0..150).filter(|n| n % 7 != 0);
     Visible(
@@ -97,7 +97,7 @@ fn conditions() -> Vec<Conditions> {
     all
 }
 
-/// All of them as the index gives them, by time and hash.
+/// Returns all events as the index gives them, by time and hash.
 async fn slowly(reader: &GraphReader, of: &Conditions) -> Vec<Hash> {
     let find = pages::events(of, &visible());
     let mut rows: Vec<(f64, Hash)> = Vec::new();
@@ -121,7 +121,7 @@ async fn counts_are_exact_while_events_come_in() {
     let (_, writer, reader) = opened().await;
     write(&writer, 0..EVENTS).await;
     check_counts(&reader).await;
-    // into hours that are known, far behind, and the same once more
+    // events in known hours, in distant ones, and the same events again
     write(&writer, (EVENTS..EVENTS + 30).chain([100_000])).await;
     check_counts(&reader).await;
     write(&writer, 0..EVENTS + 60).await;
@@ -147,7 +147,7 @@ async fn counts_are_exact_while_events_come_in() {
     check_counts(&reader).await;
 }
 
-/// What is written is counted by whoever asks afterwards, also while others ask all the time.
+/// A written event is counted by everyone who asks afterwards, also under constant load.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_after_a_write_sees_it() {
     let (_, writer, reader) = opened().await;
@@ -210,7 +210,7 @@ async fn a_journal_that_cannot_be_trusted_makes_timelines_anew() {
     check_counts(&reader).await;
 }
 
-/// What is changed by hand is in no note: it is seen once the timeline was made anew, for which nobody waits.
+/// The journal has no note of changes by hand. They show once the timeline was made anew, and nobody waits for that.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_timeline_serves_until_there_is_another() {
     let (archive, writer, mut reader) = opened().await;
@@ -245,7 +245,7 @@ async fn an_old_timeline_serves_until_there_is_another() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert_eq!(count(&reader).await, u64::from(EVENTS) - 1);
-    // and what is written meanwhile is counted at once
+    // events written in the meantime are counted at once
     write(&writer, [EVENTS + 1]).await;
     assert_eq!(count(&reader).await, u64::from(EVENTS));
 }

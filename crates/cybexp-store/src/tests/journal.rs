@@ -1,4 +1,4 @@
-//! The journal of new events: what a reader learns of it, and what that costs.
+//! The journal of new events: the news that a reader gets, and their cost.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +45,7 @@ async fn a_reader_learns_the_hours_of_new_events_once() {
     assert_eq!(look(&mut seen).await, news([]));
     write(&writer, [2, 3]).await;
     write(&writer, [9]).await;
-    // only what was not there yet is written
+    // only new events are written
     assert_eq!(look(&mut seen).await, news([3, 9]));
     assert_eq!(look(&mut seen).await, news([]));
     write(&writer, [1, 2, 3, 9]).await;
@@ -71,7 +71,7 @@ async fn a_reader_notices_notes_that_are_missing() {
     let gone = doc! {"_id.n": 2};
     archive.journal.driver().delete_many(gone).await.unwrap();
     assert_eq!(look(&mut seen).await, News::Anything);
-    // as a fail-over takes back what no majority has, and another note gets the number
+    // a fail-over undoes a note that no majority has, and another note gets its number
     let set = doc! {"$set": {"mark": ObjectId::new()}};
     archive
         .journal

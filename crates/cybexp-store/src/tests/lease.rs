@@ -20,7 +20,7 @@ async fn items_go_to_whoever_leased_them_first() {
         let items: Vec<ObjectId> = (0..3).map(|_| ObjectId::new()).collect();
         let items: Vec<Bson> = items.into_iter().map(Bson::from).collect();
         assert_eq!(workers[0].take(items.clone()).await.unwrap().len(), 3);
-        // the server's clock must tell the two apart
+        // the server's clock must distinguish the two
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         assert_eq!(workers[1].take(items[1..].to_vec()).await.unwrap().len(), 0);
         for worker in &mut workers {

@@ -1,5 +1,5 @@
-//! Proof that what the daemons repeat is served by an index: `explain` of the very same queries and updates,
-//! each in a collection that holds much else.
+//! Proof that an index serves every operation that the daemons repeat: `explain` of the very same queries and updates,
+//! each in a collection with many other documents.
 
 mod explain_answers;
 mod explain_graph;
@@ -21,7 +21,7 @@ use tahoe_core::Hash;
 use crate::mongo::collection::Documents;
 use crate::mongo::server::Server;
 
-/// A connection, and a database of the test's own.
+/// Returns a connection, and the name of a new database for the test.
 async fn server() -> (Server, String) {
     let server = Server::connect(mongo_url(), "test").await.unwrap();
     (server, unique("explain"))
@@ -39,7 +39,7 @@ async fn fill(coll: &Documents, documents: impl IntoIterator<Item = Document>) {
         .unwrap();
 }
 
-/// The hash of nothing in particular.
+/// Returns an arbitrary hash.
 fn hash(of: impl std::fmt::Display) -> Hash {
     Hash::of(&[&of.to_string()])
 }

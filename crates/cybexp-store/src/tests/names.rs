@@ -1,4 +1,4 @@
-//! Every command has a name: the server's profiler sees it, and so do those who measure their work.
+//! Every command has a name, which the server's profiler and measured work show.
 
 use bson::{Document, doc};
 use futures::TryStreamExt;
@@ -48,7 +48,7 @@ fn batch() -> GraphBatch {
 
 fn of_ipv4() -> Conditions {
     Conditions {
-        subject: ipv4().hash(),
+        subjects: vec![ipv4().hash()],
         attribute: None,
         range: TimeRange {
             start: None,

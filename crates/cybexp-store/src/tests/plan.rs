@@ -1,4 +1,4 @@
-//! What the server does for a query or update.
+//! The plan of the server for a query or an update.
 
 use bson::{Bson, Document, doc};
 
@@ -6,7 +6,7 @@ use crate::mongo::bulk::Update;
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 
-/// What `explain` says.
+/// The result of `explain`.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) returned: i64,
@@ -29,12 +29,12 @@ impl Plan {
         Self::of(coll, command).await
     }
 
-    /// Of a query whose indexes the server chooses.
+    /// Explains a query whose index the server chooses.
     pub(super) async fn chosen(coll: &Documents, filter: Document) -> Self {
         Self::of(coll, doc! {"find": coll.name(), "filter": filter}).await
     }
 
-    /// As the driver's `count_documents` sends it.
+    /// Explains a count, sent as the driver's `count_documents` does.
     pub(super) async fn count(coll: &Documents, find: &Find) -> Self {
         let group = doc! {"$group": {"_id": 1, "n": {"$sum": 1}}};
         let mut pipeline = vec![doc! {"$match": &find.filter}];
@@ -52,7 +52,7 @@ impl Plan {
         Self::of(coll, command).await
     }
 
-    /// Of a pipeline whose `$lookup` does most of the reading: what both read.
+    /// Explains a pipeline whose `$lookup` does most of the reading, and sums up what both read.
     pub(super) async fn lookup(coll: &Documents, hint: &str, pipeline: Vec<Document>) -> Self {
         let command = doc! {
             "aggregate": coll.name(), "pipeline": pipeline, "cursor": {}, "hint": hint,
@@ -116,7 +116,7 @@ impl Plan {
         }
     }
 
-    /// Fails if the server read more than this, walked the collection or sorted in memory.
+    /// Panics if the server read more than this, scanned the collection or sorted in memory.
     #[track_caller]
     pub(super) fn reads_at_most(&self, keys: i64, documents: i64) {
         assert!(self.keys <= keys, "more than {keys} keys: {self:?}");
@@ -134,7 +134,7 @@ fn number(stats: &Document, name: &str) -> i64 {
     value.as_i64().or(value.as_i32().map(i64::from)).unwrap()
 }
 
-/// The first document of this name, at any depth.
+/// Returns the first document of this name, at any depth.
 fn first<'a>(document: &'a Document, name: &str) -> Option<&'a Document> {
     document.iter().find_map(|(key, value)| match value {
         Bson::Document(inner) if key == name => Some(inner),

@@ -1,4 +1,4 @@
-//! What the tests of the store share: a server, and a way past the store to what it stored.
+//! Helpers of the store's tests: a server, and direct access to stored documents.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
@@ -12,25 +12,25 @@ use tahoe_core::{Attribute, Event, Hash, Node, OrgId, Raw, SubType, Timestamp, V
 /// The collection that the tests use.
 pub(crate) const COLL: &str = "instance";
 
-/// A connection, and the name of a database of the test's own.
+/// Returns a connection, and the name of a new database for the test.
 pub(crate) async fn server() -> (Server, String) {
     let server = Server::connect(mongo_url(), "test").await.unwrap();
     (server, unique("store"))
 }
 
-/// A collection as it is, past the store.
+/// Returns a collection of the driver, which bypasses the store.
 pub(crate) async fn collection(db: &str, coll: &str) -> Collection<Document> {
     let client = Client::with_uri_str(mongo_url()).await.unwrap();
     client.database(db).collection(coll)
 }
 
-/// All documents that match, in the order they came.
+/// Returns all documents that match, in the order of their arrival.
 pub(crate) async fn find(coll: &Collection<Document>, filter: Document) -> Vec<Document> {
     let cursor = coll.find(filter).sort(bson::doc! {"_id": 1});
     cursor.await.unwrap().try_collect().await.unwrap()
 }
 
-/// As the store should hold it: arrays of hashes sorted, and without MongoDB's id.
+/// Returns a document as the store should hold it: arrays of hashes sorted, and without MongoDB's id.
 pub(crate) fn sorted(mut document: Document) -> Document {
     document.remove("_id");
     for field in ["_cref", "_ref"] {
@@ -41,7 +41,7 @@ pub(crate) fn sorted(mut document: Document) -> Document {
     document
 }
 
-/// The document that an instance should become.
+/// Returns the expected document of an instance.
 pub(crate) fn document(instance: &impl serde::Serialize) -> Document {
     let raw = bson::serialize_to_raw_document_buf(instance).unwrap();
     sorted(Document::try_from(&raw).unwrap())
@@ -85,7 +85,7 @@ pub(crate) fn raw_of(orgid: &str, typetag: &'static str, data: Value) -> Raw {
     Raw::new(sub_type, data, org(orgid), "UTC".to_owned(), Some(at(1.5))).unwrap()
 }
 
-/// A submission of so many sealed bytes, of which no two chunks are equal.
+/// Makes a submission of this many sealed bytes, no two chunks of which are equal.
 pub(crate) fn submission(bytes: usize) -> Submission {
     let entry = NewEntry {
         name: "cowrie.json".to_owned(),
@@ -98,7 +98,7 @@ pub(crate) fn submission(bytes: usize) -> Submission {
     Submission { entry, sealed }
 }
 
-/// The sealed bytes of all pending entries, in their order; they are done then.
+/// Takes the sealed bytes of all pending entries in order, and marks the entries as processed.
 pub(crate) async fn take_all(cache: &Cache) -> Vec<Vec<u8>> {
     let mut queue = cache.pending().await.unwrap();
     let mut all = Vec::new();

@@ -6,38 +6,38 @@ use serde_json::{Number, Value};
 
 use super::python::{python_float, python_strip};
 
-/// The longest canonical form that is made as text, in bytes: eight times what one MongoDB document can hold.
+/// The longest canonical form that is made as text, in bytes: eight times the size of the largest MongoDB document.
 pub const TEXT_BYTES: u64 = 128 << 20;
 
-/// The longest canonical form that is hashed, in bytes: half a second's work.
+/// The longest canonical form that is hashed, in bytes; hashing it takes half a second.
 pub const HASHED_BYTES: u64 = 512 << 20;
 
-/// The largest ratio of a canonical form's bytes to those of the value's own JSON text. MISP's events, which relate
-/// the clusters of their galaxies to each other, have been seen with 140.
+/// The largest ratio of a canonical form's bytes to those of the value's own JSON text. MISP events, in which clusters
+/// of galaxies refer to each other, reach 140.
 pub const GROWTH: u64 = 512;
 
-/// Length in bytes up to which a form is made whatever the ratio: it costs less than a millisecond.
+/// The length in bytes up to which a form is made whatever the ratio: that takes less than a millisecond.
 const SMALL_BYTES: u64 = 64 << 10;
 
-/// A value whose canonical form is longer than what is made of it.
+/// Error for a value whose canonical form exceeds a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("nested too deeply: its canonical form is longer than {} KiB, for each level doubles its quotes", limit >> 10)]
 pub struct TooLarge {
-    /// The length that was allowed, in bytes.
+    /// The limit, in bytes.
     pub limit: u64,
 }
 
-/// Bytes counted so far.
+/// Byte counts of the part of a value read so far.
 pub(super) struct Length {
-    /// In the canonical form.
+    /// Bytes in the canonical form.
     form: u64,
-    /// In the value's own JSON text.
+    /// Bytes in the value's own JSON text.
     plain: u64,
     limit: u64,
 }
 
 impl Length {
-    /// An upper bound of the form's length; see [`super::measure`].
+    /// Returns an upper bound of the form's length; see [`super::measure`].
     pub(super) fn of(value: &Value, limit: u64) -> Result<u64, TooLarge> {
         let mut length = Self {
             form: 0,
@@ -89,8 +89,8 @@ impl Length {
         }
     }
 
-    /// Counts the quotes around the part at `at`, and the comma before it. They come before all that is below, so a
-    /// value that is only deep is left at once.
+    /// Counts the quotes around the part at `at`, and the comma before it. They are counted before the part's content,
+    /// so that reading a value that is only deep stops at once.
     fn part(&mut self, at: usize, level: u32) -> Result<(), TooLarge> {
         let comma = if at > 0 { 2 } else { 0 };
         self.add(2 * twice(level) + comma, comma)
@@ -122,7 +122,7 @@ impl Length {
     }
 }
 
-/// The number of characters that a quote takes after it was escaped `level` times, each of which doubles it.
+/// Returns the number of characters that a quote takes after `level` escapes, each of which doubles it.
 fn twice(level: u32) -> u64 {
     1_u64
         .checked_shl(level)
@@ -130,7 +130,7 @@ fn twice(level: u32) -> u64 {
         .min(u64::MAX >> 2)
 }
 
-/// Counts what is written.
+/// A writer that only counts the bytes written.
 struct Count(u64);
 
 impl Write for Count {

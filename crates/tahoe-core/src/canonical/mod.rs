@@ -1,14 +1,14 @@
 //! The canonical form of a JSON value, byte for byte that of the Python TAHOE library.
 //!
-//! Every level of an object or array is turned into a string and then into a JSON string again, so the quotes of
-//! the innermost level are escaped once for each level above: the form grows with two to the power of the depth.
-//! So its length is computed before anything is built ([`measure`]), and a hash is taken of it without holding it
-//! ([`hash`]): of a MISP event of 1.5 MB, the form has 209 MB.
+//! Every level of an object or array is turned into a string and then into a JSON string again. So the quotes of the
+//! innermost level are escaped once for each level above, and the form's length grows with two to the power of the
+//! depth. The length is therefore computed before the form is built ([`measure`]), and a form is hashed without being
+//! held in memory ([`hash`]): for a MISP event of 1.5 MB, the form has 209 MB.
 
 mod length;
 mod order;
 mod parts;
-mod python;
+pub(crate) mod python;
 mod sink;
 mod walk;
 
@@ -36,7 +36,7 @@ pub fn canonical(value: &Value) -> Result<String, TooLarge> {
     canonical_within(value, TEXT_BYTES)
 }
 
-/// Returns the canonical form as [`canonical`] does, for a caller that has less room.
+/// Returns the canonical form as [`canonical`] does, but with a lower limit.
 ///
 /// # Errors
 /// If [`measure`] finds it longer than `limit` bytes.
@@ -47,7 +47,7 @@ pub fn canonical_within(value: &Value, limit: u64) -> Result<String, TooLarge> {
     Ok(text.0)
 }
 
-/// Returns the SHA-256 of the `prefix` and the canonical form, in memory that is in proportion to the value.
+/// Returns the SHA-256 of the `prefix` and the canonical form, in memory linear in the value's size.
 ///
 /// # Errors
 /// If [`measure`] finds the form longer than [`HASHED_BYTES`].
@@ -58,17 +58,17 @@ pub fn hash(prefix: &[&str], value: &Value) -> Result<Hash, TooLarge> {
     Ok(Hash::from_bytes(digest.finish()))
 }
 
-/// Returns an upper bound of the canonical form's length in bytes, without making the form: duplicates in arrays
-/// count, and all else is exact. Takes time in proportion to the value at most, and stops early.
+/// Returns an upper bound of the canonical form's length in bytes, without making the form. It is exact except that
+/// duplicates in arrays count. Takes time linear in the value's size at most, and stops early.
 ///
 /// # Errors
-/// If the bound is larger than `limit`, or more than [`GROWTH`] times what the value's own JSON text takes (and
-/// than 64 KiB): a hostile value of some hundred bytes may not cost a second.
+/// If the bound is larger than `limit`, or larger than 64 KiB and more than [`GROWTH`] times the bytes of the value's
+/// own JSON text: a hostile value of some hundred bytes must not cost a second.
 pub fn measure(value: &Value, limit: u64) -> Result<u64, TooLarge> {
     Length::of(value, limit)
 }
 
-/// The canonical form of an attribute's data.
+/// Returns the canonical form of an attribute's data.
 pub fn canonical_scalar(scalar: &Scalar) -> String {
     match scalar {
         Scalar::Null => "null".to_owned(),
@@ -83,9 +83,9 @@ pub fn canonical_scalar(scalar: &Scalar) -> String {
     }
 }
 
-/// The value that a canonical form of a scalar, or of an object of scalars, was made from.
+/// Returns the value from which the canonical form of a scalar, or of an object of scalars, was made.
 ///
-/// The inverse of [`canonical`] as far as it goes: strings come back stripped, arrays sorted.
+/// The inverse of [`canonical`] up to what that loses: strings come back stripped, arrays sorted.
 pub fn decanonical(form: &str) -> Result<Value, serde_json::Error> {
     Ok(match serde_json::from_str(form)? {
         Value::Object(map) => Value::Object(

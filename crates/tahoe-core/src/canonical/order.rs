@@ -1,4 +1,4 @@
-//! The order in which the canonical form has a value's parts.
+//! The order of a value's parts in the canonical form.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::sink::Keys;
 use super::walk::{self, Ordered};
 
-/// Puts a value's parts in order, from the innermost arrays outwards.
+/// Sorts a value's parts, from the innermost arrays outwards.
 pub(super) fn ordered(value: &Value) -> Ordered<'_> {
     match value {
         Value::Array(items) => Ordered::List(distinct(items)),
@@ -23,7 +23,7 @@ pub(super) fn ordered(value: &Value) -> Ordered<'_> {
     }
 }
 
-/// The elements of an array, sorted by their forms, once each.
+/// Returns the elements of an array, sorted by their forms, each once.
 fn distinct(items: &[Value]) -> Vec<Ordered<'_>> {
     if let [one] = items {
         return vec![ordered(one)];

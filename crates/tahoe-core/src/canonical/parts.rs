@@ -1,10 +1,10 @@
-//! Forms of lists and objects, from those of their parts.
+//! Canonical forms of lists and objects, made of those of their parts.
 
 use super::length::{TEXT_BYTES, TooLarge};
 use super::sink::Text;
 use super::walk;
 
-/// The form of an array, from the forms of its elements.
+/// Returns the form of an array, given the forms of its elements.
 pub(crate) fn list(mut forms: Vec<String>) -> Result<String, TooLarge> {
     forms.sort_unstable();
     forms.dedup();
@@ -20,7 +20,7 @@ pub(crate) fn list(mut forms: Vec<String>) -> Result<String, TooLarge> {
     Ok(out.0)
 }
 
-/// The form of an object, from its keys in order and the forms of their values.
+/// Returns the form of an object, given its keys in order and the forms of their values.
 pub(crate) fn object<'a>(
     entries: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<String, TooLarge> {

@@ -1,11 +1,11 @@
-//! Doubles as Python prints them, and text as it strips it.
+//! Doubles as Python prints them, and text as Python strips it.
 
-/// Text without the white space that Python's `str.strip()` takes off: Unicode's, and U+001C to U+001F.
+/// Returns text without the white space that Python's `str.strip()` removes: Unicode's, and U+001C to U+001F.
 pub fn python_strip(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}'))
 }
 
-/// A finite double as Python's `repr` prints it: `1.0`, `1e+16`, `1e-05`, `0.0001`.
+/// Returns a finite double as Python's `repr` prints it: `1.0`, `1e+16`, `1e-05`, `0.0001`.
 pub fn python_float(value: f64) -> String {
     let mut buffer = zmij::Buffer::new();
     let shortest = buffer.format(value);

@@ -1,17 +1,17 @@
-//! Where a canonical form goes, piece by piece.
+//! Receivers of a canonical form, which is given piece by piece.
 
 use sha2::{Digest as _, Sha256};
 
-/// Takes a form in order: runs of backslashes, which nesting makes long, and the text between them.
+/// Takes a form in order, as runs of backslashes, which nesting makes long, and the text between them.
 pub(super) trait Sink {
     /// Takes printable ASCII without a backslash.
     fn text(&mut self, text: &str);
 
-    /// Takes so many backslashes; more may follow.
+    /// Takes this many backslashes; more may follow.
     fn backslashes(&mut self, count: u64);
 }
 
-/// The form itself.
+/// A sink that holds the form as text.
 pub(super) struct Text(pub(super) String);
 
 impl Sink for Text {
@@ -24,13 +24,13 @@ impl Sink for Text {
     }
 }
 
-/// The form's hash.
+/// A sink that hashes the form.
 pub(super) struct Digest(Sha256);
 
 const RUN: [u8; 1024] = [b'\\'; 1024];
 
 impl Digest {
-    /// Begins with these texts.
+    /// Starts a hash with these texts.
     pub(super) fn of(prefix: &[&str]) -> Self {
         let mut sha = Sha256::new();
         for part in prefix {
@@ -58,11 +58,11 @@ impl Sink for Digest {
     }
 }
 
-/// Bytes that sort as the forms do, in which a run of backslashes takes six bytes however long it is.
+/// Keys that sort as the forms do, but in which a run of backslashes takes six bytes, however long it is.
 ///
-/// Of two forms that are equal up to a run, the shorter run is followed by some character where the longer one has a
-/// backslash. So where that character sorts before the backslash, the form with the shorter run does; where it sorts
-/// after it, the form with the longer run does.
+/// Two forms may be equal up to a run. Where the longer run still has a backslash, the form with the shorter run has
+/// another character. So if that character sorts before the backslash, the form with the shorter run sorts first, else
+/// the other one.
 #[derive(Default)]
 pub(super) struct Keys {
     bytes: Vec<u8>,
@@ -70,7 +70,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Ends a form, and tells where it ends.
+    /// Ends a form, and returns the position of its end.
     pub(super) fn end(&mut self) -> usize {
         debug_assert_eq!(
             self.run, 0,
@@ -90,7 +90,7 @@ impl Sink for Keys {
             return;
         };
         if self.run > 0 {
-            // no run is longer than a form
+            // no run is longer than a form, whose length fits in 32 bits
             let run = u32::try_from(std::mem::take(&mut self.run)).unwrap_or(u32::MAX);
             let (side, run) = match *next < b'\\' {
                 true => (0, run),

@@ -16,7 +16,7 @@ fn nested(levels: usize, mut value: Value) -> Value {
     value
 }
 
-/// The form as the Python library makes it: a string of each level, and of that a JSON string again.
+/// The form as the Python library makes it: each level becomes a string, and that string a JSON string again.
 fn by_levels(value: &Value) -> String {
     let quote = |text: &str| {
         canonical_scalar(&Scalar::Str(format!("\u{200b}{text}\u{200b}"))).replace("\\u200b", "")
@@ -94,7 +94,7 @@ fn a_value_that_is_only_deep_costs_nothing() {
         let value = nested(levels, json!("x"));
         assert!(canonical(&value).is_err(), "{levels}");
         assert!(hash(&["raw"], &value).is_err(), "{levels}");
-        // beside much text, too
+        // the same beside much text
         let value = json!([nested(levels, json!("x")), "x".repeat(10_000)]);
         assert!(hash(&["raw"], &value).is_err(), "{levels}");
     }
@@ -106,7 +106,7 @@ fn a_little_nesting_is_taken_whatever_it_is_of() {
     assert!(canonical(&nested(12, json!("x"))).is_ok());
 }
 
-/// A value as MISP sends it: relations of clusters, eleven levels down, of which most is escapes.
+/// A value as MISP sends it: relations of clusters, eleven levels deep, in whose form most characters are escapes.
 #[test]
 fn a_form_of_200_megabytes_is_hashed_in_little_memory() {
     let relation = |n: usize| json!({"id": n.to_string(), "Tag": [{"name": "estimative-language:likelihood=\"almost-certain\""}]});

@@ -1,22 +1,22 @@
-//! The canonical form of an ordered value, given to a sink from left to right.
+//! Writing the canonical form of an ordered value to a sink, from left to right.
 //!
-//! What stands below `level` arrays and objects is escaped `level` times. Each time doubles every backslash, and
-//! puts one before every quote.
+//! Text below `level` arrays and objects is escaped `level` times. Each time doubles every backslash, and puts one
+//! before every quote.
 
 use serde_json::Value;
 
 use super::python::{python_float, python_strip};
 use super::sink::Sink;
 
-/// A value whose keys and elements stand in the order of the form, and whose duplicate elements are gone.
+/// A value whose keys and elements are in the form's order, without duplicate elements.
 pub(super) enum Ordered<'v> {
-    /// Anything but an array or object.
+    /// A value other than an array or object.
     Scalar(&'v Value),
     List(Vec<Self>),
     Object(Vec<(&'v str, Self)>),
 }
 
-/// Gives a value's form, escaped `level` times.
+/// Writes a value's form, escaped `level` times.
 pub(super) fn value(value: &Ordered<'_>, level: u32, sink: &mut impl Sink) {
     match value {
         Ordered::Scalar(Value::String(text)) => string(python_strip(text), level, sink),
@@ -49,15 +49,15 @@ pub(super) fn value(value: &Ordered<'_>, level: u32, sink: &mut impl Sink) {
     }
 }
 
-/// Gives the form of a part as the string that it is in the form of the whole.
+/// Writes the form of a part as the string that stands in the form of the whole.
 fn quoted(item: &Ordered<'_>, level: u32, sink: &mut impl Sink) {
     quote(level, sink);
     value(item, level + 1, sink);
     quote(level, sink);
 }
 
-/// Gives a text as a JSON string, as `json.dumps` writes it: all but printable ASCII as `\uXXXX`, surrogate pairs
-/// above the BMP.
+/// Writes a text as a JSON string, as `json.dumps` does: all but printable ASCII as `\uXXXX`, surrogate pairs above the
+/// BMP.
 pub(super) fn string(text: &str, level: u32, sink: &mut impl Sink) {
     quote(level, sink);
     let mut rest = text;
@@ -87,13 +87,13 @@ pub(super) fn string(text: &str, level: u32, sink: &mut impl Sink) {
     quote(level, sink);
 }
 
-/// Gives a quote that was escaped `level` times.
+/// Writes a quote that was escaped `level` times.
 fn quote(level: u32, sink: &mut impl Sink) {
     sink.backslashes((1 << level) - 1);
     sink.text("\"");
 }
 
-/// Gives a letter that a backslash stands before, which was escaped `level` times.
+/// Writes a letter behind a backslash, both escaped `level` times.
 fn escape(letter: &str, level: u32, sink: &mut impl Sink) {
     sink.backslashes(1 << level);
     sink.text(letter);

@@ -1,12 +1,12 @@
-//! Organisations: their users, their admins, and the list of who sees their data.
+//! Organisations: their users, their admins, and the access list of those who see their data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 
+use super::field::{InvalidField, line, name_attribute};
 use super::user::{Role, User};
-use super::{InvalidField, line, name_attribute};
 use crate::hash::Hash;
 use crate::node::{Attribute, InvalidObject, Node, Object};
 use crate::read::{DocumentError, Fields};
@@ -21,67 +21,67 @@ const ADMIN: SubType = SubType::from_static("admin");
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Membership {
-    /// Says who belongs to it, and posts data for it.
+    /// Manages the organisation's members, and submits data for it.
     Admin,
-    /// Belongs to it.
+    /// Belongs to the organisation.
     User,
-    /// Is on the access list: sees its data.
+    /// Is on the access list: sees the organisation's data.
     Acl,
 }
 
-/// Why there is no such organisation, or why it does not change so. Users are told by their address.
+/// The reason why an organisation cannot be made or changed. Users are named by their address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OrgError {
-    /// A text that cannot be taken.
+    /// A text is not possible in its field.
     #[error(transparent)]
     Field(#[from] InvalidField),
-    /// Nobody could ever change it.
+    /// The organisation would have no admin, so nobody could ever change it.
     #[error("an organisation needs at least one admin")]
     NoAdmin,
-    /// An admin who does not belong to it.
+    /// An admin is not among the users.
     #[error("admin {0} must be a user of the organisation")]
     AdminIsNoUser(String),
-    /// Added once more.
+    /// The user to be added is already in the organisation.
     #[error("user {0} is already in the organisation")]
     UserIsInOrg(String),
-    /// Added once more.
+    /// The user to be added is already an admin.
     #[error("user {0} is already an admin of the organisation")]
     UserIsAdmin(String),
-    /// Added once more.
+    /// The user to be added is already on the access list.
     #[error("user {0} is already in the ACL of the organisation")]
     UserIsInAcl(String),
-    /// Cannot be removed.
+    /// The user to be removed is not in the organisation.
     #[error("user {0} is not in the organisation")]
     UserIsNotInOrg(String),
-    /// Cannot be removed.
+    /// The user to be removed is not an admin.
     #[error("user {0} is not an admin of the organisation")]
     UserIsNotAdmin(String),
-    /// Cannot be removed.
+    /// The user to be removed is not on the access list.
     #[error("user {0} is not in the ACL of the organisation")]
     UserIsNotInAcl(String),
-    /// An admin is always a user, and always sees the data.
+    /// The user to be removed is an admin, and an admin is always a user and on the access list.
     #[error("user {0} is an admin: remove it from the admins as well")]
     AdminStays(String),
-    /// Nobody could ever change it again.
+    /// The last admin cannot be removed, because nobody could change the organisation any more.
     #[error("the last admin of an organisation stays")]
     LastAdmin,
-    /// Users that make no object.
+    /// The users make no object.
     #[error(transparent)]
     Object(#[from] InvalidObject),
 }
 
-/// An organisation: it owns raws and events, and its access list says who sees them.
+/// An organisation: it owns raws and events, and its access list names the users who see them.
 #[derive(Debug, Clone)]
 pub struct Org {
     object: Object,
-    /// With the copies that stand in the object.
+    /// Users by hash, with the copies of them that stand in the object.
     users: BTreeMap<Hash, User>,
     admins: BTreeSet<Hash>,
     acl: BTreeSet<Hash>,
 }
 
 impl Org {
-    /// An organisation whose users all see its data.
+    /// Makes an organisation whose users all see its data.
     pub fn new(
         orgname: &str,
         name: &str,
@@ -127,7 +127,7 @@ impl Org {
         })
     }
 
-    /// Reads an organisation's document; where `_acl` is missing, its users stand for it.
+    /// Reads an organisation's document. If `_acl` is missing, all users are on the access list.
     pub fn from_document(document: &Value) -> Result<Self, DocumentError> {
         let object = Object::from_document(document)?;
         let fields = Fields::of(document)?;
@@ -169,32 +169,32 @@ impl Org {
         })
     }
 
-    /// The hash that the organisation of this name has, whether there is one or not.
+    /// Returns the hash of an organisation of this name, whether it exists or not.
     pub fn hash_of(orgname: &str) -> Hash {
         Hash::of(&["object", ORG.as_str(), orgname.trim()])
     }
 
-    /// The hash of an organisation, given itself or the organisation's name.
+    /// Returns the hash of an organisation, given the hash itself or the organisation's name.
     pub fn hash_named(name: &str) -> Hash {
         name.parse().unwrap_or_else(|_| Self::hash_of(name))
     }
 
-    /// The identity, which is the `orgid` of raws and events.
+    /// Returns the hash, which is the `orgid` of raws and events.
     pub fn hash(&self) -> Hash {
         self.object.hash()
     }
 
-    /// The TAHOE object.
+    /// Returns the TAHOE object of the organisation.
     pub fn object(&self) -> &Object {
         &self.object
     }
 
-    /// The name that it is known by.
+    /// Returns the name that identifies the organisation.
     pub fn orgname(&self) -> &str {
         self.text("orgname")
     }
 
-    /// The organisation's name for people; may be empty.
+    /// Returns the organisation's name for people; may be empty.
     pub fn name(&self) -> &str {
         self.text("name")
     }
@@ -204,7 +204,8 @@ impl Org {
         data.and_then(Scalar::as_str).unwrap_or_default()
     }
 
-    /// The document as its users may see it: without their passwords, and without what could be searched for them.
+    /// Returns the document as its users may see it: without passwords, and without hashes by which passwords could be
+    /// guessed.
     pub fn document_without_passwords(&self) -> Value {
         let mut document = json!(self);
         remove_passwords(&mut document["data"]);
@@ -216,33 +217,34 @@ impl Org {
         document
     }
 
-    /// The users who belong to the organisation.
+    /// Returns the users who belong to the organisation.
     pub fn users(&self) -> Vec<User> {
         self.users.values().cloned().collect()
     }
 
-    /// The users who may change the organisation.
+    /// Returns the users who may change the organisation.
     pub fn admins(&self) -> Vec<User> {
         let admins = self.admins.iter();
         admins.map(|hash| self.users[hash].clone()).collect()
     }
 
-    /// The hashes of those who see the organisation's data. Guests on the list need not be its users.
+    /// Returns the hashes of those who see the organisation's data. Guests on the access list need not be its users.
     pub fn acl(&self) -> &BTreeSet<Hash> {
         &self.acl
     }
 
-    /// Whether the user belongs to it.
+    /// Whether the user belongs to the organisation.
     pub fn is_user(&self, user: Hash) -> bool {
         self.users.contains_key(&user)
     }
 
-    /// Whether the user may change it.
+    /// Whether the user may change the organisation.
     pub fn is_admin(&self, user: Hash) -> bool {
         self.admins.contains(&user)
     }
 
-    /// With these users as well: an admin is also a user, and both see the data. All are added, or none.
+    /// Returns the organisation with these users added: an admin becomes a user, too, and both see the data. All are
+    /// added, or none.
     pub fn add(&self, to: Membership, users: &[User]) -> Result<Self, OrgError> {
         let mut new = self.clone();
         for user in users {
@@ -270,7 +272,7 @@ impl Org {
         new.rebuilt()
     }
 
-    /// Without these users, wherever `from` says. All are removed, or none.
+    /// Returns the organisation with these users removed from each list in `from`. All are removed, or none.
     pub fn remove(&self, from: &BTreeSet<Membership>, users: &[Hash]) -> Result<Self, OrgError> {
         let mut new = self.clone();
         for user in users {
@@ -304,7 +306,8 @@ impl Org {
         new.rebuilt()
     }
 
-    /// Without these users, in all that each of them is here. All are removed, or none.
+    /// Returns the organisation with these users removed from every list on which each stands. All are removed, or
+    /// none.
     pub fn expel(&self, users: &[Hash]) -> Result<Self, OrgError> {
         users.iter().try_fold(self.clone(), |org, user| {
             let is = [
@@ -324,7 +327,8 @@ impl Org {
         })
     }
 
-    /// With this copy of a user, as after a change of password; the same where the user does not belong to it.
+    /// Returns the organisation with this copy of a user, as after a change of password. It is unchanged if the user
+    /// does not belong to it.
     pub fn with_user(&self, user: &User) -> Result<Self, OrgError> {
         let mut new = self.clone();
         if let Some(copy) = new.users.get_mut(&user.hash()) {
@@ -333,7 +337,7 @@ impl Org {
         new.rebuilt()
     }
 
-    /// The object that its users make; what else it is made of stays.
+    /// Makes the object anew from the users, and keeps its other children.
     fn rebuilt(self) -> Result<Self, OrgError> {
         let children = self.object.children().iter();
         let others = children.filter(|node| !is_user(node) && node.sub_type() != &ADMIN);

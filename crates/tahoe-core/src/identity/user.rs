@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{InvalidField, NAME, line, name_attribute};
+use super::field::{InvalidField, NAME, line, name_attribute};
 use crate::hash::Hash;
 use crate::node::{Attribute, InvalidObject, Object};
 use crate::read::DocumentError;
@@ -14,23 +14,23 @@ const PASSWORD: SubType = SubType::from_static("password");
 const USER: SubType = SubType::from_static("cybexp_user");
 const SUPERUSER: SubType = SubType::from_static("cybexp_superuser");
 
-/// The longest address that mail can be sent to, by RFC 5321.
+/// The longest address to which mail can be sent, in bytes (RFC 5321).
 const EMAIL_LIMIT_BYTES: usize = 254;
 
-/// The rights of an account, told by the sub_type of its object.
+/// The rights of an account, given by the sub_type of its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Posts data and asks questions, as the organisations allow.
+    /// Submits data and asks queries, as far as the organisations allow.
     User,
-    /// Makes users and organisations, too.
+    /// Also makes users and organisations.
     Superuser,
 }
 
 impl Role {
-    /// All there are.
+    /// All roles.
     pub const ALL: [Self; 2] = [Self::User, Self::Superuser];
 
-    /// The sub_type of the object, as it stands in documents and tokens.
+    /// Returns the sub_type of the role's objects, as in documents and tokens.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "cybexp_user",
@@ -44,18 +44,18 @@ impl Role {
     }
 }
 
-/// Why someone cannot be a user.
+/// The reason why a user cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UserError {
-    /// A text that cannot be taken.
+    /// A text is not possible in its field.
     #[error(transparent)]
     Field(#[from] InvalidField),
-    /// Texts that make no object.
+    /// The texts make no object.
     #[error(transparent)]
     Object(#[from] InvalidObject),
 }
 
-/// A person or program that may post data or ask questions, known by its e-mail address. Cheap to clone.
+/// A person or program that may submit data or ask queries, identified by an e-mail address. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct User {
     object: Object,
@@ -63,12 +63,12 @@ pub struct User {
 }
 
 impl User {
-    /// A user. `password_hash` is what is stored of the password, never the password.
+    /// Makes a user. `password_hash` is the stored hash of the password, never the password.
     pub fn new(email: &str, password_hash: &str, name: &str) -> Result<Self, UserError> {
         Self::with_role(Role::User, email, password_hash, name)
     }
 
-    /// A superuser, see [`User::new`].
+    /// Makes a superuser; see [`User::new`].
     pub fn superuser(email: &str, password_hash: &str, name: &str) -> Result<Self, UserError> {
         Self::with_role(Role::Superuser, email, password_hash, name)
     }
@@ -122,59 +122,60 @@ impl User {
         })
     }
 
-    /// The hash that the user of this role and address has, whether there is one or not.
+    /// Returns the hash of a user of this role and address, whether the user exists or not.
     pub fn hash_of(role: Role, email: &str) -> Hash {
         Hash::of(&["object", role.as_str(), email.trim()])
     }
 
-    /// The form in which the Python system stores a password: its SHA-256 in hex.
+    /// Returns the form in which the Python system stores a password: its SHA-256 in hex.
     pub fn python_password_hash(password: &str) -> String {
         Hash::of(&[password]).to_string()
     }
 
-    /// The identity, which is the `userid` of queries.
+    /// Returns the hash, which is the `userid` of queries.
     pub fn hash(&self) -> Hash {
         self.object.hash()
     }
 
-    /// The TAHOE object.
+    /// Returns the TAHOE object of the user.
     pub fn object(&self) -> &Object {
         &self.object
     }
 
-    /// The user's rights.
+    /// Returns the user's rights.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// The address that the user is known by.
+    /// Returns the address that identifies the user.
     pub fn email(&self) -> &str {
         self.text(&EMAIL_ADDR)
     }
 
-    /// The user's name for people; may be empty.
+    /// Returns the user's name for people; may be empty.
     pub fn name(&self) -> &str {
         self.text(&NAME)
     }
 
-    /// The stored hash of the password.
+    /// Returns the stored hash of the password.
     pub fn password_hash(&self) -> &str {
         self.text(&PASSWORD)
     }
 
-    /// The attribute that holds what is stored of the password.
+    /// Returns the attribute that holds the stored hash of the password.
     pub fn password_attribute(&self) -> Attribute {
         Attribute::new(PASSWORD, self.password_hash())
     }
 
-    /// The same user with another password.
+    /// Returns the same user with another password.
     pub fn with_password_hash(&self, password_hash: &str) -> Result<Self, UserError> {
         let email = Attribute::new(EMAIL_ADDR, self.email());
         let name = Attribute::new(NAME, self.name());
         Self::build(self.role, email, password_hash, name)
     }
 
-    /// The document as others may see it: without the password, and without what could be searched for it.
+    /// Returns the document as others may see it: without the password's hash, and without hashes by which it could be
+    /// guessed.
     pub fn document_without_password(&self) -> Value {
         let mut document = json!(self.object);
         let secret = json!(self.password_attribute().hash());

@@ -7,7 +7,7 @@ use super::lex::{Token, Tokens, small};
 const BAD_CLOCK: &str = "the time of day does not exist";
 const BAD_OFFSET: &str = "the offset is not one like +02:00, +0200 or +2";
 
-/// Half of the day.
+/// The half of the day: a.m. or p.m.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Meridiem {
     Am,
@@ -15,7 +15,7 @@ pub(super) enum Meridiem {
 }
 
 impl Meridiem {
-    /// Whether the next word is one of them.
+    /// Whether the next word is a.m. or p.m.
     pub(super) fn follows(tokens: &Tokens<'_>) -> bool {
         let ahead = usize::from(tokens.peek(0) == Some(Token::Space));
         let Some(Token::Word(word)) = tokens.peek(ahead) else {
@@ -28,7 +28,7 @@ impl Meridiem {
         }
     }
 
-    /// The rest of `am`, `pm`, `a.m.` or `p.m.`, of which `word` is the beginning, in lower case.
+    /// Reads the rest of `am`, `pm`, `a.m.` or `p.m.`, which begins with `word` in lower case.
     pub(super) fn read(word: &str, tokens: &mut Tokens<'_>) -> Option<Self> {
         if word.len() == 1 {
             let m = tokens.skip_mark('.').then(|| tokens.next())??;
@@ -45,7 +45,7 @@ impl Meridiem {
     }
 }
 
-/// The reading of a clock, unchecked.
+/// The numbers of a clock, not yet checked.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Clock {
     hour: u32,
@@ -55,7 +55,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// The rest of `2:00`, `02:00:00`, `02:00:00.5` or `02:00:00,5`.
+    /// Reads the rest of `2:00`, `02:00:00`, `02:00:00.5` or `02:00:00,5`.
     pub(super) fn read(hour: &str, tokens: &mut Tokens<'_>) -> Result<Self, &'static str> {
         let mut clock = Self {
             hour: small(hour),
@@ -71,7 +71,7 @@ impl Clock {
         Ok(clock)
     }
 
-    /// `02`, `0200` or `020000`, the last perhaps with a fraction.
+    /// Reads `02`, `0200` or `020000`, the last perhaps with a fraction.
     pub(super) fn read_compact(digits: &str, tokens: &mut Tokens<'_>) -> Self {
         let pair = |at: usize| digits.get(at..at + 2).map_or(0, small);
         let hour = digits.get(..2).unwrap_or(digits);
@@ -87,7 +87,7 @@ impl Clock {
         clock
     }
 
-    /// The time of day, if there is such a one; with a.m. or p.m. the hour is 0 to 12, as dateutil has it.
+    /// Returns the time of day, if there is such a time. With a.m. or p.m. the hour is 0 to 12, as in dateutil.
     pub(super) fn time(self, meridiem: Option<Meridiem>) -> Result<NaiveTime, &'static str> {
         let hour = match (meridiem, self.hour) {
             (None, hour) => hour,
@@ -107,7 +107,7 @@ fn sixtieth(tokens: &mut Tokens<'_>) -> Result<u32, &'static str> {
         .ok_or(BAD_CLOCK)
 }
 
-/// The microseconds of a fraction, if one follows.
+/// Reads a fraction, if one follows, in microseconds.
 fn fraction(tokens: &mut Tokens<'_>) -> u32 {
     match (tokens.peek(0), tokens.peek(1)) {
         (Some(Token::Mark('.' | ',')), Some(Token::Number(digits))) => {
@@ -119,7 +119,7 @@ fn fraction(tokens: &mut Tokens<'_>) -> u32 {
     }
 }
 
-/// The microseconds of the digits behind a decimal point; those after the sixth are cut off.
+/// Returns the microseconds of the digits behind a decimal point; those after the sixth are cut off.
 pub(super) fn fraction_micros(digits: &[u8]) -> u32 {
     let six = digits
         .iter()
@@ -147,7 +147,7 @@ pub(super) fn read_offset(west: bool, tokens: &mut Tokens<'_>) -> Result<i32, &'
     offset_seconds(west, small(hours), small(minutes)).ok_or(BAD_OFFSET)
 }
 
-/// An offset in seconds east of UTC; less than a day, as Python has it.
+/// Returns an offset in seconds east of UTC. It must be less than a day, as in Python.
 pub(super) fn offset_seconds(west: bool, hours: u32, minutes: u32) -> Option<i32> {
     let size = (hours < 24 && minutes < 60).then_some((hours * 3600 + minutes * 60) as i32)?;
     Some(if west { -size } else { size })

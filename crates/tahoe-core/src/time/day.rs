@@ -1,8 +1,8 @@
-//! The day that the parts of a date mean.
+//! Choosing the day, the month and the year among the parts of a date.
 
 use chrono::NaiveDate;
 
-/// A part of a date, as far as it can be known by itself.
+/// A part of a date, as far as the part alone shows what it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Part {
     Year(u32),
@@ -11,7 +11,7 @@ pub(super) enum Part {
     Number(u32),
 }
 
-/// Which part is what, as dateutil decides with `dayfirst=False, yearfirst=False`.
+/// Decides which part is the day, the month and the year, as dateutil does with `dayfirst=False, yearfirst=False`.
 pub(super) fn resolve(parts: &[Part]) -> Result<NaiveDate, &'static str> {
     use Part::{Month, Number, Year};
     let &[first, second, third] = parts else {
@@ -33,7 +33,7 @@ pub(super) fn resolve(parts: &[Part]) -> Result<NaiveDate, &'static str> {
     calendar_day(year, month, day).ok_or("the calendar has no such day")
 }
 
-/// A day in the years 1 to 9999, if the calendar has it.
+/// Returns a day in the years 1 to 9999, if the calendar has it.
 pub(super) fn calendar_day(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
     let year = i32::try_from(year)
         .ok()

@@ -7,11 +7,11 @@ use super::clock::{fraction_micros, offset_seconds};
 use super::day::calendar_day;
 use super::local::to_epoch;
 
-/// Reads `2020-04-28T00:00:05.834291Z` and its like as Unix seconds.
+/// Reads times such as `2020-04-28T00:00:05.834291Z` as Unix seconds.
 ///
-/// Between date and time is a `T` or a space; seconds may be missing, and so may their fraction, of any length, cut to
-/// microseconds. The offset is `Z`, `+02:00`, `+0200`, `+02`, or missing: then the time is in `default_tz`. The result is
-/// the double that Python's `datetime.timestamp()` gives for that instant, which the hashes of events depend on.
+/// A `T` or a space separates date and time. The seconds may be missing, and so may their fraction, which is cut to
+/// microseconds. The offset is `Z`, `+02:00`, `+0200`, `+02`, or missing: then the time is in `default_tz`. The result
+/// is the double that Python's `datetime.timestamp()` gives for that instant, on which the hashes of events depend.
 pub fn parse_iso8601(text: &str, default_tz: Tz) -> Option<f64> {
     let mut rest = Rest(text.as_bytes());
     let year = rest.digits(4)?;
@@ -33,7 +33,7 @@ pub fn parse_iso8601(text: &str, default_tz: Tz) -> Option<f64> {
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
-    /// The number of exactly `count` digits.
+    /// Reads a number of exactly `count` digits.
     fn digits(&mut self, count: usize) -> Option<u32> {
         let (digits, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -44,7 +44,7 @@ impl Rest<'_> {
         })
     }
 
-    /// One byte, if it is among `allowed`.
+    /// Reads one byte, if it is among `allowed`.
     fn expect(&mut self, allowed: &[u8]) -> Option<u8> {
         let (&first, rest) = self.0.split_first()?;
         allowed
@@ -74,7 +74,7 @@ impl Rest<'_> {
         NaiveTime::from_hms_micro_opt(hour, minute, second, micros)
     }
 
-    /// The rest as an offset in seconds; `Some(None)` when nothing is left.
+    /// Reads the rest as an offset in seconds; `Some(None)` if nothing is left.
     fn offset(&mut self) -> Option<Option<i32>> {
         if self.0.is_empty() {
             return Some(None);

@@ -7,13 +7,13 @@ pub(super) enum Token<'a> {
     Number(&'a str),
     /// ASCII letters.
     Word(&'a str),
-    /// One character that is none of the others.
+    /// One other character.
     Mark(char),
-    /// A run of white space; Unicode's too, for macOS writes `2:00 PM` with a narrow no-break space.
+    /// A run of white space, Unicode's too: macOS writes `2:00 PM` with a narrow no-break space.
     Space,
 }
 
-/// The tokens of a text, and how far they are read.
+/// The tokens of a text, and the position up to which they are read.
 #[derive(Default)]
 pub(super) struct Tokens<'a> {
     found: Vec<Token<'a>>,
@@ -51,7 +51,7 @@ impl<'a> Tokens<'a> {
         token
     }
 
-    /// The token that comes after `ahead` others.
+    /// Returns the token behind `ahead` others.
     pub(super) fn peek(&self, ahead: usize) -> Option<Token<'a>> {
         self.found.get(self.at + ahead).copied()
     }
@@ -73,12 +73,12 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// The longest prefix of `text` whose characters all `belong`.
+/// Returns the longest prefix of `text` whose characters all `belong`.
 fn prefix(text: &str, belong: impl Fn(char) -> bool) -> &str {
     text.find(|c| !belong(c)).map_or(text, |end| &text[..end])
 }
 
-/// The number of at most four digits.
+/// Returns the number of at most four digits.
 pub(super) fn small(digits: &str) -> u32 {
     digits
         .bytes()

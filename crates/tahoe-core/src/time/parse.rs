@@ -1,7 +1,7 @@
 //! Dates in the styles people write.
 //!
-//! One pass over the tokens collects the three parts of the date, the time of day and the offset, in whatever order they
-//! stand. Which part is the day, the month and the year is decided at the end, by dateutil's rules.
+//! One pass over the tokens collects the three parts of the date, the time of day and the offset, in any order. At the
+//! end, dateutil's rules decide which part is the day, the month and the year.
 
 use chrono::{NaiveDateTime, NaiveTime};
 
@@ -16,7 +16,7 @@ pub(super) struct Written {
     pub(super) offset_s: Option<i32>,
 }
 
-/// Reads a date text, or says what is wrong with it.
+/// Reads a date text; the error is the problem with it.
 pub(super) fn parse(text: &str) -> Result<Written, &'static str> {
     let mut reader = Reader {
         tokens: Tokens::of(text),
@@ -73,9 +73,9 @@ struct Reader<'a> {
     clock: Option<Clock>,
     meridiem: Option<Meridiem>,
     offset_s: Option<i32>,
-    /// The last token but spaces belongs to the time of day: here a sign begins an offset.
+    /// Whether the last token, apart from spaces, belongs to the time of day: a sign then begins an offset.
     after_clock: bool,
-    /// The last token but spaces separates parts of the date: here a number is such a part.
+    /// Whether the last token, apart from spaces, separates parts of the date: a number is then such a part.
     after_separator: bool,
 }
 

@@ -3,7 +3,9 @@
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use super::{TimeError, instant, local, parse_tzname};
+use super::error::TimeError;
+use super::instant::{instant, parse_tzname};
+use super::local;
 
 /// A range of Unix seconds; both ends belong to it, `None` is an open end.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -15,7 +17,7 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    /// The range that a query's fields mean at `now` (Unix seconds); without any of them it is open on both sides.
+    /// Reads the range of a query's fields at the time `now` (Unix seconds). Without any of them, both ends are open.
     ///
     /// `from` and `to` are epoch seconds (a number or a text) or a date as of [`parse_instant`](super::parse_instant);
     /// JSON's null counts as missing. `last` is a time up to `now`, as of [`parse_last`], and stands alone. `tzname` is by
@@ -81,7 +83,7 @@ const MONTH_S: f64 = YEAR_S / 12.0;
 
 /// Reads a count and a unit, such as `5s`, `30 min`, `1.5h`, `7 days`, `1w`, `1M` or `1Y`, as seconds.
 ///
-/// A month has 30.4375 days and a year 365.25. Case matters to `m`, a minute, and `M`, a month, and to nothing else.
+/// A month has 30.4375 days and a year 365.25. Case matters only between `m`, a minute, and `M`, a month.
 pub fn parse_last(text: &str) -> Result<f64, TimeError> {
     last_seconds(text.trim()).map_err(|reason| TimeError::new("last", text, reason))
 }

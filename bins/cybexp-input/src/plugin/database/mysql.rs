@@ -14,8 +14,8 @@ use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, Statement, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, Kind, ROWS, Row, Select, Span, Spot, names, text};
-use super::{STATEMENT, json};
+use super::connection::{Connection, Kind, ROWS, Row, STATEMENT, Select, Span, Spot, names, text};
+use super::json;
 
 pub(super) struct MySql {
     connection: MySqlConnection,

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::connection::{Kind, Row, Spot};
 use super::standing::{Clock, Standing, standing};
-use crate::feed;
-use crate::record::Key;
+use cybexp_feed as feed;
+use cybexp_spool::Key;
 
 /// A page ends with so many bytes of new rows.
 pub(super) const PAGE_BYTES: usize = 16 << 20;

@@ -9,8 +9,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row as _, Statement};
 
-use super::STATEMENT;
-use super::connection::{Connection, Kind, ROWS, Row, Select, Span, Spot, names, text};
+use super::connection::{Connection, Kind, ROWS, Row, STATEMENT, Select, Span, Spot, names, text};
 use super::told::told;
 
 pub(super) struct Postgres {

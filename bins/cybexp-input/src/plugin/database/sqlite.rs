@@ -14,8 +14,8 @@ use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, Statement, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, Kind, ROWS, Row, Select, Span, Spot, names};
-use super::{STATEMENT, json};
+use super::connection::{Connection, Kind, ROWS, Row, STATEMENT, Select, Span, Spot, names};
+use super::json;
 
 /// How long whoever writes may hold the file.
 const BUSY: Duration = Duration::from_secs(5);

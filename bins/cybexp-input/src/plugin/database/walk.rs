@@ -11,9 +11,9 @@ use super::connection::{Connection, Row, Span, Spot};
 use super::page::{EARLY, PAGE_BYTES, Page, Twins};
 use super::standing::Clock;
 use super::told::told;
-use crate::feed;
-use crate::record::{Batch, Key};
 use crate::sink::Sink;
+use cybexp_feed as feed;
+use cybexp_spool::{Batch, Key};
 
 /// Rows of a page; more where that many have the same cursor.
 const ROWS: u64 = 1000;
@@ -254,8 +254,8 @@ mod tests {
 
     use super::*;
     use crate::plugin::database::connection::Kind;
-    use crate::spool::{About, Spool};
     use crate::status::Status;
+    use cybexp_spool::{About, Spool};
 
     /// A database that forgets all but the first character of what it compares with.
     struct Forgetful;

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::reader::{Filled, LONGEST, Line, Place, Reader};
 use super::rotated::{self, Found};
-use crate::record::Batch;
+use cybexp_spool::Batch;
 
 /// How often a file is looked at when nothing tells that it has changed.
 const POLL: Duration = Duration::from_secs(1);

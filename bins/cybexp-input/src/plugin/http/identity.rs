@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::feed::{self, Place};
-use crate::record::Key;
+use cybexp_feed::{self as feed, Place};
+use cybexp_spool::Key;
 
 /// The setting `id`: one field, or several.
 #[derive(Debug, Clone, Deserialize)]

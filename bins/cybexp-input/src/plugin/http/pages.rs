@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::feed::Page;
-use crate::record::Key;
 use crate::sink::Sink;
+use cybexp_feed::Page;
+use cybexp_spool::Key;
 
 /// Pages without an element, one after the other, that are gone past.
 const EMPTY: u32 = 10;

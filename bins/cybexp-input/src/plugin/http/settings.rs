@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::identity::{Id, Identity};
-use super::{HttpSource, Items, asked_for, first_url};
-use crate::feed::{Http, Options, Page, Paging, Place, Plan, Secrets, names_key};
-use crate::plugin::{Given, Setting};
-use crate::wire::{self, Wire};
+use super::source::{HttpSource, Items, asked_for, first_url};
+use crate::plugin::source::{Given, Setting};
+use crate::plugin::wire;
+use cybexp_feed::{Http, Options, Page, Paging, Place, Plan, Secrets, names_key};
 
 /// Pages that are read of one list.
 const PAGES: u32 = 1000;
@@ -124,7 +124,7 @@ impl Settings {
     /// # Errors
     /// Names the setting that is wrong.
     pub(super) fn source(self, given: &Given<'_>) -> Result<HttpSource, ConfigError> {
-        let wire = Wire::of(given, self.ca.as_deref(), self.proxy.as_ref(), true)?;
+        let wire = wire::wire(given, self.ca.as_deref(), self.proxy.as_ref(), true)?;
         let mut options = Options::new(wire);
         let url = given.secret("url", &self.url)?;
         let url = first_url(given, url.expose_secret())?;

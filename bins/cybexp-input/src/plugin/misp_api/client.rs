@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::event::Event;
-use crate::feed::{self, Http, Pieces, Plan, Refused};
+use cybexp_feed::{self as feed, Http, Pieces, Plan, Refused};
 
 /// Events, oldest first; those of one second in a fixed order, without which pages would not fit together.
 const OLDEST_FIRST: &str = "Event.timestamp asc,Event.id asc";

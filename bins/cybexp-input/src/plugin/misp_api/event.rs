@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::feed;
-use crate::record::Key;
+use cybexp_feed as feed;
+use cybexp_spool::Key;
 
 /// An event as it was sent, `{"Event": {…}}`.
 #[derive(Debug)]

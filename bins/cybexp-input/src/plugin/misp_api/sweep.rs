@@ -4,8 +4,8 @@
 
 use super::MispSource;
 use super::event::Event;
-use crate::record::Key;
 use crate::sink::Sink;
+use cybexp_spool::Key;
 
 impl MispSource {
     /// Takes what is missing; whether it came to the end.

@@ -6,7 +6,7 @@
 //! higher number are asked for only where that is not possible: many events of one second, or a server that ignores
 //! `order`. Then the same pages are read once more, until there is nothing in them that is new.
 
-use crate::record::Key;
+use cybexp_spool::Key;
 
 /// How often the same pages are read.
 const PASSES: u32 = 5;

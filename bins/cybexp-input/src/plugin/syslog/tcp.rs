@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::framing::{Frame, Frames, LONGEST};
-use super::gather;
+use super::gather::gather;
 use super::message::Format;
-use crate::record::Batch;
 use crate::sink::{Sink, Stopped};
+use cybexp_spool::Batch;
 
 /// At the same time; more wait in the kernel.
 const CONNECTIONS: usize = 256;

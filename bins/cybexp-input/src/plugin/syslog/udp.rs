@@ -13,9 +13,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::gather::gather;
+use super::kernel;
 use super::message::Format;
-use super::{gather, kernel};
-use crate::plugin::blocking;
+use crate::plugin::blocking::blocking;
 use crate::sink::Sink;
 
 /// Datagrams that wait for the disk at most …

@@ -22,9 +22,10 @@ use url::{Host, Url};
 
 use super::frames::Lenient;
 use super::head::Head;
-use crate::feed::{self, Secrets, because};
-use crate::plugin::Later;
-use crate::wire::{Proxy, Wire};
+use cybexp_feed::Later;
+use cybexp_feed::wire::Wire;
+use cybexp_feed::wire::proxy::Proxy;
+use cybexp_feed::{self as feed, Secrets, because};
 
 /// What bytes come from and go to.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
-use crate::feed::{self, Plan};
+use cybexp_feed::{self as feed, Plan};
 
 /// What is in a message.
 #[derive(Debug, PartialEq, Eq)]

@@ -15,10 +15,10 @@ use tokio_tungstenite::tungstenite::http::header::{
 };
 use url::Url;
 
-use super::Listener;
-use crate::feed::{Plan, Secrets};
-use crate::plugin::{Given, Setting};
-use crate::wire::{self, Wire};
+use super::listener::Listener;
+use crate::plugin::source::{Given, Setting};
+use crate::plugin::wire;
+use cybexp_feed::{Plan, Secrets};
 
 /// The handshake's own.
 const RESERVED: [HeaderName; 6] = [
@@ -141,7 +141,7 @@ impl Settings {
             secrets.add(message.expose_secret());
         }
         Ok(Listener {
-            wire: Wire::of(given, self.ca.as_deref(), self.proxy.as_ref(), true)?,
+            wire: wire::wire(given, self.ca.as_deref(), self.proxy.as_ref(), true)?,
             url,
             place,
             headers,

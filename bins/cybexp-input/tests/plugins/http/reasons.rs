@@ -1,6 +1,6 @@
 //! What the server says of its refusal.
 
-use cybexp_input::plugin::Later;
+use cybexp_feed::Later;
 use serde_json::json;
 
 use crate::harness::Input;

@@ -1,7 +1,7 @@
-//! When a mail was written, from a field Date or the end of a field Received.
+//! The time at which a mail was written, from a field Date or the end of a field Received.
 //!
-//! RFC 5322 has one form, and mail programs and spammers have many. A word that is not understood makes the whole no
-//! date: a time that is wrong and looks right is worse than none, for Received still tells the time.
+//! RFC 5322 has one form; mail programs and spammers use many. A text with a word that is not understood is no date: a
+//! wrong time that looks right is worse than none, because Received also holds the time.
 
 mod names;
 mod words;
@@ -11,23 +11,23 @@ use tahoe_core::{Timestamp, Value};
 use crate::time;
 use words::{Day, Words, Zone};
 
-/// Longer than any date; what follows is not looked at.
+/// The longest text that is read, in bytes; any date is shorter.
 const LENGTH_BYTES: usize = 256;
-/// What may lie between the beginning of a day, in whatever zone, and a time on that day.
+/// Seconds between the start of a day in any zone and a time on that day: the possible range.
 const DAY_S: std::ops::Range<f64> = -54_000.0..140_400.0;
 
 /// A date that was read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Date {
     pub(super) at: Timestamp,
-    /// It names a zone that is unknown, so that of the raw stands for it.
+    /// Whether the date names an unknown zone, in place of which the raw's zone was used.
     pub(super) is_zone_unknown: bool,
 }
 
-/// The time that a text names; `None` when it names none.
+/// Returns the time that a text names; `None` if it names none.
 ///
-/// One without a zone is in `timezone`. `near` is when the mail arrived, as far as known: it tells which is meant where a
-/// date or a zone has two meanings (`01/02/2024`, `CST`), and at what time of the day it was where only a day is named.
+/// A time without a zone is in `timezone`. `near` is the time at which the mail arrived, if known. It decides where a
+/// date or a zone has two meanings (`01/02/2024`, `CST`), and gives the time of day where the text names only a day.
 pub(super) fn read(text: &str, timezone: &str, near: Option<f64>) -> Option<Date> {
     let text = &text[..text.floor_char_boundary(LENGTH_BYTES)];
     let words = Words::read(text)?;
@@ -69,7 +69,7 @@ pub(super) fn read(text: &str, timezone: &str, near: Option<f64>) -> Option<Date
     })
 }
 
-/// Unix seconds; `None` where there is no such day or hour.
+/// Returns Unix seconds; `None` if there is no such day or hour.
 fn seconds(day: Day, clock: Option<&str>, offset: Option<i32>, timezone: &str) -> Option<f64> {
     let offset = offset.map_or_else(String::new, |minutes| {
         let sign = if minutes < 0 { '-' } else { '+' };

@@ -1,7 +1,7 @@
 //! Names of months and time zones in dates of mails.
 
-/// The names of the months in lower case, as mail programs of several countries write them. One that is of two months
-/// (`listopada`, `srpna` and their like, in Czech, Croatian and Polish) is in no row.
+/// The names of the months in lower case, as mail programs of several countries write them. A name that means two
+/// months in different languages (`listopada`, `srpna` in Czech, Croatian and Polish) is in no row.
 const MONTHS: [&[&str]; 12] = [
     &[
         "jan",

@@ -1,19 +1,19 @@
-//! The words of a date, each by itself: day, month, year, clock, zone.
+//! The words of a date, each read by itself: day, month, year, clock, zone.
 
 use tahoe_core::time::parse_tzname;
 
 use super::names;
 
-/// Day of the week, day, month, year, time, zone, and some to spare.
+/// The most words of a date: day of the week, day, month, year, time, zone, and some to spare.
 const WORDS: usize = 16;
-/// Words between others that say nothing.
+/// Words that are skipped: they stand between others and mean nothing.
 const FILLERS: [&str; 12] = [
     "at", "of", "de", "den", "del", "the", "um", "uhr", "kl", "klo", "à", "às",
 ];
-/// When numbers alone are Unix seconds: from 2001 to 2033, of ten digits.
+/// The range, 2001 to 2033, in which a number of ten digits alone is read as Unix seconds.
 const EPOCH_S: std::ops::Range<f64> = 1e9..2e9;
 
-/// A day of the calendar that may not exist.
+/// A day as written, which may not exist in the calendar.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Day {
     pub(super) year: u32,
@@ -21,7 +21,7 @@ pub(super) struct Day {
     pub(super) day: u32,
 }
 
-/// What a date says of its zone.
+/// The zone that a date names.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) enum Zone {
     #[default]
@@ -46,26 +46,26 @@ impl Zone {
     }
 }
 
-/// The words of a date, understood.
+/// The parsed words of a date.
 #[derive(Debug, Default)]
 pub(super) struct Words {
-    /// The days that may be meant, the likeliest first.
+    /// The possible days, the likeliest first.
     pub(super) days: Vec<Day>,
-    /// `HH:MM:SS` with what fraction there is; `None` where only a day is named.
+    /// `HH:MM:SS` with the fraction, if there is one; `None` where only a day is named.
     pub(super) clock: Option<String>,
     pub(super) zone: Zone,
-    /// Unix seconds, where the date is written so.
+    /// Unix seconds, if the date is written as such.
     pub(super) epoch: Option<f64>,
-    /// Of a day in figures, whether its separator leaves open which is the month.
+    /// For a day in figures: whether its separator leaves open which figure is the month.
     is_slashed: bool,
 }
 
-/// Words that are not put together yet.
+/// Words read so far, before they are put together.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Day and year, with the number of figures.
+    /// Day and year, each with its number of figures.
     numbers: Vec<(u32, usize)>,
-    /// The month that a word names, and whether that was the first word: `mar` is a Tuesday, too.
+    /// The month that a word names, and whether it was the first word: `mar` also means Tuesday.
     month: Option<(u32, bool)>,
     /// A day in figures, as three numbers, and what separates them.
     figures: Option<([(u32, usize); 3], char)>,
@@ -80,12 +80,12 @@ struct Clock {
     hour: u32,
     minute: u32,
     second: u32,
-    /// With the point before it.
+    /// The fraction of a second, with the point before it.
     fraction: String,
 }
 
 impl Words {
-    /// `None` where a word is not understood, or one too many.
+    /// Reads a date; `None` if a word is not understood or there are too many.
     pub(super) fn read(text: &str) -> Option<Self> {
         let (plain, comment) = without_comments(text);
         let plain = if plain.contains('年') {
@@ -125,7 +125,7 @@ impl Words {
     }
 }
 
-/// The text outside of parentheses, and what stands in the first ones.
+/// Returns the text outside of parentheses, and the content of the first parentheses.
 fn without_comments(text: &str) -> (String, &str) {
     let Some((before, rest)) = text.split_once('(') else {
         return (text.to_owned(), "");
@@ -184,7 +184,7 @@ impl Seen {
         Some(())
     }
 
-    /// The day of the week stands before all else, in any language; an unknown zone behind the time.
+    /// Takes any other word: a day of the week before all else, in any language, or an unknown zone behind the time.
     fn take_other(&mut self, word: &str) -> Option<()> {
         const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
         let is_word = word
@@ -209,7 +209,7 @@ impl Seen {
         Some(())
     }
 
-    /// `10:00:00`, with what is glued to it: a fraction, a zone, `pm`; a day and a `T` before it.
+    /// Takes a clock such as `10:00:00`, with an attached fraction, zone or `pm`, or a day and a `T` before it.
     fn take_clock(&mut self, word: &str) -> Option<()> {
         if let Some((day, clock)) = word.split_once('t')
             && clock.starts_with(|c: char| c.is_ascii_digit())
@@ -252,11 +252,11 @@ impl Seen {
         }
     }
 
-    /// `+0100`, `+01:00`, `-5`. The first one counts.
+    /// Takes an offset such as `+0100`, `+01:00`, `-5`. Only the first one counts.
     fn take_offset(&mut self, word: &str) -> Option<()> {
         let figures: String = word.chars().skip(1).filter(|c| *c != ':').collect();
         if figures.is_empty() || !figures.bytes().all(|b| b.is_ascii_digit()) {
-            // A dash between words.
+            // a dash between words
             return (word == "-").then_some(());
         }
         let value: i32 = figures.parse().ok().filter(|_| figures.len() <= 4)?;
@@ -278,7 +278,7 @@ impl Seen {
         Some(())
     }
 
-    /// `01-03-2024`, `2024/03/01`, `1.3.24`, `1-Mar-2024`.
+    /// Takes a day in figures: `01-03-2024`, `2024/03/01`, `1.3.24`, `1-Mar-2024`.
     fn take_figures(&mut self, word: &str) -> Option<()> {
         let separator = ['-', '/', '.'].into_iter().find(|c| word.contains(*c))?;
         let parts: Vec<&str> = word.trim_end_matches(separator).split(separator).collect();
@@ -355,7 +355,8 @@ impl Clock {
     }
 }
 
-/// The days that three figures may mean: the year stands first or last, the day first (`/` and `pm`: the month).
+/// Returns the possible days of three figures. The year stands first or last. With `/` and `pm` the month comes first,
+/// else the day.
 fn days(figures: [(u32, usize); 3], is_american: bool) -> Vec<Day> {
     let [first, second, third] = figures;
     let day = |of_year, month: (u32, usize), day: (u32, usize)| {
@@ -382,8 +383,8 @@ fn days(figures: [(u32, usize); 3], is_american: bool) -> Vec<Day> {
     days
 }
 
-/// A year of two figures is of this or the last century, one of three counts from 1900 (RFC 5322, 4.3), and so does what
-/// programs wrote behind `19`.
+/// Returns a year. One of two figures is of this or the last century. One of three figures counts from 1900 (RFC 5322,
+/// 4.3), and so does a number that a program wrote behind `19`.
 fn year((value, figures): (u32, usize)) -> Option<u32> {
     let year = match figures {
         2 if value < 50 => 2000 + value,
@@ -395,7 +396,7 @@ fn year((value, figures): (u32, usize)) -> Option<u32> {
     (1970..=9999).contains(&year).then_some(year)
 }
 
-/// A number with the number of its figures; `1st` and `1.` are numbers, too.
+/// Reads a number, with its number of figures; `1st` and `1.` are numbers, too.
 fn number(word: &str) -> Option<(u32, usize)> {
     const ENDS: [&str; 7] = ["st", "nd", "rd", "th", "er", "º", "."];
     let figures = ENDS

@@ -1,14 +1,16 @@
-//! Where an HTML page leads, and what it loads.
+//! The URLs that an HTML page leads to or loads.
+
+use std::borrow::Cow;
 
 use super::text::unescaped;
 use super::tokens::{Token, Tokens, attributes};
 use crate::email::decode;
 use crate::url;
 
-/// Pages within `data:` URLs within pages.
+/// The most nested pages, each within a `data:` URL of another.
 const DEPTH: usize = 3;
 
-/// The URLs in tags, style sheets and scripts, in order, with repetitions.
+/// Returns the URLs in tags, style sheets and scripts, in order, with repetitions.
 pub(super) fn links(html: &str) -> Links {
     let mut links = Links::default();
     links.page(html, 0);
@@ -18,9 +20,9 @@ pub(super) fn links(html: &str) -> Links {
 #[derive(Default)]
 pub(super) struct Links {
     pub(super) found: Vec<String>,
-    /// Text in which there may be more: addresses of `mailto:`, the text of pages within URLs.
+    /// Texts to search for further indicators: addresses of `mailto:`, and the text of pages within URLs.
     pub(super) texts: String,
-    /// What links without a host are relative to.
+    /// The URL to which links without a host are relative.
     base: Option<::url::Url>,
 }
 
@@ -28,7 +30,7 @@ impl Links {
     fn page(&mut self, html: &str, depth: usize) {
         for token in Tokens::of(html) {
             match token {
-                // Some mail programs show what stands in comments.
+                // Some mail programs show the content of comments.
                 Token::Comment(comment) => {
                     for token in Tokens::of_comment(comment) {
                         self.token(token, depth);
@@ -42,9 +44,13 @@ impl Links {
     fn token(&mut self, token: Token<'_>, depth: usize) {
         match token {
             Token::Open(tag, text) => {
+                let tag = tag.to_ascii_lowercase();
                 for (name, value) in attributes(text) {
-                    let (tag, name) = (tag.to_ascii_lowercase(), name.to_ascii_lowercase());
-                    self.attribute(&tag, &name, &unescaped(value), depth);
+                    // Below a base, any word is a link.
+                    if self.base.is_none() && !may_lead(value) {
+                        continue;
+                    }
+                    self.attribute(&tag, &name.to_ascii_lowercase(), &unescaped(value), depth);
                 }
             }
             Token::Raw(name, style) if name.eq_ignore_ascii_case("style") => {
@@ -76,16 +82,16 @@ impl Links {
             }
             "style" => self.style(value, depth),
             "content" if tag == "meta" => self.refresh(value, depth),
-            // Names of vocabularies look like URLs and lead nowhere.
+            // Names of vocabularies look like URLs but lead nowhere.
             "itemtype" | "vocab" | "prefix" | "profile" | "typeof" => {}
             _ if name.starts_with("xmlns") => {}
             _ => self.script(value),
         }
     }
 
-    /// The value of an attribute that is a URL. `leads`: without a scheme, too, for people write so.
+    /// Adds the value of an attribute that is a URL. With `leads`, also one without a scheme, as people write links.
     fn link(&mut self, value: &str, leads: bool, depth: usize) {
-        // Browsers drop line ends and tabs in it, and blanks around it.
+        // Browsers drop line ends and tabs in a URL, and blanks around it.
         let value = value.replace(['\r', '\n', '\t'], "");
         let value = value.trim_matches(|c: char| c <= ' ' || c.is_whitespace());
         let scheme = value
@@ -112,7 +118,7 @@ impl Links {
         }
     }
 
-    /// `5; url='http://a.example/'`
+    /// Adds the URL of a refresh: `5; url='http://a.example/'`.
     fn refresh(&mut self, value: &str, depth: usize) {
         let lower = value.to_ascii_lowercase();
         match lower
@@ -133,7 +139,7 @@ impl Links {
         }
     }
 
-    /// `url(…)` of a style sheet, and `@import "…"`.
+    /// Adds the URLs of a style sheet: `url(…)` and `@import "…"`.
     fn style(&mut self, style: &str, depth: usize) {
         let mut rest = style;
         while let Some((_, after)) = rest.split_once("url(") {
@@ -147,13 +153,16 @@ impl Links {
         }
     }
 
-    /// URLs in a script, and in other text that is no page: slashes may be escaped in it.
+    /// Adds URLs in a script or other text that is no page; slashes may be escaped there.
     fn script(&mut self, script: &str) {
-        let script = script.replace("\\/", "/");
+        let script = match script.contains("\\/") {
+            true => Cow::Owned(script.replace("\\/", "/")),
+            false => Cow::Borrowed(script),
+        };
         self.found.extend(url::find(&script).map(str::to_owned));
     }
 
-    /// A page within a URL: `data:text/html;base64,…`.
+    /// Reads a page within a URL: `data:text/html;base64,…`.
     fn embedded(&mut self, value: &str, depth: usize) {
         let Some((head, content)) = value.split_once(',').filter(|_| depth < DEPTH) else {
             return;
@@ -178,14 +187,25 @@ impl Links {
     }
 }
 
-/// Whether a word of a `srcset` says for which screens the image before it is: `2x`, `640w`.
+/// Whether a value can name a URL, a file or an address: most are measures, colours and names of classes.
+fn may_lead(value: &str) -> bool {
+    let tells = |b| {
+        matches!(
+            b,
+            b'.' | b':' | b'/' | b'\\' | b'_' | b'[' | b'(' | b'{' | b'&' | b'@'
+        )
+    };
+    value.bytes().any(tells)
+}
+
+/// Whether a word of a `srcset` describes the size of the image before it: `2x`, `640w`.
 fn is_descriptor(word: &str) -> bool {
     let number = word.strip_suffix(['x', 'w', 'h']);
     number.is_some_and(|number| number.parse::<f32>().is_ok())
 }
 
-/// Whether a link without a scheme begins with a host: mail programs put `http://` before it. A file beside the page
-/// looks alike, but for its ending.
+/// Whether a link without a scheme begins with a host; mail programs put `http://` before it. The name of a file looks
+/// alike, except for its ending.
 fn is_host(value: &str) -> bool {
     const FILES: [&str; 30] = [
         "htm", "html", "shtml", "xhtml", "php", "asp", "aspx", "jsp", "jspx", "do", "cgi", "css",

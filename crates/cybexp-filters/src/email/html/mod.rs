@@ -1,32 +1,33 @@
-//! What an HTML part says, and where its links lead.
+//! The text of an HTML part, and its links.
 
 mod links;
 mod text;
 mod tokens;
 
-/// HTML as text, with its blocks on lines of their own.
-pub(super) fn text(html: &str) -> String {
-    text::marked(html).replace(text::LINK, "")
-}
-
 /// A page as it is searched for indicators.
 pub(super) struct Page {
     /// The URLs that links, images, forms, style sheets and scripts name, in order, with repetitions.
     pub(super) links: Vec<String>,
-    /// The text, and the addresses that mail would go to.
-    pub(super) text: String,
+    /// Other text in which there may be indicators: addresses that mail would go to, pages within URLs.
+    pub(super) hidden: String,
+    /// The text that a reader sees, with marks where links begin and end.
+    pub(super) marked: String,
 }
 
-/// Where a page leads, and its text.
+impl Page {
+    /// The text, with its blocks on lines of their own.
+    pub(super) fn text(&self) -> String {
+        self.marked.replace(text::LINK, "")
+    }
+}
+
+/// Reads the links and the text of a page.
 pub(super) fn read(html: &str) -> Page {
-    let links::Links {
-        found, mut texts, ..
-    } = links::links(html);
-    texts.push('\n');
-    texts.push_str(&text::marked(html));
+    let links::Links { found, texts, .. } = links::links(html);
     Page {
         links: found,
-        text: texts,
+        hidden: texts,
+        marked: text::marked(html),
     }
 }
 
@@ -53,6 +54,7 @@ mod tests {
                 "https://f.example/",
             ]
         );
-        assert!(page.text.contains("x@y.example") && page.text.contains("https://e.example/."));
+        assert!(page.hidden.contains("x@y.example"));
+        assert!(page.marked.contains("https://e.example/."));
     }
 }

@@ -1,4 +1,4 @@
-//! What a reader of an HTML page sees.
+//! The text of an HTML page as a reader sees it.
 
 use mail_parser::decoders::html::add_html_token;
 
@@ -51,15 +51,15 @@ const BLOCKS: [&str; 44] = [
     "ul",
     "select",
 ];
-/// Elements that stand apart from their neighbours in the same line.
+/// Elements that are set apart from their neighbours in the same line.
 const APART: [&str; 8] = [
     "td", "th", "button", "input", "img", "textarea", "label", "iframe",
 ];
 
-/// Stands where a link begins or ends: the texts of two links next to each other are two, to a reader.
+/// Marks where a link begins or ends: readers see the texts of two adjacent links as two.
 pub(super) const LINK: char = '\u{1f}';
 
-/// HTML as text, a line for each block, with [`LINK`] around links.
+/// Converts HTML to text, a line for each block, with [`LINK`] around links.
 pub(super) fn marked(html: &str) -> String {
     let mut lines = Lines::default();
     for token in Tokens::of(html) {
@@ -75,9 +75,9 @@ pub(super) fn marked(html: &str) -> String {
     lines.text
 }
 
-/// Text with its character references as characters; the semicolon of one in figures may be missing.
+/// Replaces character references by their characters; the semicolon of a numeric one may be missing.
 pub(super) fn unescaped(text: &str) -> String {
-    /// Longer than any name of a character.
+    /// The longest name of a character reference in bytes, with some to spare.
     const NAME_BYTES: usize = 34;
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -100,7 +100,7 @@ pub(super) fn unescaped(text: &str) -> String {
     plain
 }
 
-/// Text that is being put together: white space as one blank, no blank at either end of a line.
+/// Text under construction. White space becomes one blank, and none stands at either end of a line.
 #[derive(Default)]
 struct Lines {
     text: String,

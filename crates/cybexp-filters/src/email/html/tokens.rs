@@ -1,27 +1,27 @@
-//! HTML cut into tags, text and what is neither, as browsers do it. It goes forward only: a comment or a quote that is
-//! never closed ends the document.
+//! HTML cut into tags, text and other content, as browsers do it. The tokenizer never goes back: a comment or a quote
+//! that is never closed extends to the end of the document.
 
-/// Elements whose content is no markup.
+/// Elements whose content is not parsed as markup.
 const RAW: [&str; 6] = ["script", "style", "title", "textarea", "xmp", "noframes"];
 
 /// A piece of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'a> {
-    /// With its character references.
+    /// Text, with character references not decoded.
     Text(&'a str),
     /// The name as it is written, and the text of the attributes.
     Open(&'a str, &'a str),
     Close(&'a str),
-    /// The content of an element that is no markup, by its name.
+    /// An element whose content is not parsed as markup: its name and content.
     Raw(&'a str, &'a str),
     Comment(&'a str),
 }
 
 pub(super) struct Tokens<'a> {
     rest: &'a str,
-    /// The raw element whose content comes next.
+    /// The name of the raw element whose content comes next.
     raw: Option<&'a str>,
-    /// Within a comment, where none begins.
+    /// Whether this is the content of a comment, in which no comment begins.
     in_comment: bool,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// The markup in a comment: what only some mail programs show stands in one.
+    /// Reads the markup in a comment. Some mail programs show it.
     pub(super) fn of_comment(comment: &'a str) -> Self {
         Self {
             in_comment: true,
@@ -42,14 +42,14 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Goes on to `end`, and gives what it passed over.
+    /// Moves forward to `end`, and returns the text passed over.
     fn take(&mut self, end: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at(end);
         self.rest = rest;
         taken
     }
 
-    /// Goes on behind the next `end`, and gives what stands before it.
+    /// Moves forward to behind the next `end`, and returns the text before it.
     fn take_until(&mut self, end: &str) -> &'a str {
         let (taken, rest) = self.rest.split_once(end).unwrap_or((self.rest, ""));
         self.rest = rest;
@@ -126,7 +126,7 @@ fn name_end(tag: &str) -> usize {
         .unwrap_or(tag.len())
 }
 
-/// Where the `>` of a tag is: not one in a quoted value.
+/// Returns where the `>` of a tag is, outside of quoted values.
 fn end_of_tag(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -149,7 +149,8 @@ fn end_of_tag(text: &str) -> Option<usize> {
     None
 }
 
-/// The attributes of a tag, in order, as name and value with its character references. One without a value is left out.
+/// Returns the attributes of a tag in order, as name and value, with character references not decoded. One without a
+/// value is left out.
 pub(super) fn attributes(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -158,7 +159,7 @@ pub(super) fn attributes(text: &str) -> impl Iterator<Item = (&str, &str)> {
             if rest.is_empty() {
                 return None;
             }
-            // An equals sign that is first belongs to the name.
+            // an equals sign that comes first belongs to the name
             let first = rest.chars().next().map_or(1, char::len_utf8);
             let end = rest[first..].find(|c: char| c.is_whitespace() || "=/".contains(c));
             let (name, after) = rest.split_at(end.map_or(rest.len(), |end| first + end));

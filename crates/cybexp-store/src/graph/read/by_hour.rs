@@ -12,7 +12,7 @@ use crate::graph::read::wanted::Wanted;
 use crate::mongo::collection::Documents;
 use crate::mongo::find::MAX_TIME;
 
-/// What is wanted by organisation and hour, whatever the range: in these hours, or in all.
+/// Counts the wanted events by organisation and hour, in these hours or in all. The query's range is ignored.
 pub(crate) async fn by_hour(
     coll: &Documents,
     wanted: &Wanted<'_>,
@@ -46,7 +46,7 @@ pub(crate) async fn by_hour(
     Ok(counts)
 }
 
-/// The pipeline of [`by_hour`], and the index that serves it.
+/// Returns the pipeline of [`by_hour`], and the index that serves it.
 pub(crate) fn pipeline(wanted: &Wanted<'_>, times: Document) -> (Vec<Document>, &'static str) {
     let find = wanted.find_at(times);
     let id = doc! {"org": "$orgid", "hour": hours::hour_expression()};

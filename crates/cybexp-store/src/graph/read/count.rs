@@ -9,13 +9,13 @@ use crate::graph::read::reader::GraphReader;
 use crate::graph::read::wanted::{Wanted, Within, within};
 use crate::visible::Visible;
 
-/// So many are counted key by key; what has more is a hub.
+/// The most events that are counted key by key; an instance with more is a hub.
 const DIRECT: i64 = 2_000;
-/// How often a count is begun again that consists of several, when events come in meanwhile.
+/// How often a count that is made of several is tried again, when events are written in the meantime.
 const TRIES: usize = 10;
 
 impl GraphReader {
-    /// In how many events that `visible` shows; exact.
+    /// Counts the events that meet the conditions, among those that `visible` shows. The result is exact.
     pub async fn count(&self, of: &Conditions, visible: &Visible) -> Result<u64, StoreError> {
         match Wanted::of(of, visible) {
             Some(wanted) => self.count_wanted(&wanted).await,
@@ -23,7 +23,7 @@ impl GraphReader {
         }
     }
 
-    /// Those in neither context are all but those in either.
+    /// Counts the events in neither context: all of them less those in either context.
     async fn count_unknown(&self, of: &Conditions, visible: &Visible) -> Result<u64, StoreError> {
         debug_assert_eq!(of.context, Context::Unknown);
         let mut tries = 0;
@@ -53,7 +53,7 @@ impl GraphReader {
         }
     }
 
-    /// Those in both contexts, if there can be any.
+    /// Selects the events in both contexts, if there can be any.
     pub(crate) fn both<'a>(
         &self,
         of: &Conditions,
@@ -66,7 +66,7 @@ impl GraphReader {
         (malicious.min(benign) > 0).then_some(both)
     }
 
-    /// Counts what is wanted: key by key, or by its timeline where it is a hub.
+    /// Counts the wanted events: key by key, or for a hub by its timeline.
     pub(crate) async fn count_wanted(&self, wanted: &Wanted<'_>) -> Result<u64, StoreError> {
         if let Some(scanned) = self.few(wanted).await? {
             return match wanted.scanned().key() == wanted.key() {
@@ -84,7 +84,7 @@ impl GraphReader {
         Ok(whole + parts.into_iter().sum::<u64>())
     }
 
-    /// How many keys the index has to read to find what is wanted, if they are few; nothing of a hub.
+    /// Returns the number of index keys to read for the wanted events, if they are few; `None` for a hub.
     pub(crate) async fn few(&self, wanted: &Wanted<'_>) -> Result<Option<u64>, StoreError> {
         if self.timelines.has(&wanted.key()) {
             return Ok(None);
@@ -94,7 +94,7 @@ impl GraphReader {
         Ok((few <= DIRECT as u64).then_some(few))
     }
 
-    /// What lies in one hour and in the range.
+    /// Counts the wanted events that lie in one hour and in the range.
     pub(crate) async fn count_part(
         &self,
         wanted: &Wanted<'_>,

@@ -1,4 +1,4 @@
-//! Reading the graph: the queries that reports are made of. Everything here is bounded by what was asked.
+//! Reading instances of the graph by hash, for reports. The number of results is bounded by the request.
 
 use bson::{Document, doc};
 use serde::Deserialize;
@@ -11,60 +11,60 @@ use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::{IDENTITY, SESSION_REF};
 use crate::visible::Visible;
 
-/// What related reports need of an event or a session.
+/// The fields of an event or a session that related reports use.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct CompositeRow {
-    /// Identity.
+    /// The instance's hash.
     #[serde(rename = "_hash")]
     pub hash: Hash,
-    /// Type.
+    /// The instance's type.
     pub sub_type: String,
-    /// Children.
+    /// Hashes of the children.
     #[serde(rename = "_cref")]
     pub cref: Vec<Hash>,
-    /// All descendants; of a session its events too.
+    /// Hashes of all descendants; for a session, also of its events.
     #[serde(rename = "_ref")]
     pub refs: Vec<Hash>,
-    /// When an event happened, in Unix seconds.
+    /// The time of an event, in Unix seconds.
     #[serde(default)]
     pub timestamp: Option<f64>,
     /// An event's category.
     #[serde(default)]
     pub category: Option<String>,
-    /// Whose an event is.
+    /// The organisation that owns an event.
     #[serde(default)]
     pub orgid: Option<String>,
 }
 
-/// Sessions, as far as they were wanted.
+/// Sessions that were found, up to a limit.
 #[derive(Debug, Default)]
 pub struct Sessions {
     /// The sessions.
     pub rows: Vec<CompositeRow>,
-    /// Whether there are more of them, or more events in one of them.
+    /// Whether there are more sessions, or more events in one of them.
     pub cut: bool,
 }
 
-/// What related reports need of an attribute or object.
+/// The fields of an attribute or object that related reports use.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct InstanceRow {
-    /// Identity.
+    /// The instance's hash.
     #[serde(rename = "_hash")]
     pub hash: Hash,
-    /// Kind.
+    /// The instance's kind.
     pub itype: String,
-    /// Type.
+    /// The instance's type.
     pub sub_type: String,
-    /// An attribute's value.
+    /// The value of an attribute.
     #[serde(default)]
     pub data: Option<Value>,
-    /// An object's children.
+    /// Hashes of an object's children.
     #[serde(default, rename = "_cref")]
     pub cref: Vec<Hash>,
 }
 
 impl GraphReader {
-    /// The sessions of these events, and of each not more than so many of its events.
+    /// Returns the sessions of these events, with at most `most` of the events of each.
     pub async fn sessions_of(&self, events: &[Hash], most: usize) -> Result<Sessions, StoreError> {
         let mut sessions = Sessions::default();
         for part in events.chunks(ASK) {
@@ -82,7 +82,7 @@ impl GraphReader {
         Ok(sessions)
     }
 
-    /// Those of these events that `visible` shows.
+    /// Returns those of these events that `visible` shows.
     pub async fn visible_events(
         &self,
         events: &[Hash],
@@ -92,12 +92,12 @@ impl GraphReader {
             .await
     }
 
-    /// Attributes and objects by hash.
+    /// Returns attributes and objects by hash.
     pub async fn nodes(&self, hashes: &[Hash]) -> Result<Vec<InstanceRow>, StoreError> {
         self.in_parts(hashes, nodes).await
     }
 
-    /// Whole documents by hash, without MongoDB's id; of events only those that `visible` shows.
+    /// Returns whole documents by hash, without MongoDB's id. Events are only returned if `visible` shows them.
     pub async fn documents(
         &self,
         hashes: &[Hash],
@@ -137,7 +137,7 @@ pub(crate) fn visible_events(events: &[Hash], visible: &Visible) -> Find {
     events_by_hash("reading the events of sessions", events, visible).project(composite())
 }
 
-/// What is read of an event for a [`CompositeRow`].
+/// The projection of an event for a [`CompositeRow`].
 pub(crate) fn composite() -> Document {
     doc! {
         "_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": 1, "timestamp": 1, "category": 1, "orgid": 1,
@@ -152,7 +152,7 @@ pub(crate) fn events_by_hash(doing: &'static str, events: &[Hash], visible: &Vis
 }
 
 pub(crate) fn nodes(hashes: &[Hash]) -> Find {
-    // an object's is said by its children
+    // an object's data is in its children
     let data = doc! {"$cond": [{"$eq": ["$itype", "attribute"]}, "$data", "$$REMOVE"]};
     nodes_by_hash("reading attributes and objects", hashes)
         .project(doc! {"_id": 0, "_hash": 1, "itype": 1, "sub_type": 1, "data": data, "_cref": 1})

@@ -1,4 +1,4 @@
-//! Reading the graph. Everything here is bounded by what was asked.
+//! Reading the graph. The number of results is bounded by each request.
 
 pub(crate) mod by_hour;
 pub(crate) mod count;

@@ -1,7 +1,7 @@
 //! Walking the graph from events to attributes and back, a level at a time.
 //!
-//! Everything is as its reader sees it: an attribute's events are those that the reader may see, for a number that
-//! depended on the others would tell of them.
+//! A reader sees only its own part of the graph: an attribute's events are those that the reader may see. A number that
+//! counted other events would reveal them.
 
 use bson::{Document, doc};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -16,10 +16,10 @@ use crate::mongo::find::{ASK, Find, MAX_TIME};
 use crate::mongo::indexes::{EVENT_SAMPLE, IDENTITY};
 use crate::visible::Visible;
 
-/// Parts of the sample, and of the sixteen second digits of its hashes how many are in each.
+/// Parts of the sample, and how many of the sixteen second digits of the hashes belong to each.
 const PARTS: u8 = 3;
 const DIGITS: u8 = 5;
-/// Finds under way at once.
+/// The most finds at once.
 const READERS: usize = 4;
 
 const RANKED: &str = "reading an event";
@@ -28,7 +28,7 @@ const EVENTS: &str = "reading the events of attributes";
 const REFS: &str = "reading the attributes of events";
 
 impl GraphReader {
-    /// An event, if `visible` shows it.
+    /// Returns an event, if `visible` shows it.
     pub async fn event_time(
         &self,
         event: Hash,
@@ -38,13 +38,13 @@ impl GraphReader {
         Ok(found.pop())
     }
 
-    /// Which of these hashes are of attributes, and which of objects.
+    /// Returns which of these hashes are attributes, and which are objects.
     pub async fn kinds(&self, hashes: &[Hash]) -> Result<Vec<NodeKind>, StoreError> {
         self.in_parts(hashes, kinds).await
     }
 
-    /// The events of these attributes, where they are not more than `most`, by the attributes' hashes. It ends once
-    /// that makes `room` events; attributes that are missing were not read.
+    /// Returns the events of these attributes, by the attributes' hashes. An attribute with more than `most` events has
+    /// none. The list ends once it has `room` events; attributes that are missing from it were not read.
     pub async fn events_of_attributes(
         &self,
         attributes: &[Hash],
@@ -78,7 +78,7 @@ impl GraphReader {
         Ok(all)
     }
 
-    /// What the events of these hashes refer to.
+    /// Returns the hashes to which these events refer.
     pub async fn event_refs(
         &self,
         events: &[Hash],
@@ -88,9 +88,10 @@ impl GraphReader {
             .await
     }
 
-    /// Some events of each of these hubs: those whose hashes come next from somewhere on, and then from the beginning, of
-    /// a part of the sixteenth of all events that is kept in order of these. Who asks for more is given the same ones
-    /// first; fewer than were asked for are all there are. In the order of the draws.
+    /// Draws some events of each of these hubs, in the order of the draws. They come from a part of the sample, which
+    /// holds a sixteenth of all events in the order of their hashes. A draw begins at a given hash, goes on in order,
+    /// and wraps around to the beginning. A larger draw begins with the same events. If there are fewer than asked for,
+    /// the part has no more.
     pub async fn draw_events(
         &self,
         draws: &[Draw],
@@ -130,7 +131,7 @@ pub(crate) fn event_refs(events: &[Hash], visible: &Visible) -> Find {
     events_by_hash(REFS, events, visible).project(doc! {"_id": 0, "_hash": 1, "_ref": 1})
 }
 
-/// Where a part of the sample begins, the place in it, and where it ends.
+/// Returns the beginning of a part of the sample, the start of the draw, and the end of the part.
 fn places(draw: &Draw) -> [String; 3] {
     let [at, ..] = draw.from.as_bytes();
     let part = draw.part % PARTS;
@@ -157,8 +158,8 @@ pub(crate) fn drawn(hub: Hash, visible: &Visible, hashes: [&str; 2], events: usi
         .limit(events.max(1) as i64)
 }
 
-/// One look into the index of events for each attribute, all in one round trip: a `find` by all the attributes
-/// together could not stop when one has too many.
+/// Reads the events of each attribute by a query of its own, all in one round trip. A single `find` by all attributes
+/// could not stop at an attribute with too many events.
 pub(crate) fn events_of_attributes(
     attributes: &[Hash],
     coll: &str,

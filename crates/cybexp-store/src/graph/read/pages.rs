@@ -1,4 +1,4 @@
-//! Events page by page, each for the same price: a page far behind is looked for from the hour it begins in.
+//! Pages of events, each at the same cost: a distant page is searched from the hour in which it begins.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -17,29 +17,29 @@ use crate::graph::read::wanted::{Wanted, Within, range, within};
 use crate::mongo::find::Find;
 use crate::visible::Visible;
 
-/// So many events are skipped one by one.
+/// The most events that are skipped one by one.
 const SKIP: u64 = 500;
-/// The server merges so many points of the index in order, each a subject and an organisation; of more it would sort all
-/// events.
+/// The most points of the index, each a subject and an organisation, that the server merges in order. For more, it
+/// would sort all events.
 const POINTS: usize = 100;
 
-/// Some of the events that a query is about, newest first.
+/// A page of the events of a query, newest first.
 #[derive(Debug, Default)]
 pub struct EventPage {
     /// The events of the page.
     pub events: Vec<CompositeRow>,
-    /// Whether there are more behind it.
+    /// Whether there are more events behind the page.
     pub more: bool,
 }
 
-/// Where a page begins: so many events after the end of an hour, or of time.
+/// The start of a page: a number of events after the end of an hour, or after the end of time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
     pub hour: Option<i64>,
     pub skip: u64,
 }
 
-/// An event and its place in the order.
+/// An event, with its place in the order of pages.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Place {
     pub(crate) _hash: Hash,
@@ -48,7 +48,7 @@ pub(crate) struct Place {
 }
 
 impl GraphReader {
-    /// The events that meet the conditions, `size` of them from the `page`th (from 1) on.
+    /// Returns the events that meet the conditions, `size` of them from the `page`th page (from 1) on.
     pub async fn events(
         &self,
         of: &Conditions,
@@ -71,7 +71,7 @@ impl GraphReader {
         }
     }
 
-    /// Where the event begins that has so many before it; nothing where there are no more.
+    /// Returns the start of the event that has `skip` events before it; `None` if there are no more events.
     async fn start(&self, wanted: &Wanted<'_>, skip: u64) -> Result<Option<Start>, StoreError> {
         let near = Start { hour: None, skip };
         if skip <= SKIP {
@@ -130,7 +130,7 @@ impl GraphReader {
         Ok(EventPage::of(self.at(&places).await?, size))
     }
 
-    /// The events at these places, in their order.
+    /// Returns the events at these places, in their order.
     pub(crate) async fn at(&self, places: &[Place]) -> Result<Vec<CompositeRow>, StoreError> {
         let orgs = places
             .iter()
@@ -143,7 +143,8 @@ impl GraphReader {
         Ok(hashes.iter().filter_map(|hash| rows.remove(hash)).collect())
     }
 
-    /// A page of events between which the index may hold many others: looked for only in the hours that have any.
+    /// Returns a page of events between which the index may hold many others. Only hours that have wanted events are
+    /// read.
     async fn sparse_events(
         &self,
         of: &Conditions,
@@ -182,13 +183,13 @@ impl GraphReader {
         Ok(EventPage::of(rows, size))
     }
 
-    /// How many of these events there are by hour.
+    /// Counts these events by hour.
     pub(crate) async fn hours(&self, wanted: &Wanted<'_>) -> Result<Hours, StoreError> {
         let timeline = self.timelines.of(wanted).await?;
         Ok(timeline.hours(&wanted.orgs, &wanted.range))
     }
 
-    /// How many events in neither context, which no index knows, there are by hour.
+    /// Counts the events in neither context by hour. No index has them.
     pub(crate) async fn unknown_hours(
         &self,
         of: &Conditions,
@@ -214,7 +215,7 @@ impl GraphReader {
     }
 }
 
-/// How many organisations one read may name.
+/// Returns the number of organisations that one read may name.
 pub(crate) fn orgs_at_once(subjects: usize) -> usize {
     (POINTS / subjects.max(1)).max(1)
 }
@@ -226,7 +227,7 @@ fn add(sum: &mut BTreeMap<i64, i64>, hours: Hours, sign: i64) {
 }
 
 impl Place {
-    /// The order of pages: newest first, equal times by hash.
+    /// Compares by the order of pages: newest first, equal times by hash.
     pub(crate) fn newer(&self, other: &Self) -> Ordering {
         let times = other.timestamp.total_cmp(&self.timestamp);
         times.then(self._hash.cmp(&other._hash))
@@ -241,7 +242,7 @@ impl EventPage {
     }
 }
 
-/// The events that meet the conditions, in no order.
+/// Finds the events that meet the conditions, in no order.
 pub(crate) fn events(of: &Conditions, visible: &Visible) -> Find {
     match Wanted::of(of, visible) {
         Some(wanted) => wanted.find(),
@@ -255,7 +256,7 @@ pub(crate) fn events(of: &Conditions, visible: &Visible) -> Find {
     }
 }
 
-/// The first page and one more, newest first, equal times by hash.
+/// Finds the events of the first page and one more, newest first, equal times by hash.
 pub(crate) fn first(of: &Conditions, visible: &Visible, size: usize) -> Find {
     ordered(events(of, visible)).limit(size as i64 + 1)
 }
@@ -265,7 +266,7 @@ fn ordered(find: Find) -> Find {
         .sort(doc! {"timestamp": -1, "_hash": 1})
 }
 
-/// The places of a page and one more, from the index alone.
+/// Finds the places of a page's events and one more, from the index alone.
 pub(crate) fn places(wanted: &Wanted<'_>, start: Start, size: usize) -> Find {
     let times = match start.hour {
         Some(hour) => within(hours::times(0, hour), &wanted.range),

@@ -1,4 +1,4 @@
-//! The reader of the graph; the files beside this one say what it reads.
+//! The reader of the graph. The other files of this folder add its methods.
 
 use crate::archive::open::Archive;
 use crate::graph::read::timelines::Timelines;
@@ -6,7 +6,7 @@ use crate::mongo::collection::Documents;
 
 /// Reads the graph of an archive: instances by hash, the events of a query, counts and pages of them; cheap to clone.
 ///
-/// Clones share what they know of hubs, so a process needs no more than one that is made anew.
+/// Clones share their knowledge of hubs, so a process should make one reader and clone it.
 #[derive(Debug, Clone)]
 pub struct GraphReader {
     pub(crate) coll: Documents,
@@ -14,7 +14,7 @@ pub struct GraphReader {
 }
 
 impl GraphReader {
-    /// A reader that knows nothing of hubs yet.
+    /// Makes a reader that knows no hubs yet.
     pub fn new(archive: &Archive) -> Self {
         Self {
             coll: archive.coll.clone(),

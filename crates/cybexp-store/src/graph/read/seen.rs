@@ -1,4 +1,4 @@
-//! When something was seen first and last, and how often where that is known at once.
+//! First and last time of the events of a query, and their number where it is known at once.
 
 use bson::doc;
 use futures::future::try_join_all;
@@ -17,9 +17,9 @@ use crate::visible::Visible;
 /// The first and the last time, in Unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seen {
-    /// When the oldest event happened.
+    /// The time of the oldest event.
     pub first: f64,
-    /// When the newest one did.
+    /// The time of the newest event.
     pub last: f64,
 }
 
@@ -28,7 +28,7 @@ struct At {
     timestamp: f64,
 }
 
-/// Which end of the times.
+/// The first or the last time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum End {
     First,
@@ -36,7 +36,7 @@ pub(crate) enum End {
 }
 
 impl GraphReader {
-    /// When the events that meet the conditions were seen first and last, if there are any.
+    /// Returns the first and the last time of the events that meet the conditions, if there are any.
     pub async fn seen(
         &self,
         of: &Conditions,
@@ -60,7 +60,7 @@ impl GraphReader {
         if plain || self.few(&wanted).await?.is_some() {
             return self.end_of(pages::events(of, visible), &wanted, end).await;
         }
-        // of a hub, others may lie between the ends and what is looked for
+        // in a hub, other events may lie between the ends and the wanted ones
         let mut hours = match of.context {
             Context::Unknown => self.unknown_hours(of, visible).await?,
             _ => self.hours(&wanted).await?,
@@ -80,7 +80,7 @@ impl GraphReader {
         Ok(None)
     }
 
-    /// The time at one end, from the index alone.
+    /// Returns the time at one end, from the index alone.
     async fn end_of(
         &self,
         find: Find,
@@ -99,7 +99,7 @@ impl GraphReader {
         })
     }
 
-    /// How many events meet the conditions, where that is known for the price of a page.
+    /// Returns the number of events that meet the conditions, if it can be had at the cost of a page.
     pub async fn total(
         &self,
         of: &Conditions,
@@ -113,7 +113,7 @@ impl GraphReader {
         self.count(of, visible).await.map(Some)
     }
 
-    /// Those of these that any event refers to which `visible` shows.
+    /// Returns those of these hashes to which any event refers that `visible` shows.
     pub async fn referred(
         &self,
         subjects: &[Hash],
@@ -127,7 +127,7 @@ impl GraphReader {
     }
 }
 
-/// The first or last event of these organisations.
+/// Finds the first or last event of these organisations.
 pub(crate) fn end_of(find: &Find, orgs: &[&str], end: End) -> Find {
     let mut find = find.clone();
     find.filter.insert("orgid", doc! {"$in": orgs});
@@ -140,7 +140,7 @@ pub(crate) fn end_of(find: &Find, orgs: &[&str], end: End) -> Find {
         .limit(1)
 }
 
-/// One event that refers to it.
+/// Finds one event that refers to the subject.
 pub(crate) fn referred(subject: Hash, visible: &Visible) -> Find {
     let any = Conditions {
         subjects: vec![subject],

@@ -1,4 +1,5 @@
-//! Events of the sessions that are known by something, such as a sensor, to which the events themselves do not refer.
+//! Events of sessions that are identified by an instance, such as a sensor, to which the events themselves do not
+//! refer.
 
 use std::collections::BTreeSet;
 
@@ -19,14 +20,14 @@ use crate::mongo::find::Find;
 use crate::mongo::indexes::SESSION_CREF;
 use crate::visible::Visible;
 
-/// The most events of sessions that one question looks at.
+/// The most events of sessions that one query reads.
 const MOST: usize = 20_000;
 
 /// The events of some sessions that meet the conditions, newest first.
 #[derive(Debug, Default)]
 pub struct SessionEvents {
     places: Vec<Place>,
-    /// Whether there may be more, in sessions that began before these.
+    /// Whether there may be more events, in sessions that began earlier.
     pub cut: bool,
 }
 
@@ -37,8 +38,9 @@ struct Row {
 }
 
 impl GraphReader {
-    /// The events that meet the conditions, out of the sessions that are known by one of the subjects, those that began
-    /// last first, and events that refer to a subject themselves. Nothing where no session is known by one.
+    /// Returns the events that meet the conditions: events of the sessions that one of the subjects identifies, of
+    /// which those that began last are read first, and events that refer to a subject themselves. `None` if no subject
+    /// identifies a session.
     pub async fn session_events(
         &self,
         of: &Conditions,
@@ -66,7 +68,7 @@ impl GraphReader {
         if !any {
             return Ok(None);
         }
-        // sessions see nothing in a context
+        // sessions refer to nothing in a context
         if matches!(of.context, Context::Malicious | Context::Benign) {
             hashes.clear();
         }
@@ -79,12 +81,12 @@ impl GraphReader {
         }
         places.sort_by(Place::newer);
         places.dedup_by(|a, b| a._hash == b._hash);
-        // that others have sessions which are known by it is not told
+        // must not reveal that other organisations have such sessions
         cut &= !places.is_empty();
         Ok(Some(SessionEvents { places, cut }))
     }
 
-    /// A page of them, `size` from the `page`th (from 1) on.
+    /// Returns a page of these events, `size` from the `page`th page (from 1) on.
     pub async fn session_page(
         &self,
         events: &SessionEvents,
@@ -100,12 +102,12 @@ impl GraphReader {
 }
 
 impl SessionEvents {
-    /// How many there are.
+    /// Returns the number of these events.
     pub fn count(&self) -> u64 {
         self.places.len() as u64
     }
 
-    /// The first and last of them.
+    /// Returns the first and the last time of these events.
     pub fn seen(&self) -> Option<Seen> {
         let (last, first) = (self.places.first()?, self.places.last()?);
         Some(Seen {
@@ -115,7 +117,7 @@ impl SessionEvents {
     }
 }
 
-/// The sessions that are known by a subject and began before the end of the range, or at no known time.
+/// Finds the sessions that a subject identifies and that began before the end of the range, or at an unknown time.
 pub(crate) fn sessions(of: &Conditions) -> Find {
     let mut filter = doc! {"itype": "session", "_cref": any_of(&of.subjects)};
     if let Some(end) = of.range.end {
@@ -135,7 +137,7 @@ fn place() -> Document {
     doc! {"_id": 0, "_hash": 1, "orgid": 1, "timestamp": 1}
 }
 
-/// Those of these events that meet the conditions and refer to no subject themselves.
+/// Finds those of these events that meet the conditions and do not refer to a subject themselves.
 pub(crate) fn among(events: &[Hash], of: &Conditions, visible: &Visible) -> Find {
     let mut find = events_by_hash("reading the events of sessions", events, visible);
     let times = range(&of.range);
@@ -148,7 +150,7 @@ pub(crate) fn among(events: &[Hash], of: &Conditions, visible: &Visible) -> Find
     find.project(place())
 }
 
-/// The events that refer to a subject themselves.
+/// Finds the events that refer to a subject themselves.
 pub(crate) fn direct(of: &Conditions, visible: &Visible) -> Find {
     pages::events(of, visible)
         .project(place())

@@ -1,8 +1,9 @@
-//! How many events there are of a hub, hour by hour: made once by the index, kept in memory, and kept exact.
+//! Timelines: the numbers of a hub's events by hour. They are counted once by the index, kept in memory, and kept
+//! exact.
 //!
-//! Each use asks the journal first which hours got events since, and counts these anew. So an answer holds all that was
-//! written by [`GraphWriter`](crate::GraphWriter) before it was asked for. What is changed by hand is seen when a timeline is made
-//! anew: after [`MAX_AGE`] this is begun, and nobody waits for it until it is [`OVERDUE`].
+//! Each use first asks the journal which hours got events since, and counts these anew. So an answer includes
+//! everything that [`GraphWriter`](crate::GraphWriter) wrote before the question. Changes by hand show when a timeline
+//! is made anew. This begins when it is [`MAX_AGE`] old, and nobody waits for it until it is [`OVERDUE`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,17 +21,18 @@ use crate::graph::read::by_hour::by_hour;
 use crate::graph::read::wanted::{Key, Wanted};
 use crate::mongo::collection::Documents;
 
-/// The most memory of all timelines, about.
+/// Approximate limit of the memory of all timelines, in bytes.
 const MAX_BYTES: usize = 64 << 20;
-/// Of an hour of an organisation.
+/// Approximate memory of one hour of an organisation, in bytes.
 const HOUR_BYTES: usize = 32;
-/// When a timeline is made anew, for events may have been edited by hand.
+/// Age at which a timeline is made anew, because events may have been edited by hand.
 const MAX_AGE: Duration = Duration::from_secs(3600);
-/// How much older one may be that still serves meanwhile.
+/// Time beyond [`MAX_AGE`] for which an old timeline still serves while a new one is made.
 const OVERDUE: Duration = Duration::from_secs(3600);
-/// The journal keeps its notes for a day.
+/// Longest time between two looks at the journal, well below the day for which it keeps its notes.
 const MAX_SILENCE: Duration = Duration::from_secs(12 * 3600);
-/// So many gaps between changed hours, and they are counted as one with what is between them.
+/// The most runs of changed hours that are counted one by one. If there are more, a single run from the first to the
+/// last is counted instead, with the unchanged hours between them.
 const MAX_RUNS: usize = 8;
 
 /// All timelines of an archive; cheap to clone.
@@ -39,13 +41,13 @@ pub(crate) struct Timelines {
     coll: Documents,
     journal: Documents,
     shared: Arc<Inner>,
-    /// [`MAX_AGE`], but in tests.
+    /// [`MAX_AGE`], except in tests.
     pub(crate) max_age: Duration,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Looks at the journal that were asked for, and the last of them that was answered.
+    /// The last look at the journal that was asked for, and the last one that was answered.
     asked: AtomicU64,
     journal: AsyncMutex<Followed>,
     changes: Mutex<Changes>,
@@ -59,12 +61,12 @@ struct Followed {
     at: Option<Instant>,
 }
 
-/// When hours were changed last, counted in looks at the journal that found something.
+/// The last change of each hour, counted in looks at the journal that found something.
 #[derive(Debug, Default)]
 struct Changes {
     now: u64,
     hours: BTreeMap<i64, u64>,
-    /// What is older than this is not known to be right.
+    /// Timelines older than this may be wrong.
     trusted: u64,
 }
 
@@ -81,19 +83,19 @@ struct Slot {
     bytes: usize,
 }
 
-/// The events that are wanted, by organisation and hour.
+/// The numbers of the wanted events, by organisation and hour.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
     orgs: HashMap<String, BTreeMap<i64, u64>>,
-    /// Of what is known of changes.
+    /// The state of the changes for which the numbers are exact.
     at: u64,
     made: Option<Instant>,
-    /// Whether another one is being made.
+    /// Whether a new timeline is being made.
     renewing: bool,
 }
 
 impl Timelines {
-    /// None yet, of this archive.
+    /// Makes an empty set of timelines for this archive.
     pub(crate) fn new(archive: &Archive) -> Self {
         Self {
             coll: archive.coll.clone(),
@@ -103,19 +105,19 @@ impl Timelines {
         }
     }
 
-    /// Whether there is one: then it is a hub.
+    /// Whether a timeline exists for this key, which is then a hub.
     pub(crate) fn has(&self, key: &Key) -> bool {
         lock(&self.shared.kept).timelines.contains_key(key)
     }
 
-    /// The timeline of what is wanted, whatever the range, as it is now.
+    /// Returns the current timeline of the wanted events. The query's range is ignored.
     pub(crate) async fn of(
         &self,
         wanted: &Wanted<'_>,
     ) -> Result<OwnedMutexGuard<Timeline>, StoreError> {
         self.look().await?;
         let key = wanted.key();
-        // one makes it, the others wait
+        // one caller makes the timeline, and the others wait
         let slot = self.slot(&key);
         let mut timeline = Arc::clone(&slot).lock_owned().await;
         let (now, dirty) = lock(&self.shared.changes).since(timeline.at);
@@ -162,7 +164,8 @@ impl Timelines {
         Ok(timeline)
     }
 
-    /// How often something changed in this range; the same number before and after says that nothing did.
+    /// Returns the number of changes in this range. If it is the same before and after an answer is made, nothing
+    /// changed in between.
     pub(crate) async fn version(&self, range: &TimeRange) -> Result<(u64, u64), StoreError> {
         self.look().await?;
         let changes = lock(&self.shared.changes);
@@ -176,7 +179,7 @@ impl Timelines {
         ))
     }
 
-    /// Learns what was written until now. A look that began after it was asked for serves all who wait.
+    /// Reads the journal up to now. A look that began after several callers asked for one serves all of them.
     async fn look(&self) -> Result<(), StoreError> {
         let ticket = self.shared.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let mut followed = self.shared.journal.lock().await;
@@ -188,7 +191,7 @@ impl Timelines {
             followed.seen = Seen::default();
         }
         let began = Instant::now();
-        // half a look would not be noticed by the next one
+        // a look that is cut short would not be noticed by the next one
         let mut seen = std::mem::take(&mut followed.seen);
         let news = seen.look(&self.journal).await;
         let mut changes = lock(&self.shared.changes);
@@ -217,7 +220,7 @@ impl Timelines {
     }
 }
 
-/// Makes a timeline anew of these organisations, in which all changes up to `now` are counted.
+/// Makes a timeline of these organisations anew, including all changes up to `now`.
 async fn renew(
     coll: Documents,
     wanted: Wanted<'static>,
@@ -229,7 +232,7 @@ async fn renew(
     let names: Vec<&str> = orgs.iter().map(String::as_str).collect();
     let counts = by_hour(&coll, &wanted.among(&names), None).await;
     let mut timeline = slot.lock().await;
-    // where it failed the next use tries again
+    // if it failed, the next use tries again
     timeline.renewing = false;
     if let Ok(counts) = counts {
         timeline.orgs = of_each(orgs.into_iter(), counts).collect();
@@ -237,7 +240,7 @@ async fn renew(
     }
 }
 
-/// The counts of each of these organisations; one that has none is among them, too.
+/// Returns the counts of each of these organisations, also of those that have none.
 fn of_each(
     orgs: impl Iterator<Item = String>,
     mut counts: HashMap<String, BTreeMap<i64, u64>>,
@@ -252,7 +255,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Not too many runs: one from the first to the last instead.
+/// Limits the number of runs. Beyond the limit, a single run from the first to the last replaces them.
 fn merged(runs: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
     match (runs.first(), runs.last()) {
         (Some(first), Some(last)) if runs.len() > MAX_RUNS => vec![(first.0, last.1)],
@@ -277,7 +280,7 @@ impl Changes {
         }
     }
 
-    /// Now, and the hours that changed since; none if it may be any.
+    /// Returns the current state, and the hours that changed since `at`; `None` if any hour may have changed.
     fn since(&self, at: u64) -> (u64, Option<Vec<i64>>) {
         if at < self.trusted {
             return (self.now, None);
@@ -291,7 +294,7 @@ impl Changes {
 }
 
 impl Kept {
-    /// Notes what a timeline weighs, and forgets those longest not used where it is too much in all.
+    /// Records the memory of a timeline, and drops the least recently used ones if all together take too much.
     fn weigh(&mut self, key: &Key, bytes: usize) {
         if let Some(slot) = self.timelines.get_mut(key) {
             slot.bytes = bytes;
@@ -308,7 +311,7 @@ impl Kept {
 }
 
 impl Timeline {
-    /// How many events there are in these hours of these organisations, oldest first, as far as they touch the range.
+    /// Returns the numbers of events of these organisations by hour, oldest first, for the hours that touch the range.
     pub(crate) fn hours(&self, orgs: &[&str], range: &TimeRange) -> Hours {
         let mut sum: BTreeMap<i64, u64> = BTreeMap::new();
         for hours in orgs.iter().filter_map(|org| self.orgs.get(*org)) {
@@ -321,7 +324,7 @@ impl Timeline {
             .collect()
     }
 
-    /// How many events are in hours that lie wholly in the range.
+    /// Returns the number of events in hours that lie wholly in the range.
     pub(crate) fn sum(&self, orgs: &[&str], range: &TimeRange) -> u64 {
         let hours = orgs.iter().filter_map(|org| self.orgs.get(*org)).flatten();
         let whole = hours.filter(|(hour, _)| hours::part(range, **hour) == Part::All);

@@ -1,4 +1,4 @@
-//! Events of something, as a question to an index.
+//! A selection of events, as a query to an index.
 
 use bson::{Bson, Document, doc};
 use tahoe_core::question::{Conditions, Context};
@@ -10,7 +10,7 @@ use crate::mongo::find::Find;
 use crate::mongo::indexes::{EVENT_BENIGN, EVENT_MALICIOUS, EVENT_REF};
 use crate::visible::Visible;
 
-/// Where events refer to something.
+/// The field in which events refer to a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Within {
     /// In `_ref`.
@@ -19,11 +19,11 @@ pub(crate) enum Within {
     Malicious,
     /// In `_ben_ref`.
     Benign,
-    /// In both of these.
+    /// In both `_mal_ref` and `_ben_ref`.
     Both,
 }
 
-/// What a timeline is of.
+/// Key that identifies a timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     subjects: Vec<Hash>,
@@ -31,21 +31,21 @@ pub(crate) struct Key {
     category: Option<Category>,
 }
 
-/// The events that are wanted.
+/// A selection of events.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted<'a> {
-    /// What they refer to, each to one of these at least.
+    /// The subjects; an event refers to at least one of them.
     pub subjects: Vec<Hash>,
     pub within: Within,
     pub category: Option<Category>,
     pub range: TimeRange,
     pub orgs: Vec<&'a str>,
-    /// Of events in both contexts: whether those in malicious context are fewer.
+    /// For events in both contexts: whether fewer of them are in malicious context.
     pub by_malicious: bool,
 }
 
 impl<'a> Wanted<'a> {
-    /// What meets the conditions but for their context.
+    /// Selects the events that meet the conditions other than that on the context.
     pub(crate) fn new(of: &Conditions, within: Within, visible: &'a Visible) -> Self {
         Self {
             subjects: of.subjects.clone(),
@@ -57,7 +57,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// Where the context is one that an index knows.
+    /// Selects the events that meet the conditions, if an index knows the context.
     pub(crate) fn of(of: &Conditions, visible: &'a Visible) -> Option<Self> {
         let within = match of.context {
             Context::All => Within::All,
@@ -76,7 +76,8 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// What the index reads key by key to find them: no fewer, and the same where nothing is left out.
+    /// Returns the selection of all index keys that are read to find the events. It is the same selection unless some
+    /// keys are skipped.
     pub(crate) fn scanned(&self) -> Self {
         let within = match self.within {
             Within::Both if self.by_malicious => Within::Malicious,
@@ -90,7 +91,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// The same of other organisations.
+    /// Returns the same selection, in other organisations.
     pub(crate) fn among<'b>(&self, orgs: &[&'b str]) -> Wanted<'b> {
         Wanted {
             subjects: self.subjects.clone(),
@@ -102,12 +103,12 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// All of them, in no order.
+    /// Finds all of these events, in no order.
     pub(crate) fn find(&self) -> Find {
         self.find_at(range(&self.range))
     }
 
-    /// Those at these times, whatever the range.
+    /// Finds those of these events at these times. The query's range is ignored.
     pub(crate) fn find_at(&self, times: Document) -> Find {
         let subject = any_of(&self.subjects);
         let mut filter = doc! {"itype": "event"};
@@ -138,7 +139,8 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// One of these, as a condition on a field. The server counts and lists an event once, however many it has of them.
+/// Makes a condition on a field: it holds one of these hashes. The server counts and lists an event once, even if it
+/// holds several.
 pub(crate) fn any_of(hashes: &[Hash]) -> Bson {
     match hashes {
         [one] => one.to_string().into(),
@@ -146,12 +148,12 @@ pub(crate) fn any_of(hashes: &[Hash]) -> Bson {
     }
 }
 
-/// A range as a condition on a field.
+/// Makes a condition on a field: it is within the range.
 pub(crate) fn range(of: &TimeRange) -> Document {
     within(Document::new(), of)
 }
 
-/// Both conditions on a field.
+/// Combines both conditions on a field.
 pub(crate) fn within(mut times: Document, range: &TimeRange) -> Document {
     if let Some(start) = range.start {
         let from = times.get_f64("$gte").map_or(start, |from| from.max(start));

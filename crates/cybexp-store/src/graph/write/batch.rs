@@ -1,10 +1,10 @@
-//! What a batch of raws yielded, held until it is written.
+//! The instances made of a batch of raws, held in memory until they are written.
 
 use std::collections::{BTreeSet, HashMap};
 
 use tahoe_core::{Children, Event, Hash, Instance, Node, Session};
 
-/// All that a batch of raws yielded, each instance once.
+/// All instances made of a batch of raws, each once.
 #[derive(Debug, Default)]
 pub struct GraphBatch {
     pub(super) nodes: HashMap<Hash, Node>,
@@ -13,18 +13,18 @@ pub struct GraphBatch {
     bytes: usize,
 }
 
-/// A hash in an array of a document, with its place there.
+/// Bytes of a hash in an array of a document, with its index there.
 const HASH_BYTES: usize = 76;
 /// Approximate overhead of one stored instance, in bytes: its document's hashes and field names, and the value in memory.
 const INSTANCE_BYTES: usize = 1000;
 
 impl GraphBatch {
-    /// About how much memory it takes, and as much again when it is written.
+    /// Returns the approximate memory of the batch in bytes. Writing it takes as much again.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Adds an event and all that it refers to; gives their hashes.
+    /// Adds an event and all instances that it refers to, and returns their hashes.
     pub fn add_event(&mut self, event: Event) -> BTreeSet<Hash> {
         let mut hashes: BTreeSet<Hash> = event.children().refs().iter().copied().collect();
         self.add_nodes(event.children().iter());
@@ -34,7 +34,7 @@ impl GraphBatch {
         hashes
     }
 
-    /// Adds what is told of a session, and what it is known by; gives their hashes.
+    /// Adds a part of a session and the instances that identify the session, and returns their hashes.
     pub fn add_session(&mut self, session: Session) -> BTreeSet<Hash> {
         let mut hashes = session.refs();
         self.add_nodes(session.children().iter());
@@ -65,7 +65,7 @@ impl GraphBatch {
         }
     }
 
-    /// All instances as they would be stored if none existed: what a bare insert of the same data writes.
+    /// Returns all instances as they would be stored in an empty archive: a bare insert of the same data writes these.
     pub fn instances(self) -> impl Iterator<Item = Instance> {
         let nodes = self.nodes.into_values().map(Instance::from);
         let events = self.events.into_values().map(Instance::Event);
@@ -75,7 +75,7 @@ impl GraphBatch {
     }
 }
 
-/// Approximate bytes of a canonical form and its references.
+/// Returns the approximate bytes of a canonical form and its references.
 fn size(children: &Children) -> usize {
     INSTANCE_BYTES + children.canonical().len() + HASH_BYTES * children.refs().len()
 }

@@ -1,4 +1,4 @@
-//! Writing events: each batch in a transaction with the note of the hours that it changes.
+//! Writing events. The transaction of each batch also notes the hours that it changes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::mongo::bulk::{COMMAND_DOCUMENTS, DUPLICATE_KEY};
 use crate::mongo::collection::{Documents, to_document};
 use crate::mongo::transaction;
 
-/// Batches written at once: they keep two cores of the server busy.
+/// Batches written at once, enough to keep two cores of the server busy.
 const LANES: usize = 2;
 /// The most bytes of a batch; a single event may have more.
 const BATCH_BYTES: usize = 8 << 20;
 const DOING: &str = "writing events";
 
-/// Writes events, in lanes of its own; cheap to clone.
+/// Writes events, with its own lanes in the journal; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct EventWriter {
     coll: Documents,
@@ -32,7 +32,7 @@ pub(super) struct EventWriter {
     lanes: Arc<[Mutex<Lane>; LANES]>,
 }
 
-/// An event as it will be stored.
+/// An event in the form in which it will be stored.
 struct New {
     hash: Hash,
     orgid: String,
@@ -49,7 +49,7 @@ impl EventWriter {
         }
     }
 
-    /// Inserts the events that are not there yet.
+    /// Inserts the events that are not stored.
     pub(super) async fn insert(
         &self,
         events: impl Iterator<Item = &Event>,
@@ -87,7 +87,7 @@ impl EventWriter {
         Ok(written)
     }
 
-    /// Inserts a batch, unless all of it is there by now.
+    /// Inserts a batch, unless all of it is stored by now.
     async fn insert_batch(
         &self,
         lane: usize,
@@ -114,11 +114,11 @@ impl EventWriter {
                 lane.written(&note);
                 return Ok((batch.len() as u64, rejected));
             };
-            // whether a note was written is not known after some errors: its number is not used again
+            // after some errors it is unknown whether the note was written, so its number is not used again
             *lane = Lane::new();
             let (index, duplicate, reason) = refused(&error).ok_or(error)?;
             if duplicate {
-                // another process was faster
+                // another process inserted some of them in the meantime
                 let hashes = batch.iter().map(|new| new.hash);
                 let existing = missing::existing(&self.coll, hashes).await?;
                 batch.retain(|new| !existing.holds(new.hash, &new.orgid));
@@ -131,7 +131,7 @@ impl EventWriter {
     }
 }
 
-/// The first document that the server refused, by its place, whether it is there already, and why.
+/// Returns the first document that the server refused: its index, whether it is stored already, and the reason.
 fn refused(error: &StoreError) -> Option<(usize, bool, String)> {
     let StoreError::Database { cause, .. } = error else {
         return None;

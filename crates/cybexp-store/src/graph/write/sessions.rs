@@ -1,4 +1,4 @@
-//! Writing sessions: parts of one that arrive in any order come to the same document.
+//! Writing sessions. The parts of a session make the same document in any order.
 
 use bson::doc;
 use tahoe_core::Session;
@@ -8,7 +8,7 @@ use crate::error::{Doing, StoreError};
 use crate::mongo::bulk::{self, Update};
 use crate::mongo::collection::Documents;
 
-/// Merges what is told of each session into its document.
+/// Merges parts of sessions into the documents of these sessions.
 pub(super) async fn write(
     coll: &Documents,
     sessions: impl Iterator<Item = &Session>,
@@ -31,7 +31,7 @@ pub(super) async fn write(
     })
 }
 
-/// The update that gives the same session in whatever order its parts arrive.
+/// Makes the update that merges a part. Updates of several parts give the same document in any order.
 pub(crate) fn merge(session: &Session) -> Result<Update, StoreError> {
     let doing = "merging sessions";
     let data = bson::serialize_to_bson(session.children()).doing(doing)?;

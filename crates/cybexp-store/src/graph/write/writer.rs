@@ -18,7 +18,7 @@ pub struct GraphWriter {
 }
 
 impl GraphWriter {
-    /// A writer with lanes of its own in the journal.
+    /// Makes a writer with its own lanes in the journal.
     pub fn new(archive: &Archive) -> Self {
         Self {
             coll: archive.coll.clone(),
@@ -26,12 +26,12 @@ impl GraphWriter {
         }
     }
 
-    /// Writes a batch: what is referred to before what refers to it, so that whoever finds an event finds
-    /// its attributes. What exists is never overwritten, for an analyst may have set its category; sessions
-    /// are merged.
+    /// Writes a batch. Instances are written before those that refer to them, so that a reader who finds an event finds
+    /// its attributes. Stored instances are never overwritten, because an analyst may have set an event's category;
+    /// sessions are merged.
     ///
     /// # Errors
-    /// If the database fails; an instance that it cannot hold is no error but among [`Written::rejected`].
+    /// If the database fails. An instance that it cannot store is no error, but is listed in [`Written::rejected`].
     pub async fn write(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
         let nodes = batch
             .nodes
@@ -45,7 +45,7 @@ impl GraphWriter {
     }
 }
 
-/// A node as a document of its own.
+/// A node in the form of its own document.
 struct StoredNode<'a>(&'a Node);
 
 impl serde::Serialize for StoredNode<'_> {

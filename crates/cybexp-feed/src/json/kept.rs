@@ -1,0 +1,57 @@
+//! The bytes of a value, as far as they are wanted.
+
+use serde_json::value::RawValue;
+
+use crate::piece::Piece;
+use crate::said::cleaned;
+
+/// What is told of an element that is left out.
+const SHOWN_BYTES: usize = 80;
+
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) bytes: Vec<u8>,
+    max: usize,
+    length: u64,
+}
+
+impl Kept {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            max,
+            length: 0,
+        }
+    }
+
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        let room = self.max.saturating_sub(self.bytes.len()).min(bytes.len());
+        self.bytes.extend_from_slice(&bytes[..room]);
+        self.length += bytes.len() as u64;
+    }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        self.bytes.len() as u64 == self.length
+    }
+
+    /// An element of which this is the text.
+    pub(crate) fn piece(self, name: impl Fn() -> String) -> Piece<Box<RawValue>> {
+        let shown = self.bytes.iter().take(SHOWN_BYTES).copied().collect();
+        let left = |reason: String, shown: Vec<u8>| {
+            let shown = cleaned(&String::from_utf8_lossy(&shown));
+            Piece::Left(format!("{}, {shown}…, {reason}", name()))
+        };
+        if !self.is_whole() {
+            let reason = format!("has {} bytes; {} are the most", self.length, self.max);
+            return left(reason, shown);
+        }
+        let text = match String::from_utf8(self.bytes) {
+            Ok(text) => text,
+            Err(_) => return left("is not UTF-8".to_owned(), shown),
+        };
+        match RawValue::from_string(text) {
+            Ok(value) => Piece::Good(value),
+            Err(error) => left(format!("is no JSON: {error}"), shown),
+        }
+    }
+}

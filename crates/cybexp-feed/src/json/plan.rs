@@ -1,0 +1,60 @@
+//! Which list is read of a document, and what beside it.
+
+use serde_json::Value;
+
+use super::place::Place;
+
+/// What is read of a document.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub(super) place: Place,
+    pub(super) or_top: bool,
+    pub(super) lenient: bool,
+    pub(super) key_as: Option<String>,
+    pub(super) beside: Vec<Place>,
+}
+
+impl Plan {
+    /// The list at the place that these keys lead to, with dots between them; the document itself for `` and `.`.
+    pub fn list(path: &str) -> Self {
+        Self {
+            place: Place::path(path),
+            or_top: false,
+            lenient: false,
+            key_as: None,
+            beside: Vec::new(),
+        }
+    }
+
+    /// Or the document itself, where that is a list.
+    pub fn or_top(self) -> Self {
+        Self {
+            or_top: true,
+            ..self
+        }
+    }
+
+    /// Whatever APIs give in place of a list: nothing, for no elements; an object of ids, or of ids and lists; one record after
+    /// the other, with or without lines. An object of ids has its keys under the name `key_as` in its elements.
+    pub fn lenient(self, key_as: Option<String>) -> Self {
+        Self {
+            lenient: true,
+            key_as,
+            ..self
+        }
+    }
+
+    /// And the values at these places.
+    pub fn beside(self, beside: Vec<Place>) -> Self {
+        Self { beside, ..self }
+    }
+}
+
+/// What was found beside the list.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// The values that were asked for, each with the number of its place, in the order of the document.
+    pub values: Vec<(usize, Value)>,
+    /// The list's name, where there is none, which counts as an empty one.
+    pub absent: Option<String>,
+}

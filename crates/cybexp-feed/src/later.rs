@@ -1,0 +1,13 @@
+//! A failure that says when to try again.
+
+use std::time::Duration;
+
+/// A failure of a source that asks to be left alone for a while (`Retry-After`).
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct Later {
+    /// What went wrong.
+    pub reason: String,
+    /// How long to wait at least.
+    pub wait: Duration,
+}

@@ -1,0 +1,412 @@
+//! Where the next page of a list is.
+
+use cybexp_spool::Key;
+use reqwest::Response;
+use reqwest::header::{HeaderMap, LINK};
+use serde_json::Value;
+use url::Url;
+
+use crate::json::place::Place;
+use crate::json::plan::Beside;
+use crate::said::cleaned;
+
+/// Fields in which APIs name the next page, the most certain ones first.
+const USUAL: &[&str] = &[
+    "@odata.nextLink",
+    "odata.nextLink",
+    "nextLink",
+    "next_link",
+    "next_url",
+    "nextUrl",
+    "next_page_url",
+    "links.next",
+    "_links.next",
+    "paging.next",
+    "pagination.next",
+    "meta.next",
+    "next",
+];
+
+/// One page: what is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The URL.
+    pub url: Url,
+    /// The body of the request, where it has one.
+    pub body: Option<Vec<u8>>,
+}
+
+impl Page {
+    /// Names it.
+    pub fn key(&self) -> Key {
+        let body = self.body.as_deref().unwrap_or_default();
+        Key::of([self.url.as_str().as_bytes(), b"\0", body].concat())
+    }
+}
+
+/// How the next page is found.
+#[derive(Debug, Clone)]
+pub enum Paging {
+    /// It is not looked for.
+    None,
+    /// By the `Link` header with `rel="next"` (RFC 8288), or one of the usual fields that hold a URL.
+    Usual,
+    /// By this field, or the `Link` header.
+    Field {
+        /// Where it is.
+        place: Place,
+        /// What to do with what stands there: a parameter of the URL, or with a body of JSON a field of it; without it, it is a
+        /// URL.
+        param: Option<String>,
+    },
+}
+
+impl Paging {
+    /// Values beside the list that tell.
+    pub fn places(&self) -> Vec<Place> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Usual => USUAL.iter().map(|path| Place::path(path)).collect(),
+            Self::Field { place, .. } => vec![place.clone()],
+        }
+    }
+
+    /// Which URL the `Link` header of an answer names.
+    pub fn linked(&self, response: &Response) -> Option<Url> {
+        match self {
+            Self::None => None,
+            Self::Usual | Self::Field { .. } => {
+                linked(response.headers()).and_then(|link| joined(response.url(), &link))
+            }
+        }
+    }
+
+    /// The usual field that says that there is more, but not by a URL, where no other one does.
+    pub fn unread(&self, beside: &Beside) -> Option<&'static str> {
+        let Self::Usual = self else { return None };
+        let values = || beside.values.iter();
+        if values().any(|(_, value)| text(value).is_some_and(|text| is_url(&text))) {
+            return None;
+        }
+        let (number, _) = values().find(|(_, value)| leads(value))?;
+        USUAL.get(*number).copied()
+    }
+
+    /// The page that follows `page`, which was answered from `base`.
+    ///
+    /// # Errors
+    /// When the field holds something that leads nowhere.
+    pub fn next(
+        &self,
+        page: &Page,
+        base: &Url,
+        linked: Option<Url>,
+        beside: &Beside,
+    ) -> anyhow::Result<Option<Page>> {
+        let mut values: Vec<_> = beside.values.iter().collect();
+        values.sort_by_key(|(number, _)| *number);
+        let to = |url| Page {
+            url,
+            body: page.body.clone(),
+        };
+        let next = match self {
+            Self::None => None,
+            Self::Usual => linked
+                .or_else(|| {
+                    let mut texts = values.iter().filter_map(|(_, value)| text(value));
+                    joined(base, &texts.find(|text| is_url(text))?)
+                })
+                .map(to),
+            Self::Field { param, .. } => {
+                let value = values
+                    .iter()
+                    .map(|(_, value)| value)
+                    .find(|value| leads(value));
+                match (value, param) {
+                    (None, _) => linked.map(to),
+                    (Some(value), Some(param)) => Some(with(page, param, value)?),
+                    (Some(value), None) => {
+                        let url = text(value).and_then(|text| joined(base, &text));
+                        let url = url.ok_or_else(|| {
+                            anyhow::anyhow!(
+                                "the next page is {}, which is no URL: settings.next_param names the parameter that it is for",
+                                cleaned(&value.to_string())
+                            )
+                        })?;
+                        Some(to(url))
+                    }
+                }
+            }
+        };
+        // as the last page says of itself
+        Ok(next.filter(|next| next != page))
+    }
+}
+
+/// Whether a text in one of the usual fields is a URL, and not a cursor.
+fn is_url(text: &str) -> bool {
+    let lower = text.trim().to_ascii_lowercase();
+    let starts = ["http://", "https://", "/", "?"];
+    starts.iter().any(|start| lower.starts_with(start))
+}
+
+/// Whether a field says that there is more.
+fn leads(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Number(number) => number.as_f64().is_some_and(|number| number > 0.0),
+        Value::Array(values) => !values.is_empty(),
+        Value::Object(_) => text(value).is_some(),
+    }
+}
+
+/// A URL as text, or as an object's (JSON:API, HAL).
+fn text(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Object(members) => ["href", "url"]
+            .iter()
+            .find_map(|key| members.get(*key)?.as_str()),
+        other => other.as_str(),
+    };
+    text.map(str::to_owned)
+        .filter(|text| !text.trim().is_empty())
+}
+
+/// A URL that may be relative. Behind a proxy for TLS, servers often name themselves with http: the same host that was asked by
+/// https is.
+fn joined(base: &Url, text: &str) -> Option<Url> {
+    let mut url = base.join(text.trim()).ok()?;
+    url.set_fragment(None);
+    if base.scheme() == "https" && url.scheme() == "http" && base.host() == url.host() {
+        url.set_scheme("https").ok()?;
+    }
+    matches!(url.scheme(), "http" | "https").then_some(url)
+}
+
+/// The same page with another value of a parameter.
+fn with(page: &Page, param: &str, value: &Value) -> anyhow::Result<Page> {
+    let body = page.body.as_deref().map(serde_json::from_slice::<Value>);
+    if let Some(Ok(mut body)) = body {
+        put(&mut body, param, value)
+            .ok_or_else(|| anyhow::anyhow!("settings.next_param is no place in the body"))?;
+        return Ok(Page {
+            url: page.url.clone(),
+            body: Some(body.to_string().into_bytes()),
+        });
+    }
+    let value = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut url = page.url.clone();
+    let others = url.query_pairs().filter(|(name, _)| name != param);
+    let others: Vec<_> = others
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(others)
+        .append_pair(param, &value);
+    Ok(Page {
+        url,
+        body: page.body.clone(),
+    })
+}
+
+/// Puts a value under keys with dots between them; `None` where something else than an object is on the way.
+fn put(mut at: &mut Value, path: &str, value: &Value) -> Option<()> {
+    let (way, last) = path.rsplit_once('.').unwrap_or(("", path));
+    for key in way.split('.').filter(|key| !key.is_empty()) {
+        let empty = || Value::Object(serde_json::Map::new());
+        at = at.as_object_mut()?.entry(key).or_insert_with(empty);
+    }
+    at.as_object_mut()?.insert(last.to_owned(), value.clone());
+    Some(())
+}
+
+/// The target of the first link with the relation `next`.
+fn linked(headers: &HeaderMap) -> Option<String> {
+    headers.get_all(LINK).iter().find_map(|header| {
+        let mut rest = std::str::from_utf8(header.as_bytes()).ok()?;
+        while let Some((_, link)) = rest.split_once('<') {
+            let (target, after) = link.split_once('>')?;
+            let (parameters, next) = parameters(after);
+            rest = next;
+            let relation = parameters
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case("rel"));
+            let mut words = relation
+                .into_iter()
+                .flat_map(|(_, value)| value.split_whitespace());
+            if words.any(|word| word.eq_ignore_ascii_case("next")) {
+                return Some(target.to_owned());
+            }
+        }
+        None
+    })
+}
+
+/// The parameters of a link, and what comes after it.
+fn parameters(mut text: &str) -> (Vec<(String, String)>, &str) {
+    let mut parameters = Vec::new();
+    loop {
+        let (parameter, end, rest) = until(text, &[';', ',']);
+        if let Some((name, value)) = parameter.split_once('=') {
+            let value = value.trim().trim_matches('"');
+            parameters.push((name.trim().to_owned(), value.to_owned()));
+        }
+        match end {
+            Some(';') => text = rest,
+            _ => return (parameters, rest),
+        }
+    }
+}
+
+/// The text up to the first of these characters outside of quotes, which one it is, and what comes after it.
+fn until<'a>(text: &'a str, ends: &[char]) -> (&'a str, Option<char>, &'a str) {
+    let (mut quoted, mut escaped) = (false, false);
+    let end = text.char_indices().find(|&(_, c)| {
+        if escaped {
+            escaped = false;
+            return false;
+        }
+        match c {
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            c => return !quoted && ends.contains(&c),
+        }
+        false
+    });
+    match end {
+        Some((at, c)) => (&text[..at], Some(c), &text[at + c.len_utf8()..]),
+        None => (text, None, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn page(url: &str) -> Page {
+        Page {
+            url: Url::parse(url).unwrap(),
+            body: None,
+        }
+    }
+
+    fn after(paging: &Paging, url: &str, document: &Value) -> anyhow::Result<Option<String>> {
+        let places = paging.places();
+        let found = places.iter().enumerate();
+        let found = found.filter_map(|(n, place)| Some((n, place.find(document, 0)?.clone())));
+        let beside = Beside {
+            values: found.collect(),
+            absent: None,
+        };
+        let page = page(url);
+        let next = paging.next(&page, &page.url, None, &beside)?;
+        Ok(next.map(|next| next.url.to_string()))
+    }
+
+    #[test]
+    fn the_usual_fields() {
+        let url = "https://a/x?page=1";
+        for (document, expected) in [
+            (
+                json!({"next": "https://a/x?page=2"}),
+                Some("https://a/x?page=2"),
+            ),
+            (
+                json!({"next": "http://a/x?page=2"}),
+                Some("https://a/x?page=2"),
+            ),
+            (json!({"next": "/y"}), Some("https://a/y")),
+            (json!({"next": "?page=2"}), Some("https://a/x?page=2")),
+            (json!({"@odata.nextLink": "https://b/"}), Some("https://b/")),
+            (
+                json!({"links": {"next": {"href": "/z"}}}),
+                Some("https://a/z"),
+            ),
+            (
+                json!({"_links": {"next": {"href": "/z"}}}),
+                Some("https://a/z"),
+            ),
+            (
+                json!({"next": null, "links": {"next": "/l"}}),
+                Some("https://a/l"),
+            ),
+            (json!({"next": url}), None),
+            (json!({"next": "a-cursor"}), None),
+            (json!({"next": 2}), None),
+            (json!({"next": ""}), None),
+            (json!({"next": "javascript:x"}), None),
+            (json!({}), None),
+        ] {
+            let next = after(&Paging::Usual, url, &document).unwrap();
+            assert_eq!(next.as_deref(), expected, "{document}");
+        }
+        let all = json!({"next": "/y", "@odata.nextLink": "/z"});
+        let next = after(&Paging::Usual, url, &all).unwrap();
+        assert_eq!(next.as_deref(), Some("https://a/z"));
+        assert_eq!(after(&Paging::None, url, &all).unwrap(), None);
+    }
+
+    #[test]
+    fn a_field_with_a_url_or_a_value_for_a_parameter() {
+        let field = |param: Option<&str>| Paging::Field {
+            place: Place::path("meta.cursor"),
+            param: param.map(str::to_owned),
+        };
+        let at = |value: Value| json!({"meta": {"cursor": value}});
+        let url = "https://a/x?cursor=old&n=5";
+        let next = |param, value| after(&field(param), url, &at(value));
+        assert_eq!(
+            next(None, json!("p2.json")).unwrap().unwrap(),
+            "https://a/p2.json"
+        );
+        next(None, json!(2)).unwrap_err();
+        assert_eq!(
+            next(Some("cursor"), json!("a b&c")).unwrap().unwrap(),
+            "https://a/x?n=5&cursor=a+b%26c"
+        );
+        assert_eq!(
+            next(Some("p"), json!(2)).unwrap().unwrap(),
+            format!("{url}&p=2")
+        );
+        for end in [json!(null), json!(""), json!(false), json!(0)] {
+            assert_eq!(next(Some("p"), end).unwrap(), None);
+        }
+        let body = Page {
+            body: Some(br#"{"q": {"n": 1}}"#.to_vec()),
+            ..page("https://a/")
+        };
+        let next = with(&body, "q.after", &json!([7])).unwrap();
+        assert_eq!(next.body.unwrap(), br#"{"q":{"n":1,"after":[7]}}"#);
+        assert_eq!(next.url, body.url);
+    }
+
+    #[test]
+    fn links() {
+        let linked = |headers: &[&str]| {
+            let headers = headers.iter().map(|header| (LINK, header.parse().unwrap()));
+            linked(&headers.collect::<HeaderMap>())
+        };
+        for (headers, expected) in [
+            (
+                &[r#"<https://a/?p=2>; rel="next", <https://a/?p=9>; rel="last""#][..],
+                Some("https://a/?p=2"),
+            ),
+            (
+                &[r#"<a,b>; title="x, <y>; rel=next"; rel=prev, </n>; rel=next"#],
+                Some("/n"),
+            ),
+            (&["<a>; rel=self", r#"<b>; rel="next nofollow""#], Some("b")),
+            (&["<a>; rel=nextish", "rel=next", "<", "<a"], None),
+            (&[], None),
+        ] {
+            assert_eq!(linked(headers).as_deref(), expected, "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! The SQLite file of the spool.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::Value;
+
+use crate::input::{About, Counts, InputId, Known};
+use crate::record::{Batch, Key, Queued};
+
+/// The file in `input.spool_dir`.
+pub const FILE: &str = "spool.db";
+/// The layout below; raised with it.
+const VERSION: i64 = 1;
+/// `auto_vacuum`: unused pages at the end of the file are given back to the disk when asked to.
+const SETUP: &str = "
+    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA journal_size_limit = 16777216;
+    PRAGMA foreign_keys = ON;
+";
+const LAYOUT: &str = "
+    CREATE TABLE input (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        plugin TEXT NOT NULL,
+        typetag TEXT NOT NULL,
+        orgid TEXT NOT NULL,
+        timezone TEXT NOT NULL,
+        cursor TEXT,
+        not_before REAL NOT NULL DEFAULT 0,
+        taken INTEGER NOT NULL DEFAULT 0,
+        posted INTEGER NOT NULL DEFAULT 0,
+        dropped INTEGER NOT NULL DEFAULT 0
+    );
+    -- AUTOINCREMENT: an id is never given twice, for whoever posts remembers the last one that it has seen
+    CREATE TABLE record (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        input INTEGER NOT NULL REFERENCES input,
+        name TEXT,
+        data BLOB NOT NULL,
+        refused TEXT
+    );
+    CREATE INDEX waiting ON record (input, id) WHERE refused IS NULL;
+    CREATE INDEX refused ON record (input) WHERE refused IS NOT NULL;
+    CREATE TABLE mark (
+        input INTEGER NOT NULL REFERENCES input,
+        key BLOB NOT NULL,
+        mark INTEGER NOT NULL,
+        PRIMARY KEY (input, key)
+    ) WITHOUT ROWID;
+";
+/// What a record needs beside its data: its row, two index entries.
+const RECORD_BYTES: u64 = 100;
+/// What a mark needs.
+const MARK_BYTES: u64 = 40;
+
+/// Why the spool cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SpoolError {
+    /// SQLite says why: the disk is full, the file is damaged.
+    #[error("{}: {reason}", file.display())]
+    Database {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The thread that writes it has ended.
+    #[error("the spool is closed")]
+    Gone,
+}
+
+/// Whether there was room for a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// It is on disk.
+    Taken,
+    /// There is none now.
+    Full,
+    /// There never will be: the whole spool is smaller.
+    Never,
+}
+
+/// The open file. Every method but [`Database::transaction`] belongs into one.
+#[derive(Debug)]
+pub(crate) struct Database {
+    connection: Connection,
+    file: PathBuf,
+    max_bytes: u64,
+    page_bytes: u64,
+    /// Records of each input, those set aside among them; counted once and kept up.
+    spooled: BTreeMap<InputId, u64>,
+}
+
+impl Database {
+    pub(crate) fn open(folder: &Path, max_bytes: u64) -> Result<Self, SpoolError> {
+        let file = folder.join(FILE);
+        let failed = |reason: String| SpoolError::Database {
+            file: file.clone(),
+            reason,
+        };
+        private_folder(folder).map_err(|error| failed(error.to_string()))?;
+        let mut database = Connection::open(&file)
+            .and_then(|connection| Self::prepared(connection, &file, max_bytes))
+            .map_err(|error| failed(error.to_string()))?;
+        let version: i64 = database
+            .pragma("user_version")
+            .map_err(|error| failed(error.to_string()))?;
+        match version {
+            0 => database
+                .transaction(|database| {
+                    database.connection.execute_batch(LAYOUT)?;
+                    database
+                        .connection
+                        .pragma_update(None, "user_version", VERSION)
+                })
+                .map_err(|error| failed(error.to_string()))?,
+            VERSION => {}
+            other => {
+                return Err(failed(format!(
+                    "is of version {other}; this program knows {VERSION}"
+                )));
+            }
+        }
+        database
+            .count()
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(database)
+    }
+
+    fn prepared(connection: Connection, file: &Path, max_bytes: u64) -> rusqlite::Result<Self> {
+        connection.set_prepared_statement_cache_capacity(32);
+        // someone who looks into the file with a tool of SQLite's is waited for
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.execute_batch(SETUP)?;
+        let mut database = Self {
+            connection,
+            file: file.to_owned(),
+            max_bytes,
+            page_bytes: 0,
+            spooled: BTreeMap::new(),
+        };
+        database.page_bytes = database.pragma("page_size")?;
+        Ok(database)
+    }
+
+    pub(crate) fn error(&self, error: &rusqlite::Error) -> SpoolError {
+        SpoolError::Database {
+            file: self.file.clone(),
+            reason: error.to_string(),
+        }
+    }
+
+    /// Does all of it and waits for the disk, or nothing.
+    pub(crate) fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let before = self.spooled.clone();
+        let done = work(self).and_then(|value| {
+            self.connection.execute_batch("COMMIT")?;
+            Ok(value)
+        });
+        if done.is_err() {
+            self.spooled = before;
+            // some errors have ended it already
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK")?;
+            }
+        }
+        done
+    }
+
+    /// Makes an input known, as this from now on; its refused records wait again.
+    pub(crate) fn register(
+        &mut self,
+        name: &str,
+        plugin: &str,
+        about: &About,
+    ) -> rusqlite::Result<Known> {
+        let About {
+            typetag,
+            orgid,
+            timezone,
+        } = about;
+        // what another plugin remembers means nothing to this one
+        self.connection.execute(
+            "DELETE FROM mark WHERE input = (SELECT id FROM input WHERE name = ?1 AND plugin != ?2)",
+            [name, plugin],
+        )?;
+        self.connection.execute(
+            "UPDATE input SET cursor = NULL, not_before = 0 WHERE name = ?1 AND plugin != ?2",
+            [name, plugin],
+        )?;
+        self.connection.execute(
+            "INSERT INTO input (name, plugin, typetag, orgid, timezone) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (name) DO UPDATE SET plugin = ?2, typetag = ?3, orgid = ?4, timezone = ?5",
+            params![name, plugin, typetag, orgid, timezone],
+        )?;
+        self.connection.execute(
+            "UPDATE record SET refused = NULL
+             WHERE refused IS NOT NULL AND input = (SELECT id FROM input WHERE name = ?1)",
+            [name],
+        )?;
+        let sql = format!("{INPUTS} WHERE name = ?1");
+        let mut known = self.connection.query_row(&sql, [name], known)?;
+        known.spooled = self.spooled.get(&known.id).copied().unwrap_or_default();
+        Ok(known)
+    }
+
+    /// All inputs.
+    pub(crate) fn known(&self) -> rusqlite::Result<Vec<Known>> {
+        let sql = format!("{INPUTS} ORDER BY name");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut all: Vec<Known> = statement.query_map([], known)?.collect::<Result<_, _>>()?;
+        for known in &mut all {
+            known.spooled = self.spooled.get(&known.id).copied().unwrap_or_default();
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn put(&mut self, input: InputId, batch: &Batch) -> rusqlite::Result<Room> {
+        let size = size(batch);
+        if size > self.max_bytes {
+            return Ok(Room::Never);
+        }
+        // cursors and marks are little, and must not wait for room
+        if !batch.records.is_empty() && self.used_bytes()? + size > self.max_bytes {
+            return Ok(Room::Full);
+        }
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO record (input, name, data) VALUES (?1, ?2, ?3)")?;
+        for record in &batch.records {
+            insert.execute(params![input.0, record.name, &record.data[..]])?;
+        }
+        let mut mark = self.connection.prepare_cached(
+            "INSERT INTO mark (input, key, mark) VALUES (?1, ?2, ?3)
+             ON CONFLICT (input, key) DO UPDATE SET mark = ?3",
+        )?;
+        for (key, number) in &batch.marks {
+            mark.execute(params![input.0, &key.0[..], number])?;
+        }
+        if let Some(below) = batch.forget_below {
+            self.connection
+                .prepare_cached("DELETE FROM mark WHERE input = ?1 AND mark < ?2")?
+                .execute(params![input.0, below])?;
+        }
+        let taken = batch.records.len() as u64;
+        let cursor = batch.cursor.as_ref().map(Value::to_string);
+        if taken > 0 || cursor.is_some() {
+            self.connection
+                .prepare_cached(
+                    "UPDATE input SET taken = taken + ?2, cursor = coalesce(?3, cursor) WHERE id = ?1",
+                )?
+                .execute(params![input.0, taken, cursor])?;
+        }
+        *self.spooled.entry(input).or_default() += taken;
+        Ok(Room::Taken)
+    }
+
+    pub(crate) fn next(
+        &self,
+        input: InputId,
+        after: i64,
+        max_records: usize,
+        max_bytes: u64,
+    ) -> rusqlite::Result<Vec<Queued>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, name, data FROM record WHERE input = ?1 AND id > ?2 AND refused IS NULL ORDER BY id",
+        )?;
+        let mut rows = statement.query(params![input.0, after])?;
+        let (mut queued, mut bytes) = (Vec::new(), 0);
+        while queued.len() < max_records && bytes < max_bytes {
+            let Some(row) = rows.next()? else { break };
+            let data: Vec<u8> = row.get(2)?;
+            bytes += data.len() as u64;
+            queued.push(Queued {
+                id: row.get(0)?,
+                name: row.get(1)?,
+                data: data.into(),
+            });
+        }
+        Ok(queued)
+    }
+
+    pub(crate) fn posted(&mut self, input: InputId, record: i64) -> rusqlite::Result<()> {
+        let removed = self
+            .connection
+            .prepare_cached("DELETE FROM record WHERE id = ?1")?
+            .execute([record])?;
+        // a record that was posted twice counts once
+        if removed > 0 {
+            self.connection
+                .prepare_cached("UPDATE input SET posted = posted + 1 WHERE id = ?1")?
+                .execute([input.0])?;
+            if let Some(spooled) = self.spooled.get_mut(&input) {
+                *spooled = spooled.saturating_sub(1);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn refused(&self, record: i64, reason: &str) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("UPDATE record SET refused = ?2 WHERE id = ?1")?
+            .execute(params![record, reason])?;
+        Ok(())
+    }
+
+    pub(crate) fn dropped(&self, input: InputId, records: u64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("UPDATE input SET dropped = dropped + ?2 WHERE id = ?1")?
+            .execute(params![input.0, records])?;
+        Ok(())
+    }
+
+    pub(crate) fn not_before(&self, input: InputId, at: f64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("UPDATE input SET not_before = ?2 WHERE id = ?1")?
+            .execute(params![input.0, at])?;
+        Ok(())
+    }
+
+    pub(crate) fn marks(&self, input: InputId, keys: &[Key]) -> rusqlite::Result<Vec<Option<i64>>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT mark FROM mark WHERE input = ?1 AND key = ?2")?;
+        let find = |key: &Key| {
+            statement
+                .query_row(params![input.0, &key.0[..]], |row| row.get(0))
+                .optional()
+        };
+        keys.iter().map(find).collect()
+    }
+
+    pub(crate) fn forget(&mut self, input: InputId) -> rusqlite::Result<u64> {
+        let connection = &self.connection;
+        let records = connection.execute("DELETE FROM record WHERE input = ?1", [input.0])?;
+        connection.execute("DELETE FROM mark WHERE input = ?1", [input.0])?;
+        connection.execute("DELETE FROM input WHERE id = ?1", [input.0])?;
+        self.spooled.remove(&input);
+        Ok(records as u64)
+    }
+
+    /// Pages in use, in bytes.
+    pub(crate) fn used_bytes(&self) -> rusqlite::Result<u64> {
+        let pages: u64 = self.pragma("page_count")?;
+        let free: u64 = self.pragma("freelist_count")?;
+        Ok((pages - free) * self.page_bytes)
+    }
+
+    /// Gives some of the unused pages back to the disk; whether there may be more of them.
+    pub(crate) fn shrink(&self) -> rusqlite::Result<bool> {
+        const PAGES: u64 = 2048;
+        let free: u64 = self.pragma("freelist_count")?;
+        if free < PAGES {
+            // the file itself becomes smaller when the journal is worked in
+            return self.run("PRAGMA wal_checkpoint(TRUNCATE)").map(|()| false);
+        }
+        self.run(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+        Ok(true)
+    }
+
+    /// To the last row: `incremental_vacuum` frees a page with each.
+    fn run(&self, sql: &str) -> rusqlite::Result<()> {
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+        Ok(())
+    }
+
+    fn count(&mut self) -> rusqlite::Result<()> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT input, count(*) FROM record GROUP BY input")?;
+        let counts = statement.query_map([], |row| Ok((InputId(row.get(0)?), row.get(1)?)))?;
+        let counts: BTreeMap<InputId, u64> = counts.collect::<Result<_, _>>()?;
+        drop(statement);
+        self.spooled = counts;
+        Ok(())
+    }
+
+    fn pragma<T: rusqlite::types::FromSql>(&self, name: &str) -> rusqlite::Result<T> {
+        self.connection
+            .pragma_query_value(None, name, |row| row.get(0))
+    }
+}
+
+const INPUTS: &str =
+    "SELECT id, name, typetag, orgid, timezone, cursor, not_before, taken, posted, dropped,
+    (SELECT count(*) FROM record WHERE record.input = input.id AND refused IS NOT NULL), plugin FROM input";
+
+fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+    let cursor: Option<String> = row.get(5)?;
+    Ok(Known {
+        id: InputId(row.get(0)?),
+        name: row.get(1)?,
+        plugin: row.get(11)?,
+        about: About {
+            typetag: row.get(2)?,
+            orgid: row.get(3)?,
+            timezone: row.get(4)?,
+        },
+        // it was written as JSON
+        cursor: cursor.and_then(|text| serde_json::from_str(&text).ok()),
+        not_before: row.get(6)?,
+        counts: Counts {
+            taken: row.get(7)?,
+            posted: row.get(8)?,
+            dropped: row.get(9)?,
+        },
+        spooled: 0,
+        refused: row.get(10)?,
+    })
+}
+
+fn size(batch: &Batch) -> u64 {
+    let (records, marks) = (batch.records.len() as u64, batch.marks.len() as u64);
+    batch.bytes() + records * RECORD_BYTES + marks * MARK_BYTES
+}
+
+/// What is collected is nobody else's business.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}

@@ -1,0 +1,17 @@
+//! What was taken and is not posted yet: one SQLite file, written by one thread.
+//!
+//! Records and the cursor that tells up to where a source is taken are written in one transaction and are on disk before
+//! the source hears of it, so that nothing is lost and nothing is taken twice, whenever the daemon dies. Whoever writes at
+//! the same time shares a transaction, and with it the wait for the disk.
+
+mod db;
+mod input;
+mod news;
+mod record;
+mod spool;
+mod thread;
+
+pub use db::{FILE, Room, SpoolError};
+pub use input::{About, Counts, InputId, Known};
+pub use record::{Batch, Key, Queued, Record};
+pub use spool::Spool;
