@@ -49,7 +49,7 @@ pub struct Api {
 pub enum Seal {
     /// JWE, RSA-OAEP-256 and A256GCM.
     Jwe,
-    /// As the Python system seals: RSA-OAEP with SHA-1, AES-256-EAX.
+    /// The format of the Python system: RSA-OAEP with SHA-1, AES-256-EAX.
     Legacy,
 }
 
@@ -253,7 +253,7 @@ impl Default for Input {
     }
 }
 
-/// One of `input.inputs`.
+/// An element of `input.inputs`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputSpec {
