@@ -1,7 +1,7 @@
 //! The archive daemon: takes sealed submissions from the cache, opens them, and stores them as raws.
 //!
-//! An entry is marked only when its raw is stored, so a crash repeats a step and loses nothing. What cannot be
-//! opened or read is marked with the reason, and stays where it is.
+//! An entry is marked only when its raw is stored, so a crash repeats a step and loses nothing. An entry that cannot be
+//! opened or read is marked with the reason, and stays in the cache.
 
 mod raw;
 

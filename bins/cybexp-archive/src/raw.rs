@@ -1,4 +1,4 @@
-//! From sealed bytes to a raw: no input, no output.
+//! Makes a raw of sealed bytes, without input or output.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,19 +6,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cybexp_filters::lighten;
 use cybexp_seal::PrivateKey;
 use cybexp_store::{Entry, check_fits};
-
 use tahoe_core::canonical::{HASHED_BYTES, measure};
 use tahoe_core::submission::data_of;
 use tahoe_core::{OrgId, Raw, SubType, SubmissionTags, Timestamp, Value};
 
-/// The raw of a sealed submission, or why there is none, naming the field at fault.
+/// Opens a sealed submission and makes its raw. The error names the field at fault.
 pub(crate) fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, String> {
     let tags = SubmissionTags {
         typetag: entry.typetag.clone(),
         orgid: entry.orgid.clone(),
         timezone: entry.timezone.clone(),
     };
-    // one submission that trips over a fault in a library must not stop those behind it
+    // a submission that makes a library panic must not stop the others
     catch_unwind(AssertUnwindSafe(|| {
         let bytes = key.open(sealed).map_err(|error| format!("seal: {error}"))?;
         raw_of(&tags, entry.timestamp, bytes)
@@ -26,7 +25,7 @@ pub(crate) fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw
     .unwrap_or_else(|_| Err("opening it panicked: please report this".to_owned()))
 }
 
-/// The raw of a submission whose seal is open, or why there is none, naming the field at fault.
+/// Makes the raw of a submission whose seal is open. The error names the field at fault.
 pub fn raw_of(tags: &SubmissionTags, timestamp: f64, bytes: Vec<u8>) -> Result<Raw, String> {
     let field =
         |name: &'static str| move |error: &dyn std::fmt::Display| format!("{name}: {error}");
@@ -48,7 +47,7 @@ pub fn raw_of(tags: &SubmissionTags, timestamp: f64, bytes: Vec<u8>) -> Result<R
         .map_err(|error| field("data")(&error))
 }
 
-/// Whether data can be a raw: its canonical form is short enough to be hashed, and its document to be stored.
+/// Tells if data can be a raw: its canonical form is short enough to be hashed, and its document to be stored.
 fn fits(data: &Value) -> bool {
     measure(data, HASHED_BYTES).is_ok() && check_fits(&BTreeMap::from([("data", data)])).is_ok()
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use cybexp_service::config::{Format, Level, Log};
+use cybexp_service::config::{Log, LogFormat, LogLevel};
 use cybexp_service::{
     CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE, GRACE, init_logging, run_daemon,
 };
@@ -113,8 +113,8 @@ pub fn main() -> ExitCode {
     // two TLS libraries in one build make rustls panic unless one is chosen; that one is chosen already is fine
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let log = Log {
-        level: Level::Error,
-        format: Format::Text,
+        level: LogLevel::Error,
+        format: LogFormat::Text,
     };
     let outcome = init_logging(&log, &common)
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
