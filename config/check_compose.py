@@ -1,4 +1,4 @@
-"""What docker-compose.yml promises and no schema can say: who holds which key, and who can be reached."""
+"""Checks of docker-compose.yml that no schema can express: which service holds which key, and which can be reached."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 DAEMONS = {"api", "archive", "analytics", "report", "input"}
-# the API may be taken over: what it stored, it must not be able to read
+# an API that is taken over must not be able to read what it stored
 SECRETS = {
     "api": {"pub.pem", "identity_secret"},
     "archive": {"priv.pem"},
@@ -17,7 +17,7 @@ SECRETS = {
     "report": {"priv.pem"},
     "input": {"api_token"},
 }
-# who speaks to strangers does not reach the database
+# services that speak to strangers do not reach the database
 NETWORKS = {"api": {"front", "back"}, "input": {"front"}}
 
 compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

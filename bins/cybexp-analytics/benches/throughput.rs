@@ -1,5 +1,5 @@
-//! How fast analytics makes a graph of honeypot records, beside a client that writes the same documents and thinks
-//! nothing. `CYBEXP_BENCH_RECORDS` and `CYBEXP_BENCH_ROUNDS` set the size.
+//! Measures how fast analytics makes a graph of honeypot records, beside a client that only writes the same documents.
+//! `CYBEXP_BENCH_RECORDS` and `CYBEXP_BENCH_ROUNDS` set the size.
 
 #![allow(clippy::print_stdout)]
 
@@ -40,11 +40,11 @@ fn size(variable: &str, default: usize) -> usize {
 
 struct Round {
     start_up: Duration,
-    /// Of the work alone, without the start-up.
+    /// The time of the work alone, without the start-up.
     analytics: Duration,
     bare: Duration,
     documents: usize,
-    /// Of all that the raws refer to, the share that an earlier raw referred to.
+    /// The share of the raws' references that an earlier raw has, too.
     known: f64,
 }
 
@@ -100,7 +100,7 @@ impl Round {
     }
 }
 
-/// Does all that is pending, as a process; gives the time from its start to its end.
+/// Runs the daemon until nothing is pending and returns the time from its start to its end.
 fn once(site: &Site) -> Duration {
     let since = Instant::now();
     let status = Daemon::start(ANALYTICS, &["--once"], site).wait();

@@ -1,4 +1,4 @@
-//! A batch of raws through a filter: no input, no output.
+//! Runs a filter over a batch of raws, without input or output.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,24 +8,24 @@ use cybexp_filters::{Filter, RawInput, Yield};
 use cybexp_store::{EntryId, GraphBatch, PendingRaw, RawOutcome, Rejected};
 use tahoe_core::{Hash, OrgId, Timestamp};
 
-/// Where a batch ends that makes more than others: a raw of some megabytes may make a hundred times as much.
+/// The size of the made instances at which a batch ends early: a raw of some megabytes may make a hundred times as much.
 const BATCH_BYTES: usize = 64 << 20;
 
 /// Raws that were taken, of which the filter has not seen all.
 pub type TakenRaws = vec::IntoIter<Result<PendingRaw, RawOutcome>>;
 
-/// What became of the raws of a batch.
+/// The outcome of each raw of a batch, and counts for the metrics.
 #[derive(Debug, Default)]
-pub struct Batch {
-    /// One for each raw.
+pub struct BatchOutcome {
+    /// One outcome for each raw.
     pub outcomes: Vec<RawOutcome>,
-    /// How many records of which event ID make no event.
+    /// The number of records that make no event, by event ID.
     pub unknown: HashMap<&'static str, u64>,
-    /// How many parts of which raw were left out, by why.
+    /// The number of parts of raws that were left out, by raw and reason.
     pub left_out: Vec<(EntryId, BTreeMap<&'static str, u64>)>,
 }
 
-impl Batch {
+impl BatchOutcome {
     /// Sets aside the raws that made something which the archive cannot hold.
     pub fn reject(&mut self, rejected: &[Rejected]) {
         let reasons: HashMap<Hash, &str> = rejected
@@ -44,11 +44,11 @@ impl Batch {
     }
 }
 
-/// Runs the filter over raws, until they are through or what they make is to be written first. One that it
-/// refuses or trips over is set aside; the rest goes on.
-pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, Batch) {
+/// Runs the filter over raws until all are processed or the made instances reach [`BATCH_BYTES`]. A raw that the filter
+/// refuses, or panics on, is set aside; the others are processed.
+pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, BatchOutcome) {
     let mut graph = GraphBatch::default();
-    let mut batch = Batch::default();
+    let mut batch = BatchOutcome::default();
     while graph.bytes() < BATCH_BYTES
         && let Some(raw) = raws.next()
     {
@@ -70,7 +70,7 @@ pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, Bat
             }
             let mut hashes = BTreeSet::new();
             for event in made.events {
-                // not append, which walks through all that is there each time
+                // not append, which walks through all instances each time
                 hashes.extend(graph.add_event(event));
             }
             for session in made.sessions {

@@ -1,7 +1,7 @@
 //! The analytics daemon: takes raws from the archive, runs their filter, and writes the TAHOE graph.
 //!
-//! A raw is marked only when all that was made of it is stored, so a crash repeats a step and loses nothing;
-//! what is repeated is found to exist. A raw that its filter refuses is marked with the reason.
+//! A raw is marked only when all its instances are stored, so a crash repeats a step and loses nothing: instances that
+//! are written twice are found to exist. A raw that its filter refuses is marked with the reason.
 
 mod batch;
 
@@ -12,7 +12,7 @@ use cybexp_service::{Context, Servers, Step, WakeSignal, WorkOptions, Worker, op
 use cybexp_store::{Archive, GraphWriter, PendingRaw, RawOutcome, RawQueue, Raws, Taken, Written};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
-pub use batch::{Batch, TakenRaws, run_filter};
+pub use batch::{BatchOutcome, TakenRaws, run_filter};
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "analytics";
@@ -72,7 +72,7 @@ struct Analyst {
 }
 
 impl Worker for Analyst {
-    /// One batch of each filter, so that no backlog holds up the others.
+    /// Processes one batch of each filter, so that no filter's backlog holds up the others.
     async fn step(&mut self) -> anyhow::Result<Step> {
         let mut worked = 0;
         let mut leased: Option<Duration> = None;
@@ -128,7 +128,7 @@ async fn process(
     Ok(worked)
 }
 
-fn record(filter: &'static dyn Filter, batch: &Batch, written: &Written) {
+fn record(filter: &'static dyn Filter, batch: &BatchOutcome, written: &Written) {
     let name = filter.name();
     let mut refused = 0;
     for outcome in &batch.outcomes {

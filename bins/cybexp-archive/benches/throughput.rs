@@ -1,5 +1,5 @@
-//! How fast the archive opens sealed submissions and stores them, in both formats. `CYBEXP_BENCH_RECORDS` sets the
-//! size.
+//! Measures how fast the archive opens sealed submissions and stores them, in both formats. `CYBEXP_BENCH_RECORDS` sets
+//! the size.
 
 #![allow(clippy::print_stdout)]
 
@@ -41,7 +41,7 @@ async fn main() {
     }
 }
 
-/// Does all that is pending, as a process; gives the time from its start to its end.
+/// Runs the daemon until nothing is pending and returns the time from its start to its end.
 fn once(site: &Site) -> Duration {
     let since = Instant::now();
     let status = Daemon::start(ARCHIVE, &["--once"], site).wait();

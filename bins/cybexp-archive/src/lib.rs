@@ -1,7 +1,7 @@
 //! The archive daemon: takes sealed submissions from the cache, opens them, and stores them as raws.
 //!
-//! An entry is marked only when its raw is stored, so a crash repeats a step and loses nothing. What cannot be
-//! opened or read is marked with the reason, and stays where it is.
+//! An entry is marked only when its raw is stored, so a crash repeats a step and loses nothing. An entry that cannot be
+//! opened or read is marked with the reason, and stays in the cache.
 
 mod raw;
 
@@ -18,7 +18,7 @@ use cybexp_store::{Archive, Cache, EntryId, EntryQueue, Opened, Raws, SealedEntr
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tahoe_core::{Hash, Raw};
 
-pub use raw::{About, raw_of};
+pub use raw::raw_of;
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "archive";

@@ -1,4 +1,4 @@
-//! From sealed bytes to a raw: no input, no output.
+//! Makes a raw of sealed bytes, without input or output.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,63 +6,48 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cybexp_filters::lighten;
 use cybexp_seal::PrivateKey;
 use cybexp_store::{Entry, check_fits};
-
 use tahoe_core::canonical::{HASHED_BYTES, measure};
 use tahoe_core::submission::data_of;
-use tahoe_core::{OrgId, Raw, SubType, Timestamp, Value};
+use tahoe_core::{OrgId, Raw, SubType, SubmissionTags, Timestamp, Value};
 
-/// What is said of a submission besides its data.
-#[derive(Debug, Clone, Copy)]
-pub struct About<'a> {
-    /// What the data is.
-    pub typetag: &'a str,
-    /// Whose it is.
-    pub orgid: &'a str,
-    /// IANA name.
-    pub timezone: &'a str,
-    /// Unix seconds when it was taken in.
-    pub timestamp: f64,
-}
-
-/// The raw of a sealed submission, or why there is none, naming the field at fault.
+/// Opens a sealed submission and makes its raw. The error names the field at fault.
 pub(crate) fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, String> {
-    let about = About {
-        typetag: &entry.typetag,
-        orgid: &entry.orgid,
-        timezone: &entry.timezone,
-        timestamp: entry.timestamp,
+    let tags = SubmissionTags {
+        typetag: entry.typetag.clone(),
+        orgid: entry.orgid.clone(),
+        timezone: entry.timezone.clone(),
     };
-    // one submission that trips over a fault in a library must not stop those behind it
+    // a submission that makes a library panic must not stop the others
     catch_unwind(AssertUnwindSafe(|| {
         let bytes = key.open(sealed).map_err(|error| format!("seal: {error}"))?;
-        raw_of(&about, bytes)
+        raw_of(&tags, entry.timestamp, bytes)
     }))
     .unwrap_or_else(|_| Err("opening it panicked: please report this".to_owned()))
 }
 
-/// The raw of a submission whose seal is open, or why there is none, naming the field at fault.
-pub fn raw_of(about: &About<'_>, bytes: Vec<u8>) -> Result<Raw, String> {
+/// Makes the raw of a submission whose seal is open. The error names the field at fault.
+pub fn raw_of(tags: &SubmissionTags, timestamp: f64, bytes: Vec<u8>) -> Result<Raw, String> {
     let field =
         |name: &'static str| move |error: &dyn std::fmt::Display| format!("{name}: {error}");
-    let sub_type = SubType::new(about.typetag).map_err(|error| field("typetag")(&error))?;
-    let orgid = OrgId::new(about.orgid).map_err(|error| field("orgid")(&error))?;
-    let at = Timestamp::new(about.timestamp).map_err(|error| field("timestamp")(&error))?;
+    let sub_type = SubType::new(&tags.typetag).map_err(|error| field("typetag")(&error))?;
+    let orgid = OrgId::new(&tags.orgid).map_err(|error| field("orgid")(&error))?;
+    let at = Timestamp::new(timestamp).map_err(|error| field("timestamp")(&error))?;
     let mut data = data_of(bytes).map_err(|error| field("data")(&error))?;
-    let gone = lighten(about.typetag, &mut data, fits);
+    let gone = lighten(&tags.typetag, &mut data, fits);
     if !gone.is_empty() {
-        let (typetag, fields) = (about.typetag, gone.join(", "));
+        let (typetag, fields) = (&tags.typetag, gone.join(", "));
         tracing::warn!(
             typetag,
-            orgid = about.orgid,
+            orgid = tags.orgid,
             fields,
             "too large to be stored whole: the raw lacks these fields"
         );
     }
-    Raw::new(sub_type, data, orgid, about.timezone.to_owned(), Some(at))
+    Raw::new(sub_type, data, orgid, tags.timezone.clone(), Some(at))
         .map_err(|error| field("data")(&error))
 }
 
-/// Whether data can be a raw: its canonical form is short enough to be hashed, and its document to be stored.
+/// Tells if data can be a raw: its canonical form is short enough to be hashed, and its document to be stored.
 fn fits(data: &Value) -> bool {
     measure(data, HASHED_BYTES).is_ok() && check_fits(&BTreeMap::from([("data", data)])).is_ok()
 }
@@ -74,13 +59,12 @@ mod tests {
     use super::*;
 
     fn raw(typetag: &str, data: &Value) -> Result<Raw, String> {
-        let about = About {
-            typetag,
-            orgid: "unr",
-            timezone: "UTC",
-            timestamp: 1.5,
+        let tags = SubmissionTags {
+            typetag: typetag.to_owned(),
+            orgid: "unr".to_owned(),
+            timezone: "UTC".to_owned(),
         };
-        raw_of(&about, data.to_string().into_bytes())
+        raw_of(&tags, 1.5, data.to_string().into_bytes())
     }
 
     /// An event as MISP 2.5.8 sends it.

@@ -18,7 +18,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(15);
 /// How the API was when it was last spoken to. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApiStatus {
-    /// Where it should be.
+    /// Its URL.
     pub url: String,
     /// Whether it takes submissions, for all that is known.
     pub up: bool,
@@ -30,20 +30,20 @@ pub struct ApiStatus {
 
 /// The API. While it is down nobody asks it, but one at a time after a wait.
 #[derive(Debug)]
-pub(crate) struct Api {
-    inner: Mutex<Inner>,
+pub(crate) struct ApiState {
+    inner: Mutex<KnownState>,
     /// Until when to leave it alone; `None` while it is up.
     down: watch::Sender<Option<Instant>>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct KnownState {
     client: Client,
     status: ApiStatus,
     backoff: Backoff,
 }
 
-impl Api {
+impl ApiState {
     pub(crate) fn new(client: Client) -> Self {
         let status = ApiStatus {
             url: client.base().to_string(),
@@ -51,7 +51,7 @@ impl Api {
             since: now(),
             error: None,
         };
-        let inner = Inner {
+        let inner = KnownState {
             client,
             status,
             backoff: Backoff::new(MAX_BACKOFF),
@@ -140,7 +140,7 @@ impl Api {
         self.down.send_replace(Some(Instant::now() + wait));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, KnownState> {
         // whole after a panic: nothing here is changed in two steps that could
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,11 +13,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::plugin::{self, Given, Next, Plugin, Source};
-use crate::sink::Sink;
-use crate::status::{State, Status, now};
+use crate::plugin::{self, InputConfig, InputSource, Next, Plugin};
+use crate::sink::RecordSink;
+use crate::status::{InputState, SharedStatus, now};
 use cybexp_feed::Later;
-use cybexp_spool::{InputId, Known, Spool};
+use cybexp_spool::{InputId, KnownInput, Spool};
 
 /// How long a source may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -32,22 +32,22 @@ const JITTER: Duration = Duration::from_secs(60);
 pub(crate) struct Collector {
     stop: CancellationToken,
     task: JoinHandle<()>,
-    status: Arc<Status>,
+    status: Arc<SharedStatus>,
 }
 
-/// What an input is made of.
+/// The parts that an input is made of.
 #[derive(Clone)]
-pub(crate) struct Parts {
+pub(crate) struct CollectorParts {
     pub(crate) spec: InputSpec,
     pub(crate) config: Arc<Config>,
     pub(crate) spool: Spool,
-    pub(crate) status: Arc<Status>,
+    pub(crate) status: Arc<SharedStatus>,
 }
 
-impl Parts {
+impl CollectorParts {
     /// The plugin and the source as its settings say.
-    pub(crate) fn open(&self) -> Result<(&'static dyn Plugin, Box<dyn Source>), ConfigError> {
-        let given = Given {
+    pub(crate) fn open(&self) -> Result<(&'static dyn Plugin, Box<dyn InputSource>), ConfigError> {
+        let given = InputConfig {
             input: &self.spec,
             config: &self.config,
         };
@@ -58,11 +58,11 @@ impl Parts {
 
 impl Collector {
     /// Starts an input that the spool knows.
-    pub(crate) fn start(parts: Parts, known: Known) -> Result<Self, ConfigError> {
+    pub(crate) fn start(parts: CollectorParts, known: KnownInput) -> Result<Self, ConfigError> {
         let (plugin, source) = parts.open()?;
         let stop = CancellationToken::new();
         let status = Arc::clone(&parts.status);
-        let sink = Sink::new(
+        let sink = RecordSink::new(
             &parts.spec.name,
             Arc::clone(&status),
             stop.clone(),
@@ -75,8 +75,8 @@ impl Collector {
             (Some(period), 0) => Some(period),
             (Some(_), seconds) => Some(Duration::from_secs(seconds)),
         };
-        status.enter(State::Starting);
-        let run = Run {
+        status.enter(InputState::Starting);
+        let run = InputRun {
             id: known.id,
             not_before: known.not_before,
             period,
@@ -101,30 +101,30 @@ impl Collector {
             self.task.abort();
             let _ = self.task.await;
         }
-        self.status.enter(State::Stopped);
+        self.status.enter(InputState::Stopped);
         self.status.change(|status| status.next_fetch = None);
     }
 }
 
-struct Run {
+struct InputRun {
     id: InputId,
     not_before: f64,
     /// `None`: it listens.
     period: Option<Duration>,
     stop: CancellationToken,
-    sink: Sink,
+    sink: RecordSink,
     spool: Spool,
-    status: Arc<Status>,
-    open: Box<dyn Fn() -> Result<Box<dyn Source>, ConfigError> + Send + Sync>,
+    status: Arc<SharedStatus>,
+    open: Box<dyn Fn() -> Result<Box<dyn InputSource>, ConfigError> + Send + Sync>,
     backoff: Backoff,
 }
 
-impl Run {
-    async fn run(mut self, mut source: Box<dyn Source>) {
+impl InputRun {
+    async fn run(mut self, mut source: Box<dyn InputSource>) {
         let first = Duration::try_from_secs_f64(self.not_before - now()).unwrap_or_default();
         if self.period.is_some() && !first.is_zero() {
             // it ran not long ago: its time has not come yet
-            self.status.enter(State::Running);
+            self.status.enter(InputState::Running);
             self.rest(first.min(MAX_BACKOFF.max(self.period.unwrap_or_default())))
                 .await;
         }
@@ -218,24 +218,24 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use cybexp_spool::About;
-    use cybexp_spool::Batch;
+    use cybexp_spool::RecordBatch;
+    use tahoe_core::SubmissionTags;
 
     /// Panics at its first fetch, fails at its second, and delivers from the third on.
     struct Fickle(Arc<std::sync::atomic::AtomicU32>);
 
     #[async_trait]
-    impl Source for Fickle {
+    impl InputSource for Fickle {
         async fn check(&mut self) -> anyhow::Result<String> {
             Ok(String::new())
         }
 
-        async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
             match self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
                 0 => panic!("a plugin's mistake"),
                 1 => anyhow::bail!("the source is away"),
                 _ => {
-                    let mut batch = Batch::new();
+                    let mut batch = RecordBatch::new();
                     batch.push("a record");
                     sink.take(batch).await?;
                     Ok(Next::Period)
@@ -248,21 +248,23 @@ mod tests {
     async fn a_plugin_that_panics_is_opened_anew_and_counted() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path(), 1 << 20).unwrap();
-        let known = spool.register("fickle", "test", &About::default()).await;
+        let known = spool
+            .register("fickle", "test", &SubmissionTags::default())
+            .await;
         let id = known.unwrap().id;
-        let status = Arc::new(Status::new("fickle", "test", true));
+        let status = Arc::new(SharedStatus::new("fickle", "test", true));
         let (stop, fetches) = (CancellationToken::new(), Arc::default());
         let fickle = {
             let fetches = Arc::clone(&fetches);
-            move || -> Box<dyn Source> { Box::new(Fickle(Arc::clone(&fetches))) }
+            move || -> Box<dyn InputSource> { Box::new(Fickle(Arc::clone(&fetches))) }
         };
         let first = fickle();
-        let run = Run {
+        let run = InputRun {
             id,
             not_before: 0.0,
             period: Some(Duration::from_secs(3600)),
             stop: stop.clone(),
-            sink: Sink::new(
+            sink: RecordSink::new(
                 "fickle",
                 Arc::clone(&status),
                 stop.clone(),
@@ -284,7 +286,7 @@ mod tests {
         let seen = status.get();
         assert_eq!((seen.panics, seen.errors), (1, 2));
         assert_eq!(seen.last_error.as_deref(), Some("the source is away"));
-        assert_eq!(seen.state, State::Running);
+        assert_eq!(seen.state, InputState::Running);
         let known = spool.known().await.unwrap();
         assert!(
             known[0].not_before > now() + 3000.0,
@@ -296,16 +298,18 @@ mod tests {
     async fn a_source_whose_time_has_not_come_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path(), 1 << 20).unwrap();
-        let known = spool.register("fickle", "test", &About::default()).await;
+        let known = spool
+            .register("fickle", "test", &SubmissionTags::default())
+            .await;
         let id = known.unwrap().id;
-        let status = Arc::new(Status::new("fickle", "test", true));
+        let status = Arc::new(SharedStatus::new("fickle", "test", true));
         let (stop, fetches) = (CancellationToken::new(), Arc::default());
-        let run = Run {
+        let run = InputRun {
             id,
             not_before: now() + 3600.0,
             period: Some(Duration::from_secs(3600)),
             stop: stop.clone(),
-            sink: Sink::new(
+            sink: RecordSink::new(
                 "fickle",
                 Arc::clone(&status),
                 stop.clone(),
@@ -321,22 +325,22 @@ mod tests {
         let running = tokio::spawn(run.run(Box::new(Fickle(Arc::clone(&fetches)))));
         let waits = async || status.get().next_fetch.is_some();
         cybexp_testkit::eventually("it waits", waits).await;
-        assert_eq!(status.get().state, State::Running);
+        assert_eq!(status.get().state, InputState::Running);
         stop.cancel();
         running.await.unwrap();
         assert_eq!(fetches.load(std::sync::atomic::Ordering::Relaxed), 0);
     }
 
     /// Fails each time, after it was well for a while.
-    struct Standing(Arc<std::sync::atomic::AtomicU32>);
+    struct StandingSource(Arc<std::sync::atomic::AtomicU32>);
 
     #[async_trait]
-    impl Source for Standing {
+    impl InputSource for StandingSource {
         async fn check(&mut self) -> anyhow::Result<String> {
             Ok(String::new())
         }
 
-        async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+        async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
             self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             sink.stood();
             anyhow::bail!("the server went")
@@ -347,16 +351,18 @@ mod tests {
     async fn a_source_that_stood_well_is_not_waited_for_longer_each_time() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path(), 1 << 20).unwrap();
-        let known = spool.register("standing", "test", &About::default()).await;
+        let known = spool
+            .register("standing", "test", &SubmissionTags::default())
+            .await;
         let id = known.unwrap().id;
-        let status = Arc::new(Status::new("standing", "test", true));
+        let status = Arc::new(SharedStatus::new("standing", "test", true));
         let (stop, fetches) = (CancellationToken::new(), Arc::default());
-        let run = Run {
+        let run = InputRun {
             id,
             not_before: 0.0,
             period: None,
             stop: stop.clone(),
-            sink: Sink::new(
+            sink: RecordSink::new(
                 "standing",
                 Arc::clone(&status),
                 stop.clone(),
@@ -369,7 +375,7 @@ mod tests {
             open: Box::new(|| unreachable!("it is open")),
             backoff: Backoff::new(MAX_BACKOFF),
         };
-        let running = tokio::spawn(run.run(Box::new(Standing(Arc::clone(&fetches)))));
+        let running = tokio::spawn(run.run(Box::new(StandingSource(Arc::clone(&fetches)))));
         let rests = async || {
             let fetched = fetches.load(std::sync::atomic::Ordering::Relaxed);
             fetched == 2 && status.get().next_fetch.is_some()

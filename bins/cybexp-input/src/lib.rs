@@ -33,7 +33,7 @@ use control::server;
 use cybexp_spool::Spool;
 use manager::Manager;
 pub use manager::{DaemonStatus, SpoolStatus};
-use running::{Place, RunningConfig};
+use running::{RunPlace, RunningConfig};
 use select::Select;
 
 /// The daemon's name in the configuration, in logs and in metrics.
@@ -57,7 +57,7 @@ pub async fn run_some(ctx: Context, select: Select) -> anyhow::Result<()> {
         let config = Arc::clone(&config);
         tokio::task::spawn_blocking(move || {
             let input = &config.input;
-            let place = Place::take(&input.run_dir)?;
+            let place = RunPlace::take(&input.run_dir)?;
             let spool = Spool::open(&input.spool_dir, input.spool_max_bytes)?;
             anyhow::Ok((place, spool))
         })

@@ -10,25 +10,25 @@ use cybexp_service::config::InputSpec;
 use futures::future::join_all;
 use metrics::gauge;
 use serde::{Deserialize, Serialize};
-use tahoe_core::Org;
+use tahoe_core::{Org, SubmissionTags};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
-use crate::api::{Api, ApiStatus};
-use crate::collector::{Collector, Parts};
+use crate::api::{ApiState, ApiStatus};
+use crate::collector::{Collector, CollectorParts};
 use crate::gone::left;
 use crate::poster::Poster;
 use crate::select::Select;
-use crate::status::{InputStatus, State, Status, now};
+use crate::status::{InputState, InputStatus, SharedStatus, now};
 use crate::typetag;
-use cybexp_spool::{About, Spool};
+use cybexp_spool::Spool;
 
 /// How a daemon is: all that `status` tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DaemonStatus {
     /// Its process.
     pub pid: u32,
-    /// When it was started, in Unix seconds.
+    /// The time of its start, in Unix seconds.
     pub since: f64,
     /// Its configuration file.
     pub config: String,
@@ -43,7 +43,7 @@ pub struct DaemonStatus {
 /// How full the spool is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpoolStatus {
-    /// Of the disk, in use.
+    /// Bytes of the disk in use.
     pub used_bytes: u64,
     /// `input.spool_max_bytes`.
     pub max_bytes: u64,
@@ -59,23 +59,23 @@ impl DaemonStatus {
 /// The inputs of a daemon.
 pub(crate) struct Manager {
     spool: Spool,
-    api: Arc<Api>,
+    api: Arc<ApiState>,
     poster: Poster,
     since: f64,
-    /// One command after the other.
-    inner: Mutex<Inner>,
+    /// Locked by each command, so that commands run one after the other.
+    inner: Mutex<ManagerState>,
 }
 
-struct Inner {
+struct ManagerState {
     config: Arc<Config>,
-    inputs: BTreeMap<String, Input>,
-    /// Those that the configuration has no more, and the spool has.
-    gone: BTreeMap<String, Arc<Status>>,
+    inputs: BTreeMap<String, ManagedInput>,
+    /// Inputs that the spool has and the configuration no longer has.
+    gone: BTreeMap<String, Arc<SharedStatus>>,
 }
 
-struct Input {
+struct ManagedInput {
     spec: InputSpec,
-    status: Arc<Status>,
+    status: Arc<SharedStatus>,
     /// `None`: it is stopped, or could not be started.
     collector: Option<Collector>,
 }
@@ -84,12 +84,12 @@ impl Manager {
     /// The inputs of this configuration, all stopped; what the spool holds is posted from now on, also that of inputs which
     /// the configuration has no more.
     pub(crate) async fn new(config: Arc<Config>, spool: Spool) -> anyhow::Result<Self> {
-        let api = Arc::new(Api::new(client(&config)?));
+        let api = Arc::new(ApiState::new(client(&config)?));
         let manager = Self {
             poster: Poster::new(spool.clone(), Arc::clone(&api)),
             api,
             since: now(),
-            inner: Mutex::new(Inner {
+            inner: Mutex::new(ManagerState {
                 config: Arc::clone(&config),
                 inputs: BTreeMap::new(),
                 gone: BTreeMap::new(),
@@ -112,8 +112,8 @@ impl Manager {
                         records = known.spooled,
                         "not in the configuration any more: what is left of it is posted"
                     );
-                    let status = Arc::new(Status::new(&known.name, &known.plugin, false));
-                    status.enter(State::Gone);
+                    let status = Arc::new(SharedStatus::new(&known.name, &known.plugin, false));
+                    status.enter(InputState::Gone);
                     inner.gone.insert(known.name.clone(), Arc::clone(&status));
                     status
                 }
@@ -168,7 +168,7 @@ impl Manager {
             .collect();
         let meant = select.of(specs.values()).map_err(anyhow::Error::msg)?;
         for spec in specs.values() {
-            let parts = self.parts(&config, spec, &Arc::new(Status::new("", "", true)));
+            let parts = self.parts(&config, spec, &Arc::new(SharedStatus::new("", "", true)));
             parts.open()?;
         }
         self.take_over(&mut inner, Arc::clone(&config))?;
@@ -182,7 +182,7 @@ impl Manager {
         inner.stop(&gone).await;
         for name in gone {
             if let Some(input) = inner.inputs.remove(&name) {
-                input.status.enter(State::Gone);
+                input.status.enter(InputState::Gone);
                 inner.gone.insert(name, input.status);
             }
         }
@@ -197,7 +197,7 @@ impl Manager {
                 }
                 None => {
                     inner.add(spec);
-                    (true, State::Stopped)
+                    (true, InputState::Stopped)
                 }
             };
             let input = &inner.inputs[&name];
@@ -206,7 +206,10 @@ impl Manager {
                 status.plugin = plugin;
                 status.enabled = enabled;
             });
-            let bad = matches!(state, State::Failing | State::Stopped | State::Unused);
+            let bad = matches!(
+                state,
+                InputState::Failing | InputState::Stopped | InputState::Unused
+            );
             if named || every || changed || (bad && enabled) {
                 inner.stop(&BTreeSet::from([name.clone()])).await;
                 if enabled || named {
@@ -290,7 +293,7 @@ impl Manager {
         let inner = self.inner.lock().await;
         for (name, input) in &inner.inputs {
             let status = input.status.get();
-            let running = f64::from(u8::from(status.state == State::Running));
+            let running = f64::from(u8::from(status.state == InputState::Running));
             gauge!("cybexp_input_running", "input" => name.clone()).set(running);
             #[allow(clippy::cast_precision_loss, reason = "a gauge is a double")]
             gauge!("cybexp_input_spool_records", "input" => name.clone())
@@ -302,7 +305,7 @@ impl Manager {
         }
     }
 
-    async fn statuses(&self, names: &BTreeSet<String>) -> Vec<Arc<Status>> {
+    async fn statuses(&self, names: &BTreeSet<String>) -> Vec<Arc<SharedStatus>> {
         let inner = self.inner.lock().await;
         let status = |name| {
             let input = inner.inputs.get(name).map(|input| &input.status);
@@ -311,8 +314,13 @@ impl Manager {
         names.iter().filter_map(status).collect()
     }
 
-    fn parts(&self, config: &Arc<Config>, spec: &InputSpec, status: &Arc<Status>) -> Parts {
-        Parts {
+    fn parts(
+        &self,
+        config: &Arc<Config>,
+        spec: &InputSpec,
+        status: &Arc<SharedStatus>,
+    ) -> CollectorParts {
+        CollectorParts {
             spec: spec.clone(),
             config: Arc::clone(config),
             spool: self.spool.clone(),
@@ -321,7 +329,7 @@ impl Manager {
     }
 
     /// Starts one; what keeps it from starting is in its status.
-    async fn start_one(&self, inner: &mut Inner, name: &str) {
+    async fn start_one(&self, inner: &mut ManagerState, name: &str) {
         let Some(input) = inner.inputs.get_mut(name) else {
             return;
         };
@@ -331,7 +339,7 @@ impl Manager {
             Err(error) => {
                 let error = format!("{error:#}");
                 warn!(input = name, error, "cannot be started");
-                input.status.enter(State::Failing);
+                input.status.enter(InputState::Failing);
                 input.status.change(|status| {
                     status.errors += 1;
                     status.last_error = Some(error);
@@ -341,7 +349,7 @@ impl Manager {
         }
     }
 
-    async fn started(&self, parts: Parts) -> anyhow::Result<Collector> {
+    async fn started(&self, parts: CollectorParts) -> anyhow::Result<Collector> {
         let InputSpec {
             name,
             plugin,
@@ -350,7 +358,7 @@ impl Manager {
             timezone,
             ..
         } = &parts.spec;
-        let about = About {
+        let tags = SubmissionTags {
             typetag: typetag.clone(),
             orgid: Org::hash_named(orgid).to_string(),
             timezone: timezone.clone(),
@@ -362,14 +370,14 @@ impl Manager {
             warn!(input = name, reason, "nothing is made of it");
         }
         parts.status.change(|status| status.unread = unread);
-        let known = self.spool.register(name, plugin, &about).await?;
+        let known = self.spool.register(name, plugin, &tags).await?;
         count(&parts.status, &known);
         self.poster.follow(&known, &parts.status).await;
         info!(input = name, plugin, "started");
         Ok(Collector::start(parts, known)?)
     }
 
-    fn take_over(&self, inner: &mut Inner, config: Arc<Config>) -> anyhow::Result<()> {
+    fn take_over(&self, inner: &mut ManagerState, config: Arc<Config>) -> anyhow::Result<()> {
         self.api.replace(client(&config)?);
         let (old, new) = (&inner.config.input, &config.input);
         if old.run_dir != new.run_dir
@@ -385,15 +393,15 @@ impl Manager {
     }
 }
 
-impl Inner {
+impl ManagerState {
     fn add(&mut self, spec: InputSpec) {
         // of one that comes back, whoever posts for it knows this status
         let status = match self.gone.remove(&spec.name) {
             Some(status) => status,
-            None => Arc::new(Status::new(&spec.name, &spec.plugin, spec.enabled)),
+            None => Arc::new(SharedStatus::new(&spec.name, &spec.plugin, spec.enabled)),
         };
-        status.enter(State::Stopped);
-        let input = Input {
+        status.enter(InputState::Stopped);
+        let input = ManagedInput {
             spec,
             status,
             collector: None,
@@ -408,7 +416,7 @@ impl Inner {
         }
     }
 
-    /// Of all inputs those that are enabled, and those that are named in any case.
+    /// Whether an input is enabled, or the selection names it.
     fn wants(&self, name: &str, select: &Select) -> bool {
         self.inputs[name].spec.enabled || select.names.iter().any(|named| named == name)
     }
@@ -425,7 +433,7 @@ impl Inner {
         join_all(running.collect::<Vec<_>>()).await;
         for name in names {
             if let Some(input) = self.inputs.get(name) {
-                input.status.enter(State::Stopped);
+                input.status.enter(InputState::Stopped);
             }
         }
     }
@@ -437,7 +445,7 @@ fn client(config: &Config) -> anyhow::Result<Client> {
     Client::new(config.api.url.clone(), given.then_some(token)).context("api.url")
 }
 
-fn count(status: &Status, known: &cybexp_spool::Known) {
+fn count(status: &SharedStatus, known: &cybexp_spool::KnownInput) {
     status.change(|status| {
         status.taken = known.counts.taken;
         status.posted = known.counts.posted;

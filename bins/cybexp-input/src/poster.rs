@@ -7,27 +7,28 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cybexp_client::{About, ClientError, Part};
+use cybexp_client::{ClientError, Part};
 use cybexp_service::Backoff;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use metrics::{counter, histogram};
+use tahoe_core::SubmissionTags;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::api::Api;
-use crate::status::{Status, now};
-use cybexp_spool::{InputId, Known, Queued, Spool, SpoolError};
+use crate::api::ApiState;
+use crate::status::{SharedStatus, now};
+use cybexp_spool::{InputId, KnownInput, Queued, Spool, SpoolError};
 
 /// Submissions of one input under way at the same time. More bring no speed: the API stores those together that come
 /// together.
 const IN_FLIGHT: usize = 32;
 /// The bytes of the records of one input in memory, about.
 const BYTES: u64 = 8 << 20;
-/// So many refusals in a row mean that something else is wrong than the record.
+/// Refusals in a row after which the fault is not sought in the record, but in the input or the API.
 const REFUSALS: u32 = 8;
 /// The longest wait of an input whose records are all refused.
 const MAX_BACKOFF: Duration = Duration::from_secs(300);
@@ -37,19 +38,19 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Posts what the spool holds, until it is stopped.
 pub(crate) struct Poster {
     spool: Spool,
-    api: Arc<Api>,
+    api: Arc<ApiState>,
     stop: CancellationToken,
-    tasks: Mutex<HashMap<InputId, Task>>,
+    tasks: Mutex<HashMap<InputId, PosterTask>>,
 }
 
-struct Task {
-    about: watch::Sender<About>,
+struct PosterTask {
+    tags: watch::Sender<SubmissionTags>,
     again: Arc<Notify>,
     handle: JoinHandle<()>,
 }
 
 impl Poster {
-    pub(crate) fn new(spool: Spool, api: Arc<Api>) -> Self {
+    pub(crate) fn new(spool: Spool, api: Arc<ApiState>) -> Self {
         Self {
             spool,
             api,
@@ -60,19 +61,15 @@ impl Poster {
 
     /// Posts the records of this input from now on, as what it says of them now; from the first one on, for some that were
     /// refused may wait again.
-    pub(crate) async fn follow(&self, known: &Known, status: &Arc<Status>) {
-        let about = About {
-            typetag: known.about.typetag.clone(),
-            orgid: known.about.orgid.clone(),
-            timezone: known.about.timezone.clone(),
-        };
+    pub(crate) async fn follow(&self, known: &KnownInput, status: &Arc<SharedStatus>) {
+        let tags = known.tags.clone();
         let mut tasks = self.tasks.lock().await;
         if let Some(task) = tasks.get(&known.id) {
-            task.about.send_replace(about);
+            task.tags.send_replace(tags);
             task.again.notify_one();
             return;
         }
-        let (about, given) = watch::channel(about);
+        let (tags, given) = watch::channel(tags);
         let again = Arc::new(Notify::new());
         let posting = Posting {
             id: known.id,
@@ -80,7 +77,7 @@ impl Poster {
             spool: self.spool.clone(),
             api: Arc::clone(&self.api),
             status: Arc::clone(status),
-            about: given,
+            tags: given,
             again: Arc::clone(&again),
             stop: self.stop.clone(),
             after: 0,
@@ -93,8 +90,8 @@ impl Poster {
             pause: None,
         };
         let handle = tokio::spawn(posting.run());
-        let task = Task {
-            about,
+        let task = PosterTask {
+            tags,
             again,
             handle,
         };
@@ -124,19 +121,19 @@ struct Posting {
     id: InputId,
     name: String,
     spool: Spool,
-    api: Arc<Api>,
-    status: Arc<Status>,
-    about: watch::Receiver<About>,
+    api: Arc<ApiState>,
+    status: Arc<SharedStatus>,
+    tags: watch::Receiver<SubmissionTags>,
     again: Arc<Notify>,
     stop: CancellationToken,
     /// The last record that was read from the spool.
     after: i64,
     waiting: VecDeque<Queued>,
-    /// Those that wait, or are under way.
+    /// Ids of the records that wait or are under way.
     held: HashSet<i64>,
-    /// Of these.
+    /// Bytes of the records in `held`.
     bytes: u64,
-    /// In a row.
+    /// Refusals in a row.
     refusals: u32,
     /// Whether the API has taken something since this began, or began anew.
     any_posted: bool,
@@ -145,7 +142,7 @@ struct Posting {
     pause: Option<Instant>,
 }
 
-type Outcome = (Queued, Result<(), ClientError>);
+type PostOutcome = (Queued, Result<(), ClientError>);
 
 impl Posting {
     async fn run(mut self) {
@@ -236,20 +233,20 @@ impl Posting {
         true
     }
 
-    fn send(&self, record: Queued) -> impl Future<Output = Outcome> + use<> {
-        let (client, about) = (self.api.client(), self.about.borrow().clone());
+    fn send(&self, record: Queued) -> impl Future<Output = PostOutcome> + use<> {
+        let (client, tags) = (self.api.client(), self.tags.borrow().clone());
         let name = record.name.clone().unwrap_or_else(|| self.name.clone());
         async move {
             let since = Instant::now();
             let bytes = record.data.len() as u64;
             let part = Part::stream_with_length(record.data.clone(), bytes);
-            let outcome = client.submit(&about, name, part).await;
+            let outcome = client.submit(&tags, name, part).await;
             histogram!("cybexp_input_post_seconds").record(since.elapsed());
             (record, outcome)
         }
     }
 
-    fn judge(&mut self, (record, outcome): Outcome) {
+    fn judge(&mut self, (record, outcome): PostOutcome) {
         let error = match outcome {
             Ok(()) => {
                 self.api.fine();

@@ -1,6 +1,6 @@
 //! The one daemon of a run folder, and how to reach it.
 //!
-//! Who holds the lock of `lock` is the daemon; the kernel lets go of it when the process ends, however it ends. So a
+//! The process that holds the lock of the file `lock` is the daemon; the kernel lets go of it when the process ends, however it ends. So a
 //! `runningconfig` beside an unlocked `lock` is what a killed daemon left.
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const LOCK: &str = "lock";
 const FILE: &str = "runningconfig";
 
-/// Where a daemon is, and what it wants to hear. Whoever can read the file may command the daemon.
+/// The address of a running daemon, and the nonce that it expects. Whoever can read the file may command the daemon.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct RunningConfig {
     pub(crate) host: String,
@@ -26,12 +26,12 @@ pub(crate) struct RunningConfig {
 
 /// The place of the one daemon; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct RunPlace {
     folder: PathBuf,
     _lock: File,
 }
 
-impl Place {
+impl RunPlace {
     /// Takes the place, if no other daemon has it. Blocks for half a second where one has.
     pub(crate) fn take(folder: &Path) -> anyhow::Result<Self> {
         std::fs::DirBuilder::new()
@@ -87,7 +87,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for RunPlace {
     fn drop(&mut self) {
         // the lock goes with the file; what stays is recognised as stale
         let _ = remove(&self.folder);
@@ -171,30 +171,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("run");
         assert!(find(&folder).unwrap().is_none(), "there is no folder yet");
-        let place = Place::take(&folder).unwrap();
+        let place = RunPlace::take(&folder).unwrap();
         assert!(find(&folder).unwrap().is_none(), "it is not announced yet");
         place.announce(&running()).unwrap();
         let mode = std::fs::metadata(folder.join(FILE)).unwrap().permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
         assert_eq!(find(&folder).unwrap().unwrap().port, 1);
-        let second = Place::take(&folder).unwrap_err().to_string();
+        let second = RunPlace::take(&folder).unwrap_err().to_string();
         assert!(second.contains("process 1"), "{second}");
         drop(place);
         assert!(!folder.join(FILE).exists());
         assert!(find(&folder).unwrap().is_none());
-        Place::take(&folder).unwrap();
+        RunPlace::take(&folder).unwrap();
     }
 
     #[test]
     fn what_a_killed_daemon_left_is_stale() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::take(folder.path()).unwrap();
+        let place = RunPlace::take(folder.path()).unwrap();
         place.announce(&running()).unwrap();
         let left = std::fs::read(folder.path().join(FILE)).unwrap();
         drop(place);
         std::fs::write(folder.path().join(FILE), left).unwrap();
         assert!(find(folder.path()).unwrap().is_none());
-        let _place = Place::take(folder.path()).unwrap();
+        let _place = RunPlace::take(folder.path()).unwrap();
         assert!(!folder.path().join(FILE).exists());
     }
 }

@@ -1,4 +1,4 @@
-//! A feed that always gives all it has: what of it is new.
+//! Tells which items are new in a feed that always lists all it has.
 
 use std::collections::HashSet;
 use std::mem;
@@ -6,21 +6,21 @@ use std::mem;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 use crate::status;
 use cybexp_feed::Validators;
-use cybexp_spool::{Batch, Key, Record};
+use cybexp_spool::{ItemKey, Record, RecordBatch};
 
 /// Marks that go to disk at once, at most.
 const FULL_MARKS: usize = 10_000;
 const DAY: i64 = 24 * 3600;
-/// What was not listed for so long would be new again. An answer may be short or empty for a while: the feed is just being
+/// Seconds after which an item that was no longer listed is forgotten, and would be new again. An answer may be short or empty for a while: the feed is just being
 /// written, or one of several servers is behind.
 const REMEMBERED: i64 = 90 * DAY;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Cursor {
-    /// Of the last answer that was read to its end.
+struct FeedCursor {
+    /// Validators of the last answer that was read to its end.
     validators: Option<Validators>,
 }
 
@@ -29,43 +29,43 @@ struct Cursor {
 ///
 /// An answer that was not read to its end forgets nothing, and the next time finds what it has marked.
 #[derive(Debug)]
-pub(crate) struct Seen<'a> {
-    sink: &'a Sink,
-    cursor: Cursor,
+pub(crate) struct SeenFeed<'a> {
+    sink: &'a RecordSink,
+    cursor: FeedCursor,
     /// Unix seconds.
     now: i64,
-    batch: Batch,
-    /// What is marked in the batch, which the spool does not have yet.
-    here: HashSet<Key>,
+    batch: RecordBatch,
+    /// Keys that are marked in the batch, which the spool does not have yet.
+    here: HashSet<ItemKey>,
 }
 
-impl<'a> Seen<'a> {
-    /// What is known of the feed.
+impl<'a> SeenFeed<'a> {
+    /// Reads from the spool what is known of the feed.
     ///
     /// # Errors
     /// When the cursor is of another plugin.
-    pub(crate) async fn of(sink: &'a Sink) -> anyhow::Result<Self> {
+    pub(crate) async fn of(sink: &'a RecordSink) -> anyhow::Result<Self> {
         Ok(Self {
             sink,
             cursor: sink.cursor().await?.unwrap_or_default(),
             now: status::now() as i64,
-            batch: Batch::new(),
+            batch: RecordBatch::new(),
             here: HashSet::new(),
         })
     }
 
-    /// What was said of the last answer, if it was of the document that `of` names.
+    /// The validators of the last answer, if it was of the document that `of` names.
     pub(crate) fn validators(&self, of: &str) -> Option<&Validators> {
         let validators = self.cursor.validators.as_ref();
         validators.filter(|validators| validators.are_of(of))
     }
 
-    /// Of these, in their order, those that are new. The records made of them must be pushed before the next
-    /// [`Seen::flush`].
+    /// Returns the new ones among these items, in their order. The records made of them must be pushed before the next
+    /// [`SeenFeed::flush`].
     ///
     /// # Errors
     /// When the spool cannot be read.
-    pub(crate) async fn unseen<T>(&mut self, things: Vec<(Key, T)>) -> anyhow::Result<Vec<T>> {
+    pub(crate) async fn unseen<T>(&mut self, things: Vec<(ItemKey, T)>) -> anyhow::Result<Vec<T>> {
         let keys = things.iter().map(|(key, _)| *key).collect();
         let marks = self.sink.marks(keys).await?;
         let mut unseen = Vec::new();
@@ -95,7 +95,7 @@ impl<'a> Seen<'a> {
     /// Takes what there is up to now.
     ///
     /// # Errors
-    /// As [`Sink::take`].
+    /// As [`RecordSink::take`].
     pub(crate) async fn flush(&mut self) -> anyhow::Result<()> {
         self.here.clear();
         let mut batch = mem::take(&mut self.batch);
@@ -106,7 +106,7 @@ impl<'a> Seen<'a> {
     /// The answer was read to its end.
     ///
     /// # Errors
-    /// As [`Sink::take`].
+    /// As [`RecordSink::take`].
     pub(crate) async fn finish(mut self, validators: Option<Validators>) -> anyhow::Result<()> {
         self.cursor.validators = validators;
         self.batch.forget_below = Some(self.now - REMEMBERED);

@@ -1,4 +1,4 @@
-//! Where a source puts what it delivers.
+//! The sink that takes the records of a source.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,52 +11,52 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::status::{State, Status, now};
-use cybexp_spool::{Batch, Key, Record};
+use crate::status::{InputState, SharedStatus, now};
 use cybexp_spool::{InputId, Room, Spool};
+use cybexp_spool::{ItemKey, Record, RecordBatch};
 
 /// The end of an input's run was asked for while a source waited: no failure.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("asked to stop")]
 pub struct Stopped;
 
-/// Where a source puts what it delivers, and what it learns of the world.
+/// Takes the records of a source, and gives it its cursor, its marks and the signal to stop.
 #[derive(Debug)]
-pub struct Sink {
+pub struct RecordSink {
     name: String,
     stop: CancellationToken,
-    status: Arc<Status>,
+    status: Arc<SharedStatus>,
     /// The source was well for a while, though it failed then.
     stood: AtomicBool,
-    store: Store,
+    store: Destination,
 }
 
 #[derive(Debug)]
-enum Store {
+enum Destination {
     Spool {
         spool: Spool,
         id: InputId,
         /// The last one on disk.
         cursor: Mutex<Option<Value>>,
     },
-    /// For people who want to see what would be posted.
+    /// Shows records to people, and keeps nothing.
     Shown {
         records: mpsc::UnboundedSender<Record>,
         left: AtomicUsize,
     },
 }
 
-impl Sink {
+impl RecordSink {
     /// The sink of an input that the spool knows; `cursor` is the last one on disk.
     pub fn new(
         name: &str,
-        status: Arc<Status>,
+        status: Arc<SharedStatus>,
         stop: CancellationToken,
         spool: Spool,
         id: InputId,
         cursor: Option<Value>,
     ) -> Self {
-        let store = Store::Spool {
+        let store = Destination::Spool {
             spool,
             id,
             cursor: Mutex::new(cursor),
@@ -73,11 +73,11 @@ impl Sink {
     /// A sink that keeps nothing: it hands on up to `limit` records and then asks to stop.
     pub fn shown(
         name: &str,
-        status: Arc<Status>,
+        status: Arc<SharedStatus>,
         limit: usize,
     ) -> (Self, mpsc::UnboundedReceiver<Record>) {
         let (records, shown) = mpsc::unbounded_channel();
-        let store = Store::Shown {
+        let store = Destination::Shown {
             records,
             left: AtomicUsize::new(limit),
         };
@@ -99,15 +99,15 @@ impl Sink {
     /// Whether it keeps what it takes. Where it does not, for people who only want to see, a source must not do anything
     /// outside, either, that it does for what is taken.
     pub fn keeps(&self) -> bool {
-        matches!(self.store, Store::Spool { .. })
+        matches!(self.store, Destination::Spool { .. })
     }
 
-    /// Up to where the source is taken; `None` at the first time.
+    /// The position up to which the source is taken; `None` at the first time.
     ///
     /// # Errors
-    /// When it is none of this kind: it was written by another version or plugin.
+    /// When the cursor is not of type `C`: another version or plugin wrote it.
     pub async fn cursor<C: DeserializeOwned>(&self) -> anyhow::Result<Option<C>> {
-        let Store::Spool { cursor, .. } = &self.store else {
+        let Destination::Spool { cursor, .. } = &self.store else {
             return Ok(None);
         };
         let cursor = cursor.lock().await.clone();
@@ -119,12 +119,12 @@ impl Sink {
     ///
     /// # Errors
     /// When the disk does not take it, or the end was asked for ([`Stopped`]); then nothing was taken.
-    pub async fn take(&self, batch: Batch) -> anyhow::Result<()> {
+    pub async fn take(&self, batch: RecordBatch) -> anyhow::Result<()> {
         let batch = Arc::new(batch);
         loop {
             let freed = match &self.store {
-                Store::Spool { spool, .. } => spool.freed(),
-                Store::Shown { .. } => return self.show(&batch),
+                Destination::Spool { spool, .. } => spool.freed(),
+                Destination::Shown { .. } => return self.show(&batch),
             };
             match self.put(&batch).await? {
                 Room::Taken => return Ok(()),
@@ -143,8 +143,8 @@ impl Sink {
 
     /// Puts on disk what would be lost if it had to wait: what there is no room for, or the disk does not take, is counted
     /// as dropped.
-    pub async fn offer(&self, batch: Batch) -> anyhow::Result<()> {
-        if matches!(self.store, Store::Shown { .. }) {
+    pub async fn offer(&self, batch: RecordBatch) -> anyhow::Result<()> {
+        if matches!(self.store, Destination::Shown { .. }) {
             return self.show(&batch);
         }
         let batch = Arc::new(batch);
@@ -159,11 +159,11 @@ impl Sink {
         Ok(())
     }
 
-    /// The numbers with which these things were marked ([`Batch::marks`]).
-    pub async fn marks(&self, keys: Vec<Key>) -> anyhow::Result<Vec<Option<i64>>> {
+    /// The numbers with which these things were marked ([`RecordBatch::marks`]).
+    pub async fn marks(&self, keys: Vec<ItemKey>) -> anyhow::Result<Vec<Option<i64>>> {
         match &self.store {
-            Store::Spool { spool, id, .. } => Ok(spool.marks(*id, keys).await?),
-            Store::Shown { .. } => Ok(vec![None; keys.len()]),
+            Destination::Spool { spool, id, .. } => Ok(spool.marks(*id, keys).await?),
+            Destination::Shown { .. } => Ok(vec![None; keys.len()]),
         }
     }
 
@@ -186,7 +186,7 @@ impl Sink {
     /// The source cannot be had, but goes on by itself: a file that is not there yet.
     pub fn failing(&self, error: &anyhow::Error) {
         let error = format!("{error:#}");
-        if self.status.enter(State::Failing) != State::Failing {
+        if self.status.enter(InputState::Failing) != InputState::Failing {
             warn!(input = self.name, error, "fails");
         }
         self.status.change(|status| {
@@ -213,7 +213,7 @@ impl Sink {
         }
         counter!("cybexp_input_dropped_total", "input" => self.name.clone()).increment(records);
         self.status.change(|status| status.dropped += records);
-        if let Store::Spool { spool, id, .. } = &self.store {
+        if let Destination::Spool { spool, id, .. } = &self.store {
             spool.dropped(*id, records);
         }
     }
@@ -228,8 +228,8 @@ impl Sink {
         self.stop.is_cancelled()
     }
 
-    async fn put(&self, batch: &Arc<Batch>) -> anyhow::Result<Room> {
-        let Store::Spool { spool, id, cursor } = &self.store else {
+    async fn put(&self, batch: &Arc<RecordBatch>) -> anyhow::Result<Room> {
+        let Destination::Spool { spool, id, cursor } = &self.store else {
             return Ok(Room::Taken);
         };
         // held until it is on disk, so that the two stay the same
@@ -256,8 +256,8 @@ impl Sink {
         }
     }
 
-    fn show(&self, batch: &Batch) -> anyhow::Result<()> {
-        let Store::Shown { records, left } = &self.store else {
+    fn show(&self, batch: &RecordBatch) -> anyhow::Result<()> {
+        let Destination::Shown { records, left } = &self.store else {
             return Ok(());
         };
         for record in &batch.records {
@@ -276,13 +276,13 @@ impl Sink {
     }
 
     fn running(&self) {
-        if self.status.enter(State::Running) == State::Failing {
+        if self.status.enter(InputState::Running) == InputState::Failing {
             info!(input = self.name, "is back");
         }
     }
 
     fn blocked(&self) {
-        if self.status.enter(State::Blocked) != State::Blocked {
+        if self.status.enter(InputState::Blocked) != InputState::Blocked {
             warn!(
                 input = self.name,
                 "the spool is full (input.spool_max_bytes): what cannot wait is dropped and counted"

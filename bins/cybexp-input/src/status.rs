@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-/// What an input is doing.
+/// The state of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum InputState {
     /// Nobody has started it, or it was stopped.
     Stopped,
     /// It has not yet heard from its source.
@@ -35,15 +35,15 @@ pub struct InputStatus {
     pub plugin: String,
     /// Whether it starts with the daemon.
     pub enabled: bool,
-    /// What it is doing.
-    pub state: State,
+    /// Its state.
+    pub state: InputState,
     /// Since when.
     pub since: f64,
-    /// When the source was last heard from.
+    /// The time at which the source was last heard from.
     pub last_fetch: Option<f64>,
-    /// When a source that is asked now and then is asked again.
+    /// The time at which a polled source is asked again.
     pub next_fetch: Option<f64>,
-    /// When something was last taken.
+    /// The time at which a record was last taken.
     pub last_event: Option<f64>,
     /// Records taken since its first run.
     pub taken: u64,
@@ -59,15 +59,15 @@ pub struct InputStatus {
     pub errors: u64,
     /// How often the plugin panicked, since the daemon's start.
     pub panics: u64,
-    /// Why the API takes nothing of it.
+    /// The reason for which the API takes none of its records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
-    /// Why no filter reads what the API takes of it.
+    /// The reason for which no filter reads its records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
     /// The last error, of the source or of the API.
     pub last_error: Option<String>,
-    /// When that was.
+    /// The time of the last error.
     pub last_error_at: Option<f64>,
 }
 
@@ -75,27 +75,30 @@ impl InputStatus {
     /// Whether all is as it should be: it runs, or is not meant to.
     pub fn is_right(&self) -> bool {
         match self.state {
-            State::Running => true,
-            State::Stopped => !self.enabled,
+            InputState::Running => true,
+            InputState::Stopped => !self.enabled,
             // it is on its way out
-            State::Gone => self.refused == 0 && self.refusal.is_none(),
-            State::Starting | State::Blocked | State::Failing | State::Unused => false,
+            InputState::Gone => self.refused == 0 && self.refusal.is_none(),
+            InputState::Starting
+            | InputState::Blocked
+            | InputState::Failing
+            | InputState::Unused => false,
         }
     }
 }
 
 /// The status of one input, as all who know something of it see and change it.
 #[derive(Debug)]
-pub struct Status(watch::Sender<InputStatus>);
+pub struct SharedStatus(watch::Sender<InputStatus>);
 
-impl Status {
+impl SharedStatus {
     /// That of an input that nobody has started yet.
     pub fn new(name: &str, plugin: &str, enabled: bool) -> Self {
         Self(watch::Sender::new(InputStatus {
             name: name.to_owned(),
             plugin: plugin.to_owned(),
             enabled,
-            state: State::Stopped,
+            state: InputState::Stopped,
             since: now(),
             last_fetch: None,
             next_fetch: None,
@@ -114,13 +117,13 @@ impl Status {
         }))
     }
 
-    /// How it is now.
+    /// The present status.
     pub fn get(&self) -> InputStatus {
         let mut status = self.0.borrow().clone();
         // whether the source is well is one thing, and whether somebody takes what it delivers another
         let unused = status.refusal.is_some() || status.unread.is_some();
-        if status.state == State::Running && unused {
-            status.state = State::Unused;
+        if status.state == InputState::Running && unused {
+            status.state = InputState::Unused;
         }
         status
     }
@@ -131,7 +134,7 @@ impl Status {
     }
 
     /// Sets the state; gives the one before.
-    pub(crate) fn enter(&self, state: State) -> State {
+    pub(crate) fn enter(&self, state: InputState) -> InputState {
         let mut before = state;
         self.0.send_if_modified(|status| {
             before = status.state;
@@ -149,7 +152,7 @@ impl Status {
         let mut seen = self.0.subscribe();
         // the sender is here: it cannot be gone
         let _ = seen
-            .wait_for(|status| status.state != State::Starting)
+            .wait_for(|status| status.state != InputState::Starting)
             .await;
     }
 }

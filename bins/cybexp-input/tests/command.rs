@@ -363,7 +363,7 @@ fn every_plugin_is_listed_with_an_example_that_it_takes() {
     let config =
         cybexp_service::Config::from_file(&site.folder.path().join("config.json")).unwrap();
     for input in &config.input.inputs {
-        let given = cybexp_input::plugin::Given {
+        let given = cybexp_input::plugin::InputConfig {
             input,
             config: &config,
         };

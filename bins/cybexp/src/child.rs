@@ -12,13 +12,13 @@ use crate::daemon::Daemon;
 /// Arguments of the hidden command `cybexp daemon`, which runs a daemon as a child of this program.
 #[derive(clap::Args)]
 pub(crate) struct ChildArgs {
-    /// Which daemon
+    /// The daemon to run
     pub(crate) which: Daemon,
     #[command(flatten)]
     pub(crate) args: DaemonArgs,
 }
 
-/// The child's side: runs the daemon until it is asked to stop or its owner is gone.
+/// Runs the daemon until it is asked to stop or its owner is gone, and returns its exit status.
 pub(crate) fn main(child: ChildArgs) -> ExitCode {
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());

@@ -15,25 +15,25 @@ use nix::unistd::Pid;
 
 use crate::daemon::Daemon;
 
-/// Longer than a daemon's own grace.
+/// The longest wait for a daemon to stop before it is killed: longer than the daemon's own grace.
 const STOP: Duration = Duration::from_secs(15);
-/// A daemon that has run so long was well; also the longest wait before it is started again.
+/// The running time after which a daemon counts as healthy; also the longest wait before a restart.
 const STABLE: Duration = Duration::from_secs(60);
 
-/// Where the daemons log.
-pub(crate) enum Logs {
-    /// To this process's own standard error.
+/// The destination of the daemons' logs.
+pub(crate) enum ChildLogs {
+    /// This process's own standard error.
     Terminal,
-    /// To files of their name in this folder.
+    /// One file for each daemon, `NAME.log`, in this folder.
     Files(PathBuf),
 }
 
-/// The owner's side: daemons that stop when this is dropped.
+/// Running daemons. Dropping this stops them.
 pub(crate) struct Children {
     program: PathBuf,
     config: PathBuf,
-    logs: Logs,
-    /// Further arguments for each of them.
+    logs: ChildLogs,
+    /// Further arguments for each daemon.
     args: Vec<String>,
     running: Vec<Running>,
 }
@@ -42,18 +42,18 @@ struct Running {
     daemon: Daemon,
     child: Child,
     since: Instant,
-    /// How often in a row it ended soon after its start.
+    /// The number of times in a row that the daemon ended soon after its start.
     failures: u32,
-    /// When to start it again, once it has ended.
+    /// The time to start the daemon again, once it has ended.
     again: Option<Instant>,
 }
 
 impl Children {
-    /// Starts the daemons, with these further arguments.
+    /// Starts the daemons, each with the further arguments `args`.
     pub(crate) fn start(
         daemons: &[Daemon],
         config: &Path,
-        logs: Logs,
+        logs: ChildLogs,
         args: Vec<String>,
     ) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
@@ -70,7 +70,7 @@ impl Children {
         Ok(children)
     }
 
-    /// Starts one more, in its place in the order of stopping.
+    /// Starts one more daemon, and puts it at its place in the order of stopping.
     pub(crate) fn add(&mut self, daemon: Daemon) -> anyhow::Result<()> {
         let child = self.spawn(daemon)?;
         let place = self.running.iter().position(|other| other.daemon > daemon);
@@ -89,8 +89,8 @@ impl Children {
     fn spawn(&self, daemon: Daemon) -> anyhow::Result<Child> {
         let name = daemon.name();
         let stderr = match &self.logs {
-            Logs::Terminal => Stdio::inherit(),
-            Logs::Files(folder) => {
+            ChildLogs::Terminal => Stdio::inherit(),
+            ChildLogs::Files(folder) => {
                 let file = log_file(folder, daemon);
                 let log = OpenOptions::new().append(true).create(true).open(&file);
                 log.with_context(|| file.display().to_string())?.into()
@@ -109,12 +109,12 @@ impl Children {
             .with_context(|| format!("cannot start {name}"))
     }
 
-    /// An error, with the end of its log, if one of them has ended by itself.
+    /// Fails if a daemon has ended by itself; the error shows the end of its log.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         for running in &mut self.running {
             if let Some(status) = running.child.try_wait()? {
                 let name = running.daemon.name();
-                let Logs::Files(folder) = &self.logs else {
+                let ChildLogs::Files(folder) = &self.logs else {
                     bail!("{name} ended with {status}");
                 };
                 let log = log_file(folder, running.daemon);
@@ -127,7 +127,7 @@ impl Children {
         Ok(())
     }
 
-    /// Starts again what has ended by itself: at once, or with back-off when it keeps ending.
+    /// Restarts daemons that have ended by themselves, with back-off if one keeps ending.
     pub(crate) fn revive(&mut self) {
         for i in 0..self.running.len() {
             let running = &mut self.running[i];
@@ -165,7 +165,7 @@ impl Children {
         }
     }
 
-    /// Stops them one after the other, each when it is done with the work in hand.
+    /// Stops the daemons one after the other; each finishes the work in hand first.
     pub(crate) fn stop(&mut self) {
         for Running { child, .. } in &mut self.running {
             if let Ok(None) = child.try_wait() {

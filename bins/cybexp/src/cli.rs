@@ -29,7 +29,8 @@ pub(crate) fn command() -> clap::Command {
     })
 }
 
-/// Reads the command line, and whether it names the configuration itself: `$CYBEXP_CONFIG` comes in as `--config`, too.
+/// Reads the command line. The second value is true if `--config` itself names the configuration, and not
+/// `$CYBEXP_CONFIG`.
 pub(crate) fn parse() -> (Cli, bool) {
     let matches = command().get_matches();
     let named =
@@ -48,8 +49,8 @@ pub(crate) fn parse() -> (Cli, bool) {
 pub(crate) enum Command {
     /// Show the whole suite at work on sample data, on a MongoDB of its own that vanishes afterwards
     Demo(DemoArgs),
-    /// Run the whole suite on this machine, with a MongoDB of its own unless the configuration names one; inputs that the
-    /// configuration enables are collected from
+    /// Run the whole suite on this machine, inputs that the configuration enables included, with a MongoDB of its own unless
+    /// the configuration names one
     Up(UpArgs),
     #[command(flatten)]
     Tool(Tool),

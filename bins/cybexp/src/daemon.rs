@@ -14,7 +14,7 @@ pub(crate) enum Daemon {
 }
 
 impl Daemon {
-    /// In the order in which data walks through them, which is also the order of stopping.
+    /// All daemons in the order in which data walks through them, which is also the order of stopping.
     pub(crate) const ALL: [Self; 5] = [
         Self::Input,
         Self::Api,
@@ -32,7 +32,7 @@ impl Daemon {
             Self::Report => cybexp_report::NAME,
         }
     }
-    /// Those that this configuration gives something to do.
+    /// Returns the daemons that this configuration needs: all, but the input daemon only if an input is enabled.
     pub(crate) fn wanted(config: &Config) -> Vec<Self> {
         let collects = config.input.inputs.iter().any(|input| input.enabled);
         let wanted = Self::ALL.into_iter();

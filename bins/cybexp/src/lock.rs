@@ -1,4 +1,4 @@
-//! One `up` to a folder: a lock that ends with its process, however that ends.
+//! The lock that allows one `up` to a folder. It ends with its process, however that ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -8,17 +8,17 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 const LOCK: &str = "up.lock";
-/// Whoever only looks whether the lock is held has it for a moment.
+/// Tries to take the lock: a process that only looks if the lock is held has it for a moment.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The folder is this process's own as long as this lives.
+/// The held lock of a folder. Dropping it frees the folder.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
-/// Takes the folder. `None`: nothing can be written there, so no `up` keeps anything there.
+/// Locks the folder for this process. Returns `None` for a folder that cannot be written to, which no `up` can use.
 pub(crate) fn take(folder: &Path) -> anyhow::Result<Option<Lock>> {
     let path = folder.join(LOCK);
     let mut options = OpenOptions::new();
@@ -33,7 +33,7 @@ pub(crate) fn take(folder: &Path) -> anyhow::Result<Option<Lock>> {
     for _ in 0..TRIES {
         match file.try_lock() {
             Ok(()) => {
-                // for people; the lock is what counts
+                // the process id is for people; the lock decides
                 let _ = file
                     .set_len(0)
                     .and_then(|()| write!(file, "{}", std::process::id()));
@@ -57,7 +57,7 @@ pub(crate) fn take(folder: &Path) -> anyhow::Result<Option<Lock>> {
     )
 }
 
-/// Whether an `up` runs in the folder.
+/// Returns true if an `up` runs in the folder.
 pub(crate) fn is_held(folder: &Path) -> bool {
     let Ok(file) = File::open(folder.join(LOCK)) else {
         return false;

@@ -1,4 +1,4 @@
-//! The person's tool.
+//! `cybexp`, the command-line tool of the suite.
 
 mod child;
 mod children;

@@ -1,31 +1,31 @@
-//! Which configuration a command works with: the one that somebody names, else that of the `cybexp up` that runs, else
-//! the first of the usual places.
+//! Finds the configuration for a command: the file that the user names, else that of a running `cybexp up`, else the first
+//! of the usual files that exists.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use cybexp_service::config::PLACES;
+use cybexp_service::config::USUAL_FILES;
 use cybexp_service::{CommonArgs, Config, ConfigError};
 use cybexp_term::{self as term, DIM};
 
 use crate::lock;
 
-/// The configuration's name in the folder of `up`.
+/// The name of the configuration file in the folder of `up`.
 pub(crate) const CONFIG: &str = "config.json";
 
-/// A configuration file, and those that could have been meant as well.
+/// The chosen configuration file, and the others that could have been meant.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Choice {
-    /// `None`: there is no file, and the defaults hold.
+pub(crate) struct ConfigChoice {
+    /// The chosen file. `None`: there is no file, and the defaults hold.
     pub(crate) file: Option<PathBuf>,
-    /// Whether it is that of a running `up`.
+    /// True if the chosen file belongs to a running `up`.
     pub(crate) runs: bool,
-    /// The files that would be taken without the first.
+    /// The files that would be chosen next, in order.
     pub(crate) others: Vec<PathBuf>,
 }
 
-impl Choice {
-    /// The file that the command line or `$CYBEXP_CONFIG` names, else the first that there is.
+impl ConfigChoice {
+    /// Chooses the file that the command line or `$CYBEXP_CONFIG` names, else the first that exists.
     pub(crate) fn of(common: &CommonArgs) -> Self {
         if let Some(file) = &common.config {
             let file = Some(file.clone());
@@ -35,7 +35,7 @@ impl Choice {
             };
         }
         let running = running();
-        let usual = PLACES.iter().map(PathBuf::from);
+        let usual = USUAL_FILES.iter().map(PathBuf::from);
         let own = data_folder().ok().map(|folder| folder.join(CONFIG));
         Self::among(running, usual.chain(own))
     }
@@ -44,7 +44,7 @@ impl Choice {
         let runs = !running.is_empty();
         let mut seen = Vec::new();
         let mut files = running.into_iter().chain(usual).filter(|file| {
-            // one that cannot be looked at is not there for who asks
+            // a file that this user cannot reach does not count
             let Ok(whole) = file.canonicalize() else {
                 return false;
             };
@@ -59,7 +59,7 @@ impl Choice {
         }
     }
 
-    /// Loads it, and says on the standard error which it is where there are others.
+    /// Loads the chosen file. If there are others, a line on the standard error names the chosen one.
     pub(crate) fn load(&self) -> Result<Config, ConfigError> {
         if let Some(note) = self.note() {
             let note = term::wrapped(&term::line(&note), 0, 2);
@@ -68,7 +68,7 @@ impl Choice {
         Config::load(self.file.as_deref())
     }
 
-    /// Which it is, where there are others.
+    /// Returns a sentence that names the chosen file, if there are others.
     pub(crate) fn note(&self) -> Option<String> {
         let file = self.file.as_ref().filter(|_| !self.others.is_empty())?;
         let of = if self.runs {
@@ -89,17 +89,18 @@ impl Choice {
     }
 }
 
-/// The folder of `up` where nobody names another one.
+/// Returns the default folder of `up`.
 pub(crate) fn data_folder() -> anyhow::Result<PathBuf> {
     home("XDG_DATA_HOME", ".local/share").context("there is no home folder: give one with --dir")
 }
 
-/// The folder of what is remembered from one command to the next.
+/// Returns the folder for state that outlives a command.
 pub(crate) fn state_folder() -> Option<PathBuf> {
     home("XDG_STATE_HOME", ".local/state")
 }
 
-/// XDG Base Directory Specification: a relative path in the variable is to be ignored.
+/// Returns the folder `cybexp` under the path in `variable`, else under `beside` in the home folder. A relative path in the
+/// variable is ignored (XDG Base Directory Specification).
 fn home(variable: &str, beside: &str) -> Option<PathBuf> {
     let given = std::env::var_os(variable).map(PathBuf::from);
     let folder = given.filter(|folder| folder.is_absolute());
@@ -107,15 +108,15 @@ fn home(variable: &str, beside: &str) -> Option<PathBuf> {
     Some(folder.join("cybexp"))
 }
 
-/// The folder in which each running `up` has a file of its process id that names its configuration.
+/// Returns the folder in which each running `up` has a file, named by its process id, that holds its configuration's path.
 fn registry() -> Option<PathBuf> {
     Some(state_folder()?.join("up"))
 }
 
-/// Makes a running `up` known to commands, until this is dropped.
+/// The entry that makes a running `up` known to commands. Dropping it removes the entry.
 pub(crate) struct Registered(Option<PathBuf>);
 
-/// Tells commands which configuration the `up` of this process runs. That it cannot is no reason not to run.
+/// Tells commands which configuration the `up` of this process runs. A failure is ignored: `up` runs without the entry.
 pub(crate) fn register(config: &Path) -> Registered {
     let Some((folder, config)) = registry().zip(std::path::absolute(config).ok()) else {
         return Registered(None);
@@ -129,13 +130,13 @@ pub(crate) fn register(config: &Path) -> Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         if let Some(file) = &self.0 {
-            // one that is left over names a folder that nobody holds
+            // a leftover file is harmless: the folder that it names is not locked
             let _ = std::fs::remove_file(file);
         }
     }
 }
 
-/// The configurations of the `up` that run. What a killed one left behind is taken away.
+/// Returns the configurations of all running `up`. Entries that a killed one left behind are removed.
 fn running() -> Vec<PathBuf> {
     let files = registry().and_then(|folder| std::fs::read_dir(folder).ok());
     let files = files.into_iter().flatten().flatten();
@@ -168,16 +169,16 @@ mod tests {
             let names = ["missing.json", "local.json", "up.json", "./local.json"];
             names.map(file).into_iter()
         };
-        let choice = Choice::among(vec![file("up.json")], usual());
+        let choice = ConfigChoice::among(vec![file("up.json")], usual());
         assert_eq!(choice.file, Some(file("up.json")));
         assert_eq!(choice.others, [file("local.json")]);
         let note = choice.note().unwrap();
         assert!(note.contains("up.json, that of the running"), "{note}");
 
-        let choice = Choice::among(Vec::new(), usual());
+        let choice = ConfigChoice::among(Vec::new(), usual());
         assert_eq!(choice.file, Some(file("local.json")));
         assert!(!choice.note().unwrap().contains("running"));
-        let none = Choice::among(Vec::new(), std::iter::once(file("missing.json")));
-        assert_eq!((none.note(), none), (None, Choice::default()));
+        let none = ConfigChoice::among(Vec::new(), std::iter::once(file("missing.json")));
+        assert_eq!((none.note(), none), (None, ConfigChoice::default()));
     }
 }

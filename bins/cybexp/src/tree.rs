@@ -1,4 +1,4 @@
-//! The summary graph of a related report, as a tree.
+//! Draws the summary graph of a related report as a tree.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use cybexp_term::{BOLD, CYAN, DIM, short};
 
-/// Values of one leaf that are shown.
+/// The most values that are shown of one leaf.
 const SHOWN: usize = 4;
 
 /// The paths of a summary graph, with the subject as their root.
@@ -39,12 +39,12 @@ impl Tree {
         tree
     }
 
-    /// How many values it holds.
+    /// Returns the number of values in the tree.
     pub(crate) fn values(&self) -> usize {
         self.values
     }
 
-    /// The lines below the subject.
+    /// Returns the lines below the subject.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         self.root.draw("", &mut lines);
@@ -53,7 +53,7 @@ impl Tree {
 }
 
 impl Branch {
-    /// Labels are given from the leaf towards the root.
+    /// Adds a value. `between` holds the labels from the leaf towards the root.
     fn insert(&mut self, between: &[&str], leaf: &str, value: &Value) {
         match between {
             [rest @ .., nearest] => {
@@ -102,7 +102,7 @@ impl Branch {
     }
 }
 
-/// What stands before a line of a tree, and before those below it.
+/// Returns the branch drawn before a line of a tree, and the indent of the lines below it.
 pub(crate) fn stem(is_last: bool) -> (&'static str, &'static str) {
     match is_last {
         true => ("└─", "   "),

@@ -77,8 +77,8 @@ async fn undisturbed(lines: &[String]) -> Vec<CensusRow> {
     site.archive.census().await.unwrap()
 }
 
-/// A part of the lines for each kill, so that there is always work to be interrupted. Gives the site, and how many
-/// kills interrupted any.
+/// Submits a part of the lines for each kill, so that there is always work to be interrupted. Returns the site, and the
+/// number of kills that interrupted work.
 async fn disturbed(lines: &[String], kills: usize) -> (Site, usize) {
     let site = Site::new("crash", json!({})).await;
     let mut rng = StdRng::seed_from_u64(2);
@@ -112,7 +112,7 @@ async fn submit(site: &Site, lines: &[String]) {
     }
 }
 
-/// Those that hold work of this daemon's queue: the daemon itself, and its predecessors that died at work.
+/// Returns the holders of leases in this daemon's queue: the daemon itself, and predecessors that died at work.
 async fn lessees(site: &Site, daemon: usize) -> BTreeSet<String> {
     let lessees = match DAEMONS[daemon] {
         "archive" => site.cache.lessees().await,

@@ -1,4 +1,4 @@
-//! `cybexp demo`: what it shows, and that nothing of it is left behind, however it ends.
+//! `cybexp demo`: its output, and that it leaves nothing behind, however it ends.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// How far a demo has come.
+/// A point in the run of a demo.
 #[derive(Debug, Clone, Copy)]
 enum Point {
     /// A process of it has this on its command line.
@@ -25,7 +25,7 @@ enum Point {
     Said(&'static str),
 }
 
-/// From its first process to its last words.
+/// The points at which a demo is interrupted, from its first process to its last line.
 const POINTS: [Point; 7] = [
     Point::Process("--dbpath"),
     Point::Process("daemon api"),
@@ -65,7 +65,7 @@ impl Demo {
         }
     }
 
-    /// Waits until it has come so far.
+    /// Waits until the demo has reached the point.
     fn reach(&mut self, point: Point) {
         match point {
             Point::Process(text) => {
@@ -95,7 +95,7 @@ impl Demo {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// Waits for its end and that of all its processes; gives what it still printed.
+    /// Waits for the end of the demo and all its processes, and returns the exit status and the rest of the output.
     fn end(mut self) -> (ExitStatus, String) {
         let mut rest = String::new();
         self.lines.read_to_string(&mut rest).unwrap();

@@ -1,5 +1,5 @@
-//! Submissions as large as they get: what fits becomes a graph, what does not is refused with the reason, and
-//! neither holds up what comes behind it or takes memory in proportion to the backlog.
+//! The largest submissions: those that fit become a graph, others are refused with the reason. Neither holds up later ones
+//! or takes memory in proportion to the backlog.
 
 #![allow(
     clippy::print_stdout,
@@ -15,7 +15,7 @@ use serde_json::json;
 
 const PARTS: usize = 2000;
 
-/// A mail of so many bytes, all of it attachments.
+/// Makes a mail of about `bytes` bytes, nearly all of it attachments.
 fn mail(bytes: usize) -> String {
     let content = "QUFB".repeat(bytes / PARTS / 4 - 40);
     let part = |n| {
@@ -31,7 +31,7 @@ fn mail(bytes: usize) -> String {
     )
 }
 
-/// Does all that is pending; gives how long that took and the most memory that it had, in MiB.
+/// Runs a daemon until nothing is pending. Returns the time it took, and its peak memory in MiB.
 fn once(site: &Site, daemon: &str) -> (Duration, u64) {
     let since = Instant::now();
     let args = ["daemon", daemon, "--once"];

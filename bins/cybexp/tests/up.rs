@@ -93,7 +93,7 @@ impl Home {
         self.command(args).output().unwrap()
     }
 
-    /// Starts `up`, and waits until it is there; gives what it printed.
+    /// Starts `up`, waits until everything runs, and returns its output.
     fn start(&self, command: &mut Command) -> (Running, String) {
         let file = |name: &str| self.folder.path().join(name);
         let child = command
@@ -134,7 +134,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until the file holds this text; gives all of it.
+/// Waits until the file holds this text, and returns the whole file.
 fn wait_for(file: &Path, text: &str, err: &Path) -> String {
     let since = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! The API, as a program that uses it sees it.
+//! A client of the API: submits records and asks queries.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use reqwest::multipart::Form;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use tahoe_core::SubmissionTags;
 
 pub use reqwest::multipart::Part;
 
@@ -16,59 +17,59 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(120);
 /// The longest that one submission may take.
 const SUBMIT: Duration = Duration::from_secs(600);
-/// Between two times of asking the same.
+/// The time between two tries of the same query.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest message of an API, or of what answers in its place, that is told.
+/// The most characters that are shown of a message of the API, or of a proxy in its place.
 const MESSAGE_CHARS: usize = 200;
 
-/// Why there is no answer, or not the one that was hoped for. Says what to do about it.
+/// The failure of a request. The text says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody answered, or not to the end.
+    /// The API did not answer, or not completely.
     #[error(
         "cannot reach the API at {url}: {reason}; is cybexp-api running? (`cybexp up` starts the whole suite, \
          `cybexp doctor` tells what is missing, --url or api.url of the configuration says where it is)"
     )]
     Unreachable {
-        /// Where the API should be.
+        /// The URL of the API.
         url: Url,
         /// The first cause: `Connection refused`.
         reason: String,
     },
-    /// Nobody that it knows, or nobody who may.
+    /// The API does not know the token's user, or the user may not do this.
     #[error(
         "the API says \"{0}\" (401); is the token that of the right user? `cybexp token EMAIL` makes one, and it is \
          given with --token-file, in $CYBEXP_TOKEN or as api.token of the configuration"
     )]
     Unauthorized(String),
-    /// Something else is there, or the API is of another version.
+    /// The answer is not the API's, or the API is of another version.
     #[error(
         "there is no such path at {0}: does --url or api.url of the configuration name the API?"
     )]
     NotTheApi(Url),
-    /// The request is refused, and will be if it comes again.
+    /// The API refuses the request, and would do so again.
     #[error("{message} ({})", status.as_u16())]
     Refused {
-        /// From 400 to 499.
+        /// The HTTP status, from 400 to 499.
         status: StatusCode,
-        /// What the API says; may hold anything.
+        /// The message of the API, which may hold any characters.
         message: String,
     },
-    /// The API is in trouble, or a proxy before it is.
+    /// The API or a proxy in front of it fails; the same request may succeed later.
     #[error("{} ({})", trouble(*.of_api, message), status.as_u16())]
     Failed {
-        /// 407, 408, 429, or from 500 on.
+        /// The HTTP status: 407, 408, 429, or 500 and above.
         status: StatusCode,
-        /// The text of the answer; may hold anything.
+        /// The text of the answer, which may hold any characters.
         message: String,
-        /// Whether it is the API that says so.
+        /// True if the answer is the API's, and not a proxy's.
         of_api: bool,
     },
 }
 
 impl ClientError {
-    /// The same in a few words, for where it is known which API is meant.
+    /// Returns a shorter text, for a context that names the API already.
     pub fn brief(&self) -> String {
         match self {
             Self::Unreachable { reason, .. } => {
@@ -78,24 +79,13 @@ impl ClientError {
         }
     }
 
-    /// Whether the same request may succeed later.
+    /// Returns true if the same request may succeed later.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Failed { .. })
     }
 }
 
-/// What is said of every submission of a kind.
-#[derive(Debug, Clone)]
-pub struct About {
-    /// What it is, such as `cowrie`.
-    pub typetag: String,
-    /// The organisation's hash.
-    pub orgid: String,
-    /// The IANA zone of times in the data that name none.
-    pub timezone: String,
-}
-
-/// Questions of one request: the API takes 1000, and 1 MiB.
+/// The number of queries in one request. The API takes up to 1000, and 1 MiB.
 const BATCH: usize = 250;
 
 /// A client of one API.
@@ -107,37 +97,37 @@ pub struct Client {
 }
 
 impl Client {
-    /// The API at this URL. Without a token there is little that it answers.
+    /// Makes a client of the API at `base`. Without a token the API answers little more than [`Client::ping`].
     pub fn new(mut base: Url, token: Option<SecretString>) -> anyhow::Result<Self> {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
         let mut http = reqwest::Client::builder().connect_timeout(CONNECT);
         if is_loopback(&base) {
-            // a proxy would look for the API on its own machine, and be told the token
+            // a proxy would look for the API on its own machine, and would see the token
             http = http.no_proxy();
         }
         let http = http.build().context("cannot make an HTTP client")?;
         Ok(Self { http, base, token })
     }
 
-    /// Where it is looked for.
+    /// Returns the URL of the API.
     pub fn base(&self) -> &Url {
         &self.base
     }
 
-    /// Whether it is there.
+    /// Checks that the API answers.
     pub async fn ping(&self) -> Result<(), ClientError> {
         let request = self.http.get(self.url("ping")).timeout(CONNECT);
         self.send(request).await.map(drop)
     }
 
-    /// The document of the user whose token this is.
+    /// Returns the document of the token's user.
     pub async fn whoami(&self) -> Result<Value, ClientError> {
         self.result("user/info/self").await
     }
 
-    /// The hashes of the organisations that the user may post for.
+    /// Returns the hashes of the organisations that the token's user may post for.
     pub async fn admin_of(&self) -> Result<Vec<String>, ClientError> {
         let orgs = self.result("orgs/admin_of").await?;
         let hashes = orgs
@@ -155,19 +145,24 @@ impl Client {
     }
 
     /// Submits a file.
-    pub async fn submit(&self, about: &About, name: String, file: Part) -> Result<(), ClientError> {
+    pub async fn submit(
+        &self,
+        tags: &SubmissionTags,
+        name: String,
+        file: Part,
+    ) -> Result<(), ClientError> {
         let form = Form::new()
-            // what can be refused without the file stands before it
-            .text("orgid", about.orgid.clone())
-            .text("typetag", about.typetag.clone())
-            .text("timezone", about.timezone.clone())
+            // the fields that can be refused without the file come before it
+            .text("orgid", tags.orgid.clone())
+            .text("typetag", tags.typetag.clone())
+            .text("timezone", tags.timezone.clone())
             .text("name", name.clone())
             .part("file", file.file_name(name));
         let request = self.http.post(self.url("raw")).timeout(SUBMIT);
         self.send(request.multipart(form)).await.map(drop)
     }
 
-    /// Asks once; `None`: the report is not ready yet.
+    /// Asks a query once. Returns `None` if the report is not ready yet.
     pub async fn query(
         &self,
         qtype: &str,
@@ -183,7 +178,7 @@ impl Client {
         }
     }
 
-    /// Asks until the report is there, for as long as `wait`.
+    /// Asks a query until the report is ready, for at most `wait`.
     pub async fn ask(
         &self,
         qtype: &str,
@@ -204,14 +199,14 @@ impl Client {
                     wait.as_secs()
                 );
             }
-            // the answer to this one, and not yet another
+            // `redo` only once: the next tries fetch the same report
             redo = false;
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Asks many questions as one, each as the API takes it, and again those that are not answered yet, for as long as
-    /// `wait`. Gives `{status, body}` for each, in order; 202: still not answered.
+    /// Asks many queries, each in the form that the API takes, and repeats those that are not answered yet, for at most `wait`.
+    /// Returns `{status, body}` for each, in order. Status 202: not answered in time.
     pub async fn ask_many(
         &self,
         mut questions: Vec<Value>,
@@ -236,7 +231,7 @@ impl Client {
             if open.is_empty() || since.elapsed() >= wait {
                 return Ok(answers);
             }
-            // the answers to these, and not yet others
+            // `redo` only once: the next tries fetch the same reports
             for question in &mut questions {
                 question
                     .as_object_mut()
@@ -301,7 +296,7 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> ClientError {
-        // the first cause is the one that says something: connection refused
+        // the first cause is the useful one, such as: connection refused
         let mut cause: &dyn std::error::Error = error;
         while let Some(source) = cause.source() {
             cause = source;
@@ -327,7 +322,7 @@ fn short(text: &str) -> String {
     text.chars().take(MESSAGE_CHARS).collect()
 }
 
-/// Whether a URL is on this machine.
+/// Returns true if a URL is on this machine.
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();

@@ -1,4 +1,4 @@
-//! The proxy of the environment, which is not for an API on the same machine.
+//! The proxy of the environment, which is not used for an API on the same machine.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cybexp_client::Client;
 
-/// Answers everybody with this; how many there were.
+/// Serves one answer to every request. Returns the port and a count of the requests.
 fn serve(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -30,7 +30,7 @@ fn serve(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
     (port, asked)
 }
 
-/// Variables are of the whole process, so another one asks.
+/// Asks from a process of its own, for environment variables belong to the whole process.
 fn ask(url: &str, proxy: u16) -> String {
     let mut test = Command::new(std::env::current_exe().unwrap());
     test.args(["--exact", "--ignored", "client", "--nocapture"])
@@ -54,7 +54,7 @@ fn an_api_on_this_machine_is_asked_itself() {
     }
     assert_eq!(itself.load(Ordering::SeqCst), 2);
     assert_eq!(by_proxy.load(Ordering::SeqCst), 0);
-    // one that is elsewhere is asked through it, and what it says is not taken for the API's
+    // an API elsewhere is asked through the proxy, and the proxy's answer is not taken for the API's
     let said = ask("http://api.invalid/", proxy);
     let expected = "what answers is not the API, but a proxy or another server before it; it says \"proxy: cannot reach\" (502)";
     assert!(said.contains(expected), "{said}");

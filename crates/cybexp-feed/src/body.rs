@@ -18,16 +18,16 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio_util::io::StreamReader;
 
 use self::packing::Packing;
-use self::stream::{Body, peeked};
+use self::stream::{BodyReader, peeked};
 use crate::cause::cause;
 use crate::said::cleaned;
 use crate::url::origin;
 
-/// What was compressed may have been compressed once more on its way.
+/// The most layers of compression: a compressed file may be compressed once more on its way.
 const LAYERS: usize = 2;
-/// What is read of a body that only tells why something is refused.
+/// Bytes that are read of a body that only gives the reason of a refusal.
 const MESSAGE_BYTES: u64 = 16 << 10;
-/// How long it is waited for.
+/// The longest time to wait for such a body.
 const MESSAGE: Duration = Duration::from_secs(5);
 
 /// The body of a response, decompressed where it is gzip, bzip2, zip or deflate, and in UTF-8 where it is text in a character
@@ -37,7 +37,7 @@ const MESSAGE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the body cannot be read; later, from the reader, when it ends early or has more than `limit` bytes, compressed or
 /// not.
-pub(crate) async fn open(response: Response, limit: u64) -> anyhow::Result<Body> {
+pub(crate) async fn open(response: Response, limit: u64) -> anyhow::Result<BodyReader> {
     let origin = origin(response.url());
     let mut deflate = false;
     for encodings in response.headers().get_all(CONTENT_ENCODING) {
@@ -75,13 +75,13 @@ pub(crate) async fn head(response: Response) -> Vec<u8> {
     head
 }
 
-/// What is told of a body that cannot be read.
+/// The error of a body that cannot be read.
 pub(crate) fn failed(error: io::Error) -> anyhow::Error {
     anyhow!("the answer cannot be read to its end: {error}")
 }
 
-async fn unpacked(packed: Body, limit: u64, deflate: bool) -> io::Result<Body> {
-    let mut body: Body = Box::new(Limit::new(packed, limit));
+async fn unpacked(packed: BodyReader, limit: u64, deflate: bool) -> io::Result<BodyReader> {
+    let mut body: BodyReader = Box::new(Limit::new(packed, limit));
     if deflate {
         let (head, whole) = peeked(body, packing::MAGIC).await?;
         body = Box::new(Limit::new(packing::deflated(&head, whole), limit));
@@ -98,13 +98,13 @@ async fn unpacked(packed: Body, limit: u64, deflate: bool) -> io::Result<Body> {
 
 /// A reader that fails when there is more than was allowed.
 struct Limit {
-    reader: Body,
+    reader: BodyReader,
     limit: u64,
     left: u64,
 }
 
 impl Limit {
-    fn new(reader: Body, limit: u64) -> Self {
+    fn new(reader: BodyReader, limit: u64) -> Self {
         Self {
             reader,
             limit,

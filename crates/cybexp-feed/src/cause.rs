@@ -4,7 +4,7 @@ use std::io;
 
 use crate::wire::tls::told;
 
-/// What lies at the bottom of an error: it says most, and names no URL.
+/// The innermost cause of an error: it says most, and names no URL.
 pub fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {

@@ -15,8 +15,8 @@ use std::io::BufRead;
 use serde_json::value::RawValue;
 
 use self::document::Document;
-use self::plan::{Beside, Plan};
-use crate::piece::Piece;
+use self::plan::{Beside, ListPlan};
+use crate::piece::FeedPiece;
 use crate::pieces::Gone;
 
 /// Hands out the elements of the list, with their length; one that has more than `max` bytes, or is no JSON, is left out. The
@@ -26,9 +26,9 @@ use crate::pieces::Gone;
 /// When the document ends early, is no JSON around the list, or has no list there.
 pub(crate) fn split(
     input: impl BufRead,
-    plan: &Plan,
+    plan: &ListPlan,
     max: usize,
-    out: impl FnMut(Piece<Box<RawValue>>, usize) -> Result<(), Gone>,
+    out: impl FnMut(FeedPiece<Box<RawValue>>, usize) -> Result<(), Gone>,
 ) -> anyhow::Result<Beside> {
     let mut document = Document::new(plan, max, out);
     document.all(input)?;
@@ -41,12 +41,12 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::place::Place;
+    use super::place::JsonPath;
     use super::*;
 
     fn all(
         text: &[u8],
-        place: &Plan,
+        place: &ListPlan,
         buffer: usize,
     ) -> anyhow::Result<Vec<Result<String, String>>> {
         let mut all = Vec::new();
@@ -56,8 +56,8 @@ mod tests {
             30,
             |piece, _| {
                 all.push(match piece {
-                    Piece::Good(value) => Ok(value.get().to_owned()),
-                    Piece::Left(why) => Err(why),
+                    FeedPiece::Good(value) => Ok(value.get().to_owned()),
+                    FeedPiece::Left(why) => Err(why),
                 });
                 Ok(())
             },
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn good(text: &str, place: &Plan, expected: &[&str]) {
+    fn good(text: &str, place: &ListPlan, expected: &[&str]) {
         for buffer in [1, 2, 7, 1000] {
             let all: Result<Vec<String>, String> = all(text.as_bytes(), place, buffer)
                 .unwrap()
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn bad(text: &str, place: &Plan, error: &str) {
+    fn bad(text: &str, place: &ListPlan, error: &str) {
         for buffer in [1, 1000] {
             let found = all(text.as_bytes(), place, buffer).unwrap_err().to_string();
             assert_eq!(found, error, "{text}");
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn elements_as_they_were_sent() {
-        let top = Plan::list(".");
+        let top = ListPlan::list(".");
         good("[]", &top, &[]);
         good(" [ ] \n", &top, &[]);
         good("\u{feff}[1]", &top, &["1"]);
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_list_inside() {
-        let place = Plan::list("data.list");
+        let place = ListPlan::list("data.list");
         let text = r#"{"list": [0], "x": {"data": 1}, "data": {"a": "}", "l\u0069st": [7, {}], "z": [9]}, "data": 3}"#;
         good(text, &place, &["7", "{}"]);
         bad(
@@ -119,7 +119,7 @@ mod tests {
             "data is a list, so there is no data.list",
         );
         bad(r#"{"data": {"list": {}}}"#, &place, "data.list is no list");
-        let place = Plan::list("response").or_top();
+        let place = ListPlan::list("response").or_top();
         good(r#"{"response": [1]}"#, &place, &["1"]);
         good("[1]", &place, &["1"]);
         bad(
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_document_that_is_cut_off_is_an_error_wherever_it_is() {
         let text = r#"{"a": [1, "b"], "data": {"list": [{"c": 1}, 2 ], "d": null}, "e": "f"}"#;
-        let place = Plan::list("data.list");
+        let place = ListPlan::list("data.list");
         for cut in 0..text.len() {
             let error = all(&text.as_bytes()[..cut], &place, 1000).unwrap_err();
             assert!(error.to_string().contains("ends early"), "{cut}: {error}");
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_is_no_json() {
-        let top = Plan::list("");
+        let top = ListPlan::list("");
         bad(
             "<html>",
             &top,
@@ -170,7 +170,7 @@ mod tests {
             b"\xff",
             br#"", tru, 01, 2]"#,
         ];
-        let all = all(&text.concat(), &Plan::list(""), 7).unwrap();
+        let all = all(&text.concat(), &ListPlan::list(""), 7).unwrap();
         let left: Vec<bool> = all.iter().map(Result::is_err).collect();
         assert_eq!(left, [false, true, true, true, true, true, false]);
         assert_eq!(
@@ -179,8 +179,8 @@ mod tests {
         );
     }
 
-    fn lenient(path: &str) -> Plan {
-        Plan::list(path).lenient(None)
+    fn lenient(path: &str) -> ListPlan {
+        ListPlan::list(path).lenient(None)
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
         let members: Vec<String> = elements.iter().map(|e| format!("\"x\" : {e}")).collect();
         let expected: Vec<&str> = elements.iter().map(String::as_str).collect();
         good(&format!("{{{}}}", members.join(" , ")), &top, &expected);
-        let named = Plan::list("d").lenient(Some("ip".to_owned()));
+        let named = ListPlan::list("d").lenient(Some("ip".to_owned()));
         good(
             r#"{"d": {"a\"": {"s":1}, "b": [{}], "c": 5, "e": {"ip":2}}}"#,
             &named,
@@ -319,7 +319,7 @@ mod tests {
             &lenient("1.list"),
             &["1", "2"],
         );
-        good("[[7]]", &Plan::list("0"), &["7"]);
+        good("[[7]]", &ListPlan::list("0"), &["7"]);
         good(r#"{"odata.value":[1]}"#, &lenient("odata.value"), &["1"]);
         good(r#"{"a":{"b.c":[1]}}"#, &lenient("a.b.c"), &["1"]);
         bad(
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn what_stands_beside_the_list() {
-        let places = ["next", "links.next", "@odata.nextLink", "data.next"].map(Place::path);
+        let places = ["next", "links.next", "@odata.nextLink", "data.next"].map(JsonPath::path);
         let plan = lenient("data.list").beside(places.to_vec());
         let text = r#"{"links":{"next":"a"},"data":{"x":0,"list":[1,{"next":0}],"next":"b"},"@odata.nextLink":"c","next":null}"#;
         for buffer in [1, 1000] {

@@ -6,8 +6,8 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct Later {
-    /// What went wrong.
+    /// The error.
     pub reason: String,
-    /// How long to wait at least.
+    /// The shortest time to wait.
     pub wait: Duration,
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 
 use crate::body;
-use crate::piece::Piece;
+use crate::piece::FeedPiece;
 use crate::pieces::Gone;
 
 /// A longer line is no URL, and no record of a feed.
@@ -12,7 +12,7 @@ const LINE_BYTES: u64 = 64 << 10;
 /// Hands out the lines of `input`, with their length, without white space around them, and without empty ones.
 pub(crate) fn split(
     mut input: impl BufRead,
-    mut out: impl FnMut(Piece<String>, usize) -> Result<(), Gone>,
+    mut out: impl FnMut(FeedPiece<String>, usize) -> Result<(), Gone>,
 ) -> anyhow::Result<()> {
     let mut line = Vec::new();
     let mut number = 0_u64;
@@ -29,10 +29,12 @@ pub(crate) fn split(
         }
         let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
         let piece = match std::str::from_utf8(text).map(str::trim) {
-            _ if !whole => Piece::Left(format!("line {number} is longer than {LINE_BYTES} bytes")),
-            Err(_) => Piece::Left(format!("line {number} is not UTF-8")),
+            _ if !whole => {
+                FeedPiece::Left(format!("line {number} is longer than {LINE_BYTES} bytes"))
+            }
+            Err(_) => FeedPiece::Left(format!("line {number} is not UTF-8")),
             Ok("") => continue,
-            Ok(text) => Piece::Good(text.to_owned()),
+            Ok(text) => FeedPiece::Good(text.to_owned()),
         };
         out(piece, line.len())?;
     }
@@ -46,8 +48,8 @@ mod tests {
         let mut all = Vec::new();
         split(text, |piece, _| {
             all.push(match piece {
-                Piece::Good(line) => Ok(line),
-                Piece::Left(why) => Err(why),
+                FeedPiece::Good(line) => Ok(line),
+                FeedPiece::Left(why) => Err(why),
             });
             Ok(())
         })

@@ -1,12 +1,12 @@
 //! Where the next page of a list is.
 
-use cybexp_spool::Key;
+use cybexp_spool::ItemKey;
 use reqwest::Response;
 use reqwest::header::{HeaderMap, LINK};
 use serde_json::Value;
 use url::Url;
 
-use crate::json::place::Place;
+use crate::json::place::JsonPath;
 use crate::json::plan::Beside;
 use crate::said::cleaned;
 
@@ -27,46 +27,45 @@ const USUAL: &[&str] = &[
     "next",
 ];
 
-/// One page: what is asked for.
+/// The request of one page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct PageRequest {
     /// The URL.
     pub url: Url,
     /// The body of the request, where it has one.
     pub body: Option<Vec<u8>>,
 }
 
-impl Page {
-    /// Names it.
-    pub fn key(&self) -> Key {
+impl PageRequest {
+    /// The key of this request.
+    pub fn key(&self) -> ItemKey {
         let body = self.body.as_deref().unwrap_or_default();
-        Key::of([self.url.as_str().as_bytes(), b"\0", body].concat())
+        ItemKey::of([self.url.as_str().as_bytes(), b"\0", body].concat())
     }
 }
 
 /// How the next page is found.
 #[derive(Debug, Clone)]
 pub enum Paging {
-    /// It is not looked for.
+    /// The next page is not looked for.
     None,
-    /// By the `Link` header with `rel="next"` (RFC 8288), or one of the usual fields that hold a URL.
+    /// The next page is found by the `Link` header with `rel="next"` (RFC 8288), or one of the usual fields that hold a URL.
     Usual,
-    /// By this field, or the `Link` header.
+    /// The next page is found by this field, or the `Link` header.
     Field {
-        /// Where it is.
-        place: Place,
-        /// What to do with what stands there: a parameter of the URL, or with a body of JSON a field of it; without it, it is a
-        /// URL.
+        /// The path of the field.
+        place: JsonPath,
+        /// The parameter of the URL (of a JSON body: the field) that takes the value found; `None`: the value is a URL.
         param: Option<String>,
     },
 }
 
 impl Paging {
     /// Values beside the list that tell.
-    pub fn places(&self) -> Vec<Place> {
+    pub fn places(&self) -> Vec<JsonPath> {
         match self {
             Self::None => Vec::new(),
-            Self::Usual => USUAL.iter().map(|path| Place::path(path)).collect(),
+            Self::Usual => USUAL.iter().map(|path| JsonPath::path(path)).collect(),
             Self::Field { place, .. } => vec![place.clone()],
         }
     }
@@ -98,14 +97,14 @@ impl Paging {
     /// When the field holds something that leads nowhere.
     pub fn next(
         &self,
-        page: &Page,
+        page: &PageRequest,
         base: &Url,
         linked: Option<Url>,
         beside: &Beside,
-    ) -> anyhow::Result<Option<Page>> {
+    ) -> anyhow::Result<Option<PageRequest>> {
         let mut values: Vec<_> = beside.values.iter().collect();
         values.sort_by_key(|(number, _)| *number);
-        let to = |url| Page {
+        let to = |url| PageRequest {
             url,
             body: page.body.clone(),
         };
@@ -185,12 +184,12 @@ fn joined(base: &Url, text: &str) -> Option<Url> {
 }
 
 /// The same page with another value of a parameter.
-fn with(page: &Page, param: &str, value: &Value) -> anyhow::Result<Page> {
+fn with(page: &PageRequest, param: &str, value: &Value) -> anyhow::Result<PageRequest> {
     let body = page.body.as_deref().map(serde_json::from_slice::<Value>);
     if let Some(Ok(mut body)) = body {
         put(&mut body, param, value)
             .ok_or_else(|| anyhow::anyhow!("settings.next_param is no place in the body"))?;
-        return Ok(Page {
+        return Ok(PageRequest {
             url: page.url.clone(),
             body: Some(body.to_string().into_bytes()),
         });
@@ -208,7 +207,7 @@ fn with(page: &Page, param: &str, value: &Value) -> anyhow::Result<Page> {
         .clear()
         .extend_pairs(others)
         .append_pair(param, &value);
-    Ok(Page {
+    Ok(PageRequest {
         url,
         body: page.body.clone(),
     })
@@ -290,8 +289,8 @@ mod tests {
 
     use super::*;
 
-    fn page(url: &str) -> Page {
-        Page {
+    fn page(url: &str) -> PageRequest {
+        PageRequest {
             url: Url::parse(url).unwrap(),
             body: None,
         }
@@ -356,7 +355,7 @@ mod tests {
     #[test]
     fn a_field_with_a_url_or_a_value_for_a_parameter() {
         let field = |param: Option<&str>| Paging::Field {
-            place: Place::path("meta.cursor"),
+            place: JsonPath::path("meta.cursor"),
             param: param.map(str::to_owned),
         };
         let at = |value: Value| json!({"meta": {"cursor": value}});
@@ -378,7 +377,7 @@ mod tests {
         for end in [json!(null), json!(""), json!(false), json!(0)] {
             assert_eq!(next(Some("p"), end).unwrap(), None);
         }
-        let body = Page {
+        let body = PageRequest {
             body: Some(br#"{"q": {"n": 1}}"#.to_vec()),
             ..page("https://a/")
         };

@@ -2,9 +2,9 @@
 
 /// A part of a feed.
 #[derive(Debug)]
-pub(crate) enum Piece<T> {
+pub(crate) enum FeedPiece<T> {
     /// An element, a line.
     Good(T),
-    /// What has no place in a record, and why.
+    /// The reason for which this part has no place in a record.
     Left(String),
 }

@@ -3,49 +3,49 @@
 use std::io::{self, BufReader, Read};
 use std::mem;
 
-use cybexp_spool::Key;
+use cybexp_spool::ItemKey;
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::body::stream::Body;
+use crate::body::stream::BodyReader;
 use crate::json::plan::Beside;
-use crate::piece::Piece;
+use crate::piece::FeedPiece;
 
 const BUFFER: usize = 64 << 10;
-/// A group is handed on with so many pieces …
+/// Pieces with which a group is handed on …
 const GROUP: usize = 1000;
-/// … or so many bytes.
+/// … or bytes of pieces.
 const GROUP_BYTES: usize = 1 << 20;
 
 /// The parts of a body, in their order. Whatever reads them holds back the source: at most two groups wait.
 #[derive(Debug)]
 pub struct Pieces<T> {
-    groups: mpsc::Receiver<Group<T>>,
+    groups: mpsc::Receiver<PieceGroup<T>>,
     splitter: Option<JoinHandle<anyhow::Result<Beside>>>,
     beside: Beside,
     left: Left,
     _gone: DropGuard,
 }
 
-/// What was left out.
+/// Pieces that were left out.
 #[derive(Debug, Default)]
 struct Left {
     count: u64,
     first: Option<String>,
-    /// What names all of it.
+    /// The fingerprint of all of them.
     print: String,
 }
 
 #[derive(Debug)]
-struct Group<T> {
-    pieces: Vec<Piece<T>>,
+struct PieceGroup<T> {
+    pieces: Vec<FeedPiece<T>>,
     bytes: usize,
 }
 
-impl<T> Default for Group<T> {
+impl<T> Default for PieceGroup<T> {
     fn default() -> Self {
         Self {
             pieces: Vec::new(),
@@ -57,8 +57,10 @@ impl<T> Default for Group<T> {
 impl<T: Send + 'static> Pieces<T> {
     /// Takes a body apart with `split`, which ends at its end, or when nobody wants more.
     pub(crate) fn of(
-        body: Body,
-        split: impl FnOnce(BufReader<Blocking>, &mut Out<T>) -> anyhow::Result<Beside> + Send + 'static,
+        body: BodyReader,
+        split: impl FnOnce(BufReader<Blocking>, &mut PieceSender<T>) -> anyhow::Result<Beside>
+        + Send
+        + 'static,
     ) -> Self {
         let (sender, groups) = mpsc::channel(1);
         let gone = CancellationToken::new();
@@ -68,8 +70,8 @@ impl<T: Send + 'static> Pieces<T> {
             gone: gone.clone(),
         };
         let splitter = tokio::task::spawn_blocking(move || {
-            let mut out = Out {
-                group: Group::default(),
+            let mut out = PieceSender {
+                group: PieceGroup::default(),
                 sender,
             };
             let ended = split(BufReader::with_capacity(BUFFER, input), &mut out);
@@ -95,8 +97,8 @@ impl<T: Send + 'static> Pieces<T> {
             let mut good = Vec::with_capacity(group.pieces.len());
             for piece in group.pieces {
                 match piece {
-                    Piece::Good(piece) => good.push(piece),
-                    Piece::Left(why) => self.leave_out(why),
+                    FeedPiece::Good(piece) => good.push(piece),
+                    FeedPiece::Left(why) => self.leave_out(why),
                 }
             }
             if !good.is_empty() {
@@ -113,24 +115,24 @@ impl<T: Send + 'static> Pieces<T> {
         Ok(None)
     }
 
-    /// One that is not to be taken, and why.
+    /// Counts a piece that is left out, with the reason.
     pub fn leave_out(&mut self, why: String) {
         self.left.count += 1;
-        self.left.print = Key::of(format!("{}{why}", self.left.print)).to_string();
+        self.left.print = ItemKey::of(format!("{}{why}", self.left.print)).to_string();
         self.left.first.get_or_insert(why);
     }
 
-    /// What was found beside the pieces; complete at the end of the body.
+    /// The values found beside the pieces; complete at the end of the body.
     pub fn beside(&self) -> &Beside {
         &self.beside
     }
 
-    /// What tells apart that which was left out; empty where that is nothing.
+    /// A fingerprint of the pieces that were left out; empty where none was.
     pub fn left_print(&self) -> &str {
         &self.left.print
     }
 
-    /// How many were left out up to now.
+    /// The number of pieces left out up to now.
     pub fn left_out(&self) -> u64 {
         self.left.count
     }
@@ -146,21 +148,21 @@ impl<T: Send + 'static> Pieces<T> {
     }
 }
 
-/// Nobody wants more.
+/// The receiver wants no more pieces.
 #[derive(Debug, thiserror::Error)]
 #[error("nobody wants more of it")]
 pub(crate) struct Gone;
 
-/// Where a splitter puts what it finds.
+/// Hands on the pieces that a splitter finds, in groups.
 #[derive(Debug)]
-pub(crate) struct Out<T> {
-    group: Group<T>,
-    sender: mpsc::Sender<Group<T>>,
+pub(crate) struct PieceSender<T> {
+    group: PieceGroup<T>,
+    sender: mpsc::Sender<PieceGroup<T>>,
 }
 
-impl<T> Out<T> {
-    /// One more piece, of so many bytes. Blocks while whoever reads them is slower.
-    pub(crate) fn push(&mut self, piece: Piece<T>, bytes: usize) -> Result<(), Gone> {
+impl<T> PieceSender<T> {
+    /// Adds a piece of `bytes` bytes. Blocks while the receiver is slower.
+    pub(crate) fn push(&mut self, piece: FeedPiece<T>, bytes: usize) -> Result<(), Gone> {
         self.group.pieces.push(piece);
         self.group.bytes += bytes;
         if self.group.pieces.len() < GROUP && self.group.bytes < GROUP_BYTES {
@@ -177,7 +179,7 @@ impl<T> Out<T> {
 
 /// A body, read by a thread that may block; it ends at once when nobody wants more.
 pub(crate) struct Blocking {
-    body: Body,
+    body: BodyReader,
     runtime: Handle,
     gone: CancellationToken,
 }

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::AsyncReadExt;
 
-use crate::json::plan::{Beside, Plan};
+use crate::json::plan::{Beside, ListPlan};
 use crate::limits::{BODY_BYTES, RECORD_BYTES};
-use crate::piece::Piece;
+use crate::piece::FeedPiece;
 use crate::pieces::Pieces;
 use crate::said::cleaned;
 use crate::{body, json, lines as text_lines, said};
@@ -29,7 +29,7 @@ pub fn object<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Result<T, String> {
 }
 
 /// The elements of the list in a JSON document, as they were sent.
-pub async fn items(response: Response, plan: Plan) -> anyhow::Result<Pieces<Box<RawValue>>> {
+pub async fn items(response: Response, plan: ListPlan) -> anyhow::Result<Pieces<Box<RawValue>>> {
     let body = body::open(response, BODY_BYTES).await?;
     Ok(Pieces::of(body, move |input, out| {
         json::split(input, &plan, RECORD_BYTES, |piece, bytes| {
@@ -42,19 +42,19 @@ pub async fn items(response: Response, plan: Plan) -> anyhow::Result<Pieces<Box<
 ///
 /// # Errors
 /// When it is no JSON, or has no list there.
-pub fn split(text: &[u8], plan: &Plan) -> anyhow::Result<(Vec<Box<RawValue>>, Option<String>)> {
+pub fn split(text: &[u8], plan: &ListPlan) -> anyhow::Result<(Vec<Box<RawValue>>, Option<String>)> {
     let (mut elements, mut left) = (Vec::new(), None);
     json::split(text, plan, RECORD_BYTES, |piece, _| {
         match piece {
-            Piece::Good(element) => elements.push(element),
-            Piece::Left(why) => left = left.take().or(Some(why)),
+            FeedPiece::Good(element) => elements.push(element),
+            FeedPiece::Left(why) => left = left.take().or(Some(why)),
         }
         Ok(())
     })?;
     Ok((elements, left))
 }
 
-/// What a page for people says that came in place of a feed.
+/// The text of a page for people that came in place of a feed.
 pub async fn says(response: Response) -> Option<String> {
     let head = body::head(response).await;
     let says = cleaned(&said::markup(&String::from_utf8_lossy(&head)));

@@ -1,4 +1,4 @@
-//! Where a source may send this program on to, and what goes along.
+//! Rules for redirects: which URLs are followed, and which headers go along.
 
 use reqwest::Url;
 use reqwest::header::{
@@ -25,13 +25,13 @@ const COOKIE_BYTES: usize = 4096;
 /// Which redirects are followed. From https to http: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redirects {
-    /// All; secrets stay with the host that they are for.
+    /// All redirects; secrets stay with the host that they are for.
     Followed,
-    /// None: a POST would become a GET.
+    /// No redirect: a POST would become a GET.
     Refused,
 }
 
-/// What goes along to the next URL.
+/// The part of a request that goes along to the next URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Along {
     /// All of the request.

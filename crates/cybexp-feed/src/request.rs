@@ -1,4 +1,4 @@
-//! Asking a source over HTTP.
+//! The HTTP client of one source.
 
 use std::time::{Duration, SystemTime};
 
@@ -20,29 +20,29 @@ use crate::secrets::Secrets;
 use crate::url::origin;
 use crate::validators::Validators;
 use crate::wire::Wire;
-use crate::wire::reach::{Reach, Within};
+use crate::wire::reach::{Reach, WithinReach};
 
 const CONNECT: Duration = Duration::from_secs(20);
 const MAX_REDIRECTS: usize = 10;
 /// Whatever a source asks for, it is tried again after a day.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 
-/// How a source wants to be asked.
+/// Options of an HTTP client.
 #[derive(Debug)]
-pub struct Options {
-    /// Who asks.
+pub struct HttpOptions {
+    /// The `User-Agent` header.
     pub user_agent: String,
-    /// Where to follow it.
+    /// Whether redirects are followed.
     pub redirects: Redirects,
-    /// How long it may be silent.
+    /// The longest silence of the source before it counts as gone.
     pub idle: Duration,
-    /// How it is connected to.
+    /// The way to connect to the source.
     pub wire: Wire,
-    /// What must not be told of what it says.
+    /// The secrets that are hidden in messages of the source.
     pub secrets: Secrets,
 }
 
-impl Options {
+impl HttpOptions {
     /// The usual ones, for a source that is connected to like this.
     pub fn new(wire: Wire) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Options {
     }
 }
 
-/// What this program calls itself.
+/// The `User-Agent` of this program.
 pub fn agent() -> &'static str {
     concat!(
         "cybexp-input/",
@@ -68,12 +68,12 @@ pub fn agent() -> &'static str {
 #[derive(Debug)]
 pub struct Http {
     client: Client,
-    options: Options,
+    options: HttpOptions,
 }
 
-/// What came of a conditional GET.
+/// The outcome of a conditional GET.
 #[derive(Debug)]
-pub enum Answer {
+pub enum Fetched {
     /// Nothing is new.
     Nothing,
     /// This is; its body is not read yet.
@@ -83,7 +83,7 @@ pub enum Answer {
 impl Http {
     /// # Errors
     /// When the machine lacks what TLS needs.
-    pub fn new(options: Options) -> Result<Self, String> {
+    pub fn new(options: HttpOptions) -> Result<Self, String> {
         let client = builder(&options).build();
         let client =
             client.map_err(|error| format!("no HTTP client can be made: {}", cause(&error)))?;
@@ -95,7 +95,7 @@ impl Http {
         &self.client
     }
 
-    /// What must not be told.
+    /// The secrets that must not be shown.
     pub fn secrets(&self) -> &Secrets {
         &self.options.secrets
     }
@@ -109,7 +109,7 @@ impl Http {
         url: &Url,
         headers: &HeaderMap,
         known: Option<&Validators>,
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<Fetched> {
         let request = self.client.get(url.clone()).headers(headers.clone());
         let request = request.build().map_err(unsendable)?;
         self.ask(request, url, known).await
@@ -125,17 +125,19 @@ impl Http {
         mut request: Request,
         keeper: &Url,
         known: Option<&Validators>,
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<Fetched> {
         if let Some(known) = known {
             request.headers_mut().extend(known.headers());
         }
         let posted = request.method() == Method::POST;
         let response = self.send(request, keeper).await?;
         match response.status() {
-            StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => Ok(Answer::New(response)),
-            StatusCode::CREATED if posted => Ok(Answer::New(response)),
-            StatusCode::NO_CONTENT => Ok(Answer::Nothing),
-            StatusCode::NOT_MODIFIED if known.is_some() => Ok(Answer::Nothing),
+            StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {
+                Ok(Fetched::New(response))
+            }
+            StatusCode::CREATED if posted => Ok(Fetched::New(response)),
+            StatusCode::NO_CONTENT => Ok(Fetched::Nothing),
+            StatusCode::NOT_MODIFIED if known.is_some() => Ok(Fetched::Nothing),
             status => {
                 let origin = origin(response.url());
                 let reason = reason(&head(response).await, &self.options.secrets);
@@ -149,7 +151,7 @@ impl Http {
     /// Sends a request, the secrets of which are for `keeper`, and follows redirects.
     ///
     /// # Errors
-    /// A status from 400 on is [`Refused`], or [`Later`] where the source says when to come again.
+    /// A status from 400 on is [`HttpRefusal`], or [`Later`] where the source says when to come again.
     pub async fn send(&self, mut request: Request, keeper: &Url) -> anyhow::Result<Response> {
         request
             .headers_mut()
@@ -238,7 +240,7 @@ impl Http {
             None | Some(Reach::Machine) => self.client.clone(),
             Some(_) if proxy.is_some() => self.client.clone(),
             Some(most) => builder(&self.options)
-                .dns_resolver(Within(most))
+                .dns_resolver(WithinReach(most))
                 .build()
                 .map_err(|error| anyhow!("no HTTP client can be made: {}", cause(&error)))?,
         };
@@ -259,7 +261,7 @@ impl Http {
         }
         let denied = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         let body = head(response).await;
-        let refused = Refused {
+        let refused = HttpRefusal {
             origin,
             status,
             reason: reason(&body, &self.options.secrets),
@@ -274,7 +276,7 @@ impl Http {
     }
 }
 
-/// What became of a request on its way.
+/// Records what became of a request on its way through redirects.
 #[derive(Debug, Default)]
 struct Trail {
     /// Secrets were left behind.
@@ -283,7 +285,7 @@ struct Trail {
     most: Option<Reach>,
 }
 
-fn builder(options: &Options) -> ClientBuilder {
+fn builder(options: &HttpOptions) -> ClientBuilder {
     let proxies = options.wire.proxies.clone();
     let proxy = reqwest::Proxy::custom(move |url| Some(proxies.of(url).ok()??.url()));
     Client::builder()
@@ -304,7 +306,7 @@ fn builder(options: &Options) -> ClientBuilder {
         .no_deflate()
 }
 
-/// Where an answer redirects to.
+/// The URL that an answer redirects to.
 fn target(response: &Response) -> Option<Url> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
@@ -342,14 +344,14 @@ fn unsendable(error: reqwest::Error) -> anyhow::Error {
 /// The source answers, but does not want to.
 #[derive(Debug, thiserror::Error)]
 #[error("{origin} answers {status}{}{}", said(.reason.as_deref()), .hint.unwrap_or_default())]
-pub struct Refused {
-    /// Who.
+pub struct HttpRefusal {
+    /// The origin that answered, with the proxy where there was one.
     pub origin: String,
-    /// From 400 on.
+    /// The status, 400 or above.
     pub status: StatusCode,
-    /// What it says of it.
+    /// The reason that the source gives.
     pub reason: Option<String>,
-    /// What it may be.
+    /// A hint at the likely cause.
     hint: Option<&'static str>,
 }
 
@@ -359,7 +361,7 @@ fn said(reason: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
-impl Refused {
+impl HttpRefusal {
     /// The error that asks to be left alone for so long.
     pub fn later(self, wait: Duration) -> anyhow::Error {
         let reason = format!(

@@ -1,4 +1,4 @@
-//! What a server says of its own trouble, made fit to be shown.
+//! Finds the reason that a server gives for an error, and makes it fit to be shown.
 
 use serde_json::{Map, Value};
 
@@ -76,7 +76,7 @@ pub fn reason(body: &[u8], secrets: &Secrets) -> Option<String> {
     (!reason.is_empty()).then_some(reason)
 }
 
-/// With the reason behind it, if there is one.
+/// Appends the reason, if there is one.
 pub fn because(what: String, reason: Option<String>) -> String {
     match reason {
         Some(reason) => format!("{what}: {reason}"),
@@ -221,7 +221,7 @@ pub(crate) fn markup(text: &str) -> String {
     entities(&shown)
 }
 
-/// What an answer says that is a page for people: a login, a captcha, an error. `None` where it is none. What is declared as
+/// The text of an answer that is a page for people: a login, a captcha, an error. `None` where it is none. What is declared as
 /// HTML but does not begin like it is believed to be what it looks like: for many servers that is the default.
 pub fn html(body: &[u8], kind: &str) -> Option<String> {
     let text = String::from_utf8_lossy(&body[..body.len().min(16 << 10)]);
@@ -268,7 +268,7 @@ fn entities(text: &str) -> String {
     })
 }
 
-/// What a source says, made fit for a log: one short line without control characters.
+/// Makes text of a source fit for a log: one short line without control characters.
 pub fn cleaned(text: &str) -> String {
     let text: String = text.chars().take(4 * SHOWN).collect();
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());

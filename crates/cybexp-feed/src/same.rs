@@ -2,20 +2,20 @@
 
 use sha2::{Digest, Sha256};
 
-use cybexp_spool::Key;
+use cybexp_spool::ItemKey;
 
-/// What names a JSON value by its content. Strings are what they mean, numbers what they are written as.
+/// The key of a JSON value, by its content. Strings are compared by their meaning, numbers by how they are written.
 ///
 /// `json` must be valid; else the key is only that of some text. Linear in time but for the sorting of keys, and as deep as
 /// memory is: what attackers nest costs no stack.
-pub fn key(json: &str) -> Key {
-    let mut open: Vec<Open> = Vec::new();
+pub fn key(json: &str) -> ItemKey {
+    let mut open: Vec<OpenValue> = Vec::new();
     let mut rest = json.as_bytes();
     let mut whole = Vec::new();
     while let Some((&byte, after)) = rest.split_first() {
         let value = match byte {
             b'{' | b'[' => {
-                open.push(Open::new(byte));
+                open.push(OpenValue::new(byte));
                 rest = after;
                 continue;
             }
@@ -27,7 +27,7 @@ pub fn key(json: &str) -> Key {
             b'"' => {
                 let (text, end) = string(rest);
                 rest = end;
-                if let Some(Open {
+                if let Some(OpenValue {
                     name, is_object, ..
                 }) = open.last_mut()
                     && *is_object
@@ -55,18 +55,18 @@ pub fn key(json: &str) -> Key {
             None => whole.extend(value),
         }
     }
-    Key::of(whole)
+    ItemKey::of(whole)
 }
 
 /// An object or a list that has begun.
-struct Open {
+struct OpenValue {
     is_object: bool,
     /// The key of the member that comes.
     name: Option<Vec<u8>>,
     members: Vec<(Option<Vec<u8>>, Vec<u8>)>,
 }
 
-impl Open {
+impl OpenValue {
     fn new(bracket: u8) -> Self {
         Self {
             is_object: bracket == b'{',
@@ -75,7 +75,7 @@ impl Open {
         }
     }
 
-    /// What stands for it in what it is in.
+    /// The hash that stands for this value in the object or list around it.
     fn hash(mut self) -> Vec<u8> {
         if self.is_object {
             self.members.sort();

@@ -25,7 +25,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// One more: a header's value, a key. Of `Bearer KEY`, the key itself is one, too.
+    /// Adds a secret: a header's value, a key. Of `Bearer KEY`, the key itself is one, too.
     pub fn add(&mut self, secret: &str) {
         let secret = secret.trim();
         for part in [Some(secret), secret.split_whitespace().nth(1)] {
@@ -35,7 +35,7 @@ impl Secrets {
         }
     }
 
-    /// What in a URL may be a key: user and password, values of the query, and parts of the path that look like one.
+    /// Adds the parts of a URL that may be a key: user and password, values of the query, and parts of the path that look like one.
     pub fn add_url(&mut self, url: &Url) {
         self.add(url.username());
         self.add(url.password().unwrap_or_default());

@@ -14,7 +14,7 @@ pub fn web_url(text: &str) -> Result<Url, String> {
     }
 }
 
-/// What may be shown of a URL: scheme, host and port. Keys stand in paths and in queries, passwords before the host.
+/// The part of a URL that may be shown: scheme, host and port. Keys stand in paths and in queries, passwords before the host.
 pub fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }

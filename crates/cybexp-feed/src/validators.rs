@@ -1,4 +1,4 @@
-//! What conditional requests are made of.
+//! Validators of conditional requests.
 
 use reqwest::Response;
 use reqwest::header::{
@@ -6,12 +6,12 @@ use reqwest::header::{
 };
 use serde::{Deserialize, Serialize};
 
-use cybexp_spool::Key;
+use cybexp_spool::ItemKey;
 
 /// Longer ones are not kept.
 const MAX_VALIDATOR: usize = 1024;
 
-/// What tells one state of a document from another (RFC 9110, 8.8), and which document they are of.
+/// The validators of one state of a document (RFC 9110, 8.8), and the document that they are of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validators {
     of: String,
@@ -20,7 +20,7 @@ pub struct Validators {
 }
 
 impl Validators {
-    /// Those of a response to a request for the document that `of` names; `None` if it has none.
+    /// The validators of a response to a request for the document that `of` names; `None` if it has none.
     pub fn of(of: &str, response: &Response) -> Option<Self> {
         let header = |name: HeaderName| {
             let value = response.headers().get(name)?.to_str().ok()?;
@@ -55,5 +55,5 @@ impl Validators {
 
 /// A name of a document that says nothing of the keys in its URL.
 fn name(of: &str) -> String {
-    Key::of(of).to_string()
+    ItemKey::of(of).to_string()
 }

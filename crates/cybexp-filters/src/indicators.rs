@@ -8,8 +8,10 @@ mod address;
 mod command;
 mod digest;
 mod encoded;
+mod expanded;
 mod indicator;
 mod mail;
+mod socket;
 mod tokens;
 mod tools;
 
@@ -25,21 +27,33 @@ pub(crate) fn in_text(text: &str) -> impl Iterator<Item = Indicator> + '_ {
 }
 
 /// Returns the indicators in shell input: those of any text, then the hosts that its commands connect to, then the same
-/// for commands that are hidden in it in base64.
+/// for commands that are hidden in it in base64, in escapes or in variables.
 pub(crate) fn in_command(text: &str) -> impl Iterator<Item = Indicator> + '_ {
-    let hidden = encoded::payloads(text).flat_map(|hidden| in_script(&hidden).collect::<Vec<_>>());
+    let hidden = encoded::payloads(text).chain(expanded::expanded(text));
+    let hidden = hidden.flat_map(|hidden| in_script(&hidden).collect::<Vec<_>>());
     in_script(text).chain(hidden)
 }
 
 fn in_script(text: &str) -> impl Iterator<Item = Indicator> + '_ {
-    pieces(text, Language::Shell).chain(command::targets(text))
+    pieces(text, Language::Shell)
+        .chain(command::targets(text))
+        .chain(socket::targets(text))
 }
 
 /// Returns the URLs in a text, and the hosts that commands in it connect to. Meant for texts in which an address alone
 /// has no meaning.
 pub(crate) fn connections(text: &str) -> impl Iterator<Item = Indicator> + '_ {
-    let urls = url::spans(text, Language::Shell).map(|span| Indicator::url(&text[span]));
-    urls.chain(command::targets(text))
+    let urls = |text: &str| {
+        let spans = url::spans(text, Language::Shell);
+        spans
+            .map(|span| Indicator::url(&text[span]))
+            .collect::<Vec<_>>()
+    };
+    let expanded = expanded::expanded(text);
+    urls(text)
+        .into_iter()
+        .chain(command::targets(text))
+        .chain(expanded.into_iter().flat_map(move |text| urls(&text)))
 }
 
 /// Returns the first indicators of these kinds, each once, and the number of further ones.

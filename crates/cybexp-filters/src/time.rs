@@ -23,6 +23,13 @@ pub(crate) fn parse(value: &Value, timezone: &str) -> Result<Timestamp, String> 
     let seconds = match value {
         Value::Number(number) => number.as_f64().map(in_seconds),
         Value::String(text) => from_text(text.trim(), timezone)?,
+        // MongoDB's exports: `{"$date": "…"}`, `{"$date": {"$numberLong": "…"}}`.
+        Value::Object(fields) if fields.len() == 1 => match fields.iter().next() {
+            Some((name, inner)) if name == "$date" || name == "$numberLong" => {
+                return parse(inner, timezone);
+            }
+            _ => return Err("is neither text nor a number".to_owned()),
+        },
         _ => return Err("is neither text nor a number".to_owned()),
     };
     let shown = || match value {

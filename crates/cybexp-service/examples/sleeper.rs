@@ -14,7 +14,7 @@ use cybexp_service::{
 struct Cli {
     #[command(flatten)]
     args: DaemonArgs,
-    /// How long the one piece of work takes
+    /// The length of the one piece of work
     #[arg(long, default_value_t = 0)]
     work_s: u64,
 }

@@ -1,21 +1,21 @@
-//! How long to wait after failures in a row.
+//! Back-off: waits that grow with the number of failures in a row.
 
 use std::time::Duration;
 
-/// The longest wait there is, whatever the configuration says.
+/// The longest wait that the configuration can ask for.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(3600);
 
-/// The wait after `failures` failures in a row: `min(max, 2^failures + jitter)` seconds.
+/// Returns the wait after `failures` failures in a row: `min(max, 2^failures + jitter)` seconds.
 ///
 /// `jitter` is a number of seconds from 0 to 1, which keeps daemons that failed together from coming back together.
 /// `max` is itself held to [`MAX_BACKOFF`].
 pub fn delay(failures: u32, max: Duration, jitter: f64) -> Duration {
-    // 2^12 is past the longest wait already
+    // 2^12 s is longer than the longest wait
     let seconds = f64::from(1_u32 << failures.min(12)) + jitter.clamp(0.0, 1.0);
     Duration::from_secs_f64(seconds).min(max).min(MAX_BACKOFF)
 }
 
-/// Counts failures in a row and says how long to wait after each.
+/// Counts failures in a row and returns the wait after each.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     failures: u32,
@@ -28,7 +28,7 @@ impl Backoff {
         Self { failures: 0, max }
     }
 
-    /// Counts one more failure; gives the time to wait before the next try.
+    /// Counts one more failure and returns the wait before the next try.
     pub fn failure(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);
         delay(self.failures, self.max, rand::random())
@@ -39,7 +39,7 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// How many failures there were since the last success.
+    /// Returns the number of failures since the last success.
     pub fn failures(&self) -> u32 {
         self.failures
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{Format, Level};
+use crate::config::{LogFormat, LogLevel};
 
 /// Exit status when the work failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -24,13 +24,13 @@ pub struct CommonArgs {
     )]
     pub config: Option<PathBuf>,
 
-    /// How log lines are written
+    /// The format of log lines
     #[arg(long, value_enum, global = true)]
-    pub log_format: Option<Format>,
+    pub log_format: Option<LogFormat>,
 
-    /// The least severe log lines to write; goes before $RUST_LOG and the configuration
+    /// The least severe log lines to write; takes precedence over $RUST_LOG and the configuration
     #[arg(long, value_enum, global = true)]
-    pub log_level: Option<Level>,
+    pub log_level: Option<LogLevel>,
 }
 
 /// Arguments of the daemons that work on a queue: archive, analytics, report.

@@ -16,7 +16,7 @@ use crate::health::Health;
 use crate::shutdown::Shutdown;
 use crate::{http, logging, metrics, systemd};
 
-/// How long the work in hand may take once a daemon is asked to stop.
+/// The longest time for the work in hand once a daemon is asked to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// Everything a daemon is handed: configuration, shutdown signal, health.
@@ -34,8 +34,8 @@ pub struct Context {
     pub once: bool,
 }
 
-/// Runs the daemon `name` (`archive`, …, as the `metrics` section calls it) and gives the exit status of the process:
-/// 0 when `main` is done or was asked to stop, 1 when it failed, 2 when the configuration is wrong.
+/// Runs the daemon `name` (`archive`, …, as the `metrics` section calls it) and returns the exit status of the process:
+/// 0 if `main` is done or was asked to stop, 1 if it failed, 2 if the configuration is wrong.
 ///
 /// SIGTERM and SIGINT ask `main` to stop; when it has not ended [`GRACE`] later, the process ends without it, with 0.
 pub fn run_daemon<F, Fut>(name: &'static str, args: impl Into<DaemonArgs>, main: F) -> ExitCode
@@ -53,7 +53,7 @@ where
         }
     };
     let outcome = runtime.block_on(supervise(name, config, args.once, main));
-    // what still runs was given its time: do not wait for it
+    // tasks that still run have had their time: do not wait for them
     runtime.shutdown_background();
     match outcome {
         Ok(()) => {
@@ -70,7 +70,7 @@ where
 fn prepare(args: &DaemonArgs) -> anyhow::Result<(Config, Runtime)> {
     let config = Config::load(args.common.config.as_deref())?;
     logging::init(&config.log, &args.common)?;
-    // two TLS libraries in one build make rustls panic unless one is chosen; that one is chosen already is fine
+    // two TLS libraries in one build make rustls panic unless one is chosen; a second choice fails, which is fine
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = Runtime::new().context("cannot start the runtime")?;
     Ok((config, runtime))

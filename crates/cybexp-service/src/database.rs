@@ -1,4 +1,4 @@
-//! The way to the database, as every daemon goes it.
+//! Connects a daemon to its databases, with retries.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::wake::Wake;
 /// The longest wait between two tries to reach a database at start-up.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
-/// Pools of connections: one for each MongoDB, however many collections of it a daemon uses.
+/// Pools of connections, one for each MongoDB: collections on the same server share a pool.
 pub struct Servers<'a> {
     ctx: &'a Context,
     known: Vec<(String, Server)>,
@@ -25,7 +25,7 @@ impl<'a> Servers<'a> {
         Self { ctx, known }
     }
 
-    /// The pool for where this collection is.
+    /// Returns the pool of the server that holds this collection.
     pub async fn of(&mut self, db: &Db) -> Result<Server, StoreError> {
         let url = db.url.expose();
         if let Some((_, server)) = self.known.iter().find(|(known, _)| known == url) {
@@ -37,7 +37,7 @@ impl<'a> Servers<'a> {
     }
 }
 
-/// Opens what a daemon needs of the database, again and again while that fails. `None`: asked to stop first.
+/// Calls `open` with retries until it succeeds. Returns `None` if the daemon is asked to stop first.
 pub async fn open<T, F, Fut>(ctx: &Context, open: F) -> anyhow::Result<Option<T>>
 where
     F: FnMut() -> Fut,

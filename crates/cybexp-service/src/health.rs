@@ -1,4 +1,4 @@
-//! Whether a daemon is alive (its loops turn) and ready (what it needs is there).
+//! The health of a daemon: alive if its loops turn, ready if everything that it needs is there.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often a loop beats while it waits.
+/// The time between two beats of a loop that waits.
 pub const BEAT_EVERY: Duration = Duration::from_secs(10);
-/// A loop that has not beaten for this long is held to hang.
+/// The time without a beat after which a loop counts as hanging.
 pub const BEAT_LIMIT: Duration = Duration::from_secs(60);
 
 /// The state of a daemon, shared by its parts; clones are the same state.
@@ -32,12 +32,12 @@ impl Default for Health {
 }
 
 impl Health {
-    /// A daemon that has just started.
+    /// Makes the state of a daemon that has just started.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// As [`Health::new`], for loops that must beat within `limit`.
+    /// Makes the state of a daemon whose loops must beat within `limit`.
     pub fn with_limit(limit: Duration) -> Self {
         Self(Arc::new(State {
             limit,
@@ -47,22 +47,22 @@ impl Health {
         }))
     }
 
-    /// The loop `part` turns. It must beat again within the limit; a step that takes long beats in between.
+    /// Notes that the loop `part` turns. It must beat again within the limit; a step that takes long beats in between.
     pub fn beat(&self, part: &'static str) {
         lock(&self.0.beats).insert(part, Instant::now());
     }
 
-    /// The loop `part` has ended as it should, and will not beat again.
+    /// Notes that the loop `part` has ended as it should, and will not beat again.
     pub fn ended(&self, part: &'static str) {
         lock(&self.0.beats).remove(part);
     }
 
-    /// Whether `part` is there, or why it is not.
+    /// Sets the state of `part`: ready, or the reason why not.
     pub fn ready(&self, part: &'static str, state: Result<(), String>) {
         lock(&self.0.parts).insert(part, state);
     }
 
-    /// Whether every loop has beaten within the limit, or why the daemon is held to hang.
+    /// Checks that every loop has beaten within the limit. The error names the loop that hangs.
     pub fn alive(&self) -> Result<(), String> {
         let beats = lock(&self.0.beats);
         let late = |since: Instant| since.elapsed() > self.0.limit;
@@ -78,7 +78,8 @@ impl Health {
         }
     }
 
-    /// Whether every part is there, or which are not and why. With no part named yet the daemon is not ready.
+    /// Checks that every part is ready. The error maps each part that is not to the reason. A daemon without any part is not
+    /// ready.
     pub fn readiness(&self) -> Result<(), BTreeMap<&'static str, String>> {
         let parts = lock(&self.0.parts);
         if parts.is_empty() {

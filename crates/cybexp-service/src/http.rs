@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::health::Health;
 
-/// Binds `address` (port 0: any free one) and gives the address that it became, and the server to run.
+/// Binds `address` (port 0: any free one) and returns the bound address and the server to run.
 pub async fn serve(
     address: SocketAddr,
     health: Health,

@@ -8,7 +8,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::CommonArgs;
-use crate::config::{Format, Level, Log};
+use crate::config::{Log, LogFormat, LogLevel};
 
 /// Sends log lines to stderr from now on. The command line goes before `$RUST_LOG`, and that before the configuration.
 ///
@@ -22,11 +22,11 @@ pub fn init(config: &Log, args: &CommonArgs) -> anyhow::Result<()> {
     };
     let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match args.log_format.unwrap_or(config.format) {
-        Format::Text => lines
+        LogFormat::Text => lines
             .with_ansi(std::io::stderr().is_terminal())
             .finish()
             .try_init()?,
-        Format::Json => lines.json().flatten_event(true).finish().try_init()?,
+        LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
     }
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
@@ -44,14 +44,14 @@ pub fn panic_message(payload: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("without a message")
 }
 
-fn at_least(level: Level) -> EnvFilter {
+fn at_least(level: LogLevel) -> EnvFilter {
     let level = match level {
-        Level::Off => LevelFilter::OFF,
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Trace => LevelFilter::TRACE,
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
     };
     EnvFilter::default().add_directive(level.into())
 }

@@ -26,8 +26,8 @@ impl fmt::Display for Fatal {
 
 /// Tries `operation` until it succeeds, with back-off up to `max_backoff`; for what a daemon needs before it can work.
 ///
-/// `part` is what it is about (`database`), in logs and in `/readyz`. Gives `None` when the daemon is asked to stop first.
-/// Errors marked [`Fatal`], wrong configuration, and with `--once` the fourth failure in a row are given back.
+/// `part` names the operation in logs and in `/readyz`, such as `database`. Returns `None` if the daemon is asked to stop
+/// first. Returns errors marked [`Fatal`], wrong configuration, and with `--once` the fourth failure in a row.
 pub async fn retry<T, F, Fut>(
     ctx: &Context,
     part: &'static str,
@@ -58,7 +58,7 @@ where
     Ok(found)
 }
 
-/// Waits for `wait`, for `woken`, or until it is time to stop, and beats meanwhile. `woken` may be dropped.
+/// Waits for `wait`, for `woken`, or until the daemon is asked to stop, and beats meanwhile. `woken` may be dropped.
 pub(crate) async fn rest(
     ctx: &Context,
     part: &'static str,
@@ -96,7 +96,7 @@ impl<'a> Streak<'a> {
         }
     }
 
-    /// Gives the time to wait, or the error back where trying again is no use.
+    /// Counts a failure and returns the wait before the next try, or the error if trying again is no use.
     pub(crate) fn failure(&mut self, error: anyhow::Error) -> anyhow::Result<Duration> {
         let part = self.part;
         self.ctx.health.ready(part, Err(format!("{error:#}")));
@@ -122,7 +122,7 @@ impl<'a> Streak<'a> {
         Ok(wait)
     }
 
-    /// The operation has succeeded.
+    /// Ends the row of failures: the operation has succeeded.
     pub(crate) fn over(&mut self) {
         self.ctx.health.ready(self.part, Ok(()));
         let failures = self.backoff.failures();

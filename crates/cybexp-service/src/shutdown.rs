@@ -1,4 +1,4 @@
-//! The wish to stop, as every part of a daemon sees it.
+//! The shutdown signal that all parts of a daemon share.
 
 use std::io;
 use std::process;
@@ -9,17 +9,17 @@ use tracing::{info, warn};
 
 use crate::cli::EXIT_FAILED;
 
-/// Tells everyone who holds a clone of it that the daemon is to stop.
+/// The signal that the daemon is to stop; every clone is the same signal.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown(CancellationToken);
 
 impl Shutdown {
-    /// One that only [`Shutdown::begin`] sets off.
+    /// Makes a signal that only [`Shutdown::begin`] sets off.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that SIGTERM and SIGINT set off too. A second signal ends the process at once, with status 1.
+    /// Makes a signal that SIGTERM and SIGINT set off, too. A second one ends the process at once, with status 1.
     pub fn on_signals() -> io::Result<Self> {
         let mut term = signal(SignalKind::terminate())?;
         let mut int = signal(SignalKind::interrupt())?;
@@ -36,7 +36,7 @@ impl Shutdown {
         Ok(shutdown)
     }
 
-    /// Asks everyone to stop.
+    /// Asks all parts to stop.
     pub fn begin(&self) {
         self.0.cancel();
     }
@@ -46,7 +46,7 @@ impl Shutdown {
         self.0.is_cancelled()
     }
 
-    /// Waits until it is time to stop. Cancel safe.
+    /// Waits until the daemon is asked to stop. Cancel safe.
     pub async fn begun(&self) {
         self.0.cancelled().await;
     }

@@ -15,7 +15,7 @@ pub(crate) fn stopping() {
     notify(NotifyState::Stopping);
 }
 
-/// Keeps the watchdog of the unit (`WatchdogSec=`) quiet for as long as the daemon is alive by its own account.
+/// Notifies the unit's watchdog (`WatchdogSec=`) for as long as [`Health::alive`] succeeds.
 pub(crate) async fn watchdog(health: Health) {
     let Some(limit) = sd_notify::watchdog_enabled() else {
         return;

@@ -1,4 +1,4 @@
-//! The news that there may be work.
+//! Wake-ups: signals that there may be work.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -10,20 +10,20 @@ use tracing::{debug, info, warn};
 
 use crate::backoff::Backoff;
 
-/// While the source of news is away, a loop looks by itself this often.
+/// The time between two looks for work while the source of wake-ups is away.
 const POLL_WITHOUT_NEWS: Duration = Duration::from_secs(1);
-/// A wait that lasts this long without an error shows that the source is there.
+/// The length of a wait without an error that shows that the source is back.
 const HEALED_AFTER: Duration = Duration::from_secs(10);
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
-/// A source of news, such as a change stream. It runs in a task of its own, so `wait` need not be cancel safe.
+/// A source of wake-ups, such as a change stream. It runs in a task of its own, so `wait` need not be cancel safe.
 pub trait Wake: Send {
     /// Returns when there may be new work. After an error it is called again, with back-off, and must try to reconnect.
     fn wait(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
-/// Wakes one work loop. A wake-up that comes while the loop works is kept for its next rest, so none is lost; the price is
-/// at most one look too many.
+/// The signal that wakes one work loop. A wake-up that comes while the loop works is kept for its next rest, so none is
+/// lost; at worst the loop looks once too often.
 #[derive(Debug, Clone, Default)]
 pub struct WakeSignal {
     news: Arc<News>,
@@ -37,12 +37,12 @@ struct News {
 }
 
 impl WakeSignal {
-    /// A signal that only [`WakeSignal::wake`] sets off.
+    /// Makes a signal that only [`WakeSignal::wake`] sets off.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A signal that `source` sets off. While `source` fails, the loop polls every second instead.
+    /// Makes a signal that `source` sets off. While `source` fails, the loop polls every second instead.
     pub fn follow(source: impl Wake + 'static) -> Self {
         let news = Arc::new(News::default());
         let task = tokio::spawn(follow(source, Arc::downgrade(&news)));
@@ -52,7 +52,7 @@ impl WakeSignal {
         }
     }
 
-    /// Says that there may be work.
+    /// Signals that there may be work.
     pub fn wake(&self) {
         self.news.notify.notify_one();
     }
@@ -62,7 +62,7 @@ impl WakeSignal {
         self.news.notify.notified().await;
     }
 
-    /// How long a loop may rest that wants to look every `interval` while there are news.
+    /// Returns the longest rest of a loop that looks every `interval` while its source is there.
     pub(crate) fn rest(&self, interval: Duration) -> Duration {
         if self.news.away.load(Ordering::Relaxed) {
             interval.min(POLL_WITHOUT_NEWS)
@@ -74,7 +74,7 @@ impl WakeSignal {
 
 async fn follow(mut source: impl Wake, news: Weak<News>) {
     let mut backoff = Backoff::new(MAX_BACKOFF);
-    // each turn ends with a wake-up, for what came while the source was away was not told
+    // each turn ends with a wake-up, for work that came while the source was away was not signalled
     while let Some(result) = next(&mut source, &news, &mut backoff).await {
         let Some(news) = news.upgrade() else { return };
         match result {
@@ -100,7 +100,7 @@ async fn follow(mut source: impl Wake, news: Weak<News>) {
     }
 }
 
-/// One `wait` of the source to its end; `None` when nobody listens any more.
+/// Runs one `wait` of the source to its end; `None` if no loop listens any more.
 async fn next(
     source: &mut impl Wake,
     news: &Weak<News>,

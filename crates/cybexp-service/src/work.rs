@@ -12,7 +12,7 @@ use crate::metrics::LoopMeter;
 use crate::retry::{Streak, rest};
 use crate::wake::WakeSignal;
 
-/// No rest is shorter, so that a worker that misjudges the time cannot spin.
+/// The shortest rest, so that a worker that misjudges the time cannot spin.
 const SHORTEST_REST: Duration = Duration::from_millis(10);
 
 /// The outcome of one step of a work loop.
@@ -22,11 +22,11 @@ pub enum Step {
     Worked(u64),
     /// There is no work.
     Idle,
-    /// There is no work now, but there will be some after this time at the latest: another worker's lease ends.
+    /// There is no work now, but there will be some after this time at the latest, when another worker's lease ends.
     Wait(Duration),
 }
 
-/// One kind of work.
+/// A worker on one kind of work.
 pub trait Worker: Send {
     /// Looks for work and does a bounded part of it.
     ///
@@ -37,19 +37,19 @@ pub trait Worker: Send {
     fn step(&mut self) -> impl Future<Output = anyhow::Result<Step>> + Send;
 }
 
-/// How a work loop rests.
+/// Options of a work loop: its name, and its waits.
 #[derive(Debug, Clone)]
 pub struct WorkOptions {
     /// The name of the loop, in logs, metrics and health.
     pub name: &'static str,
-    /// How often it looks for work even if nothing wakes it.
+    /// The time between two looks for work if nothing wakes the loop.
     pub poll_interval: Duration,
     /// The longest wait after failures, at most [`MAX_BACKOFF`](crate::MAX_BACKOFF).
     pub max_backoff: Duration,
 }
 
 impl WorkOptions {
-    /// The usual: a look every 30 s, back-off up to a minute.
+    /// Returns the usual options: a look every 30 s, back-off up to a minute.
     pub fn new(name: &'static str) -> Self {
         Self {
             name,

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cybexp_service::config::{Config, ConfigError, Format, Level, Seal};
+use cybexp_service::config::{Config, ConfigError, LogFormat, LogLevel, Seal};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
@@ -82,7 +82,7 @@ fn what_is_missing_takes_its_default() {
     assert!(config.input.inputs.is_empty());
     assert_eq!(
         (config.log.level, config.log.format),
-        (Level::Info, Format::Text)
+        (LogLevel::Info, LogFormat::Text)
     );
     for daemon in ["api", "archive", "analytics", "report", "input"] {
         assert_eq!(config.metrics.of(daemon), None);

@@ -83,7 +83,7 @@ impl Sleeper {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// Waits for its end; gives the exit status and the rest of the log.
+    /// Waits for the end of the process and returns its exit status and the rest of the log.
     fn end(mut self) -> (Option<i32>, String) {
         let mut rest = String::new();
         self.lines.read_to_string(&mut rest).unwrap();

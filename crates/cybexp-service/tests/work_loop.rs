@@ -298,10 +298,10 @@ async fn a_fatal_error_ends_the_loop() {
     );
 }
 
-/// Gives what it is sent.
-struct Feed(mpsc::UnboundedReceiver<anyhow::Result<()>>);
+/// A source of wake-ups that yields the results sent to it.
+struct ScriptedNews(mpsc::UnboundedReceiver<anyhow::Result<()>>);
 
-impl Wake for Feed {
+impl Wake for ScriptedNews {
     async fn wait(&mut self) -> anyhow::Result<()> {
         match self.0.recv().await {
             Some(result) => result,
@@ -315,7 +315,7 @@ async fn a_source_of_news_wakes_and_its_loss_is_made_up_for_by_polling() {
     let ctx = context(false);
     let script = Script::default();
     let (tell, feed) = mpsc::unbounded_channel();
-    let running = start(&ctx, &script, WakeSignal::follow(Feed(feed)));
+    let running = start(&ctx, &script, WakeSignal::follow(ScriptedNews(feed)));
 
     sleep(S).await;
     tell.send(Ok(())).unwrap();

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
+use tahoe_core::SubmissionTags;
 
-use crate::input::{About, Counts, InputId, Known};
-use crate::record::{Batch, Key, Queued};
+use crate::input::{InputCounts, InputId, KnownInput};
+use crate::record::{ItemKey, Queued, RecordBatch};
 
 /// The file in `input.spool_dir`.
 pub const FILE: &str = "spool.db";
-/// The layout below; raised with it.
+/// The version of [`LAYOUT`]; raised with it.
 const VERSION: i64 = 1;
 /// `auto_vacuum`: unused pages at the end of the file are given back to the disk when asked to.
 const SETUP: &str = "
@@ -52,9 +53,9 @@ const LAYOUT: &str = "
         PRIMARY KEY (input, key)
     ) WITHOUT ROWID;
 ";
-/// What a record needs beside its data: its row, two index entries.
+/// Approximate overhead of a record, in bytes: its row and two index entries.
 const RECORD_BYTES: u64 = 100;
-/// What a mark needs.
+/// Approximate size of a mark, in bytes.
 const MARK_BYTES: u64 = 40;
 
 /// Why the spool cannot be used.
@@ -65,7 +66,7 @@ pub enum SpoolError {
     Database {
         /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// The reason that SQLite gives.
         reason: String,
     },
     /// The thread that writes it has ended.
@@ -76,17 +77,17 @@ pub enum SpoolError {
 /// Whether there was room for a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
-    /// It is on disk.
+    /// The batch is on disk.
     Taken,
-    /// There is none now.
+    /// There is no room now.
     Full,
-    /// There never will be: the whole spool is smaller.
+    /// There never will be room: the whole spool is smaller.
     Never,
 }
 
-/// The open file. Every method but [`Database::transaction`] belongs into one.
+/// The open file. Every method but [`SpoolFile::transaction`] belongs into one.
 #[derive(Debug)]
-pub(crate) struct Database {
+pub(crate) struct SpoolFile {
     connection: Connection,
     file: PathBuf,
     max_bytes: u64,
@@ -95,7 +96,7 @@ pub(crate) struct Database {
     spooled: BTreeMap<InputId, u64>,
 }
 
-impl Database {
+impl SpoolFile {
     pub(crate) fn open(folder: &Path, max_bytes: u64) -> Result<Self, SpoolError> {
         let file = folder.join(FILE);
         let failed = |reason: String| SpoolError::Database {
@@ -154,7 +155,7 @@ impl Database {
         }
     }
 
-    /// Does all of it and waits for the disk, or nothing.
+    /// Runs `work` in one transaction and waits for the disk; after an error, nothing of it is stored.
     pub(crate) fn transaction<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
@@ -180,13 +181,13 @@ impl Database {
         &mut self,
         name: &str,
         plugin: &str,
-        about: &About,
-    ) -> rusqlite::Result<Known> {
-        let About {
+        tags: &SubmissionTags,
+    ) -> rusqlite::Result<KnownInput> {
+        let SubmissionTags {
             typetag,
             orgid,
             timezone,
-        } = about;
+        } = tags;
         // what another plugin remembers means nothing to this one
         self.connection.execute(
             "DELETE FROM mark WHERE input = (SELECT id FROM input WHERE name = ?1 AND plugin != ?2)",
@@ -213,17 +214,17 @@ impl Database {
     }
 
     /// All inputs.
-    pub(crate) fn known(&self) -> rusqlite::Result<Vec<Known>> {
+    pub(crate) fn known(&self) -> rusqlite::Result<Vec<KnownInput>> {
         let sql = format!("{INPUTS} ORDER BY name");
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut all: Vec<Known> = statement.query_map([], known)?.collect::<Result<_, _>>()?;
+        let mut all: Vec<KnownInput> = statement.query_map([], known)?.collect::<Result<_, _>>()?;
         for known in &mut all {
             known.spooled = self.spooled.get(&known.id).copied().unwrap_or_default();
         }
         Ok(all)
     }
 
-    pub(crate) fn put(&mut self, input: InputId, batch: &Batch) -> rusqlite::Result<Room> {
+    pub(crate) fn put(&mut self, input: InputId, batch: &RecordBatch) -> rusqlite::Result<Room> {
         let size = size(batch);
         if size > self.max_bytes {
             return Ok(Room::Never);
@@ -326,11 +327,15 @@ impl Database {
         Ok(())
     }
 
-    pub(crate) fn marks(&self, input: InputId, keys: &[Key]) -> rusqlite::Result<Vec<Option<i64>>> {
+    pub(crate) fn marks(
+        &self,
+        input: InputId,
+        keys: &[ItemKey],
+    ) -> rusqlite::Result<Vec<Option<i64>>> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT mark FROM mark WHERE input = ?1 AND key = ?2")?;
-        let find = |key: &Key| {
+        let find = |key: &ItemKey| {
             statement
                 .query_row(params![input.0, &key.0[..]], |row| row.get(0))
                 .optional()
@@ -366,7 +371,7 @@ impl Database {
         Ok(true)
     }
 
-    /// To the last row: `incremental_vacuum` frees a page with each.
+    /// Runs a statement to its last row: `incremental_vacuum` frees one page with each row.
     fn run(&self, sql: &str) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
@@ -395,13 +400,13 @@ const INPUTS: &str =
     "SELECT id, name, typetag, orgid, timezone, cursor, not_before, taken, posted, dropped,
     (SELECT count(*) FROM record WHERE record.input = input.id AND refused IS NOT NULL), plugin FROM input";
 
-fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+fn known(row: &Row<'_>) -> rusqlite::Result<KnownInput> {
     let cursor: Option<String> = row.get(5)?;
-    Ok(Known {
+    Ok(KnownInput {
         id: InputId(row.get(0)?),
         name: row.get(1)?,
         plugin: row.get(11)?,
-        about: About {
+        tags: SubmissionTags {
             typetag: row.get(2)?,
             orgid: row.get(3)?,
             timezone: row.get(4)?,
@@ -409,7 +414,7 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
         // it was written as JSON
         cursor: cursor.and_then(|text| serde_json::from_str(&text).ok()),
         not_before: row.get(6)?,
-        counts: Counts {
+        counts: InputCounts {
             taken: row.get(7)?,
             posted: row.get(8)?,
             dropped: row.get(9)?,
@@ -419,12 +424,12 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
     })
 }
 
-fn size(batch: &Batch) -> u64 {
+fn size(batch: &RecordBatch) -> u64 {
     let (records, marks) = (batch.records.len() as u64, batch.marks.len() as u64);
     batch.bytes() + records * RECORD_BYTES + marks * MARK_BYTES
 }
 
-/// What is collected is nobody else's business.
+/// Makes the folder readable by its owner alone: collected data may be confidential.
 fn private_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()

@@ -1,4 +1,4 @@
-//! What was taken and is not posted yet: one SQLite file, written by one thread.
+//! The spool: records that an input took and the API does not have yet, in one SQLite file, written by one thread.
 //!
 //! Records and the cursor that tells up to where a source is taken are written in one transaction and are on disk before
 //! the source hears of it, so that nothing is lost and nothing is taken twice, whenever the daemon dies. Whoever writes at
@@ -12,6 +12,6 @@ mod spool;
 mod thread;
 
 pub use db::{FILE, Room, SpoolError};
-pub use input::{About, Counts, InputId, Known};
-pub use record::{Batch, Key, Queued, Record};
+pub use input::{InputCounts, InputId, KnownInput};
+pub use record::{ItemKey, Queued, Record, RecordBatch};
 pub use spool::Spool;

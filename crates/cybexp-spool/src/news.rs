@@ -7,16 +7,16 @@ use tokio::sync::Notify;
 
 use crate::input::InputId;
 
-/// What the spool tells those who wait.
+/// Wakes those who wait for records or for room.
 #[derive(Debug, Default)]
-pub(crate) struct News {
+pub(crate) struct Signals {
     /// There are records of this input to post.
     queued: Mutex<HashMap<InputId, Arc<Notify>>>,
     /// There is room again.
     pub(crate) freed: Notify,
 }
 
-impl News {
+impl Signals {
     pub(crate) fn queued(&self, input: InputId) -> Arc<Notify> {
         // whole after a panic: there is nothing here that is changed in two steps
         let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What a source delivers.
+//! Records that a source delivers, with its cursor and its marks.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// One submission to be.
+/// The data of one submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// What is posted, as it is.
+    /// The bytes that are posted, unchanged.
     pub data: Bytes,
-    /// What it is called in the API's list of submissions; the input's own name where there is none.
+    /// Its name in the API's list of submissions; `None` stands for the input's name.
     pub name: Option<String>,
 }
 
@@ -29,7 +29,7 @@ impl<T: Into<Bytes>> From<T> for Record {
 pub struct Queued {
     /// Its place in the order in which records were taken.
     pub id: i64,
-    /// What it is called.
+    /// Its name, as in [`Record`].
     pub name: Option<String>,
     /// The data.
     pub data: Bytes,
@@ -37,9 +37,9 @@ pub struct Queued {
 
 /// Names something that a source has delivered: enough of a SHA-256 that no two are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key(pub [u8; 16]);
+pub struct ItemKey(pub [u8; 16]);
 
-impl Key {
+impl ItemKey {
     /// The key of these bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
         let hash = Sha256::digest(bytes.as_ref());
@@ -49,39 +49,39 @@ impl Key {
     }
 }
 
-/// As it may stand in a cursor: in hex.
-impl fmt::Display for Key {
+/// Formats the key as 32 hex digits, as it stands in cursors.
+impl fmt::Display for ItemKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
 }
 
-/// Records, and what is to be remembered when they are taken: all of it is put on disk in one step, or none of it.
+/// Records, and the cursor and marks to remember when they are taken: all of it is put on disk in one step, or none of it.
 #[derive(Debug, Clone, Default)]
-pub struct Batch {
+pub struct RecordBatch {
     /// In the order in which they are to be posted.
     pub records: Vec<Record>,
-    /// Up to where the source is taken with these records; `None` leaves it where it was.
+    /// The position up to which the source is taken with these records; `None` leaves it where it was.
     pub cursor: Option<Value>,
     /// Things that the source has delivered, each with a number of the source's own choosing: a time, a round.
-    pub marks: Vec<(Key, i64)>,
+    pub marks: Vec<(ItemKey, i64)>,
     /// Things with a smaller number than this are forgotten.
     pub forget_below: Option<i64>,
     bytes: u64,
 }
 
-/// A batch is full with so many records …
+/// Records with which a batch is full …
 const FULL_RECORDS: usize = 1000;
-/// … or so many bytes.
+/// … or bytes of records.
 const FULL_BYTES: u64 = 4 << 20;
 
-impl Batch {
-    /// Nothing yet.
+impl RecordBatch {
+    /// An empty batch.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more record.
+    /// Adds a record.
     pub fn push(&mut self, record: impl Into<Record>) {
         let record = record.into();
         self.bytes += record.data.len() as u64;

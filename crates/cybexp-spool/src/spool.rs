@@ -4,20 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use tahoe_core::SubmissionTags;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use crate::db::{Database, Room, SpoolError};
-use crate::input::{About, InputId, Known};
-use crate::news::News;
-use crate::record::{Batch, Key, Queued};
-use crate::thread::{self, Effect, Job, Task};
+use crate::db::{Room, SpoolError, SpoolFile};
+use crate::input::{InputId, KnownInput};
+use crate::news::Signals;
+use crate::record::{ItemKey, Queued, RecordBatch};
+use crate::thread::{self, AnsweredJob, Effect, SpoolJob};
 
 /// The spool; clones are the same one. It is closed when the last one is gone.
 #[derive(Debug, Clone)]
 pub struct Spool {
-    jobs: Sender<Box<dyn Job>>,
-    news: Arc<News>,
+    jobs: Sender<Box<dyn SpoolJob>>,
+    news: Arc<Signals>,
 }
 
 impl Spool {
@@ -25,8 +26,8 @@ impl Spool {
     ///
     /// Blocks: what is in it is counted first.
     pub fn open(folder: &Path, max_bytes: u64) -> Result<Self, SpoolError> {
-        let database = Database::open(folder, max_bytes)?;
-        let news = Arc::new(News::default());
+        let database = SpoolFile::open(folder, max_bytes)?;
+        let news = Arc::new(Signals::default());
         let jobs = thread::start(database, Arc::clone(&news)).map_err(|_| SpoolError::Gone)?;
         Ok(Self { jobs, news })
     }
@@ -37,17 +38,17 @@ impl Spool {
         &self,
         name: &str,
         plugin: &str,
-        about: &About,
-    ) -> Result<Known, SpoolError> {
-        let (name, plugin, about) = (name.to_owned(), plugin.to_owned(), about.clone());
+        tags: &SubmissionTags,
+    ) -> Result<KnownInput, SpoolError> {
+        let (name, plugin, tags) = (name.to_owned(), plugin.to_owned(), tags.clone());
         self.ask(Effect::None, 0, move |database| {
-            database.register(&name, &plugin, &about)
+            database.register(&name, &plugin, &tags)
         })
         .await
     }
 
     /// All inputs that were ever made known.
-    pub async fn known(&self) -> Result<Vec<Known>, SpoolError> {
+    pub async fn known(&self) -> Result<Vec<KnownInput>, SpoolError> {
         self.ask(Effect::None, 0, |database| database.known()).await
     }
 
@@ -55,7 +56,7 @@ impl Spool {
     ///
     /// # Errors
     /// When the disk does not take it, and when it is larger than the whole spool may be.
-    pub async fn put(&self, input: InputId, batch: &Arc<Batch>) -> Result<Room, SpoolError> {
+    pub async fn put(&self, input: InputId, batch: &Arc<RecordBatch>) -> Result<Room, SpoolError> {
         let (batch, bytes) = (Arc::clone(batch), batch.bytes());
         self.ask(Effect::Queued(input), bytes, move |database| {
             database.put(input, &batch)
@@ -122,7 +123,7 @@ impl Spool {
     pub async fn marks(
         &self,
         input: InputId,
-        keys: Vec<Key>,
+        keys: Vec<ItemKey>,
     ) -> Result<Vec<Option<i64>>, SpoolError> {
         self.ask(Effect::None, 0, move |database| {
             database.marks(input, &keys)
@@ -146,9 +147,9 @@ impl Spool {
         &self,
         effect: Effect,
         bytes: u64,
-        work: impl FnMut(&mut Database) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&mut SpoolFile) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, SpoolError> {
-        let (task, answer) = Task::new(work, effect, bytes);
+        let (task, answer) = AnsweredJob::new(work, effect, bytes);
         self.jobs.send(task).map_err(|_| SpoolError::Gone)?;
         answer.await.unwrap_or(Err(SpoolError::Gone))
     }
@@ -156,9 +157,9 @@ impl Spool {
     fn tell(
         &self,
         effect: Effect,
-        work: impl FnMut(&mut Database) -> rusqlite::Result<()> + Send + 'static,
+        work: impl FnMut(&mut SpoolFile) -> rusqlite::Result<()> + Send + 'static,
     ) {
-        let (task, _) = Task::new(work, effect, 0);
+        let (task, _) = AnsweredJob::new(work, effect, 0);
         // it ends only with the process
         let _ = self.jobs.send(task);
     }

@@ -1,4 +1,4 @@
-//! The thread that writes the spool: whatever waits for it goes into one transaction.
+//! The thread that writes the spool: all jobs that wait for it share one transaction.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -7,18 +7,18 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use crate::db::{Database, SpoolError};
+use crate::db::{SpoolError, SpoolFile};
 use crate::input::InputId;
-use crate::news::News;
+use crate::news::Signals;
 
 /// Jobs that share a transaction at most: more would only make the first one wait longer.
 const GROUP: usize = 4096;
 /// The bytes that share a transaction, about: its journal must stay small.
 const GROUP_BYTES: u64 = 8 << 20;
-/// When nothing has come for so long, room is given back to the disk.
+/// The time without a job after which unused pages are given back to the disk.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// What others are told once a job is done.
+/// The signal that is given once a job is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Nothing.
@@ -30,15 +30,15 @@ pub(crate) enum Effect {
 }
 
 /// Something to be done in a transaction; again, if that is rolled back.
-pub(crate) trait Job: Send {
-    fn run(&mut self, database: &mut Database) -> rusqlite::Result<()>;
+pub(crate) trait SpoolJob: Send {
+    fn run(&mut self, database: &mut SpoolFile) -> rusqlite::Result<()>;
     fn end(self: Box<Self>, outcome: Result<(), SpoolError>);
     fn effect(&self) -> Effect;
     fn bytes(&self) -> u64;
 }
 
 /// A job whose result somebody waits for.
-pub(crate) struct Task<W, T> {
+pub(crate) struct AnsweredJob<W, T> {
     pub(crate) work: W,
     pub(crate) effect: Effect,
     pub(crate) bytes: u64,
@@ -46,7 +46,7 @@ pub(crate) struct Task<W, T> {
     reply: oneshot::Sender<Result<T, SpoolError>>,
 }
 
-impl<W, T> Task<W, T> {
+impl<W, T> AnsweredJob<W, T> {
     pub(crate) fn new(
         work: W,
         effect: Effect,
@@ -64,12 +64,12 @@ impl<W, T> Task<W, T> {
     }
 }
 
-impl<W, T> Job for Task<W, T>
+impl<W, T> SpoolJob for AnsweredJob<W, T>
 where
-    W: FnMut(&mut Database) -> rusqlite::Result<T> + Send,
+    W: FnMut(&mut SpoolFile) -> rusqlite::Result<T> + Send,
     T: Send,
 {
-    fn run(&mut self, database: &mut Database) -> rusqlite::Result<()> {
+    fn run(&mut self, database: &mut SpoolFile) -> rusqlite::Result<()> {
         self.value = Some((self.work)(database)?);
         Ok(())
     }
@@ -90,7 +90,10 @@ where
 }
 
 /// Starts the thread; it ends when the sender is dropped and all that was sent is done.
-pub(crate) fn start(database: Database, news: Arc<News>) -> std::io::Result<Sender<Box<dyn Job>>> {
+pub(crate) fn start(
+    database: SpoolFile,
+    news: Arc<Signals>,
+) -> std::io::Result<Sender<Box<dyn SpoolJob>>> {
     let (sender, jobs) = channel();
     std::thread::Builder::new()
         .name("spool".to_owned())
@@ -98,7 +101,7 @@ pub(crate) fn start(database: Database, news: Arc<News>) -> std::io::Result<Send
     Ok(sender)
 }
 
-fn write(mut database: Database, jobs: &Receiver<Box<dyn Job>>, news: &News) {
+fn write(mut database: SpoolFile, jobs: &Receiver<Box<dyn SpoolJob>>, news: &Signals) {
     let mut may_shrink = true;
     loop {
         let first = if may_shrink {
@@ -128,7 +131,7 @@ fn write(mut database: Database, jobs: &Receiver<Box<dyn Job>>, news: &News) {
     }
 }
 
-fn commit(database: &mut Database, mut group: Vec<Box<dyn Job>>, news: &News) {
+fn commit(database: &mut SpoolFile, mut group: Vec<Box<dyn SpoolJob>>, news: &Signals) {
     let all =
         database.transaction(|database| group.iter_mut().try_for_each(|job| job.run(database)));
     match all {
@@ -153,7 +156,7 @@ fn commit(database: &mut Database, mut group: Vec<Box<dyn Job>>, news: &News) {
     }
 }
 
-fn end(job: Box<dyn Job>, outcome: Result<(), SpoolError>, news: &News) {
+fn end(job: Box<dyn SpoolJob>, outcome: Result<(), SpoolError>, news: &Signals) {
     let effect = job.effect();
     job.end(outcome);
     match effect {

@@ -8,8 +8,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cybexp_spool::{About, Batch, InputId, Key, Known, Room, Spool};
+use cybexp_spool::{InputId, ItemKey, KnownInput, RecordBatch, Room, Spool};
 use serde_json::json;
+use tahoe_core::SubmissionTags;
 use tempfile::TempDir;
 
 const MIB: u64 = 1 << 20;
@@ -18,16 +19,16 @@ fn open(folder: &TempDir, max_bytes: u64) -> Spool {
     Spool::open(folder.path(), max_bytes).unwrap()
 }
 
-async fn register(spool: &Spool, name: &str) -> Known {
-    let about = About {
+async fn register(spool: &Spool, name: &str) -> KnownInput {
+    let tags = SubmissionTags {
         typetag: "cowrie".to_owned(),
-        ..About::default()
+        ..SubmissionTags::default()
     };
-    spool.register(name, "file", &about).await.unwrap()
+    spool.register(name, "file", &tags).await.unwrap()
 }
 
-fn batch(records: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Arc<Batch> {
-    let mut batch = Batch::new();
+fn batch(records: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Arc<RecordBatch> {
+    let mut batch = RecordBatch::new();
     for record in records {
         batch.push(record.into());
     }
@@ -47,7 +48,7 @@ async fn what_is_taken_is_there_after_a_crash_with_its_cursor_and_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(&folder, 64 * MIB);
     let id = register(&spool, "london").await.id;
-    let mut with_cursor = Batch::clone(&batch(["one", "two"]));
+    let mut with_cursor = RecordBatch::clone(&batch(["one", "two"]));
     with_cursor.cursor = Some(json!({"offset": 8}));
     spool.put(id, &Arc::new(with_cursor)).await.unwrap();
     spool.put(id, &batch(["three"])).await.unwrap();
@@ -129,9 +130,9 @@ async fn marks_are_set_found_and_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(&folder, 64 * MIB);
     let id = register(&spool, "feed").await.id;
-    let (a, b, c) = (Key::of("a"), Key::of("b"), Key::of("c"));
-    let marks = |marks: &[(Key, i64)], forget_below| {
-        let mut batch = Batch::new();
+    let (a, b, c) = (ItemKey::of("a"), ItemKey::of("b"), ItemKey::of("c"));
+    let marks = |marks: &[(ItemKey, i64)], forget_below| {
+        let mut batch = RecordBatch::new();
         batch.marks = marks.to_vec();
         batch.forget_below = forget_below;
         Arc::new(batch)
@@ -150,19 +151,19 @@ async fn another_plugin_under_the_same_name_begins_anew_but_keeps_what_was_taken
     let folder = tempfile::tempdir().unwrap();
     let spool = open(&folder, 64 * MIB);
     let id = register(&spool, "london").await.id;
-    let mut taken = Batch::clone(&batch(["one"]));
+    let mut taken = RecordBatch::clone(&batch(["one"]));
     taken.cursor = Some(json!(5));
-    taken.marks = vec![(Key::of("a"), 1)];
+    taken.marks = vec![(ItemKey::of("a"), 1)];
     spool.put(id, &Arc::new(taken)).await.unwrap();
     spool.not_before(id, 1e12).await.unwrap();
 
-    let about = About::default();
-    let known = spool.register("london", "http", &about).await.unwrap();
+    let tags = SubmissionTags::default();
+    let known = spool.register("london", "http", &tags).await.unwrap();
     assert_eq!(
         (known.cursor, known.not_before, known.spooled),
         (None, 0.0, 1)
     );
-    let marks = spool.marks(id, vec![Key::of("a")]).await.unwrap();
+    let marks = spool.marks(id, vec![ItemKey::of("a")]).await.unwrap();
     assert_eq!(marks, [None]);
 }
 
@@ -180,7 +181,7 @@ async fn it_is_bounded_and_there_is_room_again_after_posting() {
     assert!(taken >= 2000, "{taken} records of 1 kB in 4 MiB");
     assert!(spool.used_bytes().await.unwrap() <= 4 * MIB);
     // a cursor alone needs no room
-    let mut cursor = Batch::new();
+    let mut cursor = RecordBatch::new();
     cursor.cursor = Some(json!(1));
     assert_eq!(spool.put(id, &Arc::new(cursor)).await.unwrap(), Room::Taken);
 

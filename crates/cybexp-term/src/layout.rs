@@ -1,16 +1,16 @@
-//! How much room there is, and what fits into it.
+//! Fits output to the width of the terminal.
 
 use chrono::DateTime;
 use comfy_table::Table;
 
-/// Below this width a hash is cut: beside it there is no room for anything else.
+/// The width in columns below which a hash is cut, for it leaves no room beside it.
 const WIDE: u16 = 120;
-/// Characters of a hash that are enough to tell it from others.
+/// The number of characters that tell a hash from others.
 const HASH: usize = 12;
-/// A narrower terminal is treated as one of this width.
+/// The least width in columns; a narrower terminal is treated as one of this width.
 const NARROWEST: u16 = 40;
 
-/// The columns that the output has: those of `$COLUMNS`, else of the terminal. `None` where it goes into a file or pipe.
+/// Returns the width of the output in columns: `$COLUMNS`, else that of the terminal. `None` for a file or pipe.
 pub fn width() -> Option<u16> {
     let given = std::env::var("COLUMNS").ok();
     let given = given.and_then(|columns| columns.parse().ok());
@@ -18,7 +18,7 @@ pub fn width() -> Option<u16> {
     (width > 0).then_some(width.max(NARROWEST))
 }
 
-/// A hash or an id of many characters: cut where the terminal is narrow.
+/// Returns a hash or a long id, cut if the terminal is narrow.
 pub fn id(text: &str) -> String {
     match width() {
         Some(width) if width < WIDE => cut(text),
@@ -33,7 +33,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Unix seconds as `2026-11-27 03:10`, UTC; what is no time that people write as it is.
+/// Returns Unix seconds as `2026-11-27 03:10`, UTC. A number outside of the years 1970 to 9999 is returned as it is.
 pub fn time(seconds: f64) -> String {
     // from 1970 to 9999
     let written = (0.0..253_402_300_800.0).contains(&seconds);
@@ -44,14 +44,14 @@ pub fn time(seconds: f64) -> String {
     }
 }
 
-/// The day of [`time`], for where there is no room for more.
+/// Returns the day of [`time`], for narrow columns.
 pub fn date(seconds: f64) -> String {
     let time = time(seconds);
     time.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// A text with line ends between words, so that it fits the output; lines after the first begin with `indent` spaces. A word
-/// that is longer than a line has one of its own. `first` is the number of columns that stand before the text.
+/// Breaks a text between words into lines that fit the output. Lines after the first begin with `indent` spaces. A word that
+/// is longer than a line gets a line of its own. `first` is the number of columns in use before the text.
 pub fn wrapped(text: &str, first: usize, indent: usize) -> String {
     match width() {
         Some(width) => fold(text, usize::from(width), first, indent),

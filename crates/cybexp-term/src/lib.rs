@@ -1,4 +1,4 @@
-//! How output looks, and what keeps a value of an attacker from acting on the terminal.
+//! Output for terminals: styles, tables, and escapes that keep an attacker's values from acting on the terminal.
 
 mod layout;
 
@@ -9,23 +9,23 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::Value;
 
-/// Titles.
+/// The style of titles.
 pub const BOLD: Style = Style::new().bold();
-/// What stands back.
+/// The style of secondary text.
 pub const DIM: Style = Style::new().dimmed();
-/// Done.
+/// The style of success.
 pub const GREEN: Style = AnsiColor::Green.on_default();
-/// Failed.
+/// The style of failure.
 pub const RED: Style = AnsiColor::Red.on_default();
-/// Not as it should be.
+/// The style of warnings.
 pub const YELLOW: Style = AnsiColor::Yellow.on_default();
-/// Values.
+/// The style of values.
 pub const CYAN: Style = AnsiColor::Cyan.on_default();
 
-/// Characters of a value that are shown where it stands with others.
+/// The most characters that are shown of a value among others.
 const WIDTH: usize = 64;
 
-/// A table with this header, as wide as the terminal at most; as wide as it is where nobody has a width.
+/// Makes a table with this header, at most as wide as the terminal. Without a terminal it is as wide as its content.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
@@ -38,14 +38,14 @@ pub fn table(header: &[&str]) -> Table {
     table
 }
 
-/// Sets the numbers of a column under each other.
+/// Aligns a column to the right, for numbers.
 pub fn align_right(table: &mut Table, column: usize) {
     if let Some(column) = table.column_mut(column) {
         column.set_cell_alignment(CellAlignment::Right);
     }
 }
 
-/// A text on one line, cut where it is long.
+/// Returns a text on one line, escaped, and cut if it is long.
 pub fn short(text: &str) -> String {
     let mut shown = safe(text.chars().take(WIDTH));
     if text.chars().nth(WIDTH).is_some() {
@@ -54,12 +54,12 @@ pub fn short(text: &str) -> String {
     shown
 }
 
-/// A whole text on one line.
+/// Returns a whole text on one line, escaped.
 pub fn line(text: &str) -> String {
     safe(text.chars())
 }
 
-/// A value on one line: text as it is, anything else as JSON.
+/// Returns a value on one line: text as it is, anything else as JSON; escaped.
 pub fn value(value: &Value) -> String {
     match value.as_str() {
         Some(text) => short(text),
@@ -67,7 +67,7 @@ pub fn value(value: &Value) -> String {
     }
 }
 
-/// JSON on many lines. It means the same as without the escapes, for what they stand for is found in strings only.
+/// Returns JSON on many lines. The escapes do not change its meaning, for the escaped characters occur in strings only.
 pub fn json(value: &Value) -> String {
     let text = format!("{value:#}");
     let mut shown = String::with_capacity(text.len());
@@ -94,14 +94,14 @@ fn safe(text: impl Iterator<Item = char>) -> String {
     shown
 }
 
-/// Control characters, and those that reorder or hide what stands beside them.
+/// Returns true for control characters, and those that reorder or hide their neighbours.
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// An error and its causes; many of them tell their cause themselves.
+/// Returns an error with its causes, each once: many errors repeat their cause in their text.
 pub fn told(error: &anyhow::Error) -> String {
     let causes = error.chain().map(ToString::to_string);
     causes.fold(String::new(), |told, cause| {

@@ -15,7 +15,7 @@ pub struct Api {
     pub daemon: Daemon,
     /// The address that the API listens on: `127.0.0.1:12345`.
     pub address: String,
-    /// All that it has logged.
+    /// The file of its log.
     pub log: PathBuf,
     http: Client,
 }
@@ -30,12 +30,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body, which is JSON.
+    /// Returns the body, parsed as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
-    /// The text under `message` in the answer.
+    /// Returns the text of the answer's field `message`.
     pub fn message(&self) -> String {
         let json = self.json();
         let message = json["message"].as_str();
@@ -68,7 +68,7 @@ impl Api {
         }
     }
 
-    /// A request of this method to this path, as whom the token says.
+    /// Makes a request of this method to this path, with the rights of the token's user.
     pub fn request(&self, method: &str, path: &str, token: Option<&str>) -> RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let request = self
@@ -80,19 +80,19 @@ impl Api {
         }
     }
 
-    /// `GET`.
+    /// Sends a `GET` request.
     pub async fn get(&self, path: &str, token: Option<&str>) -> Answer {
         answer(self.request("GET", path, token)).await
     }
 
-    /// `POST` with a body of JSON.
+    /// Sends a `POST` request with a JSON body.
     pub async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Answer {
         let request = self.request("POST", path, token);
         let request = request.header("content-type", "application/json");
         answer(request.body(body.to_string())).await
     }
 
-    /// `POST /raw`.
+    /// Sends a `POST /raw` request.
     pub async fn submit(&self, token: Option<&str>, form: &Form) -> Answer {
         let request = self.request("POST", "/raw", token);
         let request = request.header("content-type", Form::CONTENT_TYPE);
@@ -122,26 +122,26 @@ pub async fn answer(request: RequestBuilder) -> Answer {
 pub struct Form(Vec<u8>);
 
 impl Form {
-    /// With the boundary between its parts.
+    /// The content type, with the boundary between the parts.
     pub const CONTENT_TYPE: &str = "multipart/form-data; boundary=a-test-of-the-api";
 
-    /// A form without parts.
+    /// Makes a form without parts.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A submission without its file, of the site's organisation.
+    /// Makes a submission of the site's organisation, still without its file.
     pub fn submission(site: &Site, typetag: &str) -> Self {
         let form = Self::new().text("orgid", &site.orgid.to_string());
         form.text("typetag", typetag).text("timezone", "UTC")
     }
 
-    /// With one more text.
+    /// Adds a text.
     pub fn text(self, name: &str, text: &str) -> Self {
         self.part(&format!("form-data; name=\"{name}\""), text.as_bytes())
     }
 
-    /// With a file.
+    /// Adds a file.
     pub fn file(self, filename: &str, bytes: &[u8]) -> Self {
         self.part(
             &format!("form-data; name=\"file\"; filename=\"{filename}\""),
@@ -157,7 +157,7 @@ impl Form {
         self
     }
 
-    /// The body of the request.
+    /// Returns the body of the request.
     pub fn body(&self) -> Vec<u8> {
         [self.0.as_slice(), b"--a-test-of-the-api--\r\n"].concat()
     }

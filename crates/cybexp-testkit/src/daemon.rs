@@ -1,4 +1,4 @@
-//! Daemons as processes, as they run in the field.
+//! Daemons as processes, as they run in production.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -22,7 +22,8 @@ impl Daemon {
         Self::spawn(command.env("RUST_LOG", "warn"))
     }
 
-    /// The same with another configuration file; its log, from level info on, goes into the file `log`.
+    /// Starts a daemon as [`Self::start`] does, with another configuration file. Its log, from level info on, goes into
+    /// the file `log`.
     pub fn start_logged<A: AsRef<OsStr>>(
         program: &str,
         args: &[A],
@@ -39,7 +40,7 @@ impl Daemon {
         Self(child.unwrap_or_else(|e| panic!("{}: {e}", command.get_program().display())))
     }
 
-    /// The process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.0.id()
     }
@@ -49,20 +50,20 @@ impl Daemon {
         let _ = kill(Pid::from_raw(self.pid().cast_signed()), signal);
     }
 
-    /// Asks it to stop and waits for its end.
+    /// Asks the daemon to stop, and waits for its end.
     pub fn terminate(self) -> ExitStatus {
         self.signal(Signal::SIGTERM);
         self.wait()
     }
 
-    /// Waits for its end; for those that end by themselves.
+    /// Waits for the end of a daemon that ends by itself.
     pub fn wait(mut self) -> ExitStatus {
-        // waiting would close it, which `cybexp daemon` takes for being asked to stop
+        // waiting would close standard input, which tells `cybexp daemon` to stop
         let _open = self.0.stdin.take();
         self.0.wait().expect("a child can be waited for")
     }
 
-    /// Kills it as the kernel would, at once.
+    /// Kills the daemon with SIGKILL.
     pub fn kill(mut self) {
         self.signal(Signal::SIGKILL);
         let _ = self.0.wait();
@@ -84,7 +85,7 @@ impl Drop for Daemon {
 fn command<A: AsRef<OsStr>>(program: &str, args: &[A], config: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(args).arg("--config").arg(config);
-    // `cybexp daemon` ends with its standard input
+    // `cybexp daemon` ends when its standard input does
     command.stdin(Stdio::piped());
     command
 }

@@ -1,4 +1,4 @@
-//! For tests: databases that vanish, sites, daemons as processes.
+//! Helpers for tests: databases that are removed afterwards, sites, daemons as processes.
 
 mod api;
 pub mod cowrie;

@@ -1,4 +1,4 @@
-//! The MongoDB of the tests: one server for each test process, which vanishes with it.
+//! The MongoDB of the tests: one server for each test process, which is removed with the process.
 
 use std::env;
 use std::process;
@@ -8,14 +8,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use mongo_local::Mongod;
 
-/// Names a server to use in place of a private one: a replica set that takes transactions.
+/// Variable that names a server to use instead of a private one: a replica set with transactions.
 pub const URL_VARIABLE: &str = "CYBEXP_TEST_MONGO_URL";
 
-/// The connection string of a server that takes transactions and change streams: `$CYBEXP_TEST_MONGO_URL`, or else a
-/// private one, started by the first call and ended with the test process. Give databases [`unique`] names.
+/// Returns the connection string of a server with transactions and change streams. It is `$CYBEXP_TEST_MONGO_URL`, or
+/// else a private server, which the first call starts and which ends with the test process. Give databases [`unique`]
+/// names.
 ///
 /// # Panics
-/// If no server can be started, with what was tried. Blocks for about a second the first time.
+/// If no server can be started; the message lists the attempts. The first call blocks for about a second.
 pub fn mongo_url() -> &'static str {
     static GIVEN: LazyLock<Option<String>> =
         LazyLock::new(|| env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty()));
@@ -30,8 +31,8 @@ pub fn mongo_url() -> &'static str {
     }
 }
 
-/// A database name that no other test has, nor an earlier run on the same server: `name` and about 20 bytes more.
-/// MongoDB allows 63.
+/// Returns a database name that no other test has, nor an earlier run on the same server: `name` and about 20 bytes
+/// more. MongoDB allows 63 bytes.
 pub fn unique(name: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let since_epoch = SystemTime::now()

@@ -11,14 +11,14 @@ impl Site {
     /// The secret that the site's tokens are signed with.
     pub const SECRET: &str = "secret";
 
-    /// A new user with this password.
+    /// Adds a user with this password.
     pub async fn add_user(&self, email: &str, password: &str) -> User {
         let hash = password::hash(password).expect("a good password");
         self.add(User::new(email, &hash, "A User").expect("valid"))
             .await
     }
 
-    /// A new superuser with this password.
+    /// Adds a superuser with this password.
     pub async fn add_superuser(&self, email: &str, password: &str) -> User {
         let hash = password::hash(password).expect("a good password");
         self.add(User::superuser(email, &hash, "A Superuser").expect("valid"))
@@ -35,7 +35,7 @@ impl Site {
         user
     }
 
-    /// The site's one user from the start.
+    /// Returns the user with whom the site was made.
     pub async fn user(&self) -> User {
         let user = self
             .identity
@@ -45,7 +45,7 @@ impl Site {
         user.expect("the user is there")
     }
 
-    /// A token of this user, good for an hour.
+    /// Makes a token of this user, valid for an hour.
     pub fn token(&self, user: &User) -> String {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)

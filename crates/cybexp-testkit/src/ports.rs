@@ -1,9 +1,9 @@
-//! Ports for daemons that cannot be asked which one the kernel gave them.
+//! Free ports, for daemons that cannot report the port that the kernel gave them.
 
 use std::net::TcpListener;
 
-/// Ports that nobody listens on, for now. They are below those that the kernel gives to connections, for one of
-/// those could be taken before its daemon listens.
+/// Returns ports on which nobody listens at the moment. They are below those that the kernel gives to connections,
+/// which could be taken before the daemon listens.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let bind = || {
         let mut ports = std::iter::repeat_with(|| rand::random_range(10_000..32_000));

@@ -1,4 +1,4 @@
-//! Documents as the server has them: for what the suite itself never writes, and to see what it wrote.
+//! Direct access to stored documents, to write those that the suite never writes, and to see those that it wrote.
 
 use bson::Document;
 use mongodb::{Client, Collection};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::Site;
 
 impl Site {
-    /// A collection of the database that `section` of the configuration names.
+    /// Returns a collection of the database that `section` of the configuration names.
     pub async fn collection(&self, section: &str, coll: &str) -> Collection<Document> {
         let text = std::fs::read_to_string(&self.config).expect("the configuration is there");
         let config: Value = serde_json::from_str(&text).expect("it is JSON");

@@ -1,4 +1,4 @@
-//! A site of its own for a test: databases, keys, a configuration file, an organisation with a user.
+//! A separate site for a test: databases, keys, a configuration file, an organisation with a user.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,10 @@ use tempfile::TempDir;
 
 use crate::{mongo_url, unique};
 
-/// Configuration, keys and databases for the daemons under test. The folder vanishes with the site, the databases with the
-/// test process.
+/// Configuration, keys and databases for the daemons under test. The folder is removed with the site, the databases
+/// with the test process.
 pub struct Site {
-    /// Holds the configuration and the key.
+    /// The folder of the configuration and the key.
     pub folder: TempDir,
     /// The configuration file.
     pub config: PathBuf,
@@ -24,9 +24,9 @@ pub struct Site {
     pub cache: Cache,
     /// The collection of raws and the graph.
     pub archive: Archive,
-    /// Its raws.
+    /// The raws of the archive.
     pub raws: Raws,
-    /// Writes its graph.
+    /// The writer of the archive's graph.
     pub graph: GraphWriter,
     /// Queries and reports.
     pub queries: Queries,
@@ -34,18 +34,18 @@ pub struct Site {
     pub identity: Identity,
     /// The organisation that submits.
     pub orgid: Hash,
-    /// Its one user and admin.
+    /// The organisation's only user, who is its admin.
     pub userid: Hash,
     key: PrivateKey,
 }
 
 impl Site {
-    /// A new site; `more` goes into its configuration, section by section.
+    /// Makes a site. `more` is added to its configuration, section by section.
     pub async fn new(name: &str, more: Value) -> Self {
         Self::on(mongo_url(), name, more).await
     }
 
-    /// As [`Site::new`], on this MongoDB.
+    /// Makes a site as [`Site::new`] does, on this MongoDB.
     pub async fn on(mongo_url: &str, name: &str, more: Value) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let key = test_key();
@@ -106,7 +106,7 @@ impl Site {
         site
     }
 
-    /// A submission of this text, sealed.
+    /// Makes a sealed submission of this text.
     pub fn submission(&self, typetag: &str, text: &str) -> Submission {
         let entry = NewEntry {
             name: "test.json".to_owned(),
@@ -130,7 +130,7 @@ impl Site {
             .expect("submissions are stored");
     }
 
-    /// A waiting query of the site's user, sealed; `socket` is where its asker waits.
+    /// Makes a waiting, sealed query of the site's user. `socket` is the address at which the client waits.
     pub fn query(&self, qtype: &str, question: &Value, timestamp: f64, socket: Socket) -> Query {
         let (text, qhash) = Question::encode(question).expect("the question has a canonical form");
         Query {
@@ -146,7 +146,7 @@ impl Site {
         }
     }
 
-    /// Bytes sealed for the site's daemons.
+    /// Seals bytes for the site's daemons.
     pub fn seal(&self, bytes: &[u8]) -> Vec<u8> {
         self.key
             .public_key()
@@ -155,7 +155,7 @@ impl Site {
     }
 }
 
-/// The suite's test key: no secret, and 2048 bits for speed.
+/// Returns the suite's test key. It is not secret, and has 2048 bits for speed.
 fn test_key() -> PrivateKey {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/seal/2048_pkcs8.pem");

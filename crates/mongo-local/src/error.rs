@@ -1,16 +1,16 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why there is no local MongoDB.
+/// The reason why there is no local MongoDB.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The binary that was asked for by name does not run; no other is tried.
+    /// The binary named in `$CYBEXP_MONGOD` does not run. No other is tried.
     #[error("$CYBEXP_MONGOD is `{}`, which cannot be used: {reason}", path.display())]
     Given {
         /// The value of `$CYBEXP_MONGOD`.
         path: PathBuf,
-        /// What happened when it was run.
+        /// The reason why it cannot be used.
         reason: String,
     },
     /// No place has a mongod that runs.
@@ -21,7 +21,7 @@ pub enum Error {
         tried.iter().map(|t| format!("  - {t}")).collect::<Vec<_>>().join("\n")
     )]
     NoneFound {
-        /// One line for each place, with the reason why it was passed over.
+        /// One line for each place, with the reason why its mongod was not used.
         tried: Vec<String>,
     },
     /// The data folder cannot be made or read.
@@ -29,10 +29,10 @@ pub enum Error {
     DataDir {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The data folder was to be removed in the end, but holds something already.
+    /// The data folder was to be removed when the server ends, but is not empty.
     #[error("data folder {} is to be removed afterwards but is not empty", path.display())]
     NotEmpty {
         /// The folder.
@@ -61,12 +61,12 @@ pub enum Error {
     NotReady {
         /// The port it was started on.
         port: u16,
-        /// How long it was given, in seconds.
+        /// The time that it was given, in seconds.
         after_s: u64,
-        /// The last thing that stood in the way.
+        /// The last obstacle.
         last: String,
     },
-    /// A server that ended cannot be started again on data that goes with it.
+    /// A server that ended cannot be started again if its data is removed with it.
     #[error("a server whose data is removed with it cannot be started again")]
     Temporary,
     /// mongod had to be killed, or its folder could not be removed.
@@ -74,7 +74,7 @@ pub enum Error {
     Unclean {
         /// The data folder.
         path: PathBuf,
-        /// How the watching script ended.
+        /// The exit status of the watching script.
         status: String,
     },
 }

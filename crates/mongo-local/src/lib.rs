@@ -1,9 +1,9 @@
 //! A private mongod for the demo and the tests.
 //!
 //! [`start`] runs a one-node replica set on a free loopback port and waits until it takes writes, so that
-//! transactions and change streams work. The server ends with the [`Mongod`] that stands for it, and also when
-//! the process that owns it is killed: a small shell script (`watch.sh`) runs it and waits for the owner's pipe
-//! to close. [`find_mongod`] says which binary is run, and fetches one when the machine has none.
+//! transactions and change streams work. The server ends when its [`Mongod`] is dropped, and also when the owning
+//! process is killed: a small shell script (`watch.sh`) runs the server and waits until the owner's pipe closes.
+//! [`find_mongod`] chooses the binary, and downloads one if the machine has none.
 
 mod error;
 mod find;

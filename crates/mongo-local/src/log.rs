@@ -1,4 +1,4 @@
-//! What mongod's log says about its end.
+//! The reason for a mongod's end, from its log.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -7,11 +7,11 @@ use std::path::Path;
 use serde_json::Value;
 
 const LINES: usize = 10;
-/// The longest that a line tells beside its message, in characters.
+/// The most characters shown of a line beside its message.
 const CHARS: usize = 300;
 
-/// The last lines since `start` that are not mere information, for a failing mongod ends its log with a page about
-/// shutting down; if there are none, the last lines.
+/// Returns the last warnings and errors since `start`, because a failing mongod ends its log with a page about shutting
+/// down. Without any, returns the last lines.
 pub(crate) fn last_lines(log: &Path, start: u64) -> String {
     let mut bytes = Vec::new();
     let read = File::open(log).and_then(|mut file| {
@@ -36,7 +36,7 @@ pub(crate) fn last_lines(log: &Path, start: u64) -> String {
     told.join("\n")
 }
 
-/// A line of the log in words: its message, and the error or else all that it tells beside it.
+/// Formats a line of the log: its message, and the error or else the other fields.
 fn told(line: &str) -> String {
     let Ok(line) = serde_json::from_str::<Value>(line) else {
         return line.to_owned();

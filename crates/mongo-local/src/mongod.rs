@@ -15,26 +15,26 @@ use crate::watcher::Watcher;
 
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(30);
-/// How mongod exits when its port is taken (MongoDB manual, "Exit Codes and Statuses": EXIT_NET_ERROR).
+/// Exit status of a mongod whose port is taken (MongoDB manual, "Exit Codes and Statuses": EXIT_NET_ERROR).
 const EXIT_PORT_TAKEN: i32 = 48;
 const PORT_TRIES: u32 = 8;
 /// The server's log, in its data folder.
 const LOG: &str = "mongod.log";
-/// How long a server whose owner was killed may take to let go of the data folder (`watch.sh` kills it after 15 s).
+/// Time that a server whose owner was killed may take to release the data folder (`watch.sh` kills it after 15 s).
 const FOLDER_TIMEOUT: Duration = Duration::from_secs(16);
 
-/// How to run a mongod.
+/// Options of a mongod.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where its data and its log `mongod.log` are; made if missing.
+    /// The folder of its data and its log `mongod.log`; made if missing.
     pub data_dir: PathBuf,
-    /// Delete `data_dir` when the server ends. It must then be empty or missing now.
+    /// Whether to delete `data_dir` when the server ends. The folder must then be empty or missing now.
     pub remove_data: bool,
-    /// The port on 127.0.0.1; `None` takes a free one. Another port than last time is fine.
+    /// The port on 127.0.0.1; `None` takes a free one. It may differ from that of an earlier run.
     pub port: Option<u16>,
     /// `--wiredTigerCacheSizeGB`, at least 0.25.
     pub cache_gb: f32,
-    /// The binary, if [`find_mongod`] was asked already; `None` asks it.
+    /// The binary; `None` takes that of [`find_mongod`].
     pub mongod: Option<PathBuf>,
 }
 
@@ -56,7 +56,7 @@ pub struct Mongod {
     watcher: Watcher,
     url: String,
     port: u16,
-    /// How it was started, with the binary.
+    /// The options of the start, with the binary.
     options: Options,
 }
 
@@ -78,7 +78,7 @@ pub fn start(options: &Options) -> Result<Mongod, Error> {
             None => free_port().map_err(Error::Port)?,
         };
         match start_on(port, &binary, &options) {
-            // another process was faster to take the port that was free
+            // another process took the free port in the meantime
             Err(Error::Died {
                 status: EXIT_PORT_TAKEN,
                 ..
@@ -124,7 +124,7 @@ pub fn start_temporary() -> Result<Mongod, Error> {
 }
 
 impl Mongod {
-    /// What to connect to, for transactions and change streams too.
+    /// Returns the connection string, which also serves transactions and change streams.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -139,13 +139,13 @@ impl Mongod {
         self.watcher.pid()
     }
 
-    /// Where the data is.
+    /// Returns the folder of the data.
     pub fn data_dir(&self) -> &Path {
         &self.options.data_dir
     }
 
-    /// How the server has ended, if it has: its exit status as a shell gives it, which is 128 and the signal if a signal
-    /// ended it. `None`: it runs.
+    /// Returns the exit status of a server that has ended, as a shell gives it: 128 plus the signal if a signal ended
+    /// it. `None` while the server runs.
     pub fn exited(&self) -> Option<i32> {
         self.watcher.exited()
     }
@@ -155,11 +155,11 @@ impl Mongod {
         log::last_lines(&self.data_dir().join(LOG), self.watcher.log_start())
     }
 
-    /// Starts a server that has ended again, on its data and its port, and waits until it takes writes. Does nothing where
-    /// it runs. Blocks, as [`start`] does.
+    /// Starts a server again that has ended, on its data and its port, and waits until it takes writes. Does nothing
+    /// while the server runs. Blocks, as [`start`] does.
     ///
     /// # Errors
-    /// As of [`start`]; and [`Error::Temporary`] where the data is removed with the server.
+    /// As for [`start`], and [`Error::Temporary`] if the data is removed with the server.
     pub fn revive(&mut self) -> Result<(), Error> {
         if self.exited().is_none() {
             return Ok(());
@@ -173,7 +173,7 @@ impl Mongod {
         Ok(())
     }
 
-    /// Stops the server and waits for it: cleanly with SIGTERM, or killed at once if its data is removed anyway.
+    /// Stops the server with SIGTERM and waits for it. A server whose data is removed anyway is killed at once.
     pub fn stop(mut self) -> Result<(), Error> {
         let status = self.watcher.end().map_err(Error::Watcher)?;
         if status.success() {
@@ -241,7 +241,7 @@ fn arguments(port: u16, options: &Options) -> Vec<OsString> {
     arguments
 }
 
-/// Makes the data folder and gives the size of the log of earlier runs.
+/// Makes the data folder, and returns the size of the log of earlier runs.
 fn prepare(data_dir: &Path, log: &Path, remove_data: bool) -> Result<u64, Error> {
     let failed = |source| Error::DataDir {
         path: data_dir.to_owned(),

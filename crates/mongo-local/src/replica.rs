@@ -7,18 +7,18 @@ use crate::wire::{self, Connection};
 /// The name of the set, as mongod is started with it.
 pub(crate) const SET: &str = "rs0";
 
-/// The server's answer when there is no configuration yet.
+/// Error code of a server that has no replica set configuration.
 const NOT_YET_INITIALIZED: i32 = 94;
 
-/// Where the server is on the way to taking writes.
+/// The progress of a server towards taking writes.
 pub(crate) enum State {
     Primary,
-    /// Ask again soon; the text says what is missing.
+    /// Not ready. The text names what is missing.
     Wait(String),
 }
 
-/// One step towards the primary: starts the set, or gives it its new port when the folder was served on another
-/// one before. Touches nothing unless the server on `port` is the process `pid`: another mongod can have won the
+/// Makes one step towards the primary: starts the set, or gives it its new port if the folder was served on another one
+/// before. Nothing is done unless the server on `port` is the process `pid`, because another mongod may have taken the
 /// port.
 pub(crate) fn step(port: u16, pid: u32) -> Result<State, wire::Error> {
     let mut server = Connection::open(port)?;
@@ -69,7 +69,7 @@ fn host_of(config: &Document) -> Option<&str> {
 fn with_host(mut config: Document, version: i32, host: String) -> Document {
     config.insert("version", version);
     config.insert("members", vec![doc! { "_id": 0, "host": host }]);
-    // of the old configuration; a reconfiguration by force takes none
+    // the old configuration's term, which a forced reconfiguration must not have
     config.remove("term");
     config
 }

@@ -12,14 +12,14 @@ const OLDEST_MAJOR: u32 = 5;
 const BUSY_TRIES: u32 = 100;
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
-/// Whether `mongod --version` runs here and names a version that is new enough; the error is the reason.
+/// Checks that `mongod --version` runs here and names a version that is new enough. The error is the reason.
 pub(crate) fn check(mongod: &Path) -> Result<(), String> {
     let run = || {
         let mut command = Command::new(mongod);
         command.arg("--version").stdin(Stdio::null()).output()
     };
     let mut result = run();
-    // a file that was just written is busy while a process forked meanwhile still has it open
+    // a file that was just written is busy while a process that was forked in the meantime has it open
     for _ in 0..BUSY_TRIES {
         match &result {
             Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {

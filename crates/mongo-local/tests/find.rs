@@ -1,4 +1,4 @@
-//! Which mongod is taken, with programs that only pretend.
+//! Choosing a mongod, with programs that only pretend to be one.
 // clippy.toml allows it in tests, but not in their helpers
 #![allow(clippy::unwrap_used)]
 

@@ -18,7 +18,7 @@ mod wire;
 
 use wire::Connection;
 
-/// Tells the process that is going to be killed which folder its server is to have.
+/// Names, for the process that is going to be killed, the folder of its server.
 const OWNED: &str = "MONGO_LOCAL_TEST_OWNED";
 const TEMPORARY: &str = "temporary";
 
@@ -121,7 +121,7 @@ fn a_taken_port_is_told_with_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    // whoever asks is let go at once, as by any server of another kind
+    // every connection is closed at once, as by a server of another kind
     thread::spawn(move || taken.incoming().for_each(drop));
     let data_dir = folder.path().join("data");
     let options = Options {
@@ -150,7 +150,7 @@ fn a_folder_that_holds_something_is_never_removed() {
     assert!(folder.path().join("thesis.tex").exists());
 }
 
-/// Starts a process that owns a server, kills it, and gives the server's pid and folder.
+/// Starts a process that owns a server, kills the process, and returns the server's pid and folder.
 fn kill_owner(data_dir: &str) -> (u32, PathBuf) {
     let mut owner = Command::new(env::current_exe().unwrap())
         .args(["--exact", "owner", "--ignored", "--nocapture"])
@@ -171,7 +171,7 @@ fn kill_owner(data_dir: &str) -> (u32, PathBuf) {
     (pid, folder)
 }
 
-/// Not a test: the process that [`kill_owner`] starts and kills.
+/// Runs as the process that [`kill_owner`] starts and kills; it is not a test.
 #[test]
 #[ignore = "is started by other tests"]
 fn owner() {

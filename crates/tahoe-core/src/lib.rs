@@ -28,6 +28,7 @@ mod scalar;
 mod session;
 mod sub_type;
 pub mod submission;
+mod submission_tags;
 pub mod time;
 
 pub use canonical::{TooLarge, canonical};
@@ -47,3 +48,4 @@ pub use scalar::{Finite, InvalidScalar, Scalar, Timestamp};
 pub use serde_json::Value;
 pub use session::Session;
 pub use sub_type::{InvalidSubType, SubType};
+pub use submission_tags::SubmissionTags;

@@ -44,8 +44,8 @@ pub enum Context {
 /// Conditions that select the events of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conditions {
-    /// The instances that the events refer to, to one of them at least. As it is read, a question has one; a value that
-    /// may stand in the archive in several forms has more.
+    /// The instances to which the events refer; an event refers to at least one of them. A question that was just read
+    /// has one. A value that the archive may hold in several forms has more.
     pub subjects: Vec<Hash>,
     /// The sub_type and data of the query, if it gave them rather than a hash. The sub_type stays `ip` if the value is not
     /// plainly an address.

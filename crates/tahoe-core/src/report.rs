@@ -22,8 +22,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report of one page; `next_page` is 1 after the last. `timestamp` is when the answer was begun: it holds all
-    /// that was there before.
+    /// Makes the report of one page. `next_page` is 1 after the last page. `timestamp` is the time at which the answer
+    /// was begun: the answer includes everything that was stored before.
     ///
     /// # Errors
     /// If the canonical form of the data is too large.
@@ -49,8 +49,8 @@ impl Report {
         })
     }
 
-    /// The report of a query that fails, as the Python report daemon writes it: the data is the reason. `qtype` may be
-    /// anything, for that may be what is wrong.
+    /// Makes the report of a query that fails, as the Python report daemon writes it: the data is the reason. `qtype`
+    /// may be any text, because it may be the cause.
     ///
     /// # Errors
     /// If the canonical form of the reason is too large.
@@ -73,19 +73,19 @@ impl Report {
         })
     }
 
-    /// The same with fields beside the data, such as `total`, which the Python system does not have. They are no part
-    /// of the hash.
+    /// Adds fields beside the data, such as `total`, which the Python system does not have. The hash does not depend on
+    /// them.
     pub fn beside(mut self, fields: Map<String, Value>) -> Self {
         self.beside.extend(fields);
         self
     }
 
-    /// Its identity.
+    /// Returns the report's hash.
     pub fn hash(&self) -> Hash {
         self.hash
     }
 
-    /// The answer.
+    /// Returns the answer.
     pub fn data(&self) -> &Value {
         &self.data
     }

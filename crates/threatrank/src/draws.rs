@@ -1,6 +1,6 @@
-//! Events that were drawn of a hub.
+//! Events drawn from a hub.
 
-/// Events of a hub for walks of so many hops, in the order of chance.
+/// Events drawn from a hub for walks of this many hops, in random order.
 #[derive(Debug, Default)]
 pub(crate) struct Draws {
     pub(crate) events: Vec<usize>,
@@ -8,7 +8,7 @@ pub(crate) struct Draws {
 }
 
 impl Draws {
-    /// The next one, unless all are used.
+    /// Returns the next event, unless all are used.
     pub(crate) fn next(&mut self) -> Option<usize> {
         let event = self.events.get(self.used).copied();
         self.used += 1;

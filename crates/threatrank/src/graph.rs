@@ -1,31 +1,31 @@
-//! The graph as far as it is known, and the weights of its events.
+//! The known part of the graph, and the weights of its events.
 
 /// The longest path, in hops.
 pub(crate) const HOPS: usize = 3;
-/// Share of an event's weight that is left after a day.
+/// Share of an event's weight that remains after a day.
 const DECAY: f64 = 0.998;
 const DAY_S: f64 = 86_400.0;
 
-/// Events and attributes, which name each other by index. The target is event 0.
+/// Events and attributes, which refer to each other by index. The target is event 0.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Graph {
     pub(crate) events: Vec<Event>,
-    /// The events of each attribute, sorted; none where they were not read.
+    /// The events of each attribute, sorted; `None` if they were not read.
     pub(crate) attributes: Vec<Option<Vec<usize>>>,
 }
 
 /// An event of the graph.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
-    /// 0.998^d.
+    /// 0.998^d, where d is the event's age in days.
     pub(crate) decay: f64,
     pub(crate) malicious: bool,
-    /// Sorted; none where they were not read.
+    /// The event's attributes, sorted; `None` if they were not read.
     pub(crate) attributes: Option<Vec<usize>>,
 }
 
 impl Event {
-    /// An event whose attributes are not known yet. One in the future is as new as can be.
+    /// Makes an event whose attributes are not known yet. An event in the future counts as one of age 0.
     pub(crate) fn new(timestamp: f64, malicious: bool, now: f64) -> Self {
         let age_days = ((now - timestamp) / DAY_S).max(0.0);
         Self {
@@ -35,7 +35,7 @@ impl Event {
         }
     }
 
-    /// 0.998^d / L, where L is known.
+    /// Returns the weight 0.998^d / L, if the number L of attributes is known.
     pub(crate) fn weight(&self) -> Option<f64> {
         let attributes = self.attributes.as_ref()?;
         Some(self.decay / attributes.len().max(1) as f64)
@@ -43,14 +43,14 @@ impl Event {
 }
 
 impl Graph {
-    /// Whether the event is one of those that are known of the attribute.
+    /// Whether the event is among the known events of the attribute.
     pub(crate) fn joins(&self, attribute: usize, event: usize) -> bool {
         let events = self.attributes[attribute].as_ref();
         events.is_some_and(|events| events.binary_search(&event).is_ok())
     }
 
-    /// For each event the sum over its attributes of the mean over their events, the target excluded, of
-    /// w · `before`, as far as there are no gaps.
+    /// Computes for each event the sum over its attributes of the mean over their events, the target excluded, of w ·
+    /// `before`. Unknown parts of the graph are left out.
     pub(crate) fn walk(&self, before: &[f64]) -> Vec<f64> {
         let values = self.events.iter().zip(before);
         let mut values: Vec<f64> = values
@@ -63,7 +63,7 @@ impl Graph {
         self.sums(&through)
     }
 
-    /// For each event the sum over its attributes.
+    /// Computes for each event the sum over its attributes.
     pub(crate) fn sums(&self, through: &[f64]) -> Vec<f64> {
         let sum = |event: &Event| {
             let attributes = event.attributes.iter().flatten();
@@ -73,7 +73,7 @@ impl Graph {
     }
 }
 
-/// The mean of these events' values.
+/// Returns the mean of these events' values.
 pub(crate) fn mean(events: &[usize], values: &[f64]) -> f64 {
     let sum: f64 = events.iter().map(|&event| values[event]).sum();
     sum / events.len().max(1) as f64

@@ -1,15 +1,16 @@
 //! Bounds of the mean of all values, from the values of a sample.
 //!
-//! Bets on the mean (I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by betting", 2023): were
-//! the true mean m, then who stakes a fixed share of his wealth on each value being below m, or above it, would play a
-//! fair game, and have become 1/δ times as rich by now with a chance of at most δ (Ville's inequality, so it does not
-//! matter when one stops). Each m at which somebody would be that rich is ruled out. Where values differ little this
-//! rules out far more than Hoeffding's inequality, and it needs no large numbers.
+//! The method is betting on the mean (I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by
+//! betting", 2023). Suppose that the true mean is m. A gambler who stakes a fixed share of the wealth on each value
+//! being below m, or above m, then plays a fair game, and becomes 1/δ times as rich with a probability of at most δ at
+//! any time (Ville's inequality, so it does not matter when the game stops). Each m at which a gambler would be that
+//! rich is ruled out. Where values differ little, this rules out far more than Hoeffding's inequality, and it does not
+//! need large numbers.
 
-/// The chance of being wrong.
+/// The probability that the bounds are wrong.
 const DOUBT: f64 = 1e-3;
-/// Shares of the wealth that are staked, and which part of the wealth is for each: most for the bold, who win where large
-/// values are rare.
+/// Pairs of a stake, as a share of the wealth, and the part of the initial wealth that is bet with this stake. The
+/// largest part has the largest stake, which wins where large values are rare.
 const STAKES: [(f64, f64); 8] = [
     (0.99, 0.5),
     (0.7, 0.25),
@@ -20,7 +21,7 @@ const STAKES: [(f64, f64); 8] = [
     (0.06, 0.0078125),
     (0.03, 0.0078125),
 ];
-/// Halvings: fine enough for any use.
+/// Halvings of an interval, enough for any use.
 const HALVINGS: usize = 40;
 
 /// Returns the bounds of a mean from values between 0 and 1, each drawn with that mean as its expectation. The bounds
@@ -34,7 +35,7 @@ pub(crate) fn mean_between(values: &[f64]) -> (f64, f64) {
         .filter(|value| *value > 0.0)
         .collect();
     let zeros = (values.len() - above.len()) as f64;
-    // bets on what is below m rule it out from `high` on, those on what is above up to `low`
+    // bets on values below m rule out means from `high` on, and bets on values above m those up to `low`
     let high = border(mean, 1.0, |m| {
         wealth(zeros, &above, |value, stake| {
             1.0 - stake * (value - m) / (1.0 - m)
@@ -57,7 +58,7 @@ fn border(inside: f64, outside: f64, wealth: impl Fn(f64) -> f64) -> f64 {
             outside = m;
         }
     }
-    // what is surely not ruled out is between
+    // the bound that is certainly not too narrow
     outside
 }
 

@@ -1,27 +1,27 @@
-//! Ranks how threatening an event is, by the paths that lead to it from malicious events. The crate does no input or
-//! output: the caller's [`Source`] reads the graph, a level at a time.
+//! Ranks how threatening an event is, by the paths that lead to it from malicious events. The crate has no input or
+//! output: the caller's [`Source`] reads the graph, one level at a time.
 //!
 //! The score is the sum over all simple paths *m* – attribute – event – … – attribute – target of at most three
 //! hops (a hop goes from event over attribute to event, so it is two edges) from any malicious event *m*, which may
 //! lead through other malicious events, of −Π over the path's nodes, the target excluded, of 0.998^d / L. An
 //! attribute's L is the number of its events, an event's that of its attributes, and d is an event's age in days.
 //!
-//! # What a graph with gaps tells
+//! # Bounds for a graph with gaps
 //!
-//! Read from the target on, a path is a random walk: 1 / L is the chance to go from an attribute to this one of its
-//! events, or from an event to this one of its attributes. A malicious event of L attributes ends a path, which counts
-//! 0.998^d / L, and passes others on to its L − 1 other attributes. So all that leads through an attribute, over any
-//! number of hops, comes to a mean over its events of at most 1 / L + (L − 1) / L = 1, and what leads through an event to
-//! at most its 0.998^d.
+//! Read from the target on, a path is a random walk: 1 / L is the probability of going from an attribute to this one of
+//! its events, or from an event to this one of its attributes. A malicious event of L attributes ends a path, which
+//! counts 0.998^d / L, and passes other paths on to its L − 1 other attributes. So the sum of all paths through an
+//! attribute, over any number of hops, is a mean over its events of at most 1 / L + (L − 1) / L = 1. The sum of all
+//! paths through an event is at most its 0.998^d.
 //!
-//! Hence what is missing behind an attribute whose events are not known is at most 1, and behind an event whose
-//! attributes are not known at most 0.998^d, times what stands before it on the path. The sum of that over all walks that
-//! lead to a gap, which are no fewer than the simple paths, is `Gaps::mass`. How much of it is really there is found
-//! out by `Walk`s through the gaps.
+//! Hence the missing sum behind an attribute whose events are not known is at most 1, and behind an event whose
+//! attributes are not known at most 0.998^d, times the product of the path before it. The sum of these bounds over all
+//! walks to a gap, which include all simple paths, is `Gaps::mass`. `Walk`s through the gaps estimate how much of the
+//! mass is real.
 //!
 //! # Use
 //!
-//! A [`Neighbourhood`] is read, searched, and walked through where it has gaps:
+//! A [`Neighbourhood`] is read and searched, and then walked through if it has gaps:
 //!
 //! ```
 //! # use threatrank::{EventTime, Limits, Neighbourhood, Rank, Source};

@@ -1,26 +1,26 @@
-//! Bounds of the reading for one rank.
+//! Limits of the reading for one rank.
 
 use std::time::Duration;
 
-/// Bounds of what is read for a rank; what they cut off widens its error bound.
+/// Limits of the reading for a rank. Parts that they leave unread widen the error bound.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The longest to read and to search for paths.
+    /// The longest time for reading and searching paths.
     pub time: Duration,
-    /// An attribute of more events is a hub.
+    /// The most events of an attribute that are read; an attribute with more is a hub.
     pub hub: usize,
-    /// Events of attributes that are listed; an event counts once for each attribute.
+    /// The most events of attributes that are listed. An event counts once for each attribute.
     pub edges: usize,
-    /// Events whose attributes are read.
+    /// The most events whose attributes are read.
     pub events: usize,
-    /// About as many `_ref`s of events are read.
+    /// The approximate limit of `_ref` hashes that are read.
     pub refs: usize,
-    /// Walks through the gaps.
+    /// The most walks through the gaps.
     pub walks: usize,
 }
 
 impl Limits {
-    /// The usual ones, for a rank that may take so long.
+    /// Makes the default limits for a rank that may take this long.
     pub fn new(time: Duration) -> Self {
         Self {
             time,

@@ -1,8 +1,8 @@
-//! The graph around an event, read as far as the paths of its rank go, and as far as its time goes.
+//! The graph around an event, read as far as the paths of its rank and the time limit reach.
 //!
-//! Level by level from the target, in batches: the attributes of the events of a level, then the events of those
-//! attributes, which are the next level. Hubs, and what time and limits leave unread, are gaps of the graph; what is
-//! behind these is found out by walks, for which the rest of the time is.
+//! The graph is read level by level from the target, in batches: first the attributes of a level's events, then the
+//! events of those attributes, which are the next level. Hubs, and parts that time and limits leave unread, are gaps of
+//! the graph. The rest of the time is for walks, which estimate what lies behind the gaps.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
@@ -16,17 +16,19 @@ use crate::search::{Rank, STEPS};
 use crate::source::{AttributeEvents, EventTime, NodeKind, Source};
 use crate::walks::{Gaps, Stop};
 
-/// Events whose attributes are read at once, and attributes whose events are: between batches the clock is looked at.
+/// The most events whose attributes are read at once, and the most attributes whose events are. The clock is checked
+/// between batches.
 const EVENTS_AT_ONCE: usize = 250;
 const ATTRIBUTES_AT_ONCE: usize = 25;
-/// Until when the graph is read, in shares of the time; the rest is for the search.
+/// Share of the time for reading the graph; the rest is for the search.
 const READING: f64 = 0.7;
-/// The same where there are gaps, so that it will not be exact anyway; then comes the search, and then the walks.
+/// Share of the time for reading if there are gaps, so that the rank will not be exact. The search and the walks
+/// follow.
 const READING_WITH_GAPS: f64 = 0.25;
-/// Time of the search where there are gaps, as a share of the whole time.
+/// Share of the time for the search if there are gaps.
 const SEARCH_WITH_GAPS: f64 = 0.15;
 
-/// The graph around an event, as far as it is read.
+/// The part of the graph around an event that was read.
 pub struct Neighbourhood<'a, S> {
     pub(crate) source: &'a S,
     target: EventTime,
@@ -36,25 +38,25 @@ pub struct Neighbourhood<'a, S> {
     pub(crate) names: Vec<Hash>,
     /// Hashes of the graph's events; the first is the target.
     pub(crate) hashes: Vec<Hash>,
-    /// Numbers of the graph's events.
+    /// Indexes of the graph's events, by hash.
     events: HashMap<Hash, usize>,
-    /// Numbers of the graph's attributes; none for objects.
+    /// Indexes of the graph's attributes, by hash; `None` for objects.
     pub(crate) nodes: HashMap<Hash, Option<usize>>,
-    /// Attributes that are hubs to walks.
+    /// Attributes that walks treat as hubs.
     pub(crate) hubs: BTreeSet<usize>,
     /// Events drawn from the hubs so far.
     pub(crate) draws: HashMap<Stop, Draws>,
-    /// Unread parts of the graph, once the search has begun.
+    /// Unread parts of the graph; `None` before the search begins.
     pub(crate) gaps: Option<Gaps>,
-    /// Rest of the limits.
+    /// The limits, less what was read.
     pub(crate) limits: Limits,
     began: Instant,
-    /// When reading ends.
+    /// The time at which reading ends.
     until: Instant,
 }
 
 impl<'a, S: Source> Neighbourhood<'a, S> {
-    /// Nothing but the target, whose rank is to be as of `now`, in Unix seconds. The limits' time began at `began`.
+    /// Makes a graph of only the target. Its rank is as of `now`, in Unix seconds. The time limit began at `began`.
     pub fn new(source: &'a S, target: EventTime, now: f64, limits: Limits, began: Instant) -> Self {
         let mut around = Self {
             source,
@@ -76,12 +78,12 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
         around
     }
 
-    /// Reads what the rank depends on, as far as the limits allow.
+    /// Reads the part of the graph on which the rank depends, as far as the limits allow.
     ///
     /// # Errors
-    /// Those of the source.
+    /// If the source cannot be read.
     pub async fn read(&mut self) -> Result<(), S::Error> {
-        // the rank of a malicious event does not depend on others
+        // the rank of a malicious event does not depend on other events
         if !self.target.malicious {
             self.read_levels().await?;
         }
@@ -94,21 +96,21 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
             let attributes = self.read_attributes(level).await?;
             level = self.read_events(attributes).await?;
             if hops == HOPS {
-                // what is this far away can only begin a path
+                // events this far away can only begin a path
                 level.retain(|event| event.malicious);
             }
         }
-        // an event's weight follows from how many they are
+        // an event's weight depends on the number of its attributes
         self.read_attributes(level).await?;
         Ok(())
     }
 
-    /// The rank by what was read: exact if there are no gaps. It works for up to the limits' time without waiting for
-    /// anything.
+    /// Computes the rank by the part of the graph that was read. It is exact if there are no gaps. It takes up to the
+    /// limits' time, and waits for nothing.
     pub fn search(&mut self) -> Rank {
         let gaps = Gaps::of(&self.graph);
         let until = match gaps.mass() > 0.0 {
-            // reading may have taken its time before it came to a gap
+            // reading may have taken its full time before it came to a gap
             true => Instant::now() + self.limits.time.mul_f64(SEARCH_WITH_GAPS),
             false => self.after(1.0),
         };
@@ -116,12 +118,12 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
         self.graph.rank(STEPS, Some(until))
     }
 
-    /// The hashes of the attributes, in the order of [`Rank::contributions`].
+    /// Returns the hashes of the attributes, in the order of [`Rank::contributions`].
     pub fn attributes(&self) -> &[Hash] {
         &self.names
     }
 
-    /// The event's number in the graph, and whether it is new there.
+    /// Returns the event's index in the graph, and whether it was added.
     pub(crate) fn number(&mut self, event: EventTime) -> (usize, bool) {
         let next = self.graph.events.len();
         let hash = event.hash;
@@ -134,8 +136,8 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
         (number, number == next)
     }
 
-    /// Reads which attributes these events have, as far as there is room, the newest first, for they weigh most;
-    /// gives the attributes not seen before.
+    /// Reads the attributes of these events as far as the limits allow, the newest events first, because they weigh
+    /// most. Returns the attributes that were not known before.
     async fn read_attributes(&mut self, mut events: Vec<EventTime>) -> Result<Vec<Hash>, S::Error> {
         events.sort_unstable_by(|a, b| {
             let newest_first = b.timestamp.total_cmp(&a.timestamp);
@@ -161,8 +163,8 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
         Ok(fresh)
     }
 
-    /// Reads which attributes these events have, and notes those that were not seen before; gives how many `_ref`s that
-    /// were.
+    /// Reads the attributes of these events, and adds new ones to the graph. Returns the number of `_ref` hashes that
+    /// were read.
     pub(crate) async fn open(
         &mut self,
         events: &[Hash],
@@ -195,8 +197,8 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
         Ok(rows.iter().map(|row| row.refs.len()).sum())
     }
 
-    /// Reads which events refer to these attributes, as far as there is room and they are no hubs; gives the events not
-    /// seen before.
+    /// Reads the events of these attributes, as far as the limits allow and the attributes are no hubs. Returns the
+    /// events that were not known before.
     async fn read_events(&mut self, attributes: Vec<Hash>) -> Result<Vec<EventTime>, S::Error> {
         let mut fresh = Vec::new();
         for part in attributes.chunks(ATTRIBUTES_AT_ONCE) {
@@ -233,7 +235,7 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
         }
     }
 
-    /// There will be gaps.
+    /// Shortens the time for reading, because there will be gaps.
     fn hurry(&mut self) {
         self.until = self.until.min(self.after(READING_WITH_GAPS));
     }
@@ -242,7 +244,7 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
         Instant::now() >= self.until
     }
 
-    /// When so much of the time is over.
+    /// Returns the time at which this share of the time limit is over.
     pub(crate) fn after(&self, share: f64) -> Instant {
         self.began + self.limits.time.mul_f64(share)
     }

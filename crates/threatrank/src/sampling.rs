@@ -1,9 +1,10 @@
 //! Reads for walks through the gaps of the graph, for many walks at once.
 //!
-//! Events of hubs are drawn from a sample in the order of hashes, for each hub from another place on: hubs have events in
-//! common, and should not give the same ones. Each hop has a part of the sample for itself: an event that was drawn from
-//! one hub is in the sample, so the next hub, were it drawn from the same part, would give it far too often. As it is, it
-//! never gives it, where it should once in as many draws as the hub has events: that is what [`OVERRATED`] is for.
+//! Events of hubs are drawn from a sample in the order of hashes. Each hub starts at another place, because hubs have
+//! events in common and should not give the same ones. Each hop draws from its own part of the sample. The reason is
+//! that an event drawn from one hub is in the sample, so the next hub would give it far too often if it were drawn from
+//! the same part. With separate parts, the next hub never gives it, although it should with a probability of one over
+//! the number of the hub's events. [`OVERRATED`] accounts for that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -19,31 +20,33 @@ use crate::search::Rank;
 use crate::source::{Draw, Source};
 use crate::walks::{Gaps, Stop, Walk, Walked};
 
-/// Until when the walks go, as a share of the time.
+/// Share of the time within which walks are planned to end.
 const WALKS: f64 = 0.95;
-/// Walks that set out together at least and at most, and how many times as many as before at most.
+/// The fewest walks that set out together, the most, and the factor by which their number may grow from one round to
+/// the next.
 pub const WALKERS: usize = 12;
 const MOST_WALKERS: usize = 1_000;
 const GROWTH: usize = 4;
-/// The next ones are to take such a part of the time that is left, for they may take longer than those before, and do not
-/// count if they are not at their end in time.
+/// The next round may take one over this number of the remaining time. It may take longer than the rounds before, and
+/// does not count if it is not finished in time.
 const ROUNDS: usize = 3;
-/// An attribute of more events is a hub to walks: what they need of it is drawn.
+/// The most events of an attribute that walks list. For an attribute with more, which is a hub to walks, they draw
+/// events.
 const HUB: usize = 200;
-/// Share by which the paths that walks find may be overrated: each of three draws should lead back to one of the
-/// one, two or three events before it with a chance of one in over [`HUB`] for each.
+/// Share by which the paths that walks find may be overrated: each of three draws should lead back to one of the one,
+/// two or three events before it, with a probability below 1 / [`HUB`] for each.
 const OVERRATED: f64 = (1 + 2 + 3) as f64 / HUB as f64;
-/// The fewest events that are drawn of a hub.
+/// The fewest events drawn from a hub.
 const DRAWN: usize = 32;
 /// The most events of an attribute that are listed because too few of them can be drawn.
 const LISTED: usize = 100_000;
 
 impl<S: Source> Neighbourhood<'_, S> {
-    /// Walks through the gaps as long as there is time, and adds to the rank what that finds. The same target is walked
-    /// from in the same ways.
+    /// Walks through the gaps as long as there is time, and adds the result to the rank. Walks from the same target are
+    /// always the same.
     ///
     /// # Errors
-    /// Those of the source.
+    /// If the source cannot be read.
     pub async fn walk(&mut self, rank: &mut Rank) -> Result<(), S::Error> {
         let Some(gaps) = self.gaps.take().filter(|gaps| gaps.mass() > 0.0) else {
             return Ok(());
@@ -58,7 +61,7 @@ impl<S: Source> Neighbourhood<'_, S> {
         let mut walked = Walked::new(OVERRATED);
         let (until, end) = (self.after(WALKS), self.after(1.0));
         let mut walkers = WALKERS;
-        // of a walk, in seconds
+        // seconds for one walk
         let mut worst = 0.0_f64;
         while self.limits.walks > 0 && Instant::now() < end {
             let since = Instant::now();
@@ -70,7 +73,7 @@ impl<S: Source> Neighbourhood<'_, S> {
             };
             walked.add(walks);
             self.limits.walks -= n;
-            // how many more there is time for, should they find nothing in the server's cache either
+            // the number of further walks in the remaining time, if they find nothing in the server's cache
             worst = worst.max(since.elapsed().as_secs_f64() / n as f64);
             let left = until.saturating_duration_since(Instant::now());
             let more = (left.as_secs_f64() / worst) as usize;
@@ -83,8 +86,8 @@ impl<S: Source> Neighbourhood<'_, S> {
         Ok(walked)
     }
 
-    /// These walks, to their end; nothing if that takes too long, or a hub has no more to draw: then none of them counts,
-    /// whatever it found.
+    /// Finishes these walks. Returns no result if that takes too long or a hub has no more events to draw: then none of
+    /// these walks counts, whatever it found.
     async fn finish(
         &mut self,
         mut walks: Vec<Walk>,
@@ -93,7 +96,7 @@ impl<S: Source> Neighbourhood<'_, S> {
     ) -> Result<Option<Vec<Walk>>, S::Error> {
         for _ in 0..HOPS {
             let enough = self.go_to_events(&mut walks, rng).await?;
-            // what is under way in the database must not be dropped
+            // database operations in progress must not be dropped
             if !enough || Instant::now() >= end {
                 return Ok(None);
             }
@@ -102,7 +105,7 @@ impl<S: Source> Neighbourhood<'_, S> {
         Ok(Some(walks))
     }
 
-    /// False: a hub has too few events to draw.
+    /// Moves walks on to events. Returns false if a hub has too few events to draw.
     async fn go_to_events(
         &mut self,
         walks: &mut [Walk],
@@ -122,7 +125,7 @@ impl<S: Source> Neighbourhood<'_, S> {
                 continue;
             };
             let event = match &self.graph.attributes[place.0] {
-                // the event that led here may be gone meanwhile
+                // the event that led here may have been deleted in the meantime
                 Some(events) if events.is_empty() => continue,
                 Some(events) => Some(events[rng.random_range(0..events.len())]),
                 None => self.draws.get_mut(&place).and_then(Draws::next),
@@ -153,7 +156,8 @@ impl<S: Source> Neighbourhood<'_, S> {
         Ok(())
     }
 
-    /// Lists the events of these attributes where that was not done before; those of more than `most` are hubs.
+    /// Lists the events of these attributes, unless they are listed. An attribute with more than `most` events is a
+    /// hub.
     async fn list(&mut self, attributes: &[usize], most: usize) -> Result<(), S::Error> {
         let unlisted = attributes.iter();
         let unlisted = unlisted.filter(|&&attribute| self.graph.attributes[attribute].is_none());
@@ -169,7 +173,7 @@ impl<S: Source> Neighbourhood<'_, S> {
         Ok(())
     }
 
-    /// Draws as many events of each hub as are used, and more to come; where there are not enough it is listed.
+    /// Draws the events of each hub that are used, and further ones in advance. A hub with too few events is listed.
     async fn draw(&mut self, uses: &BTreeMap<Stop, usize>) -> Result<(), S::Error> {
         let mut places = Vec::new();
         let mut wanted = Vec::new();
@@ -188,7 +192,7 @@ impl<S: Source> Neighbourhood<'_, S> {
             wanted.push(Draw {
                 hub,
                 part: hop as u8,
-                // another place for each target, too: nobody can choose hashes that are drawn for all
+                // the place also depends on the target, so that nobody can choose hashes that are drawn for all targets
                 from: Hash::of(&[&target.to_string(), &hub.to_string()]),
                 events: DRAWN.max(2 * needed),
             });

@@ -1,29 +1,29 @@
-//! The search for paths: exact, as far as there are no gaps and the steps last.
+//! The search for paths. It is exact if there are no gaps and the limit of steps is not reached.
 
 use std::time::Instant;
 
 use crate::graph::{Event, Graph, HOPS};
 
-/// Steps of the search for paths: well below a second.
+/// The most steps of the search for paths, which take well below a second.
 pub(crate) const STEPS: u64 = 20_000_000;
-/// Steps between two looks at the clock.
+/// Steps between two checks of the clock.
 const UNTIMED: u64 = 4096;
-/// The answer.
+/// The result: a score, and the bound of its error.
 #[derive(Debug, PartialEq)]
 pub struct Rank {
-    /// The true score differs from it by [`Rank::error_bound`] at most: surely where nobody walked, else but for one case
-    /// in a thousand.
+    /// The score. It differs from the true score by at most [`Rank::error_bound`]: certainly if there were no walks,
+    /// else except in one of a thousand cases.
     pub score: f64,
     /// Number of paths found.
     pub paths: u64,
-    /// Bound of what the paths not found change; 0: the score is exact.
+    /// Upper bound of the change by paths that were not found; 0 if the score is exact.
     pub error_bound: f64,
-    /// For each attribute the share of the score that came through it. Each path counts for all its attributes.
+    /// For each attribute, the share of the score that came through it. Each path counts for all its attributes.
     pub contributions: Vec<f64>,
 }
 
 impl Graph {
-    /// The target's rank by the paths without gaps, from at most so many steps of search that end at `until`.
+    /// Computes the target's rank by the paths without gaps, from at most `steps` steps of search that end at `until`.
     pub(crate) fn rank(&self, steps: u64, until: Option<Instant>) -> Rank {
         let mut rank = Rank {
             score: 0.0,
@@ -57,7 +57,7 @@ impl Graph {
             until,
             rank,
         };
-        // the short ones first: they weigh most, should there be too many
+        // the short paths first: they weigh most, if there are too many
         for hops in 1..=HOPS {
             search.extend(0, 1.0, hops);
         }
@@ -68,11 +68,12 @@ impl Graph {
 /// The search for paths, from the target backwards.
 struct Search<'a> {
     graph: &'a Graph,
-    /// For each attribute the sum of w over its malicious events, and how many they are.
+    /// For each attribute, the sum of w over its malicious events, and the number of these events.
     malicious: Vec<(f64, u64)>,
-    /// By hops and event, what all walks from malicious events to it come to: no less than the simple paths.
+    /// By hops and event, the sum of all walks from malicious events to the event. It is no less than that of the
+    /// simple paths.
     reach: Vec<Vec<f64>>,
-    /// Events of the path so far, and below its attributes.
+    /// Events of the path so far; the next field has its attributes.
     events: Vec<usize>,
     attributes: Vec<usize>,
     steps: u64,
@@ -81,7 +82,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Extends the path, whose product is `product`, from its last event by exactly so many hops.
+    /// Extends the path, whose product is `product`, from its last event by exactly this many hops.
     fn extend(&mut self, from: usize, product: f64, hops: usize) {
         if self.steps == 0 {
             self.rank.error_bound += product * self.reach[hops][from];
@@ -126,7 +127,7 @@ impl Search<'_> {
         }
     }
 
-    /// Counts the paths that begin at the malicious events of the last attribute, all at once.
+    /// Counts all paths that begin at the malicious events of the last attribute.
     fn end(&mut self, product: f64) {
         let Some(&last) = self.attributes.last() else {
             return;

@@ -1,17 +1,17 @@
-//! The graph as the caller reads it for a rank, a level at a time.
+//! The graph as the caller reads it for a rank, one level at a time.
 
 use std::future::Future;
 
 use serde::Deserialize;
 use tahoe_core::Hash;
 
-/// When an event happened, and whether it was an attack.
+/// An event's time, and whether it was an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct EventTime {
-    /// Identity.
+    /// The event's hash.
     #[serde(rename = "_hash")]
     pub hash: Hash,
-    /// Unix seconds.
+    /// The time of the event, in Unix seconds.
     pub timestamp: f64,
     /// Whether its category is malicious.
     pub malicious: bool,
@@ -20,10 +20,10 @@ pub struct EventTime {
 /// An attribute and the events that refer to it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct AttributeEvents {
-    /// Identity.
+    /// The attribute's hash.
     #[serde(rename = "_hash")]
     pub hash: Hash,
-    /// The visible events whose `_ref` holds it; none if they are more than was asked for.
+    /// The visible events whose `_ref` holds the attribute; `None` if they are more than requested.
     pub events: Option<Vec<EventTime>>,
 }
 
@@ -32,9 +32,9 @@ pub struct AttributeEvents {
 pub struct Draw {
     /// The hub.
     pub hub: Hash,
-    /// Part of the sample to draw from, counted from 0; parts have no events in common.
+    /// Part of the sample to draw from, counted from 0. Parts have no events in common.
     pub part: u8,
-    /// Hash in the part from which on events are drawn.
+    /// Hash in the part at which the draw begins.
     pub from: Hash,
     /// Number of events wanted.
     pub events: usize,
@@ -43,30 +43,31 @@ pub struct Draw {
 /// An attribute or object.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct NodeKind {
-    /// Identity.
+    /// The hash of the attribute or object.
     #[serde(rename = "_hash")]
     pub hash: Hash,
     /// Whether it is an attribute.
     pub is_attribute: bool,
 }
 
-/// An event and all that it refers to.
+/// An event, and the hashes to which it refers.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct EventRefs {
-    /// Identity.
+    /// The event's hash.
     #[serde(rename = "_hash")]
     pub hash: Hash,
-    /// All descendants.
+    /// Hashes of all descendants.
     #[serde(rename = "_ref")]
     pub refs: Vec<Hash>,
 }
 
-/// A graph as one reader sees it: of events only those that the reader may see.
+/// A graph as one reader sees it, with only those events that the reader may see.
 pub trait Source: Sync {
-    /// Error of a read.
+    /// The error of a read.
     type Error: Send;
 
-    /// Tells which of these hashes are attributes and which are objects, in the order of the hashes; others are left out.
+    /// Returns which of these hashes are attributes and which are objects, in the order of the hashes. Others are left
+    /// out.
     fn kinds(
         &self,
         hashes: Vec<Hash>,
@@ -78,8 +79,8 @@ pub trait Source: Sync {
         events: &[Hash],
     ) -> impl Future<Output = Result<Vec<EventRefs>, Self::Error>> + Send;
 
-    /// Lists the events of these attributes, each attribute's only if they are `most` at most. The list may end once it
-    /// has `room` events; attributes missing from it were not read.
+    /// Lists the events of these attributes, for each attribute only if they are at most `most`. The list may end once
+    /// it has `room` events; attributes missing from it were not read.
     fn events_of_attributes(
         &self,
         attributes: &[Hash],
@@ -87,8 +88,8 @@ pub trait Source: Sync {
         room: usize,
     ) -> impl Future<Output = Result<Vec<AttributeEvents>, Self::Error>> + Send;
 
-    /// Draws some events of each of these hubs, in the order of the draws. If they are fewer than asked for, the part of
-    /// the sample has no more.
+    /// Draws some events of each of these hubs, in the order of the draws. If there are fewer than requested, the part
+    /// of the sample has no more.
     fn draw_events(
         &self,
         draws: &[Draw],

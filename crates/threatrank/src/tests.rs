@@ -1,4 +1,4 @@
-//! Graphs small enough to work out by hand, and any other against an enumeration of all paths.
+//! Graphs small enough to compute by hand, and random ones compared with an enumeration of all paths.
 
 #![allow(clippy::print_stdout, reason = "the figures are for people")]
 
@@ -16,7 +16,8 @@ use crate::walks::{Gaps, Walked};
 
 const NOW: f64 = 1_700_000_000.0;
 
-/// `m` before an event's attributes: malicious; `@n`: so many days old. The first event is the target.
+/// Makes a graph of events, each given by its attributes. `m` before these means malicious, `@n` means n days old. The
+/// first event is the target.
 fn graph(events: &[&str]) -> Graph {
     let names: BTreeSet<char> = events
         .iter()
@@ -74,19 +75,19 @@ fn small_graphs_have_the_score_worked_out_by_hand() {
         (&["A", "AB", "BC", "CD", "mD"], 0.0, 0),
         // through a malicious event: m 1/2 · A 1/2, and m 1 · B 1/2 · m 1/2 · A 1/2
         (&["A", "mAB", "mB"], -0.25 - 0.125, 2),
-        // a path does not come back to an event or attribute: A only once, though B leads back
+        // a path does not return to an event or attribute: A occurs only once, though B leads back
         (
             &["A", "AB", "mAB"],
             -1.0 / 6.0 - 1.0 / 2.0 * 1.0 / 2.0 * 1.0 / 2.0 * 1.0 / 3.0,
             2,
         ),
-        // nor lead through the target
+        // nor does a path lead through the target
         (&["AB", "mA", "B"], -0.5, 1),
-        // 0.998 to the age in days, of the start and of those between
+        // 0.998 to the power of the age in days, of the start and of the events between
         (&["A", "mA@1"], -0.5 * 0.998, 1),
         (&["A@9", "AB@2", "mB@3"], -0.125 * 0.998_f64.powi(5), 1),
         (&["A", "mA@0.5"], -0.5 * 0.998_f64.sqrt(), 1),
-        // the future is no better than now
+        // an event in the future counts as one now
         (&["A", "mA@-4"], -0.5, 1),
     ] {
         let rank = graph(events).rank(STEPS, None);
@@ -105,7 +106,7 @@ fn a_path_counts_for_each_of_its_attributes() {
 
 #[test]
 fn what_is_behind_a_gap_is_bounded() {
-    // all that leads through an attribute comes to 1 at most
+    // the sum through an attribute is at most 1
     let mut hub = graph(&["AB", "mA", "mB"]);
     hub.attributes[0] = None;
     let rank = hub.rank(STEPS, None);
@@ -116,7 +117,7 @@ fn what_is_behind_a_gap_is_bounded() {
     let mut unread = graph(&["A", "mAB@1"]);
     unread.events[1].attributes = None;
     assert_eq!(Gaps::of(&unread).mass(), 0.5 * unread.events[1].decay);
-    // what is not malicious begins no path, but three hops away it matters only as a beginning
+    // an event that is not malicious begins no path, and three hops away it could only be a beginning
     let mut unread = graph(&["A", "AB", "BC", "CD"]);
     assert_eq!(Gaps::of(&unread).mass(), 0.0);
     unread.events[3].attributes = None;
@@ -150,7 +151,7 @@ fn a_graph_too_large_to_search_still_has_its_shortest_paths() {
     );
 }
 
-/// The definition, word for word: all simple paths from each malicious event forward to the target.
+/// Enumerates all simple paths from each malicious event to the target, as in the definition.
 fn enumerate(graph: &Graph) -> (f64, u64) {
     fn forward(graph: &Graph, path: &mut Vec<(bool, usize)>, product: f64, found: &mut (f64, u64)) {
         let &(is_event, at) = path.last().unwrap();
@@ -170,7 +171,7 @@ fn enumerate(graph: &Graph) -> (f64, u64) {
         let product = product * decay / neighbours.len() as f64;
         for &next in neighbours {
             let next = (!is_event, next);
-            // as many edges as nodes before the next one
+            // as many edges as there are nodes before the next one
             if path.len() <= 6 && !path.contains(&next) {
                 path.push(next);
                 forward(graph, path, product, found);
@@ -216,7 +217,7 @@ const GRAPHS: u32 = 10_000;
 
 fn config() -> Config {
     Config {
-        // a graph that fails is shown, and goes into a test of its own
+        // a graph that fails is printed, and becomes a test of its own
         failure_persistence: None,
         ..Config::with_cases(GRAPHS)
     }
@@ -258,7 +259,7 @@ fn with_gaps(graph: &Graph, unread: &[bool], hubs: &[bool]) -> Graph {
     partial
 }
 
-/// The rank from what is known and so many walks, for which everything can be looked up.
+/// Computes the rank from the known part and this many walks, which may look up everything in the whole graph.
 fn walked(whole: &Graph, partial: &Graph, steps: u64, walks: usize, rng: &mut StdRng) -> Rank {
     let gaps = Gaps::of(partial);
     let mut rank = partial.rank(steps, None);
@@ -298,7 +299,7 @@ fn the_true_score_is_within_the_bound() {
         let partial = with_gaps(&graph, &unread, &hubs);
         let mut rng = StdRng::seed_from_u64(seed);
         let rank = walked(&graph, &partial, steps, walks, &mut rng);
-        // what is certain
+        // certain properties
         prop_assert!(rank.paths <= expected_paths, "{expected}: {rank:?}");
         if rank.error_bound == 0.0 {
             prop_assert_eq!(rank.paths, expected_paths);
@@ -307,7 +308,7 @@ fn the_true_score_is_within_the_bound() {
         let known = partial.rank(steps, None);
         let most = known.error_bound + Gaps::of(&partial).mass() + 1e-12;
         prop_assert!((-1e-12..=most).contains(&(known.score - expected)));
-        // what is so but for one of a thousand cases
+        // a property that holds except in one of a thousand cases
         if (rank.score - expected).abs() > rank.error_bound + 1e-12 {
             missed.set(missed.get() + 1);
         }
@@ -320,7 +321,7 @@ fn the_true_score_is_within_the_bound() {
     assert!(inexact > GRAPHS / 2 && missed <= inexact / 1000);
 }
 
-/// Of many walks the bound is narrow: an expectation that was not the score would show.
+/// The bound of many walks is narrow, so a wrong expected value would show.
 #[test]
 fn many_walks_come_near_the_true_score() {
     const WALKS: usize = 20_000;

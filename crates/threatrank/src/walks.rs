@@ -1,9 +1,9 @@
-//! Walks through the gaps of a graph, to find out what is behind them.
+//! Walks through the gaps of a graph, which estimate the paths behind them.
 //!
-//! A walk goes from the target to a gap as chance has it, each gap as often as its share of [`Gaps::mass`] is, and from
-//! there on along what is read for it: to any event of an attribute, to any other attribute of an event. What paths it
-//! comes by lies between 0 and 1, and what it may expect is the sum over all paths with gaps, divided by the mass. No
-//! input, no output: what a walk wants to know is read by others.
+//! A walk goes from the target to a gap at random, to each gap with a probability equal to its share of [`Gaps::mass`].
+//! From there it goes on along the parts that are read for it: to any event of an attribute, to any other attribute of
+//! an event. The worth of the paths that it finds lies between 0 and 1, and its expected value is the sum over all
+//! paths with gaps, divided by the mass. Walks have no input or output: the caller reads the parts that they need.
 
 use std::collections::HashSet;
 
@@ -13,32 +13,33 @@ use crate::graph::{Graph, HOPS, mean};
 use crate::interval::mean_between;
 use crate::search::Rank;
 
-/// Unknown parts of a graph and the most that can be behind them. Reading more of the graph does not change it.
+/// Unknown parts of a graph, with the most that the paths behind each can be worth. Reading more of the graph does not
+/// change it.
 #[derive(Debug)]
 pub(crate) struct Gaps {
     unlisted: Vec<bool>,
     unread: Vec<bool>,
-    /// By hops left and attribute, the most that can be behind it.
+    /// By hops left and attribute, the most that the paths through the attribute can be worth.
     through: Vec<Vec<f64>>,
-    /// By hops left and event, the most that can be behind it.
+    /// By hops left and event, the most that the paths behind the event can be worth.
     behind: Vec<Vec<f64>>,
     mass: f64,
 }
 
-/// A way through a gap, backwards in time from the target.
+/// A way through a gap, from the target towards the beginnings of paths.
 #[derive(Debug)]
 pub(crate) struct Walk {
     /// Events of the walk, without the target.
     events: Vec<usize>,
     attributes: Vec<usize>,
-    /// Factor of the paths that the walk finds from here on.
+    /// Factor of the worth of paths that the walk finds from here on.
     factor: f64,
     at: At,
-    /// The worth of each path that was found, and its attributes.
+    /// The worth of each path that was found, and the number of the path's attributes.
     found: Vec<(f64, usize)>,
 }
 
-/// An attribute, and how many hops of a walk come before it.
+/// An attribute, and the number of hops of a walk before it.
 pub(crate) type Stop = (usize, usize);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +49,13 @@ enum At {
     End,
 }
 
-/// Results of walks.
+/// The results of walks.
 #[derive(Debug)]
 pub(crate) struct Walked {
-    /// Share by which the paths may be overrated, because events are not drawn quite fairly.
+    /// Share by which the paths may be overrated, because the draws of events are slightly biased.
     overrated: f64,
     values: Vec<f64>,
-    /// By attribute.
+    /// The contribution of each attribute.
     contributions: Vec<(usize, f64)>,
     paths: HashSet<(Vec<usize>, Vec<usize>)>,
 }
@@ -75,7 +76,7 @@ impl Gaps {
         if graph.events[0].malicious {
             return gaps;
         }
-        // what can be behind all attributes of an event together
+        // the most that the paths through all attributes of an event can be worth together
         let mut beyond = vec![0.0; graph.events.len()];
         for hops in 0..HOPS {
             let behind = graph.events.iter().zip(&beyond);
@@ -99,12 +100,12 @@ impl Gaps {
         gaps
     }
 
-    /// Returns the most that all paths with gaps can come to.
+    /// Returns the most that all paths with gaps can be worth.
     pub(crate) fn mass(&self) -> f64 {
         self.mass
     }
 
-    /// A walk that has just reached a gap, of a mass that is not 0.
+    /// Makes a walk that has just reached a gap. The mass must not be 0.
     pub(crate) fn enter(&self, graph: &Graph, rng: &mut impl Rng) -> Walk {
         let mut walk = Walk {
             events: Vec::new(),
@@ -134,7 +135,7 @@ impl Gaps {
                 return walk;
             }
             if self.unread[event] {
-                // its own decay is in the mass
+                // the event's own decay is in the mass
                 walk.factor = (1.0 / graph.events[event].decay).min(f64::MAX);
                 walk.at = At::Event;
                 return walk;
@@ -145,14 +146,14 @@ impl Gaps {
     }
 }
 
-/// Goes on to the next one; whether the way has not been there before.
+/// Moves on to `next`, and returns whether the way has not been there before.
 fn push_new(way: &mut Vec<usize>, next: usize) -> bool {
     let is_new = !way.contains(&next);
     way.push(next);
     is_new
 }
 
-/// One of these, each as often as its value is large.
+/// Chooses one of these, with a probability proportional to its value.
 fn choose(among: &[usize], values: &[f64], rng: &mut impl Rng) -> Option<usize> {
     let sum: f64 = among.iter().map(|&one| values[one]).sum();
     let mut left = rng.random::<f64>() * sum;
@@ -166,16 +167,16 @@ fn choose(among: &[usize], values: &[f64], rng: &mut impl Rng) -> Option<usize> 
 }
 
 impl Walk {
-    /// The attribute that it is at: it goes on to any of its events.
+    /// Returns the attribute where the walk is, if it goes on to any event of it.
     pub(crate) fn wants_event_of(&self) -> Option<Stop> {
         let here = self.attributes.last().filter(|_| self.at == At::Attribute);
         here.map(|&attribute| (attribute, self.attributes.len() - 1))
     }
 
-    /// To an event of the attribute, of which all are as likely.
+    /// Moves on to an event of the attribute, which was chosen among all with equal probability.
     pub(crate) fn go_to_event(&mut self, event: usize, graph: &Graph) {
         let is_new = push_new(&mut self.events, event) && event != 0;
-        // only a malicious event ends a path, and only before the last hop is it passed
+        // only a malicious event ends a path, and an event is only passed before the last hop
         let matters = graph.events[event].malicious || self.attributes.len() < HOPS;
         self.at = if is_new && matters {
             At::Event
@@ -184,13 +185,13 @@ impl Walk {
         };
     }
 
-    /// The event that it is at: it has to know its attributes.
+    /// Returns the event where the walk is, if its attributes must be known.
     pub(crate) fn wants_attributes_of(&self) -> Option<usize> {
         let here = self.events.last().copied();
         here.filter(|_| self.at == At::Event)
     }
 
-    /// To any other attribute of the event, whose attributes are known now.
+    /// Moves on to any other attribute of the event, whose attributes are known now.
     pub(crate) fn go_to_attribute(&mut self, graph: &Graph, rng: &mut impl Rng) {
         self.at = At::End;
         let Some(event) = self.events.last().map(|&event| &graph.events[event]) else {
@@ -242,7 +243,7 @@ impl Walked {
 }
 
 impl Rank {
-    /// Adds what walks found of what can be behind the gaps.
+    /// Adds the results of walks to the rank.
     pub(crate) fn add(&mut self, gaps: &Gaps, walked: &Walked) {
         let n = walked.values.len().max(1) as f64;
         let mean = walked.values.iter().sum::<f64>() / n;

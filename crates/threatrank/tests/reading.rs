@@ -1,4 +1,4 @@
-//! Ranks of events of graphs in memory, read with all the room and time there is and with hardly any.
+//! Ranks of events in graphs in memory, read with ample room and time and with hardly any.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ use threatrank::{
 const NOW: f64 = 1_700_000_000.0;
 const GRAPHS: u64 = 20;
 const EVENTS: usize = 80;
-/// Parts of the sample that hubs are drawn from.
+/// The number of parts of the sample from which hubs are drawn.
 const PARTS: u8 = 3;
 
 #[derive(Default)]
@@ -28,7 +28,7 @@ struct Memory {
 }
 
 impl Memory {
-    /// Events of one to three attributes, of which the first are in most.
+    /// Makes events of one to three attributes. The first attributes are in most events.
     fn new(rng: &mut StdRng) -> Self {
         let mut memory = Self::default();
         for number in 0..EVENTS {
@@ -174,7 +174,7 @@ fn a_malicious_target_is_as_threatening_as_can_be() {
 #[test]
 fn the_same_target_has_the_same_rank_again() {
     let memory = Memory::new(&mut StdRng::seed_from_u64(7));
-    // more walkers would set out as the clock tells
+    // otherwise the number of walkers would depend on the clock
     let limits = Limits {
         hub: 5,
         walks: WALKERS,

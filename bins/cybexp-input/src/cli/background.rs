@@ -17,7 +17,7 @@ use crate::select::Select;
 /// Between two looks at a daemon that starts or ends.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
 
-/// What the daemon has to say, in `input.run_dir`.
+/// The daemon's log file, in `input.run_dir`.
 const LOG: &str = "cybexp-input.log";
 /// Lines of it that are shown when it does not start.
 const LINES: usize = 10;

@@ -16,14 +16,14 @@ use tahoe_core::{Org, SubType};
 
 use super::known::known;
 use super::out::say;
-use crate::plugin::{self, Given};
+use crate::plugin::{self, InputConfig};
 use crate::select::Select;
 use crate::typetag;
 
 /// How long a source may take to show itself.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What was found of a source, or of the API.
+/// The result of checking a source, or the API.
 struct Finding {
     what: String,
     plugin: String,
@@ -99,7 +99,7 @@ async fn source(
     orgs: Option<&[String]>,
 ) -> anyhow::Result<String> {
     SubType::new(&input.typetag).context("typetag")?;
-    let given = Given { input, config };
+    let given = InputConfig { input, config };
     let mut source = plugin::find_for(&given)?.open(&given)?;
     let found = tokio::time::timeout(PATIENCE, source.check())
         .await

@@ -10,7 +10,7 @@ use crate::plugin::{PLUGINS, Plugin};
 use crate::typetag;
 
 #[derive(Args)]
-pub(super) struct List {
+pub(super) struct ListArgs {
     /// Only these plugins
     #[arg(value_name = "PLUGIN", value_parser = names())]
     plugins: Vec<String>,
@@ -27,7 +27,7 @@ fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(PLUGINS.iter().map(|plugin| plugin.name()))
 }
 
-pub(super) fn show(args: &List) -> anyhow::Result<()> {
+pub(super) fn show(args: &ListArgs) -> anyhow::Result<()> {
     let wanted = |plugin: &&&dyn Plugin| {
         args.plugins.is_empty() || args.plugins.iter().any(|name| name == plugin.name())
     };

@@ -15,7 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use cybexp_service::config::{Format, Level, Log};
+use cybexp_service::config::{Log, LogFormat, LogLevel};
 use cybexp_service::{
     CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE, GRACE, init_logging, run_daemon,
 };
@@ -30,7 +30,7 @@ use crate::select::Select;
 use crate::{NAME, run_some};
 use background::LOOK;
 use known::known;
-use out::{Closed, say, tell};
+use out::{OutputClosed, say, tell};
 
 /// Exit status when no daemon can be reached.
 const EXIT_UNREACHABLE: u8 = 3;
@@ -43,29 +43,29 @@ struct Cli {
     #[command(flatten, next_help_heading = "Options of every command")]
     common: CommonArgs,
     #[command(subcommand)]
-    command: Command,
+    command: InputCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum InputCommand {
     /// Run the daemon in the foreground, as systemd and Docker want it
-    Run(Run),
+    Run(RunArgs),
     /// Start inputs; and the daemon in the background, where it does not run yet
     Start(Select),
     /// Stop inputs; all of them: the daemon
     Stop(Select),
     /// Read the configuration again: what has changed is started anew, the rest is left alone
-    Restart(Restart),
+    Restart(RestartArgs),
     /// Show how the inputs are
     Status(Output),
     /// Show the plugins, what they want to know, and an example
-    List(list::List),
+    List(list::ListArgs),
     /// Try the configuration, each source and the API, without taking anything
     Check(Output),
     /// Fetch once and print what would be posted, without taking anything
-    Test(test::Test),
+    Test(test::TestArgs),
     /// Forget inputs that the configuration has no more, with what the spool has of them
-    Drop(drop::Drop),
+    Drop(drop::DropArgs),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -74,7 +74,7 @@ enum Command {
 }
 
 #[derive(Args)]
-struct Run {
+struct RunArgs {
     #[command(flatten)]
     select: Select,
     /// Leave the terminal that it was started from
@@ -83,7 +83,7 @@ struct Run {
 }
 
 #[derive(Args)]
-struct Restart {
+struct RestartArgs {
     #[command(flatten)]
     select: Select,
     /// Start all inputs anew, also those that have not changed; those named with -n or -p always are
@@ -103,7 +103,7 @@ struct Output {
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let Cli { common, command } = Cli::parse();
-    if let Command::Run(Run { select, background }) = command {
+    if let InputCommand::Run(RunArgs { select, background }) = command {
         if background {
             // it fails only for who leads a group already
             let _ = nix::unistd::setsid();
@@ -113,14 +113,14 @@ pub fn main() -> ExitCode {
     // two TLS libraries in one build make rustls panic unless one is chosen; that one is chosen already is fine
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let log = Log {
-        level: Level::Error,
-        format: Format::Text,
+        level: LogLevel::Error,
+        format: LogFormat::Text,
     };
     let outcome = init_logging(&log, &common)
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| runtime.block_on(obey(command, &common)));
     outcome.unwrap_or_else(|error| {
-        if error.is::<Closed>() {
+        if error.is::<OutputClosed>() {
             return ExitCode::SUCCESS;
         }
         tell(format!("cybexp-input: {}", term::line(&term::told(&error))));
@@ -134,13 +134,13 @@ pub fn main() -> ExitCode {
     })
 }
 
-async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode> {
+async fn obey(command: InputCommand, common: &CommonArgs) -> anyhow::Result<ExitCode> {
     match &command {
-        Command::List(args) => {
+        InputCommand::List(args) => {
             list::show(args)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Completions { shell } => {
+        InputCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "cybexp-input", &mut script);
             say(String::from_utf8_lossy(&script).trim_end())?;
@@ -151,8 +151,10 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
     let config = Config::load(common.config.as_deref())?;
     let run_dir = config.input.run_dir.clone();
     match command {
-        Command::Run(_) | Command::List(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
-        Command::Start(select) => {
+        InputCommand::Run(_) | InputCommand::List(_) | InputCommand::Completions { .. } => {
+            Ok(ExitCode::SUCCESS)
+        }
+        InputCommand::Start(select) => {
             known(&select, &config)?;
             background::ensure(&config, common, &select).await?;
             let status = Control::open(&run_dir)
@@ -161,7 +163,7 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
                 .await?;
             shown(&status)
         }
-        Command::Restart(Restart { select, all }) => {
+        InputCommand::Restart(RestartArgs { select, all }) => {
             known(&select, &config)?;
             if background::ensure(&config, common, &select).await? {
                 // it has just read it
@@ -172,7 +174,7 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
             let status = Control::open(&run_dir).await?.ask(&request).await?;
             shown(&status)
         }
-        Command::Stop(select) => {
+        InputCommand::Stop(select) => {
             let all = select.is_all();
             let status = Control::open(&run_dir)
                 .await?
@@ -186,7 +188,7 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
             printed?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Status(Output { select, json }) => {
+        InputCommand::Status(Output { select, json }) => {
             let status = Control::open(&run_dir)
                 .await?
                 .ask(&Request::Status { select })
@@ -198,9 +200,9 @@ async fn obey(command: Command, common: &CommonArgs) -> anyhow::Result<ExitCode>
             }
             Ok(exit(&status))
         }
-        Command::Check(Output { select, json }) => check::run(&config, &select, json).await,
-        Command::Test(args) => test::run(&config, args).await,
-        Command::Drop(args) => drop::run(&config, args).await,
+        InputCommand::Check(Output { select, json }) => check::run(&config, &select, json).await,
+        InputCommand::Test(args) => test::run(&config, args).await,
+        InputCommand::Drop(args) => drop::run(&config, args).await,
     }
 }
 

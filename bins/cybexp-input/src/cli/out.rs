@@ -1,4 +1,4 @@
-//! What the command prints. Whoever reads it may have heard enough: a closed pipe is no failure, and no panic.
+//! Output of the command. A reader may close the pipe early: that is no failure, and no panic.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -6,12 +6,12 @@ use std::io::{self, Write};
 /// Whoever read what is printed has hung up.
 #[derive(Debug, thiserror::Error)]
 #[error("nobody reads what is printed")]
-pub(super) struct Closed;
+pub(super) struct OutputClosed;
 
 /// Prints a result.
 ///
 /// # Errors
-/// [`Closed`], or why it cannot be written.
+/// [`OutputClosed`], or why it cannot be written.
 pub(super) fn say(text: impl Display) -> anyhow::Result<()> {
     written(writeln!(anstream::stdout(), "{text}"))
 }
@@ -19,10 +19,10 @@ pub(super) fn say(text: impl Display) -> anyhow::Result<()> {
 /// The outcome of printing something.
 ///
 /// # Errors
-/// [`Closed`], or why it cannot be written.
+/// [`OutputClosed`], or why it cannot be written.
 pub(super) fn written(outcome: io::Result<()>) -> anyhow::Result<()> {
     match outcome {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed.into()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(OutputClosed.into()),
         outcome => Ok(outcome?),
     }
 }

@@ -5,7 +5,7 @@ use cybexp_term::{self as term, BOLD, DIM, GREEN, RED, YELLOW};
 use indicatif::BinaryBytes;
 
 use crate::manager::DaemonStatus;
-use crate::status::{InputStatus, State, now};
+use crate::status::{InputState, InputStatus, now};
 
 /// All of it.
 pub fn status(status: &DaemonStatus) -> String {
@@ -75,19 +75,19 @@ pub fn table(inputs: &[InputStatus]) -> String {
 
 fn state(input: &InputStatus) -> Cell {
     let (text, color) = match input.state {
-        State::Running => ("running", Color::Green),
-        State::Stopped if input.enabled => ("stopped", Color::Yellow),
-        State::Stopped => ("disabled", Color::DarkGrey),
-        State::Starting => ("starting", Color::Yellow),
-        State::Blocked => ("spool full", Color::Red),
-        State::Failing => ("failing", Color::Red),
-        State::Unused => ("unused", Color::Red),
-        State::Gone => ("gone", Color::Yellow),
+        InputState::Running => ("running", Color::Green),
+        InputState::Stopped if input.enabled => ("stopped", Color::Yellow),
+        InputState::Stopped => ("disabled", Color::DarkGrey),
+        InputState::Starting => ("starting", Color::Yellow),
+        InputState::Blocked => ("spool full", Color::Red),
+        InputState::Failing => ("failing", Color::Red),
+        InputState::Unused => ("unused", Color::Red),
+        InputState::Gone => ("gone", Color::Yellow),
     };
     Cell::new(format!("{text} {}", span(now() - input.since))).fg(color)
 }
 
-/// What is wrong, or was, in a paragraph.
+/// A paragraph on the present and past errors of an input.
 fn note(input: &InputStatus) -> Option<String> {
     let mut parts = Vec::new();
     parts.extend(input.unread.as_deref().map(term::line));
@@ -106,10 +106,10 @@ fn note(input: &InputStatus) -> Option<String> {
         parts.push(format!("{errors}{}: {}", ago(at), term::line(error)));
     }
     let next = input.next_fetch.filter(|next| *next > now());
-    if let (State::Failing, Some(next)) = (input.state, next) {
+    if let (InputState::Failing, Some(next)) = (input.state, next) {
         parts.push(format!("tries again in {}", span(next - now())));
     }
-    if input.state == State::Gone {
+    if input.state == InputState::Gone {
         parts.push(
             "the configuration has it no more: what is left of it is posted, and `cybexp-input drop` forgets it".to_owned(),
         );
@@ -135,10 +135,10 @@ fn span(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::Status;
+    use crate::status::SharedStatus;
 
-    fn input(name: &str, state: State) -> InputStatus {
-        let status = Status::new(name, "phishtank", true);
+    fn input(name: &str, state: InputState) -> InputStatus {
+        let status = SharedStatus::new(name, "phishtank", true);
         status.change(|status| {
             status.state = state;
             status.since = now() - 100_000.0;
@@ -151,8 +151,8 @@ mod tests {
     #[test]
     fn a_table_of_inputs_that_are_well_fits_a_terminal() {
         let shown = table(&[
-            input("sensors-02", State::Running),
-            input("a", State::Failing),
+            input("sensors-02", InputState::Running),
+            input("a", InputState::Failing),
         ]);
         for line in shown.lines() {
             assert!(line.chars().count() <= 80, "{line}");
@@ -165,12 +165,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_below_the_table() {
-        let mut failing = input("oslo", State::Failing);
+        let mut failing = input("oslo", InputState::Failing);
         failing.errors = 3;
         failing.last_error = Some("the source is\naway".to_owned());
         failing.last_error_at = Some(now() - 300.0);
         failing.next_fetch = Some(now() + 60.5);
-        let mut refused = input("rome", State::Running);
+        let mut refused = input("rome", InputState::Running);
         refused.refusal = Some("no (401)".to_owned());
         refused.last_error.clone_from(&refused.refusal);
         refused.last_error_at = Some(now());

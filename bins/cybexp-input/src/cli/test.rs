@@ -12,15 +12,15 @@ use cybexp_term as term;
 
 use super::known::known;
 use super::out::{tell, written};
-use crate::plugin::{self, Given};
+use crate::plugin::{self, InputConfig};
 use crate::select::Select;
-use crate::sink::{Sink, Stopped};
-use crate::status::Status;
+use crate::sink::{RecordSink, Stopped};
+use crate::status::SharedStatus;
 use crate::typetag;
 use cybexp_spool::Record;
 
 #[derive(Args)]
-pub(super) struct Test {
+pub(super) struct TestArgs {
     /// The input
     name: String,
     /// Stop after so many records
@@ -31,8 +31,8 @@ pub(super) struct Test {
     wait: u64,
 }
 
-pub(super) async fn run(config: &Config, args: Test) -> anyhow::Result<ExitCode> {
-    let Test { name, limit, wait } = args;
+pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitCode> {
+    let TestArgs { name, limit, wait } = args;
     let select = Select {
         names: vec![name.clone()],
         plugins: Vec::new(),
@@ -40,11 +40,11 @@ pub(super) async fn run(config: &Config, args: Test) -> anyhow::Result<ExitCode>
     known(&select, config)?;
     let input = config.input.inputs.iter().find(|input| input.name == name);
     let input = input.context("it was there a moment ago")?;
-    let given = Given { input, config };
+    let given = InputConfig { input, config };
     let mut source = plugin::find_for(&given)?.open(&given)?;
 
-    let status = Arc::new(Status::new(&name, &input.plugin, true));
-    let (sink, mut records) = Sink::shown(&name, Arc::clone(&status), limit);
+    let status = Arc::new(SharedStatus::new(&name, &input.plugin, true));
+    let (sink, mut records) = RecordSink::shown(&name, Arc::clone(&status), limit);
     let fetching = async move {
         let outcome = tokio::select! {
             outcome = source.fetch(&sink) => outcome.map(|_| false),
@@ -87,7 +87,7 @@ pub(super) async fn run(config: &Config, args: Test) -> anyhow::Result<ExitCode>
     Ok(ExitCode::from(if fine { 0 } else { EXIT_FAILED }))
 }
 
-/// As it is for a program; on a terminal so that it cannot act.
+/// Prints a record: unchanged for a program, and made harmless on a terminal.
 fn show(record: &Record) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     if out.is_terminal() {

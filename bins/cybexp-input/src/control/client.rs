@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::header;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::{Answer, Request};
+use super::{ControlReply, Request};
 use crate::manager::DaemonStatus;
 use crate::running::{self, RunningConfig};
 
@@ -55,9 +55,9 @@ impl Control {
     /// Asks, and gives how the daemon is after that.
     pub(crate) async fn ask(&mut self, request: &Request) -> anyhow::Result<DaemonStatus> {
         match self.answer(request).await? {
-            Answer::Status(status) => Ok(*status),
-            Answer::Dropped(_) => bail!("its answer is one to another question"),
-            Answer::Error(reason) => bail!(reason),
+            ControlReply::Status(status) => Ok(*status),
+            ControlReply::Dropped(_) => bail!("its answer is one to another question"),
+            ControlReply::Error(reason) => bail!(reason),
         }
     }
 
@@ -67,14 +67,14 @@ impl Control {
         names: Vec<String>,
     ) -> anyhow::Result<BTreeMap<String, u64>> {
         match self.answer(&Request::Drop { names }).await? {
-            Answer::Dropped(records) => Ok(records),
-            Answer::Status(_) => bail!("its answer is one to another question"),
-            Answer::Error(reason) => bail!(reason),
+            ControlReply::Dropped(records) => Ok(records),
+            ControlReply::Status(_) => bail!("its answer is one to another question"),
+            ControlReply::Error(reason) => bail!(reason),
         }
     }
 
     /// Asks, and waits for the answer for as long as the daemon is there: it knows best how long things take.
-    async fn answer(&mut self, request: &Request) -> anyhow::Result<Answer> {
+    async fn answer(&mut self, request: &Request) -> anyhow::Result<ControlReply> {
         let text = serde_json::to_string(request)?;
         self.socket
             .send(Message::text(text))

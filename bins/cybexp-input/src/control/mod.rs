@@ -16,7 +16,7 @@ use crate::select::Select;
 /// The longest message: a status of some thousand inputs.
 const MESSAGE_BYTES: usize = 4 << 20;
 
-/// What the daemon is asked.
+/// A request to the daemon.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Request {
@@ -50,14 +50,14 @@ pub(crate) enum Request {
     },
 }
 
-/// What it answers.
+/// The daemon's reply to a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Answer {
+pub(crate) enum ControlReply {
     /// Done; this is how it is now.
     Status(Box<DaemonStatus>),
     /// Dropped: so many records of each.
     Dropped(BTreeMap<String, u64>),
-    /// Not done, and why.
+    /// The request was not carried out, for this reason.
     Error(String),
 }

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tracing::{debug, warn};
 
-use super::{Answer, MESSAGE_BYTES, Request as Command};
+use super::{ControlReply, MESSAGE_BYTES, Request as Command};
 use crate::manager::Manager;
 
 /// How long a caller may take to say who it is, and then what it wants.
@@ -86,7 +86,7 @@ async fn attend(
             Err(error) => Err(anyhow::anyhow!("not understood: {error}")),
         };
         end &= answer.is_ok();
-        let answer = answer.unwrap_or_else(|error| Answer::Error(format!("{error:#}")));
+        let answer = answer.unwrap_or_else(|error| ControlReply::Error(format!("{error:#}")));
         let text = serde_json::to_string(&answer)?;
         let sent = caller.send(Message::text(text)).await;
         if end {
@@ -110,16 +110,18 @@ async fn hear(caller: &mut WebSocketStream<TcpStream>) -> anyhow::Result<Option<
     }
 }
 
-async fn obey(manager: &Manager, command: Command) -> anyhow::Result<Answer> {
+async fn obey(manager: &Manager, command: Command) -> anyhow::Result<ControlReply> {
     let names = match command {
-        Command::Drop { names } => return Ok(Answer::Dropped(manager.drop(&names).await?)),
+        Command::Drop { names } => return Ok(ControlReply::Dropped(manager.drop(&names).await?)),
         Command::Status { select } => manager.shown(&select).await?,
         Command::Start { select } => manager.start(&select).await?,
         Command::Stop { select } => manager.stop(&select).await?,
         Command::Restart { select, every } => manager.restart(&select, every).await?,
     };
     manager.settled(&names).await;
-    Ok(Answer::Status(Box::new(manager.status(&names).await?)))
+    Ok(ControlReply::Status(Box::new(
+        manager.status(&names).await?,
+    )))
 }
 
 /// Whether the request carries the nonce. Takes as long for one that is nearly right as for any other.

@@ -37,35 +37,35 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
-use crate::sink::Sink;
-use connection::{Connection, Select, Span};
-use page::Page;
-use server::Server;
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
+use crate::sink::RecordSink;
+use connection::{CursorQuery, DatabaseConnection, Span};
+use page::RowPage;
+use server::DatabaseServer;
 use told::told;
-use walk::Walk;
+use walk::RowWalk;
 
-/// A name, a connection, TLS and a password.
+/// The longest time to connect: name, connection, TLS and password.
 const CONNECT: Duration = Duration::from_secs(20);
-/// When a server is held to be gone that should have given up by itself.
+/// The time after which a server that should have given up by itself counts as gone.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// For many statements, each of which reads a part of a page.
+/// The longest time to read a page in parts, a statement each.
 const AROUND: Duration = Duration::from_secs(600);
 
 /// The plugin.
 #[derive(Debug)]
-pub(super) struct Database;
+pub(super) struct DatabasePlugin;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
+struct DatabaseSettings {
     url: Secret,
     query: String,
     cursor: String,
     from: Option<Value>,
 }
 
-impl Plugin for Database {
+impl Plugin for DatabasePlugin {
     fn name(&self) -> &'static str {
         "database"
     }
@@ -117,10 +117,10 @@ impl Plugin for Database {
         Some(Duration::from_secs(60))
     }
 
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
-        let settings: Settings = given.settings()?;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
+        let settings: DatabaseSettings = given.settings()?;
         let url = given.secret("url", &settings.url)?;
-        let server = Server::parse(url.expose_secret(), |path| given.path(path))
+        let server = DatabaseServer::parse(url.expose_secret(), |path| given.path(path))
             .map_err(|reason| given.wrong("url", reason))?;
         let query = settings.query.trim().trim_end_matches(';').trim_end();
         if query.is_empty() {
@@ -138,7 +138,7 @@ impl Plugin for Database {
         let zone = zone.map_err(|error| given.wrong("", format!("timezone: {error}")))?;
         Ok(Box::new(DatabaseSource {
             server,
-            select: Arc::new(Select {
+            select: Arc::new(CursorQuery {
                 query: query.to_owned(),
                 cursor: settings.cursor,
             }),
@@ -150,16 +150,16 @@ impl Plugin for Database {
 }
 
 struct DatabaseSource {
-    server: Server,
-    select: Arc<Select>,
+    server: DatabaseServer,
+    select: Arc<CursorQuery>,
     from: Option<Value>,
-    /// That of times which name none.
+    /// The zone of times that name none.
     zone: Tz,
     asked_for_nulls: bool,
 }
 
 #[async_trait]
-impl Source for DatabaseSource {
+impl InputSource for DatabaseSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let (mut connection, columns) = self.connect().await?;
         connection.begin().await?;
@@ -176,10 +176,10 @@ impl Source for DatabaseSource {
         Ok(format!("{}, columns {}", self.server, columns.join(", ")))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let (mut connection, _) = self.connect().await?;
         sink.reached();
-        let walk = Walk::begin(sink, &self.select.cursor, self.from.clone(), self.zone);
+        let walk = RowWalk::begin(sink, &self.select.cursor, self.from.clone(), self.zone);
         let mut walk = walk.await?;
         loop {
             let page = tokio::select! {
@@ -201,7 +201,7 @@ impl Source for DatabaseSource {
 
 impl DatabaseSource {
     /// A connection, and the columns of the query, among which the cursor is.
-    async fn connect(&self) -> anyhow::Result<(Box<dyn Connection>, Vec<String>)> {
+    async fn connect(&self) -> anyhow::Result<(Box<dyn DatabaseConnection>, Vec<String>)> {
         let connect = self.server.connect(Arc::clone(&self.select));
         let mut connection = match timeout(CONNECT, connect).await {
             Ok(connected) => connected.map_err(|error| told(error.into())),
@@ -239,7 +239,7 @@ impl DatabaseSource {
     }
 
     /// Says once that there are rows which no cursor reaches.
-    async fn look_for_nulls(&mut self, connection: &mut dyn Connection, sink: &Sink) {
+    async fn look_for_nulls(&mut self, connection: &mut dyn DatabaseConnection, sink: &RecordSink) {
         if std::mem::replace(&mut self.asked_for_nulls, true) {
             return;
         }
@@ -260,7 +260,10 @@ impl DatabaseSource {
 }
 
 /// The next page, without the rows of it that cannot be read.
-async fn read(walk: &Walk<'_>, connection: &mut dyn Connection) -> anyhow::Result<Page> {
+async fn read(
+    walk: &RowWalk<'_>,
+    connection: &mut dyn DatabaseConnection,
+) -> anyhow::Result<RowPage> {
     let first = match timeout(PATIENCE, walk.read(connection)).await {
         Ok(Err(error)) if around::is_of_a_row(&error) => error,
         Ok(read) => return read.map_err(told),

@@ -6,8 +6,8 @@
 //! files that were rotated since, oldest first, then the one that has the name now. At the very first start only the file
 //! with the name itself is read.
 //!
-//! What was written to a file after `copytruncate` copied it and before it was truncated is in no file, and what was
-//! rotated and removed or compressed while the daemon was away cannot be read: the latter is complained of.
+//! Data written to a file after `copytruncate` copied it and before it was truncated is in no file. Files that
+//! were rotated and removed or compressed while the daemon was away cannot be read: that is complained of.
 
 mod follow;
 mod outline;
@@ -26,27 +26,27 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::plugin::blocking::blocking;
-use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
-use crate::sink::Sink;
-use cybexp_spool::Batch;
-use follow::{Cursor, Follower};
-use watch::Watch;
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
+use crate::sink::RecordSink;
+use cybexp_spool::RecordBatch;
+use follow::{FileCursor, Follower};
+use watch::FileWatch;
 
 /// A writer that writes line by line wakes us for each: so many are waited for together.
 const GATHER: Duration = Duration::from_millis(50);
 
 /// The plugin.
-pub(super) struct File;
+pub(super) struct FilePlugin;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
+struct FileSettings {
     path: PathBuf,
     #[serde(default)]
     from: Begin,
 }
 
-/// Where the very first start begins.
+/// The place at which the very first start begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Begin {
@@ -55,7 +55,7 @@ enum Begin {
     End,
 }
 
-impl Plugin for File {
+impl Plugin for FilePlugin {
     fn name(&self) -> &'static str {
         "file"
     }
@@ -91,20 +91,20 @@ impl Plugin for File {
         None
     }
 
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
-        let mut settings: Settings = given.settings()?;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
+        let mut settings: FileSettings = given.settings()?;
         if settings.path.file_name().is_none() {
             return Err(given.wrong("path", "names no file"));
         }
         settings.path = given.path(&settings.path);
-        Ok(Box::new(Followed(settings)))
+        Ok(Box::new(FollowedFile(settings)))
     }
 }
 
-struct Followed(Settings);
+struct FollowedFile(FileSettings);
 
 #[async_trait]
-impl Source for Followed {
+impl InputSource for FollowedFile {
     async fn check(&mut self) -> anyhow::Result<String> {
         let path = self.0.path.clone();
         blocking(move || {
@@ -117,13 +117,13 @@ impl Source for Followed {
         .await
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
-        let cursor: Option<Cursor> = sink.cursor().await?;
-        let Settings { path, from } = self.0.clone();
-        let mut watch = Watch::new(&path);
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
+        let cursor: Option<FileCursor> = sink.cursor().await?;
+        let FileSettings { path, from } = self.0.clone();
+        let mut watch = FileWatch::new(&path);
         let mut follower = Follower::new(path.clone(), from == Begin::End, cursor)?;
         let mut trouble = None;
-        let mut ready = Batch::new();
+        let mut ready = RecordBatch::new();
         loop {
             // the next batch is read while the disk writes this one
             let taking = async {
@@ -147,7 +147,7 @@ impl Source for Followed {
                 None => {
                     if trouble.take().is_some() {
                         // the folder may be another one
-                        watch = Watch::new(&path);
+                        watch = FileWatch::new(&path);
                     }
                     sink.reached();
                 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use cybexp_service::ConfigError;
 use serde_json::{Value, json};
 
-use self::settings::Settings;
-use crate::plugin::source::{Given, Plugin, Setting, Source};
+use self::settings::HttpSettings;
+use crate::plugin::source::{InputConfig, InputSource, Plugin, Setting};
 
 /// The plugin.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ impl Plugin for HttpPlugin {
         Some(Duration::from_secs(300))
     }
 
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
-        let settings: Settings = given.settings()?;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
+        let settings: HttpSettings = given.settings()?;
         Ok(Box::new(settings.source(given)?))
     }
 }

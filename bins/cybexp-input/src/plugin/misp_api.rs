@@ -20,16 +20,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use self::client::Client;
-use self::event::Event;
-use self::walk::{Page, Step, Walk};
-use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
+use self::client::MispClient;
+use self::event::MispEvent;
+use self::walk::{EventWalk, MispPage, WalkStep};
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
 use crate::plugin::wire;
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 use crate::status::now;
 use cybexp_feed::Later;
-use cybexp_feed::{self as feed, Http, Options, Pieces, Redirects};
-use cybexp_spool::{Batch, Key};
+use cybexp_feed::{self as feed, Http, HttpOptions, Pieces, Redirects};
+use cybexp_spool::{ItemKey, RecordBatch};
 
 /// MISP puts a page together before it answers.
 const IDLE: Duration = Duration::from_secs(300);
@@ -41,11 +41,11 @@ const LIMIT: u32 = 100;
 
 /// The plugin.
 #[derive(Debug)]
-pub(super) struct MispApi;
+pub(super) struct MispApiPlugin;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
+struct MispApiSettings {
     url: String,
     key: Secret,
     #[serde(default)]
@@ -66,7 +66,7 @@ fn limit() -> u32 {
     LIMIT
 }
 
-impl Plugin for MispApi {
+impl Plugin for MispApiPlugin {
     fn name(&self) -> &'static str {
         "misp_api"
     }
@@ -119,8 +119,8 @@ impl Plugin for MispApi {
         Some(Duration::from_secs(600))
     }
 
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
-        let settings: Settings = given.settings()?;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
+        let settings: MispApiSettings = given.settings()?;
         let mut url = feed::web_url(&settings.url).map_err(|reason| given.wrong("url", reason))?;
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
@@ -141,15 +141,15 @@ impl Plugin for MispApi {
         ]);
         let (ca, proxy) = (settings.ca.as_deref(), settings.proxy.as_ref());
         let wire = wire::wire(given, ca, proxy, settings.verify_tls)?;
-        let mut options = Options {
+        let mut options = HttpOptions {
             redirects: Redirects::Refused,
             idle: IDLE,
-            ..Options::new(wire)
+            ..HttpOptions::new(wire)
         };
         options.secrets.add(key.expose_secret());
         options.secrets.add_url(&url);
-        let of = Key::of(format!("{url} {:?}", settings.orgs)).to_string();
-        let client = Client {
+        let of = ItemKey::of(format!("{url} {:?}", settings.orgs)).to_string();
+        let client = MispClient {
             http: Http::new(options).map_err(|reason| given.wrong("", reason))?,
             url,
             headers,
@@ -166,34 +166,34 @@ impl Plugin for MispApi {
 
 #[derive(Debug)]
 struct MispSource {
-    client: Client,
+    client: MispClient,
     /// Which events are asked for.
     of: String,
     /// Where a fetch that failed was: the next one goes on from there, or the many pages of a server that fails now and then
     /// would never be through.
-    walk: Option<Walk>,
+    walk: Option<EventWalk>,
 }
 
-/// Up to where events are taken.
+/// The position up to which events are taken.
 #[derive(Debug, Serialize, Deserialize)]
-struct Cursor {
+struct MispApiCursor {
     /// Which ones.
     of: String,
     /// Unix seconds.
     timestamp: i64,
-    /// When all that the server has was last compared with what is taken, in Unix seconds.
+    /// The time at which all events of the server were last compared with those taken, in Unix seconds.
     #[serde(default)]
     swept: i64,
 }
 
 #[async_trait]
-impl Source for MispSource {
+impl InputSource for MispSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let checked = self.look().await;
         checked.map_err(|error| self.client.http.secrets().hide_in(error))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let fetched = self.take(sink).await;
         fetched.map_err(|error| self.client.http.secrets().hide_in(error))
     }
@@ -217,8 +217,8 @@ impl MispSource {
         ))
     }
 
-    async fn take(&mut self, sink: &Sink) -> anyhow::Result<Next> {
-        let cursor: Option<Cursor> = sink.cursor().await?;
+    async fn take(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
+        let cursor: Option<MispApiCursor> = sink.cursor().await?;
         let cursor = cursor.filter(|cursor| cursor.of == self.of);
         // the first time, all is read anyhow
         let (last, swept) = cursor.map_or((0, now() as i64), |c| (c.timestamp, c.swept));
@@ -226,7 +226,7 @@ impl MispSource {
         let mut walk = self
             .walk
             .take()
-            .unwrap_or_else(|| Walk::new(from, self.client.limit));
+            .unwrap_or_else(|| EventWalk::new(from, self.client.limit));
         loop {
             self.walk = Some(walk.clone());
             let events = self.client.page(walk.from, walk.page).await?;
@@ -254,9 +254,9 @@ impl MispSource {
             }
             let step = walk.after(&page);
             let taken = match step {
-                Step::On => None,
-                Step::Taken => Some(walk.from),
-                Step::End { greatest, .. } => Some(greatest),
+                WalkStep::On => None,
+                WalkStep::Taken => Some(walk.from),
+                WalkStep::End { greatest, .. } => Some(greatest),
             };
             // one with a timestamp of the future must not hide those of today
             let taken = taken.map(|taken| taken.min(now() as i64).max(last));
@@ -266,7 +266,7 @@ impl MispSource {
                 self.walk = Some(walk);
                 return Err(error);
             }
-            if let Step::End { stuck, .. } = step {
+            if let WalkStep::End { stuck, .. } = step {
                 self.walk = None;
                 if stuck {
                     sink.complain(&format!(
@@ -277,7 +277,7 @@ impl MispSource {
                 }
                 let now = now() as i64;
                 if now - swept >= SWEEP && self.sweep(sink).await? {
-                    let mut batch = Batch::new();
+                    let mut batch = RecordBatch::new();
                     batch.cursor = Some(self.cursor(taken.unwrap_or(last), now));
                     sink.take(batch).await?;
                 }
@@ -287,7 +287,7 @@ impl MispSource {
     }
 
     fn cursor(&self, timestamp: i64, swept: i64) -> Value {
-        json!(Cursor {
+        json!(MispApiCursor {
             of: self.of.clone(),
             timestamp,
             swept,
@@ -297,15 +297,15 @@ impl MispSource {
     /// Reads a page. What is new is in the batch, and what did not fit there is taken already.
     async fn read(
         &self,
-        sink: &Sink,
+        sink: &RecordSink,
         mut events: Pieces<Box<RawValue>>,
-    ) -> anyhow::Result<(Page, Batch)> {
+    ) -> anyhow::Result<(MispPage, RecordBatch)> {
         sink.reached();
-        let mut page = Page {
+        let mut page = MispPage {
             sorted: true,
-            ..Page::default()
+            ..MispPage::default()
         };
-        let (mut batch, mut here) = (Batch::new(), HashMap::new());
+        let (mut batch, mut here) = (RecordBatch::new(), HashMap::new());
         let mut print = Vec::new();
         loop {
             let group = match events.next().await {
@@ -319,7 +319,7 @@ impl MispSource {
             };
             let mut named = Vec::with_capacity(group.len());
             for event in group {
-                match Event::of(event) {
+                match MispEvent::of(event) {
                     Ok(event) => named.push(event),
                     Err(why) => events.leave_out(why),
                 }
@@ -350,7 +350,7 @@ impl MispSource {
         }
         page.events += events.left_out();
         print.extend_from_slice(events.left_print().as_bytes());
-        page.print = Some(Key::of(print));
+        page.print = Some(ItemKey::of(print));
         if let Some(complaint) = events.complaint() {
             sink.complain(&complaint);
         }
@@ -358,7 +358,7 @@ impl MispSource {
     }
 }
 
-impl Page {
+impl MispPage {
     fn see(&mut self, timestamp: Option<i64>) {
         let Some(timestamp) = timestamp else { return };
         let (first, last) = self.ends.unwrap_or((timestamp, timestamp));

@@ -23,25 +23,25 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::plugin::blocking::blocking;
-use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
-use crate::sink::Sink;
-use cybexp_spool::Batch;
-use events::Found;
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
+use crate::sink::RecordSink;
+use cybexp_spool::RecordBatch;
+use events::FoundEvent;
 
 const PERIOD: Duration = Duration::from_secs(60);
 /// A broken file that was last changed so long ago is not being written any more.
 const WRITTEN: Duration = Duration::from_secs(30);
 
 /// The plugin.
-pub(super) struct MispFile;
+pub(super) struct MispFilePlugin;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
+struct MispFileSettings {
     path: PathBuf,
 }
 
-impl Plugin for MispFile {
+impl Plugin for MispFilePlugin {
     fn name(&self) -> &'static str {
         "misp_file"
     }
@@ -70,8 +70,8 @@ impl Plugin for MispFile {
         Some(PERIOD)
     }
 
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
-        let settings: Settings = given.settings()?;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
+        let settings: MispFileSettings = given.settings()?;
         Ok(Box::new(Folder(given.path(&settings.path))))
     }
 }
@@ -80,14 +80,14 @@ struct Folder(PathBuf);
 
 /// The file in hand, and how many of its events are taken or left out for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Cursor {
-    file: Identity,
+struct MispFileCursor {
+    file: FileState,
     events: usize,
 }
 
 /// A file with this content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Identity {
+struct FileState {
     dev: u64,
     ino: u64,
     bytes: u64,
@@ -95,7 +95,7 @@ struct Identity {
     mtime_ns: i64,
 }
 
-impl Identity {
+impl FileState {
     fn of(about: &Metadata) -> Self {
         Self {
             dev: about.dev(),
@@ -107,14 +107,14 @@ impl Identity {
     }
 }
 
-/// What the thread that reads tells.
-enum News {
-    Batch(Batch),
+/// Messages of the thread that reads a file.
+enum FileProgress {
+    Batch(RecordBatch),
     Complaint(String),
 }
 
 /// How a file is after it was read.
-enum Outcome {
+enum FileOutcome {
     Taken,
     /// It may still be written, or is not there any more.
     Left,
@@ -122,7 +122,7 @@ enum Outcome {
 }
 
 #[async_trait]
-impl Source for Folder {
+impl InputSource for Folder {
     async fn check(&mut self) -> anyhow::Result<String> {
         let folder = self.0.clone();
         blocking(move || {
@@ -139,7 +139,7 @@ impl Source for Folder {
         .await
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let folder = self.0.clone();
         let files = blocking(move || exports(&folder)).await?;
         sink.reached();
@@ -149,9 +149,9 @@ impl Source for Folder {
             }
             let name = file.display().to_string();
             let to = match take(&file, sink).await.with_context(|| name.clone())? {
-                Outcome::Left => continue,
-                Outcome::Taken => "taken",
-                Outcome::Bad(why) => {
+                FileOutcome::Left => continue,
+                FileOutcome::Taken => "taken",
+                FileOutcome::Bad(why) => {
                     sink.complain(&format!("{name}: {why}; nothing of it was taken"));
                     "bad"
                 }
@@ -161,7 +161,7 @@ impl Source for Folder {
             }
             // if this fails no other file is taken: the cursor remembers but one
             blocking(move || rename(&file, to)).await?;
-            let mut done = Batch::new();
+            let mut done = RecordBatch::new();
             done.cursor = Some(Value::Null);
             sink.take(done).await?;
         }
@@ -170,16 +170,16 @@ impl Source for Folder {
 }
 
 /// Takes all of a file that is not taken yet.
-async fn take(path: &Path, sink: &Sink) -> anyhow::Result<Outcome> {
-    let cursor: Option<Cursor> = sink.cursor::<Option<Cursor>>().await?.flatten();
+async fn take(path: &Path, sink: &RecordSink) -> anyhow::Result<FileOutcome> {
+    let cursor: Option<MispFileCursor> = sink.cursor::<Option<MispFileCursor>>().await?.flatten();
     let (news, mut told) = mpsc::channel(1);
     let path = path.to_owned();
     let reading = blocking(move || read(&path, cursor.as_ref(), &news));
     let taking = async move {
         while let Some(news) = told.recv().await {
             match news {
-                News::Batch(batch) => sink.take(batch).await?,
-                News::Complaint(what) => sink.complain(&what),
+                FileProgress::Batch(batch) => sink.take(batch).await?,
+                FileProgress::Complaint(what) => sink.complain(&what),
             }
             if sink.is_stopping() {
                 // whoever reads ends, because nobody hears it
@@ -191,22 +191,22 @@ async fn take(path: &Path, sink: &Sink) -> anyhow::Result<Outcome> {
     let (outcome, all) = tokio::join!(reading, taking);
     Ok(match all? {
         true => outcome?,
-        false => Outcome::Left,
+        false => FileOutcome::Left,
     })
 }
 
 /// Reads a file and hands on what is in it. Blocks.
 fn read(
     path: &Path,
-    cursor: Option<&Cursor>,
-    news: &mpsc::Sender<News>,
-) -> anyhow::Result<Outcome> {
+    cursor: Option<&MispFileCursor>,
+    news: &mpsc::Sender<FileProgress>,
+) -> anyhow::Result<FileOutcome> {
     let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Outcome::Left),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(FileOutcome::Left),
         file => file?,
     };
     let about = file.metadata()?;
-    let identity = Identity::of(&about);
+    let identity = FileState::of(&about);
     let survey = match events::survey(&mut file) {
         Ok(survey) => survey,
         Err(error) => {
@@ -214,33 +214,34 @@ fn read(
             // one that is of the future is of a clock that was wrong
             let written = age.is_ok_and(|age| age < WRITTEN);
             return Ok(match written {
-                true => Outcome::Left,
-                false => Outcome::Bad(error.to_string()),
+                true => FileOutcome::Left,
+                false => FileOutcome::Bad(error.to_string()),
             });
         }
     };
     let done = cursor.filter(|cursor| cursor.file == identity);
     let done = done.map_or(0, |cursor| cursor.events);
-    let mut batch = Batch::new();
+    let mut batch = RecordBatch::new();
     // of those before, some may be left out, too: it is known no more
     let (mut any, mut bad) = (done > 0, None);
-    let send = |batch: &mut Batch, events: usize| -> anyhow::Result<()> {
+    let send = |batch: &mut RecordBatch, events: usize| -> anyhow::Result<()> {
         let file = identity.clone();
-        batch.cursor = Some(serde_json::to_value(Cursor { file, events })?);
+        batch.cursor = Some(serde_json::to_value(MispFileCursor { file, events })?);
         let full = std::mem::take(batch);
-        news.blocking_send(News::Batch(full)).context("is stopping")
+        news.blocking_send(FileProgress::Batch(full))
+            .context("is stopping")
     };
     let result = events::extract(&mut file, &survey, done, |index, found| {
         match found {
-            Found::Event(record) => {
+            FoundEvent::Event(record) => {
                 any = true;
                 batch.push(record);
             }
-            Found::Not(why) => {
+            FoundEvent::Not(why) => {
                 let why = format!("entry {index} {why}");
                 if survey.entries > 1 {
                     let what = format!("{}: {why}: left out", path.display());
-                    news.blocking_send(News::Complaint(what))
+                    news.blocking_send(FileProgress::Complaint(what))
                         .context("is stopping")?;
                 }
                 bad = Some(why);
@@ -255,12 +256,12 @@ fn read(
     if !batch.is_empty() {
         send(&mut batch, survey.entries)?;
     }
-    if Identity::of(&file.metadata()?) != identity {
+    if FileState::of(&file.metadata()?) != identity {
         bail!("was written while it was read");
     }
     Ok(match bad {
-        Some(why) if !any => Outcome::Bad(why),
-        _ => Outcome::Taken,
+        Some(why) if !any => FileOutcome::Bad(why),
+        _ => FileOutcome::Taken,
     })
 }
 

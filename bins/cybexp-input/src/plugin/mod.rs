@@ -16,20 +16,20 @@ mod wire;
 
 use cybexp_service::ConfigError;
 
-pub use self::source::{Given, Next, Plugin, Setting, Source};
+pub use self::source::{InputConfig, InputSource, Next, Plugin, Setting};
 
 /// All plugins, by name.
 pub const PLUGINS: &[&dyn Plugin] = &[
-    &websocket::Websocket,
-    &misp_api::MispApi,
-    &misp_file::MispFile,
-    &openphish::OpenPhish,
-    &phishtank::PhishTank,
-    &file::File,
-    &syslog::Syslog,
+    &websocket::WebsocketPlugin,
+    &misp_api::MispApiPlugin,
+    &misp_file::MispFilePlugin,
+    &openphish::OpenPhishPlugin,
+    &phishtank::PhishTankPlugin,
+    &file::FilePlugin,
+    &syslog::SyslogPlugin,
     &http::HttpPlugin,
     #[cfg(feature = "database")]
-    &database::Database,
+    &database::DatabasePlugin,
 ];
 
 /// The plugin of this name.
@@ -41,7 +41,7 @@ pub fn find(name: &str) -> Option<&'static dyn Plugin> {
 ///
 /// # Errors
 /// When there is none of that name, with those that there are.
-pub fn find_for(given: &Given<'_>) -> Result<&'static dyn Plugin, ConfigError> {
+pub fn find_for(given: &InputConfig<'_>) -> Result<&'static dyn Plugin, ConfigError> {
     let name = &given.input.plugin;
     find(name).ok_or_else(|| {
         let all: Vec<_> = PLUGINS.iter().map(|plugin| plugin.name()).collect();

@@ -14,12 +14,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
 use crate::plugin::wire;
-use crate::seen::Seen;
-use crate::sink::Sink;
-use cybexp_feed::{self as feed, Answer, Http, Options, Pieces, Refused, Validators};
-use cybexp_spool::Key;
+use crate::seen::SeenFeed;
+use crate::sink::RecordSink;
+use cybexp_feed::{self as feed, Fetched, Http, HttpOptions, HttpRefusal, Pieces, Validators};
+use cybexp_spool::ItemKey;
 
 /// Where the community's feed is: the URL of openphish.com redirects there, where it works.
 const FEED: &str =
@@ -29,17 +29,17 @@ const LINES: usize = 1000;
 
 /// The plugin.
 #[derive(Debug)]
-pub(super) struct OpenPhish;
+pub(super) struct OpenPhishPlugin;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
+struct OpenPhishSettings {
     url: Option<Secret>,
     ca: Option<PathBuf>,
     proxy: Option<Secret>,
 }
 
-impl Plugin for OpenPhish {
+impl Plugin for OpenPhishPlugin {
     fn name(&self) -> &'static str {
         "openphish"
     }
@@ -74,14 +74,14 @@ impl Plugin for OpenPhish {
         Some(Duration::from_secs(3600))
     }
 
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
-        let settings: Settings = given.settings()?;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
+        let settings: OpenPhishSettings = given.settings()?;
         let url = settings.url.unwrap_or_else(|| FEED.into());
         let url = given.secret("url", &url)?;
         let url =
             feed::web_url(url.expose_secret()).map_err(|reason| given.wrong("url", reason))?;
         let (ca, proxy) = (settings.ca.as_deref(), settings.proxy.as_ref());
-        let mut options = Options::new(wire::wire(given, ca, proxy, true)?);
+        let mut options = HttpOptions::new(wire::wire(given, ca, proxy, true)?);
         options.secrets.add_url(&url);
         Ok(Box::new(OpenPhishSource {
             http: Http::new(options).map_err(|reason| given.wrong("", reason))?,
@@ -96,13 +96,13 @@ struct OpenPhishSource {
 }
 
 #[async_trait]
-impl Source for OpenPhishSource {
+impl InputSource for OpenPhishSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let checked = self.look().await;
         checked.map_err(|error| self.http.secrets().hide_in(error))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let fetched = self.take(sink).await;
         fetched.map_err(|error| self.http.secrets().hide_in(error))
     }
@@ -110,7 +110,7 @@ impl Source for OpenPhishSource {
 
 impl OpenPhishSource {
     async fn look(&self) -> anyhow::Result<String> {
-        let Answer::New(response) = self.get(None).await? else {
+        let Fetched::New(response) = self.get(None).await? else {
             return Ok("answers, with nothing".to_owned());
         };
         let mut lines = lines(response).await?;
@@ -122,11 +122,11 @@ impl OpenPhishSource {
         Ok(format!("{urls} URLs"))
     }
 
-    async fn take(&self, sink: &Sink) -> anyhow::Result<Next> {
-        let mut seen = Seen::of(sink).await?;
+    async fn take(&self, sink: &RecordSink) -> anyhow::Result<Next> {
+        let mut seen = SeenFeed::of(sink).await?;
         let answer = self.get(seen.validators(self.url.as_str())).await?;
         sink.reached();
-        let Answer::New(response) = answer else {
+        let Fetched::New(response) = answer else {
             return Ok(Next::Period);
         };
         let validators = Validators::of(self.url.as_str(), &response);
@@ -136,7 +136,7 @@ impl OpenPhishSource {
         while let Some(group) = lines.next().await? {
             let urls = read(group, &mut lines);
             any |= !urls.is_empty();
-            let keyed = urls.into_iter().map(|url| (Key::of(&url), url));
+            let keyed = urls.into_iter().map(|url| (ItemKey::of(&url), url));
             unseen.extend(seen.unseen(keyed.collect()).await?);
             if unseen.len() >= LINES || seen.is_full() {
                 push(&mut seen, &mut unseen);
@@ -156,9 +156,9 @@ impl OpenPhishSource {
         Ok(Next::Period)
     }
 
-    async fn get(&self, known: Option<&Validators>) -> anyhow::Result<Answer> {
+    async fn get(&self, known: Option<&Validators>) -> anyhow::Result<Fetched> {
         let answer = self.http.get(&self.url, &HeaderMap::new(), known).await;
-        answer.map_err(|error| match error.downcast_ref::<Refused>() {
+        answer.map_err(|error| match error.downcast_ref::<HttpRefusal>() {
             Some(refused) if refused.status == StatusCode::UNAUTHORIZED => {
                 anyhow!("{error}: are user and password in settings.url those of the premium feed?")
             }
@@ -211,7 +211,7 @@ fn is_url(text: &str) -> bool {
     word.is_some_and(|word| word.contains("://")) && !text.contains(char::is_control)
 }
 
-fn push(seen: &mut Seen<'_>, unseen: &mut Vec<String>) {
+fn push(seen: &mut SeenFeed<'_>, unseen: &mut Vec<String>) {
     for lines in unseen.chunks(LINES) {
         seen.push(lines.join("\n"));
     }

@@ -14,13 +14,15 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
 use crate::plugin::wire;
-use crate::seen::Seen;
-use crate::sink::Sink;
+use crate::seen::SeenFeed;
+use crate::sink::RecordSink;
 use cybexp_feed::Later;
-use cybexp_feed::{self as feed, Answer, Http, Options, Pieces, Plan, Refused, Validators};
-use cybexp_spool::Key;
+use cybexp_feed::{
+    self as feed, Fetched, Http, HttpOptions, HttpRefusal, ListPlan, Pieces, Validators,
+};
+use cybexp_spool::ItemKey;
 
 const FEED: &str = "https://data.phishtank.com/data/online-valid.json.bz2";
 /// The feed changes every hour.
@@ -32,11 +34,11 @@ const REFUSED: Duration = Duration::from_secs(3600);
 
 /// The plugin.
 #[derive(Debug)]
-pub(super) struct PhishTank;
+pub(super) struct PhishTankPlugin;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
+struct PhishTankSettings {
     url: Option<String>,
     key: Option<Secret>,
     user: Option<String>,
@@ -44,7 +46,7 @@ struct Settings {
     proxy: Option<Secret>,
 }
 
-impl Plugin for PhishTank {
+impl Plugin for PhishTankPlugin {
     fn name(&self) -> &'static str {
         "phishtank"
     }
@@ -67,7 +69,7 @@ impl Plugin for PhishTank {
             Setting {
                 name: "key",
                 required: false,
-                about: "the application key, which goes into the URL; without it, PhishTank is asked every 6 h at most, with \
+                about: "the application key, which goes into the URL; without it, PhishTankPlugin is asked every 6 h at most, with \
                         it every hour",
             },
             Setting {
@@ -88,8 +90,8 @@ impl Plugin for PhishTank {
         Some(WITH_KEY)
     }
 
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
-        let settings: Settings = given.settings()?;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
+        let settings: PhishTankSettings = given.settings()?;
         let url = settings.url.as_deref().unwrap_or(FEED);
         let mut url = feed::web_url(url).map_err(|reason| given.wrong("url", reason))?;
         // of copies, nobody knows what they bear
@@ -112,7 +114,7 @@ impl Plugin for PhishTank {
             return Err(given.config.invalid(key, reason));
         }
         let (ca, proxy) = (settings.ca.as_deref(), settings.proxy.as_ref());
-        let mut options = Options::new(wire::wire(given, ca, proxy, true)?);
+        let mut options = HttpOptions::new(wire::wire(given, ca, proxy, true)?);
         if let Some(key) = &settings.key {
             let key = given.secret("key", key)?;
             options.secrets.add(key.expose_secret());
@@ -165,13 +167,13 @@ struct PhishTankSource {
 }
 
 #[async_trait]
-impl Source for PhishTankSource {
+impl InputSource for PhishTankSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let checked = self.look().await;
         checked.map_err(|error| self.http.secrets().hide_in(error))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let fetched = self.take(sink).await;
         fetched.map_err(|error| self.http.secrets().hide_in(error))
     }
@@ -180,10 +182,10 @@ impl Source for PhishTankSource {
 impl PhishTankSource {
     /// A download, for PhishTank counts every question.
     async fn look(&self) -> anyhow::Result<String> {
-        let Answer::New(response) = self.get(None).await? else {
+        let Fetched::New(response) = self.get(None).await? else {
             return Ok("answers, with nothing".to_owned());
         };
-        let mut phishes = feed::items(response, Plan::list("")).await?;
+        let mut phishes = feed::items(response, ListPlan::list("")).await?;
         let group = phishes.next().await?.unwrap_or_default();
         anyhow::ensure!(
             group.iter().any(|phish| key(phish).is_some()),
@@ -192,13 +194,13 @@ impl PhishTankSource {
         Ok("the feed is there".to_owned())
     }
 
-    async fn take(&self, sink: &Sink) -> anyhow::Result<Next> {
-        let mut seen = Seen::of(sink).await?;
+    async fn take(&self, sink: &RecordSink) -> anyhow::Result<Next> {
+        let mut seen = SeenFeed::of(sink).await?;
         let answer = self.get(seen.validators(self.url.as_str())).await?;
         sink.reached();
-        if let Answer::New(response) = answer {
+        if let Fetched::New(response) = answer {
             let validators = Validators::of(self.url.as_str(), &response);
-            let phishes = feed::items(response, Plan::list("")).await;
+            let phishes = feed::items(response, ListPlan::list("")).await;
             let mut phishes = phishes.map_err(|error| self.later(error))?;
             while let Some(group) = phishes.next().await.map_err(|error| self.later(error))? {
                 let keyed = named(group, &mut phishes);
@@ -220,11 +222,11 @@ impl PhishTankSource {
         Ok(Next::NotBefore(self.least))
     }
 
-    async fn get(&self, known: Option<&Validators>) -> anyhow::Result<Answer> {
+    async fn get(&self, known: Option<&Validators>) -> anyhow::Result<Fetched> {
         let answer = self.http.get(&self.url, &HeaderMap::new(), known).await;
         // 403 is a captcha of the host before it, 509 was the status for too many requests
         let busy = |status: StatusCode| matches!(status.as_u16(), 403 | 429 | 509);
-        answer.map_err(|error| match error.downcast::<Refused>() {
+        answer.map_err(|error| match error.downcast::<HttpRefusal>() {
             Ok(refused) if busy(refused.status) => refused.later(REFUSED),
             Ok(refused) => self.later(refused.into()),
             Err(error) => error,
@@ -244,11 +246,11 @@ impl PhishTankSource {
     }
 }
 
-/// With what names each; what has no name is left out.
+/// Pairs each phish with the values that identify it; a phish without any is left out.
 fn named(
     group: Vec<Box<RawValue>>,
     phishes: &mut Pieces<Box<RawValue>>,
-) -> Vec<(Key, Box<RawValue>)> {
+) -> Vec<(ItemKey, Box<RawValue>)> {
     let mut named = Vec::with_capacity(group.len());
     for phish in group {
         match key(&phish) {
@@ -262,7 +264,7 @@ fn named(
     named
 }
 
-/// What names a phish: its id, or its URL. Both may be of any type.
+/// The values that identify a phish: its id, or its URL. Both may be of any type.
 #[derive(Deserialize)]
 struct Phish<'a> {
     #[serde(borrow)]
@@ -271,7 +273,7 @@ struct Phish<'a> {
     url: Option<&'a RawValue>,
 }
 
-fn key(phish: &RawValue) -> Option<Key> {
+fn key(phish: &RawValue) -> Option<ItemKey> {
     let Phish { phish_id, url } = feed::object(phish).ok()?;
     let name = |value: Option<&RawValue>| {
         let value = value?.get();
@@ -279,7 +281,7 @@ fn key(phish: &RawValue) -> Option<Key> {
         let text = serde_json::from_str(value).unwrap_or_else(|_| value.to_owned());
         (!matches!(text.as_str(), "" | "null")).then_some(text)
     };
-    name(phish_id).or_else(|| name(url)).map(Key::of)
+    name(phish_id).or_else(|| name(url)).map(ItemKey::of)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a plugin is to the collector: a kind of source, its settings, and a source as one input uses it.
+//! The interface between plugins and the collector: a kind of source, its settings, and a source as one input uses it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,20 +10,20 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 
 /// A kind of source.
 pub trait Plugin: Sync {
-    /// As `plugin` of an input names it.
+    /// The name by which `plugin` of an input refers to it.
     fn name(&self) -> &'static str;
 
-    /// What it collects, in a line.
+    /// One line on what the plugin collects.
     fn about(&self) -> &'static str;
 
-    /// The typetag that what it collects usually has, for examples.
+    /// The usual typetag of the collected data, for examples.
     fn typetag(&self) -> &'static str;
 
-    /// What it wants to know.
+    /// The settings that the plugin reads.
     fn settings(&self) -> &'static [Setting];
 
     /// Settings as they could stand in the configuration.
@@ -36,7 +36,7 @@ pub trait Plugin: Sync {
     ///
     /// # Errors
     /// Names the setting that is missing or wrong.
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError>;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError>;
 }
 
 /// One of the settings of a plugin, for people.
@@ -46,25 +46,25 @@ pub struct Setting {
     pub name: &'static str,
     /// Whether it must be given.
     pub required: bool,
-    /// What it means, and its default.
+    /// Its meaning and its default.
     pub about: &'static str,
 }
 
 /// A source, as one input uses it.
 #[async_trait]
-pub trait Source: Send {
+pub trait InputSource: Send {
     /// Tries the source without taking anything; says what it found, for people, in a few words.
     async fn check(&mut self) -> anyhow::Result<String>;
 
-    /// Takes what is there; what listens goes on until [`Sink::stopping`] resolves, and takes what it has in hand.
+    /// Takes what is there; what listens goes on until [`RecordSink::stopping`] resolves, and takes what it has in hand.
     ///
-    /// It must call [`Sink::reached`] as soon as the source answers. It is called again after the period; after an error
+    /// It must call [`RecordSink::reached`] as soon as the source answers. It is called again after the period; after an error
     /// with back-off, and not before the time that [`Later`](cybexp_feed::Later) names. It may be dropped at any `await` five seconds after the
-    /// end was asked for, so whatever it must remember goes through [`Sink::take`]. After a panic the source is opened anew.
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next>;
+    /// end was asked for, so whatever it must remember goes through [`RecordSink::take`]. After a panic the source is opened anew.
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next>;
 }
 
-/// When a source wants to be fetched again.
+/// The time at which a source wants to be fetched again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// After the period.
@@ -73,16 +73,16 @@ pub enum Next {
     NotBefore(Duration),
 }
 
-/// What the configuration says of an input.
+/// An input's part of the configuration.
 #[derive(Debug, Clone, Copy)]
-pub struct Given<'a> {
+pub struct InputConfig<'a> {
     /// The input.
     pub input: &'a InputSpec,
     /// The configuration that it is in.
     pub config: &'a Config,
 }
 
-impl Given<'_> {
+impl InputConfig<'_> {
     /// The settings, as this type; it should deny unknown fields.
     ///
     /// # Errors

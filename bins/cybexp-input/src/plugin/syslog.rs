@@ -32,17 +32,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::plugin::source::{Given, Next, Plugin, Setting, Source};
+use crate::plugin::source::{InputConfig, InputSource, Next, Plugin, Setting};
 use crate::running;
-use crate::sink::Sink;
-use message::{Format, Post};
+use crate::sink::RecordSink;
+use message::{MessageFormat, Post};
 
 /// The plugin.
-pub(super) struct Syslog;
+pub(super) struct SyslogPlugin;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
+struct SyslogSettings {
     listen: Listen,
     #[serde(default)]
     post: Post,
@@ -61,7 +61,7 @@ fn receive_buffer_bytes() -> usize {
     8 << 20
 }
 
-/// Where to listen.
+/// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Address {
     udp: bool,
@@ -94,7 +94,7 @@ impl Address {
     }
 }
 
-impl Plugin for Syslog {
+impl Plugin for SyslogPlugin {
     fn name(&self) -> &'static str {
         "syslog"
     }
@@ -136,8 +136,8 @@ impl Plugin for Syslog {
         None
     }
 
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
-        let settings: Settings = given.settings()?;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
+        let settings: SyslogSettings = given.settings()?;
         let listen = match settings.listen {
             Listen::One(address) => vec![address],
             Listen::Many(addresses) => addresses,
@@ -152,9 +152,9 @@ impl Plugin for Syslog {
         }
         let zone = given.input.timezone.parse::<Tz>();
         let zone = zone.map_err(|error| given.wrong("", format!("timezone: {error}")))?;
-        Ok(Box::new(Listener {
+        Ok(Box::new(SyslogSource {
             listen,
-            format: Format {
+            format: MessageFormat {
                 post: settings.post,
                 zone,
             },
@@ -164,21 +164,21 @@ impl Plugin for Syslog {
     }
 }
 
-struct Listener {
+struct SyslogSource {
     listen: Vec<Address>,
-    format: Format,
+    format: MessageFormat,
     receive_buffer_bytes: usize,
-    /// Where the daemon is that may listen already.
+    /// The `run_dir` of the daemon that may listen already.
     run_dir: PathBuf,
 }
 
-/// All that it listens on.
+/// All sockets that it listens on.
 struct Sockets {
     udp: Vec<Arc<std::net::UdpSocket>>,
     tcp: Vec<tokio::net::TcpListener>,
 }
 
-impl Listener {
+impl SyslogSource {
     async fn bind(&self, addresses: Vec<(&str, SocketAddr)>) -> anyhow::Result<Sockets> {
         let (mut udp, mut tcp) = (Vec::new(), Vec::new());
         for (protocol, address) in addresses {
@@ -231,7 +231,7 @@ impl Listener {
 }
 
 #[async_trait]
-impl Source for Listener {
+impl InputSource for SyslogSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let mut addresses = self.addresses().await?;
         let mut daemon = None;
@@ -250,7 +250,7 @@ impl Source for Listener {
         Ok(format!("can listen on {}", all.join(" and ")))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let Sockets { udp, tcp } = self.bind(self.addresses().await?).await?;
         sink.reached();
         // threads and connections end with this future, too

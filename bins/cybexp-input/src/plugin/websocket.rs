@@ -15,12 +15,12 @@ use std::time::Duration;
 use cybexp_service::ConfigError;
 use serde_json::{Value, json};
 
-use crate::plugin::source::{Given, Plugin, Setting, Source};
+use crate::plugin::source::{InputConfig, InputSource, Plugin, Setting};
 
 /// The plugin.
-pub(super) struct Websocket;
+pub(super) struct WebsocketPlugin;
 
-impl Plugin for Websocket {
+impl Plugin for WebsocketPlugin {
     fn name(&self) -> &'static str {
         "websocket"
     }
@@ -45,8 +45,8 @@ impl Plugin for Websocket {
         None
     }
 
-    fn open(&self, given: &Given<'_>) -> Result<Box<dyn Source>, ConfigError> {
-        let settings: settings::Settings = given.settings()?;
+    fn open(&self, given: &InputConfig<'_>) -> Result<Box<dyn InputSource>, ConfigError> {
+        let settings: settings::WebsocketSettings = given.settings()?;
         Ok(Box::new(settings.listener(given)?))
     }
 }

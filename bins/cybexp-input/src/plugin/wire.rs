@@ -9,7 +9,7 @@ use cybexp_service::ConfigError;
 use cybexp_service::config::Secret;
 use secrecy::ExposeSecret;
 
-use super::source::{Given, Setting};
+use super::source::{InputConfig, Setting};
 
 /// The setting `ca`, for every plugin that speaks TLS.
 pub(super) const CA: Setting = Setting {
@@ -32,7 +32,7 @@ pub(super) const PROXY: Setting = Setting {
 /// # Errors
 /// Names the setting that is wrong.
 pub(super) fn wire(
-    given: &Given<'_>,
+    given: &InputConfig<'_>,
     ca: Option<&Path>,
     proxy: Option<&Secret>,
     verify_tls: bool,

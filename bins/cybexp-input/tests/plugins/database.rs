@@ -6,7 +6,7 @@ mod postgres;
 
 use std::path::Path;
 
-use cybexp_input::status::State;
+use cybexp_input::status::InputState;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -187,7 +187,7 @@ async fn rows_without_a_cursor_are_said_once() {
         source.fetch(&sink).await.unwrap();
         assert_eq!(ips(&input).await, ["one"]);
         let now = input.now();
-        assert_eq!((now.errors, now.state), (1, State::Running));
+        assert_eq!((now.errors, now.state), (1, InputState::Running));
         let error = now.last_error.unwrap();
         assert!(error.contains("`id` (settings.cursor) is NULL"), "{error}");
     }
@@ -471,7 +471,7 @@ async fn a_full_spool_does_not_hold_the_file() {
     );
     let running = input.start().await;
     cybexp_testkit::eventually("it waits for room", async || {
-        input.now().state == State::Blocked
+        input.now().state == InputState::Blocked
     })
     .await;
     file.add(20_000..20_001, "n");

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use cybexp_input::status::State;
+use cybexp_input::status::InputState;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -89,7 +89,7 @@ async fn lines_come_as_they_are_written() {
     log.write("log", "one\r\n\n  \ntwo\nth");
     let running = log.input.start().await;
     log.takes(&["one", "two"]).await;
-    assert_eq!(log.input.now().state, State::Running);
+    assert_eq!(log.input.now().state, InputState::Running);
     log.write("log", "ree\n\u{fffd}four");
     log.takes(&["one", "two", "three"]).await;
     running.kill().await;
@@ -193,7 +193,7 @@ async fn a_file_that_is_missing_is_waited_for() {
     let log = Log::from("end");
     let running = log.input.start().await;
     cybexp_testkit::eventually("it says so", async || {
-        log.input.now().state == State::Failing
+        log.input.now().state == InputState::Failing
     })
     .await;
     let error = log.input.now().last_error.unwrap();
@@ -203,7 +203,7 @@ async fn a_file_that_is_missing_is_waited_for() {
     // it was not there at the first start: all of it is new
     log.write("log", "one\n");
     log.ends_with(&["one"]).await;
-    assert_eq!(log.input.now().state, State::Running);
+    assert_eq!(log.input.now().state, InputState::Running);
 }
 
 #[tokio::test]
@@ -211,7 +211,10 @@ async fn the_first_start_may_begin_at_the_end() {
     let log = Log::from("end");
     log.write("log", "old\nun");
     let running = log.input.start().await;
-    cybexp_testkit::eventually("it looks", async || log.input.now().state == State::Running).await;
+    cybexp_testkit::eventually("it looks", async || {
+        log.input.now().state == InputState::Running
+    })
+    .await;
     running.kill().await;
     log.write("log", "finished\n");
     log.ends_with(&["unfinished"]).await;

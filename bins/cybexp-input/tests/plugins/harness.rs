@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cybexp_input::plugin::{self, Given, Next, Source};
-use cybexp_input::sink::Sink;
-use cybexp_input::status::{InputStatus, Status};
+use cybexp_input::plugin::{self, InputConfig, InputSource, Next};
+use cybexp_input::sink::RecordSink;
+use cybexp_input::status::{InputStatus, SharedStatus};
 use cybexp_service::config::InputSpec;
 use cybexp_service::{Config, ConfigError};
-use cybexp_spool::{About, Known, Spool};
+use cybexp_spool::{KnownInput, Spool};
 use serde_json::{Value, json};
+use tahoe_core::SubmissionTags;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Input {
     pub(crate) folder: TempDir,
     pub(crate) spool: Spool,
-    pub(crate) status: Arc<Status>,
+    pub(crate) status: Arc<SharedStatus>,
     spec: InputSpec,
     config: Config,
 }
@@ -41,7 +42,7 @@ impl Input {
         let folder = tempfile::tempdir().unwrap();
         Self {
             spool: Spool::open(&folder.path().join("spool"), spool_max_bytes).unwrap(),
-            status: Arc::new(Status::new("test", plugin, true)),
+            status: Arc::new(SharedStatus::new("test", plugin, true)),
             spec: serde_json::from_value(spec).unwrap(),
             config: Config::without_file().unwrap(),
             folder,
@@ -70,30 +71,30 @@ impl Input {
     }
 
     /// A new source, as after a start of the daemon.
-    pub(crate) fn source(&self) -> Box<dyn Source> {
+    pub(crate) fn source(&self) -> Box<dyn InputSource> {
         self.open().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn open(&self) -> Result<Box<dyn Source>, ConfigError> {
-        let given = Given {
+    fn open(&self) -> Result<Box<dyn InputSource>, ConfigError> {
+        let given = InputConfig {
             input: &self.spec,
             config: &self.config,
         };
         plugin::find(&self.spec.plugin).unwrap().open(&given)
     }
 
-    /// What the spool knows of it.
-    pub(crate) async fn known(&self) -> Known {
+    /// The input, as the spool knows it.
+    pub(crate) async fn known(&self) -> KnownInput {
         self.spool
-            .register("test", &self.spec.plugin, &About::default())
+            .register("test", &self.spec.plugin, &SubmissionTags::default())
             .await
             .unwrap()
     }
 
-    pub(crate) async fn sink(&self, stop: &CancellationToken) -> Sink {
+    pub(crate) async fn sink(&self, stop: &CancellationToken) -> RecordSink {
         let known = self.known().await;
         let (status, stop) = (Arc::clone(&self.status), stop.clone());
-        Sink::new(
+        RecordSink::new(
             "test",
             status,
             stop,

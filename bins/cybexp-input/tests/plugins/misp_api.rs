@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::Response;
 use cybexp_feed::Later;
-use cybexp_spool::Batch;
+use cybexp_spool::RecordBatch;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +30,7 @@ struct Misp {
     /// Events that the user may not see are left out of their page.
     hidden: BTreeSet<u32>,
     asked: u32,
-    /// What happens after each answer.
+    /// An action after each answer.
     then: Option<Change>,
 }
 
@@ -212,7 +212,7 @@ async fn what_another_server_had_for_long_is_found_within_a_day() {
     let id = input.known().await.id;
     let mut cursor = input.known().await.cursor.unwrap();
     cursor["swept"] = json!(DAY);
-    let mut batch = Batch::new();
+    let mut batch = RecordBatch::new();
     batch.cursor = Some(cursor);
     input
         .spool
@@ -572,7 +572,7 @@ async fn refusals_say_what_misp_says_and_tell_no_key() {
     assert_eq!(input.known().await.cursor, None);
 }
 
-/// What is asked for: the newest event, or a page.
+/// The request: for the newest event, or for a page.
 fn asks_for_newest(request: &Request) -> bool {
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     body["order"].as_str().unwrap().contains("desc")

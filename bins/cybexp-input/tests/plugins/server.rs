@@ -12,7 +12,7 @@ use futures::stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// What was asked.
+/// A request as it was received.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
@@ -66,7 +66,7 @@ impl Server {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// What was asked since the last time.
+    /// The requests since the last call.
     pub(crate) fn requests(&self) -> Vec<Request> {
         std::mem::take(&mut *self.requests.lock().unwrap())
     }
@@ -78,7 +78,7 @@ impl Drop for Server {
     }
 }
 
-/// What the test wants a server to answer, and changes as it goes.
+/// Answers that a test wants of the server, and changes as it goes.
 pub(crate) type Script<T> = Arc<Mutex<T>>;
 
 pub(crate) fn script<T>(value: T) -> Script<T> {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use cybexp_feed::Later;
 use cybexp_input::plugin::Next;
-use cybexp_input::status::State;
+use cybexp_input::status::InputState;
 use cybexp_testkit::eventually;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ fn settings(address: SocketAddr) -> Value {
     json!({"url": format!("ws://{address}/events?key=hush"), "quiet_s": 1})
 }
 
-/// What the input still has to say.
+/// Reads until the input closes; returns its close frame.
 async fn until_closed(socket: &mut Socket) -> Option<CloseFrame> {
     while let Some(Ok(message)) = socket.next().await {
         if let Message::Close(frame) = message {
@@ -222,7 +222,7 @@ async fn a_full_spool_lets_the_server_wait() {
     let input = Input::with("websocket", settings(address), 6 << 20);
     let running = input.start().await;
     eventually("the spool is full", async || {
-        input.now().state == State::Blocked
+        input.now().state == InputState::Blocked
     })
     .await;
     assert_eq!(safe.load(Ordering::SeqCst), 0);

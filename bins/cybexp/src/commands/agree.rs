@@ -7,7 +7,7 @@ use cybexp_term as term;
 
 use super::usage::Usage;
 
-/// Whether the person agrees: asked for at the terminal, unless `yes` says so already.
+/// Asks the question at the terminal, unless `yes` answers it. Fails if the person does not agree.
 pub(super) fn agreed(question: &str, yes: bool) -> anyhow::Result<()> {
     if yes {
         return Ok(());

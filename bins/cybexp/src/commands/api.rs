@@ -10,13 +10,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::text::read_line;
 
-/// Where a token may stand that is not in the configuration.
+/// The environment variable that may hold the token.
 const TOKEN_VARIABLE: &str = "CYBEXP_TOKEN";
 
-/// How a command reaches the API.
+/// Options by which a command reaches the API.
 #[derive(clap::Args)]
 pub(crate) struct ApiArgs {
-    /// Where the API is [default: api.url of the configuration]
+    /// The URL of the API [default: api.url of the configuration]
     #[arg(long, value_name = "URL")]
     url: Option<Url>,
     /// The file that holds the token [default: $CYBEXP_TOKEN, else api.token of the configuration]

@@ -1,6 +1,6 @@
-//! The time of day, as commands need it.
+//! The current time.
 
-/// Whole seconds since 1970.
+/// Returns the current time in whole Unix seconds.
 pub(super) fn unix_now() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.unwrap_or_default().as_secs()

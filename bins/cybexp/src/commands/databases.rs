@@ -5,7 +5,7 @@ use cybexp_service::Config;
 use cybexp_service::config::Db;
 use cybexp_store::{Identity, Server};
 
-/// The server of a collection; `key` is where the configuration has its URL.
+/// Connects to the server of a collection. `key` is the setting that holds its URL.
 pub(super) async fn server(db: &Db, key: &str) -> anyhow::Result<Server> {
     let server = Server::connect(db.url.expose(), "cybexp")
         .await
@@ -21,7 +21,7 @@ pub(super) async fn server(db: &Db, key: &str) -> anyhow::Result<Server> {
     }
 }
 
-/// Users and organisations.
+/// Opens the database of users and organisations.
 pub(super) async fn identity(config: &Config) -> anyhow::Result<Identity> {
     let db = config.identity_db()?;
     let server = server(&db, "identity.mongo_url").await?;

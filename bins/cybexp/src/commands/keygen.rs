@@ -1,4 +1,4 @@
-//! `cybexp keygen`: the pair of keys.
+//! `cybexp keygen`: makes the pair of keys.
 
 use std::fs::Permissions;
 use std::io::Write;
@@ -15,15 +15,15 @@ use tempfile::NamedTempFile;
 use cybexp_term::{DIM, GREEN};
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
-    /// The folder to write priv.pem and pub.pem into [default: where archive.private_key and api.public_key of
-    /// the configuration say]
+pub(crate) struct KeygenArgs {
+    /// The folder to write priv.pem and pub.pem into [default: the files that archive.private_key and api.public_key of the
+    /// configuration name]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
     /// The size of the key in bits
     #[arg(long, default_value = "3072", value_parser = bits())]
     bits: u32,
-    /// Replace keys that are there; what was sealed for them can then be opened only with a copy of the old key
+    /// Replace existing keys; submissions sealed for them can then be opened only with a copy of the old key
     #[arg(long)]
     force: bool,
 }
@@ -34,7 +34,7 @@ fn bits() -> impl TypedValueParser<Value = u32> {
 }
 
 pub(super) fn run(
-    args: &Args,
+    args: &KeygenArgs,
     config: impl Fn() -> Result<Config, ConfigError>,
 ) -> anyhow::Result<ExitCode> {
     let (private, public) = match &args.dir {
@@ -68,7 +68,7 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes a whole file or none.
+/// Writes the whole file or leaves it as it was.
 fn write(path: &Path, text: &str, mode: u32, replace: bool) -> anyhow::Result<()> {
     let named = || path.display().to_string();
     let folder = path
@@ -76,7 +76,7 @@ fn write(path: &Path, text: &str, mode: u32, replace: bool) -> anyhow::Result<()
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    // which nobody else may read from its beginning on
+    // created with its final mode, so nobody else can read it in between
     let mut file = NamedTempFile::new_in(folder).with_context(named)?;
     file.write_all(text.as_bytes()).with_context(named)?;
     file.as_file()

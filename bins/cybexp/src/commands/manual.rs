@@ -1,4 +1,4 @@
-//! `cybexp completions` and `cybexp man`: made from the command line's own description.
+//! `cybexp completions` and `cybexp man`, made from clap's description of the command line.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 #[derive(clap::Args)]
 pub(crate) struct Completions {
-    /// Which shell
+    /// The shell to print completions for
     shell: Shell,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn man(args: &Man, command_line: clap::Command) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints as everything else is printed: that the reader is gone, as in `… | head`, is no failure.
+/// Prints text. A reader that is gone, as in `… | head`, is no failure.
 fn print(text: &[u8]) {
     anstream::print!("{}", String::from_utf8_lossy(text));
 }

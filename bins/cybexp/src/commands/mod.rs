@@ -1,4 +1,4 @@
-//! What a person does with the suite: one file a command.
+//! Commands for people who use or run the suite: one file or folder for each.
 
 mod agree;
 mod api;
@@ -26,12 +26,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use cybexp_service::config::{Format, Level, Log};
+use cybexp_service::config::{Log, LogFormat, LogLevel};
 use cybexp_service::{CommonArgs, ConfigError, EXIT_FAILED, EXIT_USAGE, init_logging};
 use cybexp_term as term;
 use tokio::runtime::Runtime;
 
-use crate::site::Choice;
+use crate::site::ConfigChoice;
 use usage::Usage;
 
 #[derive(Subcommand)]
@@ -41,36 +41,36 @@ use usage::Usage;
 )]
 pub(crate) enum Tool {
     /// Make the pair of keys that submissions are sealed and opened with
-    Keygen(keygen::Args),
+    Keygen(keygen::KeygenArgs),
     /// Users: add, list, delete, change a password
     #[command(subcommand)]
-    User(user::Action),
-    /// Organisations: add, list, delete, say who belongs to them
+    User(user::UserCommand),
+    /// Organisations: add, list, delete, add or remove members
     #[command(subcommand)]
-    Org(org::Action),
-    /// Make a token, with which a user or a program speaks to the API; list or revoke tokens
-    Token(token::Args),
+    Org(org::OrgCommand),
+    /// Tokens, with which a user or a program speaks to the API: make, list, revoke
+    Token(token::TokenArgs),
     /// Submit files through the API
-    Post(post::Args),
+    Post(post::PostArgs),
     /// Ask a question through the API, or many
     Query(Box<query::Args>),
-    /// Records that were set aside: list them, show one, have them tried again, delete them
+    /// Records that were set aside: list, show, retry, delete
     #[command(subcommand)]
-    Quarantine(quarantine::Action),
-    /// For people who write filters
+    Quarantine(quarantine::QuarantineCommand),
+    /// Try a filter on a record, without a database
     #[command(subcommand)]
-    Filter(filter::Action),
+    Filter(filter::FilterCommand),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
-    /// Measure how fast it is on this machine
+    /// Measure the speed of reports on this machine
     #[command(subcommand)]
-    Bench(bench::Action),
+    Bench(bench::BenchCommand),
     /// Exit with 0 if a URL answers with 200
     #[command(hide = true)]
-    Ready(ready::Args),
+    Ready(ready::ReadyArgs),
     /// Print completions for a shell
     Completions(manual::Completions),
-    /// Print the manual page, or write those of all commands
+    /// Print the manual page, or write the pages of all commands
     #[command(hide = true)]
     Man(manual::Man),
 }
@@ -82,18 +82,18 @@ pub(crate) fn main(
     common: &CommonArgs,
     command_line: fn() -> clap::Command,
 ) -> ExitCode {
-    // two TLS libraries in one build make rustls panic unless one is chosen; that one is chosen already is fine
+    // two TLS libraries in one build make rustls panic unless one is chosen; a second choice fails, which is fine
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    // a person wants results; what the libraries have to say comes when asked for
+    // a person wants results; log lines of libraries come only on request
     let log = Log {
-        level: Level::Warn,
-        format: Format::Text,
+        level: LogLevel::Warn,
+        format: LogFormat::Text,
     };
     let outcome = init_logging(&log, common)
         .and_then(|()| Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| {
             let outcome = runtime.block_on(run(tool, common, command_line));
-            // tasks of the database's driver panic when they are ended halfway, which is of no matter now
+            // tasks of the database's driver panic when they are ended halfway, which does no harm at the end
             std::panic::set_hook(Box::new(|_| ()));
             runtime.shutdown_background();
             outcome
@@ -114,7 +114,7 @@ async fn run(
     common: &CommonArgs,
     command_line: fn() -> clap::Command,
 ) -> anyhow::Result<ExitCode> {
-    let config = || Choice::of(common).load();
+    let config = || ConfigChoice::of(common).load();
     match tool {
         Tool::Keygen(args) => keygen::run(&args, config),
         Tool::User(action) => user::run(action, &config()?).await,
@@ -124,7 +124,7 @@ async fn run(
         Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
         Tool::Filter(action) => filter::run(&action),
-        Tool::Doctor => doctor::run(&Choice::of(common)).await,
+        Tool::Doctor => doctor::run(&ConfigChoice::of(common)).await,
         Tool::Bench(action) => bench::run(action, config).await,
         Tool::Ready(args) => ready::run(&args).await,
         Tool::Completions(args) => manual::completions(&args, command_line()),

@@ -1,11 +1,11 @@
-//! Arguments that take any text, and of which help and completions name the usual ones.
+//! Arguments that take any text, with proposals for help and completions.
 
 use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 
-/// Takes any text; gives these names where the shell or a reader of the help wants to know them.
+/// A parser that takes any text, and proposes the names that the function returns in help and completions.
 #[derive(Clone)]
 pub(super) struct Named(pub(super) fn() -> Vec<&'static str>);
 

@@ -16,99 +16,99 @@ use super::people::{find_org, find_users};
 use cybexp_term::{self as term, BOLD, DIM, GREEN};
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum OrgCommand {
     /// Make an organisation
-    Add(Add),
+    Add(OrgAddArgs),
     /// List all organisations
     List {
-        /// Their documents, without passwords
+        /// Print their documents, without passwords
         #[arg(long)]
         json: bool,
     },
-    /// Delete an organisation; its data stays in the archive, where nobody sees it
+    /// Delete an organisation; its data stays in the archive, invisible to everybody
     Del {
-        /// Its name or hash
+        /// The organisation's name or hash
         org: String,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
     },
-    /// Show who belongs to an organisation and who sees its data
+    /// Show the members of an organisation, and the users who see its data
     Info {
-        /// Its name or hash
+        /// The organisation's name or hash
         org: String,
     },
     /// Add users to an organisation
-    AddUser(AddUser),
+    AddUser(OrgAddUserArgs),
     /// Remove users from an organisation
-    DelUser(DelUser),
+    DelUser(OrgDelUserArgs),
 }
 
 #[derive(clap::Args)]
-pub(crate) struct Add {
+pub(crate) struct OrgAddArgs {
     /// The short name, which is the organisation's identity
     orgname: String,
-    /// What it is called, for people
+    /// The full name, for people
     #[arg(long, default_value = "")]
     name: String,
-    /// E-mail addresses or hashes of its admins, who post data for it
+    /// E-mail addresses or hashes of the admins, who post data for the organisation
     #[arg(long, required = true, num_args = 1.., value_name = "EMAIL")]
     admin: Vec<String>,
-    /// E-mail addresses or hashes of users who are no admins, and see its data
+    /// E-mail addresses or hashes of users who are no admins, and see the organisation's data
     #[arg(long, num_args = 1.., value_name = "EMAIL")]
     user: Vec<String>,
 }
 
 #[derive(clap::Args)]
-pub(crate) struct AddUser {
-    /// Its name or hash
+pub(crate) struct OrgAddUserArgs {
+    /// The organisation's name or hash
     org: String,
     /// E-mail addresses or hashes of the users
     #[arg(required = true, value_name = "EMAIL")]
     users: Vec<String>,
-    /// What they will be: an admin is also a user, and both see the data
-    #[arg(long = "as", value_enum, default_value_t = As::User)]
-    to: As,
+    /// The role that they get: an admin is also a user, and both see the data
+    #[arg(long = "as", value_enum, default_value_t = JoinAs::User)]
+    to: JoinAs,
 }
 
 #[derive(clap::Args)]
-pub(crate) struct DelUser {
-    /// Its name or hash
+pub(crate) struct OrgDelUserArgs {
+    /// The organisation's name or hash
     org: String,
     /// E-mail addresses or hashes of the users
     #[arg(required = true, value_name = "EMAIL")]
     users: Vec<String>,
-    /// What they will not be any more
+    /// The role that they lose
     #[arg(long, value_enum)]
-    from: From,
+    from: EndedMembership,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum As {
-    /// Belongs to it
+pub(crate) enum JoinAs {
+    /// Belongs to the organisation
     User,
-    /// Posts data, and says who belongs to it
+    /// Posts data, and adds or removes members
     Admin,
-    /// Sees its data, and nothing else
+    /// Sees the organisation's data, and nothing else
     Acl,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum From {
-    /// Does not belong to it any more
+pub(crate) enum EndedMembership {
+    /// No longer belongs to the organisation
     User,
-    /// Is no admin any more
+    /// Is no longer an admin
     Admin,
-    /// Does not see its data any more
+    /// No longer sees the organisation's data
     Acl,
-    /// Has nothing to do with it any more
+    /// Loses all roles in the organisation
     All,
 }
 
-pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(action: OrgCommand, config: &Config) -> anyhow::Result<ExitCode> {
     let identity = databases::identity(config).await?;
     match action {
-        Action::Add(args) => {
+        OrgCommand::Add(args) => {
             let admins = find_users(&identity, &args.admin).await?;
             let mut users = find_users(&identity, &args.user).await?;
             users.extend(admins.iter().cloned());
@@ -121,8 +121,8 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             done(&format!("made the organisation {}", org.orgname()));
             anstream::println!("{}", org.hash());
         }
-        Action::List { json } => list(&identity.orgs().await?, json),
-        Action::Del { org, yes } => {
+        OrgCommand::List { json } => list(&identity.orgs().await?, json),
+        OrgCommand::Del { org, yes } => {
             let org = find_org(&identity, &org).await?;
             let question = format!(
                 "Delete the organisation {}? {}",
@@ -133,28 +133,28 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             identity.delete_org(org.hash()).await?;
             done(&format!("deleted the organisation {}", org.orgname()));
         }
-        Action::Info { org } => {
+        OrgCommand::Info { org } => {
             let org = find_org(&identity, &org).await?;
             info(&identity, &org).await?;
         }
-        Action::AddUser(args) => {
+        OrgCommand::AddUser(args) => {
             let users = find_users(&identity, &args.users).await?;
             let to = match args.to {
-                As::User => Membership::User,
-                As::Admin => Membership::Admin,
-                As::Acl => Membership::Acl,
+                JoinAs::User => Membership::User,
+                JoinAs::Admin => Membership::Admin,
+                JoinAs::Acl => Membership::Acl,
             };
             change(&identity, &args.org, |org| org.add(to, &users)).await?;
         }
-        Action::DelUser(args) => {
+        OrgCommand::DelUser(args) => {
             let users = find_users(&identity, &args.users).await?;
             let users: Vec<Hash> = users.iter().map(User::hash).collect();
             let only = |membership| BTreeSet::from([membership]);
             let remove = |org: &Org| match args.from {
-                From::User => org.remove(&only(Membership::User), &users),
-                From::Admin => org.remove(&only(Membership::Admin), &users),
-                From::Acl => org.remove(&only(Membership::Acl), &users),
-                From::All => org.expel(&users),
+                EndedMembership::User => org.remove(&only(Membership::User), &users),
+                EndedMembership::Admin => org.remove(&only(Membership::Admin), &users),
+                EndedMembership::Acl => org.remove(&only(Membership::Acl), &users),
+                EndedMembership::All => org.expel(&users),
             };
             change(&identity, &args.org, remove).await?;
         }
@@ -174,7 +174,7 @@ async fn change(
     Ok(())
 }
 
-/// Says what an organisation has in the archive, and what becomes of it without the organisation.
+/// Describes the data that an organisation has in archive and cache, and what happens to it without the organisation.
 async fn holdings(config: &Config, org: &Org) -> anyhow::Result<String> {
     let (tahoe, cached) = (config.analytics_db()?, config.cache_db()?);
     let server = databases::server(&tahoe, "tahoe.mongo_url").await?;

@@ -4,7 +4,7 @@ use anyhow::Context;
 use cybexp_store::Identity;
 use tahoe_core::{Hash, Org, User};
 
-/// The user of an e-mail address or hash.
+/// Finds a user by e-mail address or hash.
 pub(super) async fn find_user(identity: &Identity, name: &str) -> anyhow::Result<User> {
     let user = match name.parse::<Hash>() {
         Ok(hash) => identity.user(hash).await?,
@@ -25,7 +25,7 @@ pub(super) async fn find_users(identity: &Identity, names: &[String]) -> anyhow:
     Ok(users)
 }
 
-/// The organisation of a name or hash.
+/// Finds an organisation by name or hash.
 pub(super) async fn find_org(identity: &Identity, name: &str) -> anyhow::Result<Org> {
     let hash = Org::hash_named(name);
     identity.org(hash).await?.with_context(|| {

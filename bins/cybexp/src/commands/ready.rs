@@ -1,4 +1,4 @@
-//! `cybexp ready`: for health checks of containers, which have no curl.
+//! `cybexp ready`, the health check for containers, which have no curl.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use cybexp_term as term;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Such as http://127.0.0.1:9102/readyz
+pub(crate) struct ReadyArgs {
+    /// The URL to ask, such as http://127.0.0.1:9102/readyz
     url: Url,
 }
 
-pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: &ReadyArgs) -> anyhow::Result<ExitCode> {
     get(&args.url).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks a daemon whether it is ready; what it lacks where it is not.
+/// Asks a daemon if it is ready. The error says what the daemon lacks.
 pub(super) async fn get(url: &Url) -> anyhow::Result<()> {
     let http = reqwest::Client::builder()
         .no_proxy()

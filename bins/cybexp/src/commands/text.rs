@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::Context;
 
-/// The text of a file, or of the standard input where it is `-`, without the line end at its end.
+/// Reads a file, or the standard input for `-`, without the line end at its end.
 pub(super) fn read_line(file: &Path) -> anyhow::Result<String> {
     let text = read_text(file)?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// The text of a file, or of the standard input where it is `-`.
+/// Reads a file, or the standard input for `-`.
 pub(super) fn read_text(file: &Path) -> anyhow::Result<String> {
     let text = if file == Path::new("-") {
         let mut text = String::new();

@@ -1,6 +1,6 @@
-//! Wrong usage that the command line's own description cannot tell.
+//! Wrong usage that clap cannot detect from the description of the command line.
 
-/// What is wrong with the arguments; the exit status is 2.
+/// A problem with the arguments, in words. The exit status is 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);

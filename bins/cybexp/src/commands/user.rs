@@ -1,4 +1,4 @@
-//! `cybexp user`: users, directly in the database, for the first superuser must come from somewhere.
+//! `cybexp user`: users, directly in the database: the API cannot make the first superuser.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -20,16 +20,16 @@ use super::people::{find_user, find_users};
 use super::text::read_line;
 use cybexp_term::{self as term, DIM, GREEN};
 
-/// 119 bits.
+/// The number of characters of a generated password: 119 bits.
 const GENERATED: usize = 20;
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum UserCommand {
     /// Make a user
-    Add(Add),
+    Add(UserAddArgs),
     /// List all users
     List {
-        /// Their documents, without passwords
+        /// Print their documents, without passwords
         #[arg(long)]
         json: bool,
     },
@@ -53,10 +53,10 @@ pub(crate) enum Action {
 }
 
 #[derive(clap::Args)]
-pub(crate) struct Add {
+pub(crate) struct UserAddArgs {
     /// The e-mail address, which is the user's identity
     email: String,
-    /// Who it is, for people
+    /// The user's name, for people
     #[arg(long, default_value = "")]
     name: String,
     /// May make users and organisations through the API
@@ -66,7 +66,7 @@ pub(crate) struct Add {
     password: Password,
 }
 
-/// Where a password comes from: asked for at the terminal, unless one of these is given.
+/// The source of a password: the terminal, unless one of these options is given.
 #[derive(clap::Args)]
 pub(crate) struct Password {
     /// The file that holds the password; `-` is the standard input
@@ -77,11 +77,11 @@ pub(crate) struct Password {
     generate: bool,
 }
 
-pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(action: UserCommand, config: &Config) -> anyhow::Result<ExitCode> {
     let identity = databases::identity(config).await?;
     match action {
-        Action::Add(args) => {
-            // what is wrong is said before a password is asked for
+        UserCommand::Add(args) => {
+            // other problems are told before a password is asked for
             let user = user(&args, "none yet")?;
             let taken = identity.user_by_email(user.email()).await?;
             let exists = "there is a user of that address already; `cybexp user passwd` changes the password";
@@ -92,14 +92,14 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             done(&format!("made the {} {}", role(&user), user.email()));
             args.password.show(&password);
         }
-        Action::List { json } => list(&identity.users().await?, json),
-        Action::Del { users, yes } => {
+        UserCommand::List { json } => list(&identity.users().await?, json),
+        UserCommand::Del { users, yes } => {
             let users = find_users(&identity, &users).await?;
             for user in users {
                 delete(&identity, &user, yes).await?;
             }
         }
-        Action::Passwd { user, password } => {
+        UserCommand::Passwd { user, password } => {
             let user = find_user(&identity, &user).await?;
             let new = password.get()?;
             identity
@@ -115,7 +115,7 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Deletes a user. Events do not name users, and what the user asked goes with the reports.
+/// Deletes a user. Events do not name users, and the user's queries vanish with the reports.
 async fn delete(identity: &Identity, user: &User, yes: bool) -> anyhow::Result<()> {
     let email = user.email();
     let orgs = identity.orgs_of(user.hash()).await?;
@@ -146,7 +146,7 @@ fn last_admin(email: &str, org: &str) -> String {
     )
 }
 
-fn user(args: &Add, hash: &str) -> anyhow::Result<User> {
+fn user(args: &UserAddArgs, hash: &str) -> anyhow::Result<User> {
     Ok(match args.superuser {
         true => User::superuser(&args.email, hash, &args.name)?,
         false => User::new(&args.email, hash, &args.name)?,

@@ -23,26 +23,27 @@ use tokio::task::JoinSet;
 use crate::daemon::Daemon;
 use crate::up::asked_to_stop;
 use crate::up::ports::free_metrics;
-use crate::up::setup::First;
-use crate::up::suite::{How, Place, Suite};
-use cybexp_client::{About, Client, Part};
+use crate::up::setup::FirstStart;
+use crate::up::suite::{Suite, SuiteHome, SuiteOptions};
+use cybexp_client::{Client, Part};
 use cybexp_term as term;
 use sources::Sources;
+use tahoe_core::SubmissionTags;
 
-/// How long nothing may move before the demo gives up.
+/// The time without any progress after which the demo gives up.
 const STUCK: Duration = Duration::from_secs(60);
-/// How long a report may take.
+/// The longest wait for a report.
 const REPORT: Duration = Duration::from_secs(60);
-/// Between two looks at how far the daemons are.
+/// The time between two looks at the daemons' progress.
 const LOOK: Duration = Duration::from_millis(50);
 const ORG: &str = "demo";
-/// Enough for a demo.
+/// The size of the demo's key, which is made faster than a longer one.
 const KEY_BITS: u32 = 2048;
 
 /// Arguments of `cybexp demo`.
 #[derive(clap::Args)]
 pub(crate) struct DemoArgs {
-    /// Exit when everything was shown, instead of staying up until Ctrl-C
+    /// Exit once everything was shown, instead of staying up until Ctrl-C
     #[arg(long)]
     exit: bool,
 }
@@ -83,9 +84,9 @@ async fn run(args: &DemoArgs) -> anyhow::Result<()> {
 
 async fn start(sources: &Sources) -> anyhow::Result<Suite> {
     let since = Instant::now();
-    // let go again at once: the API takes it a moment later
+    // released at once: the API binds it a moment later
     let listen = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
-    let first = First {
+    let first = FirstStart {
         orgname: ORG,
         admin: "analyst@demo.example",
         key_bits: KEY_BITS,
@@ -95,11 +96,11 @@ async fn start(sources: &Sources) -> anyhow::Result<Suite> {
             "metrics": free_metrics()?,
         }),
     };
-    let how = How {
+    let how = SuiteOptions {
         inputs: true,
-        ..How::default()
+        ..SuiteOptions::default()
     };
-    let suite = Suite::start(Place::Nowhere, &first, &how, show::line).await?;
+    let suite = Suite::start(SuiteHome::Temporary, &first, &how, show::line).await?;
     let names = Daemon::ALL.map(Daemon::name).join(", ");
     show::done(
         &format!("MongoDB, keys, organisation, {names}: all up"),
@@ -153,7 +154,7 @@ async fn show_all(
     Ok(())
 }
 
-/// Where the demo looks how far the daemons are, and what they made.
+/// Opens the databases in which the demo sees the daemons' progress and their results.
 async fn databases(suite: &Suite) -> anyhow::Result<(Cache, Archive)> {
     let (cache, archive) = (suite.config.cache_db()?, suite.config.tahoe_db()?);
     let server = Server::connect(cache.url.expose(), "cybexp-demo").await?;
@@ -163,7 +164,7 @@ async fn databases(suite: &Suite) -> anyhow::Result<(Cache, Archive)> {
     ))
 }
 
-/// Waits until the input daemon has handed on all that the sources offer; how its inputs are then.
+/// Waits until the input daemon has posted all records of the sources, and returns the state of its inputs.
 async fn collect(
     suite: &mut Suite,
     sources: &mut JoinSet<anyhow::Result<()>>,
@@ -177,7 +178,7 @@ async fn collect(
         if let Some(ended) = sources.try_join_next() {
             ended??;
         }
-        // it may not be there yet
+        // the daemon may not have started yet
         let status = cybexp_input::status(&suite.config.input.run_dir).await.ok();
         let inputs = status.map(|status| status.inputs).unwrap_or_default();
         let posted = inputs.iter().map(|input| input.posted).sum();
@@ -195,17 +196,17 @@ async fn collect(
     }
 }
 
-/// What an analyst has to say, posted as a program would; how many submissions that is.
+/// Posts an analyst's records through the API, as a program would, and returns their number.
 async fn submit(client: &Client, orgid: &str) -> anyhow::Result<u64> {
     let since = Instant::now();
     let posts = sample::posted().into_iter().map(|record| async move {
-        let about = About {
+        let tags = SubmissionTags {
             typetag: record.typetag.to_owned(),
             orgid: orgid.to_owned(),
             timezone: "UTC".to_owned(),
         };
         let file = Part::text(record.text);
-        client.submit(&about, record.file.to_owned(), file).await
+        client.submit(&tags, record.file.to_owned(), file).await
     });
     let posts = posts.collect::<FuturesUnordered<_>>();
     let posted = posts.try_collect::<Vec<()>>().await?.len();
@@ -218,7 +219,7 @@ async fn submit(client: &Client, orgid: &str) -> anyhow::Result<u64> {
     Ok(posted as u64)
 }
 
-/// Watches the daemons until everything is done.
+/// Waits until archive and analytics have processed everything.
 async fn follow(suite: &mut Suite, cache: &Cache, raws: &Raws, records: u64) -> anyhow::Result<()> {
     let since = Instant::now();
     let mut moved = Moved::new();
@@ -247,7 +248,7 @@ async fn follow(suite: &mut Suite, cache: &Cache, raws: &Raws, records: u64) -> 
     Ok(())
 }
 
-/// Whether a number still changes.
+/// Watches a number, and fails once it has not changed for [`STUCK`].
 struct Moved {
     at: Instant,
     last: u64,

@@ -1,43 +1,43 @@
-//! The sample data, and how it comes to the suite.
+//! The sample data of the demo, by the way in which it reaches the suite.
 
 /// The URL that the feed lists, an analyst reported and the honeypots saw being downloaded.
 pub(super) const PHISHING_URL: &str = "http://login.bank-verify.example/kit/update.sh";
-/// Its host, which is also in a link of the mail and in the partner's event.
+/// The host of [`PHISHING_URL`], which is also in a link of the mail and in the partner's event.
 pub(super) const PHISHING_HOST: &str = "login.bank-verify.example";
 
-/// The log of three honeypots, a record a line.
+/// The log of three honeypots, one record a line.
 const COWRIE: &str = include_str!("../../../../demo/cowrie.json");
-/// Records of what somebody saw, one a line.
+/// Sightings, one record a line.
 const SIGHTINGS: &str = include_str!("../../../../demo/sightings.json");
 /// A phishing mail that a user handed in.
 const MAIL: &str = include_str!("../../../../demo/mail.eml");
 /// An event that a partner shared.
 const MISP: &str = include_str!("../../../../demo/misp.json");
-/// A feed of URLs, which is one record as long as it is short.
+/// A feed of URLs, short enough to be one record.
 pub(super) const FEED: &str = include_str!("../../../../demo/openphish.txt");
 
-/// This honeypot sends its records to a Logstash; those of the others stand in a file.
+/// Text in the records of the honeypot that sends them to a Logstash; the others' records stand in a file.
 const SENT: &str = r#""sensor":"london""#;
 
-/// The records that are written to a file.
+/// Returns the records that are written to a file.
 pub(super) fn logged() -> Vec<&'static str> {
     COWRIE.lines().filter(|line| !line.contains(SENT)).collect()
 }
 
-/// The records that are sent over a websocket.
+/// Returns the records that are sent over a websocket.
 pub(super) fn sent() -> Vec<&'static str> {
     COWRIE.lines().filter(|line| line.contains(SENT)).collect()
 }
 
-/// What an analyst submits.
-pub(super) struct Record {
+/// A record that the demo's analyst posts.
+pub(super) struct SampleRecord {
     pub(super) typetag: &'static str,
     pub(super) file: &'static str,
     pub(super) text: &'static str,
 }
 
-pub(super) fn posted() -> Vec<Record> {
-    let record = |typetag, file, text| Record {
+pub(super) fn posted() -> Vec<SampleRecord> {
+    let record = |typetag, file, text| SampleRecord {
         typetag,
         file,
         text,

@@ -1,4 +1,4 @@
-//! What the demo prints.
+//! Prints the demo's steps and results.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the demo's inputs collect from: a log that is being written, a websocket as a Logstash has, a feed. All are real, on
+//! Sources for the demo's inputs: a log that is being written, a websocket as a Logstash has, a feed. All are real, on
 //! loopback and in the demo's own folder.
 
 use std::path::Path;
@@ -17,14 +17,14 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::sample;
 
-/// The log, beside the configuration.
+/// The name of the log file beside the configuration.
 const LOG: &str = "cowrie.json";
-/// So much of the log is written at once: rarely whole lines, as it is with a busy honeypot.
+/// The size of a piece of the log that is written at once: rarely whole lines, as with a busy honeypot.
 const PIECE_BYTES: usize = 4096;
-/// Between two pieces.
+/// The time between two pieces.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The sources; nothing is offered yet.
+/// The sources, bound to their ports, before they offer anything.
 pub(super) struct Sources {
     logstash: TcpListener,
     feed: TcpListener,
@@ -38,7 +38,7 @@ impl Sources {
         })
     }
 
-    /// The section `input` of the configuration.
+    /// Returns the section `input` of the configuration.
     pub(super) fn config(&self, orgname: &str) -> anyhow::Result<Value> {
         let logstash = format!("ws://{}/", self.logstash.local_addr()?);
         let feed = format!("http://{}/feed.txt", self.feed.local_addr()?);
@@ -50,7 +50,7 @@ impl Sources {
         ]}))
     }
 
-    /// Offers everything, and goes on serving until the set is dropped.
+    /// Offers the sample data, and goes on serving until the set is dropped.
     pub(super) fn offer(self, folder: &Path) -> JoinSet<anyhow::Result<()>> {
         let mut sources = JoinSet::new();
         let log = folder.join(LOG);
@@ -82,7 +82,7 @@ async fn send(listener: TcpListener) -> anyhow::Result<()> {
     let mut left = sample::sent().into_iter().peekable();
     loop {
         let (stream, _) = listener.accept().await?;
-        // who hangs up calls again, and gets what is left
+        // a client that hangs up connects again, and gets the rest
         let _ = attend(stream, &mut left).await;
     }
 }

@@ -20,22 +20,22 @@ use cybexp_service::{CommonArgs, EXIT_USAGE};
 use cybexp_term as term;
 
 use crate::site::data_folder;
-use setup::First;
-use suite::{How, Place, Suite};
+use setup::FirstStart;
+use suite::{Suite, SuiteHome, SuiteOptions};
 
-/// How often the daemons are looked after.
+/// The time between two checks of the daemons.
 const LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Args)]
 pub(crate) struct UpArgs {
-    /// The folder of configuration, keys and data; goes before $CYBEXP_CONFIG [default: $XDG_DATA_HOME/cybexp, else
+    /// The folder of configuration, keys and data; takes precedence over $CYBEXP_CONFIG [default: $XDG_DATA_HOME/cybexp, else
     /// ~/.local/share/cybexp]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
-    /// The first organisation, made at the first start
+    /// The organisation that the first start makes
     #[arg(long, value_name = "ORGNAME", default_value = "home")]
     org: String,
-    /// The e-mail address of its admin
+    /// The e-mail address of the admin that the first start makes
     #[arg(long, value_name = "EMAIL", default_value = "admin@localhost")]
     admin: String,
     /// Do not collect from the inputs that the configuration enables
@@ -43,7 +43,8 @@ pub(crate) struct UpArgs {
     no_inputs: bool,
 }
 
-/// Runs it; `named` is whether the command line itself names the configuration, and not the environment.
+/// Runs `cybexp up` until SIGINT or SIGTERM. `named`: the command line itself names the configuration, and not the
+/// environment.
 pub(crate) fn main(args: &UpArgs, common: CommonArgs, named: bool) -> ExitCode {
     if named && args.dir.is_some() {
         anstream::eprintln!(
@@ -65,13 +66,13 @@ pub(crate) fn main(args: &UpArgs, common: CommonArgs, named: bool) -> ExitCode {
 
 async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
     let config = common.config;
-    let how = How {
+    let options = SuiteOptions {
         inputs: !args.no_inputs,
         log_level: common.log_level,
         log_format: common.log_format,
     };
     let mut stop = std::pin::pin!(asked_to_stop()?);
-    let first = First {
+    let first = FirstStart {
         orgname: &args.org,
         admin: &args.admin,
         key_bits: 3072,
@@ -82,12 +83,12 @@ async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
         (None, Some(_)) => PathBuf::new(),
         (None, None) => data_folder()?,
     };
-    let place = match (&args.dir, &config) {
-        (None, Some(file)) => Place::Config(file),
-        _ => Place::Folder(&folder),
+    let home = match (&args.dir, &config) {
+        (None, Some(file)) => SuiteHome::Config(file),
+        _ => SuiteHome::Folder(&folder),
     };
     let mut suite = tokio::select! {
-        suite = Suite::start(place, &first, &how, |text| anstream::eprintln!("{text}")) => suite?,
+        suite = Suite::start(home, &first, &options, |text| anstream::eprintln!("{text}")) => suite?,
         () = &mut stop => return Ok(()),
     };
     show::up(&suite, args.no_inputs);
@@ -101,7 +102,7 @@ async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
     suite.stop().await
 }
 
-/// Resolves at SIGINT or SIGTERM.
+/// Returns a future that resolves at SIGINT or SIGTERM.
 pub(crate) fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -1,4 +1,4 @@
-//! The MongoDB of `up`: started, watched, and started again when it dies.
+//! The MongoDB of `up`: starts, watches and restarts it.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,26 +11,26 @@ use tokio::task::JoinHandle;
 
 use super::setup::MONGO_URL;
 
-/// The longest wait before it is started again that keeps dying.
+/// The longest wait before a restart.
 const LONGEST: Duration = Duration::from_secs(60);
-/// A server that ran so long was well.
+/// The running time after which a server counts as healthy.
 const STABLE: Duration = Duration::from_secs(60);
 
 /// A MongoDB that this process owns.
 pub(crate) struct OwnMongo {
     state: State,
-    /// How often in a row it ended soon after its start, or did not start.
+    /// The number of times in a row that the server ended soon after its start, or did not start.
     failures: u32,
     since: Instant,
-    /// When to start it again.
+    /// The time to start the server again.
     again: Option<Instant>,
 }
 
 enum State {
     Up(Mongod),
-    /// Being started again, which takes a while.
+    /// The server is being restarted by this task.
     Rising(JoinHandle<(Mongod, Result<(), Error>)>),
-    /// Only while one of the others becomes the other, and where the task that started it panicked.
+    /// There is no server: during a change of state, and after the task that restarts it panicked.
     Gone,
 }
 
@@ -44,7 +44,7 @@ impl OwnMongo {
         }
     }
 
-    /// Looks whether it runs, and begins to start it again where it does not; tells people on the standard error.
+    /// Checks that the server runs, and begins a restart if it does not. Tells of it on the standard error.
     pub(super) async fn look(&mut self) {
         self.state = match std::mem::replace(&mut self.state, State::Gone) {
             State::Up(mongod) => self.watch(mongod),
@@ -92,10 +92,10 @@ impl OwnMongo {
         State::Up(mongod)
     }
 
-    /// Stops it, which blocks.
+    /// Stops the server. Blocks until it has ended.
     pub(super) fn stop(self) -> anyhow::Result<()> {
         match self.state {
-            // it has ended, and its end was told
+            // it has ended already, and that was printed
             State::Up(mongod) if mongod.exited().is_some() => Ok(()),
             State::Up(mongod) => Ok(mongod.stop()?),
             State::Rising(task) => {
@@ -110,7 +110,7 @@ impl OwnMongo {
     }
 }
 
-/// The exit status as a shell gives it, in words.
+/// Says in words how the server ended; `status` is as a shell gives it.
 fn ended(status: i32) -> String {
     match status {
         129.. => format!("was ended by signal {}", status - 128),
@@ -118,7 +118,7 @@ fn ended(status: i32) -> String {
     }
 }
 
-/// Starts a MongoDB beside the configuration file, where that says that its URL is in the file that `up` writes.
+/// Starts a MongoDB beside the configuration file, if the configuration takes the URL from the file that `up` writes.
 pub(super) async fn beside(config: &Config, progress: fn(&str)) -> anyhow::Result<Option<Mongod>> {
     let Secret::File(url) = &config.tahoe.mongo_url else {
         return Ok(None);
@@ -130,10 +130,10 @@ pub(super) async fn beside(config: &Config, progress: fn(&str)) -> anyhow::Resul
     start(Some(folder), progress).await.map(Some)
 }
 
-/// Starts a MongoDB in this folder, or in one that vanishes.
+/// Starts a MongoDB in the folder `data`, or in a temporary one.
 pub(super) async fn start(data: Option<PathBuf>, progress: fn(&str)) -> anyhow::Result<Mongod> {
     let start = move || {
-        // found, or fetched, with word of it before it is started
+        // a missing mongod is fetched, which is told before it is started
         mongo_local::find_mongod(&mut |text| progress(text))?;
         match data {
             Some(folder) => mongo_local::start(&mongo_local::Options::new(folder)),

@@ -1,4 +1,4 @@
-//! The ports that the daemons are to listen on: whether they are free, and free ones.
+//! Ports for the daemons: checks that the configured ones are free, and finds free ones.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::daemon::Daemon;
 
-/// The first of the ports for metrics, one for each daemon in the order of [`METRICS`].
+/// The port of the first daemon in [`METRICS`]; the others follow in that order.
 const FIRST: u16 = 9101;
 const METRICS: [Daemon; 5] = [
     Daemon::Api,
@@ -19,13 +19,13 @@ const METRICS: [Daemon; 5] = [
     Daemon::Input,
 ];
 
-/// Fails where a daemon could not listen: names each address, its setting, and why not.
+/// Fails if a daemon could not listen on its address. The error names each such address, its setting, and the cause.
 pub(super) fn check(config: &Config, daemons: &[Daemon]) -> anyhow::Result<()> {
     let mut held = Vec::new();
     let mut wrong = Vec::new();
     for (setting, address) in settings(config, daemons) {
         match TcpListener::bind(address) {
-            // held until all are tried, for two settings may name one
+            // held until all are tried, for two settings may name the same address
             Ok(listener) => held.push(listener),
             Err(error) => wrong.push(told(&setting, address, &error)),
         }
@@ -50,7 +50,7 @@ fn told(setting: &str, address: SocketAddr, error: &std::io::Error) -> String {
     }
 }
 
-/// The settings that name an address, of these daemons.
+/// Returns the settings of these daemons that name an address, with the address.
 fn settings(config: &Config, daemons: &[Daemon]) -> Vec<(String, SocketAddr)> {
     let mut settings = Vec::new();
     if daemons.contains(&Daemon::Api) {
@@ -66,12 +66,12 @@ fn settings(config: &Config, daemons: &[Daemon]) -> Vec<(String, SocketAddr)> {
     settings
 }
 
-/// The section `metrics` for a new configuration: the usual ports, and free ones in place of those that are taken.
+/// Makes the section `metrics` of a new configuration, with the usual ports, or free ones in place of those in use.
 pub(super) fn usual_metrics() -> std::io::Result<Value> {
     metrics((FIRST..).map(Some))
 }
 
-/// The section `metrics` with free ports.
+/// Makes the section `metrics` with free ports.
 pub(crate) fn free_metrics() -> std::io::Result<Value> {
     metrics(std::iter::repeat(None))
 }

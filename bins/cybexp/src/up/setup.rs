@@ -18,22 +18,22 @@ use tahoe_core::{Org, User};
 use super::ports::usual_metrics;
 use crate::site::CONFIG;
 
-/// The file beside the configuration in which `up` tells where its MongoDB is.
+/// The file beside the configuration into which `up` writes the URL of its MongoDB.
 pub(crate) const MONGO_URL: &str = "mongo.url";
 /// The file beside the configuration that holds a token of the admin.
 const API_TOKEN: &str = "api.token";
 
-/// What the first start is to make.
+/// Settings of the first start in a folder: the organisation, its admin and the keys that it makes.
 #[derive(Debug, Clone)]
-pub(crate) struct First<'a> {
+pub(crate) struct FirstStart<'a> {
     pub(crate) orgname: &'a str,
     pub(crate) admin: &'a str,
     pub(crate) key_bits: u32,
-    /// Goes into the configuration, section by section.
+    /// Further settings for the configuration, by section.
     pub(crate) more: Value,
 }
 
-/// What is shown once.
+/// The accounts that the first start made. Password and token are shown only then.
 #[derive(Debug)]
 pub(crate) struct Accounts {
     pub(crate) org: Org,
@@ -42,8 +42,8 @@ pub(crate) struct Accounts {
     pub(crate) token: String,
 }
 
-/// The configuration file of the folder; made with keys and a secret where there is none.
-pub(crate) fn prepare(folder: &Path, first: &First<'_>) -> anyhow::Result<PathBuf> {
+/// Returns the configuration file of the folder. If there is none, makes it, with keys and a secret.
+pub(crate) fn prepare(folder: &Path, first: &FirstStart<'_>) -> anyhow::Result<PathBuf> {
     let file = folder.join(CONFIG);
     if file.exists() {
         return Ok(file);
@@ -66,12 +66,12 @@ pub(crate) fn prepare(folder: &Path, first: &First<'_>) -> anyhow::Result<PathBu
             config[section][key] = value.clone();
         }
     }
-    // last, for its presence says that the rest is there
+    // written last: its presence says that the rest is complete
     write_secret(&file, &serde_json::to_string_pretty(&config)?)?;
     Ok(file)
 }
 
-/// Makes the folder, which only its owner may look into, unless it is there.
+/// Makes the folder, readable to its owner only, unless it exists.
 pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -80,11 +80,11 @@ pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
         .with_context(|| folder.display().to_string())
 }
 
-/// The first organisation and its admin, who is a superuser too; `None` where there are organisations already.
+/// Makes the first organisation and its admin, who is a superuser too. Returns `None` if there is an organisation already.
 pub(crate) async fn accounts(
     config: &Config,
     identity: &Identity,
-    first: &First<'_>,
+    first: &FirstStart<'_>,
 ) -> anyhow::Result<Option<Accounts>> {
     if !identity.orgs().await?.is_empty() {
         return Ok(None);
@@ -104,12 +104,12 @@ pub(crate) async fn accounts(
     }))
 }
 
-/// Writes a token of the admin, good from now on, where the configuration says that it is in the file of this name: so
-/// inputs and the person's tool find one that is not over.
+/// Writes a new token of the admin into the file [`API_TOKEN`], if the configuration takes its token from there: so inputs
+/// and commands find one that has not expired.
 pub(crate) async fn renew_token(
     config: &Config,
     identity: &Identity,
-    first: &First<'_>,
+    first: &FirstStart<'_>,
 ) -> anyhow::Result<()> {
     let Secret::File(file) = &config.api.token else {
         return Ok(());
@@ -139,7 +139,7 @@ fn random_text(length: usize) -> String {
     letters.map(char::from).collect()
 }
 
-/// Writes a file that only its owner may read.
+/// Writes a file that only its owner can read.
 pub(crate) fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);

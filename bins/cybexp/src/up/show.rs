@@ -1,4 +1,4 @@
-//! What `up` tells once everything runs.
+//! Prints the summary that `up` shows once everything runs.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use cybexp_term::{BOLD, DIM};
 use super::suite::Suite;
 use crate::daemon::Daemon;
 
-/// Prints where everything is, which inputs run, and what the first start made.
+/// Prints the addresses and files of the suite, its running inputs, and the accounts that the first start made.
 pub(super) fn up(suite: &Suite, no_inputs: bool) {
     places(suite);
     inputs(suite, no_inputs);
@@ -24,7 +24,7 @@ pub(super) fn up(suite: &Suite, no_inputs: bool) {
     anstream::println!("\nThe suite is up until Ctrl-C.");
 }
 
-/// Prints where API, MongoDB, metrics and configuration are.
+/// Prints the addresses of API, MongoDB and metrics, and the configuration file.
 pub(crate) fn places(suite: &Suite) {
     row("API", &suite.config.api.url);
     row("MongoDB", &suite.mongo_url);

@@ -7,53 +7,53 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use clap::ValueEnum;
 use cybexp_service::Config;
-use cybexp_service::config::{Format, Level};
+use cybexp_service::config::{LogFormat, LogLevel};
 use cybexp_store::{Identity, Server};
 use mongo_local::Mongod;
 
 use super::mongo::{self, OwnMongo};
 use super::ports;
 use super::setup::{
-    Accounts, First, MONGO_URL, accounts, make_folder, prepare, renew_token, write_secret,
+    Accounts, FirstStart, MONGO_URL, accounts, make_folder, prepare, renew_token, write_secret,
 };
-use crate::children::{Children, Logs};
+use crate::children::{ChildLogs, Children};
 use crate::daemon::Daemon;
 use crate::lock::{self, Lock};
 use crate::site::{Registered, register};
 use cybexp_client::Client;
 
-/// How long the daemons may take to be there.
+/// The longest wait for the API to answer after the start.
 const READY: Duration = Duration::from_secs(60);
 
-/// Where the suite lives.
-pub(crate) enum Place<'a> {
-    /// In this folder, from one start to the next.
+/// The place of a suite's configuration, keys and data.
+pub(crate) enum SuiteHome<'a> {
+    /// This folder, from one start to the next.
     Folder(&'a Path),
-    /// Where this file says; first start or not.
+    /// The places that this configuration file names.
     Config(&'a Path),
-    /// In a folder that vanishes with it.
-    Nowhere,
+    /// A folder that vanishes with the suite.
+    Temporary,
 }
 
-/// How the daemons are run.
+/// Options of a suite's daemons.
 #[derive(Debug, Default)]
-pub(crate) struct How {
-    /// Whether the inputs that the configuration enables are collected from.
+pub(crate) struct SuiteOptions {
+    /// Runs the inputs that the configuration enables.
     pub(crate) inputs: bool,
-    /// As `--log-level` says.
-    pub(crate) log_level: Option<Level>,
-    /// As `--log-format` says.
-    pub(crate) log_format: Option<Format>,
+    /// The value of `--log-level`.
+    pub(crate) log_level: Option<LogLevel>,
+    /// The value of `--log-format`.
+    pub(crate) log_format: Option<LogFormat>,
 }
 
-impl How {
-    /// The daemons' arguments for what they log: what was asked for, and on a terminal nothing but what is not as it should
-    /// be, unless somebody asks for more.
+impl SuiteOptions {
+    /// Returns the daemons' arguments for logging: the options as given; without a level, on a terminal, warnings only unless
+    /// `$RUST_LOG` or the configuration asks for more.
     fn log_args(&self, config: &Config) -> Vec<String> {
         let quiet = std::io::stderr().is_terminal()
             && std::env::var_os("RUST_LOG").is_none()
-            && config.log.level == Level::default();
-        let level = self.log_level.or(quiet.then_some(Level::Warn));
+            && config.log.level == LogLevel::default();
+        let level = self.log_level.or(quiet.then_some(LogLevel::Warn));
         let level = level.and_then(|level| level.to_possible_value());
         let format = self
             .log_format
@@ -71,10 +71,10 @@ pub(crate) struct Suite {
     pub(crate) children: Children,
     pub(crate) config: Config,
     pub(crate) mongo_url: String,
-    /// What the first start made.
+    /// The accounts that this start made, if it was the first.
     pub(crate) accounts: Option<Accounts>,
     pub(crate) folder: PathBuf,
-    /// The daemons that run.
+    /// The daemons of this suite.
     pub(crate) daemons: Vec<Daemon>,
     mongo: Option<OwnMongo>,
     _lock: Option<Lock>,
@@ -82,18 +82,18 @@ pub(crate) struct Suite {
 }
 
 impl Suite {
-    /// Starts everything and waits until the API answers. `progress` is told what takes time.
+    /// Starts MongoDB and daemons and waits until the API answers. `progress` is called with a message before long steps.
     pub(crate) async fn start(
-        place: Place<'_>,
-        first: &First<'_>,
-        how: &How,
+        home: SuiteHome<'_>,
+        first: &FirstStart<'_>,
+        options: &SuiteOptions,
         progress: fn(&str),
     ) -> anyhow::Result<Self> {
-        let vanishes = matches!(place, Place::Nowhere);
-        let (file, mongod, lock) = settle(place, first, progress).await?;
+        let vanishes = matches!(home, SuiteHome::Temporary);
+        let (file, mongod, lock) = prepare_home(home, first, progress).await?;
         let config = Config::from_file(&file)?;
         let mut daemons = Daemon::wanted(&config);
-        daemons.retain(|daemon| how.inputs || *daemon != Daemon::Input);
+        daemons.retain(|daemon| options.inputs || *daemon != Daemon::Input);
         ports::check(&config, &daemons)?;
         let mongod = match mongod {
             Some(mongod) => Some(mongod),
@@ -110,15 +110,15 @@ impl Suite {
         renew_token(&config, &identity, first).await?;
 
         let logs = if vanishes {
-            Logs::Files(folder.clone())
+            ChildLogs::Files(folder.clone())
         } else {
-            Logs::Terminal
+            ChildLogs::Terminal
         };
         let mut at_once = daemons.clone();
-        // not before the API is there, for it would wait a while before it tries again
+        // started after the API, for it would back off if the API were not there
         at_once.retain(|daemon| *daemon != Daemon::Input);
         let mut suite = Self {
-            children: Children::start(&at_once, &file, logs, how.log_args(&config))?,
+            children: Children::start(&at_once, &file, logs, options.log_args(&config))?,
             config,
             mongo_url: at.url.to_string(),
             accounts,
@@ -146,7 +146,7 @@ impl Suite {
         Ok(())
     }
 
-    /// Looks after everything: what has ended by itself is started again.
+    /// Restarts daemons and MongoDB if they have ended by themselves.
     pub(crate) async fn look(&mut self) {
         self.children.revive();
         if let Some(mongo) = &mut self.mongo {
@@ -171,30 +171,30 @@ impl Suite {
     }
 }
 
-/// The configuration file of the place, which this process has for itself from then on; of a place that vanishes also its
+/// Locks the suite's home for this process and returns its configuration file. A temporary home comes with its running
 /// MongoDB.
-async fn settle(
-    place: Place<'_>,
-    first: &First<'_>,
+async fn prepare_home(
+    home: SuiteHome<'_>,
+    first: &FirstStart<'_>,
     progress: fn(&str),
 ) -> anyhow::Result<(PathBuf, Option<Mongod>, Option<Lock>)> {
-    match place {
-        Place::Config(file) => Ok((file.to_owned(), None, lock::take(folder_of(file))?)),
-        Place::Folder(folder) => {
+    match home {
+        SuiteHome::Config(file) => Ok((file.to_owned(), None, lock::take(folder_of(file))?)),
+        SuiteHome::Folder(folder) => {
             make_folder(folder)?;
             let lock = lock::take(folder)?;
             Ok((prepare(folder, first)?, None, lock))
         }
-        Place::Nowhere => {
+        SuiteHome::Temporary => {
             let mongod = mongo::start(None, progress).await?;
-            // in the folder of the MongoDB, which is taken away even if this process is killed
+            // in the folder of the MongoDB, which is removed even if this process is killed
             let file = prepare(&mongod.data_dir().join("cybexp"), first)?;
             Ok((file, Some(mongod), None))
         }
     }
 }
 
-/// The folder that a file is in.
+/// Returns the folder of a file.
 fn folder_of(file: &Path) -> &Path {
     let folder = file.parent();
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty());

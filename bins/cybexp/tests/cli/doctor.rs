@@ -1,13 +1,13 @@
-//! The checklist.
+//! `cybexp doctor`: its checklist.
 
 use cybexp_seal::PrivateKey;
 use cybexp_testkit::{eventually, free_ports};
 
-use crate::{Up, chmod, cybexp, json_of};
+use crate::{SiteWithApi, chmod, cybexp, json_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_is_well_and_what_is_not_is_told_with_what_to_do() {
-    let up = Up::new(&["archive", "analytics", "report"]).await;
+    let up = SiteWithApi::new(&["archive", "analytics", "report"]).await;
     let private = up.site.folder.path().join("priv.pem");
     cybexp(
         &up.site,
@@ -63,7 +63,7 @@ async fn all_is_well_and_what_is_not_is_told_with_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_where_nothing_is_gets_the_whole_list() {
-    let up = Up::new(&[]).await;
+    let up = SiteWithApi::new(&[]).await;
     let [mongo, api, metrics] = free_ports();
     let mongo = format!("mongodb://127.0.0.1:{mongo}/?serverSelectionTimeoutMS=300");
     let mut config = json_of(&std::fs::read_to_string(&up.site.config).unwrap());

@@ -1,16 +1,16 @@
-//! What a filter makes of a record.
+//! `cybexp filter`: runs a filter on a record.
 
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{CYBEXP, Run, json_of, run};
+use crate::{CYBEXP, CommandOutput, json_of, run};
 
 const MAIL: &str = "From: Jane <jdoe@example.com>\nTo: bob@example.org\nSubject: Invoice\n\
     Date: Tue, 28 Apr 2020 02:00:05 +0200\nX-Originating-IP: [203.0.113.7]\n\n\
     Pay at hxxp://pay[.]evil[.]example/now\n";
 
-fn filter(more: &[&str], record: &str) -> Run {
+fn filter(more: &[&str], record: &str) -> CommandOutput {
     let args = ["filter", "test", "-", "--typetag"];
     run(Command::new(CYBEXP).args(args).args(more), record)
 }

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use cybexp_seal::{Format, PrivateKey, PublicKey};
 
-use crate::{CYBEXP, Run, run};
+use crate::{CYBEXP, CommandOutput, run};
 
-fn keygen(folder: &Path, more: &[&str]) -> Run {
+fn keygen(folder: &Path, more: &[&str]) -> CommandOutput {
     let mut command = Command::new(CYBEXP);
     command
         .arg("keygen")

@@ -26,21 +26,21 @@ use serde_json::{Value, json};
 
 const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
 
-/// What a command came to.
-struct Run {
+/// The exit status and output of a command.
+struct CommandOutput {
     code: i32,
     out: String,
     err: String,
 }
 
-impl Run {
-    /// What it printed, having succeeded.
+impl CommandOutput {
+    /// Returns the standard output of a command that succeeded.
     fn good(self) -> String {
         assert_eq!(self.code, 0, "{}{}", self.out, self.err);
         self.out
     }
 
-    /// What it complained of, having failed.
+    /// Returns the standard error of a command that failed.
     fn bad(self) -> String {
         assert_eq!(self.code, 1, "{}{}", self.out, self.err);
         self.err
@@ -48,12 +48,12 @@ impl Run {
 }
 
 /// Runs a command on the site.
-fn cybexp(site: &Site, args: &[&str]) -> Run {
+fn cybexp(site: &Site, args: &[&str]) -> CommandOutput {
     fed(site, args, "")
 }
 
-/// The same, with this on its standard input.
-fn fed(site: &Site, args: &[&str], stdin: &str) -> Run {
+/// Runs a command on the site with `stdin` as its standard input.
+fn fed(site: &Site, args: &[&str], stdin: &str) -> CommandOutput {
     let mut command = Command::new(CYBEXP);
     command
         .env("CYBEXP_CONFIG", &site.config)
@@ -61,18 +61,18 @@ fn fed(site: &Site, args: &[&str], stdin: &str) -> Run {
     run(command.args(args), stdin)
 }
 
-fn run(command: &mut Command, stdin: &str) -> Run {
+fn run(command: &mut Command, stdin: &str) -> CommandOutput {
     command.env("NO_PROXY", "*");
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // one that needs none may be gone
+    // a command that reads no input may have ended
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Run {
+    CommandOutput {
         code: output.status.code().unwrap(),
         out: text(output.stdout),
         err: text(output.stderr),
@@ -80,14 +80,14 @@ fn run(command: &mut Command, stdin: &str) -> Run {
 }
 
 /// A site with its API running, and with other daemons as asked for.
-struct Up {
+struct SiteWithApi {
     site: Site,
     /// The file that holds a token of the site's user.
     token: String,
     _daemons: Vec<Daemon>,
 }
 
-impl Up {
+impl SiteWithApi {
     async fn new(daemons: &[&str]) -> Self {
         let [api, health @ ..] = free_ports::<5>();
         let mut metrics = serde_json::Map::new();
@@ -123,7 +123,7 @@ impl Up {
         }
     }
 
-    fn run(&self, args: &[&str]) -> Run {
+    fn run(&self, args: &[&str]) -> CommandOutput {
         cybexp(&self.site, args)
     }
 
@@ -139,8 +139,8 @@ fn chmod(file: &Path, mode: u32) {
     std::fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
 }
 
-impl Drop for Up {
-    /// Shows what the daemons of a test that failed had to say.
+impl Drop for SiteWithApi {
+    /// Prints the daemons' logs if the test failed.
     fn drop(&mut self) {
         if std::thread::panicking() {
             for daemon in ["api", "archive", "analytics", "report"] {

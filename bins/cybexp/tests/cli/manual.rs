@@ -4,9 +4,9 @@ use std::process::Command;
 
 use cybexp_testkit::free_ports;
 
-use crate::{CYBEXP, Run, run};
+use crate::{CYBEXP, CommandOutput, run};
 
-fn plain(args: &[&str]) -> Run {
+fn plain(args: &[&str]) -> CommandOutput {
     run(Command::new(CYBEXP).args(args), "")
 }
 

@@ -7,11 +7,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use crate::{CYBEXP, Up, cybexp, fed, run};
+use crate::{CYBEXP, SiteWithApi, cybexp, fed, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_and_lines_become_submissions() {
-    let up = Up::new(&["archive"]).await;
+    let up = SiteWithApi::new(&["archive"]).await;
     let post = |more: &[&str]| {
         up.run(
             &[
@@ -49,7 +49,7 @@ async fn files_and_lines_become_submissions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_is_told_by_file_and_line_and_the_rest_goes_on() {
-    let up = Up::new(&[]).await;
+    let up = SiteWithApi::new(&[]).await;
     // the limit of the tests' API is 1 MiB
     let long = "x".repeat((1 << 20) + 1);
     let log = up.file("log.txt", format!("one\n{long}\nthree\n"));
@@ -83,7 +83,7 @@ async fn what_is_refused_is_told_by_file_and_line_and_the_rest_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_concerns_every_record_is_told_once() {
-    let up = Up::new(&[]).await;
+    let up = SiteWithApi::new(&[]).await;
     cybexp(
         &up.site,
         &["user", "add", "other@example.com", "--generate"],
@@ -129,7 +129,7 @@ async fn what_concerns_every_record_is_told_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_comes_from_a_file_the_environment_or_the_configuration() {
-    let up = Up::new(&[]).await;
+    let up = SiteWithApi::new(&[]).await;
     let token = std::fs::read_to_string(&up.token).unwrap();
     std::fs::write(&up.token, "").unwrap();
     let file = up.file("note.txt", "a note");
@@ -152,7 +152,7 @@ const LINE: &str = r#"{"eventid": "cowrie.login.failed", "session": "1", "src_ip
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typetag_that_no_filter_reads_is_told_before_anything_is_sent() {
-    let up = Up::new(&[]).await;
+    let up = SiteWithApi::new(&[]).await;
     let log = up.file("log.json", LINE);
     let post = ["post", "-o", "unr", &log, "-t"];
     let told = up.run(&[&post[..], &["cowrei"]].concat());
@@ -166,7 +166,7 @@ async fn a_typetag_that_no_filter_reads_is_told_before_anything_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_is_not_taken_for_one_record_without_a_word() {
-    let up = Up::new(&[]).await;
+    let up = SiteWithApi::new(&[]).await;
     let log = up.file("log.json", format!("{LINE}\n{LINE}\n"));
     let document = up.file("one.json", "{\n  \"ipv4\": \"203.0.113.9\"\n}\n");
     let post = |more: &[&str]| {
@@ -192,7 +192,7 @@ async fn a_log_is_not_taken_for_one_record_without_a_word() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_no_submission() {
-    let up = Up::new(&[]).await;
+    let up = SiteWithApi::new(&[]).await;
     let (empty, blank) = (up.file("empty", ""), up.file("blank", " \n\r\n"));
     for more in [
         &[&*empty][..],
@@ -211,7 +211,7 @@ async fn nothing_is_no_submission() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_stopped_is_told_how_far_it_came_and_goes_on_from_there() {
-    let up = Up::new(&[]).await;
+    let up = SiteWithApi::new(&[]).await;
     let state = tempfile::tempdir().unwrap();
     const LINES: u64 = 4000;
     let text: String = (0..LINES)

@@ -1,4 +1,4 @@
-//! What was set aside, and the way back.
+//! `cybexp quarantine`: records that were set aside, and their way back.
 
 use cybexp_testkit::{Daemon, Site};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use cybexp_testkit::eventually;
 use serde_json::json;
 
-use crate::{Up, json_of};
+use crate::{SiteWithApi, json_of};
 
 const DOWNLOADS: &str = r#"{"eventid": "cowrie.session.file_download", "session": "a1", "sensor": "reno", "timestamp": 1700000000, "src_ip": "198.51.100.7", "url": "http://evil.example/a\u001b[2J.sh"}
 {"eventid": "cowrie.session.file_download", "session": "a2", "sensor": "reno", "timestamp": 1700000001, "src_ip": "198.51.100.8", "url": "http://evil.example/b.sh"}
@@ -16,7 +16,7 @@ const SIGHTINGS: &str = r#"{"size": 7, "timestamp": 1700000002}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_are_answered_as_tables_trees_and_json() {
-    let up = Up::new(&["archive", "analytics", "report"]).await;
+    let up = SiteWithApi::new(&["archive", "analytics", "report"]).await;
     for (typetag, records) in [("cowrie", DOWNLOADS), ("sighting", SIGHTINGS)] {
         let file = up.file(typetag, records);
         up.run(&["post", "-t", typetag, "-o", "unr", "--lines", &file])
@@ -204,7 +204,7 @@ async fn questions_are_answered_as_tables_trees_and_json() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_longer_than_asked_to() {
-    let up = Up::new(&[]).await;
+    let up = SiteWithApi::new(&[]).await;
     let late = up.run(&["query", "count", "url", "x", "--wait", "1"]).bad();
     assert!(
         late.contains("not ready after 1 s") && late.contains("cybexp-report"),

@@ -1,10 +1,10 @@
 //! Tokens, made and revoked.
 
-use crate::{Up, cybexp, fed};
+use crate::{SiteWithApi, cybexp, fed};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_good_until_it_is_revoked() {
-    let up = Up::new(&[]).await;
+    let up = SiteWithApi::new(&[]).await;
     let made = cybexp(&up.site, &["token", "jdoe@example.com", "--ttl", "2h"]);
     assert!(made.err.contains("2 hours"), "{}", made.err);
     let token = made.good();
@@ -55,7 +55,7 @@ async fn a_token_is_good_until_it_is_revoked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_listed_and_revoked_by_id_and_user() {
-    let up = Up::new(&[]).await;
+    let up = SiteWithApi::new(&[]).await;
     let list = |more: &[&str]| {
         let listed = up
             .run(&[&["token", "list", "--json"], more].concat())

@@ -1,4 +1,4 @@
-//! The sources that are no HTTP servers.
+//! Sources other than HTTP servers.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -21,14 +21,14 @@ use super::feeds;
 pub(crate) trait Offer: Send + Sync {
     fn plugin(&self) -> &'static str;
     fn settings(&self) -> Value;
-    /// Offers all it has, a little at a time, and gives what that was.
+    /// Offers all records, a little at a time, and returns them.
     async fn run(&self) -> Vec<String>;
 }
 
-/// One of each plugin, but syslog: who sends it cannot know what a killed daemon has not read.
+/// Makes one source for each plugin but syslog, whose sender cannot know what a killed daemon has not read.
 pub(crate) async fn all(folder: &Path, records: usize) -> Vec<Box<dyn Offer>> {
     let mut all: Vec<Box<dyn Offer>> = vec![
-        Box::new(Log::new(folder, records)),
+        Box::new(GrowingLog::new(folder, records)),
         Box::new(Exports::new(folder, records)),
         Box::new(Table::new(folder, records).await),
         Box::new(Socket::new(records).await),
@@ -42,7 +42,7 @@ pub(crate) async fn all(folder: &Path, records: usize) -> Vec<Box<dyn Offer>> {
     all
 }
 
-/// The marks of all records of a plugin.
+/// Returns the marks of all records of a plugin.
 pub(crate) fn marks(plugin: &str, records: usize) -> Vec<String> {
     let plugin = plugin.replace('_', "");
     (0..records)
@@ -50,12 +50,12 @@ pub(crate) fn marks(plugin: &str, records: usize) -> Vec<String> {
         .collect()
 }
 
-/// Between two parts of what is offered: all of it takes as long as the kills.
+/// Waits between two parts, so that offering everything takes as long as the kills.
 pub(crate) async fn pause() {
     tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
-/// Parts that what is offered comes in.
+/// The number of parts in which a source offers its records.
 const PARTS: usize = 40;
 
 pub(crate) fn parts(marks: &[String]) -> impl Iterator<Item = &[String]> {
@@ -63,12 +63,12 @@ pub(crate) fn parts(marks: &[String]) -> impl Iterator<Item = &[String]> {
 }
 
 /// A log that grows, half a line at a time, and is rotated.
-struct Log {
+struct GrowingLog {
     path: PathBuf,
     marks: Vec<String>,
 }
 
-impl Log {
+impl GrowingLog {
     fn new(folder: &Path, records: usize) -> Self {
         Self {
             path: folder.join("cowrie.json"),
@@ -78,7 +78,7 @@ impl Log {
 }
 
 #[async_trait]
-impl Offer for Log {
+impl Offer for GrowingLog {
     fn plugin(&self) -> &'static str {
         "file"
     }
@@ -213,7 +213,7 @@ impl Offer for Table {
     }
 }
 
-/// A websocket server that pings after what it has sent, and sends again what no pong has come for.
+/// A websocket server that pings after its records, and sends records again for which no pong came.
 struct Socket {
     listener: TcpListener,
     marks: Vec<String>,

@@ -1,4 +1,4 @@
-//! The sources that are HTTP servers; all of them fail now and then, and cut connections.
+//! Sources that are HTTP servers. All of them fail now and then, and cut connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 
 use super::counterparts::{Offer, marks, parts, pause};
 
-/// A feed: what it offers grows.
-struct Feed {
+/// A feed that grows.
+struct GrowingFeed {
     plugin: &'static str,
     url: String,
     settings: fn(&str) -> Value,
@@ -35,7 +35,7 @@ pub(crate) async fn all(records: usize) -> Vec<Box<dyn Offer>> {
     let snapshot = || Router::new().fallback(any(serve));
     vec![
         Box::new(
-            Feed::new(
+            GrowingFeed::new(
                 "http",
                 records,
                 snapshot(),
@@ -49,7 +49,7 @@ pub(crate) async fn all(records: usize) -> Vec<Box<dyn Offer>> {
             .await,
         ),
         Box::new(
-            Feed::new(
+            GrowingFeed::new(
                 "openphish",
                 records,
                 snapshot(),
@@ -62,7 +62,7 @@ pub(crate) async fn all(records: usize) -> Vec<Box<dyn Offer>> {
             .await,
         ),
         Box::new(
-            Feed::new(
+            GrowingFeed::new(
                 "phishtank",
                 records,
                 snapshot(),
@@ -77,7 +77,7 @@ pub(crate) async fn all(records: usize) -> Vec<Box<dyn Offer>> {
             .await,
         ),
         Box::new(
-            Feed::new(
+            GrowingFeed::new(
                 "misp_api",
                 records,
                 Router::new().route("/events/restSearch", post(search)),
@@ -89,7 +89,7 @@ pub(crate) async fn all(records: usize) -> Vec<Box<dyn Offer>> {
     ]
 }
 
-impl Feed {
+impl GrowingFeed {
     async fn new(
         plugin: &'static str,
         records: usize,
@@ -117,7 +117,7 @@ impl Feed {
 }
 
 #[async_trait]
-impl Offer for Feed {
+impl Offer for GrowingFeed {
     fn plugin(&self) -> &'static str {
         self.plugin
     }
@@ -154,7 +154,7 @@ impl Shared {
     }
 }
 
-/// All that is offered, with an ETag.
+/// Serves all records offered so far, with an ETag.
 async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let offered = shared.offered();
     let body = (shared.render)(offered);

@@ -11,10 +11,10 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{Suite, collector};
+use super::{Downstream, collector};
 
 const LINES: usize = 100_000;
-/// Of `/proc/PID/stat`; Linux has had no other for decades.
+/// The clock ticks a second in `/proc/PID/stat`; Linux has had no other value for decades.
 const TICKS_PER_S: f64 = 100.0;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +22,7 @@ const TICKS_PER_S: f64 = 100.0;
 async fn a_hundred_thousand_lines() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("cowrie.json");
-    let suite = Suite::start(&json!([
+    let suite = Downstream::start(&json!([
         {"name": "log", "plugin": "file", "typetag": "test", "orgid": "unr", "settings": {"path": log}}
     ]))
     .await;
@@ -109,7 +109,7 @@ async fn twenty_idle_inputs() {
         add("syslog", 0, json!({"listen": format!("127.0.0.1:{port}")}));
     }
     assert_eq!(inputs.len(), 20);
-    let suite = Suite::start(&json!(inputs)).await;
+    let suite = Downstream::start(&json!(inputs)).await;
     let input = collector(&suite.site);
     tokio::time::sleep(Duration::from_secs(5)).await;
     let before = cpu_s(input.pid());

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cybexp");
 
-/// How much, how often, how long.
+/// The size of a test: records, kills and times.
 struct Scale {
     records: usize,
     kills: u32,
@@ -41,7 +41,7 @@ const FULL: Scale = Scale {
     between_kills: Duration::from_secs(2),
     api_away: Duration::from_secs(20),
 };
-/// How long nothing new may come before what is missing is held to be lost.
+/// The time without a new record after which missing records count as lost.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,7 +59,7 @@ async fn survive(scale: &Scale) {
     let folder = tempfile::tempdir().unwrap();
     let offers = counterparts::all(folder.path(), scale.records).await;
     let inputs: Vec<Value> = offers.iter().map(|offer| input(offer.as_ref())).collect();
-    let Suite { site, api, archive } = Suite::start(&json!(inputs)).await;
+    let Downstream { site, api, archive } = Downstream::start(&json!(inputs)).await;
 
     let mut offering = tokio::task::JoinSet::new();
     for offer in offers {
@@ -113,14 +113,14 @@ async fn survive(scale: &Scale) {
     assert!(lost.is_empty(), "{lost:?}");
 }
 
-/// What an input daemon posts to, and what comes after that.
-struct Suite {
+/// The API and archive daemon that the input daemon under test posts to.
+struct Downstream {
     site: Site,
     api: Api,
     archive: Daemon,
 }
 
-impl Suite {
+impl Downstream {
     async fn start(inputs: &Value) -> Self {
         let [api_port] = free_ports();
         let site = Site::new(
@@ -160,7 +160,7 @@ fn input(offer: &dyn Offer) -> Value {
     })
 }
 
-/// What the archive holds of each plugin, and in how many documents: as soon as all that was offered is there, or nothing
+/// Returns the marks in the archive by plugin, and the number of documents, once everything offered is there or nothing
 /// more comes.
 async fn archived<'a>(
     site: &Site,
@@ -192,7 +192,7 @@ async fn archived<'a>(
     }
 }
 
-/// What was offered and is in this raw: each counterpart marks its records with `offer-…`.
+/// Returns the marks in this raw: each counterpart marks its records with `offer-…`.
 fn texts(raw: &Document) -> Vec<String> {
     fn strings(value: &Bson, found: &mut Vec<String>) {
         match value {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use encoding_rs::{Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::stream::{Body, peeked};
+use super::stream::{BodyReader, peeked};
 
 const CHUNK: usize = 8 << 10;
 
@@ -23,7 +23,10 @@ pub(crate) fn declared(kind: &str) -> Option<&'static Encoding> {
 
 /// The body in UTF-8. What is declared is believed where it must be: many servers declare Latin-1 of what is UTF-8, so that
 /// is what it is taken for up to the first byte that it cannot be.
-pub(crate) async fn in_utf8(body: Body, declared: Option<&'static Encoding>) -> io::Result<Body> {
+pub(crate) async fn in_utf8(
+    body: BodyReader,
+    declared: Option<&'static Encoding>,
+) -> io::Result<BodyReader> {
     let (head, body) = peeked(body, 4).await?;
     let wide = match head[..] {
         [0xff, 0xfe, ..] => Some(UTF_16LE),
@@ -34,11 +37,11 @@ pub(crate) async fn in_utf8(body: Body, declared: Option<&'static Encoding>) -> 
         _ => None,
     };
     let state = match (wide, declared) {
-        (Some(wide), _) => State::Decoding(wide.new_decoder_with_bom_removal()),
+        (Some(wide), _) => Conversion::Decoding(wide.new_decoder_with_bom_removal()),
         // declared of what has no zero in its first bytes
         (None, Some(declared)) if declared == UTF_16LE || declared == UTF_16BE => return Ok(body),
-        (None, Some(declared)) if declared.is_single_byte() => State::Utf8Yet(declared),
-        (None, Some(declared)) => State::Decoding(declared.new_decoder()),
+        (None, Some(declared)) if declared.is_single_byte() => Conversion::Utf8Yet(declared),
+        (None, Some(declared)) => Conversion::Decoding(declared.new_decoder()),
         (None, None) => return Ok(body),
     };
     Ok(Box::new(Decoded {
@@ -54,7 +57,7 @@ fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n')
 }
 
-enum State {
+enum Conversion {
     /// All was UTF-8 up to now.
     Utf8Yet(&'static Encoding),
     Decoding(Decoder),
@@ -63,8 +66,8 @@ enum State {
 
 /// A reader of UTF-8.
 struct Decoded {
-    body: Body,
-    state: State,
+    body: BodyReader,
+    state: Conversion,
     /// Bytes of a character that is not complete.
     pending: Vec<u8>,
     ready: Vec<u8>,
@@ -80,30 +83,31 @@ impl Decoded {
         self.given = 0;
         let mut bytes = std::mem::take(&mut self.pending);
         bytes.extend_from_slice(chunk);
-        if let State::Utf8Yet(encoding) = self.state {
+        if let Conversion::Utf8Yet(encoding) = self.state {
             let valid = match std::str::from_utf8(&bytes) {
                 Ok(_) => bytes.len(),
                 Err(error) => {
                     if last || error.error_len().is_some() {
-                        self.state = State::Decoding(encoding.new_decoder_without_bom_handling());
+                        self.state =
+                            Conversion::Decoding(encoding.new_decoder_without_bom_handling());
                     }
                     error.valid_up_to()
                 }
             };
             self.ready.extend(bytes.drain(..valid));
-            if matches!(self.state, State::Utf8Yet(_)) {
+            if matches!(self.state, Conversion::Utf8Yet(_)) {
                 self.pending = bytes;
                 bytes = Vec::new();
             }
         }
-        if let State::Decoding(decoder) = &mut self.state {
+        if let Conversion::Decoding(decoder) = &mut self.state {
             let room = decoder.max_utf8_buffer_length(bytes.len());
             let mut text = String::with_capacity(room.unwrap_or(4 * bytes.len() + 16));
             let _ = decoder.decode_to_string(&bytes, &mut text, last);
             self.ready.extend(text.into_bytes());
         }
         if last {
-            self.state = State::Ended;
+            self.state = Conversion::Ended;
         }
     }
 }
@@ -117,7 +121,7 @@ impl AsyncRead for Decoded {
         let this = &mut *self;
         loop {
             let ready = &this.ready[this.given..];
-            if !ready.is_empty() || matches!(this.state, State::Ended) {
+            if !ready.is_empty() || matches!(this.state, Conversion::Ended) {
                 let given = ready.len().min(buffer.remaining());
                 buffer.put_slice(&ready[..given]);
                 this.given += given;

@@ -5,10 +5,10 @@ use std::io;
 use async_compression::tokio::bufread::{BzDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder};
 use tokio::io::BufReader;
 
-use super::stream::Body;
+use super::stream::BodyReader;
 use super::zip;
 
-/// With so many bytes, bzip2 is recognised: its magic, the size of its blocks, the magic of the first block.
+/// Bytes that are needed to recognise bzip2: its magic, the size of its blocks, the magic of the first block.
 pub(crate) const MAGIC: usize = 10;
 const BUFFER: usize = 64 << 10;
 
@@ -34,7 +34,7 @@ impl Packing {
         }
     }
 
-    pub(crate) async fn open(self, packed: Body) -> io::Result<Body> {
+    pub(crate) async fn open(self, packed: BodyReader) -> io::Result<BodyReader> {
         let packed = BufReader::with_capacity(BUFFER, packed);
         // a file may be several, one after the other
         Ok(match self {
@@ -54,7 +54,7 @@ impl Packing {
 }
 
 /// A body of the content encoding deflate, with the header of zlib (RFC 9110, 8.4.1.2) or, from some servers, without.
-pub(crate) fn deflated(head: &[u8], packed: Body) -> Body {
+pub(crate) fn deflated(head: &[u8], packed: BodyReader) -> BodyReader {
     let packed = BufReader::with_capacity(BUFFER, packed);
     match head {
         [] => Box::new(packed),

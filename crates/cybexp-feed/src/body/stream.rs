@@ -5,10 +5,13 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// A body that is read.
-pub(crate) type Body = Box<dyn AsyncRead + Send + Unpin>;
+pub(crate) type BodyReader = Box<dyn AsyncRead + Send + Unpin>;
 
 /// The first bytes of a body, and all of it.
-pub(crate) async fn peeked(mut body: Body, bytes: usize) -> io::Result<(Vec<u8>, Body)> {
+pub(crate) async fn peeked(
+    mut body: BodyReader,
+    bytes: usize,
+) -> io::Result<(Vec<u8>, BodyReader)> {
     let mut head = Vec::with_capacity(bytes);
     (&mut body)
         .take(bytes as u64)

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use async_compression::tokio::bufread::DeflateDecoder;
 use tokio::io::{AsyncRead, AsyncReadExt, BufReader, ReadBuf, Take};
 
-use super::stream::Body;
+use super::stream::BodyReader;
 
-type Packed = BufReader<Body>;
+type Packed = BufReader<BodyReader>;
 
 const FILE: [u8; 4] = *b"PK\x03\x04";
 const DIRECTORY: [u8; 4] = *b"PK\x01\x02";
@@ -19,18 +19,18 @@ const DESCRIPTOR: [u8; 4] = *b"PK\x07\x08";
 const HEADER: usize = 26;
 /// Folders before the file, at most.
 const FOLDERS: usize = 100;
-/// As much of what follows a file's data as tells what it is: a descriptor with 64-bit sizes, and a signature.
+/// Bytes behind a file's data that tell what follows: a descriptor with 64-bit sizes, and a signature.
 const AFTER: usize = 28;
 
 /// The content of the one file.
 pub(crate) struct Unzipped {
-    part: Part,
-    /// What the header says of the checksum; `None`: the descriptor behind the data says it.
+    part: ZipStage,
+    /// The checksum of the header; `None` where it stands in the descriptor behind the data.
     crc: Option<u32>,
     hasher: crc32fast::Hasher,
 }
 
-enum Part {
+enum ZipStage {
     Deflated(DeflateDecoder<Packed>),
     Stored(Take<Packed>),
     After(Packed, Vec<u8>),
@@ -65,8 +65,8 @@ pub(crate) async fn open(mut packed: Packed) -> io::Result<Unzipped> {
             continue;
         }
         let part = match method {
-            8 => Part::Deflated(DeflateDecoder::new(packed)),
-            0 if !described && size != u32::MAX => Part::Stored(packed.take(size.into())),
+            8 => ZipStage::Deflated(DeflateDecoder::new(packed)),
+            0 if !described && size != u32::MAX => ZipStage::Stored(packed.take(size.into())),
             _ => return Err(wrong("is packed in a way that is not known here")),
         };
         return Ok(Unzipped {
@@ -126,9 +126,9 @@ impl AsyncRead for Unzipped {
         loop {
             let before = buffer.filled().len();
             match &mut this.part {
-                Part::Deflated(data) => ready!(Pin::new(data).poll_read(context, buffer))?,
-                Part::Stored(data) => ready!(Pin::new(data).poll_read(context, buffer))?,
-                Part::After(rest, after) => {
+                ZipStage::Deflated(data) => ready!(Pin::new(data).poll_read(context, buffer))?,
+                ZipStage::Stored(data) => ready!(Pin::new(data).poll_read(context, buffer))?,
+                ZipStage::After(rest, after) => {
                     let mut read = [0; 4096];
                     let mut read = ReadBuf::new(&mut read);
                     ready!(Pin::new(rest).poll_read(context, &mut read))?;
@@ -136,21 +136,21 @@ impl AsyncRead for Unzipped {
                     after.extend_from_slice(&read.filled()[..room]);
                     if read.filled().is_empty() {
                         let after = std::mem::take(after);
-                        this.part = Part::Ended;
+                        this.part = ZipStage::Ended;
                         this.check(&after)?;
                     }
                     continue;
                 }
-                Part::Ended => return Poll::Ready(Ok(())),
+                ZipStage::Ended => return Poll::Ready(Ok(())),
             }
             let read = &buffer.filled()[before..];
             if !read.is_empty() {
                 this.hasher.update(read);
                 return Poll::Ready(Ok(()));
             }
-            this.part = match std::mem::replace(&mut this.part, Part::Ended) {
-                Part::Deflated(data) => Part::After(data.into_inner(), Vec::new()),
-                Part::Stored(data) => Part::After(data.into_inner(), Vec::new()),
+            this.part = match std::mem::replace(&mut this.part, ZipStage::Ended) {
+                ZipStage::Deflated(data) => ZipStage::After(data.into_inner(), Vec::new()),
+                ZipStage::Stored(data) => ZipStage::After(data.into_inner(), Vec::new()),
                 other => other,
             };
         }
@@ -201,7 +201,7 @@ mod tests {
     }
 
     async fn read(archive: Vec<u8>) -> io::Result<String> {
-        let body: Body = Box::new(io::Cursor::new(archive));
+        let body: BodyReader = Box::new(io::Cursor::new(archive));
         let mut unzipped = open(BufReader::new(body)).await?;
         let mut text = String::new();
         unzipped.read_to_string(&mut text).await?;

@@ -6,11 +6,11 @@ use anyhow::bail;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::kept::Kept;
+use super::kept::KeptValue;
 use super::named;
-use super::plan::{Beside, Plan};
-use super::reader::{Member, Reader};
-use crate::piece::Piece;
+use super::plan::{Beside, ListPlan};
+use super::reader::{JsonReader, Member};
+use crate::piece::FeedPiece;
 use crate::pieces::Gone;
 use crate::said::{self, because, cleaned};
 
@@ -21,7 +21,7 @@ const NOTED: usize = 50;
 
 /// Reads documents.
 pub(crate) struct Document<'a, O> {
-    plan: &'a Plan,
+    plan: &'a ListPlan,
     /// The longest element, in bytes.
     max: usize,
     out: O,
@@ -40,9 +40,9 @@ pub(crate) struct Document<'a, O> {
 
 impl<'a, O> Document<'a, O>
 where
-    O: FnMut(Piece<Box<RawValue>>, usize) -> Result<(), Gone>,
+    O: FnMut(FeedPiece<Box<RawValue>>, usize) -> Result<(), Gone>,
 {
-    pub(crate) fn new(plan: &'a Plan, max: usize, out: O) -> Self {
+    pub(crate) fn new(plan: &'a ListPlan, max: usize, out: O) -> Self {
         Self {
             plan,
             max,
@@ -58,7 +58,7 @@ where
 
     /// Reads all documents that there are; a second one only where objects may be records.
     pub(crate) fn all(&mut self, input: impl BufRead) -> anyhow::Result<()> {
-        let mut reader = Reader::new(input);
+        let mut reader = JsonReader::new(input);
         reader.skip_mark()?;
         if self.plan.lenient && reader.peek_after_space()?.is_none() {
             // an answer without anything has nothing in it
@@ -78,7 +78,7 @@ where
     }
 
     /// Reads the value at which so many keys of the place have led.
-    fn enter<R: BufRead>(&mut self, reader: &mut Reader<R>, at: usize) -> anyhow::Result<()> {
+    fn enter<R: BufRead>(&mut self, reader: &mut JsonReader<R>, at: usize) -> anyhow::Result<()> {
         let place = &self.plan.place;
         let byte = reader.next()?;
         reader.could_be_json(byte)?;
@@ -100,7 +100,7 @@ where
                         self.enter(reader, at + 1)?;
                         found = true;
                     } else {
-                        reader.value(&mut Kept::new(0))?;
+                        reader.value(&mut KeptValue::new(0))?;
                     }
                     number += 1;
                 }
@@ -131,8 +131,8 @@ where
     }
 
     /// Reads a scalar; whether it is a way to say that there is nothing: some languages write an empty object so.
-    fn is_nothing<R: BufRead>(&mut self, reader: &mut Reader<R>) -> anyhow::Result<bool> {
-        let mut kept = Kept::new(BESIDE_BYTES);
+    fn is_nothing<R: BufRead>(&mut self, reader: &mut JsonReader<R>) -> anyhow::Result<bool> {
+        let mut kept = KeptValue::new(BESIDE_BYTES);
         reader.value(&mut kept)?;
         if !self.plan.lenient {
             return Ok(false);
@@ -147,7 +147,7 @@ where
     }
 
     /// Reads the members of an object on the way to the list.
-    fn object<R: BufRead>(&mut self, reader: &mut Reader<R>, at: usize) -> anyhow::Result<()> {
+    fn object<R: BufRead>(&mut self, reader: &mut JsonReader<R>, at: usize) -> anyhow::Result<()> {
         let place = &self.plan.place;
         let mut found = false;
         while let Member::Value(key) = reader.member()? {
@@ -169,7 +169,7 @@ where
     /// Reads a value beside the list.
     fn beside<R: BufRead>(
         &mut self,
-        reader: &mut Reader<R>,
+        reader: &mut JsonReader<R>,
         at: usize,
         key: String,
     ) -> anyhow::Result<()> {
@@ -185,9 +185,9 @@ where
         let notable = said::may_tell(&key) && self.noted.len() < NOTED;
         let list = reader.next()? == b'[';
         if wanted.is_empty() && !notable && !list {
-            return reader.value(&mut Kept::new(0));
+            return reader.value(&mut KeptValue::new(0));
         }
-        let mut kept = Kept::new(BESIDE_BYTES);
+        let mut kept = KeptValue::new(BESIDE_BYTES);
         reader.value(&mut kept)?;
         if list
             && kept
@@ -221,7 +221,7 @@ where
     /// Reads what stands at the place.
     fn list<R: BufRead>(
         &mut self,
-        reader: &mut Reader<R>,
+        reader: &mut JsonReader<R>,
         byte: u8,
         at: usize,
     ) -> anyhow::Result<()> {
@@ -234,7 +234,7 @@ where
             _ => {
                 let nothing = match byte {
                     b'{' => {
-                        let mut kept = Kept::new(BESIDE_BYTES);
+                        let mut kept = KeptValue::new(BESIDE_BYTES);
                         reader.value(&mut kept)?;
                         let object = serde_json::from_slice(&kept.bytes);
                         self.noted = object.unwrap_or_default();
@@ -255,26 +255,27 @@ where
     /// Reads the elements of a list, which stands under this key where that matters.
     fn elements<R: BufRead>(
         &mut self,
-        reader: &mut Reader<R>,
+        reader: &mut JsonReader<R>,
         key: Option<&str>,
     ) -> anyhow::Result<()> {
         let mut first = true;
         while reader.element(first)? {
             first = false;
-            let mut kept = Kept::new(self.max);
+            let mut kept = KeptValue::new(self.max);
             reader.value(&mut kept)?;
             self.give(kept, key)?;
         }
         Ok(())
     }
 
-    fn give(&mut self, kept: Kept, key: Option<&str>) -> anyhow::Result<()> {
+    fn give(&mut self, kept: KeptValue, key: Option<&str>) -> anyhow::Result<()> {
         self.number += 1;
         let length = kept.bytes.len();
         let (number, place) = (self.number, &self.plan.place);
         let name = || format!("element {number} of {}", place.name(place.keys().len()));
         let mut piece = kept.piece(name);
-        if let (Some(name), Some(key), Piece::Good(element)) = (&self.plan.key_as, key, &piece) {
+        if let (Some(name), Some(key), FeedPiece::Good(element)) = (&self.plan.key_as, key, &piece)
+        {
             piece = named::with(element, name, key);
         }
         (self.out)(piece, length)?;
@@ -283,11 +284,11 @@ where
 
     /// Reads an object in place of a list: one of ids and what stands under each, or a single record. Which one it is, its end
     /// tells; what is longer than a record is none.
-    fn map<R: BufRead>(&mut self, reader: &mut Reader<R>) -> anyhow::Result<()> {
-        let mut kept = Kept::new(usize::MAX);
+    fn map<R: BufRead>(&mut self, reader: &mut JsonReader<R>) -> anyhow::Result<()> {
+        let mut kept = KeptValue::new(usize::MAX);
         if !reader.nested(&mut kept, self.max as u64)? {
             let start = std::io::Cursor::new(std::mem::take(&mut kept.bytes));
-            let mut whole = Reader::new(start.chain(&mut reader.input));
+            let mut whole = JsonReader::new(start.chain(&mut reader.input));
             whole.skip(1);
             return self.members(&mut whole);
         }
@@ -298,7 +299,7 @@ where
                 return self.lines(reader);
             }
         }
-        let mut inside = Reader::new(&kept.bytes[1..]);
+        let mut inside = JsonReader::new(&kept.bytes[1..]);
         if !self.records && (self.plan.key_as.is_some() || is_map(&kept.bytes)?) {
             return self.members(&mut inside);
         }
@@ -315,9 +316,9 @@ where
     }
 
     /// Reads records, one a line: one that is broken does not take the others with it.
-    fn lines<R: BufRead>(&mut self, reader: &mut Reader<R>) -> anyhow::Result<()> {
+    fn lines<R: BufRead>(&mut self, reader: &mut JsonReader<R>) -> anyhow::Result<()> {
         while reader.peek_after_space()?.is_some() {
-            let mut kept = Kept::new(self.max);
+            let mut kept = KeptValue::new(self.max);
             reader.line(&mut kept)?;
             self.give(kept, None)?;
         }
@@ -325,7 +326,7 @@ where
     }
 
     /// Reads the members of an object of ids.
-    fn members<R: BufRead>(&mut self, reader: &mut Reader<R>) -> anyhow::Result<()> {
+    fn members<R: BufRead>(&mut self, reader: &mut JsonReader<R>) -> anyhow::Result<()> {
         while let Member::Value(key) = reader.member()? {
             let key = Some(key.unwrap_or_default());
             match reader.next()? {
@@ -337,14 +338,14 @@ where
                 b'{' => {}
                 _ if self.plan.key_as.is_some() => {}
                 _ => {
-                    reader.value(&mut Kept::new(0))?;
+                    reader.value(&mut KeptValue::new(0))?;
                     let key = cleaned(key.as_deref().unwrap_or_default());
                     let why = format!("{key} is neither an object nor a list");
-                    (self.out)(Piece::Left(why), 0)?;
+                    (self.out)(FeedPiece::Left(why), 0)?;
                     continue;
                 }
             }
-            let mut kept = Kept::new(self.max);
+            let mut kept = KeptValue::new(self.max);
             reader.value(&mut kept)?;
             self.give(kept, key.as_deref())?;
         }
@@ -377,12 +378,12 @@ where
 
 /// Whether all members of an object are lists and objects: then it is one of ids.
 fn is_map(object: &[u8]) -> anyhow::Result<bool> {
-    let mut reader = Reader::new(&object[1..]);
+    let mut reader = JsonReader::new(&object[1..]);
     while let Member::Value(_) = reader.member()? {
         if !matches!(reader.next()?, b'[' | b'{') {
             return Ok(false);
         }
-        reader.value(&mut Kept::new(0))?;
+        reader.value(&mut KeptValue::new(0))?;
     }
     Ok(true)
 }

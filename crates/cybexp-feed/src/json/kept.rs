@@ -2,20 +2,20 @@
 
 use serde_json::value::RawValue;
 
-use crate::piece::Piece;
+use crate::piece::FeedPiece;
 use crate::said::cleaned;
 
-/// What is told of an element that is left out.
+/// Bytes of an element that are shown when it is left out.
 const SHOWN_BYTES: usize = 80;
 
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct KeptValue {
     pub(crate) bytes: Vec<u8>,
     max: usize,
     length: u64,
 }
 
-impl Kept {
+impl KeptValue {
     pub(crate) fn new(max: usize) -> Self {
         Self {
             bytes: Vec::new(),
@@ -35,11 +35,11 @@ impl Kept {
     }
 
     /// An element of which this is the text.
-    pub(crate) fn piece(self, name: impl Fn() -> String) -> Piece<Box<RawValue>> {
+    pub(crate) fn piece(self, name: impl Fn() -> String) -> FeedPiece<Box<RawValue>> {
         let shown = self.bytes.iter().take(SHOWN_BYTES).copied().collect();
         let left = |reason: String, shown: Vec<u8>| {
             let shown = cleaned(&String::from_utf8_lossy(&shown));
-            Piece::Left(format!("{}, {shown}…, {reason}", name()))
+            FeedPiece::Left(format!("{}, {shown}…, {reason}", name()))
         };
         if !self.is_whole() {
             let reason = format!("has {} bytes; {} are the most", self.length, self.max);
@@ -50,7 +50,7 @@ impl Kept {
             Err(_) => return left("is not UTF-8".to_owned(), shown),
         };
         match RawValue::from_string(text) {
-            Ok(value) => Piece::Good(value),
+            Ok(value) => FeedPiece::Good(value),
             Err(error) => left(format!("is no JSON: {error}"), shown),
         }
     }

@@ -8,13 +8,13 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::piece::Piece;
+use crate::piece::FeedPiece;
 
 #[derive(Deserialize)]
 struct Members<'a>(#[serde(borrow)] HashMap<Cow<'a, str>, IgnoredAny>);
 
 /// The element with the key of which it stands as its member `name`; one that is no object, as the member `value` of one.
-pub(crate) fn with(element: &RawValue, name: &str, key: &str) -> Piece<Box<RawValue>> {
+pub(crate) fn with(element: &RawValue, name: &str, key: &str) -> FeedPiece<Box<RawValue>> {
     let text = element.get();
     let (name, key) = (Value::from(name), Value::from(key));
     let named = match text.strip_prefix('{') {
@@ -23,14 +23,14 @@ pub(crate) fn with(element: &RawValue, name: &str, key: &str) -> Piece<Box<RawVa
             let members = serde_json::from_str::<Members<'_>>(text);
             let members = members.map(|members| members.0).unwrap_or_default();
             if members.contains_key(name.as_str().unwrap_or_default()) {
-                return Piece::Good(element.to_owned());
+                return FeedPiece::Good(element.to_owned());
             }
             let comma = if members.is_empty() { "" } else { "," };
             format!("{{{name}:{key}{comma}{rest}")
         }
     };
     match RawValue::from_string(named) {
-        Ok(named) => Piece::Good(named),
-        Err(error) => Piece::Left(format!("the element {key} cannot be named: {error}")),
+        Ok(named) => FeedPiece::Good(named),
+        Err(error) => FeedPiece::Left(format!("the element {key} cannot be named: {error}")),
     }
 }

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 /// The keys that lead to a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place(Vec<String>);
+pub struct JsonPath(Vec<String>);
 
-impl Place {
+impl JsonPath {
     /// Keys with dots between them; none for `` and `.`. A number is also the place in a list; a key with a dot in it is found,
     /// too.
     pub fn path(path: &str) -> Self {
@@ -74,7 +74,7 @@ mod tests {
             ("a.b.c.d", None),
         ] {
             assert_eq!(
-                Place::path(path).find(&value, 0),
+                JsonPath::path(path).find(&value, 0),
                 expected.as_ref(),
                 "{path}"
             );

@@ -1,24 +1,24 @@
-//! Which list is read of a document, and what beside it.
+//! The list that is read of a document, and the values beside it.
 
 use serde_json::Value;
 
-use super::place::Place;
+use super::place::JsonPath;
 
-/// What is read of a document.
+/// Names the list to read of a document, and the values to read beside it.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    pub(super) place: Place,
+pub struct ListPlan {
+    pub(super) place: JsonPath,
     pub(super) or_top: bool,
     pub(super) lenient: bool,
     pub(super) key_as: Option<String>,
-    pub(super) beside: Vec<Place>,
+    pub(super) beside: Vec<JsonPath>,
 }
 
-impl Plan {
+impl ListPlan {
     /// The list at the place that these keys lead to, with dots between them; the document itself for `` and `.`.
     pub fn list(path: &str) -> Self {
         Self {
-            place: Place::path(path),
+            place: JsonPath::path(path),
             or_top: false,
             lenient: false,
             key_as: None,
@@ -26,7 +26,7 @@ impl Plan {
         }
     }
 
-    /// Or the document itself, where that is a list.
+    /// Also accepts the document itself, where that is a list.
     pub fn or_top(self) -> Self {
         Self {
             or_top: true,
@@ -34,7 +34,7 @@ impl Plan {
         }
     }
 
-    /// Whatever APIs give in place of a list: nothing, for no elements; an object of ids, or of ids and lists; one record after
+    /// Also accepts the shapes that APIs give in place of a list: nothing, for no elements; an object of ids, or of ids and lists; one record after
     /// the other, with or without lines. An object of ids has its keys under the name `key_as` in its elements.
     pub fn lenient(self, key_as: Option<String>) -> Self {
         Self {
@@ -44,13 +44,13 @@ impl Plan {
         }
     }
 
-    /// And the values at these places.
-    pub fn beside(self, beside: Vec<Place>) -> Self {
+    /// Also reads the values at these paths.
+    pub fn beside(self, beside: Vec<JsonPath>) -> Self {
         Self { beside, ..self }
     }
 }
 
-/// What was found beside the list.
+/// Values found beside the list.
 #[derive(Debug, Default)]
 pub struct Beside {
     /// The values that were asked for, each with the number of its place, in the order of the document.

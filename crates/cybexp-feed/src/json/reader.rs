@@ -1,26 +1,26 @@
-//! Finds its way in a JSON document without reading it whole.
+//! Walks through a JSON document without holding it whole.
 
 use std::io::BufRead;
 
 use anyhow::{anyhow, bail, ensure};
 
-use super::kept::Kept;
+use super::kept::KeptValue;
 use crate::{body, said};
 
-/// A longer key is none that anybody asks for.
+/// The longest key that is compared; none that is asked for is longer.
 const KEY_BYTES: usize = 4096;
-/// As much of what is no JSON is looked at for what it says.
+/// Bytes of a body that is no JSON in which a reason is looked for.
 const SAID_BYTES: usize = 4096;
 
 /// A document, up to where it is read.
 #[derive(Debug)]
-pub(crate) struct Reader<R> {
+pub(crate) struct JsonReader<R> {
     pub(crate) input: R,
     /// Bytes read.
     at: u64,
 }
 
-/// What comes next in an object.
+/// The next member of an object.
 pub(crate) enum Member {
     /// A value under this key; `None` where the key is too long or cannot be read.
     Value(Option<String>),
@@ -28,7 +28,7 @@ pub(crate) enum Member {
     End,
 }
 
-impl<R: BufRead> Reader<R> {
+impl<R: BufRead> JsonReader<R> {
     pub(crate) fn new(input: R) -> Self {
         Self { input, at: 0 }
     }
@@ -43,7 +43,7 @@ impl<R: BufRead> Reader<R> {
                 }
                 b',' => self.skip(1),
                 b'"' => {
-                    let mut key = Kept::new(KEY_BYTES);
+                    let mut key = KeptValue::new(KEY_BYTES);
                     self.value(&mut key)?;
                     match self.next()? {
                         b':' => self.skip(1),
@@ -78,7 +78,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// Reads one value.
-    pub(crate) fn value(&mut self, kept: &mut Kept) -> anyhow::Result<()> {
+    pub(crate) fn value(&mut self, kept: &mut KeptValue) -> anyhow::Result<()> {
         let first = self.next()?;
         self.could_be_json(first)?;
         match first {
@@ -88,7 +88,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// Reads the object or list that begins here, or so many bytes of it; whether it ended.
-    pub(crate) fn nested(&mut self, kept: &mut Kept, most: u64) -> anyhow::Result<bool> {
+    pub(crate) fn nested(&mut self, kept: &mut KeptValue, most: u64) -> anyhow::Result<bool> {
         let (mut string, mut escaped) = (false, false);
         let (mut depth, start) = (0_u64, self.at);
         loop {
@@ -122,7 +122,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// Reads a number, or `true`, `false`, `null`.
-    fn scalar(&mut self, kept: &mut Kept) -> anyhow::Result<()> {
+    fn scalar(&mut self, kept: &mut KeptValue) -> anyhow::Result<()> {
         loop {
             let buffer = self.input.fill_buf().map_err(body::failed)?;
             let ends =
@@ -138,7 +138,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// Reads the rest of a line, without its end; whether there is one.
-    pub(crate) fn line(&mut self, kept: &mut Kept) -> anyhow::Result<bool> {
+    pub(crate) fn line(&mut self, kept: &mut KeptValue) -> anyhow::Result<bool> {
         let start = self.at;
         loop {
             let buffer = self.input.fill_buf().map_err(body::failed)?;
@@ -233,7 +233,7 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// Up to so many of the bytes that come, for what is said of them.
+    /// Reads up to `most` of the bytes that come next, for an error that tells what they say.
     fn rest_of(&mut self, most: usize) -> Vec<u8> {
         let mut rest = Vec::new();
         while rest.len() < most {

@@ -13,8 +13,8 @@ use self::proxy::Proxies;
 /// How a source is connected to.
 #[derive(Debug, Clone)]
 pub struct Wire {
-    /// Whom to trust.
+    /// The TLS configuration, with the certificates that are trusted.
     pub tls: Arc<ClientConfig>,
-    /// Whom to ask through.
+    /// The proxies that are used.
     pub proxies: Proxies,
 }

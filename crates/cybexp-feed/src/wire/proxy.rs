@@ -1,4 +1,4 @@
-//! Which proxy a URL is asked through.
+//! The proxy that a URL is asked through.
 
 use std::env;
 use std::fmt;
@@ -18,7 +18,7 @@ pub struct Proxies(Arc<Chosen>);
 struct Chosen {
     http: Option<Result<Proxy, String>>,
     https: Option<Result<Proxy, String>>,
-    /// Asks for what `NO_PROXY` does not name.
+    /// Matches the hosts that `NO_PROXY` does not name.
     others: Matcher,
 }
 

@@ -1,4 +1,4 @@
-//! Which addresses a source may lead to. A redirect is the source's word: it must not make this program ask what only this
+//! The addresses that a source may lead to. A redirect is the source's word: it must not make this program ask what only this
 //! machine or its network can reach, unless the source is there itself.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// Where an address is, from outside to inside.
+/// The network that an address is in, from outside to inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reach {
     /// Anywhere in the world.
@@ -103,16 +103,16 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Finds addresses of names, of those only that are no further inside than this.
+/// Resolves names to those of their addresses that are no further inside than this reach.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Within(pub(crate) Reach);
+pub(crate) struct WithinReach(pub(crate) Reach);
 
 /// All addresses of a name are further inside than may be reached.
 #[derive(Debug, thiserror::Error)]
 #[error("that is an address of this machine or of its network, where the source itself is not")]
 pub(crate) struct Inside;
 
-impl Resolve for Within {
+impl Resolve for WithinReach {
     fn resolve(&self, name: Name) -> Resolving {
         let most = self.0;
         Box::pin(async move {
@@ -174,7 +174,11 @@ mod tests {
 
     #[tokio::test]
     async fn names_that_lead_inside_are_not_found_from_outside() {
-        let find = async |most| Within(most).resolve("localhost".parse().unwrap()).await;
+        let find = async |most| {
+            WithinReach(most)
+                .resolve("localhost".parse().unwrap())
+                .await
+        };
         let error = find(Reach::Public).await.err().unwrap();
         assert!(error.is::<Inside>(), "{error}");
         assert!(find(Reach::Machine).await.unwrap().count() > 0);

@@ -141,7 +141,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// For `verify_tls: false`.
+/// A verifier for `verify_tls: false`: it accepts every certificate.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

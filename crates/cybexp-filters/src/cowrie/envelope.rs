@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use tahoe_core::{Value, json};
 
+use super::renamed;
 use crate::Refusal;
 
 /// The most envelopes around one record. The deepest known: the archive's `data`, Elasticsearch's `hits`, `hits`,
@@ -21,7 +22,7 @@ pub(super) const LEFT_OUT: &str = "record that is broken, or beyond 5000 of a su
 
 /// Fields that hold a record, as text or as an object, or a list of records. Cowrie has a field `message`, too, so
 /// these are not searched in an object with an `eventid`.
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 26] = [
     "message",
     "honeypot",
     "json",
@@ -42,6 +43,12 @@ const FIELDS: [&str; 20] = [
     "record",
     "records",
     "fields",
+    "msg",
+    "MESSAGE",
+    "value",
+    "values",
+    "streams",
+    "logEvents",
 ];
 
 /// Fields of an envelope that hold the time of an event or of its collection, the most accurate first.
@@ -89,6 +96,16 @@ impl<'a> Search<'a> {
         }
         if value.get("eventid").is_some_and(Value::is_string) {
             self.add(value, times);
+            return;
+        }
+        if let Some(text) = value.as_str() {
+            if depth == 0 || text.trim_start().starts_with('{') {
+                self.text("text", text, times, depth + 1);
+            }
+            return;
+        }
+        if let Some(record) = renamed::record(&value) {
+            self.add(Cow::Owned(record), times);
             return;
         }
         let own = TIMES.iter().filter_map(|field| value.get(field));

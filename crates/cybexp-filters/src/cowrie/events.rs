@@ -96,8 +96,12 @@ fn client_version(record: &Record<'_>) -> Draft {
     let version = record
         .text("version")
         .map(|text| repr::unquoted(&text).to_owned());
-    let version = version.filter(|text| !text.is_empty());
-    Draft::new(vocab::SSH).with(version.map(|text| Attribute::new(vocab::SSH_VERSION, text)))
+    let Some(version) = version.filter(|text| !text.is_empty()) else {
+        return Draft::new(vocab::SSH);
+    };
+    // Exploits of what reads logs stand here, too: `SSH-2.0-${jndi:ldap://…}`.
+    text::of_name(Draft::new(vocab::SSH), &version)
+        .with([Attribute::new(vocab::SSH_VERSION, version)])
 }
 
 fn client_fingerprint(record: &Record<'_>) -> Draft {

@@ -37,8 +37,10 @@ pub(super) fn login(record: &Record<'_>, succeeded: bool) -> Draft {
 
 /// `telnet.exploit_attempt` and `telnet.exploit_success`: an environment variable that passes options to login(1).
 pub(super) fn telnet_exploit(record: &Record<'_>, succeeded: bool) -> Draft {
-    let cve = record
-        .text("cve")
+    let one = record.text("cve").into_iter();
+    let many = record.list("cve").unwrap_or_default().into_iter();
+    let cve = one
+        .chain(many.map(str::to_owned))
         .map(|id| Attribute::new(vocab::CVE_ID, id.trim().to_ascii_uppercase()));
     let variable = record.text("name").and_then(|name| {
         let value = record.verbatim("value")?;

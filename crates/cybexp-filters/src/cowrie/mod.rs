@@ -15,6 +15,7 @@ mod kex;
 mod login;
 mod lookup;
 mod record;
+mod renamed;
 mod repr;
 mod text;
 mod tls;
@@ -141,7 +142,7 @@ fn event(
         mut malicious,
         left_out: _,
     } = draft;
-    if let Some(ip) = record.ip("src_ip") {
+    if let Some(ip) = record.attacker() {
         malicious.push(ip.hash());
         if let Some(attacker) = draft::object(vocab::ATTACKER, [Some(ip)]) {
             malicious.push(attacker.hash());

@@ -37,6 +37,23 @@ impl Transport {
     }
 }
 
+/// An address, perhaps in brackets or with a port, or a list that begins with one.
+fn ip(value: &Value) -> Option<Attribute> {
+    let value = match value {
+        Value::Array(items) => items.first()?,
+        value => value,
+    };
+    let text = value.as_str()?.trim();
+    let with_port = || {
+        let address: std::net::SocketAddr = text.parse().ok()?;
+        url::ip_attribute(&address.ip().to_string())
+    };
+    let bracketed = || url::ip_attribute(text.strip_prefix('[')?.strip_suffix(']')?);
+    url::ip_attribute(text)
+        .or_else(with_port)
+        .or_else(bracketed)
+}
+
 pub(super) struct Record<'a>(&'a Enclosed<'a>);
 
 impl<'a> Record<'a> {
@@ -75,7 +92,19 @@ impl<'a> Record<'a> {
 
     /// Returns the address in a field as an ipv4 or ipv6 attribute.
     pub(super) fn ip(&self, field: &str) -> Option<Attribute> {
-        url::ip_attribute(self.get(field)?.as_str()?)
+        ip(self.get(field)?)
+    }
+
+    /// The attacker's address: Cowrie's field, else Kippo's, else that of a pipeline's common schema.
+    pub(super) fn attacker(&self) -> Option<Attribute> {
+        let of_schema = || {
+            let source = self.get("source").or_else(|| self.get("src"))?;
+            ip(source.get("ip").or_else(|| source.get("address"))?)
+        };
+        ["src_ip", "peerIP", "source.ip", "source_ip"]
+            .into_iter()
+            .find_map(|field| self.ip(field))
+            .or_else(of_schema)
     }
 
     /// Returns a whole number within `range`, written as a number or as text.

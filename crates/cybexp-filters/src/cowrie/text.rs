@@ -22,8 +22,8 @@ pub(super) fn of_name(draft: Draft, text: &str) -> Draft {
     add(draft, indicators::connections(text), true)
 }
 
-/// All that data in transit names. Most of it is no fault of whom it names. A `www.` host without a scheme stands in a
-/// header, from which the URL was made.
+/// Adds the indicators in data in transit, in unknown context: most hosts that it names did nothing wrong. A `www.` host
+/// without a scheme is left out, because it stands in a header from which the URL was made.
 pub(super) fn of_data(draft: Draft, text: &str) -> Draft {
     let is_header = |indicator: &Indicator| {
         let seen = indicator.attribute.data().as_str().unwrap_or_default();

@@ -133,7 +133,7 @@ impl<'a> Entry<'a> {
             Piece::Quoted(text) => Some(*text),
             _ => None,
         });
-        // Where an encoded word holds the @, it holds more than an address.
+        // An encoded word that holds the @ also holds more than an address.
         let text = texts
             .chain(quoted)
             .find(|text| text.contains('@') && address(text).is_some())?;
@@ -390,7 +390,7 @@ fn closing_quote(field: &str, open: usize) -> Option<usize> {
     None
 }
 
-/// Where each opening parenthesis is closed.
+/// Returns the position at which each opening parenthesis is closed.
 fn closing_parentheses(field: &str) -> std::collections::HashMap<usize, usize> {
     let mut open = Vec::new();
     let mut pairs = std::collections::HashMap::new();

@@ -8,7 +8,7 @@ const FILENAME_BYTES: usize = 255;
 /// The longest type in bytes: 127 on either side of the slash (RFC 6838).
 const MIME_TYPE_BYTES: usize = 255;
 
-/// How the content of a part is read.
+/// The way in which the content of a part is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// Text, read unchanged.

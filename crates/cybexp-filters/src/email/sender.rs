@@ -18,12 +18,37 @@ pub(super) fn address(headers: &Headers<'_>) -> Option<Attribute> {
             .flat_map(|name| headers.all(name))
             .flat_map(|value| addresses(value).map(|(ip, _)| ip))
     };
-    let received = || headers.all("Received").rev().find_map(origin);
+    let received = || headers.all("Received").rev().filter_map(origin);
+    let is_telling = |ip: &IpAddr| !is_within_outlook(*ip);
     let ip = named()
         .find(|ip| is_public(*ip))
-        .or_else(received)
+        .or_else(|| received().find(is_telling))
+        .or_else(|| noted(headers).find(is_telling))
+        .or_else(|| received().next())
         .or_else(|| named().next())?;
     url::ip_attribute(&ip.to_string())
+}
+
+/// The addresses that the receiving server notes elsewhere: some mails are stored without their Received fields.
+fn noted(headers: &Headers<'_>) -> impl Iterator<Item = IpAddr> {
+    let of_sender = headers
+        .all("X-Sender-IP")
+        .flat_map(|value| addresses(value).map(|(ip, _)| ip));
+    let checked = ["Received-SPF", "Authentication-Results"]
+        .into_iter()
+        .flat_map(|name| headers.all(name))
+        .flat_map(|value| {
+            ["client-ip=", "sender IP is ", "designate "]
+                .iter()
+                .filter_map(|before| value.split_once(before))
+                .filter_map(|(_, rest)| addresses(rest).next().map(|(ip, _)| ip))
+        });
+    of_sender.chain(checked).filter(|ip| is_public(*ip))
+}
+
+/// Tells whether an address is of 2603:1000::/24, by which the servers of Outlook know each other: all tenants share them.
+fn is_within_outlook(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.segments()[0] == 0x2603 && ip.segments()[1] >> 8 == 0x10)
 }
 
 /// Returns the public address from which a server got a mail, by its Received field. The address that the server saw
@@ -64,7 +89,8 @@ fn from_clause(received: &str) -> Option<&str> {
         match piece.chars().next_back() {
             Some('(') => depth += 1,
             Some(')') => depth = depth.saturating_sub(1),
-            Some(';') if depth == 0 && start.is_some() => return Some(&received[start?..at]),
+            // In `from;` it stands in the clause's place.
+            Some(';') if depth == 0 && start.is_some() => return received.get(start?..at),
             _ => {}
         }
         at += piece.len();
@@ -263,6 +289,7 @@ mod tests {
                 "from x ([::ffff:203.0.113.9]:25) by mx",
                 Some("203.0.113.9"),
             ),
+            ("from; evil.example ([203.0.113.9]) by mx", None),
             ("", None),
         ] {
             let found = origin(received).map(|ip| ip.to_string());

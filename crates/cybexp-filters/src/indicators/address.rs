@@ -105,6 +105,8 @@ fn is_version(before: &str, after_quad: bool) -> bool {
         Some('-') => return !after_quad && before.len() > 1 && !before.ends_with(" -"),
         Some('/') => return is_product(&before[..before.len() - 1]),
         Some('.' | '_' | '+') => return true,
+        // `name==1.2.3.4`
+        Some('=') if before.ends_with("==") => return true,
         _ => {}
     }
     let words = before.trim_end_matches([' ', ':', '=', '"', '\'', '.', '(', '\t']);
@@ -117,9 +119,11 @@ fn is_version(before: &str, after_quad: bool) -> bool {
 
 /// Whether a text ends with a product's name: no slash stands before it, and it is no protocol.
 fn is_product(before: &str) -> bool {
-    let name_at = before.rfind(|c: char| !(c.is_ascii_alphanumeric() || "._-+".contains(c)));
-    let name = &before[name_at.map_or(0, |at| at + 1)..];
-    let after_slash = name_at.is_some_and(|at| before[at..].starts_with('/'));
+    let in_front = before.trim_end_matches(|c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+')
+    });
+    let name = &before[in_front.len()..];
+    let after_slash = in_front.ends_with('/');
     let is_word = name.contains(|c: char| c.is_ascii_alphabetic());
     is_word && !after_slash && !["tcp", "udp", "ip"].contains(&name.to_ascii_lowercase().as_str())
 }

@@ -12,8 +12,12 @@ enum Arguments {
     Urls,
     /// The first argument that can be a host, perhaps as `user@host`.
     FirstHost,
+    /// Names and the server that is asked for them.
+    Hosts,
     /// Files, some of them as `host:path`.
     Remote,
+    /// `//host/share`, or `host:path`.
+    Shares,
 }
 
 struct Tool {
@@ -24,7 +28,7 @@ struct Tool {
     long_valued: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 9] = [
+const TOOLS: [Tool; 11] = [
     Tool {
         names: &[
             "wget",
@@ -107,20 +111,22 @@ const TOOLS: [Tool; 9] = [
         long_valued: &["exec", "sh-exec", "wait", "source-port"],
     },
     Tool {
-        names: &[
-            "ping",
-            "ping6",
-            "traceroute",
-            "nslookup",
-            "dig",
-            "host",
-            "whois",
-            "nmap",
-            "hping3",
-        ],
+        names: &["ping", "ping6", "traceroute", "whois", "hping3"],
         arguments: Arguments::FirstHost,
         valued: "ciIsWwtpmQ",
         long_valued: &[],
+    },
+    Tool {
+        names: &["nslookup", "dig", "host", "nmap"],
+        arguments: Arguments::Hosts,
+        valued: "ciIsWwtpmQ",
+        long_valued: &[],
+    },
+    Tool {
+        names: &["mount", "mount.cifs", "mount.nfs", "smbclient", "showmount"],
+        arguments: Arguments::Shares,
+        valued: "toUILpm",
+        long_valued: &["types", "options", "user", "port"],
     },
     Tool {
         names: &["ssh", "sftp", "mosh", "ssh-copy-id", "ssh-keyscan"],
@@ -176,7 +182,9 @@ pub(super) fn targets(words: &[String], files: &[String]) -> Vec<Indicator> {
         match tool.arguments {
             Arguments::Urls => found.extend(positional.filter_map(schemeless_url)),
             Arguments::FirstHost => found.extend(positional.filter_map(account).take(1)),
+            Arguments::Hosts => found.extend(positional.filter_map(account).take(4)),
             Arguments::Remote => found.extend(positional.filter_map(remote).take(2)),
+            Arguments::Shares => found.extend(positional.filter_map(share).take(2)),
         }
     }
     for word in words {
@@ -265,6 +273,17 @@ fn remote(word: &str) -> Option<Indicator> {
     self::account(account)
 }
 
+/// Reads the host of a share: `//host/share`, `\\\\host\\share`, `host:path`.
+fn share(word: &str) -> Option<Indicator> {
+    let rest = word
+        .strip_prefix("//")
+        .or_else(|| word.strip_prefix("\\\\"));
+    match rest {
+        Some(rest) => host(rest.split(['/', '\\']).next()?),
+        None => remote(word),
+    }
+}
+
 /// Reads the host in an argument: an address in any notation, or a name with a dot in it.
 fn host(word: &str) -> Option<Indicator> {
     let is_number = word.bytes().all(|b| b.is_ascii_digit());
@@ -304,16 +323,20 @@ fn host_with_port(word: &str) -> Option<Indicator> {
         .rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')))
         .next()?;
     let name = name.trim_start_matches(['-', '_', '.']);
+    // In a URL, the host was found with it.
+    (number > 0 && !word.contains("://"))
+        .then(|| known_host(name))
+        .flatten()
+}
+
+/// A name that nobody can take for that of a file.
+pub(super) fn known_host(name: &str) -> Option<Indicator> {
     let (_, last) = name.rsplit_once('.')?;
     let is_script = SCRIPTS
         .iter()
         .any(|script| last.eq_ignore_ascii_case(script));
-    // The host of a URL was already found with it.
-    let is_host = number > 0
-        && !word.contains("://")
-        && !is_script
-        && last.bytes().any(|b| b.is_ascii_alphabetic())
-        && url::has_known_suffix(name);
+    let is_host =
+        !is_script && last.bytes().any(|b| b.is_ascii_alphabetic()) && url::has_known_suffix(name);
     is_host.then(|| host(name)).flatten()
 }
 

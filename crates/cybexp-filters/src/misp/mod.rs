@@ -33,7 +33,7 @@ pub(crate) fn sub_types() -> impl Iterator<Item = (SubType, bool)> {
 
 /// Makes one event of each MISP event, or several if it is too large for one document.
 ///
-/// Those have the same timestamp and category, and each repeats id, uuid, info, organisations and tags of the whole, so
+/// These events have the same timestamp and category, and each repeats id, uuid, info, organisations and tags of the whole, so
 /// that a query for one of these finds all of them.
 pub(crate) struct Misp;
 

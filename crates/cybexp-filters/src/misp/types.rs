@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Generic,
 }
 
-/// How a value is read: one spelling for one thing, whatever its source.
+/// The way in which a value is read: one spelling for one thing, whatever its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
     /// Text, kept unchanged.

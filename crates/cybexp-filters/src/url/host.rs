@@ -56,6 +56,8 @@ pub(super) fn host_of_url(url: &str) -> Option<Host> {
     };
     match &host {
         Host::Domain(name) if needs_dot && !name.contains('.') => None,
+        // A number is an address for a browser, but in a text it is a number.
+        Host::Ipv4(_) if needs_dot && !has_scheme && !host_and_port.contains('.') => None,
         _ => Some(host),
     }
 }

@@ -47,9 +47,9 @@ const DELIMITER_BYTES: usize = 14;
 /// A scheme with the `://` behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Start {
-    /// Where the scheme begins.
+    /// Position at which the scheme begins.
     pub(super) at: usize,
-    /// Where the authority begins.
+    /// Position at which the authority begins.
     pub(super) authority: usize,
     /// Whether it is a scheme of the web, for which browsers accept any number of slashes and backslashes before the
     /// host.

@@ -126,6 +126,7 @@ fn knows_urls_from_other_lines() {
         assert!(is_url(url), "{url}");
     }
     for other in [
+        "12",
         "",
         "# phishing",
         "url",

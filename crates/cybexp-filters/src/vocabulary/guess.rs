@@ -5,7 +5,7 @@ use tahoe_core::{Scalar, SubType};
 use super::{forms, vocab};
 use crate::url;
 
-/// The sub_types that are recognised by their form, in the order in which they are tried.
+/// The sub_types that are recognised by a value's form, in the order in which they are tried.
 const BY_LOOK: [SubType; 7] = [
     SubType::from_static("ip"),
     vocab::CIDR,
@@ -16,8 +16,8 @@ const BY_LOOK: [SubType; 7] = [
     SubType::from_static("sha512"),
 ];
 
-/// Guesses the sub_type of a line in a list of indicators: an address, network, CVE, hash, URL, mail address, domain or
-/// host; else a command. A name that somebody can register is a domain, which includes all hosts below it.
+/// Returns the sub_type of a line in a list of indicators: an address, network, CVE, hash, URL, mail address, domain or
+/// host, else a command. A name that somebody can register is a domain, and so stands for all hosts below it.
 pub fn guess(text: &str) -> SubType {
     let text = text.trim();
     let value = Scalar::from(text);

@@ -1,8 +1,8 @@
-//! The forms in which the archive may hold a value that a user asks for.
+//! The forms in which the archive may hold a value that a query names.
 //!
-//! The filters read `YA.RU`, `ya[.]ru` and `ya.ru.` as one host, and make ints of ports. A user must find the value however
-//! it is written, so [`forms`] reads it with the same code as the filters. The value as it is written is always among the
-//! forms, since older sightings were stored as they were posted.
+//! The filters read `YA.RU`, `ya[.]ru` and `ya.ru.` as one host, and turn ports into ints. A query must find the same
+//! value in any of these spellings, so [`forms`] reads it with the filters' own code. A sighting is stored as it was
+//! submitted, so the written form is always among the results.
 
 mod guess;
 mod names;
@@ -20,7 +20,7 @@ pub use names::{ATTRIBUTES, hint, is_known, of_sessions};
 
 use names::Form;
 
-/// The reason why a value does not fit its sub_type. Begins with a verb: "is not a port …".
+/// The reason why a value does not agree with its sub_type. It begins with a verb: "is not a port …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unfit(String);
@@ -31,9 +31,10 @@ impl Unfit {
     }
 }
 
-/// The attributes that this value may be: first the one that a filter makes, last the one that was written. At most six.
+/// Returns the attributes that this value may be, at most six. The first is the one that a filter makes, the last the
+/// one that was written.
 ///
-/// A number, true, false and null are what they are, for JSON and `--type` say so; a text may stand for one of them.
+/// A number, true, false and null keep their type, because JSON and `--type` give it. A text may stand for one of them.
 ///
 /// # Errors
 /// If no value of this sub_type looks like that.
@@ -63,7 +64,7 @@ pub fn forms(sub_type: &SubType, value: &Scalar) -> Result<Vec<Attribute>, Unfit
         Form::Cve => texts(sub_type, [cve(text)?]),
         Form::Country => texts(sub_type, [country(text)?]),
     };
-    // an address that is asked for as `ip` is none of that name
+    // an address that is queried as `ip` is stored under no such name
     if sub_type.as_str() != names::IP {
         forms.push(as_written);
     }
@@ -72,7 +73,7 @@ pub fn forms(sub_type: &SubType, value: &Scalar) -> Result<Vec<Attribute>, Unfit
     Ok(forms)
 }
 
-/// Returns the forms of a text, which the archive may also hold as a number or truth value; and the other way around.
+/// Returns the forms of a text, which an archive may hold as a number or a truth value, and the other way around.
 fn of_text(sub_type: &SubType, value: &Scalar) -> Vec<Attribute> {
     let Scalar::Str(text) = value else {
         return match value {
@@ -92,7 +93,7 @@ fn of_text(sub_type: &SubType, value: &Scalar) -> Vec<Attribute> {
     forms
 }
 
-/// Returns the number whose usual form is this text.
+/// Returns the number that is written in exactly this way.
 fn number(text: &str) -> Option<Scalar> {
     if let Ok(int) = text.parse::<i64>() {
         return (int.to_string() == text).then_some(Scalar::Int(int));

@@ -1,4 +1,4 @@
-//! The sub_types that filters make, and how the values of each are written.
+//! The known sub_types, and the form of each one's values.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,23 +7,23 @@ use tahoe_core::SubType;
 
 use crate::{misp, vocab};
 
-/// The name that stands for `ipv4` or `ipv6`, depending on the value.
+/// Name that stands for `ipv4` or `ipv6`, whichever the value is.
 pub(super) const IP: &str = "ip";
 
-/// The sub_types of the attributes that filters make, except those that are named by MISP's own types.
+/// The sub_types of the attributes that filters make, except those that MISP's own types name.
 pub const ATTRIBUTES: &[&str] = vocab::ATTRIBUTES;
 
-/// The sub_types to which only sessions refer, not their events.
+/// Sub_types to which only sessions refer, not their events.
 const OF_SESSIONS: [&str; 2] = ["sensor", "sessionid"];
 
-/// How a value of a sub_type is written.
+/// The form of a sub_type's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Text,
     Lower,
-    /// Upper or lower case, depending on the source.
+    /// Text whose case depends on the source.
     AnyCase,
-    /// This number of hexadecimal digits, in lower case.
+    /// This many hexadecimal digits, in lower case.
     Hex(usize),
     Address,
     Host,
@@ -74,19 +74,20 @@ pub(super) fn form(sub_type: &SubType) -> Form {
     }
 }
 
-/// Returns whether a filter makes attributes of this sub_type. The archive may also hold others: users post sightings of any
-/// sub_type, and MISP objects bring their own.
+/// Whether a filter makes attributes of this sub_type. The archive may hold others: users submit sightings of any
+/// sub_type, and MISP objects name theirs.
 pub fn is_known(sub_type: &str) -> bool {
     sub_type == IP || ATTRIBUTES.contains(&sub_type) || OF_MISP.contains_key(sub_type)
 }
 
-/// Returns whether only sessions refer to attributes of this sub_type. A question about one is answered with the events of
-/// these sessions.
+/// Whether sessions are identified by this sub_type, and their events do not refer to it. A query for it is answered
+/// with the events of those sessions.
 pub fn of_sessions(sub_type: &str) -> bool {
     OF_SESSIONS.contains(&sub_type)
 }
 
-/// Returns a hint about an unknown sub_type: the kind of instance that it names, or the name that was probably meant.
+/// Describes the problem with an unknown sub_type: it is the name of another kind of instance, or similar to a known
+/// name.
 pub fn hint(sub_type: &str) -> String {
     for (names, kind) in [(vocab::OBJECTS, "objects"), (vocab::EVENTS, "events")] {
         if names.contains(&sub_type) {
@@ -95,7 +96,7 @@ pub fn hint(sub_type: &str) -> String {
     }
     let names = || ATTRIBUTES.iter().copied().chain([IP]);
     let of_misp = || OF_MISP.keys().map(String::as_str);
-    // the names that several filters use are more probable than those of MISP alone
+    // names on which filters agree are likelier than those that only MISP has
     let meant = tahoe_core::nearest(sub_type, names())
         .or_else(|| names().find(|name| begins(name, sub_type)))
         .or_else(|| tahoe_core::nearest(sub_type, of_misp()));
@@ -103,7 +104,7 @@ pub fn hint(sub_type: &str) -> String {
     meant.unwrap_or_else(|| "no filter makes such attributes".to_owned())
 }
 
-/// Returns whether the name is the given one with another word behind it.
+/// Whether the name is the given one, followed by another word.
 fn begins(name: &str, given: &str) -> bool {
     let rest = name.strip_prefix(&given.to_lowercase());
     given.len() >= 3 && rest.is_some_and(|rest| rest.starts_with('_'))

@@ -306,7 +306,7 @@ fn misspelt_names_are_told_the_nearest() {
     assert!(of_sessions("sensor") && of_sessions("sessionid") && !of_sessions("ipv4"));
 }
 
-/// Every attribute that the filters make of their cases is among the forms of its own value.
+/// Asserts that every value that filters make of their cases is found by its own form.
 #[test]
 fn what_filters_make_can_be_asked_for() {
     let cases =
@@ -335,7 +335,7 @@ fn what_filters_make_can_be_asked_for() {
                         }
                         tahoe_core::Node::Attribute(attribute) => {
                             let Ok(forms) = forms(attribute.sub_type(), attribute.data()) else {
-                                // sightings and MISP keep what is none
+                                // sightings and MISP keep values that do not agree with their sub_type
                                 assert!(
                                     ["sighting", "misp"].contains(&filter.name()),
                                     "{attribute:?}"

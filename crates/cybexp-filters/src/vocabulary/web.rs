@@ -4,12 +4,12 @@ use tahoe_core::{Attribute, SubType};
 
 use super::{Unfit, fields, url, vocab};
 
-/// The longest text that can be one of these, except a URL, in bytes.
+/// The longest text, in bytes, that is read as one of these, except for a URL.
 const LONGEST_BYTES: usize = 1024;
-/// The longest URL that is normalised, in bytes. A longer one has only the form in which it is written.
+/// The longest URL, in bytes, of which several forms are made; a longer one has only the written form.
 const URL_BYTES: usize = 16 << 10;
 
-/// Returns the text without defanging, in lower case.
+/// Returns a text in lower case with its defanged marks undone.
 pub(super) fn meant(text: &str) -> String {
     if text.len() > LONGEST_BYTES {
         return String::new();
@@ -20,7 +20,7 @@ pub(super) fn meant(text: &str) -> String {
     bare.map(str::to_owned).unwrap_or(meant)
 }
 
-/// Reads an address as ipv4 or ipv6. An IPv4 address mapped into IPv6 is that IPv4 address.
+/// Returns the address as ipv4 or ipv6, whichever it is. An IPv4 address mapped into IPv6 becomes that IPv4 address.
 pub(super) fn address(sub_type: &SubType, text: &str) -> Result<Attribute, Unfit> {
     let meant = meant(text);
     let Some(address) = url::ip_attribute(&meant) else {
@@ -44,7 +44,7 @@ pub(super) fn address(sub_type: &SubType, text: &str) -> Result<Attribute, Unfit
     }
 }
 
-/// Reads the name of a host, or a domain, in lower case and ASCII.
+/// Returns the name of a host, or a domain, in lower case and ASCII.
 pub(super) fn host(sub_type: &SubType, text: &str) -> Result<Attribute, Unfit> {
     let host = match meant(text) {
         meant if meant.is_empty() || meant.contains(char::is_whitespace) => None,
@@ -65,7 +65,7 @@ pub(super) fn host(sub_type: &SubType, text: &str) -> Result<Attribute, Unfit> {
     }
 }
 
-/// Reads a mail address, in lower case.
+/// Returns a mail address in lower case.
 pub(super) fn mail(text: &str) -> Result<Attribute, Unfit> {
     let meant = meant(text);
     let address = meant.strip_prefix("mailto:").unwrap_or(&meant);
@@ -77,8 +77,8 @@ pub(super) fn mail(text: &str) -> Result<Attribute, Unfit> {
     }
 }
 
-/// Returns four forms of a URL: as it is written, in the URL standard's form, that form without the slash behind a bare
-/// host, and without defanging. Feeds and mails keep URLs as they are, so the archive may hold any of these.
+/// Returns a URL as it is written, with defanged marks undone, in the URL standard's form, and in that form without the
+/// slash behind a bare host. Feeds and mails keep URLs as seen, so the archive may hold any of these.
 pub(super) fn urls(text: &str) -> [String; 4] {
     let mut fanged = text.to_owned();
     for (defanged, meant) in [

@@ -1,4 +1,4 @@
-//! Where a collection is.
+//! Places of collections: server, database, collection.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 /// One collection of one database on one MongoDB.
 #[derive(Debug, Clone)]
 pub struct Db {
-    /// How to reach MongoDB.
+    /// The URL of the server.
     pub url: MongoUrl,
     /// The database.
     pub db: String,
@@ -20,7 +20,7 @@ pub struct Db {
 pub struct MongoUrl(SecretString);
 
 impl MongoUrl {
-    /// Takes a `mongodb://` or `mongodb+srv://` URL, or says what is wrong with it. The driver checks the rest.
+    /// Takes a `mongodb://` or `mongodb+srv://` URL. The error says what is wrong with another one. The driver checks the rest.
     pub fn new(url: SecretString) -> Result<Self, String> {
         match split(url.expose_secret()) {
             None => Err("must begin with mongodb:// or mongodb+srv://".to_owned()),
@@ -29,13 +29,13 @@ impl MongoUrl {
         }
     }
 
-    /// The whole URL, with the password.
+    /// Returns the whole URL, with the password.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// Scheme, user and password, hosts.
+/// Splits a URL into scheme, user with password, and hosts.
 fn split(url: &str) -> Option<(&str, Option<&str>, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     if !matches!(scheme, "mongodb" | "mongodb+srv") {

@@ -1,11 +1,11 @@
-//! Where the files of keys and secrets are.
+//! Finds the files of keys and secrets.
 
 use std::path::{Path, PathBuf};
 
-/// A relative path is that of the credential with its last part as the name, if systemd gave one (`LoadCredential=`, in
-/// `$CREDENTIALS_DIRECTORY`), else one beside the configuration file.
+/// Makes a path absolute. A relative path becomes that of the credential with the same file name, if systemd gave one
+/// (`LoadCredential=`, in `$CREDENTIALS_DIRECTORY`), else a path beside the configuration file.
 ///
-/// So one configuration serves the daemons, which may see nothing but their credentials, and whoever may read the files.
+/// So one configuration serves the daemons, which can read nothing but their credentials, and users who can read the files.
 pub(super) fn locate(path: &Path, folder: &Path, credentials: Option<&Path>) -> PathBuf {
     credentials
         .filter(|_| path.is_relative())

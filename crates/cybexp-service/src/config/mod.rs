@@ -22,14 +22,14 @@ pub use database::{Db, MongoUrl};
 use locate::locate;
 pub use secret::Secret;
 pub use sections::{
-    Analytics, Api, Archive, Cache, Format, Identity, Input, InputSpec, Level, Log, Metrics,
+    Analytics, Api, Archive, Cache, Identity, Input, InputSpec, Log, LogFormat, LogLevel, Metrics,
     Report, Seal, Settings, Tahoe,
 };
 
-/// Where the configuration file is looked for that nobody names.
-pub const PLACES: [&str; 2] = ["config/config.json", "/etc/cybexp/config.json"];
+/// The configuration files that are tried in order if none is named.
+pub const USUAL_FILES: [&str; 2] = ["config/config.json", "/etc/cybexp/config.json"];
 
-/// Why a configuration cannot be used. The text names the file and the key.
+/// The reason why a configuration cannot be used. The text names the file and the key.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -37,7 +37,7 @@ pub enum ConfigError {
     Read {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// The file is not JSON, or has an unknown key, or a value of the wrong type.
@@ -45,7 +45,7 @@ pub enum ConfigError {
     Parse {
         /// The file.
         file: PathBuf,
-        /// Where in the file: `report.lease_s`.
+        /// The path of the key in the file: `report.lease_s`.
         key: String,
         /// The parser's message, with line and column.
         source: serde_json::Error,
@@ -53,7 +53,7 @@ pub enum ConfigError {
     /// A value makes no sense, or a secret cannot be read.
     #[error("{origin}: {key}: {reason}")]
     Invalid {
-        /// The file, or that there is none.
+        /// The file, or a text that there is none.
         origin: String,
         /// The key: `report.lease_s`.
         key: String,
@@ -63,7 +63,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    /// Whether `error` comes from the configuration.
+    /// Returns true if `error` comes from the configuration.
     pub(crate) fn caused(error: &anyhow::Error) -> bool {
         error.chain().any(|cause| cause.is::<Self>())
     }
@@ -75,23 +75,23 @@ impl ConfigError {
 pub struct Config {
     /// The API, and how others reach it.
     pub api: Api,
-    /// Where submissions wait.
+    /// The collection in which submissions wait.
     pub cache: Cache,
-    /// Where raws and the graph are kept, unless `archive` or `analytics` say otherwise.
+    /// The collection of raws and the graph, unless `archive` or `analytics` name another one.
     pub tahoe: Tahoe,
     /// The archive daemon.
     pub archive: Archive,
     /// The analytics daemon.
     pub analytics: Analytics,
-    /// The report daemon, and where queries and reports are kept.
+    /// The report daemon, and the collection of queries and reports.
     pub report: Report,
-    /// Where users and organisations are kept.
+    /// The collection of users and organisations.
     pub identity: Identity,
     /// The input daemon and its inputs.
     pub input: Input,
     /// Log lines.
     pub log: Log,
-    /// Where each daemon gives health and metrics.
+    /// The address on which each daemon serves health and metrics.
     pub metrics: Metrics,
     #[serde(skip)]
     file: Option<PathBuf>,
@@ -104,7 +104,12 @@ impl Config {
     ///
     /// A given file that does not exist is an error. `$CYBEXP_CONFIG` comes in as `given`: the command line reads it.
     pub fn load(given: Option<&Path>) -> Result<Self, ConfigError> {
-        match given.or_else(|| PLACES.iter().map(Path::new).find(|place| place.exists())) {
+        match given.or_else(|| {
+            USUAL_FILES
+                .iter()
+                .map(Path::new)
+                .find(|place| place.exists())
+        }) {
             Some(file) => Self::from_file(file),
             None => Self::without_file(),
         }
@@ -154,12 +159,12 @@ impl Config {
         Ok(config)
     }
 
-    /// The file it came from; `None` when there is none and the defaults hold.
+    /// Returns the file that was loaded; `None` if there is none and the defaults hold.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
 
-    /// The file it came from, for people.
+    /// Returns the name of the file that was loaded, for people.
     pub fn origin(&self) -> String {
         self.file.as_ref().map_or_else(
             || "no configuration file".to_owned(),
@@ -167,7 +172,7 @@ impl Config {
         )
     }
 
-    /// Where submissions wait.
+    /// The collection in which submissions wait.
     pub fn cache_db(&self) -> Result<Db, ConfigError> {
         self.db(
             "cache",
@@ -177,7 +182,7 @@ impl Config {
         )
     }
 
-    /// Where the TAHOE graph is kept.
+    /// The collection of the TAHOE graph.
     pub fn tahoe_db(&self) -> Result<Db, ConfigError> {
         self.db(
             "tahoe",
@@ -187,7 +192,7 @@ impl Config {
         )
     }
 
-    /// Where the archive daemon writes raws; what it lacks it takes from `tahoe`.
+    /// The collection into which the archive daemon writes raws: the section `archive`, completed by `tahoe`.
     pub fn archive_db(&self) -> Result<Db, ConfigError> {
         let Archive {
             mongo_url,
@@ -203,7 +208,8 @@ impl Config {
         )
     }
 
-    /// Where the analytics daemon reads raws and writes the graph; what it lacks it takes from `tahoe`.
+    /// The collection in which the analytics daemon reads raws and writes the graph: the section `analytics`, completed by
+    /// `tahoe`.
     pub fn analytics_db(&self) -> Result<Db, ConfigError> {
         let Analytics {
             mongo_url,
@@ -219,7 +225,7 @@ impl Config {
         )
     }
 
-    /// Where queries and reports are kept.
+    /// The collection of queries and reports.
     pub fn report_db(&self) -> Result<Db, ConfigError> {
         self.db(
             "report",
@@ -229,7 +235,7 @@ impl Config {
         )
     }
 
-    /// Where users and organisations are kept.
+    /// The collection of users and organisations.
     pub fn identity_db(&self) -> Result<Db, ConfigError> {
         self.db(
             "identity",
@@ -239,12 +245,12 @@ impl Config {
         )
     }
 
-    /// The token that inputs post with.
+    /// Returns the token that inputs post with.
     pub fn api_token(&self) -> Result<SecretString, ConfigError> {
         self.secret("api.token", &self.api.token)
     }
 
-    /// The key that tokens are signed with.
+    /// Returns the secret that tokens are signed with.
     pub fn identity_secret(&self) -> Result<SecretString, ConfigError> {
         self.secret("identity.secret", &self.identity.secret)
     }
@@ -277,14 +283,14 @@ impl Config {
         })
     }
 
-    /// A secret that stands in settings which only their owner knows; `key` is where.
+    /// Reads a secret in settings that this type does not know, such as a plugin's; `key` is its path in the file.
     pub fn secret_at(&self, key: &str, secret: &Secret) -> Result<SecretString, ConfigError> {
         let mut secret = secret.clone();
         secret.resolve(&self.folder, credentials().as_deref());
         self.secret(key, &secret)
     }
 
-    /// A path that stands in settings which only their owner knows: relative ones are beside the file.
+    /// Resolves a path in settings that this type does not know: a relative path is beside the file.
     pub fn path_at(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
     }
@@ -293,7 +299,7 @@ impl Config {
         secret.read().map_err(|reason| self.invalid(key, reason))
     }
 
-    /// An error of this configuration; `key` is where, `reason` why.
+    /// Makes an error of this configuration; `key` is the path of the key, `reason` the problem with its value.
     pub fn invalid(&self, key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
         ConfigError::Invalid {
             origin: self.origin(),
@@ -331,7 +337,7 @@ impl Config {
     }
 }
 
-/// The folder of what systemd hands to this process alone.
+/// Returns the folder of the credentials that systemd gave to this process.
 fn credentials() -> Option<PathBuf> {
     std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }

@@ -1,4 +1,4 @@
-//! Values that must not be seen in logs, and may be kept out of the file.
+//! Secrets: values that never show in logs, and can be kept out of the file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ use super::locate;
 pub enum Secret {
     /// The value as given in the file.
     Value(SecretString),
-    /// The name of the environment variable that holds it.
+    /// The name of the environment variable that holds the secret.
     Env(String),
-    /// The file that holds it.
+    /// The file that holds the secret.
     File(PathBuf),
 }
 
 impl Secret {
-    /// The secret itself, or why it cannot be had.
+    /// Returns the secret. The error says why it cannot be read.
     pub fn read(&self) -> Result<SecretString, String> {
         match self {
             Self::Value(value) => Ok(value.clone()),

@@ -17,7 +17,7 @@ const LOCAL: &str = "mongodb://localhost:27017/";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Api {
-    /// Where inputs and people find the API.
+    /// The URL at which inputs and people reach the API.
     pub url: Url,
     /// The host that call-backs to `0.0.0.0`, `127.0.0.1` and `localhost` go to.
     pub host: String,
@@ -27,29 +27,29 @@ pub struct Api {
     pub listen: SocketAddr,
     /// The PEM file of the key that submissions are sealed with.
     pub public_key: PathBuf,
-    /// How submissions are sealed.
+    /// The format of seals.
     pub seal: Seal,
-    /// How long a query waits for its report before the answer is "check back later".
+    /// The time in seconds for which a query waits for its report before the answer is "check back later".
     pub wait_s: u64,
-    /// The largest body that the API takes.
+    /// The largest body that the API takes, in bytes.
     pub max_body_bytes: u64,
-    /// Where the API waits for the word of report daemons [default: a free port of `listen`'s address].
+    /// The address on which report daemons call the API back [default: a free port of `listen`'s address].
     pub callback_listen: Option<SocketAddr>,
-    /// How long a token is good.
+    /// The time in seconds until a token expires.
     pub token_ttl_s: u64,
-    /// Whether tokens without an expiry are good, as the Python system made them.
+    /// Accepts tokens without an expiry, as the Python system made them.
     pub accept_unexpiring_tokens: bool,
     /// The origins whose pages may ask the API from a browser, such as `https://soc.example`; `*` is any [default: none].
     pub cors_origins: Vec<String>,
 }
 
-/// How submissions are sealed.
+/// The format of seals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Seal {
     /// JWE, RSA-OAEP-256 and A256GCM.
     Jwe,
-    /// As the Python system seals: RSA-OAEP with SHA-1, AES-256-EAX.
+    /// The format of the Python system: RSA-OAEP with SHA-1, AES-256-EAX.
     Legacy,
 }
 
@@ -72,7 +72,7 @@ impl Default for Api {
     }
 }
 
-/// `cache`: where submissions wait.
+/// `cache`: the collection in which submissions wait.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cache {
@@ -94,7 +94,7 @@ impl Default for Cache {
     }
 }
 
-/// `tahoe`: where raws and the graph are kept.
+/// `tahoe`: the collection of raws and the graph.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tahoe {
@@ -120,11 +120,11 @@ impl Default for Tahoe {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Archive {
-    /// Goes before that of `tahoe`; see [`Config::archive_db`](super::Config::archive_db).
+    /// Takes precedence over the key in `tahoe`; see [`Config::archive_db`](super::Config::archive_db).
     pub mongo_url: Option<Secret>,
-    /// Goes before that of `tahoe`.
+    /// Takes precedence over the key in `tahoe`.
     pub db: Option<String>,
-    /// Goes before that of `tahoe`.
+    /// Takes precedence over the key in `tahoe`.
     pub coll: Option<String>,
     /// The PEM file of the key that opens submissions.
     pub private_key: PathBuf,
@@ -145,13 +145,13 @@ impl Default for Archive {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Analytics {
-    /// Goes before that of `tahoe`; see [`Config::analytics_db`](super::Config::analytics_db).
+    /// Takes precedence over the key in `tahoe`; see [`Config::analytics_db`](super::Config::analytics_db).
     pub mongo_url: Option<Secret>,
-    /// Goes before that of `tahoe`.
+    /// Takes precedence over the key in `tahoe`.
     pub db: Option<String>,
-    /// Goes before that of `tahoe`.
+    /// Takes precedence over the key in `tahoe`.
     pub coll: Option<String>,
-    /// The longest wait after failures.
+    /// The longest wait after failures, in seconds.
     pub max_backoff_s: u64,
 }
 
@@ -166,7 +166,7 @@ impl Default for Analytics {
     }
 }
 
-/// `report`: the report daemon, and where queries and reports are kept.
+/// `report`: the report daemon, and the collection of queries and reports.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Report {
@@ -180,11 +180,11 @@ pub struct Report {
     pub private_key: PathBuf,
     /// Hosts that a query may have the daemon call back, besides `api.host`.
     pub callback_hosts: Vec<String>,
-    /// When a query that a crashed daemon left in `processing` is taken up again.
+    /// The time in seconds after which a query that a crashed daemon left in `processing` is taken up again.
     pub lease_s: u64,
-    /// How many queries are answered at the same time.
+    /// The number of queries that are answered at the same time.
     pub max_concurrent: u32,
-    /// The longest to work on a threatrank; what is not read by then widens the bound of its error.
+    /// The time in milliseconds for a threatrank. Data that is not read by then widens the bound of its error.
     pub threatrank_budget_ms: u64,
 }
 
@@ -203,7 +203,7 @@ impl Default for Report {
     }
 }
 
-/// `identity`: where users and organisations are kept.
+/// `identity`: the collection of users and organisations.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Identity {
@@ -213,7 +213,7 @@ pub struct Identity {
     pub db: String,
     /// The collection.
     pub coll: String,
-    /// The key that tokens are signed with.
+    /// The secret that tokens are signed with.
     pub secret: Secret,
 }
 
@@ -234,9 +234,9 @@ impl Default for Identity {
 pub struct Input {
     /// The folder of the file `runningconfig`.
     pub run_dir: PathBuf,
-    /// The folder of what was fetched and is not posted yet.
+    /// The folder of the spool: records that were fetched and are not posted yet.
     pub spool_dir: PathBuf,
-    /// How large the spool may grow.
+    /// The largest size of the spool, in bytes.
     pub spool_max_bytes: u64,
     /// The inputs.
     pub inputs: Vec<InputSpec>,
@@ -253,17 +253,17 @@ impl Default for Input {
     }
 }
 
-/// One of `input.inputs`.
+/// An element of `input.inputs`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputSpec {
-    /// Its name, unlike that of any other input.
+    /// The input's name, which no other input has.
     pub name: String,
-    /// Which plugin fetches.
+    /// The name of the plugin that fetches.
     pub plugin: String,
     /// The kind of data, which becomes the raw's `sub_type`.
     pub typetag: String,
-    /// Whether that may be one that no filter reads.
+    /// Allows a typetag that no filter reads.
     #[serde(default)]
     pub any_typetag: bool,
     /// The organisation that the data belongs to.
@@ -271,10 +271,10 @@ pub struct InputSpec {
     /// The IANA time zone of times in the data that name none.
     #[serde(default = "utc")]
     pub timezone: String,
-    /// Whether it is started with the others.
+    /// Starts the input with the daemon.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// The time between two fetches; 0 leaves it to the plugin.
+    /// The time between two fetches, in seconds; 0 is the plugin's default.
     #[serde(default)]
     pub period_s: u64,
     /// The plugin's own settings, which the plugin checks.
@@ -306,16 +306,16 @@ fn yes() -> bool {
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// The least severe lines to write.
-    pub level: Level,
-    /// How lines are written.
-    pub format: Format,
+    pub level: LogLevel,
+    /// The format of the lines.
+    pub format: LogFormat,
 }
 
-/// How severe a log line is.
+/// The severity of a log line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
-pub enum Level {
+pub enum LogLevel {
     Off,
     Error,
     Warn,
@@ -325,17 +325,17 @@ pub enum Level {
     Trace,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
-pub enum Format {
+pub enum LogFormat {
     #[default]
     Text,
     Json,
 }
 
-/// `metrics`: the address on which each daemon gives health and metrics, where it gives them.
+/// `metrics`: the address on which each daemon serves health and metrics, if it serves them.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -348,7 +348,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The address of the daemon with this name.
+    /// Returns the address of the daemon with this name.
     pub fn of(&self, daemon: &str) -> Option<SocketAddr> {
         match daemon {
             "api" => self.api,

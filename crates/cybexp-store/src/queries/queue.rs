@@ -233,7 +233,7 @@ impl Queries {
         updated.whole(doing).map(drop)
     }
 
-    /// Returns the changed fields of a query's document, after the instances to which it refers are stored.
+    /// Stores the instances to which a query refers, and returns the fields of its document that hold them.
     async fn changed(&self, query: &Query) -> Result<Document, StoreError> {
         let doing = "answering a query";
         let object = query.to_object().map_err(|error| StoreError::Write {

@@ -1,8 +1,8 @@
-//! Records of honeypots, made up: of the shape, the variety and the monotony of real ones.
+//! Synthetic honeypot records, as varied and as repetitive as real ones.
 //!
-//! A few attackers, passwords and payloads make most of the noise, and a long tail the rest, so most of what a
-//! record tells was told before. Sessions overlap, and the records of all stand in the order of their time, as in
-//! the log of a busy sensor.
+//! A few attackers, passwords and payloads make most of the records, and many rare ones make the rest, so most values
+//! of a record occurred before. Sessions overlap, and all records are in the order of their time, as in the log of a
+//! busy sensor.
 
 mod pools;
 mod session;
@@ -12,13 +12,13 @@ use rand::{Rng, SeedableRng};
 
 use pools::Pools;
 
-/// 2026-11-02T00:00:00Z, in microseconds.
+/// The start of the first session, 2026-11-02T00:00:00Z, in microseconds.
 const START_US: i64 = 1_793_577_600_000_000;
-/// The mean time between the starts of two sessions: some 2,000 sessions a day.
+/// The mean time between the starts of two sessions in microseconds: some 2,000 sessions a day.
 const GAP_US: f64 = 43e6;
 
-/// `count` lines as Cowrie logs them, about twelve to a session, in the order of time. The same seed gives the same
-/// lines; no line comes twice.
+/// Returns `count` lines as Cowrie logs them, about twelve to a session, in the order of time. The same seed gives the
+/// same lines, and no line occurs twice.
 pub fn records(count: usize, seed: u64) -> Vec<String> {
     let mut rng = StdRng::seed_from_u64(seed);
     let pools = Pools::new(&mut rng);

@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-/// Everything that sessions draw from.
+/// The pools from which sessions draw.
 pub(super) struct Pools {
     pub(super) sensors: Vec<Sensor>,
     pub(super) attackers: Vec<Attacker>,
@@ -32,7 +32,7 @@ pub(super) struct Payload {
     pub(super) sha256: String,
 }
 
-/// An SSH client program, by what it offers.
+/// An SSH client program, with the algorithms that it offers.
 pub(super) struct Client {
     pub(super) version: &'static str,
     pub(super) hassh: String,
@@ -194,18 +194,18 @@ impl Pools {
     }
 }
 
-/// A place in a pool of this length: the first is drawn most, the n-th about 1/n as often (Zipf's law).
+/// Draws an index below `len`: the first is drawn most often, the n-th about 1/n as often (Zipf's law).
 pub(super) fn skewed(rng: &mut StdRng, len: usize) -> usize {
     let place = ((len + 1) as f64).powf(rng.random());
     (place as usize - 1).min(len - 1)
 }
 
-/// Drawn as by [`skewed`].
+/// Draws an element, by [`skewed`].
 pub(super) fn pick<'a, T>(rng: &mut StdRng, pool: &'a [T]) -> &'a T {
     &pool[skewed(rng, pool.len())]
 }
 
-/// A random text of `len` hexadecimal digits.
+/// Makes a random text of `len` hexadecimal digits.
 pub(super) fn digits(rng: &mut StdRng, len: usize) -> String {
     (0..len)
         .map(|_| char::from(*b"0123456789abcdef".choose(rng).expect("not empty")))

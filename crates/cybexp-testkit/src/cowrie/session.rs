@@ -152,7 +152,7 @@ impl Session<'_> {
         }));
     }
 
-    /// The honeypot as a proxy: mail and web servers are reached through it.
+    /// Logs tunnels through the honeypot to mail and web servers.
     fn tunnel(&mut self) {
         for _ in 0..self.rng.random_range(1..=4) {
             let host = format!("mail{}.victim.example", self.rng.random_range(0..50));
@@ -173,7 +173,7 @@ impl Session<'_> {
         );
     }
 
-    /// Logs one record, some time after the one before.
+    /// Logs one record, at some time after the one before.
     fn event(&mut self, eventid: &str, own: Value) {
         let mut record = Map::new();
         record.insert("eventid".to_owned(), format!("cowrie.{eventid}").into());

@@ -2,9 +2,9 @@
 
 use futures::TryStreamExt;
 
-use super::connection::{Connection, Row, Span};
-use super::page::{PAGE_BYTES, Page, Twins};
-use super::walk::Walk;
+use super::connection::{DatabaseConnection, DatabaseRow, Span};
+use super::page::{PAGE_BYTES, RowPage, Twins};
+use super::walk::RowWalk;
 
 /// Rows that cannot be read, in one page: with this many it ends.
 const UNREADABLE: usize = 100;
@@ -42,10 +42,10 @@ pub(super) fn is_of_a_row(error: &anyhow::Error) -> bool {
 /// # Errors
 /// When no row of it can be read: then it is hardly the rows that are wrong.
 pub(super) async fn read(
-    walk: &Walk<'_>,
-    connection: &mut dyn Connection,
+    walk: &RowWalk<'_>,
+    connection: &mut dyn DatabaseConnection,
     first: anyhow::Error,
-) -> anyhow::Result<Page> {
+) -> anyhow::Result<RowPage> {
     connection.undo().await?;
     connection.begin().await?;
     let span = walk.span();
@@ -121,7 +121,10 @@ pub(super) async fn read(
 }
 
 /// The rows of a part; `None` if they are too long for one.
-async fn rows(connection: &mut dyn Connection, part: Span<'_>) -> anyhow::Result<Option<Vec<Row>>> {
+async fn rows(
+    connection: &mut dyn DatabaseConnection,
+    part: Span<'_>,
+) -> anyhow::Result<Option<Vec<DatabaseRow>>> {
     let mut stream = connection.rows(part);
     let (mut rows, mut bytes) = (Vec::new(), 0);
     while let Some(row) = stream.try_next().await? {

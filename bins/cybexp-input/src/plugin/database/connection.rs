@@ -1,4 +1,4 @@
-//! What the three kinds of databases have in common.
+//! The queries, rows and connections that the three kinds of databases have in common.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use futures::stream::BoxStream;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Column, SqlSafeStr, SqlStr};
 
-/// What the server is told that a statement may take.
+/// The longest time that a statement may take, as the server is told.
 pub(super) const STATEMENT: Duration = Duration::from_secs(60);
 
-/// What is asked for.
+/// The query of the settings, and the column that is its cursor.
 #[derive(Debug)]
-pub(super) struct Select {
+pub(super) struct CursorQuery {
     pub(super) query: String,
     pub(super) cursor: String,
 }
@@ -20,7 +20,7 @@ pub(super) struct Select {
 /// A name that no column has: PostgreSQL would take the column.
 pub(super) const ROWS: &str = "cybexp_rows";
 
-impl Select {
+impl CursorQuery {
     /// The query as a table, on lines of its own because it may end in a comment.
     pub(super) fn table(&self) -> String {
         format!("(\n{}\n) AS {ROWS}", self.query)
@@ -32,12 +32,12 @@ impl Select {
         format!("{ROWS}.{quote}{doubled}{quote}")
     }
 
-    /// All of its rows.
+    /// The query of all rows.
     pub(super) fn all(&self) -> SqlStr {
         AssertSqlSafe(format!("SELECT * FROM {}", self.table())).into_sql_str()
     }
 
-    /// Up to `limit` rows that meet the condition, in the order of the cursor.
+    /// A query for up to `limit` rows that meet the condition, in the order of the cursor.
     pub(super) fn page(&self, what: &str, column: &str, condition: &str, limit: u64) -> String {
         let table = self.table();
         format!(
@@ -45,7 +45,7 @@ impl Select {
         )
     }
 
-    /// One row if there is one without a cursor.
+    /// A query that has one row if any row lacks a cursor.
     pub(super) fn nulls(&self, column: &str) -> String {
         let table = self.table();
         format!("SELECT 1 FROM {table} WHERE {column} IS NULL LIMIT 1")
@@ -66,7 +66,7 @@ pub(super) fn text(at: &Value) -> String {
 /// Rows next to each other, in the order of the cursor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span<'a> {
-    /// Where they begin; `None`: with the first row that has a cursor.
+    /// The cursor at which the span begins; `None`: with the first row that has a cursor.
     pub(super) from: Option<&'a Value>,
     /// Whether those at `from` are among them.
     pub(super) with_from: bool,
@@ -77,7 +77,7 @@ pub(super) struct Span<'a> {
 }
 
 impl<'a> Span<'a> {
-    /// Up to `limit` rows at and after this place.
+    /// The span of up to `limit` rows at and after this cursor.
     pub(super) fn at(from: Option<&'a Value>, limit: u64) -> Self {
         Self {
             from,
@@ -102,9 +102,9 @@ impl<'a> Span<'a> {
     }
 }
 
-/// What a cursor is, as far as that tells whether it is believed.
+/// The type of a cursor, as far as it decides whether the cursor is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CursorKind {
     Number,
     Time,
     /// A time that is of UTC where it names no zone.
@@ -112,24 +112,24 @@ pub(super) enum Kind {
     Text,
 }
 
-/// Where a row is, without the row.
+/// The place of a row, without its values.
 #[derive(Debug, Clone)]
 pub(super) struct Spot {
     /// Its cursor, as a later query can name it: a text, or of SQLite also a number. Null if no query can.
     pub(super) at: Value,
     /// The type of that.
-    pub(super) kind: Kind,
+    pub(super) kind: CursorKind,
     /// Whether it is beyond the place where the span begins.
     pub(super) beyond: bool,
 }
 
 /// A row of the query.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct DatabaseRow {
     /// Its cursor, as a later query can name it: a text, or of SQLite also a number. Null if no query can.
     pub(super) at: Value,
     /// The type of that.
-    pub(super) kind: Kind,
+    pub(super) kind: CursorKind,
     /// Whether it is beyond the place where the page begins, and not at it. Only the database knows: to it, 1.0 may be 1.00,
     /// and `a` may be `A`.
     pub(super) beyond: bool,
@@ -137,9 +137,9 @@ pub(super) struct Row {
     pub(super) json: String,
 }
 
-/// A connection to a database. Whatever fails in it, it is not used again, but after [`Connection::undo`].
+/// A connection to a database. Whatever fails in it, it is not used again, but after [`DatabaseConnection::undo`].
 #[async_trait]
-pub(super) trait Connection: Send {
+pub(super) trait DatabaseConnection: Send {
     /// The names of the query's columns.
     async fn columns(&mut self) -> sqlx::Result<Vec<String>>;
 
@@ -150,9 +150,9 @@ pub(super) trait Connection: Send {
     async fn begin(&mut self) -> sqlx::Result<()>;
 
     /// The rows of a span, in the order of the cursor.
-    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<Row>>;
+    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<DatabaseRow>>;
 
-    /// Where the rows of a span are, read from no other column than the cursor.
+    /// The places of the rows of a span, read from the cursor column alone.
     async fn spots(&mut self, span: Span<'_>) -> anyhow::Result<Vec<Spot>>;
 
     /// Ends what was begun.

@@ -7,14 +7,14 @@ use serde_json::value::RawValue;
 
 /// A JSON object that is written column by column.
 #[derive(Debug)]
-pub(super) struct Object(String);
+pub(super) struct JsonRow(String);
 
-impl Object {
+impl JsonRow {
     pub(super) fn new() -> Self {
         Self("{".to_owned())
     }
 
-    /// One more column; `json` is its value.
+    /// Adds a column; `json` is its value.
     pub(super) fn put(&mut self, name: &str, json: &str) {
         if self.0.len() > 1 {
             self.0.push(',');
@@ -50,7 +50,7 @@ pub(super) fn bytes(bytes: &[u8]) -> String {
     hex
 }
 
-/// What is JSON already, as it is: a decimal keeps all its digits. Anything else as a string.
+/// Returns text that is JSON already as it is, so that a decimal keeps all its digits, and any other text as a string.
 pub(super) fn verbatim(text: &[u8]) -> String {
     match serde_json::from_slice::<&RawValue>(text) {
         Ok(json) => json.get().to_owned(),
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn columns_in_their_order() {
-        let mut object = Object::new();
+        let mut object = JsonRow::new();
         object.put("b\"", &verbatim(b"0.10"));
         object.put("a", &bytes(b"\xff\x00"));
         object.put("c", &verbatim(b"0005"));

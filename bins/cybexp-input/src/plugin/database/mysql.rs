@@ -14,12 +14,15 @@ use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, Statement, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, Kind, ROWS, Row, STATEMENT, Select, Span, Spot, names, text};
+use super::connection::{
+    CursorKind, CursorQuery, DatabaseConnection, DatabaseRow, ROWS, STATEMENT, Span, Spot, names,
+    text,
+};
 use super::json;
 
 pub(super) struct MySql {
     connection: MySqlConnection,
-    select: Arc<Select>,
+    select: Arc<CursorQuery>,
     /// The types of the columns.
     kinds: Vec<String>,
     /// Which one the cursor is.
@@ -29,7 +32,7 @@ pub(super) struct MySql {
 impl MySql {
     pub(super) async fn connect(
         options: &MySqlConnectOptions,
-        select: Arc<Select>,
+        select: Arc<CursorQuery>,
     ) -> sqlx::Result<Self> {
         let mut connection = options.connect().await?;
         let version: String = sqlx::query_scalar("SELECT VERSION()")
@@ -54,13 +57,13 @@ impl MySql {
         self.kinds.get(self.place).map_or("", String::as_str)
     }
 
-    fn class(&self) -> Kind {
+    fn class(&self) -> CursorKind {
         match self.kind() {
-            kind if is_number(kind) => Kind::Number,
-            "DATE" | "DATETIME" => Kind::Time,
+            kind if is_number(kind) => CursorKind::Number,
+            "DATE" | "DATETIME" => CursorKind::Time,
             // the session's time zone is UTC
-            "TIMESTAMP" => Kind::Utc,
-            _ => Kind::Text,
+            "TIMESTAMP" => CursorKind::Utc,
+            _ => CursorKind::Text,
         }
     }
 
@@ -81,7 +84,7 @@ impl MySql {
 }
 
 #[async_trait]
-impl Connection for MySql {
+impl DatabaseConnection for MySql {
     async fn columns(&mut self) -> sqlx::Result<Vec<String>> {
         let statement = (&mut self.connection).prepare(self.select.all()).await?;
         let columns = statement.columns();
@@ -109,7 +112,7 @@ impl Connection for MySql {
         Ok(())
     }
 
-    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<Row>> {
+    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<DatabaseRow>> {
         let (place, kind) = (self.place, self.class());
         let sql = match self.ask(span, &format!("{ROWS}.*")) {
             Ok(sql) => sql,
@@ -193,8 +196,8 @@ fn literal(at: &Value, kind: &str) -> Option<String> {
     Some(format!("_utf8mb4 X'{hex}'"))
 }
 
-fn read(row: &MySqlRow, place: usize, kind: Kind) -> anyhow::Result<Row> {
-    let mut object = json::Object::new();
+fn read(row: &MySqlRow, place: usize, kind: CursorKind) -> anyhow::Result<DatabaseRow> {
+    let mut object = json::JsonRow::new();
     let mut at = Value::Null;
     let last = row.len().saturating_sub(1);
     for (number, column) in row.columns()[..last].iter().enumerate() {
@@ -210,7 +213,7 @@ fn read(row: &MySqlRow, place: usize, kind: Kind) -> anyhow::Result<Row> {
         object.put(column.name(), &as_json(value, column.type_info().name()));
     }
     let beyond: &[u8] = row.try_get_unchecked(last)?;
-    Ok(Row {
+    Ok(DatabaseRow {
         at,
         kind,
         beyond: beyond == b"1",

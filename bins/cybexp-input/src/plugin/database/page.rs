@@ -4,32 +4,32 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::connection::{Kind, Row, Spot};
-use super::standing::{Clock, Standing, standing};
+use super::connection::{CursorKind, DatabaseRow, Spot};
+use super::standing::{CursorStanding, SourceClock, standing};
 use cybexp_feed as feed;
-use cybexp_spool::Key;
+use cybexp_spool::ItemKey;
 
-/// A page ends with so many bytes of new rows.
+/// Bytes of new rows after which a page ends.
 pub(super) const PAGE_BYTES: usize = 16 << 20;
-/// So many rows in a row with an odd cursor make it an ordinary one.
+/// Successive rows with an unbelieved cursor after which that cursor is believed.
 const BELIEVED: usize = 1000;
 /// Rows whose time is still to come that are taken at most; others are taken when it comes.
 pub(super) const EARLY: usize = 100_000;
 
 /// A row that was read.
 #[derive(Debug)]
-pub(super) struct Read {
-    pub(super) key: Key,
+pub(super) struct ReadRow {
+    pub(super) key: ItemKey,
     pub(super) at: Value,
-    /// `None` if it is taken already, or cannot be.
+    /// The row as JSON; `None` if it is taken already, or cannot be taken.
     pub(super) json: Option<String>,
 }
 
-/// What was read in one transaction.
+/// The rows read in one transaction.
 #[derive(Debug)]
-pub(super) struct Page {
-    clock: Clock,
-    pub(super) rows: Vec<Read>,
+pub(super) struct RowPage {
+    clock: SourceClock,
+    pub(super) rows: Vec<ReadRow>,
     pub(super) new: usize,
     pub(super) new_bytes: usize,
     pub(super) too_long: usize,
@@ -40,23 +40,23 @@ pub(super) struct Page {
     /// There may be more.
     pub(super) cut: bool,
     /// The rows at the end whose cursor is not believed: they are taken, but what comes later need not be behind them.
-    held: Option<Held>,
+    held: Option<HeldRow>,
     /// The last cursor that is believed.
     before: Option<Value>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldRow {
     /// The first one.
     from: usize,
-    standing: Standing,
+    standing: CursorStanding,
     /// The first new one that no clock explains.
     told: Option<Value>,
 }
 
-impl Page {
+impl RowPage {
     /// A page that begins at this place.
-    pub(super) fn new(after: Option<&Value>, clock: Clock) -> Self {
+    pub(super) fn new(after: Option<&Value>, clock: SourceClock) -> Self {
         Self {
             clock,
             rows: Vec::new(),
@@ -71,15 +71,15 @@ impl Page {
         }
     }
 
-    /// One more row; `new` if it was not taken yet.
-    pub(super) fn add(&mut self, key: Key, row: Row, new: bool) {
+    /// Adds a row; `new` if it was not taken yet.
+    pub(super) fn add(&mut self, key: ItemKey, row: DatabaseRow, new: bool) {
         self.stand(&row.at, row.kind, row.beyond, new);
         let fits = row.json.len() <= feed::RECORD_BYTES;
         self.new += usize::from(new);
         self.too_long += usize::from(new && !fits);
         let json = (new && fits).then_some(row.json);
         self.new_bytes += json.as_ref().map_or(0, String::len);
-        self.rows.push(Read {
+        self.rows.push(ReadRow {
             key,
             at: row.at,
             json,
@@ -87,25 +87,25 @@ impl Page {
     }
 
     /// A row that cannot be read, and is passed over.
-    pub(super) fn pass(&mut self, key: Key, spot: &Spot, new: bool, why: String) {
+    pub(super) fn pass(&mut self, key: ItemKey, spot: &Spot, new: bool, why: String) {
         self.new += usize::from(new);
         if new {
             self.unreadable.push(why);
         }
         self.stand(&spot.at, spot.kind, spot.beyond, new);
-        self.rows.push(Read {
+        self.rows.push(ReadRow {
             key,
             at: spot.at.clone(),
             json: None,
         });
     }
 
-    fn stand(&mut self, at: &Value, kind: Kind, beyond: bool, new: bool) {
+    fn stand(&mut self, at: &Value, kind: CursorKind, beyond: bool, new: bool) {
         let standing = standing(self.before.as_ref(), at, kind, self.clock);
         match &mut self.held {
-            None if standing == Standing::Usual => {}
+            None if standing == CursorStanding::Usual => {}
             None => {
-                self.held = Some(Held {
+                self.held = Some(HeldRow {
                     from: self.rows.len(),
                     standing,
                     told: None,
@@ -113,7 +113,10 @@ impl Page {
             }
             Some(held) => {
                 let many = self.rows.len() - held.from >= BELIEVED;
-                if held.standing == Standing::Odd && many && standing != Standing::Endless {
+                if held.standing == CursorStanding::Odd
+                    && many
+                    && standing != CursorStanding::Endless
+                {
                     self.held = None;
                 }
             }
@@ -138,7 +141,7 @@ impl Page {
     /// Whether so many rows are early that the others may wait for their time.
     pub(super) fn is_early_enough(&self) -> bool {
         self.held.as_ref().is_some_and(|held| {
-            held.standing == Standing::Early && self.rows.len() - held.from >= EARLY
+            held.standing == CursorStanding::Early && self.rows.len() - held.from >= EARLY
         })
     }
 
@@ -152,22 +155,22 @@ impl Page {
 #[derive(Default)]
 pub(super) struct Twins {
     at: Value,
-    seen: HashMap<Key, u32>,
+    seen: HashMap<ItemKey, u32>,
 }
 
 impl Twins {
-    pub(super) fn key(&mut self, row: &Row) -> Key {
+    pub(super) fn key(&mut self, row: &DatabaseRow) -> ItemKey {
         if row.at != self.at {
             // they have the same cursor, too
             self.seen.clear();
             self.at = row.at.clone();
         }
-        let key = Key::of(&row.json);
+        let key = ItemKey::of(&row.json);
         let earlier = self.seen.entry(key).or_default();
         *earlier += 1;
         match *earlier {
             1 => key,
-            number => Key::of(format!("{key} {number}")),
+            number => ItemKey::of(format!("{key} {number}")),
         }
     }
 }

@@ -9,12 +9,15 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row as _, Statement};
 
-use super::connection::{Connection, Kind, ROWS, Row, STATEMENT, Select, Span, Spot, names, text};
+use super::connection::{
+    CursorKind, CursorQuery, DatabaseConnection, DatabaseRow, ROWS, STATEMENT, Span, Spot, names,
+    text,
+};
 use super::told::told;
 
 pub(super) struct Postgres {
     connection: PgConnection,
-    select: Arc<Select>,
+    select: Arc<CursorQuery>,
     /// The type of the cursor column.
     kind: String,
 }
@@ -22,7 +25,7 @@ pub(super) struct Postgres {
 impl Postgres {
     pub(super) async fn connect(
         options: &PgConnectOptions,
-        select: Arc<Select>,
+        select: Arc<CursorQuery>,
     ) -> sqlx::Result<Self> {
         Ok(Self {
             connection: options.connect().await?,
@@ -50,20 +53,20 @@ impl Postgres {
         query
     }
 
-    fn class(&self) -> Kind {
+    fn class(&self) -> CursorKind {
         match self.kind.as_str() {
             "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => {
-                Kind::Number
+                CursorKind::Number
             }
-            "date" => Kind::Time,
-            kind if kind.starts_with("timestamp") => Kind::Time,
-            _ => Kind::Text,
+            "date" => CursorKind::Time,
+            kind if kind.starts_with("timestamp") => CursorKind::Time,
+            _ => CursorKind::Text,
         }
     }
 }
 
 #[async_trait]
-impl Connection for Postgres {
+impl DatabaseConnection for Postgres {
     async fn columns(&mut self) -> sqlx::Result<Vec<String>> {
         let statement = (&mut self.connection).prepare(self.select.all());
         Ok(names(statement.await?.columns()))
@@ -96,14 +99,14 @@ impl Connection for Postgres {
         Ok(())
     }
 
-    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<Row>> {
+    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<DatabaseRow>> {
         let kind = self.class();
         let what = format!("row_to_json({ROWS})::text");
         let rows = self.ask(span, &what).fetch(&mut self.connection);
         rows.map(move |row| {
             let row = row?;
             let at: String = row.try_get(0)?;
-            Ok(Row {
+            Ok(DatabaseRow {
                 at: at.into(),
                 kind,
                 beyond: row.try_get(1)?,

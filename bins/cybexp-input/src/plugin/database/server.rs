@@ -11,20 +11,20 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use url::Url;
 
-use super::connection::{Connection, Select};
+use super::connection::{CursorQuery, DatabaseConnection};
 use super::mysql::MySql;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 
-/// Where a database is, and how to enter it. What is shown of it is no secret.
+/// The address of a database and the credentials for it. `Display` shows nothing secret.
 #[derive(Clone)]
-pub(super) enum Server {
+pub(super) enum DatabaseServer {
     Postgres(Box<PgConnectOptions>),
     MySql(Box<MySqlConnectOptions>),
     Sqlite(Box<SqliteConnectOptions>),
 }
 
-/// What a URL may say after the `?`. sqlx would log whatever else there is, and it may be half of a password.
+/// Parameters that a URL may have after the `?`. sqlx would log any other one, and it may be half of a password.
 const PARAMETERS: [&str; 14] = [
     "application_name",
     "charset",
@@ -42,7 +42,7 @@ const PARAMETERS: [&str; 14] = [
     "sslrootcert",
 ];
 
-impl Server {
+impl DatabaseServer {
     /// Reads a URL; `place` says where a relative path is. The error does not repeat the URL.
     pub(super) fn parse(url: &str, place: impl Fn(&Path) -> PathBuf) -> Result<Self, String> {
         let scheme = url.split(':').next().unwrap_or_default();
@@ -80,7 +80,10 @@ impl Server {
         }
     }
 
-    pub(super) async fn connect(&self, select: Arc<Select>) -> sqlx::Result<Box<dyn Connection>> {
+    pub(super) async fn connect(
+        &self,
+        select: Arc<CursorQuery>,
+    ) -> sqlx::Result<Box<dyn DatabaseConnection>> {
         Ok(match self {
             Self::Postgres(options) => Box::new(Postgres::connect(options, select).await?),
             Self::MySql(options) => Box::new(MySql::connect(options, select).await?),
@@ -102,7 +105,7 @@ fn parse<T: FromStr<Err = sqlx::Error>>(url: &str) -> Result<T, String> {
     url.parse().map_err(|error: sqlx::Error| error.to_string())
 }
 
-impl fmt::Display for Server {
+impl fmt::Display for DatabaseServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Postgres(options) => {

@@ -14,7 +14,9 @@ use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Executor, Row as _, Statement, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, Kind, ROWS, Row, STATEMENT, Select, Span, Spot, names};
+use super::connection::{
+    CursorKind, CursorQuery, DatabaseConnection, DatabaseRow, ROWS, STATEMENT, Span, Spot, names,
+};
 use super::json;
 
 /// How long whoever writes may hold the file.
@@ -24,7 +26,7 @@ const INSTRUCTIONS: i32 = 100_000;
 
 pub(super) struct Sqlite {
     connection: SqliteConnection,
-    select: Arc<Select>,
+    select: Arc<CursorQuery>,
     /// Which column the cursor is.
     place: usize,
 }
@@ -32,7 +34,7 @@ pub(super) struct Sqlite {
 impl Sqlite {
     pub(super) async fn connect(
         options: &SqliteConnectOptions,
-        select: Arc<Select>,
+        select: Arc<CursorQuery>,
     ) -> sqlx::Result<Self> {
         let connection = options.clone().busy_timeout(BUSY).connect().await?;
         Ok(Self {
@@ -43,7 +45,7 @@ impl Sqlite {
     }
 
     /// `what` of the rows of a span, and last whether each is beyond the begin.
-    fn ask(&self, span: Span<'_>, what: &str) -> Asked {
+    fn ask(&self, span: Span<'_>, what: &str) -> SqliteQuery {
         let column = self.select.column('"');
         let (beyond, condition) = span.conditions(&column, "?1", "?2");
         let sql = self.select.page(
@@ -71,10 +73,10 @@ impl Sqlite {
     }
 }
 
-type Asked = Query<'static, sqlx::Sqlite, SqliteArguments>;
+type SqliteQuery = Query<'static, sqlx::Sqlite, SqliteArguments>;
 
 /// SQLite compares by the type of the value, not of the column.
-fn bind(query: Asked, at: Option<&Value>) -> Asked {
+fn bind(query: SqliteQuery, at: Option<&Value>) -> SqliteQuery {
     let at = at.unwrap_or(&Value::Null);
     match (at.as_i64(), at.as_f64(), at.as_str()) {
         (Some(integer), ..) => query.bind(integer),
@@ -84,7 +86,7 @@ fn bind(query: Asked, at: Option<&Value>) -> Asked {
 }
 
 #[async_trait]
-impl Connection for Sqlite {
+impl DatabaseConnection for Sqlite {
     async fn columns(&mut self) -> sqlx::Result<Vec<String>> {
         let statement = (&mut self.connection).prepare(self.select.all());
         Ok(names(statement.await?.columns()))
@@ -100,7 +102,7 @@ impl Connection for Sqlite {
         self.limit_time().await
     }
 
-    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<Row>> {
+    fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<DatabaseRow>> {
         let place = self.place;
         let query = self.ask(span, &format!("{ROWS}.*"));
         let rows = query.fetch(&mut self.connection);
@@ -170,10 +172,10 @@ fn value(row: &SqliteRow, number: usize) -> anyhow::Result<Typed> {
 }
 
 impl Typed {
-    fn class(&self) -> Kind {
+    fn class(&self) -> CursorKind {
         match self.kind.as_str() {
-            "INTEGER" | "REAL" => Kind::Number,
-            _ => Kind::Text,
+            "INTEGER" | "REAL" => CursorKind::Number,
+            _ => CursorKind::Text,
         }
     }
 
@@ -194,9 +196,9 @@ impl Typed {
     }
 }
 
-fn read(row: &SqliteRow, place: usize) -> anyhow::Result<Row> {
-    let mut object = json::Object::new();
-    let (mut at, mut kind) = (Value::Null, Kind::Text);
+fn read(row: &SqliteRow, place: usize) -> anyhow::Result<DatabaseRow> {
+    let mut object = json::JsonRow::new();
+    let (mut at, mut kind) = (Value::Null, CursorKind::Text);
     let last = row.len().saturating_sub(1);
     for (number, column) in row.columns()[..last].iter().enumerate() {
         let value = value(row, number)?;
@@ -206,7 +208,7 @@ fn read(row: &SqliteRow, place: usize) -> anyhow::Result<Row> {
         }
         object.put(column.name(), &value.json);
     }
-    Ok(Row {
+    Ok(DatabaseRow {
         at,
         kind,
         beyond: row.try_get_unchecked(last)?,

@@ -4,11 +4,11 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone,
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use super::connection::Kind;
+use super::connection::CursorKind;
 
 /// How the cursor of a row stands to the row before it, and to the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum CursorStanding {
     /// A place like any other: what comes later is at or behind it.
     Usual,
     /// A time that is still to come.
@@ -30,27 +30,32 @@ const TIMES: f64 = 1000.0;
 const SMALL: f64 = 1000.0;
 
 /// How `at`, the cursor of a row, stands to `before`, that of the row before it.
-pub(super) fn standing(before: Option<&Value>, at: &Value, kind: Kind, clock: Clock) -> Standing {
+pub(super) fn standing(
+    before: Option<&Value>,
+    at: &Value,
+    kind: CursorKind,
+    clock: SourceClock,
+) -> CursorStanding {
     let text = match at {
-        Value::Null => return Standing::Endless,
+        Value::Null => return CursorStanding::Endless,
         Value::String(text) => Some(text.as_str()),
         _ => None,
     };
-    if kind == Kind::Number {
+    if kind == CursorKind::Number {
         let number = number(at).unwrap_or(f64::NAN);
         if number == f64::NEG_INFINITY {
-            return Standing::Usual;
+            return CursorStanding::Usual;
         }
         if !number.is_finite() {
-            return Standing::Endless;
+            return CursorStanding::Endless;
         }
         return match before.and_then(self::number) {
             Some(before) if before.is_finite() => by_number(before, number, clock.now),
-            _ => Standing::Usual,
+            _ => CursorStanding::Usual,
         };
     }
     let Some(text) = text else {
-        return Standing::Usual;
+        return CursorStanding::Usual;
     };
     // of a text among texts that are no times, it says nothing
     let is_time = |value: &Value| {
@@ -58,26 +63,28 @@ pub(super) fn standing(before: Option<&Value>, at: &Value, kind: Kind, clock: Cl
             .as_str()
             .is_some_and(|text| clock.time(text, kind).is_some())
     };
-    let comparable = kind != Kind::Text || before.is_none_or(is_time);
+    let comparable = kind != CursorKind::Text || before.is_none_or(is_time);
     match clock.time(text, kind) {
-        Some(time) if comparable && time > clock.now => Standing::Early,
-        None if kind != Kind::Text && text == "infinity" => Standing::Endless,
+        Some(time) if comparable && time > clock.now => CursorStanding::Early,
+        None if kind != CursorKind::Text && text == "infinity" => CursorStanding::Endless,
         // SQLite: a text among numbers is behind all of them
-        _ if kind == Kind::Text && before.is_some_and(Value::is_number) => Standing::Odd,
-        _ => Standing::Usual,
+        _ if kind == CursorKind::Text && before.is_some_and(Value::is_number) => {
+            CursorStanding::Odd
+        }
+        _ => CursorStanding::Usual,
     }
 }
 
 /// The time that it is, and the zone of times that name none.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+pub(super) struct SourceClock {
     pub(super) now: DateTime<Utc>,
     pub(super) zone: Tz,
 }
 
-impl Clock {
+impl SourceClock {
     /// Whether this time is more than a day ahead, or no time: no clock that is a little fast explains it.
-    pub(super) fn is_far(self, at: &Value, kind: Kind) -> bool {
+    pub(super) fn is_far(self, at: &Value, kind: CursorKind) -> bool {
         match at.as_str().and_then(|text| self.time(text, kind)) {
             Some(time) => time - self.now > TimeDelta::days(1),
             None => true,
@@ -85,11 +92,11 @@ impl Clock {
     }
 
     /// The time that a text of ISO 8601 means, as databases write it: `2026-11-21 10:00:00.5+02`.
-    fn time(self, text: &str, kind: Kind) -> Option<DateTime<Utc>> {
+    fn time(self, text: &str, kind: CursorKind) -> Option<DateTime<Utc>> {
         let (day, rest) = text.split_at(text.find(['T', ' ']).unwrap_or(text.len()));
         let year = day.split('-').next().unwrap_or_default();
         let is_year = year.bytes().all(|byte| byte.is_ascii_digit());
-        if year.len() > 4 && is_year && kind != Kind::Text && !text.ends_with("BC") {
+        if year.len() > 4 && is_year && kind != CursorKind::Text && !text.ends_with("BC") {
             return Some(DateTime::<Utc>::MAX_UTC);
         }
         let day = NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()?;
@@ -111,9 +118,9 @@ impl Clock {
         }
     }
 
-    fn here(self, time: NaiveDateTime, kind: Kind) -> Option<DateTime<Utc>> {
+    fn here(self, time: NaiveDateTime, kind: CursorKind) -> Option<DateTime<Utc>> {
         match kind {
-            Kind::Utc => Some(time.and_utc()),
+            CursorKind::Utc => Some(time.and_utc()),
             // in the hour that is left out in spring, as if it were not
             _ => match self.zone.from_local_datetime(&time).earliest() {
                 Some(time) => Some(time.to_utc()),
@@ -123,7 +130,7 @@ impl Clock {
     }
 }
 
-fn by_number(before: f64, number: f64, now: DateTime<Utc>) -> Standing {
+fn by_number(before: f64, number: f64, now: DateTime<Utc>) -> CursorStanding {
     #[allow(
         clippy::cast_precision_loss,
         reason = "a second more or less is no matter"
@@ -132,12 +139,12 @@ fn by_number(before: f64, number: f64, now: DateTime<Utc>) -> Standing {
     for ticks in TICKS {
         let was_time = (EPOCH_S..now_s + DAY_S).contains(&(before / ticks));
         if was_time && number / ticks > now_s + DAY_S {
-            return Standing::Odd;
+            return CursorStanding::Odd;
         }
     }
     match number > TIMES * before.max(SMALL) {
-        true => Standing::Odd,
-        false => Standing::Usual,
+        true => CursorStanding::Odd,
+        false => CursorStanding::Usual,
     }
 }
 
@@ -172,8 +179,8 @@ mod tests {
 
     use super::*;
 
-    fn of(before: Value, at: Value, kind: Kind) -> Standing {
-        let clock = Clock {
+    fn of(before: Value, at: Value, kind: CursorKind) -> CursorStanding {
+        let clock = SourceClock {
             now: "2026-11-21T10:00:00Z".parse().unwrap(),
             zone: Tz::Asia__Tokyo,
         };
@@ -182,7 +189,7 @@ mod tests {
 
     #[test]
     fn times_that_are_still_to_come() {
-        let typed = |at: &str| of(Value::Null, json!(at), Kind::Time);
+        let typed = |at: &str| of(Value::Null, json!(at), CursorKind::Time);
         for past in [
             "2026-11-21 10:00:00+00",
             "2026-11-21 13:29:59.123456+03:30",
@@ -194,7 +201,7 @@ mod tests {
             // before all others: it hides nothing
             "-infinity",
         ] {
-            assert_eq!(typed(past), Standing::Usual, "{past}");
+            assert_eq!(typed(past), CursorStanding::Usual, "{past}");
         }
         for early in [
             "2026-11-21 10:00:01+00",
@@ -204,20 +211,20 @@ mod tests {
             "9999-12-31 23:59:59-99",
             "294276-12-31 23:59:59.999999+00",
         ] {
-            assert_eq!(typed(early), Standing::Early, "{early}");
+            assert_eq!(typed(early), CursorStanding::Early, "{early}");
         }
-        let utc = of(Value::Null, json!("2026-11-21 10:00:01"), Kind::Utc);
-        assert_eq!(utc, Standing::Early);
-        assert_eq!(typed("infinity"), Standing::Endless);
+        let utc = of(Value::Null, json!("2026-11-21 10:00:01"), CursorKind::Utc);
+        assert_eq!(utc, CursorStanding::Early);
+        assert_eq!(typed("infinity"), CursorStanding::Endless);
         // texts, where the one before is a time, too
-        let text = |before: Value| of(before, json!("2099-01-01T00:00:00Z"), Kind::Text);
-        assert_eq!(text(json!("2026-11-20T00:00:00Z")), Standing::Early);
-        assert_eq!(text(json!("2026-aaaa")), Standing::Usual);
+        let text = |before: Value| of(before, json!("2099-01-01T00:00:00Z"), CursorKind::Text);
+        assert_eq!(text(json!("2026-11-20T00:00:00Z")), CursorStanding::Early);
+        assert_eq!(text(json!("2026-aaaa")), CursorStanding::Usual);
     }
 
     #[test]
     fn numbers_far_from_the_one_before() {
-        let number = |before: Value, at: Value| of(before, at, Kind::Number);
+        let number = |before: Value, at: Value| of(before, at, CursorKind::Number);
         for (before, at) in [
             (Value::Null, json!(99_999_999_999_u64)),
             (json!(1), json!(50_000)),
@@ -227,7 +234,7 @@ mod tests {
         ] {
             assert_eq!(
                 number(before.clone(), at.clone()),
-                Standing::Usual,
+                CursorStanding::Usual,
                 "{before} {at}"
             );
         }
@@ -240,15 +247,24 @@ mod tests {
         ] {
             assert_eq!(
                 number(before.clone(), at.clone()),
-                Standing::Odd,
+                CursorStanding::Odd,
                 "{before} {at}"
             );
         }
-        assert_eq!(number(Value::Null, json!("-Infinity")), Standing::Usual);
+        assert_eq!(
+            number(Value::Null, json!("-Infinity")),
+            CursorStanding::Usual
+        );
         for endless in [json!("NaN"), json!("Infinity"), Value::Null] {
-            assert_eq!(number(json!(1), endless), Standing::Endless);
+            assert_eq!(number(json!(1), endless), CursorStanding::Endless);
         }
-        assert_eq!(of(json!(1), json!("1700000002"), Kind::Text), Standing::Odd);
-        assert_eq!(of(json!("a"), json!("~~~"), Kind::Text), Standing::Usual);
+        assert_eq!(
+            of(json!(1), json!("1700000002"), CursorKind::Text),
+            CursorStanding::Odd
+        );
+        assert_eq!(
+            of(json!("a"), json!("~~~"), CursorKind::Text),
+            CursorStanding::Usual
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 
-/// What a database says is wrong, without sqlx's words around it, which come twice.
+/// Reduces an error of sqlx to the message of the database: sqlx repeats it within words of its own.
 pub(super) fn told(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<sqlx::Error>() {
         Ok(sqlx::Error::Database(error)) => anyhow!(error.message().to_owned()),

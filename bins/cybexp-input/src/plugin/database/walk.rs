@@ -7,17 +7,17 @@ use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::connection::{Connection, Row, Span, Spot};
-use super::page::{EARLY, PAGE_BYTES, Page, Twins};
-use super::standing::Clock;
+use super::connection::{DatabaseConnection, DatabaseRow, Span, Spot};
+use super::page::{EARLY, PAGE_BYTES, RowPage, Twins};
+use super::standing::SourceClock;
 use super::told::told;
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 use cybexp_feed as feed;
-use cybexp_spool::{Batch, Key};
+use cybexp_spool::{ItemKey, RecordBatch};
 
 /// Rows of a page; more where that many have the same cursor.
 const ROWS: u64 = 1000;
-/// So many rows are looked up at once …
+/// Rows that are looked up at once …
 const GROUP_ROWS: usize = 1000;
 /// … or so many bytes of them.
 const GROUP_BYTES: usize = 4 << 20;
@@ -27,10 +27,10 @@ const FULL_MARKS: usize = 10_000;
 /// The mark of a row whose cursor is not believed: it is kept while pages before it are taken.
 const HELD: i64 = i64::MAX;
 
-/// Up to where the rows are taken. Those of the last page are marked with its round.
+/// The position up to which the rows are taken. Rows of the last page are marked with its round.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Cursor {
-    /// Of another column, it means nothing.
+struct RowCursor {
+    /// The column that `at` is a value of; a cursor of another column is not used.
     column: String,
     at: Option<Value>,
     round: i64,
@@ -43,26 +43,26 @@ struct Cursor {
 ///
 /// The cursor does not move to a value that is not believed ([`super::standing`]): the rows at the end that have such ones
 /// are taken and marked, and are read, and known, each time, so that rows which come later before them are seen.
-pub(super) struct Walk<'a> {
-    sink: &'a Sink,
-    cursor: Cursor,
+pub(super) struct RowWalk<'a> {
+    sink: &'a RecordSink,
+    cursor: RowCursor,
     limit: u64,
     zone: Tz,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> RowWalk<'a> {
     pub(super) async fn begin(
-        sink: &'a Sink,
+        sink: &'a RecordSink,
         column: &str,
         from: Option<Value>,
         zone: Tz,
     ) -> anyhow::Result<Self> {
-        let mut cursor: Option<Cursor> = sink.cursor().await?;
+        let mut cursor: Option<RowCursor> = sink.cursor().await?;
         let round = cursor.as_ref().map_or(0, |cursor| cursor.round);
         cursor = cursor.filter(|cursor| cursor.column == column);
         Ok(Self {
             sink,
-            cursor: cursor.unwrap_or_else(|| Cursor {
+            cursor: cursor.unwrap_or_else(|| RowCursor {
                 column: column.to_owned(),
                 at: from,
                 round,
@@ -72,7 +72,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Where the next page begins.
+    /// The cursor at which the next page begins.
     pub(super) fn after(&self) -> Option<&Value> {
         self.cursor.at.as_ref()
     }
@@ -83,16 +83,19 @@ impl<'a> Walk<'a> {
     }
 
     /// The next page, with nothing in it yet.
-    pub(super) fn page(&self) -> Page {
-        let clock = Clock {
+    pub(super) fn page(&self) -> RowPage {
+        let clock = SourceClock {
             now: Utc::now(),
             zone: self.zone,
         };
-        Page::new(self.after(), clock)
+        RowPage::new(self.after(), clock)
     }
 
     /// Reads the next page.
-    pub(super) async fn read(&self, connection: &mut dyn Connection) -> anyhow::Result<Page> {
+    pub(super) async fn read(
+        &self,
+        connection: &mut dyn DatabaseConnection,
+    ) -> anyhow::Result<RowPage> {
         let mut page = self.page();
         connection.begin().await?;
         {
@@ -122,8 +125,8 @@ impl<'a> Walk<'a> {
     /// Moves rows into the page, those that are known without what they hold.
     pub(super) async fn sort_out(
         &self,
-        group: &mut Vec<(Key, Row)>,
-        page: &mut Page,
+        group: &mut Vec<(ItemKey, DatabaseRow)>,
+        page: &mut RowPage,
     ) -> anyhow::Result<()> {
         let marks = self.sink.marks(group.iter().map(|(key, _)| *key).collect());
         for ((key, row), mark) in group.drain(..).zip(marks.await?) {
@@ -153,9 +156,9 @@ impl<'a> Walk<'a> {
         spot: &Spot,
         alike: usize,
         error: anyhow::Error,
-        page: &mut Page,
+        page: &mut RowPage,
     ) -> anyhow::Result<()> {
-        let key = Key::of(format!("unreadable {}", spot.at));
+        let key = ItemKey::of(format!("unreadable {}", spot.at));
         let known = self.sink.marks(vec![key]).await?;
         let new = known.iter().all(Option::is_none);
         let (column, error) = (&self.cursor.column, told(error));
@@ -174,7 +177,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes what is new in a page; whether there may be more.
-    pub(super) async fn take(&mut self, page: Page) -> anyhow::Result<bool> {
+    pub(super) async fn take(&mut self, page: RowPage) -> anyhow::Result<bool> {
         self.limit = match page.moved {
             true => ROWS,
             false => self.limit.saturating_mul(2),
@@ -186,7 +189,7 @@ impl<'a> Walk<'a> {
         }
         self.cursor.round = self.cursor.round.saturating_add(1);
         let (usual, moved) = (page.usual(), page.moved);
-        let mut batch = Batch::new();
+        let mut batch = RecordBatch::new();
         for (number, row) in page.rows.into_iter().enumerate() {
             let mark = match number < usual {
                 true => self.cursor.round,
@@ -211,7 +214,7 @@ impl<'a> Walk<'a> {
         Ok(more)
     }
 
-    fn complain(&self, page: &Page) {
+    fn complain(&self, page: &RowPage) {
         if page.too_long > 0 {
             self.sink.complain(&format!(
                 "{} rows of more than {} MiB are left out",
@@ -253,15 +256,16 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::plugin::database::connection::Kind;
-    use crate::status::Status;
-    use cybexp_spool::{About, Spool};
+    use crate::plugin::database::connection::CursorKind;
+    use crate::status::SharedStatus;
+    use cybexp_spool::Spool;
+    use tahoe_core::SubmissionTags;
 
     /// A database that forgets all but the first character of what it compares with.
     struct Forgetful;
 
     #[async_trait]
-    impl Connection for Forgetful {
+    impl DatabaseConnection for Forgetful {
         async fn columns(&mut self) -> sqlx::Result<Vec<String>> {
             Ok(vec!["id".to_owned()])
         }
@@ -274,16 +278,16 @@ mod tests {
             Ok(())
         }
 
-        fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<Row>> {
+        fn rows<'a>(&'a mut self, span: Span<'_>) -> BoxStream<'a, anyhow::Result<DatabaseRow>> {
             let from = span.from.and_then(Value::as_str).unwrap_or_default();
             let from = from.chars().next().map(String::from).unwrap_or_default();
             let ids = (0..2500).map(|id| format!("a{id:04}"));
             let ids = ids.filter(move |id| *id >= from).take(span.limit as usize);
             stream::iter(ids.map(|id| {
-                Ok(Row {
+                Ok(DatabaseRow {
                     json: json!({"id": id}).to_string(),
                     at: id.into(),
-                    kind: Kind::Text,
+                    kind: CursorKind::Text,
                     beyond: true,
                 })
             }))
@@ -313,11 +317,13 @@ mod tests {
     async fn a_cursor_by_which_no_row_is_found_again_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path(), 1 << 20).unwrap();
-        let known = spool.register("test", "database", &About::default()).await;
-        let status = Arc::new(Status::new("test", "database", true));
+        let known = spool
+            .register("test", "database", &SubmissionTags::default())
+            .await;
+        let status = Arc::new(SharedStatus::new("test", "database", true));
         let stop = CancellationToken::new();
-        let sink = Sink::new("test", status, stop, spool, known.unwrap().id, None);
-        let mut walk = Walk::begin(&sink, "id", None, Tz::UTC).await.unwrap();
+        let sink = RecordSink::new("test", status, stop, spool, known.unwrap().id, None);
+        let mut walk = RowWalk::begin(&sink, "id", None, Tz::UTC).await.unwrap();
         let page = walk.read(&mut Forgetful).await.unwrap();
         assert!(walk.take(page).await.unwrap(), "there may be more");
         let error = walk.read(&mut Forgetful).await.unwrap_err().to_string();

@@ -11,9 +11,9 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::reader::{Filled, LONGEST, Line, Place, Reader};
-use super::rotated::{self, Found};
-use cybexp_spool::Batch;
+use super::reader::{FilePosition, FileReader, Filled, LONGEST, Line};
+use super::rotated::{self, RotatedFile};
+use cybexp_spool::RecordBatch;
 
 /// How often a file is looked at when nothing tells that it has changed.
 const POLL: Duration = Duration::from_secs(1);
@@ -25,28 +25,28 @@ const GAP: Duration = Duration::from_secs(10);
 /// After so many chunks without a full batch others may go on.
 const CHUNKS: usize = 16;
 
-/// Up to where all is taken.
+/// The position up to which all is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Cursor {
-    place: Place,
+pub(super) struct FileCursor {
+    place: FilePosition,
     /// The unfinished last line of the file before, in base64: what the file at `place` begins with may belong to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     carry: Option<String>,
 }
 
-/// What one step has brought.
+/// The outcome of one step.
 #[derive(Debug, Default)]
-pub(super) struct Step {
-    pub(super) batch: Batch,
-    /// What was left out, and why.
+pub(super) struct FollowStep {
+    pub(super) batch: RecordBatch,
+    /// Reasons for which something was left out.
     pub(super) complaints: Vec<String>,
-    /// Why there is nothing to read.
+    /// The error because of which there is nothing to read.
     pub(super) trouble: Option<anyhow::Error>,
     /// How long to wait if nothing changes before.
     pub(super) wait: Duration,
 }
 
-impl Step {
+impl FollowStep {
     /// Adds a record; of a list of objects, each of them.
     fn push(&mut self, record: &[u8]) {
         match elements(record) {
@@ -66,10 +66,10 @@ impl Step {
 pub(super) struct Follower {
     path: PathBuf,
     from_end: bool,
-    /// Where it was before `reader` is open.
-    place: Option<Place>,
+    /// The position, while no `reader` is open.
+    place: Option<FilePosition>,
     carry: Option<Vec<u8>>,
-    reader: Option<Reader>,
+    reader: Option<FileReader>,
     /// Since when no file has the name.
     missing: Option<Instant>,
 }
@@ -78,7 +78,7 @@ impl Follower {
     pub(super) fn new(
         path: PathBuf,
         from_end: bool,
-        cursor: Option<Cursor>,
+        cursor: Option<FileCursor>,
     ) -> anyhow::Result<Self> {
         let (place, carry) = match cursor {
             Some(cursor) => (Some(cursor.place), cursor.carry),
@@ -96,8 +96,8 @@ impl Follower {
     }
 
     /// Reads until a batch is full or there is no more for now.
-    pub(super) fn step(&mut self) -> anyhow::Result<Step> {
-        let mut step = Step::default();
+    pub(super) fn step(&mut self) -> anyhow::Result<FollowStep> {
+        let mut step = FollowStep::default();
         let moved = match self.advance(&mut step) {
             Ok(moved) => moved,
             Err(error) => {
@@ -109,10 +109,10 @@ impl Follower {
             }
         };
         if moved {
-            let place = self.reader.as_ref().map(Reader::place);
+            let place = self.reader.as_ref().map(FileReader::place);
             if let Some(place) = place.or_else(|| self.place.clone()) {
                 let carry = self.carry.as_ref();
-                let cursor = Cursor {
+                let cursor = FileCursor {
                     place,
                     carry: carry.map(|carry| BASE64_STANDARD.encode(carry)),
                 };
@@ -123,7 +123,7 @@ impl Follower {
     }
 
     /// Whether the cursor has moved.
-    fn advance(&mut self, step: &mut Step) -> std::io::Result<bool> {
+    fn advance(&mut self, step: &mut FollowStep) -> std::io::Result<bool> {
         let mut moved = false;
         for _ in 0..CHUNKS {
             let Some(reader) = &mut self.reader else {
@@ -171,16 +171,16 @@ impl Follower {
     }
 
     /// Finds the file that the cursor names, or begins. Whether the cursor has moved.
-    fn resume(&mut self, step: &mut Step) -> std::io::Result<bool> {
+    fn resume(&mut self, step: &mut FollowStep) -> std::io::Result<bool> {
         let Some(place) = self.place.clone() else {
             let reader = match rotated::current(&self.path)? {
                 None => None,
-                Some(found) if self.from_end => Reader::open_at_end(&found.path)?,
-                Some(found) => Some(Reader::open(&found.path)?),
+                Some(found) if self.from_end => FileReader::open_at_end(&found.path)?,
+                Some(found) => Some(FileReader::open(&found.path)?),
             };
             if reader.is_none() {
                 // whatever comes from now on is read from its start; the clock of files is a little behind
-                self.place = Some(Place::nowhere(now_ns() - 1_000_000_000));
+                self.place = Some(FilePosition::nowhere(now_ns() - 1_000_000_000));
                 self.absent(step);
             }
             self.reader = reader;
@@ -209,7 +209,7 @@ impl Follower {
     }
 
     /// All that the file has is read: is there another one? Whether the cursor has moved.
-    fn ended(&mut self, step: &mut Step) -> std::io::Result<bool> {
+    fn ended(&mut self, step: &mut FollowStep) -> std::io::Result<bool> {
         step.wait = POLL;
         let current = rotated::current(&self.path)?;
         match &current {
@@ -246,14 +246,15 @@ impl Follower {
         }
     }
 
-    /// What was read is no longer in the file. Whether the cursor has moved.
-    fn changed(&mut self, step: &mut Step) -> std::io::Result<bool> {
+    /// Handles a file that no longer holds the bytes that were read from it. Returns whether the cursor has moved.
+    fn changed(&mut self, step: &mut FollowStep) -> std::io::Result<bool> {
         let Some(reader) = &self.reader else {
             return Ok(false);
         };
         let (place, end) = (reader.place(), reader.end());
         if let Some(copy) = rotated::find(&self.path, &end)? {
-            self.reader = Reader::open_from(&copy.path, place.offset)?.filter(|r| r.id == copy.id);
+            self.reader =
+                FileReader::open_from(&copy.path, place.offset)?.filter(|r| r.id == copy.id);
             self.place = Some(place);
             return Ok(true);
         }
@@ -267,7 +268,7 @@ impl Follower {
     }
 
     /// Opens the next file; what is left in this one has no line end and will get none. Whether the cursor has moved.
-    fn leave_for(&mut self, next: &Found, step: &mut Step) -> std::io::Result<bool> {
+    fn leave_for(&mut self, next: &RotatedFile, step: &mut FollowStep) -> std::io::Result<bool> {
         let rest = self.reader.as_ref().map(|reader| reader.rest().to_vec());
         if !self.go(next, step)? {
             return Ok(false);
@@ -292,8 +293,8 @@ impl Follower {
     }
 
     /// Opens a file that was found, if it is still the one with that name.
-    fn go(&mut self, found: &Found, step: &mut Step) -> std::io::Result<bool> {
-        let reader = match Reader::open(&found.path) {
+    fn go(&mut self, found: &RotatedFile, step: &mut FollowStep) -> std::io::Result<bool> {
+        let reader = match FileReader::open(&found.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             reader => Some(reader?).filter(|reader| reader.id == found.id),
         };
@@ -306,7 +307,7 @@ impl Follower {
         Ok(true)
     }
 
-    fn absent(&mut self, step: &mut Step) {
+    fn absent(&mut self, step: &mut FollowStep) {
         step.wait = POLL;
         let since = *self.missing.get_or_insert_with(Instant::now);
         if self.reader.is_none() || since.elapsed() >= GAP {
@@ -328,7 +329,7 @@ fn elements(record: &[u8]) -> Option<Vec<&RawValue>> {
 }
 
 /// Adds a line, which may be the rest of what was carried.
-fn add(step: &mut Step, carry: &mut Option<Vec<u8>>, line: &[u8]) {
+fn add(step: &mut FollowStep, carry: &mut Option<Vec<u8>>, line: &[u8]) {
     let Some(carry) = carry.take() else {
         return step.push(line);
     };

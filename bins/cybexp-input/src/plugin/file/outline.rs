@@ -9,14 +9,14 @@ const DEPTH: usize = 64;
 pub(super) struct Outline {
     /// The brackets that are open.
     open: Vec<u8>,
-    next: Next,
+    next: NextToken,
 }
 
-/// What may come next.
+/// The token that may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+enum NextToken {
     Value,
-    /// Or the end of the list, or a key or the end of the object, which has just begun.
+    /// A value or the end of the list, or a key or the end of the object, which has just begun.
     First,
     Key,
     Colon,
@@ -29,100 +29,102 @@ enum Next {
     },
     /// More of a number, `true`, `false` or `null`.
     Word,
-    /// It is complete.
+    /// The text is complete.
     End,
 }
 
-/// How far it is.
+/// How far the text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum OutlineProgress {
     /// It goes on in the next line.
     Open,
     /// The object or list is complete.
     Complete,
-    /// It is none.
+    /// The text is no JSON.
     Broken,
 }
 
 impl Outline {
-    /// Of a text that begins with this line; `None` if that cannot be.
+    /// Begins with the first line of a text; `None` if no object or list begins there.
     pub(super) fn begin(line: &[u8]) -> Option<Self> {
         let begins = matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
         begins.then(|| Self {
             open: Vec::new(),
-            next: Next::Value,
+            next: NextToken::Value,
         })
     }
 
     /// Reads one more line, without its end.
-    pub(super) fn read(&mut self, line: &[u8]) -> Progress {
+    pub(super) fn read(&mut self, line: &[u8]) -> OutlineProgress {
         let mut rest = line;
         while let [byte, after @ ..] = rest {
             if self.step(*byte).is_none() {
-                return Progress::Broken;
+                return OutlineProgress::Broken;
             }
             rest = after;
-            if let Next::Text { escaped: false, .. } = self.next {
+            if let NextToken::Text { escaped: false, .. } = self.next {
                 let plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..b' ');
                 rest = &rest[rest.iter().take_while(plain).count()..];
             }
         }
         if self.step(b'\n').is_none() {
-            return Progress::Broken;
+            return OutlineProgress::Broken;
         }
         match self.next {
-            Next::End => Progress::Complete,
-            _ => Progress::Open,
+            NextToken::End => OutlineProgress::Complete,
+            _ => OutlineProgress::Open,
         }
     }
 
     /// `None`: this byte cannot stand here.
     fn step(&mut self, byte: u8) -> Option<()> {
         self.next = match (self.next, byte) {
-            (Next::Text { key, escaped: true }, b' '..) => Next::Text {
+            (NextToken::Text { key, escaped: true }, b' '..) => NextToken::Text {
                 key,
                 escaped: false,
             },
-            (Next::Text { key: true, .. }, b'"') => Next::Colon,
-            (Next::Text { .. }, b'"') => Next::Comma,
-            (Next::Text { key, .. }, b'\\') => Next::Text { key, escaped: true },
-            (next @ Next::Text { .. }, b' '.. | b'\t') => next,
-            (Next::Text { .. }, _) => return None,
-            (Next::Word, b'0'..=b'9' | b'a'..=b'z' | b'E' | b'+' | b'-' | b'.') => Next::Word,
-            (Next::Word, b' ' | b'\t' | b'\r' | b'\n') => Next::Comma,
-            (next, b' ' | b'\t' | b'\r' | b'\n') => next,
-            (Next::Value | Next::First, b'{' | b'[') if !self.wants_key() => {
-                self.open.push(byte);
-                (self.open.len() <= DEPTH).then_some(Next::First)?
+            (NextToken::Text { key: true, .. }, b'"') => NextToken::Colon,
+            (NextToken::Text { .. }, b'"') => NextToken::Comma,
+            (NextToken::Text { key, .. }, b'\\') => NextToken::Text { key, escaped: true },
+            (next @ NextToken::Text { .. }, b' '.. | b'\t') => next,
+            (NextToken::Text { .. }, _) => return None,
+            (NextToken::Word, b'0'..=b'9' | b'a'..=b'z' | b'E' | b'+' | b'-' | b'.') => {
+                NextToken::Word
             }
-            (Next::First, b'"') if self.wants_key() => Next::Text {
+            (NextToken::Word, b' ' | b'\t' | b'\r' | b'\n') => NextToken::Comma,
+            (next, b' ' | b'\t' | b'\r' | b'\n') => next,
+            (NextToken::Value | NextToken::First, b'{' | b'[') if !self.wants_key() => {
+                self.open.push(byte);
+                (self.open.len() <= DEPTH).then_some(NextToken::First)?
+            }
+            (NextToken::First, b'"') if self.wants_key() => NextToken::Text {
                 key: true,
                 escaped: false,
             },
-            (Next::Key, b'"') => Next::Text {
+            (NextToken::Key, b'"') => NextToken::Text {
                 key: true,
                 escaped: false,
             },
-            (Next::Colon, b':') => Next::Value,
-            (Next::Value, b'"') | (Next::First, b'"') => Next::Text {
+            (NextToken::Colon, b':') => NextToken::Value,
+            (NextToken::Value, b'"') | (NextToken::First, b'"') => NextToken::Text {
                 key: false,
                 escaped: false,
             },
-            (Next::Value | Next::First, b'0'..=b'9' | b'-' | b't' | b'f' | b'n')
+            (NextToken::Value | NextToken::First, b'0'..=b'9' | b'-' | b't' | b'f' | b'n')
                 if !self.open.is_empty() && !self.wants_key() =>
             {
-                Next::Word
+                NextToken::Word
             }
-            (Next::Comma | Next::Word, b',') => match self.open.last()? {
-                b'{' => Next::Key,
-                _ => Next::Value,
+            (NextToken::Comma | NextToken::Word, b',') => match self.open.last()? {
+                b'{' => NextToken::Key,
+                _ => NextToken::Value,
             },
-            (Next::First | Next::Comma | Next::Word, b'}' | b']') => {
+            (NextToken::First | NextToken::Comma | NextToken::Word, b'}' | b']') => {
                 // in ASCII the brackets of a pair are two apart
                 (self.open.pop()? + 2 == byte).then_some(())?;
                 match self.open.is_empty() {
-                    true => Next::End,
-                    false => Next::Comma,
+                    true => NextToken::End,
+                    false => NextToken::Comma,
                 }
             }
             _ => return None,
@@ -132,7 +134,7 @@ impl Outline {
 
     /// Whether an object has just begun.
     fn wants_key(&self) -> bool {
-        self.next == Next::First && self.open.last() == Some(&b'{')
+        self.next == NextToken::First && self.open.last() == Some(&b'{')
     }
 }
 
@@ -140,14 +142,14 @@ impl Outline {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Progress {
+    fn of(text: &str) -> OutlineProgress {
         let Some(mut outline) = Outline::begin(text.as_bytes()) else {
-            return Progress::Broken;
+            return OutlineProgress::Broken;
         };
-        let mut progress = Progress::Open;
+        let mut progress = OutlineProgress::Open;
         for line in text.split('\n') {
             progress = outline.read(line.as_bytes());
-            if progress == Progress::Broken {
+            if progress == OutlineProgress::Broken {
                 break;
             }
         }
@@ -162,7 +164,7 @@ mod tests {
             "{\n \"a\": \"x\\\"}\",\r\n \"b\": [1, -2.5e+3, true, null, {\"c\": []}]\n}",
             "[\n{\n},\n\"é\",\n0\n]",
         ] {
-            assert_eq!(of(complete), Progress::Complete, "{complete}");
+            assert_eq!(of(complete), OutlineProgress::Complete, "{complete}");
         }
         for open in [
             "{",
@@ -173,7 +175,7 @@ mod tests {
             "{\"a\": {\"b\": 1}",
             "[[1]",
         ] {
-            assert_eq!(of(open), Progress::Open, "{open}");
+            assert_eq!(of(open), OutlineProgress::Open, "{open}");
         }
         for broken in [
             "text",
@@ -195,9 +197,9 @@ mod tests {
             "[1\n2]",
             "{}{}",
         ] {
-            assert_eq!(of(broken), Progress::Broken, "{broken}");
+            assert_eq!(of(broken), OutlineProgress::Broken, "{broken}");
         }
-        assert_eq!(of(&"[".repeat(DEPTH)), Progress::Open);
-        assert_eq!(of(&"[".repeat(DEPTH + 1)), Progress::Broken);
+        assert_eq!(of(&"[".repeat(DEPTH)), OutlineProgress::Open);
+        assert_eq!(of(&"[".repeat(DEPTH + 1)), OutlineProgress::Broken);
     }
 }

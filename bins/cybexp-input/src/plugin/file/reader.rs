@@ -10,23 +10,23 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::outline::{Outline, Progress};
+use super::outline::{Outline, OutlineProgress};
 
 /// The longest line that becomes a record; a raw ends there, too.
 pub(super) const LONGEST: usize = 15 << 20;
 const CHUNK: usize = 1 << 20;
-/// So many bytes of the head of a file, and as many before a place in it, tell whether it is the same file.
+/// Bytes at the head of a file, and before a position in it, that are hashed to tell whether it is the same file.
 const PRINT: usize = 256;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Id {
+pub(super) struct FileId {
     dev: u64,
     ino: u64,
 }
 
-impl Id {
+impl FileId {
     pub(super) const NONE: Self = Self { dev: 0, ino: 0 };
 
     pub(super) fn of(about: &Metadata) -> Self {
@@ -37,23 +37,23 @@ impl Id {
     }
 }
 
-/// Up to where a file was read.
+/// A position in a file, and the prints by which the file is known again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
-    pub(super) id: Id,
+pub(super) struct FilePosition {
+    pub(super) id: FileId,
     /// In bytes.
     pub(super) offset: u64,
     /// Hash of up to 256 bytes at the head of the file and as many before `offset`.
     print: u64,
-    /// When the file was last written to, in Unix nanoseconds: what was rotated later is newer.
+    /// The time of the last write, in Unix nanoseconds: a file that was rotated later is newer.
     pub(super) mtime_ns: i64,
 }
 
-impl Place {
+impl FilePosition {
     /// Nowhere yet: no file was there at this time.
     pub(super) fn nowhere(mtime_ns: i64) -> Self {
         Self {
-            id: Id::NONE,
+            id: FileId::NONE,
             offset: 0,
             print: print(&[], &[]),
             mtime_ns,
@@ -89,58 +89,58 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// What reading on has brought.
+/// The outcome of reading on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Filled {
     /// There may be lines.
     More,
     /// Nothing more for now.
     End,
-    /// What was read is no longer in the file: it was truncated, or written anew.
+    /// The file no longer holds the bytes that were read: it was truncated, or written anew.
     Changed,
 }
 
 /// One line.
 #[derive(Debug)]
 pub(super) enum Line<'a> {
-    /// Not blank, without its end.
+    /// A line that is not blank, without its line end.
     Text(&'a [u8]),
-    /// It begins at this offset, and is left out.
+    /// A line that begins at this offset, is too long and is left out.
     TooLong(u64),
 }
 
 /// An open file.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct FileReader {
     file: File,
     /// The name that it was opened by.
     pub(super) path: PathBuf,
-    pub(super) id: Id,
+    pub(super) id: FileId,
     mtime_ns: i64,
     head: Vec<u8>,
-    /// What was read last, with at least [`PRINT`] bytes (if the file has them) before the line that it ends in.
+    /// The bytes read last, with at least [`PRINT`] bytes (if the file has them) before the line that it ends in.
     buffer: Vec<u8>,
-    /// Where in the file the buffer begins.
+    /// Offset in the file at which the buffer begins.
     base: u64,
-    /// Where in the buffer the next line begins.
+    /// Offset in the buffer at which the next line begins.
     line: usize,
-    /// Up to where in the buffer there is no line end.
+    /// Offset in the buffer up to which there is no line end.
     scanned: usize,
-    /// Where a line begins that is too long and whose end was not seen yet.
-    skipped: Option<Place>,
+    /// Start of a line that is too long and whose end was not seen yet.
+    skipped: Option<FilePosition>,
     /// A JSON text that begins at `line` and goes on at `scanned`.
     outline: Option<Outline>,
-    /// So much was looked at without finding a whole record at the end of the file.
+    /// Bytes at the end of the file in which no whole record was found.
     looked: u64,
 }
 
-impl Reader {
+impl FileReader {
     /// From the start.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = open(path)?;
         let about = file.metadata()?;
         Ok(Self {
-            id: Id::of(&about),
+            id: FileId::of(&about),
             mtime_ns: mtime_ns(&about),
             file,
             path: path.to_owned(),
@@ -172,7 +172,7 @@ impl Reader {
     }
 
     /// From a place, if this is the file that the place is in, whatever its inode.
-    pub(super) fn open_at(path: &Path, place: &Place) -> io::Result<Option<Self>> {
+    pub(super) fn open_at(path: &Path, place: &FilePosition) -> io::Result<Option<Self>> {
         let reader = Self::open_from(path, place.offset)?;
         Ok(reader.filter(|reader| reader.place().print == place.print))
     }
@@ -201,22 +201,22 @@ impl Reader {
         Ok(Some(reader))
     }
 
-    /// Where the next line begins.
-    pub(super) fn place(&self) -> Place {
+    /// The position of the next line.
+    pub(super) fn place(&self) -> FilePosition {
         let begun = self.skipped.clone();
         begun.unwrap_or_else(|| self.place_at(self.line))
     }
 
-    /// Where all that was read ends, unfinished lines included.
-    pub(super) fn end(&self) -> Place {
+    /// The position behind all that was read, unfinished lines included.
+    pub(super) fn end(&self) -> FilePosition {
         self.place_at(self.buffer.len())
     }
 
-    fn place_at(&self, at: usize) -> Place {
+    fn place_at(&self, at: usize) -> FilePosition {
         let offset = self.base + at as u64;
         let length = offset.min(PRINT as u64) as usize;
         let tail = &self.buffer[at - length.min(at)..at];
-        Place {
+        FilePosition {
             id: self.id,
             offset,
             print: print(&self.head[..length.min(self.head.len())], tail),
@@ -239,21 +239,21 @@ impl Reader {
             };
             let mut end = self.scanned + length;
             match self.progress(end) {
-                Progress::Open => {
+                OutlineProgress::Open => {
                     self.scanned = end + 1;
                     if self.skipped.is_some() {
                         self.line = self.scanned;
                     }
                     continue;
                 }
-                Progress::Complete => {}
+                OutlineProgress::Complete => {}
                 // what was read of it is left out already: the others may be lines
-                Progress::Broken if self.skipped.take().is_some() => {
+                OutlineProgress::Broken if self.skipped.take().is_some() => {
                     self.scanned = self.line;
                     continue;
                 }
                 // no text over several lines after all: the first one is a record by itself
-                Progress::Broken => {
+                OutlineProgress::Broken => {
                     let lines = self.buffer[self.line..end].iter();
                     let first = lines.take_while(|byte| **byte != b'\n').count();
                     end = self.line + first;
@@ -274,26 +274,26 @@ impl Reader {
     }
 
     /// How far the record is with the line that ends here.
-    fn progress(&mut self, end: usize) -> Progress {
+    fn progress(&mut self, end: usize) -> OutlineProgress {
         if let Some(outline) = &mut self.outline {
             let progress = outline.read(&self.buffer[self.scanned..end]);
-            if progress != Progress::Open {
+            if progress != OutlineProgress::Open {
                 self.outline = None;
             }
             return progress;
         }
         let line = trimmed(&self.buffer[self.line..end], self.base + self.line as u64);
         if self.skipped.is_some() || line.len() > LONGEST {
-            return Progress::Complete;
+            return OutlineProgress::Complete;
         }
         let Some(mut outline) = Outline::begin(line) else {
-            return Progress::Complete;
+            return OutlineProgress::Complete;
         };
-        if outline.read(line) == Progress::Open {
+        if outline.read(line) == OutlineProgress::Open {
             self.outline = Some(outline);
-            return Progress::Open;
+            return OutlineProgress::Open;
         }
-        Progress::Complete
+        OutlineProgress::Complete
     }
 
     /// There is no line end after `scanned`. What is too long by then is left out.
@@ -319,7 +319,7 @@ impl Reader {
         offset
     }
 
-    /// What has no line end yet.
+    /// The bytes of the last line, which has no line end yet.
     pub(super) fn rest(&self) -> &[u8] {
         let offset = self.base + self.line as u64;
         trimmed(&self.buffer[self.line..], offset)
@@ -390,7 +390,7 @@ impl Reader {
         Ok(same)
     }
 
-    /// For how long nobody has written to it; `None` if there is something to read.
+    /// The time since the last write; `None` if there is something to read.
     pub(super) fn quiet(&self) -> io::Result<Option<Duration>> {
         let about = self.file.metadata()?;
         if about.len() != self.base + self.buffer.len() as u64 {

@@ -4,28 +4,28 @@ use std::cmp::Ordering;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::reader::{Id, Place, Reader, mtime_ns};
+use super::reader::{FileId, FilePosition, FileReader, mtime_ns};
 
 /// A folder is listed so often at most.
 const LISTS: usize = 5;
 
 /// A file beside the one that is followed, or that itself.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct RotatedFile {
     pub(super) path: PathBuf,
-    pub(super) id: Id,
+    pub(super) id: FileId,
     pub(super) bytes: u64,
     mtime_ns: i64,
-    /// What follows the file's own name.
+    /// The part of the name that follows the name of the followed file.
     suffix: String,
 }
 
 /// The file that has the name now.
-pub(super) fn current(path: &Path) -> io::Result<Option<Found>> {
+pub(super) fn current(path: &Path) -> io::Result<Option<RotatedFile>> {
     match std::fs::metadata(path) {
-        Ok(about) => Ok(Some(Found {
+        Ok(about) => Ok(Some(RotatedFile {
             path: path.to_owned(),
-            id: Id::of(&about),
+            id: FileId::of(&about),
             bytes: about.len(),
             mtime_ns: mtime_ns(&about),
             suffix: String::new(),
@@ -37,7 +37,7 @@ pub(super) fn current(path: &Path) -> io::Result<Option<Found>> {
 
 /// The file that a place is in: of the same inode, or else one with the same content up to there, which `copytruncate`
 /// copied or somebody moved.
-pub(super) fn find(path: &Path, place: &Place) -> io::Result<Option<Reader>> {
+pub(super) fn find(path: &Path, place: &FilePosition) -> io::Result<Option<FileReader>> {
     // it may get another name between the look at its folder and the look at it
     match find_now(path, place)? {
         None => find_now(path, place),
@@ -45,12 +45,12 @@ pub(super) fn find(path: &Path, place: &Place) -> io::Result<Option<Reader>> {
     }
 }
 
-fn find_now(path: &Path, place: &Place) -> io::Result<Option<Reader>> {
+fn find_now(path: &Path, place: &FilePosition) -> io::Result<Option<FileReader>> {
     let rotated = beside(path)?;
     let current = current(path)?;
     let all = rotated.iter().chain(&current);
     for found in all.clone().filter(|found| found.id == place.id) {
-        if let Some(reader) = opened(Reader::open_at(&found.path, place))? {
+        if let Some(reader) = opened(FileReader::open_at(&found.path, place))? {
             return Ok(Some(reader));
         }
     }
@@ -60,7 +60,7 @@ fn find_now(path: &Path, place: &Place) -> io::Result<Option<Reader>> {
     for found in all.filter(|found| found.id != place.id) {
         // one that was last written to before then is of an earlier time and only begins like it
         let later = found.mtime_ns >= place.mtime_ns;
-        if later && let Some(reader) = opened(Reader::open_at(&found.path, place))? {
+        if later && let Some(reader) = opened(FileReader::open_at(&found.path, place))? {
             return Ok(Some(reader));
         }
     }
@@ -69,7 +69,7 @@ fn find_now(path: &Path, place: &Place) -> io::Result<Option<Reader>> {
 
 /// The file that comes after this one, which was last written to at that time: the oldest that was rotated later, or else
 /// the one that has the name now.
-pub(super) fn after(path: &Path, id: Id, written_ns: i64) -> io::Result<Option<Found>> {
+pub(super) fn after(path: &Path, id: FileId, written_ns: i64) -> io::Result<Option<RotatedFile>> {
     let current = current(path)?;
     let mut rotated = beside(path)?;
     rotated.retain(|found| {
@@ -85,7 +85,7 @@ pub(super) fn after(path: &Path, id: Id, written_ns: i64) -> io::Result<Option<F
     Ok(next.cloned().or(current))
 }
 
-/// What may have been renamed or removed since it was listed.
+/// Turns "not found" into `None`: a listed file may have been renamed or removed since.
 fn opened<T>(opened: io::Result<Option<T>>) -> io::Result<Option<T>> {
     match opened {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -94,8 +94,8 @@ fn opened<T>(opened: io::Result<Option<T>>) -> io::Result<Option<T>> {
 }
 
 /// All that were rotated away, oldest first.
-fn beside(path: &Path) -> io::Result<Vec<Found>> {
-    let names = |all: &[Found]| -> Vec<_> {
+fn beside(path: &Path) -> io::Result<Vec<RotatedFile>> {
+    let names = |all: &[RotatedFile]| -> Vec<_> {
         let names = all.iter().map(|found| (found.path.clone(), found.id));
         names.collect()
     };
@@ -111,7 +111,7 @@ fn beside(path: &Path) -> io::Result<Vec<Found>> {
     Ok(all)
 }
 
-fn list(path: &Path) -> io::Result<Vec<Found>> {
+fn list(path: &Path) -> io::Result<Vec<RotatedFile>> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Ok(Vec::new());
     };
@@ -160,8 +160,8 @@ fn is_rotation(suffix: &str) -> bool {
 
 /// By the time of the last write; a file system knows that only to a few milliseconds, and then the names tell: of
 /// numbers the higher one is older, of dates the earlier one.
-fn older_first(one: &Found, other: &Found) -> Ordering {
-    let digits = |found: &Found| {
+fn older_first(one: &RotatedFile, other: &RotatedFile) -> Ordering {
+    let digits = |found: &RotatedFile| {
         let digits = found.suffix.chars().filter(char::is_ascii_digit);
         digits.collect::<String>()
     };

@@ -10,7 +10,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tracing::warn;
 
-/// By folder.
+/// The watches, by folder.
 static TARGETS: LazyLock<Mutex<HashMap<PathBuf, Vec<Arc<Target>>>>> = LazyLock::new(Mutex::default);
 
 /// Never locked by who holds [`TARGETS`]: to watch something waits for the thread that calls [`wake`].
@@ -30,12 +30,12 @@ struct Target {
 
 /// A wish to be woken when a file, or one whose name begins like it, changes. It ends with this value.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct FileWatch {
     folder: PathBuf,
     target: Arc<Target>,
 }
 
-impl Watch {
+impl FileWatch {
     pub(super) fn new(path: &Path) -> Self {
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -62,7 +62,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for FileWatch {
     fn drop(&mut self) {
         let mut watcher = lock(&WATCHER);
         let last = {

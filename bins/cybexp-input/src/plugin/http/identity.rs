@@ -1,41 +1,41 @@
-//! What names an element of a list.
+//! The key by which an element of a list is known again.
 
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use cybexp_feed::{self as feed, Place};
-use cybexp_spool::Key;
+use cybexp_feed::{self as feed, JsonPath};
+use cybexp_spool::ItemKey;
 
 /// The setting `id`: one field, or several.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Id {
+pub(super) enum IdSetting {
     One(String),
     Several(Vec<String>),
 }
 
 /// The fields that name an element; all of it where there is none.
 #[derive(Debug, Default)]
-pub(super) struct Identity(Vec<Place>);
+pub(super) struct ItemIdentity(Vec<JsonPath>);
 
-impl Identity {
-    pub(super) fn new(id: Option<Id>) -> Self {
+impl ItemIdentity {
+    pub(super) fn new(id: Option<IdSetting>) -> Self {
         let paths = match id {
             None => Vec::new(),
-            Some(Id::One(path)) => vec![path],
-            Some(Id::Several(paths)) => paths,
+            Some(IdSetting::One(path)) => vec![path],
+            Some(IdSetting::Several(paths)) => paths,
         };
-        Self(paths.iter().map(|path| Place::path(path)).collect())
+        Self(paths.iter().map(|path| JsonPath::path(path)).collect())
     }
 
     /// The key of an element: by its fields, if it has one of them, else by all of its values.
-    pub(super) fn of(&self, element: &RawValue) -> Key {
+    pub(super) fn of(&self, element: &RawValue) -> ItemKey {
         self.by_fields(element)
             .unwrap_or_else(|| feed::key(element.get()))
     }
 
-    fn by_fields(&self, element: &RawValue) -> Option<Key> {
+    fn by_fields(&self, element: &RawValue) -> Option<ItemKey> {
         if self.0.is_empty() {
             return None;
         }
@@ -52,7 +52,7 @@ impl Identity {
             name.extend((text.len() as u64).to_be_bytes());
             name.extend(text.into_bytes());
         }
-        any.then(|| Key::of([b"id:", &name[..]].concat()))
+        any.then(|| ItemKey::of([b"id:", &name[..]].concat()))
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn by_one_field_by_several_and_by_all() {
         let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
-        let one = Identity::new(Some(Id::One("a.id".to_owned())));
+        let one = ItemIdentity::new(Some(IdSetting::One("a.id".to_owned())));
         let key = |text: &str| one.of(&raw(text));
         assert_eq!(
             key(r#"{"a": {"id": 5}, "age": 1}"#),
@@ -73,7 +73,10 @@ mod tests {
         for without in [r#"{"b": 1}"#, r#"{"a": {"id": null}}"#, "5"] {
             assert_eq!(key(without), feed::key(without));
         }
-        let several = Identity::new(Some(Id::Several(vec!["id".to_owned(), "at".to_owned()])));
+        let several = ItemIdentity::new(Some(IdSetting::Several(vec![
+            "id".to_owned(),
+            "at".to_owned(),
+        ])));
         let key = |text: &str| several.of(&raw(text));
         assert_eq!(
             key(r#"{"id": 1, "at": 2, "x": 1}"#),

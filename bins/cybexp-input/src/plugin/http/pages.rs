@@ -2,22 +2,22 @@
 
 use std::collections::HashSet;
 
-use crate::sink::Sink;
-use cybexp_feed::Page;
-use cybexp_spool::Key;
+use crate::sink::RecordSink;
+use cybexp_feed::PageRequest;
+use cybexp_spool::ItemKey;
 
 /// Pages without an element, one after the other, that are gone past.
 const EMPTY: u32 = 10;
 
-/// What a fetch has read, so that it ends.
+/// The pages that a fetch has read: bounds their number and detects repeats.
 #[derive(Debug)]
 pub(super) struct Pages {
     most: u32,
-    asked: HashSet<Key>,
+    asked: HashSet<ItemKey>,
     empty: u32,
-    /// What names the elements of the page, and of the one before.
-    print: Key,
-    before: Option<Key>,
+    /// Fingerprints of the elements of this page, and of the page before.
+    print: ItemKey,
+    before: Option<ItemKey>,
 }
 
 impl Pages {
@@ -26,21 +26,21 @@ impl Pages {
             most,
             asked: HashSet::new(),
             empty: 0,
-            print: Key::of(""),
+            print: ItemKey::of(""),
             before: None,
         }
     }
 
     /// A page is read.
-    pub(super) fn begin(&mut self, page: &Page) {
+    pub(super) fn begin(&mut self, page: &PageRequest) {
         self.asked.insert(page.key());
-        self.print = Key::of("");
+        self.print = ItemKey::of("");
     }
 
     /// Elements of the page.
-    pub(super) fn see<'a>(&mut self, keys: impl Iterator<Item = &'a Key>) {
+    pub(super) fn see<'a>(&mut self, keys: impl Iterator<Item = &'a ItemKey>) {
         for key in keys {
-            self.print = Key::of([self.print.0, key.0].concat());
+            self.print = ItemKey::of([self.print.0, key.0].concat());
         }
     }
 
@@ -54,9 +54,13 @@ impl Pages {
     }
 
     /// The next page, unless it leads in a circle or too far; that is told.
-    pub(super) fn next(&mut self, next: Option<Page>, sink: &Sink) -> Option<Page> {
+    pub(super) fn next(
+        &mut self,
+        next: Option<PageRequest>,
+        sink: &RecordSink,
+    ) -> Option<PageRequest> {
         let next = next?;
-        let empty = self.print == Key::of("");
+        let empty = self.print == ItemKey::of("");
         self.empty = if empty { self.empty + 1 } else { 0 };
         let again = !empty && self.before == Some(self.print);
         self.before = Some(self.print);

@@ -11,16 +11,16 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::identity::{Id, Identity};
+use super::identity::{IdSetting, ItemIdentity};
 use super::source::{HttpSource, Items, asked_for, first_url};
-use crate::plugin::source::{Given, Setting};
+use crate::plugin::source::{InputConfig, Setting};
 use crate::plugin::wire;
-use cybexp_feed::{Http, Options, Page, Paging, Place, Plan, Secrets, names_key};
+use cybexp_feed::{Http, HttpOptions, JsonPath, ListPlan, PageRequest, Paging, Secrets, names_key};
 
 /// Pages that are read of one list.
 const PAGES: u32 = 1000;
 
-/// For people.
+/// The settings, for people.
 pub(super) const ALL: &[Setting] = &[
     Setting {
         name: "url",
@@ -87,17 +87,17 @@ pub(super) const ALL: &[Setting] = &[
     wire::PROXY,
 ];
 
-/// As they stand in the configuration.
+/// The settings as they stand in the configuration.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Settings {
+pub(super) struct HttpSettings {
     url: Secret,
     method: Option<String>,
     body: Option<Value>,
     #[serde(default)]
     headers: BTreeMap<String, Secret>,
     items: Option<String>,
-    id: Option<Id>,
+    id: Option<IdSetting>,
     key_as: Option<String>,
     next: Option<NextField>,
     next_param: Option<String>,
@@ -120,12 +120,12 @@ fn pages() -> u32 {
     PAGES
 }
 
-impl Settings {
+impl HttpSettings {
     /// # Errors
     /// Names the setting that is wrong.
-    pub(super) fn source(self, given: &Given<'_>) -> Result<HttpSource, ConfigError> {
+    pub(super) fn source(self, given: &InputConfig<'_>) -> Result<HttpSource, ConfigError> {
         let wire = wire::wire(given, self.ca.as_deref(), self.proxy.as_ref(), true)?;
-        let mut options = Options::new(wire);
+        let mut options = HttpOptions::new(wire);
         let url = given.secret("url", &self.url)?;
         let url = first_url(given, url.expose_secret())?;
         options.secrets.add_url(&url);
@@ -144,7 +144,7 @@ impl Settings {
                 .parse()
                 .map_err(|_| given.wrong("method", "is no method of HTTP"))?,
         };
-        let first = Page { url, body };
+        let first = PageRequest { url, body };
         let of = asked_for(&method, &first, &self.items);
         let items = self.items(given)?;
         Ok(HttpSource {
@@ -159,7 +159,11 @@ impl Settings {
         })
     }
 
-    fn headers(&self, given: &Given<'_>, secrets: &mut Secrets) -> Result<HeaderMap, ConfigError> {
+    fn headers(
+        &self,
+        given: &InputConfig<'_>,
+        secrets: &mut Secrets,
+    ) -> Result<HeaderMap, ConfigError> {
         let mut headers = HeaderMap::new();
         for (name, secret) in &self.headers {
             let key = format!("headers.{name}");
@@ -181,7 +185,7 @@ impl Settings {
     /// The body, and its type where the headers do not say it.
     fn body(
         &self,
-        given: &Given<'_>,
+        given: &InputConfig<'_>,
         headers: &mut HeaderMap,
         secrets: &mut Secrets,
     ) -> Result<Option<Vec<u8>>, ConfigError> {
@@ -205,7 +209,7 @@ impl Settings {
         Ok(Some(text.into_bytes()))
     }
 
-    fn items(self, given: &Given<'_>) -> Result<Option<Items>, ConfigError> {
+    fn items(self, given: &InputConfig<'_>) -> Result<Option<Items>, ConfigError> {
         let Some(items) = &self.items else {
             let needs = [
                 ("id", self.id.is_some()),
@@ -225,7 +229,7 @@ impl Settings {
         }
         let paging = match (self.next, self.next_param) {
             (Some(NextField::Field(field)), param) => Paging::Field {
-                place: Place::path(&field),
+                place: JsonPath::path(&field),
                 param,
             },
             (_, Some(_)) => {
@@ -234,10 +238,10 @@ impl Settings {
             (Some(NextField::Wanted(false)), None) => Paging::None,
             (Some(NextField::Wanted(true)) | None, None) => Paging::Usual,
         };
-        let plan = Plan::list(items).lenient(self.key_as);
+        let plan = ListPlan::list(items).lenient(self.key_as);
         Ok(Some(Items {
             plan: plan.beside(paging.places()),
-            identity: Identity::new(self.id),
+            identity: ItemIdentity::new(self.id),
             paging,
             most: self.pages,
         }))

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use async_trait::async_trait;
-use cybexp_feed::{self as feed, Answer, Http, Page, Paging, Plan, Validators};
+use cybexp_feed::{self as feed, Fetched, Http, ListPlan, PageRequest, Paging, Validators};
 use cybexp_service::ConfigError;
-use cybexp_spool::{Batch, Key};
+use cybexp_spool::{ItemKey, RecordBatch};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use url::Url;
 
-use super::identity::Identity;
+use super::identity::ItemIdentity;
 use super::pages::Pages;
-use crate::plugin::source::{Given, Next, Source};
-use crate::seen::Seen;
-use crate::sink::Sink;
+use crate::plugin::source::{InputConfig, InputSource, Next};
+use crate::seen::SeenFeed;
+use crate::sink::RecordSink;
 
 /// How long the check waits for what stands behind the first elements of a list.
 const REST: Duration = Duration::from_secs(5);
@@ -27,42 +27,42 @@ const REST: Duration = Duration::from_secs(5);
 pub(super) struct HttpSource {
     pub(super) http: Http,
     pub(super) method: Method,
-    pub(super) first: Page,
+    pub(super) first: PageRequest,
     pub(super) headers: HeaderMap,
     pub(super) items: Option<Items>,
-    /// What is asked for, and how it is read.
+    /// Identifies the request and how its answer is read: validators and cursors hold for one such text only.
     pub(super) of: String,
     /// The page at which the last fetch failed, after others that it read: the next one goes on there.
-    pub(super) resume: Option<Page>,
+    pub(super) resume: Option<PageRequest>,
     /// It was told that a field may lead to pages that are not read.
     pub(super) told: bool,
 }
 
-/// How an answer is a list.
+/// The way to read an answer as a list.
 #[derive(Debug)]
 pub(super) struct Items {
-    pub(super) plan: Plan,
-    pub(super) identity: Identity,
+    pub(super) plan: ListPlan,
+    pub(super) identity: ItemIdentity,
     pub(super) paging: Paging,
     pub(super) most: u32,
 }
 
-/// Up to where an answer is taken that is one record.
+/// The cursor of an answer that is one record.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Cursor {
-    /// What the last answer was.
+struct DocumentCursor {
+    /// The key of the last answer.
     body: Option<String>,
     validators: Option<Validators>,
 }
 
 #[async_trait]
-impl Source for HttpSource {
+impl InputSource for HttpSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let checked = self.look().await;
         checked.map_err(|error| self.http.secrets().hide_in(error))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let fetched = match &self.items {
             Some(_) => self.fetch_items(sink).await,
             None => self.fetch_whole(sink).await,
@@ -73,7 +73,7 @@ impl Source for HttpSource {
 }
 
 impl HttpSource {
-    async fn get(&self, page: &Page, known: Option<&Validators>) -> anyhow::Result<Answer> {
+    async fn get(&self, page: &PageRequest, known: Option<&Validators>) -> anyhow::Result<Fetched> {
         // conditions are for what is asked for with GET
         let known = known.filter(|_| self.method == Method::GET);
         let mut request = self
@@ -92,8 +92,8 @@ impl HttpSource {
 
     async fn look(&self) -> anyhow::Result<String> {
         let response = match self.get(&self.first, None).await? {
-            Answer::Nothing => return Ok("answers, with nothing".to_owned()),
-            Answer::New(response) => response,
+            Fetched::Nothing => return Ok("answers, with nothing".to_owned()),
+            Fetched::New(response) => response,
         };
         let kind = feed::cleaned(kind(&response).unwrap_or("data"));
         let Some(items) = &self.items else {
@@ -132,11 +132,11 @@ impl HttpSource {
         Ok(format!("answers with {kind}, {list}{more}"))
     }
 
-    async fn fetch_items(&mut self, sink: &Sink) -> anyhow::Result<()> {
+    async fn fetch_items(&mut self, sink: &RecordSink) -> anyhow::Result<()> {
         let Some(items) = &self.items else {
             return Ok(());
         };
-        let mut seen = Seen::of(sink).await?;
+        let mut seen = SeenFeed::of(sink).await?;
         let start = self.resume.take();
         let known = match start {
             None => seen.validators(&self.of),
@@ -147,7 +147,7 @@ impl HttpSource {
         let mut pages = Pages::new(items.most);
         loop {
             sink.reached();
-            let Answer::New(response) = answer else {
+            let Fetched::New(response) = answer else {
                 break;
             };
             let validators = Validators::of(&self.of, &response);
@@ -197,19 +197,19 @@ impl HttpSource {
         }
     }
 
-    async fn fetch_whole(&self, sink: &Sink) -> anyhow::Result<()> {
-        let last: Cursor = sink.cursor().await?.unwrap_or_default();
+    async fn fetch_whole(&self, sink: &RecordSink) -> anyhow::Result<()> {
+        let last: DocumentCursor = sink.cursor().await?.unwrap_or_default();
         let known = last.validators.filter(|known| known.are_of(&self.of));
         let answer = self.get(&self.first, known.as_ref()).await?;
         sink.reached();
-        let Answer::New(response) = answer else {
+        let Fetched::New(response) = answer else {
             return Ok(());
         };
         let validators = Validators::of(&self.of, &response);
         let body = whole(response).await?;
-        let mut batch = Batch::new();
+        let mut batch = RecordBatch::new();
         let name = Some(named(&body).to_string());
-        let mut cursor = Cursor {
+        let mut cursor = DocumentCursor {
             body: name,
             validators,
         };
@@ -253,17 +253,21 @@ async fn whole(response: Response) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// What names a whole answer: its values, where it is JSON.
-fn named(body: &[u8]) -> Key {
+/// Returns the key of a whole answer: that of its values, where it is JSON.
+fn named(body: &[u8]) -> ItemKey {
     let text = std::str::from_utf8(body).ok();
     let json =
         text.filter(|text| serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok());
-    json.map_or_else(|| Key::of(body), feed::key)
+    json.map_or_else(|| ItemKey::of(body), feed::key)
 }
 
-/// What the source is asked for, apart from headers.
-pub(super) fn asked_for(method: &Method, first: &Page, how: &impl std::fmt::Debug) -> String {
-    let body = first.body.as_deref().map(Key::of);
+/// Describes the request of the first page, without its headers.
+pub(super) fn asked_for(
+    method: &Method,
+    first: &PageRequest,
+    how: &impl std::fmt::Debug,
+) -> String {
+    let body = first.body.as_deref().map(ItemKey::of);
     let body = body.map(|key| key.to_string()).unwrap_or_default();
     match method {
         &Method::GET if body.is_empty() => format!("{} {how:?}", first.url),
@@ -272,6 +276,6 @@ pub(super) fn asked_for(method: &Method, first: &Page, how: &impl std::fmt::Debu
 }
 
 /// The URL of the first page.
-pub(super) fn first_url(given: &Given<'_>, text: &str) -> Result<Url, ConfigError> {
+pub(super) fn first_url(given: &InputConfig<'_>, text: &str) -> Result<Url, ConfigError> {
     feed::web_url(text).map_err(|reason| given.wrong("url", reason))
 }

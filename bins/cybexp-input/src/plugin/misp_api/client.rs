@@ -7,24 +7,24 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::event::Event;
-use cybexp_feed::{self as feed, Http, Pieces, Plan, Refused};
+use super::event::MispEvent;
+use cybexp_feed::{self as feed, Http, HttpRefusal, ListPlan, Pieces};
 
 /// Events, oldest first; those of one second in a fixed order, without which pages would not fit together.
 const OLDEST_FIRST: &str = "Event.timestamp asc,Event.id asc";
 const NEWEST_FIRST: &str = "Event.timestamp desc,Event.id desc";
-/// What is edited meanwhile stays where it is.
+/// An order in which events that are edited meanwhile keep their place.
 const AS_THEY_CAME: &str = "Event.id asc";
 /// Events without their attributes are small.
 const LISTED: u32 = 1000;
 
 /// A MISP, and what is asked for.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct MispClient {
     pub(super) http: Http,
-    /// With a slash at the end.
+    /// The base URL, with a slash at the end.
     pub(super) url: Url,
-    /// With the key.
+    /// The headers, with the key.
     pub(super) headers: HeaderMap,
     /// Whose events; all where there is none.
     pub(super) orgs: Vec<String>,
@@ -32,7 +32,7 @@ pub(super) struct Client {
     pub(super) limit: u32,
 }
 
-impl Client {
+impl MispClient {
     /// A page of the events from this timestamp on.
     pub(super) async fn page(&self, from: i64, page: u32) -> anyhow::Result<Pieces<Box<RawValue>>> {
         let from = Self::from(from);
@@ -46,7 +46,7 @@ impl Client {
             .next()
             .await?
             .and_then(|group| group.into_iter().next());
-        Ok(newest.and_then(|event| Event::of(event).ok()?.timestamp))
+        Ok(newest.and_then(|event| MispEvent::of(event).ok()?.timestamp))
     }
 
     /// A page of all events there are, without what is in them.
@@ -55,7 +55,7 @@ impl Client {
         self.search(metadata, AS_THEY_CAME, page, LISTED).await
     }
 
-    /// These events; at most [`Client::limit`].
+    /// These events; at most [`MispClient::limit`].
     pub(super) async fn named(&self, uuids: &[String]) -> anyhow::Result<Pieces<Box<RawValue>>> {
         let named = json!({"uuid": uuids});
         self.search(named, OLDEST_FIRST, 1, self.limit).await
@@ -86,10 +86,10 @@ impl Client {
         }
         let request = self.request(Method::POST, "events/restSearch")?;
         let response = self.send(request.json(&body)).await?;
-        feed::items(response, Plan::list("response").or_top()).await
+        feed::items(response, ListPlan::list("response").or_top()).await
     }
 
-    /// What a path answers, which is little.
+    /// Returns the answer of a path whose answers are small.
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let response = self.send(self.request(Method::GET, path)?).await?;
         let body = feed::whole(response).await?;
@@ -120,7 +120,7 @@ impl Client {
         let response = match self.http.send(request, &self.url).await {
             Ok(response) => response,
             Err(error) => {
-                return Err(match error.downcast::<Refused>() {
+                return Err(match error.downcast::<HttpRefusal>() {
                     Ok(refused) => self.explained(&refused),
                     Err(error) => error,
                 });
@@ -132,8 +132,8 @@ impl Client {
         }
     }
 
-    /// With what may be the cause.
-    fn explained(&self, refused: &Refused) -> anyhow::Error {
+    /// Adds the likely cause to an error.
+    fn explained(&self, refused: &HttpRefusal) -> anyhow::Error {
         match refused.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 anyhow!("{refused} (is settings.key the key of a user who may read events?)")

@@ -1,18 +1,18 @@
-//! What is read of an event.
+//! The fields that are read of an event.
 
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use cybexp_feed as feed;
-use cybexp_spool::Key;
+use cybexp_spool::ItemKey;
 
 /// An event as it was sent, `{"Event": {…}}`.
 #[derive(Debug)]
-pub(super) struct Event {
+pub(super) struct MispEvent {
     pub(super) text: Box<RawValue>,
     /// Its UUID, or where it lacks that or a timestamp, all of it.
-    pub(super) key: Key,
+    pub(super) key: ItemKey,
     /// Its UUID, where that names it.
     pub(super) uuid: Option<String>,
     /// Unix seconds, of the last edit.
@@ -26,19 +26,19 @@ struct Wrapped<'a> {
 }
 
 #[derive(Deserialize)]
-struct Head {
+struct MispEventHead {
     #[serde(default)]
     uuid: Value,
     #[serde(default)]
     timestamp: Value,
 }
 
-impl Event {
+impl MispEvent {
     /// # Errors
     /// Says what it is instead.
     pub(super) fn of(text: Box<RawValue>) -> Result<Self, String> {
         let head = feed::object(&text).and_then(|wrapped: Wrapped<'_>| feed::object(wrapped.event));
-        let Head { uuid, timestamp } =
+        let MispEventHead { uuid, timestamp } =
             head.map_err(|error| format!("{} is no event: {error}", feed::cleaned(text.get())))?;
         // numbers are strings in most versions
         let timestamp = match &timestamp {
@@ -51,7 +51,7 @@ impl Event {
         };
         let key = uuid.as_deref().unwrap_or(text.get());
         Ok(Self {
-            key: Key::of(key),
+            key: ItemKey::of(key),
             text,
             uuid,
             timestamp,

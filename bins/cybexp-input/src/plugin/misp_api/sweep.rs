@@ -3,20 +3,22 @@
 //! and what is missing is asked for by name.
 
 use super::MispSource;
-use super::event::Event;
-use crate::sink::Sink;
-use cybexp_spool::Key;
+use super::event::MispEvent;
+use crate::sink::RecordSink;
+use cybexp_spool::ItemKey;
 
 impl MispSource {
     /// Takes what is missing; whether it came to the end.
-    pub(super) async fn sweep(&self, sink: &Sink) -> anyhow::Result<bool> {
+    pub(super) async fn sweep(&self, sink: &RecordSink) -> anyhow::Result<bool> {
         let mut before = None;
         for page in 1.. {
             let (mut missing, mut print) = (Vec::new(), Vec::new());
             let mut events = self.client.listing(page).await?;
             while let Some(group) = events.next().await? {
                 // those that cannot be read were complained of when they came
-                let known = group.into_iter().filter_map(|event| Event::of(event).ok());
+                let known = group
+                    .into_iter()
+                    .filter_map(|event| MispEvent::of(event).ok());
                 let known: Vec<_> = known.collect();
                 let marks = sink.marks(known.iter().map(|event| event.key).collect());
                 for (event, mark) in known.into_iter().zip(marks.await?) {
@@ -36,7 +38,7 @@ impl MispSource {
                     return Ok(false);
                 }
             }
-            let print = (!print.is_empty()).then(|| Key::of(&print));
+            let print = (!print.is_empty()).then(|| ItemKey::of(&print));
             // a server that knows no pages gives the first one again
             if print.is_none() || print == before {
                 break;

@@ -6,17 +6,17 @@
 //! higher number are asked for only where that is not possible: many events of one second, or a server that ignores
 //! `order`. Then the same pages are read once more, until there is nothing in them that is new.
 
-use cybexp_spool::Key;
+use cybexp_spool::ItemKey;
 
 /// How often the same pages are read.
 const PASSES: u32 = 5;
 
-/// What a page was like.
+/// The summary of a page.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Page {
+pub(super) struct MispPage {
     /// Its events, those among them that could not be read.
     pub(super) events: u64,
-    /// Those that are new.
+    /// Events that are new.
     pub(super) unseen: u64,
     /// The timestamps of its first and last event that has one.
     pub(super) ends: Option<(i64, i64)>,
@@ -24,13 +24,13 @@ pub(super) struct Page {
     pub(super) greatest: i64,
     /// Whether they are in the order of time.
     pub(super) sorted: bool,
-    /// What names the page's events.
-    pub(super) print: Option<Key>,
+    /// The fingerprint of the page's events.
+    pub(super) print: Option<ItemKey>,
 }
 
-/// Up to where a fetch is.
+/// The progress of a fetch.
 #[derive(Debug, Clone)]
-pub(super) struct Walk {
+pub(super) struct EventWalk {
     /// Only events with this timestamp, or a greater one, are asked for.
     pub(super) from: i64,
     /// The number of the page, from 1 on.
@@ -50,13 +50,13 @@ struct Pass {
     /// There is more than fits into one page.
     long: bool,
     /// The page before.
-    print: Option<Key>,
+    print: Option<ItemKey>,
     last: Option<i64>,
 }
 
-/// What to do after a page.
+/// How the walk goes on after a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum WalkStep {
     /// Ask again, as the walk now says.
     On,
     /// Ask again; up to its `from`, all is taken.
@@ -70,7 +70,7 @@ pub(super) enum Step {
     },
 }
 
-impl Walk {
+impl EventWalk {
     pub(super) fn new(from: i64, limit: u32) -> Self {
         Self {
             from,
@@ -84,7 +84,7 @@ impl Walk {
     }
 
     /// Whether it must be known now if the server orders events by time: only the newest one can tell.
-    pub(super) fn must_know_order(&self, page: &Page) -> bool {
+    pub(super) fn must_know_order(&self, page: &MispPage) -> bool {
         self.ordered.is_none() && page.events >= self.limit && self.would_grow(page)
     }
 
@@ -92,13 +92,13 @@ impl Walk {
     ///
     /// A server that ignores the order names the one that is the first on the page, too. Where both are of the same time,
     /// it cannot be told.
-    pub(super) fn newest(&mut self, newest: Option<i64>, page: &Page) {
+    pub(super) fn newest(&mut self, newest: Option<i64>, page: &MispPage) {
         let ends = newest.zip(page.ends);
         let ordered = ends.is_some_and(|(newest, (first, last))| newest >= last && newest > first);
         self.ordered = Some(ordered);
     }
 
-    fn would_grow(&self, page: &Page) -> bool {
+    fn would_grow(&self, page: &MispPage) -> bool {
         let follows = |first| self.pass.last.is_none_or(|last| last <= first);
         page.sorted
             && page
@@ -106,8 +106,8 @@ impl Walk {
                 .is_some_and(|(first, last)| follows(first) && last > self.from)
     }
 
-    /// What to do after this page.
-    pub(super) fn after(&mut self, page: &Page) -> Step {
+    /// Decides how the walk goes on after this page.
+    pub(super) fn after(&mut self, page: &MispPage) -> WalkStep {
         let again = self.page > 1 && page.events > 0 && page.print == self.pass.print;
         let ended = page.events == 0 || again;
         self.greatest = self.greatest.max(page.greatest);
@@ -121,7 +121,7 @@ impl Walk {
             self.page += 1;
             self.pass.print = page.print;
             self.pass.last = page.ends.map(|(_, last)| last).or(self.pass.last);
-            return Step::On;
+            return WalkStep::On;
         }
         // nothing can move out of sight before the first page
         let safe = grown && self.page == 1;
@@ -130,15 +130,15 @@ impl Walk {
         self.pass = Pass::default();
         if repeat {
             self.passes += 1;
-            return Step::On;
+            return WalkStep::On;
         }
         match page.ends {
             Some((_, last)) if grown => {
                 self.from = last;
                 self.passes = 1;
-                Step::Taken
+                WalkStep::Taken
             }
-            _ => Step::End {
+            _ => WalkStep::End {
                 greatest: self.greatest,
                 stuck: again && page.events == self.limit,
             },

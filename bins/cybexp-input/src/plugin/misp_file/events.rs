@@ -15,17 +15,17 @@ use serde_json::value::RawValue;
 const LONGEST: u64 = 15 << 20;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// What is in a file.
+/// The content of a file, as the first reading found it.
 #[derive(Debug)]
 pub(super) struct Survey {
-    shape: Shape,
+    shape: EventsShape,
     pub(super) entries: usize,
-    /// Those that are too long, in ascending order.
+    /// Numbers of the entries that are too long, in ascending order.
     long: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum EventsShape {
     /// `[…]`, or `{"response": […]}`.
     List,
     /// `{"Event": {…}}`, or the event itself.
@@ -34,10 +34,10 @@ enum Shape {
 
 /// An entry of a file.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum FoundEvent {
     /// The record.
     Event(Bytes),
-    /// It is none, for this reason.
+    /// The entry is no event, for this reason.
     Not(String),
 }
 
@@ -58,7 +58,7 @@ pub(super) fn survey(file: &mut File) -> anyhow::Result<Survey> {
         mut long,
         ..
     } = sizes;
-    if shape == Shape::One {
+    if shape == EventsShape::One {
         entries = 1;
         long.extend((read.get() > LONGEST).then_some(0));
     }
@@ -77,10 +77,10 @@ pub(super) fn extract(
     file: &mut File,
     survey: &Survey,
     done: usize,
-    mut each: impl FnMut(usize, Found) -> anyhow::Result<()>,
+    mut each: impl FnMut(usize, FoundEvent) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let long = || Found::Not(format!("is longer than {} MiB", LONGEST >> 20));
-    if survey.shape == Shape::One {
+    let long = || FoundEvent::Not(format!("is longer than {} MiB", LONGEST >> 20));
+    if survey.shape == EventsShape::One {
         return match (done, survey.long.is_empty()) {
             (0, true) => {
                 let whole: Box<RawValue> = serde_json::from_reader(from_start(file)?)?;
@@ -90,7 +90,7 @@ pub(super) fn extract(
             _ => Ok(()),
         };
     }
-    let mut given = Given {
+    let mut given = EntryReader {
         index: 0,
         done,
         failed: None,
@@ -106,28 +106,28 @@ pub(super) fn extract(
     }
 }
 
-fn event(entry: &str) -> Found {
+fn event(entry: &str) -> FoundEvent {
     #[derive(Deserialize)]
-    struct Entry<'a> {
+    struct WrappedEvent<'a> {
         #[serde(rename = "Event", borrow)]
         event: Option<&'a RawValue>,
         uuid: Option<IgnoredAny>,
         info: Option<IgnoredAny>,
     }
-    let event = match serde_json::from_str::<Entry<'_>>(entry) {
-        Ok(Entry {
+    let event = match serde_json::from_str::<WrappedEvent<'_>>(entry) {
+        Ok(WrappedEvent {
             event: Some(event), ..
         }) => event.get(),
-        Ok(Entry {
+        Ok(WrappedEvent {
             uuid: Some(_),
             info: Some(_),
             ..
         }) => entry,
-        Ok(_) | Err(_) => return Found::Not("is no event of MISP's".to_owned()),
+        Ok(_) | Err(_) => return FoundEvent::Not("is no event of MISP's".to_owned()),
     };
     match event.starts_with('{') {
-        true => Found::Event(format!("{{\"Event\":{event}}}").into()),
-        false => Found::Not("is no event of MISP's".to_owned()),
+        true => FoundEvent::Event(format!("{{\"Event\":{event}}}").into()),
+        false => FoundEvent::Not("is no event of MISP's".to_owned()),
     }
 }
 
@@ -158,7 +158,7 @@ impl Entries for Sizes<'_> {
 }
 
 /// The entries themselves; `None` for one that is too long.
-struct Given<'a, F> {
+struct EntryReader<'a, F> {
     index: usize,
     done: usize,
     long: &'a [usize],
@@ -166,7 +166,7 @@ struct Given<'a, F> {
     failed: Option<anyhow::Error>,
 }
 
-impl<F: FnMut(usize, Option<&RawValue>) -> anyhow::Result<()>> Entries for Given<'_, F> {
+impl<F: FnMut(usize, Option<&RawValue>) -> anyhow::Result<()>> Entries for EntryReader<'_, F> {
     fn next<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
         let index = self.index;
         self.index += 1;
@@ -192,7 +192,11 @@ impl<F: FnMut(usize, Option<&RawValue>) -> anyhow::Result<()>> Entries for Given
     }
 }
 
-fn walk(file: &mut File, read: &Cell<u64>, entries: &mut impl Entries) -> anyhow::Result<Shape> {
+fn walk(
+    file: &mut File,
+    read: &Cell<u64>,
+    entries: &mut impl Entries,
+) -> anyhow::Result<EventsShape> {
     let counted = Counted {
         inner: from_start(file)?,
         read,
@@ -236,7 +240,7 @@ impl<R: Read> Read for Counted<'_, R> {
 struct Top<'a, E>(&'a mut E);
 
 impl<'de, E: Entries> DeserializeSeed<'de> for Top<'_, E> {
-    type Value = Option<Shape>;
+    type Value = Option<EventsShape>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_any(self)
@@ -244,7 +248,7 @@ impl<'de, E: Entries> DeserializeSeed<'de> for Top<'_, E> {
 }
 
 impl<'de, E: Entries> Visitor<'de> for Top<'_, E> {
-    type Value = Option<Shape>;
+    type Value = Option<EventsShape>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an event of MISP's or a list of them")
@@ -252,14 +256,14 @@ impl<'de, E: Entries> Visitor<'de> for Top<'_, E> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         while self.0.next(&mut list)? {}
-        Ok(Some(Shape::List))
+        Ok(Some(EventsShape::List))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut response, mut wrapped, mut uuid, mut info) = (false, false, false, false);
         while let Some(key) = map.next_key::<String>()? {
             if key == "response" && !response {
-                map.next_value_seed(List(self.0))?;
+                map.next_value_seed(ListSeed(self.0))?;
                 response = true;
                 continue;
             }
@@ -270,16 +274,16 @@ impl<'de, E: Entries> Visitor<'de> for Top<'_, E> {
         }
         let one = wrapped || (uuid && info);
         Ok(match response {
-            true => Some(Shape::List),
-            false => one.then_some(Shape::One),
+            true => Some(EventsShape::List),
+            false => one.then_some(EventsShape::One),
         })
     }
 }
 
 /// A list, and nothing else.
-struct List<'a, E>(&'a mut E);
+struct ListSeed<'a, E>(&'a mut E);
 
-impl<'de, E: Entries> DeserializeSeed<'de> for List<'_, E> {
+impl<'de, E: Entries> DeserializeSeed<'de> for ListSeed<'_, E> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -287,7 +291,7 @@ impl<'de, E: Entries> DeserializeSeed<'de> for List<'_, E> {
     }
 }
 
-impl<'de, E: Entries> Visitor<'de> for List<'_, E> {
+impl<'de, E: Entries> Visitor<'de> for ListSeed<'_, E> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

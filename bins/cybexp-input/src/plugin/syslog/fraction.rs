@@ -1,9 +1,9 @@
-//! What stands behind times of RFC 3164, which has room for neither: fractions of a second, and the zone UTC, as in
+//! Removes additions to times of RFC 3164, which has room for neither: fractions of a second, and the zone UTC, as in
 //! `Oct 11 22:14:15.123 UTC`.
 
 /// A text without what stands behind its time.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Bare {
+pub(super) struct ShortenedTime {
     pub(super) text: String,
     /// The fraction, in nanoseconds.
     pub(super) nanos: i64,
@@ -13,7 +13,7 @@ pub(super) struct Bare {
 
 /// Takes fraction and zone out of a message that begins with `<PRI>` and such a time, or with the time. `None`: there is
 /// neither.
-pub(super) fn take(text: &str) -> Option<Bare> {
+pub(super) fn take(text: &str) -> Option<ShortenedTime> {
     let bytes = text.as_bytes();
     let begin = super::rfc5424::priority(text).map_or(0, |(_, rest)| text.len() - rest.len());
     let at = begin + spaces(&bytes[begin..]);
@@ -39,7 +39,7 @@ pub(super) fn take(text: &str) -> Option<Bare> {
     let ended = bytes
         .get(end)
         .is_none_or(|byte| matches!(byte, b' ' | b':'));
-    (ended && end > point).then(|| Bare {
+    (ended && end > point).then(|| ShortenedTime {
         text: [&text[..point], &text[end..]].concat(),
         nanos,
         utc: zone.is_some(),

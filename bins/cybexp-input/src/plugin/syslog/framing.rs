@@ -16,21 +16,21 @@ pub(super) struct Frame {
 /// The messages of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    state: State,
+    state: FramingState,
     /// Whether the message before was counted: then the next one may begin with something else than `<`.
     counted: bool,
     /// Whether the sender has marked where a message ends, by a count or a line end.
     framed: bool,
-    /// What there is of the message; at its begin digits that may be its length, and a space.
+    /// The bytes of the message up to now; at its begin digits that may be its length, and a space.
     data: Vec<u8>,
     cut: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum State {
+enum FramingState {
     #[default]
     Begin,
-    /// So many bytes are missing.
+    /// Inside a counted message, of which this many bytes are missing.
     Counted(u64),
     Line,
 }
@@ -40,7 +40,7 @@ impl Frames {
     pub(super) fn push(&mut self, mut bytes: &[u8], frames: &mut Vec<Frame>) {
         while let Some(byte) = bytes.first() {
             match self.state {
-                State::Begin => {
+                FramingState::Begin => {
                     // between messages, and whatever some senders add to the end of a counted one
                     let between = self.data.is_empty() && matches!(byte, b'\n' | b'\r' | b' ' | 0);
                     if between || self.is_length_with(*byte) {
@@ -53,23 +53,23 @@ impl Frames {
                     self.state = match self.length() {
                         Some(length) if self.counted || *byte == b'<' => {
                             self.data.clear();
-                            State::Counted(length)
+                            FramingState::Counted(length)
                         }
-                        _ => State::Line,
+                        _ => FramingState::Line,
                     };
                 }
-                State::Counted(missing) => {
+                FramingState::Counted(missing) => {
                     let here = missing.min(bytes.len() as u64) as usize;
                     self.add(&bytes[..here]);
                     bytes = &bytes[here..];
                     let missing = missing - here as u64;
-                    self.state = State::Counted(missing);
+                    self.state = FramingState::Counted(missing);
                     if missing == 0 {
                         (self.counted, self.framed) = (true, true);
                         frames.extend(self.take());
                     }
                 }
-                State::Line => {
+                FramingState::Line => {
                     if !self.framed && self.data.len() + bytes.len() > LONGEST {
                         self.data = bare(std::mem::take(&mut self.data), frames);
                     }
@@ -85,9 +85,10 @@ impl Frames {
         }
     }
 
-    /// What the connection ended in the middle of; or all of it, from a sender that never marks where a message ends.
+    /// Returns the message in the middle of which the connection ended; or all of it, from a sender that never marks where a
+    /// message ends.
     pub(super) fn end(&mut self, frames: &mut Vec<Frame>) {
-        if !self.framed && self.state == State::Line {
+        if !self.framed && self.state == FramingState::Line {
             self.data = bare(std::mem::take(&mut self.data), frames);
         }
         frames.extend(self.take());
@@ -120,7 +121,7 @@ impl Frames {
             data: std::mem::take(&mut self.data),
             cut: std::mem::take(&mut self.cut),
         };
-        self.state = State::Begin;
+        self.state = FramingState::Begin;
         (!frame.data.is_empty()).then_some(frame)
     }
 }

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use cybexp_spool::Batch;
+use cybexp_spool::RecordBatch;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// For so long messages are gathered for one batch …
+/// The time for which messages are gathered for one batch …
 const GATHER: Duration = Duration::from_millis(50);
-/// … and looked for that often, for to be woken by each would cost more.
+/// … and the time between two looks at the queue: waking up for each message would cost more.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What comes within a short time, as one batch.
+/// Collects messages that come within [`GATHER`] of the first one into one batch.
 pub(super) async fn gather<T>(
     queue: &mut mpsc::Receiver<T>,
     first: T,
-    mut add: impl FnMut(T, &mut Batch),
-) -> Batch {
-    let mut batch = Batch::new();
+    mut add: impl FnMut(T, &mut RecordBatch),
+) -> RecordBatch {
+    let mut batch = RecordBatch::new();
     add(first, &mut batch);
     let until = Instant::now() + GATHER;
     loop {

@@ -1,4 +1,4 @@
-//! What the kernel tells of sockets (proc_net(5): `/proc/net/udp` and `tcp`): what it dropped because a socket's buffer was
+//! Reads the kernel's table of sockets (proc_net(5): `/proc/net/udp` and `tcp`): what it dropped because a socket's buffer was
 //! full, and whose a port is.
 
 use std::collections::HashSet;

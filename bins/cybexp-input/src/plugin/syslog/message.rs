@@ -13,30 +13,30 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use syslog_loose::{ProcId, Variant};
 
-use super::fraction::{self, Bare};
-use super::rfc5424::{self, Header};
+use super::fraction::{self, ShortenedTime};
+use super::rfc5424::{self, SyslogHeader};
 
-/// What a record is.
+/// The part of a message that becomes the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Post {
     /// A JSON object of what the message says.
     #[default]
     Fields,
-    /// What the message says after all that syslog adds.
+    /// The message itself, without the header that syslog adds.
     Message,
 }
 
 /// How records are made.
 #[derive(Debug, Clone)]
-pub(super) struct Format {
+pub(super) struct MessageFormat {
     pub(super) post: Post,
     /// That of times which name none: those of RFC 3164.
     pub(super) zone: Tz,
 }
 
 #[derive(Debug, Serialize)]
-struct Fields<'a> {
+struct SyslogFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     facility: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,7 @@ struct Fields<'a> {
     peer: IpAddr,
 }
 
-impl Format {
+impl MessageFormat {
     /// The record of a message that came `now`; `None` if there is nothing in it.
     pub(super) fn record(&self, message: &[u8], peer: IpAddr, now: DateTime<Utc>) -> Option<Bytes> {
         let text = decoded(message);
@@ -72,7 +72,7 @@ impl Format {
         if let Some(header) = rfc5424::header(text) {
             return self.made(&of_rfc_5424(&header, peer), Some(header.rest));
         }
-        if let Some(Bare { text, nanos, utc }) = fraction::take(text) {
+        if let Some(ShortenedTime { text, nanos, utc }) = fraction::take(text) {
             let zone = if utc { Tz::UTC } else { self.zone };
             let format = Self { zone, ..*self };
             let mut fields = format.of_rfc_3164(&text, peer, now);
@@ -85,7 +85,7 @@ impl Format {
     }
 
     /// The record of these fields; `data` is all that came after the header, structured data among it.
-    fn made(&self, fields: &Fields<'_>, data: Option<&str>) -> Option<Bytes> {
+    fn made(&self, fields: &SyslogFields<'_>, data: Option<&str>) -> Option<Bytes> {
         match self.post {
             Post::Message => {
                 let mut message = fields.message.trim();
@@ -100,7 +100,7 @@ impl Format {
         }
     }
 
-    fn of_rfc_3164<'a>(&self, text: &'a str, peer: IpAddr, now: DateTime<Utc>) -> Fields<'a> {
+    fn of_rfc_3164<'a>(&self, text: &'a str, peer: IpAddr, now: DateTime<Utc>) -> SyslogFields<'a> {
         let asked = Cell::new(false);
         let here = now.with_timezone(&self.zone);
         let year = |(month, ..): (u32, u32, u32, u32, u32)| {
@@ -154,7 +154,7 @@ impl Format {
             true if asked.get() => self.local(time.naive_local()),
             true => self.local(time.naive_utc()),
         });
-        Fields {
+        SyslogFields {
             facility: facility.map(|facility| facility.as_str()),
             severity: severity.map(|severity| severity.as_str()),
             time,
@@ -194,10 +194,10 @@ fn decoded(message: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-fn of_rfc_5424<'a>(header: &Header<'a>, peer: IpAddr) -> Fields<'a> {
+fn of_rfc_5424<'a>(header: &SyslogHeader<'a>, peer: IpAddr) -> SyslogFields<'a> {
     let (facility, severity) = syslog_loose::decompose_pri(header.priority);
     let (structured_data, message) = rfc5424::structured_data(header.rest);
-    Fields {
+    SyslogFields {
         facility: facility.map(|facility| facility.as_str()),
         severity: severity.map(|severity| severity.as_str()),
         time: header.timestamp,
@@ -241,7 +241,7 @@ fn tail<'a>(text: &'a str, part: &str, before: usize) -> Option<&'a str> {
     text.get(place(text, part)?.checked_sub(before)?..)
 }
 
-/// Where in a text this part of it begins.
+/// The offset in a text at which this part of it begins.
 fn place(text: &str, part: &str) -> Option<usize> {
     (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)
 }
@@ -257,7 +257,9 @@ mod tests {
         let post = Post::Fields;
         let now = now.parse().unwrap();
         let peer = [192, 0, 2, 1].into();
-        let record = Format { post, zone }.record(message, peer, now).unwrap();
+        let record = MessageFormat { post, zone }
+            .record(message, peer, now)
+            .unwrap();
         let mut record: Value = serde_json::from_slice(&record).unwrap();
         assert_eq!(record["peer"].take(), "192.0.2.1");
         record.as_object_mut().unwrap().remove("peer");
@@ -529,7 +531,7 @@ mod tests {
 
     #[test]
     fn the_message_alone() {
-        let format = Format {
+        let format = MessageFormat {
             post: Post::Message,
             zone: Tz::UTC,
         };

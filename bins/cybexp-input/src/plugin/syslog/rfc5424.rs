@@ -6,9 +6,9 @@
 use chrono::{DateTime, FixedOffset};
 use serde_json::{Map, Value};
 
-/// What stands before the message.
+/// The header that stands before the message.
 #[derive(Debug, PartialEq)]
-pub(super) struct Header<'a> {
+pub(super) struct SyslogHeader<'a> {
     pub(super) priority: u8,
     pub(super) timestamp: Option<DateTime<FixedOffset>>,
     pub(super) hostname: Option<&'a str>,
@@ -28,7 +28,7 @@ pub(super) fn priority(text: &str) -> Option<(u8, &str)> {
 }
 
 /// Reads the header: `<PRI>VERSION TIMESTAMP HOSTNAME APP-NAME PROCID MSGID`. `None`: the message is of another kind.
-pub(super) fn header(text: &str) -> Option<Header<'_>> {
+pub(super) fn header(text: &str) -> Option<SyslogHeader<'_>> {
     let (priority, rest) = priority(text)?;
     let (version, mut rest) = field(rest)?;
     let is_version = (1..=3).contains(&version.len())
@@ -49,7 +49,7 @@ pub(super) fn header(text: &str) -> Option<Header<'_>> {
     let mut next = || next().map(|field| (field != "-").then_some(field));
     let (hostname, appname) = (next()?, next()?);
     let (procid, msgid) = (next()?, next()?);
-    Some(Header {
+    Some(SyslogHeader {
         priority,
         timestamp,
         hostname,
@@ -60,7 +60,8 @@ pub(super) fn header(text: &str) -> Option<Header<'_>> {
     })
 }
 
-/// What comes before the next space or the end, and what comes after the space.
+/// Splits at the next space: the text before it (all of it if there is no space), and the text after it. `None` where the
+/// text before it is empty.
 fn field(text: &str) -> Option<(&str, &str)> {
     let (field, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
     (!field.is_empty()).then(|| (field, rest.trim_start_matches([' ', '\t'])))

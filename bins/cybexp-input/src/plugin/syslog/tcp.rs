@@ -14,16 +14,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::framing::{Frame, Frames, LONGEST};
 use super::gather::gather;
-use super::message::Format;
-use crate::sink::{Sink, Stopped};
-use cybexp_spool::Batch;
+use super::message::MessageFormat;
+use crate::sink::{RecordSink, Stopped};
+use cybexp_spool::RecordBatch;
 
 /// At the same time; more wait in the kernel.
 const CONNECTIONS: usize = 256;
 const CHUNK: usize = 16 << 10;
-/// What connections have read and the spool has not: so many chunks.
+/// Chunks that connections have read and the spool has not taken, at most.
 const WAITING: usize = 64;
-/// What is still read of a connection when the end is asked for.
+/// Bytes that are still read of a connection when the end is asked for.
 const LAST_CHUNKS: usize = 64;
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -36,8 +36,8 @@ struct Chunk {
 /// Serves until the end is asked for.
 pub(super) async fn serve(
     listeners: Vec<TcpListener>,
-    format: &Format,
-    sink: &Sink,
+    format: &MessageFormat,
+    sink: &RecordSink,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let (queue, mut chunks) = mpsc::channel(WAITING);
@@ -73,7 +73,7 @@ pub(super) async fn serve(
 }
 
 /// Waits for room, and for the disk to be well; what is in hand at the end is counted as dropped.
-async fn take(batch: Batch, sink: &Sink) {
+async fn take(batch: RecordBatch, sink: &RecordSink) {
     while let Err(error) = sink.take(batch.clone()).await {
         if !error.is::<Stopped>() {
             sink.failing(&error);
@@ -91,7 +91,7 @@ async fn accept(
     listener: TcpListener,
     queue: mpsc::Sender<Chunk>,
     permits: &Arc<Semaphore>,
-    sink: &Sink,
+    sink: &RecordSink,
     stop: &CancellationToken,
 ) {
     // they end with this future

@@ -15,9 +15,9 @@ use tracing::{info, warn};
 
 use super::gather::gather;
 use super::kernel;
-use super::message::Format;
+use super::message::MessageFormat;
 use crate::plugin::blocking::blocking;
-use crate::sink::Sink;
+use crate::sink::RecordSink;
 
 /// Datagrams that wait for the disk at most …
 const WAITING: usize = 1 << 16;
@@ -59,11 +59,11 @@ struct Datagram {
     peer: IpAddr,
 }
 
-/// What the receiving thread tells.
+/// Counts that the receiving thread keeps.
 #[derive(Default)]
-struct Counts {
+struct DatagramCounts {
     received: AtomicU64,
-    /// Received, and given up because too much waits.
+    /// Datagrams that were received and given up because too much waited.
     lost: AtomicU64,
     waiting_bytes: AtomicUsize,
 }
@@ -71,12 +71,12 @@ struct Counts {
 /// Receives until the end is asked for.
 pub(super) async fn serve(
     socket: Arc<UdpSocket>,
-    format: &Format,
-    sink: &Sink,
+    format: &MessageFormat,
+    sink: &RecordSink,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let (sender, mut queue) = mpsc::channel(WAITING);
-    let counts = Arc::new(Counts::default());
+    let counts = Arc::new(DatagramCounts::default());
     let mut losses = Losses::new(&socket, Arc::clone(&counts));
     let thread = std::thread::Builder::new().name("syslog-udp".to_owned());
     let (received, stop) = (Arc::clone(&socket), stop.clone());
@@ -122,7 +122,7 @@ pub(super) async fn serve(
 fn receive(
     socket: &UdpSocket,
     queue: &mpsc::Sender<Datagram>,
-    counts: &Counts,
+    counts: &DatagramCounts,
     stop: &CancellationToken,
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -176,17 +176,17 @@ fn receive(
 
 /// Counts what was lost.
 struct Losses {
-    counts: Arc<Counts>,
+    counts: Arc<DatagramCounts>,
     inode: Option<u64>,
     /// The kernel's counter, as it was.
     drops: u32,
     last: Instant,
-    /// What was received when the kernel was asked last.
+    /// Datagrams received when the kernel was asked last.
     looked: Option<u64>,
 }
 
 impl Losses {
-    fn new(socket: &UdpSocket, counts: Arc<Counts>) -> Self {
+    fn new(socket: &UdpSocket, counts: Arc<DatagramCounts>) -> Self {
         let inode = kernel::inode(socket).and_then(|inode| kernel::drops(inode).map(|_| inode));
         let inode = inode.inspect_err(
             |error| warn!(%error, "what the kernel drops of syslog over UDP is not counted"),
@@ -200,7 +200,7 @@ impl Losses {
         }
     }
 
-    async fn count(&mut self, sink: &Sink) {
+    async fn count(&mut self, sink: &RecordSink) {
         self.last = Instant::now();
         sink.dropped(self.counts.lost.swap(0, Ordering::Relaxed));
         // where nothing comes nothing is dropped

@@ -21,18 +21,18 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use url::{Host, Url};
 
 use super::frames::Lenient;
-use super::head::Head;
+use super::head::ResponseHead;
 use cybexp_feed::Later;
 use cybexp_feed::wire::Wire;
 use cybexp_feed::wire::proxy::Proxy;
 use cybexp_feed::{self as feed, Secrets, because};
 
-/// What bytes come from and go to.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// A connection that bytes are read from and written to: TCP, or TLS over it.
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
-pub(super) type Socket = WebSocketStream<Lenient<Box<dyn Stream>>>;
+pub(super) type WebsocketConnection = WebSocketStream<Lenient<Box<dyn ByteStream>>>;
 
 /// Connects to a server and shakes hands.
 ///
@@ -44,14 +44,14 @@ pub(super) async fn connect(
     wire: &Wire,
     config: WebSocketConfig,
     secrets: &Secrets,
-) -> anyhow::Result<Socket> {
+) -> anyhow::Result<WebsocketConnection> {
     let mut request = url.as_str().into_client_request()?;
     request.headers_mut().extend(headers.clone());
     let (request, key) = generate_request(request)?;
     let mut stream = open(url, wire, secrets).await?;
     stream.write_all(&request).await.map_err(told)?;
     stream.flush().await.map_err(told)?;
-    let head = Head::read(&mut stream).await?;
+    let head = ResponseHead::read(&mut stream).await?;
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         return Err(refused(head, &mut stream, url, secrets).await);
     }
@@ -70,7 +70,7 @@ pub(super) async fn connect(
 }
 
 async fn refused(
-    head: Head,
+    head: ResponseHead,
     stream: &mut (impl AsyncRead + Unpin),
     url: &Url,
     secrets: &Secrets,
@@ -106,7 +106,7 @@ async fn refused(
 }
 
 /// The stream to a server.
-async fn open(url: &Url, wire: &Wire, secrets: &Secrets) -> anyhow::Result<Box<dyn Stream>> {
+async fn open(url: &Url, wire: &Wire, secrets: &Secrets) -> anyhow::Result<Box<dyn ByteStream>> {
     let proxy = wire.proxies.of(url).map_err(|reason| anyhow!(reason))?;
     let stream = match proxy {
         None => tcp(url).await?,
@@ -121,7 +121,7 @@ async fn open(url: &Url, wire: &Wire, secrets: &Secrets) -> anyhow::Result<Box<d
     }
 }
 
-async fn tcp(url: &Url) -> anyhow::Result<Box<dyn Stream>> {
+async fn tcp(url: &Url) -> anyhow::Result<Box<dyn ByteStream>> {
     let port = url.port_or_known_default().context("url has no port")?;
     let connected = match url.host().context("url has no host")? {
         Host::Domain(name) => TcpStream::connect((name, port)).await,
@@ -133,7 +133,11 @@ async fn tcp(url: &Url) -> anyhow::Result<Box<dyn Stream>> {
     Ok(Box::new(stream))
 }
 
-async fn tls(stream: Box<dyn Stream>, url: &Url, wire: &Wire) -> anyhow::Result<Box<dyn Stream>> {
+async fn tls(
+    stream: Box<dyn ByteStream>,
+    url: &Url,
+    wire: &Wire,
+) -> anyhow::Result<Box<dyn ByteStream>> {
     let host = url.host_str().unwrap_or_default();
     let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
     let connector = TlsConnector::from(wire.tls.clone());
@@ -148,7 +152,7 @@ async fn tunnel(
     proxy: &Proxy,
     wire: &Wire,
     secrets: &Secrets,
-) -> anyhow::Result<Box<dyn Stream>> {
+) -> anyhow::Result<Box<dyn ByteStream>> {
     let at = proxy.url();
     let mut stream = tcp(&at).await?;
     if at.scheme() == "https" {
@@ -171,7 +175,7 @@ async fn tunnel(
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).await.map_err(told)?;
     stream.flush().await.map_err(told)?;
-    let head = Head::read(&mut stream).await?;
+    let head = ResponseHead::read(&mut stream).await?;
     if !head.status.is_success() {
         let what = format!("it answers {}", head.status);
         let reason = feed::reason(&head.body(&mut stream).await, secrets);

@@ -21,18 +21,18 @@ pub(super) struct Lenient<S> {
     inner: S,
     /// Bytes that came with the handshake.
     first: Vec<u8>,
-    at: At,
+    at: FramePosition,
     /// For each message that is not given out yet, whether it is text. At most one for each two bytes that tungstenite has
     /// read ahead.
     texts: VecDeque<bool>,
 }
 
-/// What byte of a frame comes next.
+/// The byte of a frame that comes next.
 #[derive(Debug, Clone, Copy)]
-enum At {
+enum FramePosition {
     Opcode,
     Length,
-    /// So many bytes of a longer length, of which this is known.
+    /// A longer length: the bytes of it that are missing, and its value up to now.
     LongLength(u8, u64, bool),
     Content(u64),
 }
@@ -42,7 +42,7 @@ impl<S> Lenient<S> {
         Self {
             inner,
             first,
-            at: At::Opcode,
+            at: FramePosition::Opcode,
             texts: VecDeque::new(),
         }
     }
@@ -57,35 +57,35 @@ impl<S> Lenient<S> {
         let mut read = 0;
         while let Some(byte) = bytes.get_mut(read) {
             let at = match self.at {
-                At::Opcode => {
+                FramePosition::Opcode => {
                     let kind = *byte & OPCODE;
                     if matches!(kind, TEXT | BINARY) {
                         self.texts.push_back(kind == TEXT);
                         *byte = (*byte & !OPCODE) | BINARY;
                     }
-                    At::Length
+                    FramePosition::Length
                 }
-                At::Length => {
+                FramePosition::Length => {
                     let masked = *byte & MASKED != 0;
                     match *byte & !MASKED {
-                        126 => At::LongLength(2, 0, masked),
-                        127 => At::LongLength(8, 0, masked),
-                        short => At::Content(u64::from(short) + mask(masked)),
+                        126 => FramePosition::LongLength(2, 0, masked),
+                        127 => FramePosition::LongLength(8, 0, masked),
+                        short => FramePosition::Content(u64::from(short) + mask(masked)),
                     }
                 }
-                At::LongLength(left, length, masked) => {
+                FramePosition::LongLength(left, length, masked) => {
                     let length = (length << 8) | u64::from(*byte);
                     match left {
-                        1 => At::Content(length.saturating_add(mask(masked))),
-                        left => At::LongLength(left - 1, length, masked),
+                        1 => FramePosition::Content(length.saturating_add(mask(masked))),
+                        left => FramePosition::LongLength(left - 1, length, masked),
                     }
                 }
-                At::Content(left) => {
+                FramePosition::Content(left) => {
                     let here = (bytes.len() - read) as u64;
                     let here = here.min(left);
                     // the last one is counted below
                     read += here as usize - 1;
-                    At::Content(left - here)
+                    FramePosition::Content(left - here)
                 }
             };
             self.at = at.or_next();
@@ -94,7 +94,7 @@ impl<S> Lenient<S> {
     }
 }
 
-impl At {
+impl FramePosition {
     /// After the last byte of a frame, the next one begins.
     fn or_next(self) -> Self {
         match self {

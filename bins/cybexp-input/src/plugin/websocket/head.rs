@@ -17,14 +17,14 @@ const BODY: Duration = Duration::from_secs(2);
 
 /// A response up to its body.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(super) struct ResponseHead {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     /// Bytes that came behind it.
     pub(super) rest: Vec<u8>,
 }
 
-impl Head {
+impl ResponseHead {
     /// Reads it.
     ///
     /// # Errors
@@ -127,10 +127,10 @@ fn whole(mut chunked: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    async fn read(text: &str) -> anyhow::Result<(Head, Vec<u8>)> {
+    async fn read(text: &str) -> anyhow::Result<(ResponseHead, Vec<u8>)> {
         let mut stream = std::io::Cursor::new(text.as_bytes().to_vec());
-        let head = Head::read(&mut stream).await?;
-        let again = Head {
+        let head = ResponseHead::read(&mut stream).await?;
+        let again = ResponseHead {
             status: head.status,
             headers: head.headers.clone(),
             rest: head.rest.clone(),

@@ -7,8 +7,8 @@ use anyhow::{anyhow, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cybexp_feed::wire::Wire;
-use cybexp_feed::{Later, Plan, Secrets};
-use cybexp_spool::Batch;
+use cybexp_feed::{Later, ListPlan, Secrets};
+use cybexp_spool::RecordBatch;
 use futures::{SinkExt, StreamExt};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -19,43 +19,43 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 use url::Url;
 
-use super::connect::{self, Socket};
+use super::connect::{self, WebsocketConnection};
 use super::message;
-use crate::plugin::source::{Next, Source};
-use crate::sink::Sink;
+use crate::plugin::source::{InputSource, Next};
+use crate::sink::RecordSink;
 
-/// The name, the connection, TLS and the handshake together.
+/// The longest time to connect: name, connection, TLS and handshake together.
 const CONNECT: Duration = Duration::from_secs(20);
-/// What is sent is little: whoever does not take it for so long is not there.
+/// The longest time that sending may take; messages to a server are small, so one that does not take them is gone.
 const SEND: Duration = Duration::from_secs(10);
 /// How long the other side has to answer a close.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a message may wait for others, so that they share a wait for the disk.
 const GATHER: Duration = Duration::from_millis(20);
-/// What a raw can hold.
+/// The longest message, in bytes: a raw cannot hold more.
 const MAX_MESSAGE: usize = 15 << 20;
-/// What waits to be sent, in bytes: a server that pings and takes no pong must not fill the memory.
+/// The most bytes that wait to be sent: a server that pings and takes no pong must not fill the memory.
 const WAITING: usize = 1 << 20;
 /// A connection that stood for so long was well, whatever its end was.
 const STOOD: Duration = Duration::from_secs(10);
-/// One that ended earlier than this without a word was not.
+/// A connection that ended earlier than this without a word was not well.
 const STUMBLED: Duration = Duration::from_secs(1);
 
 /// A source as the settings say.
-pub(super) struct Listener {
+pub(super) struct WebsocketSource {
     pub(super) wire: Wire,
     pub(super) url: Url,
     /// The URL, as far as people may see it.
     pub(super) place: String,
     pub(super) headers: HeaderMap,
     pub(super) subscribe: Vec<SecretString>,
-    pub(super) items: Option<Plan>,
+    pub(super) items: Option<ListPlan>,
     pub(super) quiet: Duration,
     pub(super) secrets: Secrets,
 }
 
 #[async_trait]
-impl Source for Listener {
+impl InputSource for WebsocketSource {
     async fn check(&mut self) -> anyhow::Result<String> {
         let connected = self.connect().await;
         let socket = connected.map_err(|error| self.secrets.hide_in(error))?;
@@ -63,7 +63,7 @@ impl Source for Listener {
         Ok(format!("{} answers 101 Switching Protocols", self.place))
     }
 
-    async fn fetch(&mut self, sink: &Sink) -> anyhow::Result<Next> {
+    async fn fetch(&mut self, sink: &RecordSink) -> anyhow::Result<Next> {
         let connected = tokio::select! {
             connected = self.connect() => connected,
             () = sink.stopping() => return Ok(Next::Period),
@@ -84,7 +84,9 @@ impl Source for Listener {
         let Err(error) = listened else {
             return Ok(Next::Period);
         };
-        let goodbye = error.downcast_ref::<Closed>().map(Closed::is_goodbye);
+        let goodbye = error
+            .downcast_ref::<ServerClosed>()
+            .map(ServerClosed::is_goodbye);
         let stood = since.elapsed();
         if stood >= STOOD && goodbye == Some(true) {
             // as servers and the balancers before them do from time to time
@@ -99,8 +101,8 @@ impl Source for Listener {
     }
 }
 
-impl Listener {
-    async fn connect(&self) -> anyhow::Result<Socket> {
+impl WebsocketSource {
+    async fn connect(&self) -> anyhow::Result<WebsocketConnection> {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE))
@@ -123,12 +125,16 @@ impl Listener {
     }
 
     /// Takes messages until the end is asked for, or an error.
-    async fn listen(&self, socket: &mut Socket, sink: &Sink) -> anyhow::Result<()> {
+    async fn listen(
+        &self,
+        socket: &mut WebsocketConnection,
+        sink: &RecordSink,
+    ) -> anyhow::Result<()> {
         for message in &self.subscribe {
             send(socket, Message::text(message.expose_secret())).await?;
         }
-        let mut held = Held {
-            batch: Batch::new(),
+        let mut held = PendingRecords {
+            batch: RecordBatch::new(),
             due: None,
             left: 0,
         };
@@ -143,9 +149,9 @@ impl Listener {
 
     async fn gather(
         &self,
-        socket: &mut Socket,
-        sink: &Sink,
-        held: &mut Held,
+        socket: &mut WebsocketConnection,
+        sink: &RecordSink,
+        held: &mut PendingRecords,
     ) -> anyhow::Result<()> {
         let mut heard = Instant::now();
         let mut ping_at = heard + self.quiet;
@@ -170,7 +176,7 @@ impl Listener {
                         take = true;
                         sink.reached();
                     }
-                    Message::Close(frame) => bail!(Closed(frame)),
+                    Message::Close(frame) => bail!(ServerClosed(frame)),
                     Message::Pong(_) | Message::Frame(_) => sink.reached(),
                 }
             }
@@ -192,7 +198,7 @@ impl Listener {
         }
     }
 
-    fn add(&self, message: Bytes, is_text: bool, held: &mut Held, sink: &Sink) {
+    fn add(&self, message: Bytes, is_text: bool, held: &mut PendingRecords, sink: &RecordSink) {
         let read = message::read(message, is_text, self.items.as_ref());
         if let Some(why) = read.left {
             held.left += 1;
@@ -215,9 +221,9 @@ impl Listener {
     /// Takes what is held. Where that has to wait, the server is pinged meanwhile.
     async fn take(
         &self,
-        socket: &mut Socket,
-        sink: &Sink,
-        held: &mut Held,
+        socket: &mut WebsocketConnection,
+        sink: &RecordSink,
+        held: &mut PendingRecords,
         ping_at: &mut Instant,
     ) -> anyhow::Result<()> {
         held.due = None;
@@ -246,22 +252,22 @@ impl Listener {
 }
 
 /// Records that share a wait for the disk.
-struct Held {
-    batch: Batch,
-    /// When they are to be taken.
+struct PendingRecords {
+    batch: RecordBatch,
+    /// The time at which they are to be taken.
     due: Option<Instant>,
     /// Messages in which something was left out.
     left: u64,
 }
 
-async fn send(socket: &mut Socket, message: Message) -> anyhow::Result<()> {
+async fn send(socket: &mut WebsocketConnection, message: Message) -> anyhow::Result<()> {
     let sent = timeout(SEND, socket.send(message)).await;
     sent.map_err(|_| anyhow!("the server takes nothing for {SEND:?}"))?
         .map_err(failure)
 }
 
 /// Closes, or answers a close, and waits a little for the other side: to end while there is something to read would undo it.
-async fn farewell(mut socket: Socket, code: Option<CloseCode>) {
+async fn farewell(mut socket: WebsocketConnection, code: Option<CloseCode>) {
     let frame = code.map(|code| CloseFrame {
         code,
         reason: "too long".into(),
@@ -282,9 +288,9 @@ struct TooLong;
 /// The server ended the connection, and said so.
 #[derive(Debug, thiserror::Error)]
 #[error("the server closed: {}", reason(.0))]
-struct Closed(Option<CloseFrame>);
+struct ServerClosed(Option<CloseFrame>);
 
-impl Closed {
+impl ServerClosed {
     /// Whether it only went: it is not this client's fault, and another connection will do.
     fn is_goodbye(&self) -> bool {
         match &self.0 {

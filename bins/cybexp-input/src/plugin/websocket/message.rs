@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
-use cybexp_feed::{self as feed, Plan};
+use cybexp_feed::{self as feed, ListPlan};
 
-/// What is in a message.
+/// The records of a message.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Read {
+pub(super) struct ReadMessage {
     pub(super) records: Vec<Bytes>,
     /// Why something in it is left out.
     pub(super) left: Option<String>,
@@ -15,8 +15,8 @@ pub(super) struct Read {
 
 /// The records of a message: the elements of its list, where it is said where that is; else each line where all of them are JSON
 /// objects, as Logstash's `json_lines` writes them; else the message as it is.
-pub(super) fn read(message: Bytes, is_text: bool, items: Option<&Plan>) -> Read {
-    let none = |left| Read {
+pub(super) fn read(message: Bytes, is_text: bool, items: Option<&ListPlan>) -> ReadMessage {
+    let none = |left| ReadMessage {
         records: Vec::new(),
         left,
     };
@@ -28,7 +28,7 @@ pub(super) fn read(message: Bytes, is_text: bool, items: Option<&Plan>) -> Read 
     }
     if let Some(plan) = items {
         return match feed::split(&message, plan) {
-            Ok((elements, left)) => Read {
+            Ok((elements, left)) => ReadMessage {
                 records: elements
                     .into_iter()
                     .map(|element| feed::text(element).into())
@@ -41,7 +41,7 @@ pub(super) fn read(message: Bytes, is_text: bool, items: Option<&Plan>) -> Read 
         };
     }
     let records = lines(&message).unwrap_or_else(|| vec![message]);
-    Read {
+    ReadMessage {
         records,
         left: None,
     }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn records(message: &'static str, items: Option<&str>) -> Vec<String> {
-        let plan = items.map(|items| Plan::list(items).lenient(None));
+        let plan = items.map(|items| ListPlan::list(items).lenient(None));
         let read = read(Bytes::from_static(message.as_bytes()), true, plan.as_ref());
         assert_eq!(read.left, None, "{message}");
         let text = |record: &Bytes| String::from_utf8_lossy(record).into_owned();
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn what_is_left_out() {
         let left = |message: &'static [u8], is_text, items: Option<&str>| {
-            let plan = items.map(|items| Plan::list(items).lenient(None));
+            let plan = items.map(|items| ListPlan::list(items).lenient(None));
             let read = read(Bytes::from_static(message), is_text, plan.as_ref());
             (read.records.len(), read.left.is_some())
         };

@@ -15,10 +15,10 @@ use tokio_tungstenite::tungstenite::http::header::{
 };
 use url::Url;
 
-use super::listener::Listener;
-use crate::plugin::source::{Given, Setting};
+use super::listener::WebsocketSource;
+use crate::plugin::source::{InputConfig, Setting};
 use crate::plugin::wire;
-use cybexp_feed::{Plan, Secrets};
+use cybexp_feed::{ListPlan, Secrets};
 
 /// The handshake's own.
 const RESERVED: [HeaderName; 6] = [
@@ -30,7 +30,7 @@ const RESERVED: [HeaderName; 6] = [
     SEC_WEBSOCKET_EXTENSIONS,
 ];
 
-/// For people.
+/// The settings, for people.
 pub(super) const ALL: &[Setting] = &[
     Setting {
         name: "url",
@@ -67,10 +67,10 @@ pub(super) const ALL: &[Setting] = &[
     wire::PROXY,
 ];
 
-/// As they stand in the configuration.
+/// The settings as they stand in the configuration.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Settings {
+pub(super) struct WebsocketSettings {
     url: Secret,
     #[serde(default)]
     headers: BTreeMap<String, Secret>,
@@ -87,10 +87,10 @@ fn half_a_minute() -> u64 {
     30
 }
 
-impl Settings {
+impl WebsocketSettings {
     /// # Errors
     /// Names the setting that is wrong.
-    pub(super) fn listener(self, given: &Given<'_>) -> Result<Listener, ConfigError> {
+    pub(super) fn listener(self, given: &InputConfig<'_>) -> Result<WebsocketSource, ConfigError> {
         let url = given.secret("url", &self.url)?;
         let url = url.expose_secret().trim();
         let (url, place) = place(url).map_err(|reason| given.wrong("url", reason))?;
@@ -140,13 +140,13 @@ impl Settings {
         for message in &subscribe {
             secrets.add(message.expose_secret());
         }
-        Ok(Listener {
+        Ok(WebsocketSource {
             wire: wire::wire(given, self.ca.as_deref(), self.proxy.as_ref(), true)?,
             url,
             place,
             headers,
             subscribe,
-            items: self.items.map(|items| Plan::list(&items).lenient(None)),
+            items: self.items.map(|items| ListPlan::list(&items).lenient(None)),
             quiet: Duration::from_secs(self.quiet_s),
             secrets,
         })

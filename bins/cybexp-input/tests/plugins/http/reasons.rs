@@ -1,4 +1,4 @@
-//! What the server says of its refusal.
+//! Reasons that a server gives for its refusal.
 
 use cybexp_feed::Later;
 use serde_json::json;

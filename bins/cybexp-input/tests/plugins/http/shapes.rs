@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use crate::harness::Input;
 use crate::server::{Server, gzip, ok, script, status};
 
-/// What is taken of one answer.
+/// The records taken of one answer.
 async fn taken(
     body: &[u8],
     headers: &'static [(&str, &str)],

@@ -1,4 +1,4 @@
-//! What is asked for and said before messages come, and the way there.
+//! The handshake: requests and answers before messages come, proxies and TLS.
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};

@@ -180,6 +180,6 @@ async fn pings_go_out_while_a_full_spool_is_waited_for() {
     let input = Input::with("websocket", settings(address), 6 << 20);
     let running = input.start().await;
     eventually("two pings", async || pings.load(Ordering::SeqCst) >= 2).await;
-    assert_eq!(input.now().state, cybexp_input::status::State::Blocked);
+    assert_eq!(input.now().state, cybexp_input::status::InputState::Blocked);
     running.kill().await;
 }

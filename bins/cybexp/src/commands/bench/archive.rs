@@ -1,4 +1,4 @@
-//! The archive that is asked: made-up attacks, read by the real filter.
+//! The archive of the benchmark: made-up attacks, read by the real filter.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -20,24 +20,24 @@ use crate::commands::databases;
 const DB: &str = "cybexp_bench";
 const IDENTITY_DB: &str = "cybexp_bench_identity";
 const COLL: &str = "instance";
-/// Attacks whose instances are written together.
+/// The number of attacks whose instances are written together.
 const ATTACKS: usize = 200;
-/// The most attributes and objects that are remembered as written: 32 bytes each.
+/// The most attributes and objects that are remembered as written, at 32 bytes each.
 const KNOWN: usize = 2_000_000;
-/// Batches that are written at once.
+/// The number of batches that are written at once.
 const WRITERS: usize = 3;
-/// A MongoDB server in the field has more memory than the default of a private one.
+/// The cache of the private MongoDB in GB: more than its default, as servers in the field have.
 const CACHE_GB: f32 = 2.0;
 
-/// The archive and its readers.
+/// The archive of the benchmark and the means to read it.
 pub(super) struct Bench {
     pub(super) server: Server,
     pub(super) archive: Archive,
     identity: Identity,
     user: User,
-    /// All but one may be seen.
+    /// The organisations; the user sees the data of all but one.
     orgs: Vec<OrgId>,
-    /// The databases are dropped where it is somebody else's server.
+    /// The benchmark's own MongoDB; `None` on another server, whose databases are dropped at the end.
     mongod: Option<Mongod>,
 }
 
@@ -172,7 +172,7 @@ fn mongod(folder: Option<std::path::PathBuf>) -> anyhow::Result<Mongod> {
     Ok(mongo_local::start(&options)?)
 }
 
-/// Makes instances of so many events and sends them.
+/// Makes the instances of `events` events and sends them.
 fn make(events: u64, orgs: &[OrgId], to: &mpsc::Sender<Vec<Instance>>) -> anyhow::Result<()> {
     let cowrie = FILTERS.iter().find(|filter| filter.name() == "cowrie");
     let cowrie = *cowrie.context("there is no filter for Cowrie")?;
@@ -234,7 +234,7 @@ fn attack(
     Ok(made)
 }
 
-/// Whether this was written before; what is not remembered is written again, which does no harm.
+/// Returns true if this instance was written before. One that is not remembered is written again, which does no harm.
 fn remembered(known: &mut HashSet<Hash>, hash: Hash) -> bool {
     if known.len() < KNOWN {
         return !known.insert(hash);

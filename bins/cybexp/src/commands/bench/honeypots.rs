@@ -1,18 +1,18 @@
-//! What honeypots and feeds tell, made up, with the skew of real ones: by Zipf's law a few addresses, names, passwords
-//! and commands are in much of it, and most are in hardly any.
+//! Made-up records of honeypots and feeds, with the skew of real ones: by Zipf's law a few addresses, names, passwords and
+//! commands are in many records, and most are in hardly any.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tahoe_core::{Attribute, Category, Event, OrgId, SubType, Timestamp};
 
-/// Organisations that own the honeypots.
+/// The number of organisations that own the honeypots.
 pub(super) const ORGS: usize = 4;
-/// 2026-11-02T00:00:00Z, when the last attack begins.
+/// The time when the last attack begins: 2026-11-02T00:00:00Z.
 pub(super) const END_S: f64 = 1_793_577_600.0;
-/// Events of a day: an archive grows by days, not by what a day holds.
+/// The number of events a day: a larger archive has more days, not fuller ones.
 const DAILY: f64 = 20_000.0;
-/// Events of one attack and the sightings beside it, about.
+/// The approximate number of events of one attack, with the sightings beside it.
 const OF_ATTACK: f64 = 11.0;
 
 const IPS: usize = 60_000;
@@ -23,20 +23,20 @@ const FILES: usize = 2_000;
 const DOMAINS: usize = 50_000;
 const CLIENTS: usize = 60;
 
-/// All attacks, one after the other; the same each time.
+/// An iterator over all attacks, the same in each run.
 pub(super) struct Honeypots {
     rng: StdRng,
     at_s: f64,
     attacks: u64,
 }
 
-/// What one attack leaves behind.
+/// The records that one attack leaves behind.
 pub(super) struct Attack {
-    /// Whose honeypot it was.
+    /// The organisation that owns the honeypot.
     pub(super) org: usize,
-    /// What Cowrie logs.
+    /// The records that Cowrie logs.
     pub(super) records: Vec<Value>,
-    /// What feeds tell meanwhile.
+    /// The events that feeds report meanwhile.
     pub(super) sightings: Vec<Event>,
 }
 
@@ -54,7 +54,7 @@ impl Honeypots {
         self.at_s += 2.0 * self.rng.random::<f64>() * 86_400.0 * OF_ATTACK / DAILY;
         let sensor = self.rng.random_range(0..2 * ORGS);
         let org = sensor % ORGS;
-        let mut log = Log {
+        let mut log = AttackLog {
             sensor: format!("sensor{sensor}"),
             ip: ip(zipf(&mut self.rng, IPS)),
             session: format!("{:012x}", self.attacks),
@@ -73,7 +73,7 @@ impl Honeypots {
         }
     }
 
-    /// A page of a feed of phishing sites; a third are confirmed.
+    /// Makes the event of a phishing site in a feed; a third of them are confirmed.
     fn sighting(&mut self, orgid: &OrgId) -> Event {
         let category = match self.rng.random_range(0..3) {
             0 => Category::Malicious,
@@ -91,7 +91,7 @@ impl Honeypots {
     }
 }
 
-/// An event of these attributes.
+/// Makes an event of these attributes.
 pub(super) fn sighting(
     orgid: &OrgId,
     at_s: f64,
@@ -114,9 +114,9 @@ pub(super) fn attribute(sub_type: &'static str, data: &str) -> Attribute {
     Attribute::new(SubType::from_static(sub_type), data)
 }
 
-/// The address of this rank; 198.18.0.0/15 is for benchmarks (RFC 2544).
+/// Returns the address of this rank, in 198.18.0.0/15, which is for benchmarks (RFC 2544).
 pub(super) fn ip(rank: usize) -> String {
-    // an odd factor: no address comes twice
+    // an odd factor, so that no address comes twice
     let n = rank * 40_503 % (1 << 17);
     format!("198.{}.{}.{}", 18 + (n >> 16), n >> 8 & 255, n & 255)
 }
@@ -125,12 +125,12 @@ pub(super) fn domain(rank: usize) -> String {
     format!("d{rank}.phish.example")
 }
 
-/// The name of this rank.
+/// Returns the user name of this rank.
 pub(super) fn username(rank: usize) -> String {
     named(&["root", "admin", "ubuntu", "test", "user"], "user", rank)
 }
 
-/// The password of this rank.
+/// Returns the password of this rank.
 pub(super) fn password(rank: usize) -> String {
     named(
         &["123456", "admin", "password", "1234", "3245gs5662d34"],
@@ -146,14 +146,14 @@ fn named(common: &[&str], stem: &str, rank: usize) -> String {
     }
 }
 
-/// A rank: the first is drawn most, the n-th about 1/n as often.
+/// Draws a rank: the first is the most frequent, the n-th comes about 1/n as often.
 fn zipf(rng: &mut StdRng, len: usize) -> usize {
     let place = ((len + 1) as f64).powf(rng.random());
     (place as usize - 1).min(len - 1)
 }
 
-/// The records of one attack.
-struct Log {
+/// The log records of one attack, while they are made.
+struct AttackLog {
     sensor: String,
     ip: String,
     session: String,
@@ -161,7 +161,7 @@ struct Log {
     records: Vec<Value>,
 }
 
-impl Log {
+impl AttackLog {
     fn attack(&mut self, rng: &mut StdRng) {
         self.add(rng, "session.connect", json!({}));
         let client = zipf(rng, CLIENTS);

@@ -1,4 +1,4 @@
-//! How much memory this process takes.
+//! Measures the memory of this process.
 
 use std::fs;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Watches it from its beginning to its end.
-pub(super) struct Watched {
+/// A watch over the memory of this process, from its beginning to its end.
+pub(super) struct MemoryWatch {
     before: u64,
     stop: oneshot::Sender<()>,
     most: JoinHandle<u64>,
 }
 
-impl Watched {
+impl MemoryWatch {
     pub(super) fn begin() -> Self {
         let (stop, mut stopped) = oneshot::channel();
         let most = tokio::spawn(async move {
@@ -41,7 +41,7 @@ impl Watched {
     }
 }
 
-/// The resident set, in KiB; 0 where the system does not tell.
+/// Returns the resident set in KiB; 0 if the system does not tell.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,4 +1,4 @@
-//! `cybexp bench`: how fast it is, on this machine, beside the bare database.
+//! `cybexp bench`: measures reports on this machine, beside the bare database.
 
 mod archive;
 mod honeypots;
@@ -18,24 +18,24 @@ use cybexp_service::Config;
 use serde_json::{Value, json};
 
 use archive::Bench;
-use memory::Watched;
-use questions::Case;
+use memory::MemoryWatch;
+use questions::BenchQuestion;
 
-/// How many ask at once.
+/// The numbers of clients that ask at once.
 const AT_ONCE: [usize; 3] = [1, 8, 64];
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
-    /// Reports on a made-up honeypot archive, beside the one ideal lookup of a bare client
-    Report(Args),
+pub(crate) enum BenchCommand {
+    /// Measure reports on a made-up honeypot archive, beside the one ideal lookup of a bare client
+    Report(BenchReportArgs),
 }
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Events of the archive
+pub(crate) struct BenchReportArgs {
+    /// The number of events in the archive
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     events: u64,
-    /// How long each question is asked, in seconds
+    /// The time for which each question is asked, in seconds
     #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
     seconds: f64,
     /// Ask only the questions whose names hold this
@@ -46,11 +46,10 @@ pub(crate) struct Args {
         hide_default_value = true
     )]
     only: String,
-    /// Keep the archive in this folder, and take the one that an earlier run left there
+    /// Keep the archive in this folder, and reuse the one that an earlier run left there
     #[arg(long, value_name = "FOLDER", conflicts_with = "configured")]
     data: Option<PathBuf>,
-    /// On the server of tahoe.mongo_url, in databases that are not there yet and are dropped afterwards, instead of on a
-    /// MongoDB of its own
+    /// Use the server of tahoe.mongo_url, with new databases that are dropped afterwards, instead of a MongoDB of its own
     #[arg(long)]
     configured: bool,
     /// Print the figures as JSON
@@ -59,10 +58,10 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(
-    action: Action,
+    action: BenchCommand,
     config: impl FnOnce() -> Result<Config, cybexp_service::ConfigError>,
 ) -> anyhow::Result<ExitCode> {
-    let Action::Report(args) = action;
+    let BenchCommand::Report(args) = action;
     let config = if args.configured {
         Some(config()?)
     } else {
@@ -79,7 +78,7 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Value> {
+async fn measure(bench: &Bench, args: &BenchReportArgs) -> anyhow::Result<Value> {
     let engine = bench.engine();
     let mut cases = questions::cases(args.events);
     cases.retain(|case| case.name.contains(&args.only));
@@ -95,7 +94,7 @@ async fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Value> {
         rows.push(row.await.with_context(|| case.name.clone())?);
     }
     anstream::eprintln!("asking everything, {} at once", AT_ONCE[2]);
-    let watched = Watched::begin();
+    let watched = MemoryWatch::begin();
     let mixed = {
         let (engine, cases, userid) = (engine.clone(), cases.clone(), bench.userid());
         storm::run(
@@ -117,8 +116,13 @@ async fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Value> {
     }))
 }
 
-/// All figures of one question.
-async fn ask(bench: &Bench, engine: &Engine, case: &Case, args: &Args) -> anyhow::Result<Value> {
+/// Measures all figures of one question.
+async fn ask(
+    bench: &Bench,
+    engine: &Engine,
+    case: &BenchQuestion,
+    args: &BenchReportArgs,
+) -> anyhow::Result<Value> {
     let (userid, visible) = (bench.userid(), bench.visible());
     let since = Instant::now();
     let first = case.ask(engine, &userid).await?;

@@ -1,4 +1,4 @@
-//! What is asked.
+//! The questions of the benchmark.
 
 use anyhow::anyhow;
 use cybexp_report::{Engine, ReportPage};
@@ -9,15 +9,15 @@ use tahoe_core::{Category, Event, OrgId};
 
 use super::honeypots::{END_S, domain, ip, password, sighting, username};
 
-/// When questions are asked.
+/// The time at which questions are asked, in Unix seconds.
 const NOW_S: f64 = END_S + 86_400.0;
-/// Of the address of this rank there are a few events in the smallest archive.
+/// The rank of an address that has a few events in the smallest archive.
 const RARE: usize = 1_500;
 const MID: usize = 40;
 
-/// A question and what a bare client would ask in its place.
+/// A question, with the lookup that a bare client would make in its place.
 #[derive(Clone)]
-pub(super) struct Case {
+pub(super) struct BenchQuestion {
     pub(super) name: String,
     question: Question,
     bare: Bare,
@@ -25,15 +25,15 @@ pub(super) struct Case {
 
 #[derive(Clone, Copy)]
 enum Bare {
-    /// One key of the index.
+    /// A lookup of one key of the index.
     Key,
-    /// The count by the index.
+    /// A count by the index.
     Count,
-    /// Ten events.
+    /// A read of ten events.
     Page,
 }
 
-/// Events to be ranked; the last has attributes that only few others have.
+/// Returns the events to be ranked; the last has attributes that only few others have.
 pub(super) fn targets(orgid: &OrgId) -> Vec<Event> {
     let hub = [
         ("ipv4", ip(0)),
@@ -59,8 +59,8 @@ pub(super) fn targets(orgid: &OrgId) -> Vec<Event> {
     ]
 }
 
-pub(super) fn cases(events: u64) -> Vec<Case> {
-    // every login has it
+pub(super) fn cases(events: u64) -> Vec<BenchQuestion> {
+    // every login has this attribute
     let method = json!({"sub_type": "method", "data": "ssh"});
     let root = json!({"sub_type": "username", "data": username(0)});
     let (hub, mid, rare) = (address(0), address(MID), address(RARE));
@@ -128,7 +128,7 @@ pub(super) fn cases(events: u64) -> Vec<Case> {
         ("threatrank, mid", "threatrank", rank(1), Bare::Page),
         ("threatrank, rare", "threatrank", rank(2), Bare::Page),
     ]
-    .map(|(name, qtype, fields, bare)| Case {
+    .map(|(name, qtype, fields, bare)| BenchQuestion {
         name: name.to_owned(),
         question: read(qtype, &fields),
         bare,
@@ -153,7 +153,7 @@ fn read(qtype: &str, fields: &Value) -> Question {
     Question::decode(qtype, &text, NOW_S).expect("it is a question")
 }
 
-impl Case {
+impl BenchQuestion {
     pub(super) async fn ask(&self, engine: &Engine, userid: &str) -> anyhow::Result<ReportPage> {
         let page = engine.page(&self.question, userid, NOW_S, true).await?;
         page.map_err(|reason| anyhow!(reason))
@@ -173,7 +173,7 @@ impl Case {
         Ok(())
     }
 
-    /// The answer in short.
+    /// Returns a short form of the answer.
     pub(super) fn told(&self, page: &ReportPage) -> Value {
         let data = &page.data;
         match &self.question {

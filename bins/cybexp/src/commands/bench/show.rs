@@ -1,4 +1,4 @@
-//! The figures for people.
+//! Prints the figures as tables.
 
 use cybexp_term::{self as term, BOLD};
 use serde_json::Value;

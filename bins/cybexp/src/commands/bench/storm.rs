@@ -1,4 +1,4 @@
-//! Asking the same again and again, by many at once.
+//! Asks the same question again and again, by many clients at once.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-/// How long answers took, in milliseconds, and how many there were in a second.
+/// Percentiles of the time to an answer, in milliseconds, and the number of answers a second.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Figures {
     pub(super) p50: f64,
@@ -23,7 +23,7 @@ impl Figures {
     }
 }
 
-/// So many ask for this long, each at least once; `ask` is given the number of the question.
+/// Runs the given number of clients for the given time; each asks at least once. `ask` is given the number of the question.
 pub(super) async fn run<F>(
     at_once: usize,
     time: Duration,

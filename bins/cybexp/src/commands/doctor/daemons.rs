@@ -1,4 +1,4 @@
-//! Whether the API and the daemons are there.
+//! Checks that the API answers and the daemons are ready.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -6,12 +6,12 @@ use cybexp_service::Config;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
-use super::sheet::Sheet;
+use super::sheet::Checklist;
 use crate::commands::ready;
 use crate::daemon::Daemon;
 use cybexp_client::{Client, ClientError};
 
-pub(super) async fn check(sheet: &mut Sheet, config: &Config) {
+pub(super) async fn check(sheet: &mut Checklist, config: &Config) {
     api(sheet, config).await;
     let mut silent = Vec::new();
     for daemon in Daemon::wanted(config).into_iter().map(Daemon::name) {
@@ -28,7 +28,7 @@ pub(super) async fn check(sheet: &mut Sheet, config: &Config) {
     }
 }
 
-async fn api(sheet: &mut Sheet, config: &Config) {
+async fn api(sheet: &mut Checklist, config: &Config) {
     let url = config.api.url.clone();
     let token = match config.api_token() {
         Ok(token) => Some(token).filter(|token| !token.expose_secret().is_empty()),
@@ -74,7 +74,7 @@ async fn api(sheet: &mut Sheet, config: &Config) {
     }
 }
 
-async fn is_ready(sheet: &mut Sheet, daemon: &str, address: SocketAddr) {
+async fn is_ready(sheet: &mut Checklist, daemon: &str, address: SocketAddr) {
     let at = SocketAddr::new(reachable(address.ip()), address.port());
     let Ok(url) = Url::parse(&format!("http://{at}/readyz")) else {
         return;
@@ -88,7 +88,7 @@ async fn is_ready(sheet: &mut Sheet, daemon: &str, address: SocketAddr) {
     }
 }
 
-/// A server that listens on all addresses is asked at the nearest.
+/// Returns the loopback address in place of the one that stands for all addresses.
 fn reachable(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

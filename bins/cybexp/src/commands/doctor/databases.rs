@@ -1,29 +1,31 @@
-//! Whether the databases answer, can do what is needed, and have their indexes.
+//! Checks that the databases answer, are replica sets, and have their indexes.
 
 use cybexp_service::config::Db;
 use cybexp_service::{Config, ConfigError};
 use cybexp_store::{Archive, Cache, Identity, Purpose, Queries, Raws, Server, StoreError};
 
-use super::sheet::Sheet;
+use super::sheet::Checklist;
 
-/// The collections that can be looked into: they are reached and have their indexes, so that opening them changes
-/// nothing.
+/// The collections that further checks can read: they are reached and have their indexes, so opening them changes nothing.
 #[derive(Default)]
-pub(super) struct There {
+pub(super) struct OpenCollections {
     pub(super) cache: Option<Cache>,
     pub(super) raws: Option<Raws>,
     pub(super) queries: Option<Queries>,
     pub(super) identity: Option<Identity>,
 }
 
-/// A section of the configuration that names a collection, and who makes its indexes.
-type Place = (&'static str, &'static str, Purpose, Db);
+/// A collection of the configuration: the section that names it, the daemon that makes its indexes, its purpose, its place.
+type ConfiguredCollection = (&'static str, &'static str, Purpose, Db);
 
-pub(super) async fn check(sheet: &mut Sheet, config: &Config) -> Result<There, ConfigError> {
+pub(super) async fn check(
+    sheet: &mut Checklist,
+    config: &Config,
+) -> Result<OpenCollections, ConfigError> {
     let tahoe = config.archive_db()?;
     let analytics = config.analytics_db()?;
-    let same = same_place(&tahoe, &analytics);
-    let mut places: Vec<Place> = vec![
+    let same = is_same_collection(&tahoe, &analytics);
+    let mut collections: Vec<ConfiguredCollection> = vec![
         (
             "cache",
             "cybexp-archive",
@@ -49,23 +51,28 @@ pub(super) async fn check(sheet: &mut Sheet, config: &Config) -> Result<There, C
             "archive and analytics work on two collections",
             "that is right only if something copies the raws from the one to the other",
         );
-        places.push(("analytics", "cybexp-analytics", Purpose::Archive, analytics));
+        collections.push(("analytics", "cybexp-analytics", Purpose::Archive, analytics));
     }
-    let mut there = There::default();
-    while let Some((_, _, _, Db { url, .. })) = places.first() {
+    let mut there = OpenCollections::default();
+    while let Some((_, _, _, Db { url, .. })) = collections.first() {
         let (url, exposed) = (url.to_string(), url.expose().to_owned());
-        let (here, elsewhere) = places
+        let (here, elsewhere) = collections
             .into_iter()
             .partition(|(.., db)| db.url.expose() == exposed);
-        places = elsewhere;
-        let here: Vec<Place> = here;
+        collections = elsewhere;
+        let here: Vec<ConfiguredCollection> = here;
         let sections: Vec<&str> = here.iter().map(|(section, ..)| *section).collect();
         let name = format!("{url} ({})", sections.join(", "));
         if let Some(server) = answers(sheet, &exposed, &name).await {
-            for place in &here {
-                if let Err(error) = look_into(sheet, &server, place, &mut there).await {
+            for collection in &here {
+                if let Err(error) = look_into(sheet, &server, collection, &mut there).await {
                     sheet.wrong(
-                        format!("{}.{}: {}", place.3.db, place.3.coll, error.brief()),
+                        format!(
+                            "{}.{}: {}",
+                            collection.3.db,
+                            collection.3.coll,
+                            error.brief()
+                        ),
                         "may the user of the configuration's URL read and write there?",
                     );
                 }
@@ -75,11 +82,11 @@ pub(super) async fn check(sheet: &mut Sheet, config: &Config) -> Result<There, C
     Ok(there)
 }
 
-fn same_place(a: &Db, b: &Db) -> bool {
+fn is_same_collection(a: &Db, b: &Db) -> bool {
     (a.url.expose(), &a.db, &a.coll) == (b.url.expose(), &b.db, &b.coll)
 }
 
-async fn answers(sheet: &mut Sheet, url: &str, name: &str) -> Option<Server> {
+async fn answers(sheet: &mut Checklist, url: &str, name: &str) -> Option<Server> {
     let asked = async {
         let server = Server::connect(url, "cybexp-doctor").await?;
         let info = server.info().await?;
@@ -109,10 +116,10 @@ async fn answers(sheet: &mut Sheet, url: &str, name: &str) -> Option<Server> {
 }
 
 async fn look_into(
-    sheet: &mut Sheet,
+    sheet: &mut Checklist,
     server: &Server,
-    (section, daemon, purpose, Db { db, coll, .. }): &Place,
-    there: &mut There,
+    (section, daemon, purpose, Db { db, coll, .. }): &ConfiguredCollection,
+    there: &mut OpenCollections,
 ) -> Result<(), StoreError> {
     let missing = server.missing_indexes(db, coll, *purpose).await?;
     if !missing.is_empty() {
@@ -125,7 +132,7 @@ async fn look_into(
     sheet.good(format!("{section}: {db}.{coll} has its indexes"));
     match purpose {
         Purpose::Cache => there.cache = Some(Cache::open(server, db, coll).await?),
-        // the analytics daemon's, where there are two
+        // if there are two archives, the later one, which is that of the analytics daemon
         Purpose::Archive => {
             let archive = Archive::open(server, db, coll).await?;
             there.raws = Some(Raws::new(&archive));

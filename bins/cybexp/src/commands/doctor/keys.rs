@@ -1,4 +1,4 @@
-//! Whether the keys are there, safe, and of one pair.
+//! Checks that the keys are there, safe, and of one pair.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::path::Path;
 use cybexp_seal::{Format, PrivateKey};
 use cybexp_service::{Config, read_private_key, read_public_key};
 
-use super::sheet::Sheet;
+use super::sheet::Checklist;
 
-pub(super) fn check(sheet: &mut Sheet, config: &Config) {
+pub(super) fn check(sheet: &mut Checklist, config: &Config) {
     let public = read_public_key(&config.api.public_key);
     match &public {
         Ok(key) => {
@@ -53,7 +53,7 @@ fn fits(key: &PrivateKey, sealed: &[u8]) -> bool {
         .is_ok_and(|opened| opened == b"a round trip")
 }
 
-fn safe(sheet: &mut Sheet, file: &Path, bits: usize) {
+fn safe(sheet: &mut Checklist, file: &Path, bits: usize) {
     let shown = file.display();
     let mode = std::fs::metadata(file).map(|meta| meta.permissions().mode() & 0o777);
     match mode {
@@ -65,7 +65,7 @@ fn safe(sheet: &mut Sheet, file: &Path, bits: usize) {
     }
 }
 
-/// Without the outermost context, which is for daemons.
+/// Returns the text of an error without its outermost context, which is written for daemons.
 fn root(error: &anyhow::Error) -> String {
     let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
     causes.join(": ")

@@ -1,5 +1,4 @@
-//! `cybexp doctor`: whether all that the suite needs is there, and what to do where it is not. Looks, and changes
-//! nothing.
+//! `cybexp doctor`: checks that everything the suite needs is there, and says what to do if it is not. Changes nothing.
 
 mod daemons;
 mod databases;
@@ -14,11 +13,11 @@ use cybexp_service::Config;
 
 use cybexp_term::{GREEN, RED};
 
-use crate::site::Choice;
-use sheet::Sheet;
+use crate::site::ConfigChoice;
+use sheet::Checklist;
 
-pub(super) async fn run(choice: &Choice) -> anyhow::Result<ExitCode> {
-    let mut sheet = Sheet::default();
+pub(super) async fn run(choice: &ConfigChoice) -> anyhow::Result<ExitCode> {
+    let mut sheet = Checklist::default();
     sheet.title("Configuration");
     let config = match Config::load(choice.file.as_deref()) {
         Ok(config) => config,

@@ -1,16 +1,16 @@
-//! Whether anybody may do anything, and nobody too much.
+//! Checks that there are users and organisations, and that the secret of tokens is not the known default.
 
 use cybexp_service::Config;
 use cybexp_store::{Identity, StoreError};
 use secrecy::ExposeSecret;
 use tahoe_core::Role;
 
-use super::sheet::Sheet;
+use super::sheet::Checklist;
 
-/// The secret of the Python system's configuration.
+/// The default secret of the Python system, which everybody knows.
 const KNOWN_SECRET: &str = "secret";
 
-pub(super) fn secret(sheet: &mut Sheet, config: &Config) {
+pub(super) fn secret(sheet: &mut Checklist, config: &Config) {
     const TO_DO: &str = "put a random text in a file, such as `openssl rand -hex 32` prints, and give it as \
                          identity.secret: {\"file\": \"…\"}; tokens made so far end with the old one";
     match config.identity_secret() {
@@ -29,7 +29,7 @@ pub(super) fn secret(sheet: &mut Sheet, config: &Config) {
     }
 }
 
-pub(super) async fn check(sheet: &mut Sheet, identity: Option<&Identity>) {
+pub(super) async fn check(sheet: &mut Checklist, identity: Option<&Identity>) {
     let Some(identity) = identity else {
         return sheet.note("users are not looked at", "the database comes first");
     };
@@ -38,7 +38,7 @@ pub(super) async fn check(sheet: &mut Sheet, identity: Option<&Identity>) {
     }
 }
 
-async fn count(sheet: &mut Sheet, identity: &Identity) -> Result<(), StoreError> {
+async fn count(sheet: &mut Checklist, identity: &Identity) -> Result<(), StoreError> {
     let (users, orgs) = (identity.users().await?, identity.orgs().await?);
     let superusers = users
         .iter()

@@ -4,11 +4,11 @@ use cybexp_term::{self as term, BOLD, DIM, GREEN, RED, YELLOW};
 
 /// The checklist, printed as it is filled in.
 #[derive(Default)]
-pub(super) struct Sheet {
+pub(super) struct Checklist {
     wrong: usize,
 }
 
-impl Sheet {
+impl Checklist {
     /// Returns the number of lines that tell of something wrong.
     pub(super) fn wrong_count(&self) -> usize {
         self.wrong
@@ -22,7 +22,7 @@ impl Sheet {
         anstream::println!("{GREEN}✓{GREEN:#} {}", told(what.as_ref()));
     }
 
-    /// What may be as it should.
+    /// Prints a finding that may be intended.
     pub(super) fn note(&self, what: impl AsRef<str>, to_do: impl AsRef<str>) {
         anstream::println!("{YELLOW}!{YELLOW:#} {}", told(what.as_ref()));
         advice(to_do.as_ref());
@@ -40,7 +40,7 @@ fn advice(to_do: &str) {
     anstream::println!("  {DIM}→ {to_do}{DIM:#}");
 }
 
-/// A line of the list, with room for the mark before it.
+/// Wraps a line of the list, with room for the mark before it.
 fn told(what: &str) -> String {
     term::wrapped(&term::line(what), 2, 2)
 }

@@ -1,18 +1,18 @@
-//! How much waits, and how much was set aside.
+//! Counts the records that wait for a daemon, and those that were set aside.
 
 use cybexp_filters::{FILTERS, known_typetags, unread_typetag};
 use cybexp_store::{StoreError, Unread};
 
-use super::databases::There;
-use super::sheet::Sheet;
+use super::databases::OpenCollections;
+use super::sheet::Checklist;
 
-pub(super) async fn check(sheet: &mut Sheet, there: &There) {
+pub(super) async fn check(sheet: &mut Checklist, there: &OpenCollections) {
     if let Err(error) = count(sheet, there).await {
         sheet.wrong(error.brief(), "is the database all right?");
     }
 }
 
-async fn count(sheet: &Sheet, there: &There) -> Result<(), StoreError> {
+async fn count(sheet: &Checklist, there: &OpenCollections) -> Result<(), StoreError> {
     let mut refused = 0;
     if let Some(cache) = &there.cache {
         backlog(
@@ -56,7 +56,7 @@ async fn count(sheet: &Sheet, there: &There) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn backlog(sheet: &Sheet, waiting: u64, what: &str, daemon: &str) {
+fn backlog(sheet: &Checklist, waiting: u64, what: &str, daemon: &str) {
     match waiting {
         0 => sheet.good(format!("no {what} wait")),
         _ => sheet.note(

@@ -1,4 +1,4 @@
-//! `cybexp filter`: what a filter makes of a record, without a database.
+//! `cybexp filter`: runs a filter on a record, without a database.
 
 mod show;
 
@@ -10,10 +10,11 @@ use anyhow::{Context, anyhow, bail};
 use chrono_tz::Tz;
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
-use cybexp_archive::{About, raw_of};
+use cybexp_archive::raw_of;
 use cybexp_filters::{FILTERS, RawInput, Yield, known_typetags};
 use cybexp_store::{GraphBatch, check_fits};
 use serde_json::Value;
+use tahoe_core::SubmissionTags;
 use tahoe_core::time::{parse_instant, parse_tzname};
 use tahoe_core::{Instance, OrgId, Timestamp};
 
@@ -21,25 +22,25 @@ use super::clock::unix_now;
 use cybexp_term::{self as term, DIM, YELLOW};
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
-    /// Print what becomes of a record: its events and sessions, and what these refer to
-    Test(Args),
+pub(crate) enum FilterCommand {
+    /// Print the events and sessions that a filter makes of a record, with their objects and attributes
+    Test(FilterTestArgs),
 }
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct FilterTestArgs {
     /// The record, as it would be submitted; `-` is the standard input
     file: PathBuf,
-    /// What the record is: says which filter reads it
+    /// The kind of record, which says which filter reads it
     #[arg(long, short, value_parser = typetags())]
     typetag: String,
-    /// The organisation whose record it is
+    /// The organisation that the record belongs to
     #[arg(long, short, default_value = "test")]
     orgid: String,
-    /// The IANA zone of times in the record that name none
+    /// The IANA time zone of times in the record that name none
     #[arg(long, default_value = "UTC", value_name = "ZONE", value_parser = parse_zone)]
     timezone: Tz,
-    /// When the record was taken in: Unix seconds or a date [default: now]
+    /// The time when the record was taken in: Unix seconds or a date [default: now]
     #[arg(long, value_name = "TIME")]
     timestamp: Option<String>,
     /// Print the documents that would be stored
@@ -55,8 +56,8 @@ fn parse_zone(name: &str) -> Result<Tz, String> {
     parse_tzname(name).map_err(|error| error.reason.to_string())
 }
 
-pub(super) fn run(action: &Action) -> anyhow::Result<ExitCode> {
-    let Action::Test(args) = action;
+pub(super) fn run(action: &FilterCommand) -> anyhow::Result<ExitCode> {
+    let FilterCommand::Test(args) = action;
     let made = make(args)?;
     for (why, parts) in &made.left_out {
         anstream::eprintln!("{YELLOW}!{YELLOW:#} left out: {parts} × {why}");
@@ -76,21 +77,21 @@ pub(super) fn run(action: &Action) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// As archive and analytics would do it.
-fn make(args: &Args) -> anyhow::Result<Yield> {
+/// Makes a raw and runs its filter, as archive and analytics do.
+fn make(args: &FilterTestArgs) -> anyhow::Result<Yield> {
     let timestamp = match &args.timestamp {
         Some(text) => parse_instant(text, args.timezone)
             .map_err(|error| anyhow!("--timestamp {text}: {}", error.reason))?,
         None => unix_now() as f64,
     };
-    let about = About {
-        typetag: &args.typetag,
-        orgid: &args.orgid,
-        timezone: args.timezone.name(),
-        timestamp,
+    let tags = SubmissionTags {
+        typetag: args.typetag.clone(),
+        orgid: args.orgid.clone(),
+        timezone: args.timezone.name().to_owned(),
     };
     let refused = |by: &str, reason: String| anyhow!("refused by {by}: {reason}");
-    let raw = raw_of(&about, read(&args.file)?).map_err(|reason| refused("the archive", reason))?;
+    let raw = raw_of(&tags, timestamp, read(&args.file)?)
+        .map_err(|reason| refused("the archive", reason))?;
     check_fits(&raw).map_err(|reason| refused("the archive", reason))?;
     let Some(filter) = FILTERS
         .iter()
@@ -101,7 +102,7 @@ fn make(args: &Args) -> anyhow::Result<Yield> {
     let input = RawInput {
         data: raw.data(),
         orgid: &OrgId::new(&args.orgid)?,
-        timezone: about.timezone,
+        timezone: &tags.timezone,
         timestamp: Timestamp::new(timestamp)?,
     };
     filter
@@ -120,7 +121,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What would be stored, each instance once: events, sessions, objects, attributes.
+/// Returns the documents that would be stored, each instance once: events, sessions, objects, attributes.
 fn documents(made: Yield) -> anyhow::Result<Value> {
     let mut graph = GraphBatch::default();
     for event in made.events {

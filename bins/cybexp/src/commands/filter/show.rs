@@ -1,4 +1,4 @@
-//! Events and sessions as trees.
+//! Draws events and sessions as trees.
 
 use chrono::{DateTime, SecondsFormat};
 use cybexp_filters::Yield;
@@ -7,7 +7,7 @@ use tahoe_core::{Category, Event, Hash, Node, Session, Timestamp};
 use crate::tree::stem;
 use cybexp_term::{BOLD, DIM, GREEN, RED, short};
 
-/// One tree for each event and session.
+/// Returns the lines of one tree for each event and session.
 pub(super) fn lines(made: &Yield) -> Vec<String> {
     let mut lines = Vec::new();
     for event in &made.events {
@@ -33,7 +33,7 @@ pub(super) fn lines(made: &Yield) -> Vec<String> {
     lines
 }
 
-/// In which context an event has its descendants.
+/// Marks for the context (malicious or benign) in which an event has its descendants.
 struct Marks<'a>(Option<&'a Event>);
 
 impl Marks<'_> {
@@ -58,7 +58,7 @@ impl Marks<'_> {
         }
     }
 
-    /// Nothing for unknown context, in which most things are.
+    /// Returns the mark of a descendant; nothing for the unknown context, which is the most frequent.
     fn mark(&self, hash: Hash) -> String {
         let is_in = |hashes: &[Hash]| hashes.binary_search(&hash).is_ok();
         match self.0 {
@@ -80,7 +80,7 @@ fn category(category: Category) -> String {
     }
 }
 
-/// What is known of when a session began and ended.
+/// Returns a session's begin and end as far as they are known.
 fn span(session: &Session) -> String {
     let mut span = String::new();
     if let Some(start) = session.start_time() {
@@ -95,7 +95,7 @@ fn span(session: &Session) -> String {
     span
 }
 
-/// As a date, for people; a time that the calendar does not reach, as Unix seconds.
+/// Returns a time as a date, for people, or as Unix seconds if it is beyond the calendar.
 fn time(at: Timestamp) -> String {
     let micros = (at.get() * 1e6).round() as i64;
     DateTime::from_timestamp_micros(micros).map_or_else(

@@ -14,6 +14,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use cybexp_filters::known_typetags;
 use cybexp_service::Config;
 use indicatif::{ProgressBar, ProgressStyle};
+use tahoe_core::SubmissionTags;
 use tahoe_core::time::parse_tzname;
 use tahoe_core::{Org, SubType};
 
@@ -21,56 +22,55 @@ use super::api::ApiArgs;
 use super::named::Named;
 use super::typetag;
 use super::usage::Usage;
-use cybexp_client::About;
 use cybexp_term::{self as term, DIM, GREEN, RED, YELLOW};
-use resume::{Memory, Progress};
-use send::{Ended, Tally, Track};
-use source::{Manner, Position, Source};
+use resume::{PostProgress, ProgressFile};
+use send::{Ended, PostTally, Track};
+use source::{Manner, Position, PostSource};
 
-/// Exit status of who was stopped by Ctrl-C, as shells give it.
+/// The exit status after Ctrl-C, as shells give it.
 const EXIT_INTERRUPTED: u8 = 130;
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
-    /// What to submit; `-` is the standard input
+pub(crate) struct PostArgs {
+    /// The files to submit; `-` is the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What the data is: says which filter reads it
+    /// The kind of data, which says which filter reads it
     #[arg(long, short, value_parser = Named(known_typetags))]
     typetag: String,
-    /// Take a typetag that no filter reads: nothing is made of the data until there is one
+    /// Accept a typetag that no filter reads: nothing is made of the data until there is one
     #[arg(long)]
     any_typetag: bool,
-    /// The organisation whose data it is: its name or hash
+    /// The organisation that the data belongs to: its name or hash
     #[arg(long, short)]
     org: String,
-    /// The IANA zone of times in the data that name none
+    /// The IANA time zone of times in the data that name none
     #[arg(long, default_value = "UTC", value_name = "ZONE")]
     timezone: String,
-    /// Each line is a record of its own, as in a log
+    /// Submit each line as a record of its own, as in a log
     #[arg(long, short)]
     lines: bool,
-    /// Each file is one record, even if it looks like a log with a record on each line
+    /// Submit each file as one record, even if it looks like a log with a record on each line
     #[arg(long, conflicts_with = "lines")]
     whole: bool,
-    /// Go on where an earlier post of the same files was stopped
+    /// Continue where an earlier post of the same files was stopped
     #[arg(long)]
     resume: bool,
-    /// Print nothing but what is refused
+    /// Print refused records only
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
     api: ApiArgs,
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: PostArgs, config: &Config) -> anyhow::Result<ExitCode> {
     SubType::new(&args.typetag).with_context(|| format!("--typetag {}", args.typetag))?;
     if !args.any_typetag {
         typetag::check(&args.typetag)?;
     }
     parse_tzname(&args.timezone)
         .map_err(|error| anyhow!("--timezone {}: {}", args.timezone, error.reason))?;
-    let about = About {
+    let tags = SubmissionTags {
         typetag: args.typetag,
         orgid: Org::hash_named(&args.org).to_string(),
         timezone: args.timezone,
@@ -78,24 +78,24 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     let manner = Manner {
         lines: args.lines,
         whole: args.whole,
-        typetag: &about.typetag,
-        timezone: &about.timezone,
+        typetag: &tags.typetag,
+        timezone: &tags.timezone,
     };
-    let sources = args.files.iter().map(|file| Source::new(file, &manner));
-    let mut sources = sources.collect::<anyhow::Result<Vec<Source>>>()?;
+    let sources = args.files.iter().map(|file| PostSource::new(file, &manner));
+    let mut sources = sources.collect::<anyhow::Result<Vec<PostSource>>>()?;
     let client = args.api.client(config)?;
     let mut tracks = Vec::with_capacity(sources.len());
     for source in &mut sources {
-        let memory = Memory::of(source, &about, client.base().as_str());
+        let memory = ProgressFile::of(source, &tags, client.base().as_str());
         source.from = begin(source, memory.as_ref(), args.resume, args.quiet)?;
         tracks.push(Track {
-            progress: Progress::from(source.from),
+            progress: PostProgress::from(source.from),
             memory,
         });
     }
-    // whether it is there and lets us is found out once, and not by every record and with retries
+    // an API that is away or refuses the token is found out once, and not for every record with retries
     ensure!(
-        client.admin_of().await?.contains(&about.orgid),
+        client.admin_of().await?.contains(&tags.orgid),
         "the token's user is no admin of {org}, as posting needs: `cybexp org list` shows what there is, `cybexp org \
          add-user {org} EMAIL --as admin` makes a user one",
         org = args.org
@@ -107,8 +107,8 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         false => bar(source::size(&sources)),
     };
     let places: Vec<String> = sources.iter().map(|source| source.place.clone()).collect();
-    let mut tally = Tally::default();
-    let ended = send::send(&client, &about, sources, &mut tracks, &bar, &mut tally).await;
+    let mut tally = PostTally::default();
+    let ended = send::send(&client, &tags, sources, &mut tracks, &bar, &mut tally).await;
     bar.finish_and_clear();
     let ended = ended?;
     if !args.quiet || !matches!(ended, Ended::Done) {
@@ -117,7 +117,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     match ended {
         Ended::Done => {
             let memories = tracks.iter().filter_map(|track| track.memory.as_ref());
-            memories.for_each(Memory::forget);
+            memories.for_each(ProgressFile::forget);
             Ok(ExitCode::from(u8::from(tally.refused > 0)))
         }
         Ended::Stopped => {
@@ -143,10 +143,10 @@ fn resuming() -> &'static str {
     "the same command with --resume goes on from there; to submit the same again does no harm"
 }
 
-/// Where a source is read from.
+/// Returns the position from which a source is read, and tells of an earlier post that was stopped.
 fn begin(
-    source: &Source,
-    memory: Option<&Memory>,
+    source: &PostSource,
+    memory: Option<&ProgressFile>,
     resume: bool,
     quiet: bool,
 ) -> anyhow::Result<Position> {
@@ -159,7 +159,7 @@ fn begin(
     let place = term::line(&source.place);
     let recalled = match (memory, resume) {
         (Some(memory), true) => memory.recall()?,
-        // another file is there now, and it is posted from its beginning anyway
+        // an error means another file under this name, which is posted from its beginning anyway
         (Some(memory), false) => memory.recall().unwrap_or_default(),
         (None, _) => None,
     };
@@ -198,7 +198,7 @@ fn spoken(upto: Position) -> String {
     }
 }
 
-/// Remembers how far each file is submitted, and says so; whether something can be resumed.
+/// Saves and prints how far each file is submitted. Returns true if something can be resumed.
 fn how_far(places: &[String], tracks: &[Track]) -> bool {
     let mut can = false;
     for (place, Track { progress, memory }) in places.iter().zip(tracks) {
@@ -216,8 +216,8 @@ fn how_far(places: &[String], tracks: &[Track]) -> bool {
     can
 }
 
-fn summary(tally: &Tally, took: Duration) {
-    let Tally {
+fn summary(tally: &PostTally, took: Duration) {
+    let PostTally {
         taken,
         bytes,
         refused,
@@ -235,7 +235,7 @@ fn summary(tally: &Tally, took: Duration) {
     anstream::eprintln!("{mark} {taken} submitted{refused} {DIM}({size} in {seconds:.1} s){DIM:#}");
 }
 
-/// Draws nothing where the standard error is no terminal.
+/// Makes the progress bar, which draws nothing unless the standard error is a terminal.
 fn bar(bytes: Option<u64>) -> ProgressBar {
     let (bar, template) = match bytes {
         Some(bytes) => {

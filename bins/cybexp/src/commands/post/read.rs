@@ -1,4 +1,4 @@
-//! Records out of files: never more in memory than are on their way.
+//! Reads records from files, with no more of them in memory than are being sent.
 
 use std::io::SeekFrom;
 use std::path::{Path, PathBuf};
@@ -11,48 +11,48 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::io::ReaderStream;
 
 use super::shape::{HEAD_BYTES, is_blank};
-use super::source::{Position, Source};
+use super::source::{Position, PostSource};
 
-/// The longest record that is held in memory: a line, or what comes from a pipe. A document holds less.
+/// The longest record that is held in memory, which is a line or the content of a pipe. A MongoDB document holds less.
 const LIMIT_BYTES: u64 = 64 << 20;
-/// Why a source without anything in it is refused.
+/// The reason why an empty source is refused.
 const EMPTY: &str = "is empty: there is nothing to submit";
 
-/// Something to submit.
-pub(super) struct Record {
-    /// File and line, for people.
+/// A record to submit.
+pub(super) struct OutgoingRecord {
+    /// The file and line of the record, for people.
     pub(super) place: String,
     pub(super) name: String,
-    /// As many as it has where it comes from, with the end of its line.
+    /// The length of the record in its source, with the end of its line.
     pub(super) bytes: u64,
     data: Data,
 }
 
 enum Data {
     Memory(Vec<u8>),
-    /// A whole file, read as it is sent.
+    /// A whole file, read while it is sent.
     File(PathBuf),
 }
 
-/// A record, or what could not be read.
-pub(super) struct Item {
-    /// The source's number.
+/// A record, or the failure to read one.
+pub(super) struct ReadOutcome {
+    /// The number of the source.
     pub(super) source: usize,
-    /// The number among the items of its source.
+    /// The number of this outcome within its source.
     pub(super) number: u64,
-    /// Where it ends in its source.
+    /// The end of the record in its source.
     pub(super) end: Position,
-    /// The record; or where something could not be read and why.
-    pub(super) read: Result<Record, (String, String)>,
+    /// The record; or the place that could not be read, and the reason.
+    pub(super) read: Result<OutgoingRecord, (String, String)>,
 }
 
-impl Record {
-    /// What is sent, from its beginning.
+impl OutgoingRecord {
+    /// Returns the record as a part of a form, from its beginning.
     pub(super) async fn part(&self) -> std::io::Result<Part> {
         match &self.data {
             Data::Memory(data) => Ok(Part::bytes(data.clone())),
             Data::File(path) => {
-                // one that grows meanwhile is sent as long as it was
+                // a file that grows meanwhile is sent up to its former length
                 let file = File::open(path).await?.take(self.bytes);
                 let body = Body::wrap_stream(ReaderStream::new(file));
                 Ok(Part::stream_with_length(body, self.bytes))
@@ -61,8 +61,8 @@ impl Record {
     }
 }
 
-/// Reads all sources, one after the other, for as long as somebody takes the items.
-pub(super) async fn all(sources: Vec<Source>, items: Sender<Item>) {
+/// Reads all sources, one after the other, until the receiver of `items` is gone.
+pub(super) async fn all(sources: Vec<PostSource>, items: Sender<ReadOutcome>) {
     for (source, from) in sources.into_iter().enumerate() {
         let mut out = Out {
             place: from.place.clone(),
@@ -81,20 +81,20 @@ pub(super) async fn all(sources: Vec<Source>, items: Sender<Item>) {
     }
 }
 
-/// Where the items of a source go.
+/// The receiver of a source's outcomes, with the position reached.
 struct Out<'a> {
     place: String,
     source: usize,
     number: u64,
     position: Position,
-    items: &'a Sender<Item>,
+    items: &'a Sender<ReadOutcome>,
 }
 
 impl Out<'_> {
-    /// Hands on what these next bytes are. False: nobody wants more.
-    async fn put(&mut self, bytes: u64, read: Result<Record, (String, String)>) -> bool {
+    /// Hands on the outcome of the next `bytes`. Returns false if the receiver is gone.
+    async fn put(&mut self, bytes: u64, read: Result<OutgoingRecord, (String, String)>) -> bool {
         self.position.offset += bytes;
-        let item = Item {
+        let item = ReadOutcome {
             source: self.source,
             number: self.number,
             end: self.position,
@@ -107,7 +107,7 @@ impl Out<'_> {
     async fn put_data(&mut self, place: String, bytes: u64, data: Vec<u8>) -> bool {
         let read = match data.len() as u64 > LIMIT_BYTES {
             true => Err((place, format!("is longer than {LIMIT_BYTES} bytes"))),
-            false => Ok(Record {
+            false => Ok(OutgoingRecord {
                 place,
                 name: name(&self.place),
                 bytes,
@@ -118,7 +118,7 @@ impl Out<'_> {
     }
 }
 
-async fn one(source: Source, out: &mut Out<'_>) -> std::io::Result<()> {
+async fn one(source: PostSource, out: &mut Out<'_>) -> std::io::Result<()> {
     if let Some(pipe) = source.pipe {
         let bytes = std::io::Cursor::new(pipe.head).chain(File::from_std(pipe.rest));
         return match source.by_lines {
@@ -133,7 +133,7 @@ async fn one(source: Source, out: &mut Out<'_>) -> std::io::Result<()> {
     }
     let bytes = file.metadata().await?.len();
     if source.from.offset >= bytes && bytes > 0 {
-        // an earlier post has submitted it
+        // an earlier post has submitted this line
         return Ok(());
     }
     if bytes < HEAD_BYTES as u64 && is_blank(&std::fs::read(&source.path)?) {
@@ -141,7 +141,7 @@ async fn one(source: Source, out: &mut Out<'_>) -> std::io::Result<()> {
         out.put(bytes, Err((place, EMPTY.to_owned()))).await;
         return Ok(());
     }
-    let record = Record {
+    let record = OutgoingRecord {
         place: out.place.clone(),
         name: name(&out.place),
         bytes,
@@ -151,13 +151,13 @@ async fn one(source: Source, out: &mut Out<'_>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The file name without its folders.
+/// Returns the file name without its folders.
 fn name(place: &str) -> String {
     let name = Path::new(place).file_name().and_then(|name| name.to_str());
     name.unwrap_or(place).to_owned()
 }
 
-/// What comes from a pipe.
+/// Reads all of a pipe as one record.
 async fn whole(source: impl AsyncRead + Unpin, out: &mut Out<'_>) -> std::io::Result<()> {
     let mut data = Vec::new();
     source.take(LIMIT_BYTES + 1).read_to_end(&mut data).await?;
@@ -193,7 +193,7 @@ async fn lines(mut source: impl AsyncBufRead + Unpin, out: &mut Out<'_>) -> std:
             break;
         }
     }
-    // one that an earlier post has submitted has nothing new, but is not empty
+    // a source that an earlier post has submitted has nothing new, but is not empty
     if out.number == 0 && begins == Position::default() {
         let place = out.place.clone();
         out.put(0, Err((place, EMPTY.to_owned()))).await;
@@ -201,7 +201,7 @@ async fn lines(mut source: impl AsyncBufRead + Unpin, out: &mut Out<'_>) -> std:
     Ok(())
 }
 
-/// Skips what is left of a line that is too long, which of the last one is nothing; gives how many bytes that are.
+/// Skips the rest of a line that is too long, and returns its length in bytes: 0 at the end of the file.
 async fn skip_line(source: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<u64> {
     let mut skipped = 0;
     loop {
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
     use tokio::sync::mpsc;
 
-    async fn items(text: &[u8], position: Position) -> Vec<Item> {
+    async fn items(text: &[u8], position: Position) -> Vec<ReadOutcome> {
         let (sender, mut receiver) = mpsc::channel(8);
         let mut out = Out {
             place: "dir/log.json".to_owned(),
@@ -250,7 +250,7 @@ mod tests {
         for (start, from) in [(0, Position::default()), (7, from)] {
             let mut seen = Vec::new();
             for item in items(text, from).await {
-                let Ok(Record {
+                let Ok(OutgoingRecord {
                     place,
                     name,
                     data: Data::Memory(data),

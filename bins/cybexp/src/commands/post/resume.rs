@@ -1,7 +1,7 @@
-//! How far files are submitted, and where that is remembered for `--resume`.
+//! Keeps track of how far files are submitted, and saves it for `--resume`.
 //!
-//! Records are acknowledged in any order, for many are on their way at once. A file counts as submitted up to the first
-//! record that is not acknowledged: what is behind it is submitted once more, which makes the same raws.
+//! Records are acknowledged in any order, for many are sent at once. A file counts as submitted up to the first record that
+//! is not acknowledged: records behind it are submitted once more, which makes the same raws.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,28 +9,28 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use cybexp_client::About;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tahoe_core::SubmissionTags;
 
-use super::source::{Position, Source};
+use super::source::{Position, PostSource};
 use crate::site::state_folder;
 
-/// Bytes at the beginning, and before the end of what is submitted, by which a file is known again.
+/// The number of bytes, at the beginning and before the saved position, by which a file is recognised.
 const KNOWN_BYTES: u64 = 4096;
 
-/// How far one source is submitted.
+/// The progress of one source.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// Everything before is acknowledged.
+pub(super) struct PostProgress {
+    /// The position before which everything is acknowledged.
     upto: Position,
-    /// The number of the first record that is not.
+    /// The number of the first record that is not acknowledged.
     next: u64,
-    /// The ends of records behind it that are.
+    /// The ends of later records that are acknowledged, by number.
     ahead: BTreeMap<u64, Position>,
 }
 
-impl Progress {
+impl PostProgress {
     pub(super) fn from(upto: Position) -> Self {
         Self {
             upto,
@@ -38,7 +38,7 @@ impl Progress {
         }
     }
 
-    /// A record is acknowledged: its number in its source, and where it ends.
+    /// Notes that a record is acknowledged: its number in its source, and its end.
     pub(super) fn acknowledge(&mut self, number: u64, end: Position) {
         self.ahead.insert(number, end);
         while let Some(end) = self.ahead.remove(&self.next) {
@@ -52,18 +52,18 @@ impl Progress {
     }
 }
 
-/// Where the progress of one file is remembered.
+/// The file in which the progress of one submitted file is saved.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct ProgressFile {
     /// The file that is submitted.
     path: PathBuf,
-    /// The file in which that is remembered.
+    /// The file that holds the progress.
     state: PathBuf,
 }
 
-impl Memory {
-    /// `None` for a pipe, and where there is no home folder.
-    pub(super) fn of(source: &Source, about: &About, url: &str) -> Option<Self> {
+impl ProgressFile {
+    /// Returns `None` for a pipe, and if there is no home folder.
+    pub(super) fn of(source: &PostSource, tags: &SubmissionTags, url: &str) -> Option<Self> {
         if source.pipe.is_some() {
             return None;
         }
@@ -73,9 +73,9 @@ impl Memory {
         for part in [
             path.as_os_str().as_encoded_bytes(),
             url.as_bytes(),
-            about.orgid.as_bytes(),
-            about.typetag.as_bytes(),
-            about.timezone.as_bytes(),
+            tags.orgid.as_bytes(),
+            tags.typetag.as_bytes(),
+            tags.timezone.as_bytes(),
             manner.as_bytes(),
         ] {
             key.update(part);
@@ -86,10 +86,10 @@ impl Memory {
         Some(Self { path, state })
     }
 
-    /// How far an earlier post came; `None` where none was interrupted.
+    /// Returns the position that an earlier post reached; `None` if none was interrupted.
     ///
     /// # Errors
-    /// Another file is there now.
+    /// Fails if the content of the file is no longer the one that was posted.
     pub(super) fn recall(&self) -> anyhow::Result<Option<Position>> {
         let Ok(text) = std::fs::read_to_string(&self.state) else {
             return Ok(None);
@@ -109,7 +109,7 @@ impl Memory {
         Ok(Some(Position { offset, line }))
     }
 
-    /// Remembers how far the file is submitted.
+    /// Saves how far the file is submitted.
     pub(super) fn keep(&self, upto: Position) -> anyhow::Result<()> {
         let sha256 = self.fingerprint(upto.offset)?;
         let Position { offset, line } = upto;
@@ -122,13 +122,13 @@ impl Memory {
             .with_context(|| self.state.display().to_string())
     }
 
-    /// There is nothing to resume.
+    /// Removes the saved progress.
     pub(super) fn forget(&self) {
-        // one that stays is told of, and replaced by the next
+        // a file that cannot be removed is told of, and replaced by the next post
         let _ = std::fs::remove_file(&self.state);
     }
 
-    /// A hash of the first bytes of the file and of those before `upto`; `None` where it is shorter.
+    /// Hashes the first bytes of the file and those before `upto`; `None` for a file that is shorter.
     fn fingerprint(&self, upto: u64) -> std::io::Result<Option<String>> {
         let mut file = File::open(&self.path)?;
         if file.metadata()?.len() < upto {
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_acknowledged_out_of_order_counts_when_the_gap_is_closed() {
-        let mut progress = Progress::from(at(4));
+        let mut progress = PostProgress::from(at(4));
         progress.acknowledge(1, at(6));
         progress.acknowledge(2, at(7));
         assert_eq!(progress.upto(), at(4));
@@ -172,7 +172,7 @@ mod tests {
     fn a_file_is_known_again_until_it_is_another() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let memory = Memory {
+        let memory = ProgressFile {
             path: path.clone(),
             state: folder.path().join("state/x.json"),
         };
@@ -181,7 +181,7 @@ mod tests {
         memory.keep(at(900)).unwrap();
         assert_eq!(memory.recall().unwrap(), Some(at(900)));
 
-        // it may grow, and change behind the mark
+        // the file may grow, and change behind the saved position
         std::fs::write(&path, "0123456789".repeat(900) + "and more").unwrap();
         assert_eq!(memory.recall().unwrap(), Some(at(900)));
         for other in ["0123456789".repeat(800), "x123456789".repeat(900)] {

@@ -1,63 +1,64 @@
-//! Records on their way to the API, many at once, until all are there or somebody has had enough.
+//! Sends records to the API, many at once, until all are sent or the user stops it.
 
 use std::time::Duration;
 
-use cybexp_client::{About, Client, ClientError};
+use cybexp_client::{Client, ClientError};
 use cybexp_service::Backoff;
 use cybexp_term::{self as term, RED};
 use futures::{StreamExt, stream};
 use indicatif::ProgressBar;
+use tahoe_core::SubmissionTags;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::read::{self, Item, Record};
-use super::resume::{Memory, Progress};
-use super::source::Source;
+use super::read::{self, OutgoingRecord, ReadOutcome};
+use super::resume::{PostProgress, ProgressFile};
+use super::source::PostSource;
 
-/// Requests under way at once.
+/// The number of requests that are sent at once.
 const IN_FLIGHT: usize = 16;
-/// How often a record is sent that the API was too troubled to take: for about half a minute.
+/// The number of tries for a record while the API has passing failures; they take about half a minute.
 const TRIES: u32 = 5;
 const MAX_WAIT: Duration = Duration::from_secs(10);
-/// How long what is under way may take once somebody has had enough.
+/// The longest wait for requests under way once the user stops the command.
 const GRACE: Duration = Duration::from_secs(10);
-/// How often it is remembered how far the files are submitted, should this process be killed.
+/// The time between two saves of the progress, in case this process is killed.
 const REMEMBER: Duration = Duration::from_secs(2);
 
-/// What became of the records.
+/// Counts of submitted and refused records.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct PostTally {
     pub(super) taken: u64,
     pub(super) bytes: u64,
     pub(super) refused: u64,
 }
 
-/// How it ended.
+/// The way in which sending ended.
 pub(super) enum Ended {
-    /// All is sent.
+    /// All records are sent.
     Done,
-    /// Somebody pressed Ctrl-C, or sent SIGTERM.
+    /// SIGINT (Ctrl-C) or SIGTERM stopped it.
     Stopped,
-    /// All other records would meet the same. The text is the record's place.
+    /// An error that would meet all other records, too. The text is the record's file and line.
     Failed(String, ClientError),
 }
 
-/// How far one source is submitted, and where that is remembered.
+/// The progress of one source, and the file that it is saved in.
 pub(super) struct Track {
-    pub(super) progress: Progress,
-    pub(super) memory: Option<Memory>,
+    pub(super) progress: PostProgress,
+    pub(super) memory: Option<ProgressFile>,
 }
 
-/// Sends all records of the sources, which the tracks belong to one by one.
+/// Sends all records of the sources. `tracks` has one element for each source, in the same order.
 pub(super) async fn send(
     client: &Client,
-    about: &About,
-    sources: Vec<Source>,
+    tags: &SubmissionTags,
+    sources: Vec<PostSource>,
     tracks: &mut [Track],
     bar: &ProgressBar,
-    tally: &mut Tally,
+    tally: &mut PostTally,
 ) -> anyhow::Result<Ended> {
     let (sender, mut receiver) = mpsc::channel(IN_FLIGHT);
     tokio::spawn(read::all(sources, sender));
@@ -66,7 +67,7 @@ pub(super) async fn send(
         .take_until(enough.clone().cancelled_owned());
     let outcomes = items
         .map(
-            async |Item {
+            async |ReadOutcome {
                        source,
                        number,
                        end,
@@ -74,7 +75,7 @@ pub(super) async fn send(
                    }| {
                 let outcome = match read {
                     Ok(record) => {
-                        let outcome = submit(client, about, &record).await;
+                        let outcome = submit(client, tags, &record).await;
                         (record.place, record.bytes, outcome.map_err(Trouble::Api))
                     }
                     Err((place, reason)) => (place, 0, Err(Trouble::Unreadable(reason))),
@@ -134,7 +135,7 @@ pub(super) async fn send(
             Err(Trouble::Unreadable(reason)) => reason,
             Err(Trouble::Api(error)) => return Ok(Ended::Failed(place, error)),
         };
-        // it is told now, and would be refused again
+        // told now; counted as submitted, for it would be refused again
         tracks[source].progress.acknowledge(number, end);
         tally.refused += 1;
         bar.suspend(|| {
@@ -144,7 +145,7 @@ pub(super) async fn send(
     }
 }
 
-/// Remembers how far each file is submitted of which something is. That it cannot is told at the end, if it matters then.
+/// Saves the progress of each file of which something is submitted. A failure is told at the end, if it matters then.
 fn remember(tracks: &[Track]) {
     for Track { progress, memory } in tracks {
         if let Some(memory) = memory
@@ -160,18 +161,22 @@ enum Trouble {
     Api(ClientError),
 }
 
-async fn submit(client: &Client, about: &About, record: &Record) -> Result<(), ClientError> {
+async fn submit(
+    client: &Client,
+    tags: &SubmissionTags,
+    record: &OutgoingRecord,
+) -> Result<(), ClientError> {
     let mut backoff = Backoff::new(MAX_WAIT);
     loop {
         let part = match record.part().await {
             Ok(part) => part,
             Err(error) => {
-                // it was there a moment ago
+                // the file existed a moment ago
                 let (status, message) = (reqwest::StatusCode::BAD_REQUEST, error.to_string());
                 return Err(ClientError::Refused { status, message });
             }
         };
-        match client.submit(about, record.name.clone(), part).await {
+        match client.submit(tags, record.name.clone(), part).await {
             Err(error) if error.is_passing() && backoff.failures() + 1 < TRIES => {
                 tokio::time::sleep(backoff.failure()).await;
             }

@@ -1,16 +1,16 @@
-//! Whether a file that is to be submitted as one record is a log with a JSON record on each line.
+//! Detects a log with a JSON record on each line that is about to be submitted as one record.
 
-use cybexp_archive::{About, raw_of};
+use cybexp_archive::raw_of;
 use cybexp_filters::{FILTERS, RawInput};
 use serde_json::Value;
-use tahoe_core::{OrgId, Timestamp};
+use tahoe_core::{OrgId, SubmissionTags, Timestamp};
 
-/// What a file is judged by: its first two lines must end, or begin in the case of the second, within so many bytes.
+/// The number of bytes at the beginning of a file that are judged. The first line must end, and the second begin, in them.
 pub(super) const HEAD_BYTES: usize = 1 << 20;
 
-/// Whether each line is a record of its own: the first two lines that are not blank are JSON objects, or arrays, and the
-/// filter of the typetag does not take both together for one record, as those of feeds do. `whole` says that the head is
-/// all there is; otherwise its last line may be cut off.
+/// Returns true if each line is a record of its own: the first two lines that are not blank are JSON objects, or arrays,
+/// and the filter of the typetag does not take both together for one record, as those of feeds do. `whole`: `head` is the
+/// whole file; otherwise its last line may be cut off.
 pub(super) fn is_lines(head: &[u8], whole: bool, typetag: &str, timezone: &str) -> bool {
     let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head);
     let mut lines = head
@@ -30,12 +30,12 @@ pub(super) fn is_lines(head: &[u8], whole: bool, typetag: &str, timezone: &str) 
     alike && !(ended && takes_both(first, second, typetag, timezone))
 }
 
-/// Whether there is nothing to submit: no bytes, or white space only.
+/// Returns true if there is nothing to submit: no bytes, or white space only.
 pub(super) fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(u8::is_ascii_whitespace)
 }
 
-/// The bracket that a line begins with which is a JSON object or array.
+/// Returns the first bracket of a line that is a JSON object or array.
 fn kind(line: &[u8]) -> Option<char> {
     match serde_json::from_slice::<Value>(line).ok()? {
         Value::Object(_) => Some('{'),
@@ -44,31 +44,32 @@ fn kind(line: &[u8]) -> Option<char> {
     }
 }
 
-/// Whether the filter of the typetag makes of both lines as one record at least what it makes of each: of a feed it does,
-/// while many a filter makes one poor event of any text.
+/// Returns true if the filter of the typetag makes at least as many events of both lines together as of each alone. For a
+/// feed it does; many other filters make one poor event of any text.
 fn takes_both(first: &[u8], second: &[u8], typetag: &str, timezone: &str) -> bool {
     let made = |record: &[u8]| events(record, typetag, timezone).unwrap_or_default();
     let both = made(&[first, second].concat());
     both > 0 && both >= made(first) + made(second)
 }
 
-/// How many events the filter of the typetag makes of a record; `None` where there is no such filter, or it refuses it.
+/// Returns the number of events that the filter of the typetag makes of a record; `None` if there is no such filter, or it
+/// refuses the record.
 fn events(record: &[u8], typetag: &str, timezone: &str) -> Option<usize> {
-    let about = About {
-        typetag,
-        orgid: "none",
-        timezone,
-        timestamp: 0.0,
+    let tags = SubmissionTags {
+        typetag: typetag.to_owned(),
+        orgid: "none".to_owned(),
+        timezone: timezone.to_owned(),
     };
+    let timestamp = 0.0;
     let filter = FILTERS
         .iter()
         .find(|filter| filter.typetags().contains(&typetag))?;
-    let raw = raw_of(&about, record.to_owned()).ok()?;
+    let raw = raw_of(&tags, timestamp, record.to_owned()).ok()?;
     let input = RawInput {
         data: raw.data(),
-        orgid: &OrgId::new(about.orgid).ok()?,
+        orgid: &OrgId::new(&tags.orgid).ok()?,
         timezone,
-        timestamp: Timestamp::new(about.timestamp).ok()?,
+        timestamp: Timestamp::new(timestamp).ok()?,
     };
     Some(filter.run(&input).ok()?.events.len())
 }

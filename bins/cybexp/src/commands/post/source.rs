@@ -1,4 +1,4 @@
-//! What is to be submitted: files and pipes, looked at before anything is sent.
+//! Sources of a post, which are files and pipes. They are checked before anything is sent.
 
 use std::fs::File;
 use std::io::{IsTerminal, Read};
@@ -11,37 +11,37 @@ use super::shape::{HEAD_BYTES, is_lines};
 use crate::commands::usage::Usage;
 use cybexp_term as term;
 
-/// A file, or what comes from a pipe.
+/// A file or pipe to submit.
 #[derive(Debug)]
-pub(super) struct Source {
-    /// Its path as it was given, for people.
+pub(super) struct PostSource {
+    /// The path as it was given, for people.
     pub(super) place: String,
     pub(super) path: PathBuf,
-    /// Whether each line is a record of its own.
+    /// True if each line is a record of its own.
     pub(super) by_lines: bool,
-    /// Where it is read from, which is not the beginning where an earlier post is resumed.
+    /// The position to read from: not the beginning if an earlier post is resumed.
     pub(super) from: Position,
-    /// What comes from a pipe: it cannot be opened twice.
+    /// The open pipe, for a pipe cannot be opened twice.
     pub(super) pipe: Option<Pipe>,
 }
 
-/// A pipe of which the beginning is read already.
+/// A pipe whose beginning has been read.
 #[derive(Debug)]
 pub(super) struct Pipe {
     pub(super) head: Vec<u8>,
     pub(super) rest: File,
 }
 
-/// How far a source is read or submitted.
+/// A position in a source, up to which it is read or submitted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Position {
-    /// Bytes from the beginning.
+    /// The number of bytes from the beginning.
     pub(super) offset: u64,
-    /// Lines from the beginning; 0 where it is submitted as a whole.
+    /// The number of lines from the beginning; 0 if the source is one record.
     pub(super) line: u64,
 }
 
-/// What a person said of how files are to be submitted.
+/// Options that say how files are split into records.
 pub(super) struct Manner<'a> {
     pub(super) lines: bool,
     pub(super) whole: bool,
@@ -49,11 +49,11 @@ pub(super) struct Manner<'a> {
     pub(super) timezone: &'a str,
 }
 
-impl Source {
-    /// Looks at a file. One that cannot be read is told when its turn comes, like everything that is wrong with one file.
+impl PostSource {
+    /// Checks a file. A file that cannot be read is told when its turn comes, like every problem of a single file.
     ///
     /// # Errors
-    /// A log that would be submitted as one record, and nobody says whether it shall be.
+    /// Fails for a log that would be submitted as one record, if neither an option nor the user says that it shall be.
     pub(super) fn new(path: &Path, manner: &Manner<'_>) -> anyhow::Result<Self> {
         let stdin = path == Path::new("-");
         let place = match stdin {
@@ -81,7 +81,7 @@ impl Source {
         let mut head = Vec::new();
         let judged = !manner.lines && !manner.whole;
         if judged {
-            // one that cannot be read is a folder, or will be told
+            // a file that cannot be read is a folder, or is told later
             let _ = (&mut file).take(HEAD_BYTES as u64).read_to_end(&mut head);
             let all = head.len() < HEAD_BYTES;
             if is_lines(&head, all, manner.typetag, manner.timezone) {
@@ -94,7 +94,7 @@ impl Source {
         Ok(source)
     }
 
-    /// Whether each line is to be submitted, as a person at the terminal says.
+    /// Asks the user if each line is a record.
     fn ask(&self, stdin: bool) -> anyhow::Result<bool> {
         let place = term::line(&self.place);
         if stdin || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
@@ -113,9 +113,9 @@ impl Source {
     }
 }
 
-/// Bytes of all sources that are still to be submitted, where that is known.
-pub(super) fn size(sources: &[Source]) -> Option<u64> {
-    let size = |source: &Source| {
+/// Returns the number of bytes that are still to be submitted, if the length of all sources is known.
+pub(super) fn size(sources: &[PostSource]) -> Option<u64> {
+    let size = |source: &PostSource| {
         let meta = std::fs::metadata(&source.path).ok()?;
         let regular = source.pipe.is_none() && meta.is_file();
         regular.then_some(meta.len().saturating_sub(source.from.offset))

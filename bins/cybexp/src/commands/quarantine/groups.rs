@@ -1,37 +1,38 @@
-//! Records that were set aside for the same reason.
+//! Groups of records that were set aside for the same reason.
 
 use std::collections::HashMap;
 
 use cybexp_store::Refused;
 
-/// The most groups; what is beyond is of the group of all other reasons.
+/// The most groups. Further records go to a group of all other reasons.
 const GROUPS: usize = 10_000;
 const OTHERS: &str = "other reasons";
 
-/// Records of one typetag and organisation that were set aside by the same for the same reason, but for numbers and quoted
-/// values in it.
+/// Records of one typetag and organisation that were set aside by one daemon or filter for the same reason. Numbers and
+/// quoted values in the reason may differ.
 #[derive(Debug)]
-pub(super) struct Group {
-    /// The reason; with `#` and `…` for numbers and values where they differ.
+pub(super) struct ReasonGroup {
+    /// The reason, with `#` and `…` in place of numbers and values that differ.
     pub(super) reason: String,
     pub(super) records: u64,
-    /// When the first of them was taken in, in Unix seconds.
+    /// The time in Unix seconds when the first of the records was taken in.
     pub(super) first: f64,
-    /// The last of them that was taken in.
+    /// The record that was taken in last.
     pub(super) newest: Refused,
 }
 
-/// The typetag, who set it aside, the organisation, and the reason without numbers and values.
+/// The key of a group: typetag, daemon or filter that set the record aside, organisation, and reason without numbers and
+/// values.
 type Key = (String, String, String, String);
 
 /// Records by the reason for which they were set aside.
 #[derive(Debug, Default)]
-pub(super) struct Groups {
-    groups: HashMap<Key, Group>,
+pub(super) struct ReasonGroups {
+    groups: HashMap<Key, ReasonGroup>,
     records: u64,
 }
 
-impl Groups {
+impl ReasonGroups {
     pub(super) fn add(&mut self, record: Refused) {
         self.records += 1;
         let of = |reason: String| {
@@ -49,7 +50,7 @@ impl Groups {
                 true => OTHERS.to_owned(),
                 false => record.reason.clone(),
             };
-            let group = Group {
+            let group = ReasonGroup {
                 reason,
                 records: 1,
                 first: record.timestamp,
@@ -68,14 +69,14 @@ impl Groups {
         }
     }
 
-    /// How many records there are.
+    /// Returns the number of records.
     pub(super) fn records(&self) -> u64 {
         self.records
     }
 
-    /// The groups, the one with the newest record first.
-    pub(super) fn sorted(self) -> Vec<Group> {
-        let mut groups: Vec<Group> = self.groups.into_values().collect();
+    /// Returns the groups, the one with the newest record first.
+    pub(super) fn sorted(self) -> Vec<ReasonGroup> {
+        let mut groups: Vec<ReasonGroup> = self.groups.into_values().collect();
         groups.sort_by(|a, b| {
             let newest = b.newest.timestamp.total_cmp(&a.newest.timestamp);
             newest.then_with(|| a.newest.id.cmp(&b.newest.id))
@@ -84,7 +85,7 @@ impl Groups {
     }
 }
 
-/// A reason with `#` for each number and `…` for each value between backticks.
+/// Returns the reason with `#` for each number and `…` for each value between backticks.
 fn pattern(reason: &str) -> String {
     let mut pattern = String::with_capacity(reason.len());
     let mut quoted = false;
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn reasons_that_differ_in_values_only_are_one() {
-        let mut groups = Groups::default();
+        let mut groups = ReasonGroups::default();
         groups.add(record("cowrie", "record 12: time `x` is none", 5.0));
         groups.add(record("cowrie", "record 7: time `yy` is none", 3.0));
         groups.add(record("cowrie", "no session", 9.0));
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(groups.records(), 5);
         let groups = groups.sorted();
         let told = groups.iter().map(|group| {
-            let Group {
+            let ReasonGroup {
                 reason,
                 records,
                 first,
@@ -152,7 +153,7 @@ mod tests {
 
     #[test]
     fn an_attacker_makes_no_more_groups_than_there_is_room() {
-        let mut groups = Groups::default();
+        let mut groups = ReasonGroups::default();
         for i in 0..GROUPS + 50 {
             let word: String = format!("{i:05}")
                 .bytes()

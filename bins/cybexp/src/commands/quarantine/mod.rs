@@ -15,28 +15,28 @@ use cybexp_store::{EntryId, Selection};
 use super::agree::agreed;
 use super::usage::Usage;
 use cybexp_term::{self as term, GREEN};
-use select::Which;
-use store::Store;
+use select::SelectionArgs;
+use store::Quarantine;
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
-    /// List what was set aside, and why; records with the same reason together
+pub(crate) enum QuarantineCommand {
+    /// List records that were set aside, grouped by reason
     List {
         #[command(flatten)]
-        which: Which,
-        /// Each record by itself, newest first
+        which: SelectionArgs,
+        /// List each record by itself, newest first
         #[arg(long)]
         each: bool,
-        /// Each record by itself, as JSON
+        /// List each record by itself, as JSON
         #[arg(long)]
         json: bool,
-        /// The most reasons; with --each or --json the most records of each kind
+        /// The most reasons to list; with --each or --json the most records of each kind
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..))]
         limit: i64,
     },
-    /// Show the document of a record; what is sealed stays sealed
+    /// Show the document of a record; sealed data stays sealed
     Show {
-        /// Its id, as the list shows it
+        /// The record's id, as the list shows it
         id: EntryId,
     },
     /// Have the daemons try records again
@@ -51,21 +51,21 @@ pub(crate) enum Action {
     },
 }
 
-/// Records that something is done with.
+/// Options that say which records to retry or delete.
 #[derive(clap::Args)]
 pub(crate) struct Records {
-    /// Their ids, as the list shows them
+    /// The records' ids, as the list shows them
     #[arg(required_unless_present = "all", value_name = "ID")]
     ids: Vec<EntryId>,
-    /// All that was set aside, or of that what the following options say
+    /// All records that were set aside, or those of them that the following options select
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     #[command(flatten)]
-    which: Which,
+    which: SelectionArgs,
 }
 
 impl Records {
-    /// The selection, where no ids are given.
+    /// Returns the selection; `None` if ids are given.
     fn selection(&self) -> anyhow::Result<Option<Selection>> {
         if !self.all && self.which.is_some() {
             bail!(Usage(
@@ -76,10 +76,10 @@ impl Records {
     }
 }
 
-pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = Store::open(config).await?;
+pub(super) async fn run(action: QuarantineCommand, config: &Config) -> anyhow::Result<ExitCode> {
+    let store = Quarantine::open(config).await?;
     match action {
-        Action::List {
+        QuarantineCommand::List {
             which,
             each,
             json,
@@ -96,11 +96,11 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
                 show::note(&told);
             }
         }
-        Action::Show { id } => {
+        QuarantineCommand::Show { id } => {
             let document = store.document(id).await?;
             anstream::println!("{}", term::json(&document));
         }
-        Action::Retry(records) => {
+        QuarantineCommand::Retry(records) => {
             let (again, all) = match records.selection()? {
                 Some(selection) => (store.retry_all(&selection).await?, true),
                 None => {
@@ -113,7 +113,7 @@ pub(super) async fn run(action: Action, config: &Config) -> anyhow::Result<ExitC
             );
             return Ok(ExitCode::from(u8::from(!all)));
         }
-        Action::Delete { records, yes } => {
+        QuarantineCommand::Delete { records, yes } => {
             let selection = records.selection()?;
             let many = match &selection {
                 Some(selection) => store.count(selection).await?,

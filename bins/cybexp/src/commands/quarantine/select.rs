@@ -1,4 +1,4 @@
-//! Which records a person means: the options that the actions share.
+//! Options that select records, shared by the commands.
 
 use anyhow::anyhow;
 use chrono_tz::Tz;
@@ -11,23 +11,23 @@ use crate::commands::clock::unix_now;
 use crate::commands::named::Named;
 
 #[derive(clap::Args)]
-pub(crate) struct Which {
-    /// Those of this typetag
+pub(crate) struct SelectionArgs {
+    /// Only records of this typetag
     #[arg(long, value_parser = Named(known_typetags))]
     typetag: Option<String>,
-    /// Those of this organisation: its name or hash
+    /// Only records of this organisation: its name or hash
     #[arg(long)]
     org: Option<String>,
-    /// Those that were taken in since then: a date, Unix seconds, or for how long, such as 12h or 7d
+    /// Only records that were taken in since then: a date, Unix seconds, or a length of time, such as 12h or 7d
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Those whose reason holds this text
+    /// Only records whose reason holds this text
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
-impl Which {
-    /// Whether anything is left out.
+impl SelectionArgs {
+    /// Returns true if an option is given.
     pub(super) fn is_some(&self) -> bool {
         let Self {
             typetag,
@@ -52,7 +52,7 @@ impl Which {
     }
 }
 
-/// A time, in Unix seconds.
+/// Reads the value of `--since` and returns Unix seconds.
 fn since(text: &str) -> anyhow::Result<f64> {
     if let Ok(seconds) = parse_last(text) {
         return Ok(unix_now() as f64 - seconds);

@@ -1,4 +1,5 @@
-//! What was set aside, for people and programs. No table: ids and reasons would not fit beside each other.
+//! Prints records that were set aside, for people and programs. Not as a table: ids and reasons would not fit beside each
+//! other.
 
 use std::collections::HashMap;
 
@@ -6,13 +7,13 @@ use cybexp_store::{Refused, Unread};
 use cybexp_term::{self as term, BOLD, DIM, YELLOW};
 use serde_json::{Value, json};
 
-use super::groups::Group;
+use super::groups::ReasonGroup;
 
-/// The names of organisations by their hash.
-pub(super) type Names = HashMap<String, String>;
+/// The names of organisations by hash.
+pub(super) type OrgNames = HashMap<String, String>;
 
-/// The list as JSON, a record an element.
-pub(super) fn documents(entries: &[Refused], raws: &[Refused], names: &Names) -> Value {
+/// Returns the list as JSON, with an element for each record.
+pub(super) fn documents(entries: &[Refused], raws: &[Refused], names: &OrgNames) -> Value {
     let kinds = [("entry", entries), ("raw", raws)].into_iter();
     let all = kinds.flat_map(|(kind, refused)| refused.iter().map(move |row| (kind, row)));
     all.map(|(kind, row)| {
@@ -24,9 +25,9 @@ pub(super) fn documents(entries: &[Refused], raws: &[Refused], names: &Names) ->
     .collect()
 }
 
-/// A group of records with the same reason.
-pub(super) fn group(group: &Group, names: &Names) {
-    let Group {
+/// Prints a group of records with the same reason.
+pub(super) fn group(group: &ReasonGroup, names: &OrgNames) {
+    let ReasonGroup {
         reason,
         records,
         first,
@@ -45,14 +46,14 @@ pub(super) fn group(group: &Group, names: &Names) {
     anstream::println!("    {DIM}{times}{DIM:#} {}{}", newest.id, from(newest));
 }
 
-/// One record.
-pub(super) fn record(record: &Refused, names: &Names) {
+/// Prints one record.
+pub(super) fn record(record: &Refused, names: &OrgNames) {
     let time = term::time(record.timestamp);
     anstream::println!("{} {DIM}{time}{DIM:#} {}", record.id, what(record, names));
     why(&record.by, &record.reason);
 }
 
-/// The raws that no filter reads.
+/// Returns a sentence on the raws that no filter reads, if there are any.
 pub(super) fn unread(unread: &[Unread]) -> Option<String> {
     let told: Vec<String> = unread
         .iter()
@@ -71,7 +72,7 @@ pub(super) fn note(text: &str) {
     anstream::eprintln!("{YELLOW}!{YELLOW:#} {text}");
 }
 
-fn what(record: &Refused, names: &Names) -> String {
+fn what(record: &Refused, names: &OrgNames) -> String {
     let typetag = term::short(&record.typetag);
     let org = match names.get(&record.orgid) {
         Some(name) => term::short(name),

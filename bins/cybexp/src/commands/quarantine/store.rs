@@ -1,4 +1,4 @@
-//! The two places where records are set aside, as one.
+//! The quarantine: the entries of the cache and the raws of the archive that were set aside, as one.
 
 use anyhow::Context;
 use cybexp_filters::known_typetags;
@@ -7,17 +7,17 @@ use cybexp_store::{Archive, Cache, EntryId, Raws, Refused, Selection, Unread};
 use cybexp_term::{self as term, DIM, RED};
 use serde_json::Value;
 
-use super::groups::Groups;
-use super::show::{self, Names};
+use super::groups::ReasonGroups;
+use super::show::{self, OrgNames};
 use crate::commands::databases;
 
-/// Where records are set aside.
-pub(super) struct Store {
+/// The two collections in which records are set aside.
+pub(super) struct Quarantine {
     cache: Cache,
     raws: Raws,
 }
 
-impl Store {
+impl Quarantine {
     pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
         let (at, tahoe) = (config.cache_db()?, config.analytics_db()?);
         let server = databases::server(&at, "cache.mongo_url").await?;
@@ -36,7 +36,7 @@ impl Store {
         selection: &Selection,
         limit: i64,
         json: bool,
-        names: &Names,
+        names: &OrgNames,
     ) -> anyhow::Result<()> {
         let known = known_typetags();
         let entries = self.cache.refused_of(selection, limit).await?;
@@ -54,12 +54,12 @@ impl Store {
         Ok(())
     }
 
-    /// Prints the reasons, each with how many records were set aside for it.
+    /// Prints the reasons, each with its number of records.
     pub(super) async fn groups(
         &self,
         selection: &Selection,
         limit: i64,
-        names: &Names,
+        names: &OrgNames,
     ) -> anyhow::Result<()> {
         let groups = self.grouped(selection).await?;
         match groups.records() {
@@ -81,8 +81,8 @@ impl Store {
         Ok(())
     }
 
-    async fn grouped(&self, selection: &Selection) -> anyhow::Result<Groups> {
-        let mut groups = Groups::default();
+    async fn grouped(&self, selection: &Selection) -> anyhow::Result<ReasonGroups> {
+        let mut groups = ReasonGroups::default();
         self.every(selection, |refused| groups.add(refused)).await?;
         Ok(groups)
     }
@@ -93,7 +93,7 @@ impl Store {
         Ok(count)
     }
 
-    /// All records of the selection, one after the other.
+    /// Calls a function with each record of the selection.
     async fn every(
         &self,
         selection: &Selection,
@@ -119,7 +119,7 @@ impl Store {
         Ok(entries + raws)
     }
 
-    /// The document of a record that is set aside.
+    /// Returns the document of a record that is set aside.
     pub(super) async fn document(&self, id: EntryId) -> anyhow::Result<Value> {
         let found = match self.cache.refused_entry(id).await? {
             Some(entry) => Some(entry),
@@ -128,7 +128,7 @@ impl Store {
         found.with_context(|| missing(id))
     }
 
-    /// Has these records tried again; gives how many are set aside, and tells of the others.
+    /// Has these records tried again. Returns how many of them are set aside, and tells of the others.
     pub(super) async fn retry(&self, ids: &[EntryId]) -> anyhow::Result<u64> {
         let mut again = 0;
         for id in ids {
@@ -138,7 +138,7 @@ impl Store {
         Ok(again)
     }
 
-    /// Deletes these records; gives how many are set aside, and tells of the others.
+    /// Deletes these records. Returns how many of them were set aside, and tells of the others.
     pub(super) async fn delete(&self, ids: &[EntryId]) -> anyhow::Result<u64> {
         let mut gone = 0;
         for id in ids {
@@ -149,7 +149,7 @@ impl Store {
         Ok(gone)
     }
 
-    /// Raws that no filter reads.
+    /// Returns the raws that no filter reads, by typetag.
     pub(super) async fn unread(&self) -> anyhow::Result<Vec<Unread>> {
         Ok(self.raws.unread(&known_typetags()).await?)
     }
@@ -162,8 +162,8 @@ fn counted(done: bool, id: EntryId) -> u64 {
     u64::from(done)
 }
 
-/// The names of the organisations. Without them, records are listed with their hashes.
-pub(super) async fn names(config: &Config) -> Names {
+/// Returns the names of the organisations; none if their database fails, and then records are listed with hashes.
+pub(super) async fn names(config: &Config) -> OrgNames {
     let orgs = async { anyhow::Ok(databases::identity(config).await?.orgs().await?) };
     let orgs = orgs.await.unwrap_or_default();
     let names = orgs
@@ -172,7 +172,7 @@ pub(super) async fn names(config: &Config) -> Names {
     names.collect()
 }
 
-/// Says how many are not shown.
+/// Prints how many records or reasons are not shown.
 fn rest(shown: u64, all: u64, what: &str) {
     if all == 0 {
         anstream::println!("nothing is set aside");

@@ -1,4 +1,4 @@
-//! The tokens that were made and have not ended.
+//! `cybexp token list`: the tokens that have not expired.
 
 use std::collections::HashMap;
 
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::commands::people::find_user;
 
-/// Characters of an id that are shown, and are enough to revoke a token by.
+/// The number of characters that are shown of an id; they are enough to revoke a token by.
 const ID: usize = 12;
-/// The least characters of an id that somebody who revokes must give.
+/// The least number of characters of an id that revoking takes.
 const LEAST: usize = 6;
 
 pub(super) async fn run(
@@ -63,7 +63,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// The token whose id begins so.
+/// Finds the token whose id begins with `id`.
 pub(super) async fn by_id(identity: &Identity, id: &str) -> anyhow::Result<IssuedToken> {
     ensure!(
         id.len() >= LEAST,

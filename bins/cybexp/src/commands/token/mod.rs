@@ -21,35 +21,35 @@ use cybexp_term::{self as term, GREEN};
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(crate) struct Args {
+pub(crate) struct TokenArgs {
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<TokenCommand>,
     /// The user's e-mail address or hash
     #[arg(required = true, value_name = "EMAIL")]
     user: Option<String>,
-    /// How long it is good, such as 30d or 12h [default: api.token_ttl_s of the configuration]
+    /// The time until the token expires, such as 30d or 12h [default: api.token_ttl_s of the configuration]
     #[arg(long, value_name = "TIME", value_parser = ttl)]
     ttl: Option<Duration>,
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum TokenCommand {
     /// List the tokens that can be used; those of the Python system and of earlier releases are not known
     List {
-        /// Those of this user: an e-mail address or hash
+        /// Only tokens of this user: an e-mail address or hash
         #[arg(value_name = "EMAIL")]
         user: Option<String>,
-        /// Those that were revoked, too
+        /// Include revoked tokens
         #[arg(long)]
         revoked: bool,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Revoke a token
     Revoke {
-        /// The token, or the beginning of its id as the list shows it; `-` reads it from the standard input, where nobody
-        /// sees it in the list of processes
+        /// The token, or the beginning of its id as the list shows it; `-` reads it from the standard input, so that it is
+        /// not seen in the list of processes
         #[arg(required_unless_present = "user")]
         token: Option<String>,
         /// All tokens of this user that the list shows
@@ -66,7 +66,7 @@ fn ttl(text: &str) -> Result<Duration, String> {
     }
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: TokenArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let tokens = Tokens::new(
         &config.identity_secret()?,
         config.api.accept_unexpiring_tokens,
@@ -74,7 +74,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     let identity = databases::identity(config).await?;
     match (args.action, args.user) {
         (
-            Some(Action::List {
+            Some(TokenCommand::List {
                 user,
                 revoked,
                 json,
@@ -82,7 +82,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
             _,
         ) => list::run(&identity, user.as_deref(), revoked, json).await?,
         (
-            Some(Action::Revoke {
+            Some(TokenCommand::Revoke {
                 user: Some(user), ..
             }),
             _,
@@ -94,7 +94,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
                 term::line(user.email())
             );
         }
-        (Some(Action::Revoke { token, .. }), _) => {
+        (Some(TokenCommand::Revoke { token, .. }), _) => {
             revoke(&identity, &tokens, token.as_deref().unwrap_or_default()).await?;
         }
         (None, Some(user)) => {

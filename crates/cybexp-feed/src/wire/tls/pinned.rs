@@ -17,7 +17,7 @@ const COMMON_NAME: &[u8] = b"\x06\x03\x55\x04\x03";
 /// subjectAltName (2.5.29.17), likewise.
 const ALTERNATIVE_NAMES: &[u8] = b"\x06\x03\x55\x1d\x11";
 
-/// What is read of a certificate (RFC 5280, 4.1).
+/// The fields that are read of a certificate (RFC 5280, 4.1).
 #[derive(Debug)]
 pub(crate) struct Pinned {
     not_before: i64,

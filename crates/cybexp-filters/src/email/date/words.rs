@@ -28,7 +28,7 @@ pub(super) enum Zone {
     Unsaid,
     /// Minutes east of UTC, the likeliest first.
     Known(Vec<i32>),
-    /// By its IANA name.
+    /// An IANA name.
     Named(String),
     Unknown,
 }
@@ -93,6 +93,7 @@ impl Words {
         } else {
             plain
         };
+        let plain = compact(&plain).unwrap_or(plain);
         let words: Vec<&str> = plain
             .split(|c: char| c.is_whitespace() || c == ',' || c == '"')
             .filter(|word| !word.is_empty())
@@ -140,11 +141,30 @@ fn without_comments(text: &str) -> (String, &str) {
     (plain, comment)
 }
 
+/// `20240301100000` with signs between day and time.
+fn compact(text: &str) -> Option<String> {
+    let text = text.trim();
+    let is_time = text.len() == 14
+        && text.bytes().all(|b| b.is_ascii_digit())
+        && (text.starts_with("19") || text.starts_with("20"));
+    is_time.then(|| {
+        let (day, time) = text.split_at(8);
+        let (year, month, day) = (&day[..4], &day[4..6], &day[6..]);
+        format!(
+            "{year}-{month}-{day} {}:{}:{}",
+            &time[..2],
+            &time[2..4],
+            &time[4..]
+        )
+    })
+}
+
 fn epoch(word: &str) -> Option<f64> {
     let is_number = word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    word.parse()
-        .ok()
-        .filter(|seconds| is_number && EPOCH_S.contains(seconds))
+    let number: f64 = word.parse().ok().filter(|_| is_number)?;
+    [number, number / 1e3]
+        .into_iter()
+        .find(|seconds| EPOCH_S.contains(seconds))
 }
 
 impl Seen {
@@ -159,6 +179,8 @@ impl Seen {
             self.take_offset(word)?;
         } else if self.take_figures(word).is_some() {
             // taken
+        } else if self.is_dotted_clock(word) {
+            self.take_clock(&word.replace('.', ":"))?;
         } else if let Some(rest) = ["gmt", "utc", "ut"]
             .iter()
             .find_map(|name| offset_behind(word, name))
@@ -252,6 +274,18 @@ impl Seen {
         }
     }
 
+    /// Tells whether a word is a time with dots, as `10.00.00`, behind a day.
+    fn is_dotted_clock(&self, word: &str) -> bool {
+        let has_day = self.month.is_some() || self.figures.is_some();
+        let parts = word.split('.').filter(|part| {
+            (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
+        });
+        has_day
+            && self.clock.is_none()
+            && (2..=3).contains(&parts.count())
+            && word.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    }
+
     /// Takes an offset such as `+0100`, `+01:00`, `-5`. Only the first one counts.
     fn take_offset(&mut self, word: &str) -> Option<()> {
         let figures: String = word.chars().skip(1).filter(|c| *c != ':').collect();
@@ -306,6 +340,11 @@ impl Seen {
                 let is_american = separator == '/' && self.is_afternoon.is_some();
                 (days(figures, is_american), separator == '/' && !is_american)
             }
+            // `2024. 3. 1.`
+            (None, None) => match self.numbers.as_slice() {
+                [year @ (_, 4), month, day] => (days([*year, *month, *day], false), false),
+                _ => return None,
+            },
             (None, Some((month, _))) => {
                 let [first, second] = self.numbers.as_slice() else {
                     return None;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::text::unescaped;
 use super::tokens::{Token, Tokens, attributes};
-use crate::email::decode;
+use crate::email::{decode, redirect};
 use crate::url;
 
 /// The most nested pages, each within a `data:` URL of another.
@@ -160,6 +160,12 @@ impl Links {
             false => Cow::Borrowed(script),
         };
         self.found.extend(url::find(&script).map(str::to_owned));
+        let hidden = redirect::hidden(&script);
+        self.found
+            .extend(hidden.filter(|url| url::is_absolute(url)));
+        if let Some(plain) = unescaped_script(&script) {
+            self.found.extend(url::find(&plain).map(str::to_owned));
+        }
     }
 
     /// Reads a page within a URL: `data:text/html;base64,…`.
@@ -185,6 +191,22 @@ impl Links {
         self.texts.push('\n');
         self.texts.push_str(&super::text::marked(&page));
     }
+}
+
+/// A script with its `%3A`, `\x3a` and `\u003a` as the characters that they stand for; none where it has no such.
+fn unescaped_script(script: &str) -> Option<String> {
+    let has = |marks: &[&str]| marks.iter().any(|mark| script.contains(mark));
+    let is_escaped = has(&[
+        "%3A%2F%2F",
+        "%3a%2f%2f",
+        "\\x2f",
+        "\\x2F",
+        "\\u002f",
+        "\\u002F",
+    ]);
+    is_escaped.then_some(())?;
+    let script = script.replace("\\u00", "%").replace("\\x", "%");
+    Some(String::from_utf8_lossy(&decode::percent(&script)).into_owned())
 }
 
 /// Whether a value can name a URL, a file or an address: most are measures, colours and names of classes.

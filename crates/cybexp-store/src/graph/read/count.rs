@@ -11,7 +11,7 @@ use crate::visible::Visible;
 
 /// The most events that are counted key by key; an instance with more is a hub.
 const DIRECT: i64 = 2_000;
-/// How often a count that is made of several is tried again, when events are written in the meantime.
+/// Attempts at a count that is made of several, if events are written in the meantime.
 const TRIES: usize = 10;
 
 impl GraphReader {

@@ -6,6 +6,7 @@ use tahoe_core::question::ReturnType;
 use tahoe_core::{Hash, Value};
 
 use crate::error::StoreError;
+use crate::graph::read::hex::hex;
 use crate::graph::read::reader::GraphReader;
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::{IDENTITY, SESSION_REF};
@@ -119,10 +120,6 @@ impl GraphReader {
         }
         Ok(all)
     }
-}
-
-pub(crate) fn hex(hashes: &[Hash]) -> Vec<String> {
-    hashes.iter().map(Hash::to_string).collect()
 }
 
 pub(crate) fn sessions_of(events: &[Hash], most: usize) -> Find {

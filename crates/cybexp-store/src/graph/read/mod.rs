@@ -2,6 +2,7 @@
 
 pub(crate) mod by_hour;
 pub(crate) mod count;
+pub(crate) mod hex;
 pub(crate) mod lookup;
 pub(crate) mod neighbours;
 pub(crate) mod pages;

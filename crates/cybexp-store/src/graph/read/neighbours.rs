@@ -10,7 +10,8 @@ use tahoe_core::Hash;
 use threatrank::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind};
 
 use crate::error::{Doing, StoreError};
-use crate::graph::read::lookup::{events_by_hash, hex, nodes_by_hash};
+use crate::graph::read::hex::hex;
+use crate::graph::read::lookup::{events_by_hash, nodes_by_hash};
 use crate::graph::read::reader::GraphReader;
 use crate::mongo::find::{ASK, Find, MAX_TIME};
 use crate::mongo::indexes::{EVENT_SAMPLE, IDENTITY};

@@ -11,7 +11,8 @@ use tahoe_core::{Hash, OrgId};
 
 use crate::error::StoreError;
 use crate::graph::hours::{self, Hours, Part};
-use crate::graph::read::lookup::{self, CompositeRow, hex};
+use crate::graph::read::hex::hex;
+use crate::graph::read::lookup::{self, CompositeRow};
 use crate::graph::read::reader::GraphReader;
 use crate::graph::read::wanted::{Wanted, Within, range, within};
 use crate::mongo::find::Find;

@@ -137,7 +137,7 @@ fn place() -> Document {
     doc! {"_id": 0, "_hash": 1, "orgid": 1, "timestamp": 1}
 }
 
-/// Finds those of these events that meet the conditions and do not refer to a subject themselves.
+/// Finds those of these events that `visible` shows and that meet the conditions on time and category.
 pub(crate) fn among(events: &[Hash], of: &Conditions, visible: &Visible) -> Find {
     let mut find = events_by_hash("reading the events of sessions", events, visible);
     let times = range(&of.range);

@@ -164,8 +164,8 @@ impl Timelines {
         Ok(timeline)
     }
 
-    /// Returns the number of changes in this range. If it is the same before and after an answer is made, nothing
-    /// changed in between.
+    /// Returns the state of this range, which every change in it changes. If the state is the same before and after an
+    /// answer is made, nothing changed in between.
     pub(crate) async fn version(&self, range: &TimeRange) -> Result<(u64, u64), StoreError> {
         self.look().await?;
         let changes = lock(&self.shared.changes);

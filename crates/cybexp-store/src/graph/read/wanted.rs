@@ -5,7 +5,7 @@ use tahoe_core::question::{Conditions, Context};
 use tahoe_core::time::TimeRange;
 use tahoe_core::{Category, Hash};
 
-use crate::graph::read::lookup::hex;
+use crate::graph::read::hex::hex;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{EVENT_BENIGN, EVENT_MALICIOUS, EVENT_REF};
 use crate::visible::Visible;
