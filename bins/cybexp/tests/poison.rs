@@ -109,7 +109,7 @@ fn refused_records() -> Vec<(&'static str, String, &'static str)> {
         ("cowrie", but("eventid"), "eventid is missing"),
         ("cowrie", but("session"), "session is missing"),
         ("cowrie", but("timestamp"), "timestamp is missing"),
-        ("cowrie", "[1, 2]".to_owned(), "eventid is missing: "),
+        ("cowrie", "[1, 2]".to_owned(), "eventid is missing"),
         (
             "cowrie",
             "just a line of a log".to_owned(),
