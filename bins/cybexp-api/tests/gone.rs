@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 /// Many more than there are connections to the database.
 const CLIENTS: usize = 800;
 
-/// What was begun in the database for them is not dropped: MongoDB's driver would then serve no more than two others in
-/// a second, until it came to the end of its queue.
+/// Work in the database that was begun for clients who leave is not dropped: MongoDB's driver would then serve no more than
+/// two other requests a second, until it came to the end of its queue.
 #[tokio::test]
 async fn who_leaves_holds_up_nobody() {
     let (site, api) = start("gone", json!({})).await;

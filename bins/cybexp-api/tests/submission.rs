@@ -1,4 +1,4 @@
-//! What became of a submission, and pages of other origins.
+//! The fate of a submission (`GET /raw/{id}`), and requests from pages of other origins.
 
 #![allow(
     clippy::unwrap_used,

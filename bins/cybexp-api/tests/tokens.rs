@@ -1,4 +1,4 @@
-//! Who is let in: every endpoint with every kind of token.
+//! Access by token: every endpoint with every kind of token.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ const PASSWORD: &str = "correct horse battery staple";
 /// `{"alg": "none", "typ": "JWT"}`
 const ALG_NONE: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 
-/// What is sent to an endpoint, so that the token alone decides.
+/// A request to an endpoint that is right in all but its token, so that the token alone decides.
 enum Request {
     Get(&'static str),
     Post(&'static str, Value),

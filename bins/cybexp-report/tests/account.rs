@@ -1,4 +1,4 @@
-//! What a query leaves behind for whoever wants to know why it was slow.
+//! The account of a query: the log line and metrics that tell why it was slow.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Whom the report daemon calls when an answer is there, and that nobody can hold it up by it.
+//! Call-backs: the hosts that the report daemon calls when an answer is there, and hosts that do not reply.
 
 #![allow(
     clippy::unwrap_used,

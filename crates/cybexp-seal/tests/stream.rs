@@ -1,4 +1,4 @@
-//! What is sealed in pieces opens as a whole, wherever it was cut.
+//! Data sealed in pieces opens as a whole, wherever it was cut.
 
 mod common;
 

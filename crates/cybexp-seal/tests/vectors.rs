@@ -1,4 +1,4 @@
-//! What pycryptodome and jwcrypto sealed (tests/fixtures/seal) is opened, and what they should not have is refused.
+//! Blobs that pycryptodome and jwcrypto sealed (tests/fixtures/seal) are opened, and malformed ones are refused.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! What the tests of the API share.
+//! Helpers that the tests of the API share.
 
 #![allow(
     dead_code,

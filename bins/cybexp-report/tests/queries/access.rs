@@ -1,4 +1,4 @@
-//! Who sees what: the access list of an organisation, or its users where it has none.
+//! Access: the list of an organisation, or its users if it has no list.
 
 use bson::doc;
 use cybexp_store::GraphBatch;

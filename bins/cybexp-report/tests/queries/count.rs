@@ -8,7 +8,7 @@ use crate::world::{NOW, World, attribute, event, object};
 
 const IP: &str = "203.0.113.7";
 
-/// What the events of this test are, one a second from `NOW - 200` on.
+/// The events of this test, one a second from `NOW - 200` on.
 struct Seen {
     second: f64,
     category: Category,

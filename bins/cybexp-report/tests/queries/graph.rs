@@ -10,7 +10,7 @@ use crate::world::{World, attribute, event, object};
 
 struct Chain {
     world: World,
-    /// Of the subject, of its session, of the next session, of a session out of reach.
+    /// Events of the subject, of its session, of the next session, and of a session out of reach.
     events: [Event; 4],
     foreign: Event,
     sessions: [Hash; 3],

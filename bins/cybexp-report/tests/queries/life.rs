@@ -1,4 +1,4 @@
-//! What stands in the report database at each step of a query's life.
+//! The documents in the report database at each step of a query's life.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What only sessions are known by: it is asked for as if their events were.
+//! Attributes that only sessions have (`sensor`, `sessionid`): a query for one is a query for the events of its sessions.
 
 use cybexp_store::GraphBatch;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 
 use tahoe_core::Value;
 
-/// What stands before each name.
+/// The prefix before each name.
 const PREFIXES: [&str; 6] = ["", "_", "cowrie.", "json.", "data.", "honeypot."];
 /// Fields that are lists.
 const LISTS: [&str; 6] = ["encCS", "keyAlgs", "macCS", "compCS", "kexAlgs", "langCS"];
@@ -15,7 +15,7 @@ pub(super) fn record(value: &Value) -> Option<Value> {
     let prefix = PREFIXES
         .iter()
         .find(|prefix| fields.get(&format!("{prefix}eventid")).is_some_and(is_id))?;
-    // What has no prefix is the pipeline's, and counts where the record says nothing.
+    // A field without the prefix is the pipeline's. It counts only if the record lacks that field.
     let named = |(name, value): (&String, &Value)| {
         let name = name.strip_prefix(prefix)?;
         let inner = single(value).filter(|_| !LISTS.contains(&name));

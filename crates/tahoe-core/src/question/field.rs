@@ -1,5 +1,4 @@
-//! The fields of a question, declared once: the API's description, the command line's help and the reader take them from
-//! here.
+//! The fields of a question, declared once: the reader and the API's description take them from here.
 
 use std::ops::RangeInclusive;
 

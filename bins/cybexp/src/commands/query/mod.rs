@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// "192.0.2.1"}}
     #[arg(long, required = true, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// What to ask about the indicators in FILE
+    /// The query to make for each indicator in FILE
     #[arg(long, value_enum, default_value_t = ListQuestion::Count, requires = "file")]
     about: ListQuestion,
     #[command(flatten)]
@@ -39,22 +39,22 @@ pub(crate) struct Args {
 /// The question about each of many indicators.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum ListQuestion {
-    /// In how many events it was seen
+    /// Count the events that hold the indicator
     Count,
-    /// What was seen together with it
+    /// Show the values seen together with the indicator
     Related,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Action {
-    /// In how many events was it seen?
+    /// Count the events that hold a value
     Count {
         #[command(flatten)]
         subject: Subject,
         #[command(flatten)]
         ask: Ask,
     },
-    /// What was seen together with it?
+    /// Show the values seen together with a value
     Related {
         #[command(flatten)]
         subject: Subject,
@@ -63,7 +63,7 @@ pub(crate) enum Action {
         #[command(flatten)]
         ask: Ask,
     },
-    /// How threatening is an event?
+    /// Tell how threatening an event is
     Threatrank {
         /// The event's hash
         #[arg(value_name = "HASH")]
