@@ -48,6 +48,7 @@ pub(crate) enum ListQuestion {
 #[derive(Subcommand)]
 pub(crate) enum Action {
     /// Count the events that hold a value
+    #[command(after_help = list_of_sub_types())]
     Count {
         #[command(flatten)]
         subject: Subject,
@@ -55,6 +56,7 @@ pub(crate) enum Action {
         ask: Ask,
     },
     /// Show the values seen together with a value
+    #[command(after_help = list_of_sub_types())]
     Related {
         #[command(flatten)]
         subject: Subject,
@@ -104,6 +106,14 @@ pub(crate) struct Subject {
     /// Events that saw it in this context only
     #[arg(long, value_enum)]
     context: Option<EventLabel>,
+}
+
+/// Returns the paragraph of the help that lists the sub_types.
+fn list_of_sub_types() -> String {
+    format!(
+        "Sub_types that filters make (sightings and MISP may bring others):\n{}",
+        sub_types().join(", ")
+    )
 }
 
 /// Returns the names that completions offer for SUB_TYPE.
