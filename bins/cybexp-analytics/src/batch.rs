@@ -44,7 +44,7 @@ impl BatchOutcome {
     }
 }
 
-/// Runs the filter over raws until all are processed or the made instances reach [`BATCH_BYTES`]. A raw that the filter
+/// Runs the filter over raws until all are processed or the made instances reach `BATCH_BYTES`. A raw that the filter
 /// refuses, or panics on, is set aside; the others are processed.
 pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, BatchOutcome) {
     let mut graph = GraphBatch::default();
