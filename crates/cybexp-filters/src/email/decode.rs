@@ -54,6 +54,11 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
 
 /// Decodes `%XX` in a text to the bytes they stand for.
 pub(super) fn percent(text: &str) -> Vec<u8> {
+    escapes(text, b'%')
+}
+
+/// Decodes a mark and two hexadecimal digits, wherever they stand in a text, to the byte they stand for.
+pub(super) fn escapes(text: &str, mark: u8) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     let hex = |b: u8| {
@@ -64,7 +69,7 @@ pub(super) fn percent(text: &str) -> Vec<u8> {
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         let escaped = match (byte, after) {
-            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            (found, [high, low, ..]) if found == mark => hex(*high).zip(hex(*low)),
             _ => None,
         };
         bytes.push(match escaped {

@@ -90,29 +90,9 @@ impl<'a> Word<'a> {
     }
 }
 
+/// Decodes the Q encoding (RFC 2047, 4.2).
 fn q(encoded: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.as_bytes();
-    let hex = |b: u8| {
-        char::from(b)
-            .to_digit(16)
-            .and_then(|n| u8::try_from(n).ok())
-    };
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        bytes.push(match (byte, after) {
-            (b'_', _) => b' ',
-            (b'=', [high, low, ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    rest = &after[2..];
-                    high << 4 | low
-                }
-                _ => byte,
-            },
-            _ => byte,
-        });
-    }
-    bytes
+    decode::escapes(&encoded.replace('_', " "), b'=')
 }
 
 /// Adjacent words in one character set. A character may begin in one and end in the next.
