@@ -53,8 +53,9 @@ where
         }
     };
     let outcome = runtime.block_on(supervise(name, config, args.once, main));
-    // tasks that still run have had their time: do not wait for them
-    runtime.shutdown_background();
+    // tasks that still run have had their time, and end with the process; dropping the runtime would end them one by
+    // one, and the database driver panics in a task that outlives another one of its own
+    std::mem::forget(runtime);
     match outcome {
         Ok(()) => {
             info!(daemon = name, "stopped");
