@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use cybexp_filters::readers;
 use cybexp_seal::PrivateKey;
 use cybexp_service::{
     Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key, work_loop,
@@ -86,7 +87,7 @@ impl Worker for Archivist {
             });
             raws.extend(raw);
         }
-        let written = self.raws.write(&raws).await?;
+        let written = self.raws.write(&raws, readers).await?;
         let rejected: HashMap<Hash, String> = written
             .rejected
             .into_iter()

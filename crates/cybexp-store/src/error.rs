@@ -57,6 +57,11 @@ pub enum StoreError {
         /// The problem with the document.
         reason: String,
     },
+    /// An archive, given as `database.collection`, that was written by the Python system or by an earlier release.
+    #[error(
+        "{0} is an archive of the form before this release: take it over with `cybexp migrate`"
+    )]
+    OldForm(String),
     /// An upload got no bytes for so long that it was swept.
     #[error("the upload was given up, since nothing came for a minute")]
     Swept,
@@ -74,7 +79,9 @@ impl StoreError {
                 &*cause.kind,
                 ErrorKind::InsertMany(refused) if refused.write_errors.is_some()
             ),
-            Self::Url(_) | Self::Index { .. } | Self::Swept | Self::Stopped => false,
+            Self::Url(_) | Self::Index { .. } | Self::OldForm(_) | Self::Swept | Self::Stopped => {
+                false
+            }
         }
     }
 }

@@ -229,7 +229,7 @@ async fn follow(suite: &mut Suite, cache: &Cache, raws: &Raws, records: u64) -> 
         let entries = cache.count_pending().await?;
         let mut unseen = 0;
         for filter in FILTERS {
-            unseen += raws.count_pending(&filter.id(), filter.typetags()).await?;
+            unseen += raws.count_pending(&filter.id()).await?;
         }
         if entries == 0 && unseen == 0 {
             break;

@@ -43,11 +43,9 @@ impl<'a> Graph<'a> {
         for event in reached.events.values() {
             graph.add(event.hash, &event.sub_type, "event", event.cref.iter());
         }
+        let events = reached.events_of_sessions();
         for session in reached.sessions.values() {
-            let events = session
-                .refs
-                .iter()
-                .filter(|hash| reached.events.contains_key(hash));
+            let events = events.get(&session.id).into_iter().flatten();
             let below = session.cref.iter().chain(events);
             graph.add(session.hash, &session.sub_type, "session", below);
         }

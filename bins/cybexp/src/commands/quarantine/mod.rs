@@ -1,6 +1,7 @@
 //! `cybexp quarantine`: records that were set aside.
 
 mod groups;
+mod record_id;
 mod select;
 mod show;
 mod store;
@@ -10,11 +11,12 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 use cybexp_service::Config;
-use cybexp_store::{EntryId, Selection};
+use cybexp_store::Selection;
 
 use super::agree::agreed;
 use super::usage::Usage;
 use cybexp_term::{self as term, GREEN};
+use record_id::RecordId;
 use select::SelectionArgs;
 use store::Quarantine;
 
@@ -37,7 +39,7 @@ pub(crate) enum QuarantineCommand {
     /// Show the document of a record; sealed data stays sealed
     Show {
         /// The record's id, as the list shows it
-        id: EntryId,
+        id: RecordId,
     },
     /// Have the daemons try records again
     Retry(Records),
@@ -56,7 +58,7 @@ pub(crate) enum QuarantineCommand {
 pub(crate) struct Records {
     /// The records' ids, as the list shows them
     #[arg(required_unless_present = "all", value_name = "ID")]
-    ids: Vec<EntryId>,
+    ids: Vec<RecordId>,
     /// All records that were set aside, or those of them that the following options select
     #[arg(long, conflicts_with = "ids")]
     all: bool,
@@ -97,7 +99,7 @@ pub(super) async fn run(action: QuarantineCommand, config: &Config) -> anyhow::R
             }
         }
         QuarantineCommand::Show { id } => {
-            let document = store.document(id).await?;
+            let document = store.document(&id).await?;
             anstream::println!("{}", term::json(&document));
         }
         QuarantineCommand::Retry(records) => {

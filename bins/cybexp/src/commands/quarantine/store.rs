@@ -3,11 +3,12 @@
 use anyhow::Context;
 use cybexp_filters::known_typetags;
 use cybexp_service::Config;
-use cybexp_store::{Archive, Cache, EntryId, Raws, Refused, Selection, Unread};
+use cybexp_store::{Archive, Cache, Raws, Refused, Selection, Unread};
 use cybexp_term::{self as term, DIM, RED};
 use serde_json::Value;
 
 use super::groups::ReasonGroups;
+use super::record_id::RecordId;
 use super::show::{self, OrgNames};
 use crate::commands::databases;
 
@@ -119,32 +120,40 @@ impl Quarantine {
         Ok(entries + raws)
     }
 
-    /// Returns the document of a record that is set aside.
-    pub(super) async fn document(&self, id: EntryId) -> anyhow::Result<Value> {
-        let found = match self.cache.refused_entry(id).await? {
-            Some(entry) => Some(entry),
-            None => self.raws.refused_raw(id).await?,
+    /// Returns the document of a quarantined record, or the documents where several organisations submitted it.
+    pub(super) async fn document(&self, id: &RecordId) -> anyhow::Result<Value> {
+        let mut found = match id {
+            RecordId::Entry(id) => self.cache.refused_entry(*id).await?.into_iter().collect(),
+            RecordId::Raw(hash) => self.raws.refused_raw(hash).await?,
         };
-        found.with_context(|| missing(id))
+        match found.len() {
+            0 | 1 => found.pop().with_context(|| missing(id)),
+            _ => Ok(Value::Array(found)),
+        }
     }
 
-    /// Has these records tried again. Returns how many of them are set aside, and tells of the others.
-    pub(super) async fn retry(&self, ids: &[EntryId]) -> anyhow::Result<u64> {
+    /// Has these records tried again. Returns how many of them are quarantined, and tells of the others.
+    pub(super) async fn retry(&self, ids: &[RecordId]) -> anyhow::Result<u64> {
         let mut again = 0;
         for id in ids {
-            let done = self.cache.retry(*id).await? || self.raws.retry(*id).await?;
-            again += counted(done, *id);
+            let done = match id {
+                RecordId::Entry(id) => self.cache.retry(*id).await?,
+                RecordId::Raw(hash) => self.raws.retry(hash).await?,
+            };
+            again += counted(done, id);
         }
         Ok(again)
     }
 
-    /// Deletes these records. Returns how many of them were set aside, and tells of the others.
-    pub(super) async fn delete(&self, ids: &[EntryId]) -> anyhow::Result<u64> {
+    /// Deletes these records. Returns how many of them were quarantined, and tells of the others.
+    pub(super) async fn delete(&self, ids: &[RecordId]) -> anyhow::Result<u64> {
         let mut gone = 0;
         for id in ids {
-            let done =
-                self.cache.delete_refused(*id).await? || self.raws.delete_refused(*id).await?;
-            gone += counted(done, *id);
+            let done = match id {
+                RecordId::Entry(id) => self.cache.delete_refused(*id).await?,
+                RecordId::Raw(hash) => self.raws.delete_refused(hash).await?,
+            };
+            gone += counted(done, id);
         }
         Ok(gone)
     }
@@ -155,7 +164,7 @@ impl Quarantine {
     }
 }
 
-fn counted(done: bool, id: EntryId) -> u64 {
+fn counted(done: bool, id: &RecordId) -> u64 {
     if !done {
         anstream::eprintln!("{RED}✗{RED:#} {}", missing(id));
     }
@@ -181,6 +190,6 @@ fn rest(shown: u64, all: u64, what: &str) {
     }
 }
 
-fn missing(id: EntryId) -> String {
+fn missing(id: &RecordId) -> String {
     format!("{id} is not set aside: `cybexp quarantine list` shows what is")
 }
