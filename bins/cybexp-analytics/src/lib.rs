@@ -8,7 +8,9 @@ mod batch;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cybexp_filters::{FILTERS, Filter};
-use cybexp_service::{Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, work_loop};
+use cybexp_service::{
+    DaemonContext, Servers, Step, WakeSignal, WorkOptions, Worker, open, work_loop,
+};
 use cybexp_store::{Archive, GraphWriter, PendingRaw, RawOutcome, RawQueue, Raws, Taken, Written};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
@@ -18,7 +20,7 @@ pub use batch::{BatchOutcome, TakenRaws, run_filter};
 pub const NAME: &str = "analytics";
 
 /// Runs until asked to stop, or with `--once` until nothing is pending.
-pub async fn run(ctx: Context) -> anyhow::Result<()> {
+pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     describe();
     let opened = open(&ctx, || async {
         let mut servers = Servers::new(&ctx);

@@ -11,15 +11,15 @@ use utoipa::openapi::schema::{
 use utoipa::{PartialSchema, ToSchema};
 
 /// The fields of a question, for the description only: a question is read from its canonical form.
-pub(super) struct Fields;
+pub(super) struct QuestionFields;
 
-impl ToSchema for Fields {
+impl ToSchema for QuestionFields {
     fn name() -> Cow<'static, str> {
         "Fields".into()
     }
 }
 
-impl PartialSchema for Fields {
+impl PartialSchema for QuestionFields {
     fn schema() -> RefOr<Schema> {
         let about =
             "The fields of a question: either `sub_type` and `data` or `_hash`, and conditions.";

@@ -1,4 +1,4 @@
-//! The quarantine: the entries of the cache and the raws of the archive that were set aside, as one.
+//! The quarantine, as one: entries of the cache that the archive refused, and raws that a filter refused.
 
 use anyhow::Context;
 use cybexp_filters::known_typetags;
@@ -11,7 +11,7 @@ use super::groups::ReasonGroups;
 use super::show::{self, OrgNames};
 use crate::commands::databases;
 
-/// The two collections in which records are set aside.
+/// The two collections in which records are in quarantine.
 pub(super) struct Quarantine {
     cache: Cache,
     raws: Raws,
@@ -119,7 +119,7 @@ impl Quarantine {
         Ok(entries + raws)
     }
 
-    /// Returns the document of a record that is set aside.
+    /// Returns the document of a record that is in quarantine.
     pub(super) async fn document(&self, id: EntryId) -> anyhow::Result<Value> {
         let found = match self.cache.refused_entry(id).await? {
             Some(entry) => Some(entry),
@@ -128,7 +128,7 @@ impl Quarantine {
         found.with_context(|| missing(id))
     }
 
-    /// Has these records tried again. Returns how many of them are set aside, and tells of the others.
+    /// Has these records tried again. Returns how many of them are in quarantine, and tells of the others.
     pub(super) async fn retry(&self, ids: &[EntryId]) -> anyhow::Result<u64> {
         let mut again = 0;
         for id in ids {
@@ -138,7 +138,7 @@ impl Quarantine {
         Ok(again)
     }
 
-    /// Deletes these records. Returns how many of them were set aside, and tells of the others.
+    /// Deletes these records. Returns how many of them were in quarantine, and tells of the others.
     pub(super) async fn delete(&self, ids: &[EntryId]) -> anyhow::Result<u64> {
         let mut gone = 0;
         for id in ids {

@@ -12,14 +12,14 @@ use tahoe_core::question::field::{
 };
 use tahoe_core::{Attribute, Hash, Scalar, SubType};
 
-use super::super::named::Named;
+use super::super::named::SuggestedNames;
 
 /// The subject of a question, and the conditions that select events.
 #[derive(clap::Args)]
 pub(crate) struct SubjectArgs {
     #[arg(
         help = format!("{} `_hash`: VALUE is the hash of an instance", SUB_TYPE.about),
-        value_parser = Named(sub_types),
+        value_parser = SuggestedNames(sub_types),
         hide_possible_values = true
     )]
     pub(super) sub_type: String,
