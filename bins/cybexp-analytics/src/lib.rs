@@ -9,7 +9,9 @@ mod line;
 use std::time::Duration;
 
 use cybexp_filters::FILTERS;
-use cybexp_service::{DaemonContext, Servers, Step, WakeSignal, WorkOptions, Worker, open, work_loop};
+use cybexp_service::{
+    DaemonContext, Servers, Step, WakeSignal, WorkOptions, Worker, open, work_loop,
+};
 use cybexp_store::{Archive, GraphWriter, Raws};
 use metrics::{describe_counter, describe_gauge};
 

@@ -15,4 +15,5 @@ pub use daemon::{Daemon, eventually};
 pub use mongo::{URL_VARIABLE, mongo_url, unique};
 pub use ports::free_ports;
 pub use process::status_of;
+pub use raw::ArchiveSize;
 pub use site::Site;

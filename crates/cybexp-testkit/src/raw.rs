@@ -1,12 +1,49 @@
 //! Direct access to stored documents, to write those that the suite never writes, and to see those that it wrote.
 
-use bson::Document;
+use bson::{Bson, Document, doc};
 use mongodb::{Client, Collection};
 use serde_json::Value;
 
 use crate::Site;
 
+/// The size of an archive on disk.
+#[derive(Debug, Clone, Copy)]
+pub struct ArchiveSize {
+    /// The number of documents.
+    pub documents: u64,
+    /// Bytes of the documents, compressed.
+    pub data_bytes: u64,
+    /// Bytes of all indexes.
+    pub index_bytes: u64,
+}
+
 impl Site {
+    /// Has the server write everything to disk, and returns the size of the archive there.
+    pub async fn archive_size(&self) -> ArchiveSize {
+        let archive = self.collection("tahoe", "instance").await;
+        let admin = archive.client().database("admin");
+        admin
+            .run_command(doc! {"fsync": 1})
+            .await
+            .expect("the server writes to disk");
+        let database = archive.client().database(&archive.namespace().db);
+        let stats = database
+            .run_command(doc! {"collStats": archive.name()})
+            .await;
+        let stats = stats.expect("the server knows the collection");
+        let number = |name: &str| match stats.get(name) {
+            Some(Bson::Int32(n)) => u64::try_from(*n).unwrap_or_default(),
+            Some(Bson::Int64(n)) => u64::try_from(*n).unwrap_or_default(),
+            Some(Bson::Double(n)) => *n as u64,
+            _ => 0,
+        };
+        ArchiveSize {
+            documents: number("count"),
+            data_bytes: number("storageSize"),
+            index_bytes: number("totalIndexSize"),
+        }
+    }
+
     /// Returns a collection of the database that `section` of the configuration names.
     pub async fn collection(&self, section: &str, coll: &str) -> Collection<Document> {
         let text = std::fs::read_to_string(&self.config).expect("the configuration is there");

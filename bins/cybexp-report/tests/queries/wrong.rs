@@ -266,7 +266,10 @@ async fn an_archive_that_holds_something_else_is_told() {
     world.write(&batch).await;
     let archive = world.site.collection("tahoe", "instance").await;
     let strange = bson::doc! {"$set": {"_cref": 7}};
-    archive.update_one(bson::doc! {"itype": "event"}, strange).await.unwrap();
+    archive
+        .update_one(bson::doc! {"itype": "event"}, strange)
+        .await
+        .unwrap();
     let question = json!({"sub_type": "ipv4", "data": "203.0.113.7"});
     assert_eq!(world.count(question.clone()).await, 1);
     let query = world.query("related", &question);
