@@ -74,6 +74,12 @@ impl Lane {
         self.write(journal).await
     }
 
+    /// Makes the writer that much later than it is.
+    #[cfg(test)]
+    pub(crate) fn delay(&mut self, by: Duration) {
+        self.since = self.since.checked_sub(by).expect("the machine runs longer");
+    }
+
     /// Writes an open note of the hours, which takes the place of the one before.
     async fn write(&mut self, journal: &Documents) -> Result<(), StoreError> {
         self.n += 1;
@@ -197,7 +203,9 @@ impl Seen {
                 (true, Some(note)) => note.hours.clone(),
                 _ => Vec::new(),
             };
-            hours.extend(notes.into_iter().flat_map(|note| note.hours));
+            let known = usize::try_from(before + 1 - from).unwrap_or(0);
+            let new = notes.into_iter().skip(known);
+            hours.extend(new.flat_map(|note| note.hours));
             lanes.insert(head.lane, SeenLane { head, open_hours });
         }
         Ok(match whole {

@@ -171,9 +171,8 @@ impl EventWriter {
     ) -> Result<bool, StoreError> {
         stored.retain(|hash| batch.keys.contains_key(hash));
         stored.sort_unstable();
-        let full = format!("_keys.{ELEMENTS}");
         let updates = stored.iter().map(|hash| Update {
-            filter: doc! {"_id": ids::of_hash(*hash), &full: {"$exists": false}},
+            filter: with_room(*hash),
             update: addition(keys_of(batch, *hash)).into(),
             upsert: false,
         });
@@ -191,6 +190,13 @@ impl EventWriter {
 fn keys_of(batch: &GraphBatch, event: Hash) -> impl Iterator<Item = Bson> {
     let keys = batch.keys.get(&event).into_iter().flatten();
     keys.map(|element| binary(element.clone()))
+}
+
+/// Makes the condition of an event whose list has room.
+pub(crate) fn with_room(event: Hash) -> Document {
+    let mut filter = doc! {"_id": ids::of_hash(event)};
+    filter.insert(format!("_keys.{ELEMENTS}"), doc! {"$exists": false});
+    filter
 }
 
 /// Makes the update that adds elements to an event.
