@@ -280,6 +280,7 @@ async fn a_raw_that_all_filters_refused_is_not_valid() {
         let mut queue = archive.queue(filter).await.unwrap();
         let taken = take(&mut queue).await;
         mark(&mut queue, &taken, |_| Err(format!("no {filter}")), at).await;
+        queue.release().await.unwrap();
     }
     let stored = only(&coll).await;
     assert!(!stored.get_bool("_valid").unwrap());
