@@ -128,6 +128,46 @@ async fn several_forms_of_a_value_are_looked_for_as_one() {
     assert_eq!(listed.len(), 800);
 }
 
+/// More organisations than the server merges in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_of_many_organisations_are_read_in_parts() {
+    let archive = archive_with_forms().await;
+    fill_sessions(&archive).await;
+    let sensor = attribute("sensor7");
+    let start = |n: i32| f64::from(n * 7919 % 450);
+    let foreign = (0..450).map(|n| {
+        let orgid = format!("org{n}");
+        let kind = SubType::from_static("cowrie_session");
+        let session = Session::new(kind, vec![sensor.clone().into()]).unwrap();
+        let session = session.with_start_time(at(start(n)));
+        let id = SessionId::of(session.hash(), &OrgTag::of(&orgid));
+        stored::session(&id, &session, &orgid).unwrap()
+    });
+    fill_stored(&archive.coll, foreign).await;
+    let names: Vec<String> = (0..450).map(|n| format!("org{n}")).collect();
+    let mut orgs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut of = about(1, Context::All);
+    of.subjects = vec![sensor.hash()];
+    for part in orgs.chunks(200) {
+        let plan = Plan::find(&archive.coll, &sessions::sessions(&of, part)).await;
+        assert_eq!(plan.returned, part.len() as i64);
+        plan.reads_at_most(2 * 200, 200);
+    }
+    orgs.push("unr");
+    let known = archive.known_by(&of, &visible(&orgs)).await.unwrap();
+    assert_eq!(known.len(), 450 + 30);
+    let tags: Vec<OrgTag> = names.iter().map(|name| OrgTag::of(name)).collect();
+    let kind = SubType::from_static("cowrie_session");
+    let shared = Session::new(kind, vec![sensor.into()]).unwrap().hash();
+    let place = |n: i32| {
+        let id = SessionId::of(shared, &tags[n as usize]);
+        known.iter().position(|other| *other == id).unwrap()
+    };
+    let mut order: Vec<i32> = (0..450).collect();
+    order.sort_by_key(|n| place(*n));
+    assert!(order.is_sorted_by(|a, b| start(*a) >= start(*b)));
+}
+
 /// A session of a sensor, one of a hundred.
 fn session(i: i32) -> (SessionId, Session) {
     let sensor = attribute(format_args!("sensor{}", i % 100));
@@ -160,7 +200,7 @@ async fn sessions_are_found_by_what_they_are_known_by() {
     of.subjects = vec![attribute("sensor7").hash()];
     for (end, returned) in [(None, 30), (Some(1_000.0), 10)] {
         of.range.end = end;
-        let plan = Plan::find(&archive.coll, &sessions::sessions(&of, &visible)).await;
+        let plan = Plan::find(&archive.coll, &sessions::sessions(&of, &ORGS)).await;
         assert_eq!(plan.returned, returned);
         plan.reads_at_most(returned + 2 * 3 + 2, returned);
     }

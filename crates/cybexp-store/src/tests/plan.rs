@@ -78,9 +78,9 @@ impl Plan {
         Self::of(coll, doc! {"update": coll.name(), "updates": [statement]}).await
     }
 
-    /// Explains an update of all documents that match.
+    /// Explains an update of all documents that match, by their ids.
     pub(super) async fn update_many(coll: &Documents, filter: Document, update: Document) -> Self {
-        let statement = doc! {"q": filter, "u": update, "multi": true};
+        let statement = doc! {"q": filter, "u": update, "multi": true, "hint": "_id_"};
         Self::of(coll, doc! {"update": coll.name(), "updates": [statement]}).await
     }
 
