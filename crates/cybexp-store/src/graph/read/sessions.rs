@@ -145,8 +145,8 @@ impl SessionEvents {
     }
 }
 
-/// Finds the sessions of these organisations that a subject identifies and that began before the end of the range, or at an unknown time, those
-/// that began last first.
+/// Finds the sessions of these organisations that a subject identifies and that began before the end of the range, or at
+/// an unknown time, those that began last first.
 pub(crate) fn sessions(of: &Conditions, orgs: &[&str]) -> Find {
     let orgs: Vec<OrgTag> = orgs.iter().map(|org| OrgTag::of(org)).collect();
     let known = orgs.iter().flat_map(|org| {

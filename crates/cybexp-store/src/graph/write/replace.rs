@@ -50,12 +50,24 @@ impl GraphWriter {
     pub async fn replace(&self, filter: &str, remade: &[Remade<'_>]) -> Result<u64, StoreError> {
         let mut removed = 0;
         for part in remade.chunks(RAWS) {
-            removed += self.replace_part(filter, part).await?;
+            loop {
+                let (gone, tried) = self.replace_part(filter, part).await?;
+                removed += gone;
+                if gone == tried {
+                    break;
+                }
+                // the others got a raw in the meantime, or are gone
+            }
         }
         Ok(removed)
     }
 
-    async fn replace_part(&self, filter: &str, part: &[Remade<'_>]) -> Result<u64, StoreError> {
+    /// Returns the number of removed events, and of those that were to be removed.
+    async fn replace_part(
+        &self,
+        filter: &str,
+        part: &[Remade<'_>],
+    ) -> Result<(u64, u64), StoreError> {
         let mut made: HashMap<Vec<u8>, HashSet<Hash>> = HashMap::new();
         for remade in part {
             let element = keys::of_raw(&remade.raw, filter).to_vec();
@@ -94,7 +106,7 @@ impl GraphWriter {
         let note = self.events.open(&hours).await?;
         let removed = bulk::delete(&self.coll, &gone, REMOVING).await?;
         self.events.close(note).await?;
-        Ok(removed)
+        Ok((removed, gone.len() as u64))
     }
 }
 
