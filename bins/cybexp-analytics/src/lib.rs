@@ -9,7 +9,7 @@ mod line;
 use std::time::Duration;
 
 use cybexp_filters::FILTERS;
-use cybexp_service::{Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, work_loop};
+use cybexp_service::{DaemonContext, Servers, Step, WakeSignal, WorkOptions, Worker, open, work_loop};
 use cybexp_store::{Archive, GraphWriter, Raws};
 use metrics::{describe_counter, describe_gauge};
 
@@ -21,7 +21,7 @@ pub use batch::{BatchOutcome, TakenRaws, run_filter};
 pub const NAME: &str = "analytics";
 
 /// Runs until asked to stop, or with `--once` until nothing is pending.
-pub async fn run(ctx: Context) -> anyhow::Result<()> {
+pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     describe();
     let opened = open(&ctx, || async {
         let mut servers = Servers::new(&ctx);

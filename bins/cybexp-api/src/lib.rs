@@ -22,13 +22,15 @@ use std::time::Duration;
 use anyhow::Context as _;
 use cybexp_seal::{Format, Tokens};
 use cybexp_service::config::{Config, Seal};
-use cybexp_service::{BEAT_EVERY, ConfigError, Context, Fatal, Servers, open, read_public_key};
+use cybexp_service::{
+    BEAT_EVERY, ConfigError, DaemonContext, Fatal, Servers, open, read_public_key,
+};
 use cybexp_store::{Cache, Identity, Queries, Submitter};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use crate::app::App;
-use crate::serve::{Limits, serve};
+use crate::serve::{ClientLimits, serve};
 use crate::waiting::Waiting;
 
 pub use openapi::{description, router};
@@ -38,7 +40,7 @@ pub const NAME: &str = "api";
 
 /// The secret of the Python system's configuration, which everybody knows.
 const KNOWN_SECRET: &str = "secret";
-const LIMITS: Limits = Limits {
+const LIMITS: ClientLimits = ClientLimits {
     headers: Duration::from_secs(30),
     connections: 4096,
 };
@@ -46,7 +48,7 @@ const LIMITS: Limits = Limits {
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// Runs until asked to stop.
-pub async fn run(ctx: Context) -> anyhow::Result<()> {
+pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     let config = &ctx.config;
     let tokens = tokens(config)?;
     let cors = cors::layer(config)?;
@@ -137,7 +139,7 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
 }
 
 /// Says that the daemon lives and whether its database does.
-async fn watch(ctx: Context, cache: Cache) {
+async fn watch(ctx: DaemonContext, cache: Cache) {
     let mut beat = tokio::time::interval(BEAT_EVERY);
     loop {
         tokio::select! {
@@ -152,7 +154,7 @@ async fn watch(ctx: Context, cache: Cache) {
 
 /// Removes what broken uploads left. An API that was killed may have left a transaction in the way, which the server
 /// ends after a minute: then the next sweep does it.
-async fn sweep(ctx: Context, cache: Cache) {
+async fn sweep(ctx: DaemonContext, cache: Cache) {
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
         tokio::select! {

@@ -13,7 +13,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cybexp_filters::readers;
 use cybexp_seal::PrivateKey;
 use cybexp_service::{
-    Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key, work_loop,
+    DaemonContext, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key,
+    work_loop,
 };
 use cybexp_store::{Archive, Cache, EntryId, EntryQueue, Opened, Raws, SealedEntry, Taken};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
@@ -25,7 +26,7 @@ pub use raw::raw_of;
 pub const NAME: &str = "archive";
 
 /// Runs until asked to stop, or with `--once` until nothing is pending.
-pub async fn run(ctx: Context) -> anyhow::Result<()> {
+pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     describe_counter!(
         "cybexp_archive_entries_total",
         "entries by what became of them: raw or bad"

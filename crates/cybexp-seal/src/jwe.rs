@@ -52,14 +52,14 @@ pub(crate) fn header(sealed: &[u8]) -> Option<Vec<u8>> {
 ///
 /// Pushed bytes are held until there is a multiple of [`WHOLE`] of them, so that the blocks of the cipher and the groups of
 /// base64 end together.
-pub(crate) struct Sealer {
+pub(crate) struct JweSealer {
     /// The first three parts, until they are written.
     head: String,
     gcm: Gcm,
     held: Vec<u8>,
 }
 
-impl Sealer {
+impl JweSealer {
     pub(crate) fn new(key: &PublicKey) -> Result<Self, SealError> {
         let (session, wrapped) = key.wrap_new(&OAEP_SHA256_MGF1SHA256)?;
         let nonce = nonce::<NONCE_LEN>()?;

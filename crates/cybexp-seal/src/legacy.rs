@@ -16,14 +16,14 @@ const NONCE: usize = 16;
 const TAG: usize = 16;
 
 /// Seals a piece at a time; the tag, which stands before the ciphertext, comes last.
-pub(crate) struct Sealer {
+pub(crate) struct LegacySealer {
     /// Wrapped key, nonce and room for the tag, until they are written.
     head: Vec<u8>,
     tag_at: usize,
     eax: EaxOnline<Aes256, Encrypt>,
 }
 
-impl Sealer {
+impl LegacySealer {
     pub(crate) fn new(key: &PublicKey) -> Result<Self, SealError> {
         let (session, mut head) = key.wrap_new(&OAEP_SHA1_MGF1SHA1)?;
         let nonce = nonce::<NONCE>()?;

@@ -9,20 +9,20 @@ use crate::{Format, PublicKey, SealError, jwe, legacy};
 ///
 /// The sealed blob is all that [`push`](Self::push) and [`finish`](Self::finish) append, in order, with the
 /// [`Head`] written over its place. A sealer holds at most some 20 KiB, however much goes through.
-pub struct Sealer(Inner);
+pub struct Sealer(AnySealer);
 
 #[allow(clippy::large_enum_variant, reason = "there is one for each upload")]
-enum Inner {
-    Jwe(jwe::Sealer),
-    Legacy(legacy::Sealer),
+enum AnySealer {
+    Jwe(jwe::JweSealer),
+    Legacy(legacy::LegacySealer),
 }
 
 impl PublicKey {
     /// Begins to seal a submission for the owner of the private key.
     pub fn sealer(&self, format: Format) -> Result<Sealer, SealError> {
         Ok(Sealer(match format {
-            Format::Jwe => Inner::Jwe(jwe::Sealer::new(self)?),
-            Format::Legacy => Inner::Legacy(legacy::Sealer::new(self)?),
+            Format::Jwe => AnySealer::Jwe(jwe::JweSealer::new(self)?),
+            Format::Legacy => AnySealer::Legacy(legacy::LegacySealer::new(self)?),
         }))
     }
 
@@ -45,8 +45,8 @@ impl Sealer {
     /// After 64 GiB, which is all that AES-GCM can seal with one key and nonce.
     pub fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) {
         match &mut self.0 {
-            Inner::Jwe(sealer) => sealer.push(plaintext, out),
-            Inner::Legacy(sealer) => sealer.push(plaintext, out),
+            AnySealer::Jwe(sealer) => sealer.push(plaintext, out),
+            AnySealer::Legacy(sealer) => sealer.push(plaintext, out),
         }
     }
 
@@ -54,19 +54,19 @@ impl Sealer {
     #[must_use = "without its head, what was sealed cannot be opened"]
     pub fn finish(self, out: &mut Vec<u8>) -> Option<Head> {
         match self.0 {
-            Inner::Jwe(sealer) => {
+            AnySealer::Jwe(sealer) => {
                 sealer.finish(out);
                 None
             }
-            Inner::Legacy(sealer) => Some(sealer.finish(out)),
+            AnySealer::Legacy(sealer) => Some(sealer.finish(out)),
         }
     }
 
     /// Length of the blob that so many bytes become.
     fn sealed_len(&self, plaintext: usize) -> usize {
         match &self.0 {
-            Inner::Jwe(sealer) => sealer.sealed_len(plaintext),
-            Inner::Legacy(sealer) => sealer.sealed_len(plaintext),
+            AnySealer::Jwe(sealer) => sealer.sealed_len(plaintext),
+            AnySealer::Legacy(sealer) => sealer.sealed_len(plaintext),
         }
     }
 }
@@ -74,8 +74,8 @@ impl Sealer {
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Inner::Jwe(_) => "Sealer(Jwe)",
-            Inner::Legacy(_) => "Sealer(Legacy)",
+            AnySealer::Jwe(_) => "Sealer(Jwe)",
+            AnySealer::Legacy(_) => "Sealer(Legacy)",
         })
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use cybexp_store::{Cache, Incoming, LooseEnds, NewEntry, Server, Submission, Submitter};
 use cybexp_testkit::{mongo_url, status_of, unique};
 use futures::future::join_all;
+use tahoe_core::SubmissionTags;
 
 const SMALL: usize = 1000;
 const SMALL_BYTES: usize = 1 << 10;
@@ -75,9 +76,11 @@ async fn upload(cache: &Cache, submitter: &Submitter, bytes: usize) {
 fn small() -> Submission {
     let entry = NewEntry {
         name: "cowrie.json".to_owned(),
-        typetag: "cowrie".to_owned(),
-        orgid: "unr".to_owned(),
-        timezone: "UTC".to_owned(),
+        tags: SubmissionTags {
+            typetag: "cowrie".to_owned(),
+            orgid: "unr".to_owned(),
+            timezone: "UTC".to_owned(),
+        },
         timestamp: 1.5,
     };
     let sealed = vec![7; SMALL_BYTES];

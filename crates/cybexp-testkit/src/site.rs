@@ -8,7 +8,7 @@ use cybexp_store::{
 };
 use serde_json::{Value, json};
 use tahoe_core::question::Question;
-use tahoe_core::{Hash, Org, Query, Socket, Status, Timestamp, User};
+use tahoe_core::{Hash, Org, Query, Socket, Status, SubmissionTags, Timestamp, User};
 use tempfile::TempDir;
 
 use crate::{mongo_url, unique};
@@ -110,9 +110,11 @@ impl Site {
     pub fn submission(&self, typetag: &str, text: &str) -> Submission {
         let entry = NewEntry {
             name: "test.json".to_owned(),
-            typetag: typetag.to_owned(),
-            orgid: self.orgid.to_string(),
-            timezone: "UTC".to_owned(),
+            tags: SubmissionTags {
+                typetag: typetag.to_owned(),
+                orgid: self.orgid.to_string(),
+                timezone: "UTC".to_owned(),
+            },
             timestamp: 1_700_000_000.5,
         };
         let sealed = self.seal(text.as_bytes());

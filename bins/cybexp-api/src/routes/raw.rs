@@ -10,8 +10,8 @@ use cybexp_seal::Sealer;
 use cybexp_store::{Head, Incoming, NewEntry};
 use metrics::counter;
 use serde::Serialize;
-use tahoe_core::SubType;
 use tahoe_core::time::parse_tzname;
+use tahoe_core::{SubType, SubmissionTags};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -225,9 +225,11 @@ fn entry(received: &mut Received) -> Result<NewEntry, ApiError> {
             .take()
             .or(received.filename.take())
             .unwrap_or_default(),
-        typetag,
-        orgid,
-        timezone,
+        tags: SubmissionTags {
+            typetag,
+            orgid,
+            timezone,
+        },
         timestamp: since.as_secs_f64(),
     })
 }

@@ -24,13 +24,13 @@ pub(super) fn summary(nodes: Vec<InstanceRow>) -> Value {
 }
 
 /// The instances of an answer, connected with their children, and sessions with their events.
-pub(super) struct Graph<'a> {
+pub(super) struct AnswerGraph<'a> {
     nodes: &'a [InstanceRow],
     labels: HashMap<Hash, String>,
     neighbours: BTreeMap<Hash, BTreeSet<Hash>>,
 }
 
-impl<'a> Graph<'a> {
+impl<'a> AnswerGraph<'a> {
     pub(super) fn new(reached: &Reached, nodes: &'a [InstanceRow]) -> Self {
         let mut graph = Self {
             nodes,

@@ -18,7 +18,7 @@ use crate::page::ReportPage;
 use crate::sources::{Answered, Asked};
 use crate::subject::{Elsewhere, Subject};
 use documents::{newer, refer_to_events};
-use graph::{Graph, summary};
+use graph::{AnswerGraph, summary};
 use reached::Reached;
 
 /// Events of a page.
@@ -121,7 +121,7 @@ async fn shape(
         Shape::Summary => summary(asked.sources.nodes(refs).await?),
         Shape::SummaryGraph => {
             let nodes = asked.sources.nodes(refs).await?;
-            Graph::new(reached, &nodes).summary(subjects)
+            AnswerGraph::new(reached, &nodes).summary(subjects)
         }
         Shape::Documents => {
             let archive = &asked.sources.archive;

@@ -1,4 +1,4 @@
-//! The quarantine: the entries of the cache and the raws of the archive that were set aside, as one.
+//! The quarantine, as one: entries of the cache that the archive refused, and raws that a filter refused.
 
 use anyhow::Context;
 use cybexp_filters::known_typetags;
@@ -12,7 +12,7 @@ use super::record_id::RecordId;
 use super::show::{self, OrgNames};
 use crate::commands::databases;
 
-/// The two collections in which records are set aside.
+/// The two collections in which records are in quarantine.
 pub(super) struct Quarantine {
     cache: Cache,
     raws: Raws,
