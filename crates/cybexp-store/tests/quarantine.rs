@@ -7,13 +7,16 @@
 
 mod common;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bson::doc;
 use common::*;
 use cybexp_store::{
-    Archive, Cache, EntryId, Opened, Purpose, Queries, RawOutcome, Raws, Refused, Selection,
-    Server, Taken, Unread,
+    Archive, Cache, EntryId, Opened, PendingRaw, Purpose, Queries, RawOutcome, Raws, Refused,
+    Selection, Server, Taken, Unread,
 };
 use serde_json::json;
+use tahoe_core::Hash;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_is_set_aside_shown_and_tried_again() {
@@ -67,17 +70,15 @@ async fn a_raw_is_set_aside_shown_and_tried_again() {
     let (server, db) = server().await;
     let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
     let raws: Vec<_> = (0..3).map(|i| raw("cowrie", json!({"i": i}))).collect();
-    archive.write(&raws).await.unwrap();
+    archive.write(&raws, filters).await.unwrap();
     let bad = refuse_raws(&archive, "no eventid").await;
     assert_eq!(archive.count_refused(&["cowrie"]).await.unwrap(), 3);
     assert_eq!(archive.count_refused(&["email"]).await.unwrap(), 0);
     let listed = archive.refused(&["email", "cowrie"], 0).await.unwrap();
-    let of_first = listed.iter().find(|row| row.id == bad[0].to_hex());
-    let hash = of_first.unwrap().hash.clone().unwrap();
-    assert!(raws.iter().any(|raw| raw.hash().to_string() == hash));
+    let hash = bad[0].to_string();
     let first = Refused {
         typetag: "cowrie".to_owned(),
-        id: bad[0].to_hex(),
+        id: hash[..16].to_owned(),
         by: "cowrie@1".to_owned(),
         reason: "no eventid".to_owned(),
         orgid: "unr".to_owned(),
@@ -86,23 +87,28 @@ async fn a_raw_is_set_aside_shown_and_tried_again() {
         hash: Some(hash),
     };
     assert!(listed.contains(&first) && listed.len() == 3, "{listed:?}");
-    let shown = archive.refused_raw(bad[0]).await.unwrap().unwrap();
-    assert_eq!(shown["_error"]["reason"], json!("no eventid"));
+    for bytes in [8, 32] {
+        let shown = archive
+            .refused_raw(&bad[0].as_bytes()[..bytes])
+            .await
+            .unwrap();
+        assert_eq!(shown.len(), 1);
+        assert_eq!(shown[0]["_hash"], json!(bad[0].to_string()));
+        assert_eq!(shown[0]["_error"][0]["reason"], json!("no eventid"));
+    }
 
     let mut watch = archive.watch();
     watch.changed().await.unwrap();
     let woken = tokio::spawn(async move { watch.changed().await });
-    assert!(archive.retry(bad[0]).await.unwrap());
+    assert!(archive.retry(bad[0].as_bytes()).await.unwrap());
     assert!(
-        !archive.retry(bad[0]).await.unwrap(),
+        !archive.retry(bad[0].as_bytes()).await.unwrap(),
         "it is not set aside any more"
     );
     woken.await.unwrap().unwrap();
-    let pending = archive
-        .count_pending("cowrie@1", &["cowrie"])
-        .await
-        .unwrap();
-    assert_eq!(pending, 1);
+    assert_eq!(archive.count_pending("cowrie@1").await.unwrap(), 1);
+    let shown = archive.refused_raw(bad[0].as_bytes()).await.unwrap();
+    assert!(shown.is_empty());
     let all = Selection::default();
     assert_eq!(archive.retry_all(&["email"], &all).await.unwrap(), 0);
     let both = ["email", "cowrie"];
@@ -192,7 +198,7 @@ async fn raws_are_selected_deleted_and_know_their_submission() {
     let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
     let cache = Cache::open(&server, &db, "file_entries").await.unwrap();
     let raws: Vec<_> = (0..3).map(|i| raw("cowrie", json!({"i": i}))).collect();
-    archive.write(&raws).await.unwrap();
+    archive.write(&raws, filters).await.unwrap();
     let bad = refuse_raws(&archive, "a broken (seal)").await;
     let both = ["email", "cowrie"];
     for (selection, expected) in selections() {
@@ -205,7 +211,8 @@ async fn raws_are_selected_deleted_and_know_their_submission() {
 
     let listed = archive.refused(&both, 1).await.unwrap();
     let newest = listed[0].hash.clone().unwrap();
-    let made = bad[0].timestamp().timestamp_millis() as f64 / 1000.0;
+    let made = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let made = made.as_secs_f64();
     assert_eq!(cache.name_of(&newest, made).await.unwrap(), None);
     cache.submit(&[submission(3)]).await.unwrap();
     let entries = collection(&db, "file_entries").await;
@@ -214,8 +221,9 @@ async fn raws_are_selected_deleted_and_know_their_submission() {
     let name = cache.name_of(&newest, made).await.unwrap();
     assert_eq!(name.as_deref(), Some("cowrie.json"));
 
-    assert!(archive.delete_refused(bad[1]).await.unwrap());
-    assert!(!archive.delete_refused(bad[1]).await.unwrap());
+    let hash = bad[1].as_bytes();
+    assert!(archive.delete_refused(hash).await.unwrap());
+    assert!(!archive.delete_refused(hash).await.unwrap());
     for (selection, expected) in [("email", 0), ("cowrie", 2)] {
         let selection = typetag(selection);
         let deleted = archive.delete_all_refused(&both, &selection).await.unwrap();
@@ -234,7 +242,7 @@ async fn raws_that_no_filter_reads_are_counted_by_typetag() {
         of("cowrie", 3),
         of("zeek", 4),
     ];
-    archive.write(&raws).await.unwrap();
+    archive.write(&raws, filters).await.unwrap();
     let row = |typetag: &str, raws| Unread {
         typetag: typetag.to_owned(),
         raws,
@@ -245,14 +253,26 @@ async fn raws_that_no_filter_reads_are_counted_by_typetag() {
     assert_eq!(unread, []);
 }
 
+/// The same raw of two organisations is shown for both.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_raw_of_the_python_archive_is_listed_too() {
+async fn a_raw_is_set_aside_for_each_organisation() {
     let (server, db) = server().await;
     let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
-    let old = doc! {"itype": "raw", "sub_type": "cowrie", "_hash": "x", "_valid": false, "filters": ["filt_cowrie"]};
-    collection(&db, COLL).await.insert_one(old).await.unwrap();
-    let listed = archive.refused(&["cowrie"], 0).await.unwrap();
-    assert_eq!((listed.len(), listed[0].reason.as_str()), (1, ""));
+    let raws = ["unr", "usc"].map(|orgid| raw_of(orgid, "cowrie", json!({"i": 1})));
+    archive.write(&raws, filters).await.unwrap();
+    let bad = refuse_raws(&archive, "no eventid").await;
+    assert_eq!((bad.len(), bad[0]), (2, bad[1]));
+    let shown = archive.refused_raw(&bad[0].as_bytes()[..8]).await.unwrap();
+    let mut orgs: Vec<_> = shown.iter().map(|raw| raw["orgid"].clone()).collect();
+    orgs.sort_by_key(ToString::to_string);
+    assert_eq!(orgs, ["unr", "usc"]);
+    let own = Selection {
+        orgid: Some("usc".to_owned()),
+        ..Selection::default()
+    };
+    assert_eq!(archive.retry_all(&["cowrie"], &own).await.unwrap(), 1);
+    let left = archive.refused(&["cowrie"], 0).await.unwrap();
+    assert_eq!((left.len(), left[0].orgid.as_str()), (1, "unr"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,12 +298,12 @@ async fn what_is_missing_is_told_and_not_made() {
         assert_eq!(missing, [""; 0], "{purpose:?}");
     }
     let coll = collection(&db, COLL).await;
-    coll.drop_index("raw_pending").await.unwrap();
+    coll.drop_index("raw_todo").await.unwrap();
     let missing = server
         .missing_indexes(&db, COLL, Purpose::Archive)
         .await
         .unwrap();
-    assert_eq!(missing, ["instance.raw_pending"]);
+    assert_eq!(missing, ["instance.raw_todo"]);
 }
 
 async fn open_all(server: &Server, db: &str) {
@@ -314,17 +334,18 @@ async fn refuse_entries(cache: &Cache, reason: &str) -> Vec<EntryId> {
     ids
 }
 
-/// Refuses all pending raws, as the filter would.
-async fn refuse_raws(archive: &Raws, reason: &str) -> Vec<EntryId> {
-    let mut queue = archive.queue("cowrie@1", &["cowrie"]).await.unwrap();
+/// Refuses all pending raws, as the filter would, and returns their hashes.
+async fn refuse_raws(archive: &Raws, reason: &str) -> Vec<Hash> {
+    let mut queue = archive.queue("cowrie@1").await.unwrap();
     let Taken::Work(raws) = queue.take().await.unwrap() else {
         panic!("no raw is pending");
     };
-    let outcomes = raws
-        .into_iter()
-        .map(|raw| RawOutcome::new(&raw.unwrap(), Err(reason.to_owned())));
+    let raws: Vec<PendingRaw> = raws.into_iter().map(Result::unwrap).collect();
+    let outcomes = raws.iter();
+    let outcomes = outcomes.map(|raw| RawOutcome::new(raw, Err(reason.to_owned())));
     let outcomes: Vec<RawOutcome> = outcomes.collect();
-    queue.mark(&outcomes, 5.0).await.unwrap();
+    queue.marker().mark(&outcomes, 5.0).await.unwrap();
+    queue.marked(&outcomes);
     queue.release().await.unwrap();
-    outcomes.iter().map(|outcome| outcome.id).collect()
+    raws.iter().map(|raw| raw.hash).collect()
 }

@@ -79,7 +79,7 @@ async fn an_organisation_goes_and_its_data_stays() {
     identity.create_user(&admin).await.unwrap();
     identity.create_org(&org).await.unwrap();
     Raws::new(&archive)
-        .write(&[raw("cowrie", json!({"i": 1}))])
+        .write(&[raw("cowrie", json!({"i": 1}))], filters)
         .await
         .unwrap();
     let mut graph = GraphBatch::default();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bson::doc;
 use common::*;
-use cybexp_store::{Archive, Cache, Queries, Raws, Watch};
+use cybexp_store::{Archive, Cache, FilterVersion, Queries, Raws, Watch};
 use serde_json::json;
 use tahoe_core::{Query, Status};
 
@@ -32,7 +32,7 @@ async fn a_raw_wakes_and_nothing_else() {
         assert!(!waiting.is_finished(), "woken by an event, or twice");
         let written = Instant::now();
         archive
-            .write(&[raw("cowrie", json!({"i": i}))])
+            .write(&[raw("cowrie", json!({"i": i}))], filters)
             .await
             .unwrap();
         let woken;
@@ -40,6 +40,36 @@ async fn a_raw_wakes_and_nothing_else() {
         let after = woken - written;
         assert!(after < Duration::from_secs(5), "woken after {after:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_wakes_when_a_filter_is_to_read_it_again() {
+    let (server, db) = server().await;
+    let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
+    let raws = [
+        raw("shared", json!({"i": 1})),
+        raw("unread", json!({"i": 2})),
+    ];
+    archive.write(&raws, filters).await.unwrap();
+    let filter = FilterVersion {
+        name: "new",
+        version: 1,
+        typetags: &["unread"],
+    };
+    archive.announce(filter).await.unwrap();
+    let mut watch = archive.watch();
+    woken(&mut watch).await;
+    assert_eq!(archive.walk(filter).await.unwrap(), Some(1));
+    woken(&mut watch).await;
+    // one that waits for other filters anyway
+    let shared = FilterVersion {
+        name: "third",
+        typetags: &["shared"],
+        ..filter
+    };
+    archive.announce(shared).await.unwrap();
+    assert_eq!(archive.walk(shared).await.unwrap(), Some(1));
+    woken(&mut watch).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +127,10 @@ async fn a_stream_that_ended_is_opened_again() {
     let archive = Raws::new(&Archive::open(&server, &db, COLL).await.unwrap());
     // the new stream
     woken(&mut watch).await;
-    archive.write(&[raw("cowrie", json!({}))]).await.unwrap();
+    archive
+        .write(&[raw("cowrie", json!({}))], filters)
+        .await
+        .unwrap();
     woken(&mut watch).await;
 }
 

@@ -9,6 +9,7 @@
 //! notes are new, and reads only those.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
@@ -28,12 +29,19 @@ const LOOKING: &str = "looking for changed events";
 /// work on its writes, and a minute.
 const DEAD_MS: i64 = WRITE_TIME.as_millis() as i64 + 60_000;
 
+/// Age of an open note at which its writer, which is still at work, renews it: a command that began before ends before
+/// the note counts as closed.
+const RENEWED: Duration = Duration::from_secs(30);
+
 /// A sequence of notes with a single writer, which writes one after the other.
 #[derive(Debug)]
 pub(crate) struct Lane {
     id: ObjectId,
     /// The number of notes written.
     n: i64,
+    /// The hours of the last note, and the time before it was written.
+    hours: Vec<Bson>,
+    since: Instant,
 }
 
 impl Lane {
@@ -42,6 +50,8 @@ impl Lane {
         Self {
             id: ObjectId::new(),
             n: 0,
+            hours: Vec::new(),
+            since: Instant::now(),
         }
     }
 
@@ -52,10 +62,30 @@ impl Lane {
         journal: &Documents,
         hours: &BTreeSet<i64>,
     ) -> Result<(), StoreError> {
+        self.hours = hours.iter().copied().map(Bson::from).collect();
+        self.write(journal).await
+    }
+
+    /// Renews the open note if it is so old that it may soon count as one of a dead writer.
+    pub(crate) async fn renew(&mut self, journal: &Documents) -> Result<(), StoreError> {
+        if self.since.elapsed() < RENEWED {
+            return Ok(());
+        }
+        self.write(journal).await
+    }
+
+    /// Makes the writer that much later than it is.
+    #[cfg(test)]
+    pub(crate) fn delay(&mut self, by: Duration) {
+        self.since = self.since.checked_sub(by).expect("the machine runs longer");
+    }
+
+    /// Writes an open note of the hours, which takes the place of the one before.
+    async fn write(&mut self, journal: &Documents) -> Result<(), StoreError> {
         self.n += 1;
+        self.since = Instant::now();
         let mark = ObjectId::new();
-        let hours: Vec<Bson> = hours.iter().copied().map(Bson::from).collect();
-        let note = doc! {"hours": {"$literal": hours}, "mark": mark};
+        let note = doc! {"hours": {"$literal": &self.hours}, "mark": mark};
         let head = doc! {"n": self.n, "mark": mark, "open": true};
         let id = doc! {"lane": self.id, "n": self.n};
         // the note before the head: a reader that finds the head finds the note
@@ -67,8 +97,9 @@ impl Lane {
     }
 
     /// Closes the open note, once the change is acknowledged. A note that was not closed is found to be one of a dead
-    /// writer.
-    pub(crate) async fn close(&self, journal: &Documents) -> Result<(), StoreError> {
+    /// writer; readers that may have found it so are told of the change by a new one.
+    pub(crate) async fn close(&mut self, journal: &Documents) -> Result<(), StoreError> {
+        self.renew(journal).await?;
         let head = timed(Bson::from(self.id), doc! {"n": self.n, "open": false});
         bulk::update(journal, &[head], CLOSING)
             .await?
@@ -172,7 +203,9 @@ impl Seen {
                 (true, Some(note)) => note.hours.clone(),
                 _ => Vec::new(),
             };
-            hours.extend(notes.into_iter().flat_map(|note| note.hours));
+            let known = usize::try_from(before + 1 - from).unwrap_or(0);
+            let new = notes.into_iter().skip(known);
+            hours.extend(new.flat_map(|note| note.hours));
             lanes.insert(head.lane, SeenLane { head, open_hours });
         }
         Ok(match whole {

@@ -9,6 +9,7 @@ use mongodb::error::ErrorKind;
 
 use crate::error::{Doing, StoreError};
 use crate::mongo::collection::Documents;
+use crate::mongo::indexes::ID;
 use crate::mongo::operation::timed;
 
 /// The most documents of one command. More would gain nothing but a longer wait (`docs/ARCHITECTURE.md`, "Writing").
@@ -324,7 +325,8 @@ pub(crate) async fn update(
     Ok(updated)
 }
 
-/// Runs updates each of which changes all documents that its filter matches. Returns the number of matched documents.
+/// Runs updates each of which changes all documents that its filter matches, by their ids. Returns the number of matched
+/// documents.
 pub(crate) async fn update_all(
     coll: &Documents,
     updates: &[(Document, Document)],
@@ -332,7 +334,8 @@ pub(crate) async fn update_all(
 ) -> Result<u64, StoreError> {
     let mut statements = RawArrayBuf::new();
     for (filter, update) in updates {
-        let statement = doc! {"q": filter, "u": update, "multi": true};
+        // the server would try other indexes of the fields beside, each time
+        let statement = doc! {"q": filter, "u": update, "multi": true, "hint": ID};
         statements.push(RawDocumentBuf::try_from(&statement).doing(doing)?);
     }
     let command = rawdoc! {"update": coll.name(), "updates": statements};

@@ -82,7 +82,8 @@ pub(crate) async fn names(coll: &Documents) -> Result<Vec<String>, StoreError> {
 
 /// Instances by hash, for queries, reports, users and organisations, whose ids Python programs choose.
 pub(crate) const IDENTITY: &str = "identity";
-/// Raws by the filters that they wait for, oldest first. It is as large as the pending work.
+/// Raws by the filters that they wait for, oldest first. It is as large as the pending work. Its `_id` spares reading
+/// the raws that other workers have leased.
 pub(crate) const RAW_TODO: &str = "raw_todo";
 /// Raws that a filter refused, by the time at which they were accepted.
 pub(crate) const RAW_ERROR: &str = "raw_error";
@@ -126,7 +127,7 @@ fn identity() -> Index {
 /// Indexes of raws and the TAHOE graph, besides that of `_id`.
 pub(crate) fn archive() -> Vec<Index> {
     vec![
-        Index::new(RAW_TODO, doc! {"_todo": 1, "timestamp": 1})
+        Index::new(RAW_TODO, doc! {"_todo": 1, "timestamp": 1, "_id": 1})
             .partial(doc! {"_todo": {"$exists": true}}),
         Index::new(RAW_ERROR, doc! {"timestamp": 1}).partial(doc! {"_error": {"$exists": true}}),
         Index::new(RAW_TYPE, doc! {"sub_type": 1, "timestamp": 1}).partial(doc! {"itype": "raw"}),

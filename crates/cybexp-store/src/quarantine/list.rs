@@ -2,13 +2,13 @@
 //! them, and has them tried again.
 
 use bson::oid::ObjectId;
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 use serde_json::Value;
 
 use crate::archive::ids::RawId;
 use crate::cache::open::Cache;
-use crate::error::StoreError;
+use crate::error::{Doing, StoreError};
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{ENTRY_BAD, ID, RAW_ERROR};
@@ -159,7 +159,11 @@ impl Raws {
     /// organisation that submitted a raw.
     pub async fn refused_raw(&self, hash: &[u8]) -> Result<Vec<Value>, StoreError> {
         let find = Find::new(SHOWING, ID, refused_raw(hash)).limit(SHOWN);
-        find.read(&self.archive.coll).await
+        let raws: Vec<Document> = find.read(&self.archive.coll).await?;
+        let shown = raws.into_iter().map(|raw| readable(raw.into()));
+        shown
+            .map(|raw| bson::deserialize_from_bson(raw).doing(SHOWING))
+            .collect()
     }
 
     /// Has the filters that refused a raw read it again; the raw is given by the beginning of its hash. Returns false if
@@ -183,6 +187,26 @@ impl Raws {
         let retrying = self.archive.coll.named(doing).update_many(filter, again());
         let update = retrying.with(|update| update.hint(Hint::Name(hint.to_owned())));
         Ok(update.send().await?.modified_count)
+    }
+}
+
+/// Writes binary values as hexadecimal text, for JSON has none.
+fn readable(value: Bson) -> Bson {
+    match value {
+        Bson::Binary(binary) => {
+            let digits = binary.bytes.iter().map(|byte| format!("{byte:02x}"));
+            Bson::String(digits.collect())
+        }
+        Bson::Array(items) => Bson::Array(items.into_iter().map(readable).collect()),
+        Bson::Document(fields) => {
+            let fields = fields.into_iter();
+            Bson::Document(
+                fields
+                    .map(|(name, field)| (name, readable(field)))
+                    .collect(),
+            )
+        }
+        other => other,
     }
 }
 

@@ -183,6 +183,7 @@ fn id(document: &RawDocumentBuf) -> Option<Bson> {
     ids::bytes_of(id).map(ids::binary)
 }
 
+#[expect(clippy::result_large_err, reason = "a raw is as large")]
 fn read(document: &RawDocumentBuf) -> Result<PendingRaw, RawOutcome> {
     from_document(document)
         .map_err(|error| RawOutcome::unreadable(id(document).unwrap_or(Bson::Null), &error))

@@ -122,6 +122,10 @@ impl Raws {
             .read(versions)
             .await?
             .pop();
+        if row.as_ref().map(|row| row.version) != Some(i64::from(filter.version)) {
+            // a higher version has risen in the meantime, and has a walk of its own
+            return Ok(None);
+        }
         let raws: Vec<Waiting> = after(row.and_then(|row| row.place)).read(coll).await?;
         let ours = doc! {"_id": filter.name, "version": i64::from(filter.version)};
         let Some(last) = raws.last() else {

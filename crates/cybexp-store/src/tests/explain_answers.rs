@@ -1,51 +1,58 @@
 //! Indexes for the parts beside an answer: first and last times, other forms of a value, events of sessions, and the
 //! fate of a submission.
 
+use bson::doc;
 use bson::oid::ObjectId;
-use bson::{Document, doc};
 use tahoe_core::question::{Conditions, Context};
 use tahoe_core::time::TimeRange;
-use tahoe_core::{Category, OrgId};
+use tahoe_core::{Attribute, Category, Event, Node, Session, SubType};
 
 use super::plan::Plan;
-use super::{fill, hash, server};
+use super::{at, attribute, event, fill, fill_stored, hash, server, stored_event, visible};
+use crate::archive::ids::{OrgTag, SessionId};
 use crate::archive::open::Archive;
+use crate::archive::stored;
 use crate::cache::fate;
 use crate::cache::open::Cache;
 use crate::graph::read::pages::{self, Start};
 use crate::graph::read::reader::GraphReader;
 use crate::graph::read::seen::{self, End};
 use crate::graph::read::sessions;
-use crate::graph::read::wanted::{Wanted, Within};
-use crate::visible::Visible;
+use crate::graph::read::wanted::Wanted;
 
 const ORGS: [&str; 3] = ["unr", "usc", "ucla"];
+
+/// Points of the index that a query for one form names.
+const POINTS: i64 = 3 * 12;
+
+fn form(i: i32) -> Attribute {
+    attribute(format_args!("form{}", i % 2))
+}
+
+fn of_form(orgid: &str, i: i32) -> Event {
+    let (one, other) = (form(i), form(i + 1));
+    match i % 10 {
+        0 => event(orgid, f64::from(i), &[&one, &other]),
+        _ => event(orgid, f64::from(i), &[&one]),
+    }
+    .with_malicious([one.hash()])
+    .unwrap()
+}
 
 /// Each of three organisations, and another one, has 400 events of one form of a value, and 480 of another; 80 have both.
 async fn archive_with_forms() -> GraphReader {
     let (server, db) = server().await;
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
-    let events = ["unr", "usc", "ucla", "zz"].into_iter().flat_map(|org| {
-        (0..800).map(move |i: i32| {
-            let one = hash(format_args!("form{}", i % 2)).to_string();
-            let other = hash(format_args!("form{}", (i + 1) % 2)).to_string();
-            let refs = if i % 10 == 0 { vec![one, other] } else { vec![one] };
-            doc! {
-                "itype": "event", "sub_type": "ssh", "orgid": org, "timestamp": f64::from(i),
-                "category": "unknown", "_cref": &refs, "_ref": &refs, "_mal_ref": &refs, "_ben_ref": [],
-                "_hash": hash(format_args!("{org}{i}")).to_string(),
-            }
-        })
-    });
-    fill(&archive.coll, events).await;
+    let events = ["unr", "usc", "ucla", "zz"].into_iter();
+    let events = events.flat_map(|org| (0..800).map(move |i| of_form(org, i)));
+    let documents = events.map(|event| stored_event(&event, []));
+    fill_stored(&archive.coll, documents).await;
     GraphReader::new(&archive)
 }
 
-fn about(subjects: usize, context: Context) -> Conditions {
+fn about(subjects: i32, context: Context) -> Conditions {
     Conditions {
-        subjects: (0..subjects)
-            .map(|n| hash(format_args!("form{n}")))
-            .collect(),
+        subjects: (0..subjects).map(|n| form(n).hash()).collect(),
         attribute: None,
         range: TimeRange::default(),
         category: None,
@@ -53,27 +60,24 @@ fn about(subjects: usize, context: Context) -> Conditions {
     }
 }
 
-fn visible() -> Visible {
-    Visible(ORGS.map(|org| OrgId::new(org).unwrap()).to_vec())
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_and_last_time_cost_a_key_for_each_organisation() {
+async fn the_first_and_last_time_cost_a_key_for_each_point() {
     let archive = archive_with_forms().await;
+    let visible = visible(&ORGS);
     for context in [Context::All, Context::Malicious] {
         for subjects in [1, 2] {
             let of = about(subjects, context);
-            let events = pages::events(&of, &visible());
+            let wanted = Wanted::new(&of, &visible);
             for end in [End::First, End::Last] {
-                let find = seen::end_of(&events, &ORGS, end);
+                let find = seen::end_of(&wanted, end);
                 let plan = Plan::find(&archive.coll, &find).await;
                 assert_eq!(plan.returned, 1);
-                plan.reads_at_most(4 * subjects as i64 * 3, 0);
+                plan.reads_at_most(i64::from(subjects) * POINTS + 2, 0);
             }
         }
     }
     let seen = archive
-        .seen(&about(2, Context::All), &visible())
+        .seen(&about(2, Context::All), &visible)
         .await
         .unwrap()
         .unwrap();
@@ -83,12 +87,13 @@ async fn the_first_and_last_time_cost_a_key_for_each_organisation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whether_something_is_there_costs_a_key() {
     let archive = archive_with_forms().await;
-    let there = seen::referred(hash("form0"), &visible());
-    Plan::count(&archive.coll, &there).await.reads_at_most(4, 0);
-    let subjects = [hash("form0"), hash("nothing"), hash("form1")];
-    let found = archive.referred(&subjects, &visible()).await.unwrap();
+    let there = seen::referred(form(0).hash(), &visible(&ORGS));
+    let plan = Plan::count(&archive.coll, &there).await;
+    plan.reads_at_most(POINTS + 2, 0);
+    let subjects = [form(0).hash(), hash("nothing"), form(1).hash()];
+    let found = archive.referred(&subjects, &visible(&ORGS)).await.unwrap();
     assert_eq!(found, [subjects[0], subjects[2]]);
-    let others = Visible(vec![OrgId::new("nobody").unwrap()]);
+    let others = visible(&["nobody"]);
     assert_eq!(archive.referred(&subjects, &others).await.unwrap(), []);
 }
 
@@ -96,13 +101,13 @@ async fn whether_something_is_there_costs_a_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn several_forms_of_a_value_are_looked_for_as_one() {
     let archive = archive_with_forms().await;
-    let (of, visible) = (about(2, Context::All), visible());
+    let (of, visible) = (about(2, Context::All), visible(&ORGS));
     assert_eq!(archive.count(&of, &visible).await.unwrap(), 3 * 800);
     assert_eq!(archive.total(&of, &visible).await.unwrap(), Some(3 * 800));
-    let plan = Plan::find(&archive.coll, &pages::first(&of, &visible, 10)).await;
+    let wanted = Wanted::new(&of, &visible);
+    let plan = Plan::find(&archive.coll, &pages::first(&wanted, 10)).await;
     assert_eq!(plan.returned, 11);
-    plan.reads_at_most(11 + 20, 22);
-    let wanted = Wanted::new(&of, Within::All, &visible);
+    plan.reads_at_most(2 * 11 + 2 * POINTS, 22);
     let find = pages::places(
         &wanted,
         Start {
@@ -113,7 +118,7 @@ async fn several_forms_of_a_value_are_looked_for_as_one() {
     );
     let plan = Plan::find(&archive.coll, &find).await;
     assert_eq!(plan.returned, 11);
-    plan.reads_at_most(61 * 2, 0);
+    plan.reads_at_most(2 * 61 + 2 * POINTS, 0);
     let mut listed = std::collections::BTreeSet::new();
     for page in 1..=80 {
         let page = archive.events(&of, &visible, page, 10).await.unwrap();
@@ -123,49 +128,127 @@ async fn several_forms_of_a_value_are_looked_for_as_one() {
     assert_eq!(listed.len(), 800);
 }
 
+/// More organisations than the server merges in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_of_many_organisations_are_read_in_parts() {
+    let archive = archive_with_forms().await;
+    fill_sessions(&archive).await;
+    let sensor = attribute("sensor7");
+    let start = |n: i32| f64::from(n * 7919 % 450);
+    let foreign = (0..450).map(|n| {
+        let orgid = format!("org{n}");
+        let kind = SubType::from_static("cowrie_session");
+        let session = Session::new(kind, vec![sensor.clone().into()]).unwrap();
+        let session = session.with_start_time(at(start(n)));
+        let id = SessionId::of(session.hash(), &OrgTag::of(&orgid));
+        stored::session(&id, &session, &orgid).unwrap()
+    });
+    fill_stored(&archive.coll, foreign).await;
+    let names: Vec<String> = (0..450).map(|n| format!("org{n}")).collect();
+    let mut orgs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut of = about(1, Context::All);
+    of.subjects = vec![sensor.hash()];
+    for part in orgs.chunks(200) {
+        let plan = Plan::find(&archive.coll, &sessions::sessions(&of, part)).await;
+        assert_eq!(plan.returned, part.len() as i64);
+        plan.reads_at_most(2 * 200, 200);
+    }
+    orgs.push("unr");
+    let known = archive.known_by(&of, &visible(&orgs)).await.unwrap();
+    assert_eq!(known.len(), 450 + 30);
+    let tags: Vec<OrgTag> = names.iter().map(|name| OrgTag::of(name)).collect();
+    let kind = SubType::from_static("cowrie_session");
+    let shared = Session::new(kind, vec![sensor.into()]).unwrap().hash();
+    let place = |n: i32| {
+        let id = SessionId::of(shared, &tags[n as usize]);
+        known.iter().position(|other| *other == id).unwrap()
+    };
+    let mut order: Vec<i32> = (0..450).collect();
+    order.sort_by_key(|n| place(*n));
+    assert!(order.is_sorted_by(|a, b| start(*a) >= start(*b)));
+}
+
+/// A session of a sensor, one of a hundred.
+fn session(i: i32) -> (SessionId, Session) {
+    let sensor = attribute(format_args!("sensor{}", i % 100));
+    let own = attribute(format_args!("session{i}"));
+    let children: Vec<Node> = vec![sensor.into(), own.into()];
+    let session = Session::new(SubType::from_static("cowrie_session"), children).unwrap();
+    let session = session.with_start_time(at(f64::from(i)));
+    (SessionId::of(session.hash(), &OrgTag::of("unr")), session)
+}
+
+/// 3000 sessions, of which every hundredth is of the same sensor; the first 100 have four events each.
+async fn fill_sessions(archive: &GraphReader) {
+    let sessions = (0..3000).map(session);
+    let sessions = sessions.map(|(id, session)| stored::session(&id, &session, "unr").unwrap());
+    fill_stored(&archive.coll, sessions).await;
+    let events = (0..400).map(|i| {
+        let of = session(i / 4).0;
+        let event = event("unr", 5000.0 + f64::from(i), &[&attribute(i)]);
+        stored_event(&event, [of.bson()])
+    });
+    fill_stored(&archive.coll, events).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_found_by_what_they_are_known_by() {
     let archive = archive_with_forms().await;
-    let session = |i: i32| -> Document {
-        let sensor = hash(format_args!("sensor{}", i % 100)).to_string();
-        let events =
-            (0..4).map(|n| hash(format_args!("unr{}", (i / 100 * 4 + n) % 800)).to_string());
-        let refs: Vec<String> = std::iter::once(sensor.clone()).chain(events).collect();
-        doc! {
-            "itype": "session", "sub_type": "cowrie_session", "_cref": [sensor], "_ref": refs,
-            "start_time": f64::from(i), "_hash": hash(format_args!("session{i}")).to_string(),
-        }
-    };
-    fill(&archive.coll, (0..3000).map(session)).await;
+    fill_sessions(&archive).await;
+    let visible = visible(&ORGS);
     let mut of = about(1, Context::All);
-    of.subjects = vec![hash("sensor7")];
-    let plan = Plan::find(&archive.coll, &sessions::sessions(&of)).await;
-    assert_eq!(plan.returned, 30);
-    plan.reads_at_most(31, 30);
-    of.range.end = Some(1_000.0);
-    let plan = Plan::find(&archive.coll, &sessions::sessions(&of)).await;
-    assert_eq!(plan.returned, 10);
-    plan.reads_at_most(13, 10);
-    of.range.end = Some(50.0);
+    of.subjects = vec![attribute("sensor7").hash()];
+    for (end, returned) in [(None, 30), (Some(1_000.0), 10)] {
+        of.range.end = end;
+        let plan = Plan::find(&archive.coll, &sessions::sessions(&of, &ORGS)).await;
+        assert_eq!(plan.returned, returned);
+        plan.reads_at_most(returned + 2 * 3 + 2, returned);
+    }
+    of.range.end = None;
     of.category = Some(Category::Unknown);
     let found = archive
-        .session_events(&of, &visible())
+        .session_events(&of, &visible)
         .await
         .unwrap()
         .unwrap();
     assert_eq!((found.count(), found.cut), (4, false), "of one session");
+    assert_eq!(found.seen().unwrap().first, 5028.0);
+    let page = archive.session_page(&found, 1, 3).await.unwrap();
+    let times = page.events.iter().map(|event| event.timestamp.unwrap());
+    assert_eq!(times.collect::<Vec<_>>(), [5031.0, 5030.0, 5029.0]);
+    assert!(page.more);
+    let nobody = super::visible(&["usc"]);
+    let found = archive.session_events(&of, &nobody).await.unwrap();
+    assert!(found.is_none(), "a session of another organisation");
 
-    let events: Vec<_> = (0..100).map(|i| hash(format_args!("unr{i}"))).collect();
-    let plan = Plan::find(&archive.coll, &sessions::among(&events, &of, &visible())).await;
-    assert_eq!(plan.returned, 51);
-    plan.reads_at_most(2 * 100 + 2, 100);
-    let plan = Plan::find(
-        &archive.coll,
-        &sessions::direct(&about(1, Context::All), &visible()),
-    )
-    .await;
-    assert_eq!(plan.returned, 3 * 400);
-    plan.reads_at_most(3 * 400 + 10, 0);
+    let ids: Vec<SessionId> = (0..100).map(|i| session(i).0).collect();
+    of.category = None;
+    of.range.start = Some(5100.0);
+    let find = sessions::among(&ids, &of).project(pages::place());
+    let plan = Plan::find(&archive.coll, &find).await;
+    assert_eq!(plan.returned, 300);
+    plan.reads_at_most(300 + 2 * 100, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_read_by_their_ids_without_the_fields_of_the_archive() {
+    let archive = archive_with_forms().await;
+    fill_sessions(&archive).await;
+    let ids: Vec<SessionId> = (0..5).map(|i| session(i).0).collect();
+    let rows = archive.sessions(&ids).await.unwrap();
+    assert_eq!(rows.len(), 5);
+    let documents = archive.session_documents(&ids).await.unwrap();
+    assert_eq!(documents.len(), 5);
+    for (id, document) in documents {
+        assert!(ids.contains(&id));
+        assert_eq!(document["_hash"], id.to_string());
+        assert_eq!(document["orgid"], "unr");
+        let own = ["_id", "_known"];
+        assert!(
+            own.iter().all(|name| document.get(name).is_none()),
+            "{document}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,121 +3,153 @@
 use std::time::Duration;
 
 use bson::oid::ObjectId;
-use bson::{Bson, Document, doc};
-use tahoe_core::{Hash, Status};
+use bson::{Bson, doc};
+use tahoe_core::Status;
 
 use super::plan::Plan;
-use super::{fill, hash, server};
+use super::{attribute, fill, fill_stored, hash, raw, server, stored_raw};
 use crate::archive::open::Archive;
+use crate::archive::{ids, stored};
 use crate::cache::files;
 use crate::cache::open::Cache;
 use crate::cache::queue as entries;
-use crate::mongo::lease::{self, Taken, unleased};
+use crate::mongo::find::Find;
+use crate::mongo::indexes::ID;
+use crate::mongo::lease::{self, Taken};
+use crate::quarantine::list;
+use crate::quarantine::selection::Selection;
 use crate::queries::queue::{self as queries, Queries};
-use crate::raws::queue::{RawOutcome, RawQueue, Raws, pending};
+use crate::raws::outcome::{self, RawOutcome};
+use crate::raws::pending::PendingRaw;
+use crate::raws::queue::{Raws, pending, unleased};
+use crate::raws::versions;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pending_raws_are_found_among_those_done() {
     let (server, db) = server().await;
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
-    let typetags = ["cowrie".to_owned(), "unr_honeypot".to_owned()];
-    let done = |i: i32, filters: &[&str]| {
-        let mut raw = raw(i, "cowrie");
-        raw.insert("filters", filters);
+    let done = |i: i32| {
+        let mut raw = stored_raw(&raw("cowrie", i), &[]);
+        raw.insert("filters", ["cowrie@1"]);
         raw
     };
-    let refused = |i: i32| {
-        let mut raw = done(i, &["cowrie@1"]);
-        raw.insert("_valid", false);
-        raw
+    let waiting = |typetag, filters: &'static [&str], all: std::ops::Range<i32>| {
+        all.map(move |i| stored_raw(&raw(typetag, i), filters))
     };
-    fill(&archive.coll, (0..5000).map(|i| done(i, &["cowrie@1"]))).await;
-    fill(&archive.coll, (5000..5500).map(refused)).await;
+    fill(&archive.coll, (0..7000).map(done)).await;
+    fill(&archive.coll, waiting("email", &["email"], 7000..8000)).await;
+    fill(&archive.coll, waiting("cowrie", &["cowrie"], 8020..8030)).await;
     fill(
         &archive.coll,
-        (5500..7000).map(|i| done(i, &["cowrie@1", "filt_cowrie"])),
-    )
-    .await;
-    fill(&archive.coll, (7000..8000).map(|i| raw(i, "email"))).await;
-    fill(&archive.coll, (8000..8020).map(|i| raw(i, "cowrie"))).await;
-    fill(
-        &archive.coll,
-        (8020..8030).map(|i| done(i, &["filt_cowrie"])),
+        waiting("cowrie", &["cowrie", "other"], 8000..8020),
     )
     .await;
 
-    let find = pending(&typetags, "cowrie@1", unleased(&[]));
+    let find = pending("cowrie@1", unleased(&[]));
     let plan = Plan::find(&archive.coll, &find).await;
     assert_eq!(plan.returned, 30);
-    plan.reads_at_most(30 + 10, 30);
+    plan.reads_at_most(30 + 2, 30);
 
     let rows = find.all(&archive.coll).await.unwrap();
+    let times = rows.iter().map(|row| row.get_f64("timestamp").unwrap());
+    assert!(times.eq((8000..8030).map(f64::from)), "oldest first");
     let leased: Vec<Bson> = rows[..20]
         .iter()
-        .map(|row| row.get_object_id("_id").unwrap().into())
+        .map(|row| ids::binary(row.get_binary("_id").unwrap().bytes))
         .collect();
-    let find = pending(&typetags, "cowrie@1", unleased(&leased));
+    let find = pending("cowrie@1", unleased(&leased));
     let plan = Plan::find(&archive.coll, &find).await;
     assert_eq!(plan.returned, 10);
     plan.reads_at_most(2 * 30 + 10, 10);
 
-    let theirs = pending(&typetags, "cowrie@1", doc! {"$in": leased}).limit(1);
+    let theirs = pending("cowrie@1", doc! {"$in": leased}).limit(1);
     let plan = Plan::find(&archive.coll, &theirs).await;
     assert_eq!(plan.returned, 1);
     plan.reads_at_most(2 * 30 + 10, 2);
 }
 
+/// A risen version finds the raws that it has not read by their ids, some at a time.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_raised_version_reads_what_is_pending_for_it() {
+async fn older_raws_are_walked_through_by_their_ids() {
     let (server, db) = server().await;
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
-    let python = (0..1500).map(|i| {
-        let mut raw = raw(i, "cowrie");
-        raw.insert("filters", ["filt_cowrie"]);
-        raw
+    let raws = (0..3000).map(|i| stored_raw(&raw("cowrie", i), &[]));
+    fill(&archive.coll, raws).await;
+    let attributes = (0..3000).map(|i| {
+        let one = attribute(i);
+        stored::plain(one.hash(), &one).unwrap()
     });
-    fill(&archive.coll, python).await;
-    fill(&archive.coll, (1500..3000).map(|i| raw(i, "cowrie"))).await;
-    for version in ["cowrie@1", "cowrie@2", "cowrie@3"] {
-        let mut queue = Raws::new(&archive)
-            .queue(version, &["cowrie"])
-            .await
-            .unwrap();
-        assert_eq!(process(&mut queue).await, 3000);
-        let find = pending(&["cowrie".to_owned()], version, unleased(&[]));
-        let plan = Plan::find(&archive.coll, &find).await;
-        assert_eq!(plan.returned, 0);
-        plan.reads_at_most(5, 0);
-    }
-    // a daemon of the version before does not take up again what the new one did, nor the other way
-    let mut older = Raws::new(&archive)
-        .queue("cowrie@2", &["cowrie"])
-        .await
-        .unwrap();
-    assert_eq!(process(&mut older).await, 0);
-
-    fill(&archive.coll, (3000..3020).map(|i| raw(i, "cowrie"))).await;
-    let find = pending(&["cowrie".to_owned()], "cowrie@3", unleased(&[]));
-    let plan = Plan::find(&archive.coll, &find).await;
-    assert_eq!(plan.returned, 20);
-    plan.reads_at_most(2 * 20 + 5, 20);
+    fill_stored(&archive.coll, attributes).await;
+    let first = versions::after(None);
+    let plan = Plan::find(&archive.coll, &first).await;
+    assert_eq!(plan.returned, 2000);
+    plan.reads_at_most(2000 + 1, 2000);
+    let rows = first.all(&archive.coll).await.unwrap();
+    let place = rows[1999].get_binary("_id").unwrap().bytes;
+    let plan = Plan::find(&archive.coll, &versions::after(Some(ids::binary(place)))).await;
+    assert_eq!(plan.returned, 1000);
+    plan.reads_at_most(1000 + 1, 1000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_raw_is_marked_by_its_id() {
+async fn raws_are_marked_by_their_ids() {
     let (server, db) = server().await;
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
-    fill(&archive.coll, (0..3000).map(|i| raw(i, "cowrie"))).await;
-    let mut queue = Raws::new(&archive)
-        .queue("cowrie@1", &["cowrie"])
-        .await
-        .unwrap();
+    let raws = (0..3000).map(|i| stored_raw(&raw("cowrie", i), &["cowrie", "other"]));
+    fill(&archive.coll, raws).await;
+    let mut queue = Raws::new(&archive).queue("cowrie@1").await.unwrap();
     let Taken::Work(raws) = queue.take().await.unwrap() else {
         panic!("there is work");
     };
-    let outcome = RawOutcome::new(raws[0].as_ref().unwrap(), Ok(vec![hash("made")]));
-    let plan = Plan::update(&archive.coll, &queue.marked(&outcome, 0.0, true)).await;
-    plan.reads_at_most(1, 1);
+    let outcome = |(n, raw): (usize, &Result<PendingRaw, RawOutcome>)| {
+        let made = match n {
+            0 => Err("refused".to_owned()),
+            _ => Ok(vec![hash("made")]),
+        };
+        RawOutcome::new(raw.as_ref().unwrap(), made)
+    };
+    let outcomes: Vec<RawOutcome> = raws.iter().enumerate().take(50).map(outcome).collect();
+    let updates = outcome::updates("cowrie@1", &outcomes, 0.0);
+    assert_eq!(updates.len(), 2, "equal ones are marked together");
+    for ((filter, update), n) in updates.into_iter().zip([1, 49]) {
+        let plan = Plan::update_many(&archive.coll, filter, update).await;
+        plan.reads_at_most(2 * n + 1, n);
+    }
+}
+
+/// Quarantined raws are listed by the index of these, and found by the beginning of their hashes.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_raws_are_found_among_the_others() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, "instance").await.unwrap();
+    let raws = (0..3000).map(|i| stored_raw(&raw("cowrie", i), &["cowrie"]));
+    fill(&archive.coll, raws).await;
+    let refused = (3000..3040).map(|i| {
+        let mut raw = stored_raw(&raw("cowrie", i), &[]);
+        let error = doc! {"filter": "cowrie@1", "reason": "no eventid", "at": 1.0};
+        raw.extend(doc! {"filters": ["cowrie@1"], "_error": [error], "_valid": false});
+        raw
+    });
+    fill(&archive.coll, refused).await;
+    let find = list::refused_raws(&["cowrie"], &Selection::default());
+    let plan = Plan::find(
+        &archive.coll,
+        &find.clone().sort(doc! {"timestamp": -1}).limit(10),
+    )
+    .await;
+    assert_eq!(plan.returned, 10);
+    plan.reads_at_most(10, 10);
+    Plan::count(&archive.coll, &find)
+        .await
+        .reads_at_most(41, 40);
+    let hash = raw("cowrie", 3007).hash();
+    for bytes in [4, 32] {
+        let one = list::refused_raw(&hash.as_bytes()[..bytes]);
+        let one = Find::new("testing", ID, one);
+        let plan = Plan::find(&archive.coll, &one).await;
+        assert_eq!(plan.returned, 1);
+        plan.reads_at_most(3, 3);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,20 +205,17 @@ async fn files_are_found_by_id() {
 async fn leases_that_hold_are_found_among_those_that_ended() {
     let (server, db) = server().await;
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
-    let queue = Raws::new(&archive)
-        .queue("cowrie@1", &["cowrie"])
-        .await
-        .unwrap();
+    let queue = Raws::new(&archive).queue("cowrie@1").await.unwrap();
     let leases = server.collection(&db, "leases");
     let row = |work: &str, ends_in_s: i64| {
         let until = bson::DateTime::now().timestamp_millis() + ends_in_s * 1000;
         let until = bson::DateTime::from_millis(until);
         doc! {"work": work, "until": until, "items": [ObjectId::new()]}
     };
-    fill(&leases, (0..2000).map(|_| row("email@1", 60))).await;
-    fill(&leases, (0..2000).map(|_| row("cowrie@1", -60))).await;
-    fill(&leases, (0..3).map(|_| row("cowrie@1", 60))).await;
-    let plan = Plan::find(&leases, &lease::rows("cowrie@1", ObjectId::new())).await;
+    fill(&leases, (0..2000).map(|_| row("email", 60))).await;
+    fill(&leases, (0..2000).map(|_| row("cowrie", -60))).await;
+    fill(&leases, (0..3).map(|_| row("cowrie", 60))).await;
+    let plan = Plan::find(&leases, &lease::rows("cowrie", ObjectId::new())).await;
     assert_eq!(plan.returned, 3);
     plan.reads_at_most(2 * 3 + 2, 3);
     drop(queue);
@@ -233,24 +262,4 @@ async fn queries_are_found_by_status() {
     let covered = queries::by_hash(&asked).project(doc! {"_id": 0, "_hash": 1});
     let plan = Plan::find(&queries.coll, &covered).await;
     plan.reads_at_most(2 * 100 + 2, 0);
-}
-
-fn raw(i: i32, sub_type: &str) -> Document {
-    doc! {
-        "itype": "raw", "sub_type": sub_type, "data": {"i": i}, "orgid": "unr", "timezone": "UTC",
-        "_hash": hash(format_args!("{sub_type}{i}")).to_string(),
-    }
-}
-
-/// Marks all pending raws as processed, and returns their number.
-async fn process(queue: &mut RawQueue) -> usize {
-    let mut count = 0;
-    while let Taken::Work(raws) = queue.take().await.unwrap() {
-        let made = |raw| RawOutcome::new(raw, Ok(Vec::<Hash>::new()));
-        let outcomes: Vec<RawOutcome> =
-            raws.iter().map(|raw| made(raw.as_ref().unwrap())).collect();
-        queue.mark(&outcomes, 0.0).await.unwrap();
-        count += outcomes.len();
-    }
-    count
 }

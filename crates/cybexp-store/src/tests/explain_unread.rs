@@ -1,9 +1,7 @@
 //! Raws that no filter reads.
 
-use bson::doc;
-
 use super::plan::Plan;
-use super::{fill, server};
+use super::{fill, raw, server, stored_raw};
 use crate::archive::open::Archive;
 use crate::inspect::unread::{next_typetag, raws_of};
 
@@ -13,7 +11,7 @@ async fn a_typetag_costs_a_key_however_many_raws_have_it() {
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
     let raws = (0..3000).map(|i| {
         let typetag = if i < 2900 { "cowrie" } else { "zeek" };
-        doc! {"itype": "raw", "sub_type": typetag, "_hash": format!("{i:064x}"), "orgid": "unr", "filters": ["cowrie@1"]}
+        stored_raw(&raw(typetag, i), &[])
     });
     fill(&archive.coll, raws).await;
     let plan = Plan::find(&archive.coll, &next_typetag("cowrie")).await;

@@ -6,16 +6,19 @@ use serde_json::json;
 use tahoe_core::question::{Conditions, Context};
 use tahoe_core::time::TimeRange;
 use tahoe_core::{
-    Attribute, Event, Object, Org, OrgId, Raw, SubType, SubmissionTags, Timestamp, User,
+    Attribute, Event, Hash, Instance, Object, Org, OrgId, Raw, SubType, SubmissionTags, Timestamp,
+    User,
 };
 
 use super::server;
+use crate::archive::ids::{OrgTag, SessionId};
 use crate::archive::open::Archive;
 use crate::cache::entry::{NewEntry, Submission};
 use crate::cache::open::Cache;
 use crate::cache::queue::Opened;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::write::batch::GraphBatch;
+use crate::graph::write::replace::Remade;
 use crate::graph::write::writer::GraphWriter;
 use crate::identity::users::{Access, Identity};
 use crate::mongo::lease::Taken;
@@ -23,7 +26,9 @@ use crate::mongo::server::Server;
 use crate::mongo::spent::measured;
 use crate::quarantine::selection::Selection;
 use crate::queries::queue::Queries;
-use crate::raws::queue::{RawOutcome, Raws};
+use crate::raws::outcome::RawOutcome;
+use crate::raws::queue::Raws;
+use crate::raws::versions::{FilterVersion, Standing};
 use crate::visible::Visible;
 
 const UNR: &str = "unr";
@@ -97,15 +102,39 @@ async fn use_archive(server: &Server, db: &str) {
     let orgid = OrgId::new(UNR).unwrap();
     let cowrie = SubType::from_static("cowrie");
     let raw = Raw::new(cowrie, json!({}), orgid, "UTC".to_owned(), Some(at(1.0)));
-    raws.write(&[raw.unwrap()]).await.unwrap();
-    let mut queue = raws.queue("cowrie@1", &["cowrie"]).await.unwrap();
+    let filters = |_: &str| vec!["cowrie"];
+    raws.write(&[raw.unwrap()], filters).await.unwrap();
+    let version = FilterVersion {
+        name: "cowrie",
+        version: 1,
+        typetags: &["cowrie"],
+    };
+    assert!(matches!(
+        raws.announce(version).await,
+        Ok(Standing::Risen(_))
+    ));
+    while raws.walk(version).await.unwrap().is_some() {}
+    let mut queue = raws.queue("cowrie@1").await.unwrap();
     let Taken::Work(taken) = queue.take().await.unwrap() else {
         panic!("a raw waits");
     };
     let outcome = RawOutcome::new(taken[0].as_ref().unwrap(), Ok(vec![]));
-    queue.mark(&[outcome], 1.0).await.unwrap();
+    queue.marker().mark(&[outcome], 1.0).await.unwrap();
     queue.release().await.unwrap();
-    GraphWriter::new(&archive).write(&batch()).await.unwrap();
+    let writer = GraphWriter::new(&archive);
+    let (mut of_raw, id) = (batch(), taken[0].as_ref().unwrap().id);
+    let events = of_raw.instances().filter_map(|instance| match instance {
+        Instance::Event(event) => Some(event.hash()),
+        _ => None,
+    });
+    let events: Vec<Hash> = events.collect();
+    of_raw = batch();
+    of_raw.add_source(&id, "cowrie", events.iter().copied());
+    writer.write(&of_raw).await.unwrap();
+    let made = &events[1..];
+    let removed = writer.replace("cowrie", &[Remade { raw: id, made }]).await;
+    assert_eq!(removed.unwrap(), 1);
+    writer.write(&batch()).await.unwrap();
 
     let reader = GraphReader::new(&archive);
     let visible = Visible(vec![OrgId::new(UNR).unwrap()]);
@@ -116,7 +145,10 @@ async fn use_archive(server: &Server, db: &str) {
     let page = reader.events(&of_ipv4(), &visible, 1, 10).await.unwrap();
     let events: Vec<_> = page.events.iter().map(|event| event.hash).collect();
     reader.event_refs(&events, &visible).await.unwrap();
-    reader.sessions_of(&events, 10).await.unwrap();
+    let session = SessionId::of(events[0], &OrgTag::of(UNR));
+    assert_eq!(reader.sessions(&[session]).await.unwrap(), []);
+    let of_session = reader.events_of_sessions(&[session], 10).await.unwrap();
+    assert!(of_session.0.is_empty());
     let ipv4 = [ipv4().hash()];
     reader.kinds(&ipv4).await.unwrap();
     let listed = reader.events_of_attributes(&ipv4, &visible, 100, 100);

@@ -52,28 +52,35 @@ impl Plan {
         Self::of(coll, command).await
     }
 
-    /// Explains a pipeline whose `$lookup` does most of the reading, and sums up what both read.
-    pub(super) async fn lookup(coll: &Documents, hint: &str, pipeline: Vec<Document>) -> Self {
-        let command = doc! {
-            "aggregate": coll.name(), "pipeline": pipeline, "cursor": {}, "hint": hint,
-        };
+    /// Explains a pipeline that begins with documents of its own, and whose `$lookup` does all the reading.
+    pub(super) async fn lookup(coll: &Documents, pipeline: Vec<Document>) -> Self {
+        let command = doc! {"aggregate": 1, "pipeline": pipeline, "cursor": {}};
         let reply = Self::explain(coll, command).await;
         let stages = reply.get_array("stages").expect("explain gives stages");
         let mut stages = stages.iter().filter_map(Bson::as_document);
         let lookup = stages.find(|stage| stage.contains_key("$lookup"));
         let lookup = lookup.expect("explain gives the $lookup");
         assert_eq!(number(lookup, "collectionScans"), 0, "{lookup}");
-        let mut plan = Self::read(&reply);
-        plan.keys += number(lookup, "totalKeysExamined");
-        plan.documents += number(lookup, "totalDocsExamined");
-        plan.stages
-            .push(lookup.get_array("indexesUsed").unwrap()[0].to_string());
-        plan
+        let indexes = lookup.get_array("indexesUsed").unwrap().iter();
+        Self {
+            returned: number(lookup, "nReturned"),
+            keys: number(lookup, "totalKeysExamined"),
+            documents: number(lookup, "totalDocsExamined"),
+            stages: indexes
+                .map(|name| name.as_str().unwrap().to_owned())
+                .collect(),
+        }
     }
 
     pub(super) async fn update(coll: &Documents, update: &Update) -> Self {
         let statement =
             doc! {"q": &update.filter, "u": update.update.clone(), "upsert": update.upsert};
+        Self::of(coll, doc! {"update": coll.name(), "updates": [statement]}).await
+    }
+
+    /// Explains an update of all documents that match, by their ids.
+    pub(super) async fn update_many(coll: &Documents, filter: Document, update: Document) -> Self {
+        let statement = doc! {"q": filter, "u": update, "multi": true, "hint": "_id_"};
         Self::of(coll, doc! {"update": coll.name(), "updates": [statement]}).await
     }
 

@@ -32,9 +32,11 @@ pub(crate) async fn find(coll: &Collection<Document>, filter: Document) -> Vec<D
     cursor.await.unwrap().try_collect().await.unwrap()
 }
 
-/// Returns a document as the store should hold it: arrays of hashes sorted, and without MongoDB's id.
+/// Returns a document as the store should hold it: arrays of hashes sorted, and without what the indexes need.
 pub(crate) fn sorted(mut document: Document) -> Document {
-    document.remove("_id");
+    for own in ["_id", "_keys", "_tie", "_known"] {
+        document.remove(own);
+    }
     for field in ["_cref", "_ref"] {
         if let Ok(hashes) = document.get_array_mut(field) {
             hashes.sort_by_key(|hash| hash.as_str().unwrap().to_owned());
@@ -85,6 +87,17 @@ pub(crate) fn raw(typetag: &'static str, data: Value) -> Raw {
 pub(crate) fn raw_of(orgid: &str, typetag: &'static str, data: Value) -> Raw {
     let sub_type = SubType::from_static(typetag);
     Raw::new(sub_type, data, org(orgid), "UTC".to_owned(), Some(at(1.5))).unwrap()
+}
+
+/// Returns the filters that read a typetag in these tests.
+pub(crate) fn filters(typetag: &str) -> Vec<&'static str> {
+    match typetag {
+        "cowrie" => vec!["cowrie"],
+        "email" => vec!["email"],
+        "any" => vec!["any"],
+        "shared" => vec!["one", "other"],
+        _ => vec![],
+    }
 }
 
 /// Makes a submission of this many sealed bytes, no two chunks of which are equal.

@@ -2,6 +2,8 @@
 //! refer.
 
 use bson::{Bson, doc};
+use futures::future::try_join_all;
+use serde::Deserialize;
 use tahoe_core::question::{Conditions, Context};
 
 use crate::archive::ids::{OrgTag, SessionId};
@@ -11,7 +13,7 @@ use crate::graph::read::lookup::events_of_sessions;
 use crate::graph::read::pages::{EventPage, Place, place};
 use crate::graph::read::reader::GraphReader;
 use crate::graph::read::seen::Seen;
-use crate::graph::read::wanted::{Wanted, range};
+use crate::graph::read::wanted::{POINTS, Wanted, range};
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::SESSION_KNOWN;
 use crate::visible::Visible;
@@ -30,6 +32,15 @@ pub struct SessionEvents {
     pub cut: bool,
 }
 
+/// A session that a subject identifies.
+#[derive(Deserialize)]
+struct Known {
+    #[serde(rename = "_id")]
+    id: SessionId,
+    #[serde(default)]
+    start_time: Option<f64>,
+}
+
 impl GraphReader {
     /// Returns the events that meet the conditions: events of the sessions that one of the subjects identifies, of
     /// which those that began last are read first, and events that refer to a subject themselves. `None` if no subject
@@ -39,14 +50,7 @@ impl GraphReader {
         of: &Conditions,
         visible: &Visible,
     ) -> Result<Option<SessionEvents>, StoreError> {
-        let mut ids: Vec<SessionId> = Vec::new();
-        for row in sessions(of, visible).all(&self.coll).await? {
-            ids.extend(
-                row.get_binary("_id")
-                    .ok()
-                    .and_then(|id| SessionId::read(id.bytes)),
-            );
-        }
+        let mut ids = self.known_by(of, visible).await?;
         if ids.is_empty() {
             return Ok(None);
         }
@@ -77,6 +81,26 @@ impl GraphReader {
         // must not reveal that other organisations have such sessions
         events.cut &= !events.places.is_empty();
         Ok(Some(events))
+    }
+
+    /// Returns the sessions that one of the subjects identifies, those that began last first.
+    pub(crate) async fn known_by(
+        &self,
+        of: &Conditions,
+        visible: &Visible,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let orgs = visible.orgs();
+        let at_once = (POINTS / of.subjects.len().max(1)).max(1);
+        let parts = orgs.chunks(at_once);
+        let reads = parts.map(|orgs| sessions(of, orgs).read::<Known>(&self.coll));
+        let found = try_join_all(reads).await?.into_iter().flatten();
+        let mut found: Vec<Known> = found.collect();
+        if orgs.len() > at_once {
+            let start = |known: &Known| known.start_time.unwrap_or(f64::NEG_INFINITY);
+            found.sort_by(|a, b| start(b).total_cmp(&start(a)));
+            found.truncate(MOST + 1);
+        }
+        Ok(found.into_iter().map(|known| known.id).collect())
     }
 
     /// Returns a page of these events, `size` from the `page`th page (from 1) on.
@@ -121,10 +145,10 @@ impl SessionEvents {
     }
 }
 
-/// Finds the sessions that a subject identifies and that began before the end of the range, or at an unknown time, those
-/// that began last first.
-pub(crate) fn sessions(of: &Conditions, visible: &Visible) -> Find {
-    let orgs: Vec<OrgTag> = visible.orgs().into_iter().map(OrgTag::of).collect();
+/// Finds the sessions of these organisations that a subject identifies and that began before the end of the range, or at
+/// an unknown time, those that began last first.
+pub(crate) fn sessions(of: &Conditions, orgs: &[&str]) -> Find {
+    let orgs: Vec<OrgTag> = orgs.iter().map(|org| OrgTag::of(org)).collect();
     let known = orgs.iter().flat_map(|org| {
         let subjects = of.subjects.iter();
         subjects.map(|subject| stored::known_by(org, *subject))
@@ -135,7 +159,7 @@ pub(crate) fn sessions(of: &Conditions, visible: &Visible) -> Find {
     }
     let doing = "reading the sessions that are known by something";
     Find::new(doing, SESSION_KNOWN, filter)
-        .project(doc! {"_id": 1})
+        .project(doc! {"_id": 1, "start_time": 1})
         .sort(doc! {"start_time": -1})
         .limit(MOST as i64 + 1)
 }

@@ -12,7 +12,7 @@ use crate::mongo::indexes::EVENT_KEYS;
 use crate::visible::Visible;
 
 /// The most points of the index that the server merges in order. For more, it would sort all events.
-const POINTS: usize = 200;
+pub(crate) const POINTS: usize = 200;
 
 /// Key that identifies a timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

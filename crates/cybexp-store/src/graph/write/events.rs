@@ -20,6 +20,10 @@ use crate::mongo::collection::Documents;
 const INSERTING: &str = "writing events";
 const ADDING: &str = "adding sessions and raws to events";
 
+/// Elements of an event's list beyond which none is added: whoever submits the same event again and again must not make
+/// its document too large to be changed.
+const ELEMENTS: usize = 20_000;
+
 /// The most bytes of events held before they are written.
 const PART_BYTES: usize = 32 << 20;
 
@@ -37,6 +41,8 @@ pub(super) struct EventWriter {
 pub(super) struct Fresh<'a> {
     events: Vec<&'a Event>,
     note: Option<Lane>,
+    /// Whether events that were stored a moment ago are gone, so that all must be looked for once more.
+    vanished: bool,
 }
 
 impl EventWriter {
@@ -62,7 +68,7 @@ impl EventWriter {
     /// Closes a note once what it announced is written. Where that failed the note stays open, and is found to be one of
     /// a dead writer.
     pub(super) async fn close(&self, note: Option<Lane>) -> Result<(), StoreError> {
-        if let Some(lane) = note {
+        if let Some(mut lane) = note {
             lane.close(&self.journal).await?;
             let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
             lanes.push(lane);
@@ -89,19 +95,24 @@ impl EventWriter {
             .iter()
             .copied()
             .filter(|hash| existing.holds(&ids::of_hash(*hash)));
-        let (note, ()) = futures::try_join!(
+        let (note, vanished) = futures::try_join!(
             async { self.open(&hours.collect()).await },
             self.add_keys(batch, stored.collect())
         )?;
-        Ok(Fresh { events, note })
+        Ok(Fresh {
+            events,
+            note,
+            vanished,
+        })
     }
 
-    /// Inserts the events and closes the note.
+    /// Inserts the events and closes the note. Returns also whether some that were stored have been removed in the
+    /// meantime, so that the batch must be prepared and inserted once more.
     pub(super) async fn insert(
         &self,
-        fresh: Fresh<'_>,
+        mut fresh: Fresh<'_>,
         batch: &GraphBatch,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<(Written, bool), StoreError> {
         let mut written = Written {
             existing: (batch.events.len() - fresh.events.len()) as u64,
             ..Written::default()
@@ -123,15 +134,20 @@ impl EventWriter {
                 Err(reason) => written.rejected.push(Rejected { hash, reason }),
             }
             if bytes >= PART_BYTES {
-                self.insert_part(&mut hashes, &mut documents, batch, &mut written)
+                fresh.vanished |= self
+                    .insert_part(&mut hashes, &mut documents, batch, &mut written)
                     .await?;
+                if let Some(note) = &mut fresh.note {
+                    note.renew(&self.journal).await?;
+                }
                 bytes = 0;
             }
         }
-        self.insert_part(&mut hashes, &mut documents, batch, &mut written)
+        fresh.vanished |= self
+            .insert_part(&mut hashes, &mut documents, batch, &mut written)
             .await?;
         self.close(fresh.note).await?;
-        Ok(written)
+        Ok((written, fresh.vanished))
     }
 
     async fn insert_part(
@@ -140,32 +156,47 @@ impl EventWriter {
         documents: &mut Vec<RawDocumentBuf>,
         batch: &GraphBatch,
         written: &mut Written,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let insert = missing::insert_documents(&self.coll, hashes, documents, INSERTING, written);
         let raced = insert.await?;
         self.add_keys(batch, raced).await
     }
 
-    /// Adds to stored events the sessions and raws of the batch. They are found by these, and counted as before.
-    async fn add_keys(&self, batch: &GraphBatch, mut stored: Vec<Hash>) -> Result<(), StoreError> {
+    /// Adds to stored events the sessions and raws of the batch. They are found by these, and counted as before. Returns
+    /// whether some of them are stored no more, since their last raw does not make them any more.
+    async fn add_keys(
+        &self,
+        batch: &GraphBatch,
+        mut stored: Vec<Hash>,
+    ) -> Result<bool, StoreError> {
         stored.retain(|hash| batch.keys.contains_key(hash));
         stored.sort_unstable();
         let updates = stored.iter().map(|hash| Update {
-            filter: doc! {"_id": ids::of_hash(*hash)},
+            filter: with_room(*hash),
             update: addition(keys_of(batch, *hash)).into(),
             upsert: false,
         });
         let updates: Vec<Update> = updates.collect();
-        bulk::update(&self.coll, &updates, ADDING)
-            .await?
-            .whole(ADDING)?;
-        Ok(())
+        let updated = bulk::update(&self.coll, &updates, ADDING).await?;
+        if updated.whole(ADDING)?.matched == updates.len() as u64 {
+            return Ok(false);
+        }
+        let ids = ids::of_hashes(&stored);
+        let existing = missing::existing(&self.coll, ids.iter()).await?;
+        Ok(ids.iter().any(|id| !existing.holds(id)))
     }
 }
 
 fn keys_of(batch: &GraphBatch, event: Hash) -> impl Iterator<Item = Bson> {
     let keys = batch.keys.get(&event).into_iter().flatten();
     keys.map(|element| binary(element.clone()))
+}
+
+/// Makes the condition of an event whose list has room.
+pub(crate) fn with_room(event: Hash) -> Document {
+    let mut filter = doc! {"_id": ids::of_hash(event)};
+    filter.insert(format!("_keys.{ELEMENTS}"), doc! {"$exists": false});
+    filter
 }
 
 /// Makes the update that adds elements to an event.

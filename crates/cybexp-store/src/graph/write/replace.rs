@@ -1,6 +1,6 @@
 //! Replacing what an earlier version of a filter made of raws.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bson::{Bson, Document, doc};
 use serde::Deserialize;
@@ -50,53 +50,63 @@ impl GraphWriter {
     pub async fn replace(&self, filter: &str, remade: &[Remade<'_>]) -> Result<u64, StoreError> {
         let mut removed = 0;
         for part in remade.chunks(RAWS) {
-            removed += self.replace_part(filter, part).await?;
+            loop {
+                let (gone, tried) = self.replace_part(filter, part).await?;
+                removed += gone;
+                if gone == tried {
+                    break;
+                }
+                // the others got a raw in the meantime, or are gone
+            }
         }
         Ok(removed)
     }
 
-    async fn replace_part(&self, filter: &str, part: &[Remade<'_>]) -> Result<u64, StoreError> {
-        let ours: HashSet<Vec<u8>> = part
-            .iter()
-            .map(|remade| keys::of_raw(&remade.raw, filter).to_vec())
-            .collect();
-        let made: HashSet<Hash> = part
-            .iter()
-            .flat_map(|remade| remade.made)
-            .copied()
-            .collect();
+    /// Returns the number of removed events, and of those that were to be removed.
+    async fn replace_part(
+        &self,
+        filter: &str,
+        part: &[Remade<'_>],
+    ) -> Result<(u64, u64), StoreError> {
+        let mut made: HashMap<Vec<u8>, HashSet<Hash>> = HashMap::new();
+        for remade in part {
+            let element = keys::of_raw(&remade.raw, filter).to_vec();
+            made.entry(element).or_default().extend(remade.made);
+        }
         let (mut left, mut gone) = (Vec::new(), Vec::new());
         let mut hours = BTreeSet::new();
-        let elements: Vec<Bson> = ours.iter().cloned().map(binary).collect();
+        let elements: Vec<Bson> = made.keys().cloned().map(binary).collect();
         let events: Vec<Made> = made_of(&elements).read(&self.coll).await?;
         for event in events {
-            if made.contains(&event.hash) {
+            let (mut makes, mut leaves) = (0, Vec::new());
+            for key in event.keys.iter().map(|key| &key.bytes) {
+                match made.get(key) {
+                    Some(made) if !made.contains(&event.hash) => leaves.push(binary(key.clone())),
+                    _ => makes += usize::from(keys::is_of_raw(key)),
+                }
+            }
+            if leaves.is_empty() {
                 continue;
             }
-            let others = event.keys.iter().map(|key| &key.bytes);
-            let others = others
-                .filter(|key| keys::is_of_raw(key) && !ours.contains(*key))
-                .count();
-            if others == 0 && event.judged.is_none() {
-                hours.insert(hour_of(event.timestamp));
-                // only if no other raw was added in the meantime
-                let unchanged: Vec<Bson> = event.keys.into_iter().map(Bson::Binary).collect();
-                gone.push(doc! {"_id": ids::of_hash(event.hash), "_keys": unchanged});
-            } else {
-                left.push(event.hash);
+            if makes > 0 || event.judged.is_some() {
+                left.push(leave(event.hash, &leaves));
+                continue;
             }
+            hours.insert(hour_of(event.timestamp));
+            // only if no other raw was added in the meantime, and nobody judged it
+            let unchanged: Vec<Bson> = event.keys.into_iter().map(Bson::Binary).collect();
+            let unjudged = doc! {"$exists": false};
+            gone.push(
+                doc! {"_id": ids::of_hash(event.hash), "_keys": unchanged, "_judged": unjudged},
+            );
         }
-        let updates: Vec<Update> = left
-            .into_iter()
-            .map(|hash| leave(hash, &elements))
-            .collect();
-        bulk::update(&self.coll, &updates, LEAVING)
+        bulk::update(&self.coll, &left, LEAVING)
             .await?
             .whole(LEAVING)?;
         let note = self.events.open(&hours).await?;
         let removed = bulk::delete(&self.coll, &gone, REMOVING).await?;
         self.events.close(note).await?;
-        Ok(removed)
+        Ok((removed, gone.len() as u64))
     }
 }
 

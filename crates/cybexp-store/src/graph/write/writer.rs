@@ -48,7 +48,17 @@ impl GraphWriter {
             self.events.prepare(batch)
         )?;
         written.add(sessions);
-        written.add(self.events.insert(fresh, batch).await?);
+        let (mut events, mut vanished) = self.events.insert(fresh, batch).await?;
+        while vanished {
+            let fresh = self.events.prepare(batch).await?;
+            let again;
+            (again, vanished) = self.events.insert(fresh, batch).await?;
+            events.inserted += again.inserted;
+            events.rejected = again.rejected;
+            let new = events.inserted + events.rejected.len() as u64;
+            events.existing = (batch.events.len() as u64).saturating_sub(new);
+        }
+        written.add(events);
         Ok(written)
     }
 
