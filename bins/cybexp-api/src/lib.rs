@@ -22,7 +22,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use cybexp_seal::{Format, Tokens};
 use cybexp_service::config::{Config, Seal};
-use cybexp_service::{BEAT_EVERY, ConfigError, Context, Fatal, Servers, open, read_public_key};
+use cybexp_service::{
+    BEAT_EVERY, ConfigError, Context, Fatal, QueryMacs, Servers, open, read_public_key,
+};
 use cybexp_store::{Cache, Identity, Queries, Submitter};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -77,6 +79,8 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         queries,
         identity,
         tokens,
+        macs: QueryMacs::new(config)?,
+        accept_unsigned: config.report.accept_unsigned,
         public_key,
         waiting,
         format: match config.api.seal {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use cybexp_testkit::{Daemon, Site, eventually, free_ports};
+use cybexp_testkit::{Daemon, Site, eventually, free_ports, now};
 use mongo_local::{Mongod, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -32,7 +32,7 @@ fn question(n: usize) -> Value {
 }
 
 fn query(site: &Site, n: usize) -> Query {
-    site.query("count", &question(n), 1_800_000_000.0, Socket::default())
+    site.query("count", &question(n), now(), Socket::default())
 }
 
 /// A `metrics` section with an address for each daemon.
@@ -267,7 +267,8 @@ async fn a_mongodb_that_is_away_at_the_start_is_waited_for() {
     let ports = free_ports();
     let server = mongod(folder.path(), port).await;
     let url = format!("{}&serverSelectionTimeoutMS=300", server.url());
-    let site = Site::on(&url, "away", json!({"metrics": metrics(ports)})).await;
+    let more = json!({"metrics": metrics(ports), "report": {"accept_unsigned": true}});
+    let site = Site::on(&url, "away", more).await;
     server.stop().unwrap();
 
     let daemons = DAEMONS.map(|name| start(&site, name, &[]));
@@ -312,7 +313,7 @@ async fn a_mongodb_that_dies_in_the_middle_loses_nothing() {
     let [port] = free_ports();
     let server = mongod(folder.path(), port).await;
     let url = format!("{}&serverSelectionTimeoutMS=300", server.url());
-    let more = json!({"report": {"lease_s": 2, "max_concurrent": 4}});
+    let more = json!({"report": {"lease_s": 2, "max_concurrent": 4, "accept_unsigned": true}});
     let site = Site::on(&url, "died", more).await;
     let texts: Vec<String> = (0..RECORDS).map(record).collect();
     site.submit("cowrie", texts.iter().map(String::as_str))

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use cybexp_store::LastAnswer;
+use cybexp_store::{LastAnswer, QueryCodes};
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use tahoe_core::{Hash, Query};
@@ -130,7 +130,13 @@ async fn put(
     }
     let new: Vec<Query> = new.into_iter().map(|(_, query)| query).collect();
     if !new.is_empty() {
-        app.queries.put_all(&new, redone).await?;
+        let codes = |hash: Hash, query: &Query| {
+            Some(QueryCodes {
+                query: app.macs.query(hash, query),
+                socket: app.macs.socket(hash, query),
+            })
+        };
+        app.queries.put_all(&new, redone, codes).await?;
     }
     Ok(!kept.is_empty())
 }

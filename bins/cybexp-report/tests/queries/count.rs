@@ -81,11 +81,11 @@ async fn counts_exactly_under_every_condition() {
         (json!({"category": "all", "context": "all"}), 201),
         (json!({"from": null, "tzname": null, "level": null}), 201),
         // both ends belong to a range
-        (json!({"from": NOW - 20.0, "to": NOW - 10.0}), 11),
+        (json!({"from": *NOW - 20.0, "to": *NOW - 10.0}), 11),
         (json!({"from": "1699999980", "to": "1699999980"}), 1),
-        (json!({"from": NOW - 10.0}), 11),
-        (json!({"to": NOW - 190.0}), 11),
-        (json!({"from": NOW + 1.0}), 0),
+        (json!({"from": *NOW - 10.0}), 11),
+        (json!({"to": *NOW - 190.0}), 11),
+        (json!({"from": *NOW + 1.0}), 0),
         (json!({"from": "2023-11-14T22:13:00"}), 21),
         (
             json!({"from": "2023/11/14 05:13:00pm", "tzname": "America/New_York"}),
@@ -122,7 +122,7 @@ async fn counts_exactly_under_every_condition() {
         for category in categories {
             let more = json!({
                 "context": context, "category": category.as_str(),
-                "from": NOW - 150.0, "to": NOW - 50.0,
+                "from": *NOW - 150.0, "to": *NOW - 50.0,
             });
             let count = expected(&|seen| {
                 in_context(seen, context)

@@ -262,7 +262,7 @@ async fn an_archive_that_holds_something_else_is_told() {
     let subject = attribute("ipv4", "203.0.113.7").hash().to_string();
     let strange = bson::doc! {
         "itype": "event", "sub_type": "ssh", "orgid": world.site.orgid.to_string(), "_hash": "no hash",
-        "timestamp": NOW, "category": "unknown", "data": {}, "_cref": 7, "_ref": [&subject],
+        "timestamp": *NOW, "category": "unknown", "data": {}, "_cref": 7, "_ref": [&subject],
     };
     let archive = world.site.collection("tahoe", "instance").await;
     archive.insert_one(strange).await.unwrap();

@@ -69,9 +69,11 @@ impl<'a> Graph<'a> {
     }
 
     /// Makes `{sub_type: [[value, [labels of the shortest path from the value to a subject]], …]}`. Among paths of equal
-    /// length the one over the smallest hashes is taken, so that the answer is always the same.
-    pub(super) fn summary(&self, subjects: &[Hash]) -> Value {
+    /// length the one over the smallest hashes is taken, so that the answer is always the same. Values beyond `most` bytes
+    /// are left out; the second value tells whether there are any.
+    pub(super) fn summary(&self, subjects: &[Hash], most: usize) -> (Value, bool) {
         let towards = self.towards(subjects);
+        let (mut bytes, mut cut) = (0, false);
         let mut by_type: BTreeMap<&str, BTreeMap<String, Value>> = BTreeMap::new();
         for node in self.nodes {
             let (true, Some(data)) = (node.itype == "attribute", &node.data) else {
@@ -84,6 +86,11 @@ impl<'a> Graph<'a> {
                 at = *next;
             }
             if subjects.contains(&at) {
+                bytes += node.bytes() + path.iter().map(|label| label.len() + 4).sum::<usize>();
+                if bytes > most {
+                    cut = true;
+                    break;
+                }
                 let key = canonical(data).unwrap_or_default();
                 by_type
                     .entry(&node.sub_type)
@@ -92,9 +99,10 @@ impl<'a> Graph<'a> {
             }
         }
         let sorted = by_type.into_iter();
-        sorted
+        let sorted = sorted
             .map(|(sub_type, rows)| (sub_type.to_owned(), rows.into_values().collect::<Value>()))
-            .collect()
+            .collect();
+        (sorted, cut)
     }
 
     /// Returns for each node the next one on the shortest path to a subject; for a subject, itself.

@@ -8,8 +8,10 @@ use tahoe_core::{Hash, Value};
 use crate::error::StoreError;
 use crate::graph::read::hex::hex;
 use crate::graph::read::reader::GraphReader;
+use crate::mongo::collection::from_document;
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::{IDENTITY, SESSION_REF};
+use crate::mongo::row::LeftOut;
 use crate::visible::Visible;
 
 /// The fields of an event or a session that related reports use.
@@ -64,6 +66,28 @@ pub struct InstanceRow {
     pub cref: Vec<Hash>,
 }
 
+/// The size of a stored instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct InstanceSize {
+    /// The instance's hash.
+    #[serde(rename = "_hash")]
+    pub hash: Hash,
+    /// The size of its document, in bytes.
+    pub bytes: u64,
+}
+
+impl InstanceRow {
+    /// Returns about how many bytes the row has.
+    pub fn bytes(&self) -> usize {
+        let data = match &self.data {
+            Some(Value::String(text)) => text.len(),
+            Some(Value::Array(_) | Value::Object(_)) => usize::MAX / 2,
+            Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => 0,
+        };
+        size_of::<Self>() + data + self.sub_type.len() + size_of_val(self.cref.as_slice())
+    }
+}
+
 impl GraphReader {
     /// Returns the sessions of these events, with at most `most` of the events of each.
     pub async fn sessions_of(&self, events: &[Hash], most: usize) -> Result<Sessions, StoreError> {
@@ -96,6 +120,47 @@ impl GraphReader {
     /// Returns attributes and objects by hash.
     pub async fn nodes(&self, hashes: &[Hash]) -> Result<Vec<InstanceRow>, StoreError> {
         self.in_parts(hashes, nodes).await
+    }
+
+    /// Returns attributes and objects by hash, unless they have more than `most` bytes together: then as many as were read
+    /// until that was seen.
+    pub async fn nodes_up_to(
+        &self,
+        hashes: &[Hash],
+        most: usize,
+    ) -> Result<Vec<InstanceRow>, StoreError> {
+        let (mut all, mut bytes) = (Vec::new(), 0_usize);
+        for part in hashes.chunks(ASK) {
+            let find = nodes(part);
+            let mut left_out = LeftOut::new(find.doing);
+            let mut rows = find.rows(&self.coll).await?;
+            while bytes <= most
+                && let Some(document) = rows.next().await?
+            {
+                match from_document::<InstanceRow>(&document) {
+                    Ok(row) => {
+                        bytes = bytes.saturating_add(row.bytes());
+                        all.push(row);
+                    }
+                    Err(reason) => left_out.add(&document, &reason),
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Returns the sizes of documents by hash. Events only if `visible` shows them.
+    pub async fn sizes(
+        &self,
+        hashes: &[Hash],
+        itype: Option<ReturnType>,
+        visible: &Visible,
+    ) -> Result<Vec<InstanceSize>, StoreError> {
+        self.in_parts(hashes, |part| {
+            let size = doc! {"_id": 0, "_hash": 1, "bytes": {"$bsonSize": "$$ROOT"}};
+            documents(part, itype, visible).project(size)
+        })
+        .await
     }
 
     /// Returns whole documents by hash, without MongoDB's id. Events are only returned if `visible` shows them.
