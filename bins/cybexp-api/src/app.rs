@@ -21,6 +21,8 @@ pub struct App {
     pub(crate) accept_unsigned: bool,
     pub(crate) public_key: PublicKey,
     pub(crate) waiting: Waiting,
+    /// Memory of the reports that are being handed out, in KiB.
+    pub(crate) reports: Semaphore,
     pub(crate) format: Format,
     /// Where report daemons find this API.
     pub(crate) host: String,

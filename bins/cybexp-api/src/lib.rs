@@ -83,6 +83,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         accept_unsigned: config.report.accept_unsigned,
         public_key,
         waiting,
+        reports: tokio::sync::Semaphore::new(asking::ALL_BYTES >> 10),
         format: match config.api.seal {
             Seal::Jwe => Format::Jwe,
             Seal::Legacy => Format::Legacy,
