@@ -17,7 +17,7 @@ use cybexp_service::{Config, QueryMacs};
 use cybexp_store::{Answer, Claimed, QueryCodes, Turn};
 use cybexp_testkit::{Api, Site, eventually, now};
 use serde_json::{Value, json};
-use tahoe_core::question::{Question, QueryType};
+use tahoe_core::question::{QueryType, Question};
 use tahoe_core::{Hash, Query, Report, Socket, Status, Timestamp};
 
 fn question(value: &str) -> Value {
@@ -48,11 +48,16 @@ async fn waiting(site: &Site, api: &Api, value: &str) -> Query {
     let coll = site.collection("report", "instance").await;
     let stored = coll.find_one(doc! {"sub_type": "query", "_mac": {"$exists": true}});
     let stored = stored.sort(doc! {"_id": -1}).await.unwrap().unwrap();
-    let found = site.queries.find(stored.get_str("_hash").unwrap().parse().unwrap());
+    let found = site
+        .queries
+        .find(stored.get_str("_hash").unwrap().parse().unwrap());
     let query = found.await.unwrap().unwrap().0;
     let of = macs(site);
     assert_eq!(stored.get_str("_mac").unwrap(), codes(&of, &query).query);
-    assert_eq!(stored.get_str("_socket_mac").unwrap(), codes(&of, &query).socket);
+    assert_eq!(
+        stored.get_str("_socket_mac").unwrap(),
+        codes(&of, &query).socket
+    );
     query
 }
 
@@ -81,7 +86,12 @@ async fn only_questions_of_the_api_are_answered() {
             ..own.clone()
         },
         // sealed by whoever has the public key
-        site.query("count", &question("203.0.113.9")["data"], now(), Socket::default()),
+        site.query(
+            "count",
+            &question("203.0.113.9")["data"],
+            now(),
+            Socket::default(),
+        ),
         // not sealed: it would be answered in clear
         Query {
             qdata: text,
@@ -98,14 +108,20 @@ async fn only_questions_of_the_api_are_answered() {
     // without codes, and with those of a genuine query
     site.queries.put(&forged[..2]).await.unwrap();
     let stolen = |_: Hash, _: &Query| Some(good.clone());
-    site.queries.put_all(&forged[2..], &[], stolen).await.unwrap();
+    site.queries
+        .put_all(&forged[2..], &[], stolen)
+        .await
+        .unwrap();
     // the API's own, but old
     let old = Query {
         timestamp: Timestamp::new(now() - 7300.0).unwrap(),
         ..own.clone()
     };
     let sign = |_: Hash, query: &Query| Some(codes(&of, query));
-    site.queries.put_all(std::slice::from_ref(&old), &[], sign).await.unwrap();
+    site.queries
+        .put_all(std::slice::from_ref(&old), &[], sign)
+        .await
+        .unwrap();
 
     let reporter = Reporter::start(&site);
     assert_eq!(ended(&site, &own).await, (Status::Ready, None));
@@ -149,7 +165,10 @@ async fn only_reports_of_the_report_daemon_are_handed_out() {
         let user = site.userid.to_string();
         Report::new(QueryType::Count, user, at, json!(n), 1, 1).unwrap()
     };
-    let ask = async || api.post("/query", Some(&token), &question("203.0.113.7")).await;
+    let ask = async || {
+        api.post("/query", Some(&token), &question("203.0.113.7"))
+            .await
+    };
     let answered = async |finish: &dyn Fn(Hash, &Report) -> Option<String>, answer: Answer| {
         let by_hand = async {
             let claim: Claimed = loop {
@@ -168,14 +187,22 @@ async fn only_reports_of_the_report_daemon_are_handed_out() {
     let failed = || Answer::Failed("call 555-0100".to_owned());
     // the code of another report, of another query, and none
     let other = of.report(Hash::of(&["other"]), &report(1));
-    assert_eq!(answered(&|query, _| of.report(query, &report(2)), ready(1)).await.status, 202);
+    assert_eq!(
+        answered(&|query, _| of.report(query, &report(2)), ready(1))
+            .await
+            .status,
+        202
+    );
     assert_eq!(answered(&|_, _| other.clone(), ready(1)).await.status, 202);
     assert_eq!(answered(&|_, _| None, ready(1)).await.status, 202);
     assert_eq!(answered(&|_, _| None, failed()).await.status, 202);
     let genuine = answered(&|query, report| of.report(query, report), ready(7)).await;
     assert_eq!((genuine.status, &genuine.json()["data"]), (201, &json!(7)));
     let genuine = answered(&|query, report| of.report(query, report), failed()).await;
-    assert_eq!((genuine.status, &genuine.json()["data"]), (400, &json!("call 555-0100")));
+    assert_eq!(
+        (genuine.status, &genuine.json()["data"]),
+        (400, &json!("call 555-0100"))
+    );
 }
 
 /// The same question within the hour is the same query, and is answered from what is stored.
@@ -184,14 +211,20 @@ async fn the_same_question_within_the_hour_is_one_query() {
     let (site, api) = start("same", json!({"api": {"wait_s": 30}})).await;
     let token = site.token(&site.user().await);
     let reporter = Reporter::start(&site);
-    let ask = async || api.post("/query", Some(&token), &question("203.0.113.7")).await;
+    let ask = async || {
+        api.post("/query", Some(&token), &question("203.0.113.7"))
+            .await
+    };
     let (first, again) = (ask().await, ask().await);
     assert_eq!((first.status, again.status), (201, 201));
     assert_eq!(first.json()["_hash"], again.json()["_hash"]);
     assert_eq!(first.json()["data"], again.json()["data"]);
     let coll = site.collection("report", "instance").await;
     // in two hours, if the clock strikes between
-    let queries = coll.count_documents(doc! {"sub_type": "query"}).await.unwrap();
+    let queries = coll
+        .count_documents(doc! {"sub_type": "query"})
+        .await
+        .unwrap();
     assert!((1..=2).contains(&queries));
     reporter.stop().await;
 }

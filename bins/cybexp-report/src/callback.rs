@@ -67,7 +67,10 @@ impl Callback {
             return;
         }
         if self.port.is_some_and(|port| port != socket.port) || !is_nonce(&socket.nonce) {
-            tracing::warn!(port = socket.port, "a call-back is not for the API's listener");
+            tracing::warn!(
+                port = socket.port,
+                "a call-back is not for the API's listener"
+            );
             return;
         }
         let Some(host) = self.host(&socket.host) else {
@@ -102,7 +105,13 @@ mod tests {
     #[test]
     fn a_nonce_is_32_hex_digits() {
         assert!(is_nonce("0123456789abcdef0123456789ABCDEF"));
-        for other in ["", &"0".repeat(31), &"0".repeat(33), &"g".repeat(32), &"é".repeat(16)] {
+        for other in [
+            "",
+            &"0".repeat(31),
+            &"0".repeat(33),
+            &"g".repeat(32),
+            &"é".repeat(16),
+        ] {
             assert!(!is_nonce(other), "{other}");
         }
     }

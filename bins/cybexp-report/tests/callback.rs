@@ -106,10 +106,7 @@ async fn the_nonce_goes_to_the_api_and_to_listed_hosts() {
     answer(&site, &queries(&site, port, &hosts)).await;
 
     let for_hosts = |hosts: &[&str]| {
-        let mut nonces: Vec<String> = hosts
-            .iter()
-            .map(|host| nonce_for(host))
-            .collect();
+        let mut nonces: Vec<String> = hosts.iter().map(|host| nonce_for(host)).collect();
         nonces.sort_unstable();
         nonces
     };

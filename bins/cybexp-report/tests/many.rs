@@ -108,7 +108,11 @@ fn start(site: &Site) -> Daemon {
 
 #[tokio::test]
 async fn two_daemons_answer_each_query_once() {
-    let site = Site::new("two", json!({"report": {"accept_unsigned": true, "max_concurrent": 8}})).await;
+    let site = Site::new(
+        "two",
+        json!({"report": {"accept_unsigned": true, "max_concurrent": 8}}),
+    )
+    .await;
     let nonces = Nonces::default();
     let daemons = [start(&site), start(&site)];
     let queries = ask(&site, 500, nonces.listen().await).await;
@@ -181,7 +185,11 @@ async fn what_a_killed_daemon_had_in_hand_is_answered_by_the_others() {
 
 #[tokio::test]
 async fn a_daemon_asked_to_stop_leaves_what_it_has_not_begun() {
-    let site = Site::new("stopped", json!({"report": {"accept_unsigned": true, "max_concurrent": 8}})).await;
+    let site = Site::new(
+        "stopped",
+        json!({"report": {"accept_unsigned": true, "max_concurrent": 8}}),
+    )
+    .await;
     let daemon = start(&site);
     let nonces = Nonces::default();
     let queries = ask(&site, 300, nonces.listen().await).await;
@@ -206,4 +214,35 @@ async fn a_daemon_asked_to_stop_leaves_what_it_has_not_begun() {
     let rest = Daemon::start(REPORT, &["--once"], &site);
     assert!(rest.wait().success());
     all_ready(&site, &queries).await;
+}
+
+/// Who asks hundreds of questions does not keep others waiting, and is not kept waiting for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_one_question_does_not_wait_for_who_asks_many() {
+    let more = json!({"report": {"accept_unsigned": true, "max_concurrent": 4}});
+    let site = Site::new("fair", more).await;
+    let many = ask(&site, 400, 0).await;
+    let user = site.add_user("bob@example.com", "correct horse").await;
+    let question = json!({"sub_type": "username", "data": "user0"});
+    let one = Query {
+        userid: user.hash().to_string(),
+        ..site.query("count", &question, now(), Socket::default())
+    };
+    let daemon = Daemon::start::<&str>(REPORT, &[], &site);
+    eventually("an answer", async || {
+        outcomes(&site, &many[..20])
+            .await
+            .iter()
+            .any(|(query, _)| query.status == Status::Ready)
+    })
+    .await;
+    site.queries.put(std::slice::from_ref(&one)).await.unwrap();
+    all_ready(&site, std::slice::from_ref(&one)).await;
+    let left = outcomes(&site, &many).await;
+    let left = left
+        .iter()
+        .filter(|(query, _)| query.status == Status::Wait);
+    assert!(left.count() > 100, "the one question waited for the others");
+    all_ready(&site, &many).await;
+    assert!(daemon.terminate().success());
 }

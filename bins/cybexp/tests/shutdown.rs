@@ -86,7 +86,8 @@ fn stops(daemon: Daemon, name: &str) {
 #[tokio::test]
 async fn every_daemon_is_ready_tells_what_it_does_and_stops_when_asked() {
     let ports = free_ports();
-    let site = Site::new("probes", json!({"metrics": metrics(ports)})).await;
+    let more = json!({"metrics": metrics(ports), "report": {"accept_unsigned": true}});
+    let site = Site::new("probes", more).await;
     let daemons = DAEMONS.map(|name| start(&site, name, &[]));
     for port in ports {
         ready(port).await;
@@ -267,8 +268,7 @@ async fn a_mongodb_that_is_away_at_the_start_is_waited_for() {
     let ports = free_ports();
     let server = mongod(folder.path(), port).await;
     let url = format!("{}&serverSelectionTimeoutMS=300", server.url());
-    let more = json!({"metrics": metrics(ports), "report": {"accept_unsigned": true}});
-    let site = Site::on(&url, "away", more).await;
+    let site = Site::on(&url, "away", json!({"metrics": metrics(ports)})).await;
     server.stop().unwrap();
 
     let daemons = DAEMONS.map(|name| start(&site, name, &[]));
@@ -374,5 +374,33 @@ async fn a_mongodb_that_dies_in_the_middle_loses_nothing() {
             "{log}"
         );
         assert!(!log.contains("panic"), "{log}");
+    }
+}
+
+/// However long MongoDB was away, nobody sleeps through its return.
+#[tokio::test]
+#[ignore = "MongoDB is away for two minutes"]
+async fn a_mongodb_that_was_away_for_long_is_met_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let [port] = free_ports();
+    let server = mongod(folder.path(), port).await;
+    let ports = free_ports();
+    let more = json!({"metrics": metrics(ports), "report": {"accept_unsigned": true}});
+    let site = Site::on(server.url(), "long", more).await;
+    let daemons = DAEMONS.map(|name| start(&site, name, &[]));
+    for port in ports {
+        ready(port).await;
+    }
+    server.stop().unwrap();
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let _server = mongod(folder.path(), port).await;
+    let since = Instant::now();
+    for (port, name) in ports.into_iter().zip(DAEMONS) {
+        ready(port).await;
+        println!("{name} is back after {:?}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_secs(10), "{name}");
+    }
+    for (daemon, name) in daemons.into_iter().zip(DAEMONS) {
+        stops(daemon, name);
     }
 }

@@ -142,9 +142,15 @@ mod tests {
         ] {
             assert_ne!(first, other);
         }
-        assert!(one.message(Purpose::Query, [b"a".as_slice(), b"bc"]).has(&first));
+        assert!(
+            one.message(Purpose::Query, [b"a".as_slice(), b"bc"])
+                .has(&first)
+        );
         for wrong in ["", &first[1..], &first.to_uppercase(), &"0".repeat(64)] {
-            assert!(!one.message(Purpose::Query, [b"a".as_slice(), b"bc"]).has(wrong));
+            assert!(
+                !one.message(Purpose::Query, [b"a".as_slice(), b"bc"])
+                    .has(wrong)
+            );
         }
         assert!(!format!("{one:?}").contains("secret"));
     }

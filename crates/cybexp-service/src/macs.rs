@@ -68,7 +68,13 @@ impl QueryMacs {
     /// The parts of a query that stay as they are while it is answered.
     fn question(&self, hash: Hash, query: &Query) -> Message {
         let (hash, timestamp) = (hash.to_string(), query.timestamp.get().to_be_bytes());
-        let texts = [&hash, &query.qtype, &query.qhash, &query.qdata, &query.userid];
+        let texts = [
+            &hash,
+            &query.qtype,
+            &query.qhash,
+            &query.qdata,
+            &query.userid,
+        ];
         let texts = texts.into_iter().map(|text| text.as_bytes());
         let encrypted = [u8::from(query.encrypted)];
         let rest = [timestamp.as_slice(), &encrypted];

@@ -385,11 +385,20 @@ async fn a_document_that_is_not_what_it_claims_is_left_out_and_nothing_else() {
 
     let names = |orgs: Vec<Org>| Vec::from_iter(orgs.iter().map(Org::hash));
     assert_eq!(names(identity.orgs().await.unwrap()), [org]);
-    assert_eq!(names(identity.orgs_user_of(ann.hash()).await.unwrap()), [org]);
-    assert_eq!(names(identity.orgs_admin_of(ann.hash()).await.unwrap()), [org]);
+    assert_eq!(
+        names(identity.orgs_user_of(ann.hash()).await.unwrap()),
+        [org]
+    );
+    assert_eq!(
+        names(identity.orgs_admin_of(ann.hash()).await.unwrap()),
+        [org]
+    );
     assert_eq!(identity.users().await.unwrap().len(), 1);
     assert_eq!(identity.org(hash("other")).await.unwrap().map(|_| ()), None);
-    assert!(matches!(identity.access(&ann.hash().to_string()).await.unwrap(), Access::Orgs(_)));
+    assert!(matches!(
+        identity.access(&ann.hash().to_string()).await.unwrap(),
+        Access::Orgs(_)
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

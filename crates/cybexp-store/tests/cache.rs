@@ -291,7 +291,11 @@ async fn a_poisoned_entry_is_set_aside_and_nothing_else() {
     }
     assert_eq!(refused, 5);
     sealed.sort_unstable();
-    assert_eq!(sealed, [3, 3, 3, 5], "the good ones, and those with something else");
+    assert_eq!(
+        sealed,
+        [3, 3, 3, 5],
+        "the good ones, and those with something else"
+    );
     assert_eq!(cache.count_pending().await.unwrap(), 0);
     // nothing can be added to the one that is full
     assert_eq!(cache.count_refused().await.unwrap(), 6);

@@ -39,7 +39,13 @@ async fn a_query_is_asked_taken_and_answered() {
     assert_eq!(found, Some((ready, None)));
     let stored = queries.document(report.hash()).await.unwrap().unwrap();
     assert_eq!(stored, serde_json::to_value(&report).unwrap());
-    assert!(queries.claim(HOUR, Turn::default()).await.unwrap().is_none());
+    assert!(
+        queries
+            .claim(HOUR, Turn::default())
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,10 +116,27 @@ async fn who_asks_again_takes_no_answer_from_those_who_wait() {
     }
     let claim = claim(&queries, HOUR).await;
     assert!(!claim.redo);
-    queries.put_all(asked, &[hash_of(&query)], |_, _| None).await.unwrap();
-    assert!(queries.claim(HOUR, Turn::default()).await.unwrap().unwrap().redo);
+    queries
+        .put_all(asked, &[hash_of(&query)], |_, _| None)
+        .await
+        .unwrap();
+    assert!(
+        queries
+            .claim(HOUR, Turn::default())
+            .await
+            .unwrap()
+            .unwrap()
+            .redo
+    );
     queries.put(asked).await.unwrap();
-    assert!(!queries.claim(HOUR, Turn::default()).await.unwrap().unwrap().redo);
+    assert!(
+        !queries
+            .claim(HOUR, Turn::default())
+            .await
+            .unwrap()
+            .unwrap()
+            .redo
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,7 +196,13 @@ async fn a_claim_holds_until_its_lease_ends() {
             .unwrap(),
         1
     );
-    assert!(queries.claim(HOUR, Turn::default()).await.unwrap().is_none());
+    assert!(
+        queries
+            .claim(HOUR, Turn::default())
+            .await
+            .unwrap()
+            .is_none()
+    );
 
     let soon = Duration::from_millis(1);
     assert_eq!(
@@ -306,7 +335,10 @@ async fn what_cannot_be_claimed_is_set_aside_and_nothing_else() {
     for document in &left {
         assert!(!document.contains_key("junk") && !document.contains_key("data"));
     }
-    assert!(left.iter().any(|document| document.get("_id") == full.get("_id")));
+    assert!(
+        left.iter()
+            .any(|document| document.get("_id") == full.get("_id"))
+    );
 }
 
 /// Who asks a thousand questions waits behind who asks one.
@@ -381,7 +413,10 @@ async fn codes_go_with_a_query_and_its_report() {
     let genuine = async |ok: bool| {
         let read = queries.genuine_report_of(&stored, |fields, mac| {
             assert_eq!(fields, expected.as_object().unwrap());
-            assert_eq!(mac, Some(format!("{} {}", hash_of(&query), report.hash()).as_str()));
+            assert_eq!(
+                mac,
+                Some(format!("{} {}", hash_of(&query), report.hash()).as_str())
+            );
             ok
         });
         read.await.unwrap()
@@ -453,7 +488,11 @@ fn hash_of(query: &Query) -> Hash {
 }
 
 async fn claim(queries: &Queries, lease: Duration) -> Claimed {
-    queries.claim(lease, Turn::default()).await.unwrap().expect("a query waits")
+    queries
+        .claim(lease, Turn::default())
+        .await
+        .unwrap()
+        .expect("a query waits")
 }
 
 /// Waits longer than a lease of a millisecond.
@@ -469,8 +508,19 @@ async fn is_stored(coll: &Collection<Document>, query: &Query) -> Document {
     assert_eq!(stored.len(), 1);
     let mut fields = BTreeMap::from_iter(sorted(stored[0].clone()));
     fields.retain(|name, _| {
-        !["_lease", "_error", "_report", "_last", "_redo", "_asked", "_mac", "_socket_mac", "_report_mac", "_user"]
-            .contains(&name.as_str())
+        ![
+            "_lease",
+            "_error",
+            "_report",
+            "_last",
+            "_redo",
+            "_asked",
+            "_mac",
+            "_socket_mac",
+            "_report_mac",
+            "_user",
+        ]
+        .contains(&name.as_str())
     });
     assert_eq!(fields, BTreeMap::from_iter(object.clone()));
     for referred in object.get_array("_ref").unwrap() {

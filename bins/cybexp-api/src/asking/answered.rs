@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cybexp_store::{Access, LastAnswer, StoredQuery};
 use serde_json::{Map, Value};
-use tahoe_core::Status;
+use tahoe_core::{Hash, Status};
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -31,9 +31,12 @@ pub(super) async fn is_kept(app: &App, stored: &StoredQuery) -> Result<bool, Api
     })
 }
 
-/// Whether the query is waiting for its answer.
-pub(super) fn is_under_way(stored: &StoredQuery) -> bool {
-    matches!(stored.query.status, Status::Wait | Status::Processing)
+/// Whether the query is waiting for its answer. One that no API wrote would wait in vain.
+pub(super) fn is_under_way(app: &App, hash: Hash, stored: &StoredQuery) -> bool {
+    let waits = matches!(stored.query.status, Status::Wait | Status::Processing);
+    let code = stored.mac.as_deref();
+    let signed = code.is_some_and(|code| app.macs.is_query(hash, &stored.query, code));
+    waits && (signed || app.accept_unsigned)
 }
 
 /// Whether there is an answer other than `before`. The query may have been asked again since.

@@ -149,7 +149,9 @@ async fn put(
     new.sort_by_key(|(hash, _)| *hash);
     new.dedup_by_key(|(hash, _)| *hash);
     new.retain(|(hash, _)| {
-        let under_way = known.get(hash).is_some_and(answered::is_under_way);
+        let under_way = known
+            .get(hash)
+            .is_some_and(|known| answered::is_under_way(app, *hash, known));
         redone.contains(hash) || !(under_way || kept.contains(hash))
     });
     for one in asked {
@@ -172,11 +174,7 @@ async fn put(
 
 /// Reads the answers that are stored by now, as far as there is memory for them. What one request cannot hold is left for
 /// another.
-async fn look(
-    app: &App,
-    asked: &mut [Progress],
-    memory: &mut Memory<'_>,
-) -> Result<(), ApiError> {
+async fn look(app: &App, asked: &mut [Progress], memory: &mut Memory<'_>) -> Result<(), ApiError> {
     let found = app.queries.stored(&waiting(asked)).await?;
     let mut new = HashMap::new();
     // the same question may be in a list many times, and each time takes its memory

@@ -118,11 +118,7 @@ pub(crate) async fn query(
 }
 
 /// Answers a list of questions with what each would have been answered alone.
-async fn many(
-    app: &App,
-    caller: &Caller,
-    questions: Vec<Value>,
-) -> Result<Response, ApiError> {
+async fn many(app: &App, caller: &Caller, questions: Vec<Value>) -> Result<Response, ApiError> {
     if questions.len() > MOST {
         let reason = format!(
             "{} questions are more than the {MOST} of one request",

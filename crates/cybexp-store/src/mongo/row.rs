@@ -126,7 +126,12 @@ impl Drop for LeftOut {
                 documents,
                 first,
             } = self;
-            tracing::warn!(doing, documents, first, "documents cannot be read: left out");
+            tracing::warn!(
+                doing,
+                documents,
+                first,
+                "documents cannot be read: left out"
+            );
         }
     }
 }
@@ -135,11 +140,15 @@ impl Drop for LeftOut {
 pub(crate) fn row<T: DeserializeOwned>(document: &RawDocumentBuf) -> Row<T> {
     let id = document.get("_id").ok().flatten();
     let id = id.and_then(|id| Bson::try_from(id.to_owned()).ok());
-    let number = |field| document.get_i64(field).or(document.get_i32(field).map(i64::from));
+    let number = |field| {
+        document
+            .get_i64(field)
+            .or(document.get_i32(field).map(i64::from))
+    };
     let read = match (number(SIZE), number(LIMIT)) {
-        (Ok(bytes), Ok(most)) if bytes > most => {
-            Err(format!("{bytes} bytes are more than the {most} that it may have"))
-        }
+        (Ok(bytes), Ok(most)) if bytes > most => Err(format!(
+            "{bytes} bytes are more than the {most} that it may have"
+        )),
         _ => from_document(document).map_err(|reason| short(&reason)),
     };
     Row {
@@ -184,11 +193,15 @@ mod tests {
 
     #[test]
     fn a_document_that_cannot_be_read_is_told_by_its_id() {
-        let read = |document: Document| row::<Document>(&RawDocumentBuf::try_from(&document).unwrap());
+        let read =
+            |document: Document| row::<Document>(&RawDocumentBuf::try_from(&document).unwrap());
         let large = read(doc! {"_id": 7, SIZE: 70_000, LIMIT: 65_536_i64});
         assert_eq!(large.id, Bson::from(7));
         let reason = large.read.unwrap_err();
-        assert_eq!(reason, "70000 bytes are more than the 65536 that it may have");
+        assert_eq!(
+            reason,
+            "70000 bytes are more than the 65536 that it may have"
+        );
         let small = read(doc! {"_id": 7, SIZE: 70, LIMIT: 65_536_i64, "a": 1});
         assert_eq!(small.read.unwrap().get_i32("a").unwrap(), 1);
         let wrong = RawDocumentBuf::try_from(&doc! {"_id": "x", "a": "text"}).unwrap();

@@ -156,8 +156,7 @@ impl Claimed {
             socket_mac: text(SOCKET_MAC),
             redo: document.get_bool(REDO).unwrap_or(false),
             asked_again: asked_again.filter(|_| answered),
-            query: query
-                .and_then(|value| Query::from_document(&value).map_err(|e| e.to_string())),
+            query: query.and_then(|value| Query::from_document(&value).map_err(|e| e.to_string())),
         }
     }
 

@@ -8,7 +8,7 @@ use tahoe_core::{Hash, Query, Value};
 
 use crate::error::StoreError;
 use crate::mongo::find::ASK;
-use crate::queries::fields::{LAST, OWN, REPORT_MAC, SHARED};
+use crate::queries::fields::{LAST, MAC, OWN, REPORT_MAC, SHARED};
 use crate::queries::queue::{Queries, by_hash};
 
 /// A stored query.
@@ -21,9 +21,11 @@ pub struct StoredQuery {
     /// The last answer to the query. It stays while the same question is asked again within the hour, so that everyone
     /// who waited for it can read it.
     pub last: Option<LastAnswer>,
+    /// The authentication code of the question, if it has one.
+    pub mac: Option<String>,
     own: Option<Map<String, Value>>,
     /// The authentication code of the last answer.
-    mac: Option<String>,
+    report_mac: Option<String>,
 }
 
 /// An answer to a query.
@@ -105,7 +107,7 @@ impl Queries {
             report.retain(|field, _| SHARED.contains(&field.as_str()));
             report.extend(own);
         }
-        if !is_genuine(&report, stored.mac.as_deref()) {
+        if !is_genuine(&report, stored.report_mac.as_deref()) {
             tracing::warn!(%id, "a stored report is not the report daemon's: it is not handed out");
             return Ok(None);
         }
@@ -126,7 +128,8 @@ impl StoredQuery {
             reason: value["_error"].as_str().map(str::to_owned),
             last: LastAnswer::deserialize(&value[LAST]).ok(),
             own: value[OWN].as_object().cloned(),
-            mac: value[REPORT_MAC].as_str().map(str::to_owned),
+            mac: value[MAC].as_str().map(str::to_owned),
+            report_mac: value[REPORT_MAC].as_str().map(str::to_owned),
         })
     }
 }
