@@ -121,11 +121,13 @@ impl Worker for Reporter {
     /// Claims what is waiting, as far as there is room for it.
     async fn step(&mut self) -> anyhow::Result<Step> {
         let mut claimed = 0;
+        // the users whose queries, if any, had to wait when nothing could be claimed
+        let mut busy = Vec::new();
         // no more than that in one step, for answers may make room as fast as it is taken
         while claimed < self.at_once as u64
             && let Ok(permit) = Arc::clone(&self.room).try_acquire_owned()
         {
-            let busy = self.shares.busy();
+            busy = self.shares.busy();
             let turn = Turn {
                 after: &self.last_user,
                 busy: &busy,
@@ -154,8 +156,8 @@ impl Worker for Reporter {
         if claimed > 0 {
             return Ok(Step::Worked(claimed));
         }
-        if self.once && self.room.available_permits() < self.at_once {
-            // not idle before what is being answered is done
+        if self.once && (!busy.is_empty() || self.room.available_permits() < self.at_once) {
+            // not idle before what is being answered is done, which makes room for what had to wait
             self.wake.woken().await;
             return Ok(Step::Worked(1));
         }

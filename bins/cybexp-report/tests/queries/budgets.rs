@@ -102,6 +102,7 @@ async fn a_malformed_event_is_left_out_of_answers() {
         ("_cref", bson::Bson::from(5)),
         ("sub_type", bson::Bson::Null),
         ("category", 5.into()),
+        ("_hash", "no hash".into()),
     ]
     .into_iter()
     .enumerate()

@@ -254,20 +254,3 @@ async fn expect(world: &World, query: Query, reason: &str) {
     );
     assert!(said.len() < 400, "{said}");
 }
-
-/// A document that no daemon of ours wrote fails the queries that meet it, instead of being tried for ever.
-#[tokio::test]
-async fn an_archive_that_holds_something_else_is_told() {
-    let world = World::new("strange").await;
-    let subject = attribute("ipv4", "203.0.113.7").hash().to_string();
-    let strange = bson::doc! {
-        "itype": "event", "sub_type": "ssh", "orgid": world.site.orgid.to_string(), "_hash": "no hash",
-        "timestamp": *NOW, "category": "unknown", "data": {}, "_cref": 7, "_ref": [&subject],
-    };
-    let archive = world.site.collection("tahoe", "instance").await;
-    archive.insert_one(strange).await.unwrap();
-    let question = json!({"sub_type": "ipv4", "data": "203.0.113.7"});
-    assert_eq!(world.count(question.clone()).await, 1);
-    let query = world.query("related", &question);
-    expect(&world, query, "reading the events of a query: ").await;
-}

@@ -69,13 +69,15 @@ impl<'a> Graph<'a> {
     }
 
     /// Makes `{sub_type: [[value, [labels of the shortest path from the value to a subject]], …]}`. Among paths of equal
-    /// length the one over the smallest hashes is taken, so that the answer is always the same. Values beyond `most` bytes
-    /// are left out; the second value tells whether there are any.
+    /// length the one over the smallest hashes is taken, so that the answer is always the same. The longest values beyond
+    /// `most` bytes are left out; the second value tells whether there are any.
     pub(super) fn summary(&self, subjects: &[Hash], most: usize) -> (Value, bool) {
         let towards = self.towards(subjects);
         let (mut bytes, mut cut) = (0, false);
         let mut by_type: BTreeMap<&str, BTreeMap<String, Value>> = BTreeMap::new();
-        for node in self.nodes {
+        let mut nodes: Vec<&InstanceRow> = self.nodes.iter().collect();
+        nodes.sort_unstable_by_key(|node| (node.bytes(), node.hash));
+        for node in nodes {
             let (true, Some(data)) = (node.itype == "attribute", &node.data) else {
                 continue;
             };
