@@ -238,7 +238,7 @@ impl Memory<'_> {
             return Charge::Never;
         };
         let most = (ALL_BYTES >> 10) as u32;
-        let kib = u32::try_from(bytes * MEMORY >> 10).unwrap_or(most);
+        let kib = u32::try_from((bytes * MEMORY) >> 10).unwrap_or(most);
         let kib = kib.clamp(1, most);
         let permit = match self.held.is_empty() {
             true => self.of.acquire_many(kib).await.ok(),

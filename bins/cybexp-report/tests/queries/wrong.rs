@@ -4,7 +4,7 @@ use cybexp_seal::{Format, PrivateKey};
 use serde_json::{Value, json};
 use tahoe_core::{Hash, Query};
 
-use crate::world::{NOW, World, attribute};
+use crate::world::World;
 
 #[tokio::test]
 async fn every_bad_field_is_named() {
