@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cybexp_seal::{Format, PublicKey, Tokens};
+use cybexp_service::QueryMacs;
 use cybexp_store::{Cache, Identity, Queries, Submitter};
 use tokio::sync::Semaphore;
 
@@ -15,8 +16,13 @@ pub struct App {
     pub(crate) queries: Queries,
     pub(crate) identity: Identity,
     pub(crate) tokens: Tokens,
+    pub(crate) macs: QueryMacs,
+    /// Whether reports without an authentication code are handed out.
+    pub(crate) accept_unsigned: bool,
     pub(crate) public_key: PublicKey,
     pub(crate) waiting: Waiting,
+    /// Memory of the reports that are being handed out, in KiB.
+    pub(crate) reports: Semaphore,
     pub(crate) format: Format,
     /// Where report daemons find this API.
     pub(crate) host: String,

@@ -23,7 +23,7 @@ use anyhow::Context as _;
 use cybexp_seal::{Format, Tokens};
 use cybexp_service::config::{Config, Seal};
 use cybexp_service::{
-    BEAT_EVERY, ConfigError, DaemonContext, Fatal, Servers, open, read_public_key,
+    BEAT_EVERY, ConfigError, DaemonContext, Fatal, QueryMacs, Servers, open, read_public_key,
 };
 use cybexp_store::{Cache, Identity, Queries, Submitter};
 use secrecy::ExposeSecret;
@@ -79,8 +79,11 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         queries,
         identity,
         tokens,
+        macs: QueryMacs::new(config)?,
+        accept_unsigned: config.report.accept_unsigned,
         public_key,
         waiting,
+        reports: tokio::sync::Semaphore::new(asking::ALL_BYTES >> 10),
         format: match config.api.seal {
             Seal::Jwe => Format::Jwe,
             Seal::Legacy => Format::Legacy,

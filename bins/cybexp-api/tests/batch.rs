@@ -7,8 +7,10 @@
 
 mod common;
 
-use common::{context, start};
+use common::{Reporter, context, start};
+use cybexp_store::GraphBatch;
 use serde_json::{Value, json};
+use tahoe_core::{Attribute, Event, Node, OrgId, SubType, Timestamp};
 
 fn count(n: usize) -> Value {
     json!({"type": "count", "data": {"sub_type": "port", "data": n, "last": "7d"}})
@@ -105,4 +107,48 @@ async fn a_list_is_bounded_and_does_not_wait_for_ever() {
         let answer = ask(json!([count(1), count(2)])).await;
         assert_eq!((answer.status, answer.json()), (200, json!(later)));
     }
+}
+
+/// The answers of one list have a limit. What is beyond it is told, and is there for who asks for less.
+#[tokio::test]
+async fn a_list_of_large_answers_is_cut() {
+    let (site, api) = start("large_list", json!({"api": {"wait_s": 60}})).await;
+    let token = site.token(&site.user().await);
+    let attribute = |sub_type: &'static str, data: &str| {
+        Node::from(Attribute::new(SubType::from_static(sub_type), data))
+    };
+    let values = (0..3_000).map(|n| attribute("comment", &format!("{n} {}", "x".repeat(2_000))));
+    let children = values.chain([attribute("info", "campaign")]).collect();
+    let orgid = OrgId::new(&site.orgid.to_string()).unwrap();
+    let at = Timestamp::new(1_700_000_000.0).unwrap();
+    let mut batch = GraphBatch::default();
+    batch.add_event(Event::new(SubType::from_static("misp"), orgid, at, children).unwrap());
+    site.graph.write(&batch).await.unwrap();
+    let reporter = Reporter::start(&site);
+    let question = |from: usize| {
+        let data = json!({"sub_type": "info", "data": "campaign", "from": from});
+        json!({"type": "related", "data": data})
+    };
+    // eight questions, and one question eight times
+    for list in [
+        Value::from_iter((0..8).map(question)),
+        Value::from(vec![question(9); 8]),
+    ] {
+        let answer = api.post("/query", Some(&token), &list).await.json();
+        let statuses: Vec<&Value> = answer
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| &one["status"])
+            .collect();
+        let of = |status: u16| statuses.iter().filter(|one| ***one == status).count();
+        assert_eq!((of(201), of(202)), (5, 3), "{statuses:?}");
+        for one in answer.as_array().unwrap() {
+            let told = one["body"]["message"].as_str().unwrap_or_default();
+            assert_eq!(told.contains("at most 32 MiB"), one["status"] == 202);
+        }
+    }
+    let alone = api.post("/query", Some(&token), &question(7)).await;
+    assert_eq!(alone.status, 201);
+    reporter.stop().await;
 }

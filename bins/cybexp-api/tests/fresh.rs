@@ -11,7 +11,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Reporter, start};
-use cybexp_store::{Access, Answer as StoredAnswer, GraphBatch, MADE_OF};
+use cybexp_store::{Access, Answer as StoredAnswer, GraphBatch, MADE_OF, Turn};
 use cybexp_testkit::{Answer, Api, Site, eventually};
 use serde_json::{Value, json};
 use tahoe_core::question::QueryType;
@@ -181,7 +181,9 @@ async fn those_who_ask_the_same_at_once_are_all_answered() {
 /// An answer that took longer than anybody waits is there for who comes back for it, if they may see it still.
 #[tokio::test]
 async fn a_slow_answer_is_kept_for_who_was_told_to_come_back() {
-    let (site, api) = start("slow", json!({"api": {"wait_s": 1}})).await;
+    // the answer is given by hand, as by a Python report daemon
+    let more = json!({"api": {"wait_s": 1}, "report": {"accept_unsigned": true}});
+    let (site, api) = start("slow", more).await;
     let user = site.add_user("bob@example.com", "correct horse").await;
     let member = |org: &tahoe_core::Org| org.add(Membership::Acl, std::slice::from_ref(&user));
     let changed = site.identity.change_org(site.orgid, member).await;
@@ -191,7 +193,7 @@ async fn a_slow_answer_is_kept_for_who_was_told_to_come_back() {
     assert_eq!(ask(&api, &token, &question).await.status, 202);
     let claim = site
         .queries
-        .claim(Duration::from_secs(60))
+        .claim(Duration::from_secs(60), Turn::default())
         .await
         .unwrap()
         .unwrap();

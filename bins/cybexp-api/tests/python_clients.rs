@@ -9,7 +9,7 @@ mod common;
 
 use common::{Reporter, context, start};
 use cybexp_store::GraphBatch;
-use cybexp_testkit::Site;
+use cybexp_testkit::{Site, now};
 use serde_json::{Value, json};
 use tahoe_core::{Attribute, Category, Event, Object, OrgId, SubType, Timestamp};
 
@@ -127,7 +127,7 @@ async fn the_web_clients_pages_are_values_with_labels() {
 /// The Python API hands out whatever report a query leads to, whether it is ready or has failed.
 #[tokio::test]
 async fn the_python_api_finds_a_report_of_every_query() {
-    let (site, _api) = start("python_api", json!({})).await;
+    let (site, _api) = start("python_api", json!({"report": {"accept_unsigned": true}})).await;
     see(&site).await;
     let ip = json!({"sub_type": "ip", "data": "203.0.113.7"});
     let mut wrong = ip.clone();
@@ -139,7 +139,7 @@ async fn the_python_api_finds_a_report_of_every_query() {
         ("count", &wrong),
         ("guess", &ip),
     ]
-    .map(|(qtype, question)| site.query(qtype, question, 1_700_000_000.0, Default::default()))
+    .map(|(qtype, question)| site.query(qtype, question, now(), Default::default()))
     .into();
     site.queries.put(&asked).await.unwrap();
     cybexp_report::run(context(&site, "report", true))

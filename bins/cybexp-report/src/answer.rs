@@ -5,6 +5,7 @@ use cybexp_store::{Answer, Claimed, MADE_OF, StoreError};
 use tahoe_core::{Query, Report, Timestamp};
 
 use crate::account::Phase;
+use crate::admission::Admission;
 use crate::clock::unix_now;
 use crate::engine::Engine;
 use crate::page::ReportPage;
@@ -22,11 +23,15 @@ pub(crate) async fn answer(
     claim: &Claimed,
     engine: &Engine,
     key: &PrivateKey,
+    admission: &Admission,
 ) -> Result<Answer, StoreError> {
     let query = match &claim.query {
         Ok(query) => query,
         Err(reason) => return Ok(Answer::Failed(format!("not a query: {reason}"))),
     };
+    if let Some(reason) = admission.refusal(claim, query, unix_now()) {
+        return Ok(Answer::Failed(reason.to_owned()));
+    }
     let question = Phase::Open.of(async { question_of(query, key) });
     let question = match question.await {
         Ok(question) => question,

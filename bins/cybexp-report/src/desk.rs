@@ -9,15 +9,19 @@ use tahoe_core::Socket;
 use tracing::Instrument;
 
 use crate::account::{Account, Phase};
+use crate::admission::Admission;
 use crate::answer::answer;
 use crate::callback::Callback;
 use crate::engine::Engine;
+use crate::memory::Memory;
 
 /// Everything that is needed to answer a query.
 pub(crate) struct Desk {
     pub(crate) queries: Queries,
     pub(crate) engine: Engine,
     pub(crate) key: Arc<PrivateKey>,
+    pub(crate) admission: Admission,
+    pub(crate) memory: Memory,
     pub(crate) callback: Callback,
     pub(crate) lease: Duration,
 }
@@ -40,7 +44,12 @@ impl Desk {
     ) -> Option<(Option<Socket>, &'static str, Spent)> {
         let desk = Arc::clone(self);
         let work = claim.clone();
-        let answering = async move { measured(answer(&work, &desk.engine, &desk.key)).await };
+        let answering = async move {
+            let qtype = work.query.as_ref().map(|query| query.qtype.as_str());
+            let room = desk.memory.room(qtype.unwrap_or_default()).await;
+            let answer = answer(&work, &desk.engine, &desk.key, &desk.admission);
+            (measured(answer).await, room)
+        };
         // a task of its own: it is not stopped halfway, and a panic ends only it
         let mut answering = tokio::spawn(answering.in_current_span());
         let mut renewal = tokio::time::interval(self.lease / 3);
@@ -55,9 +64,9 @@ impl Desk {
                 }
             }
         };
-        let (answer, spent) = match answer {
-            Ok((answer, spent)) => (Ok(answer), spent),
-            Err(panic) => (Err(panic), Spent::default()),
+        let (answer, spent, _room) = match answer {
+            Ok(((answer, spent), room)) => (Ok(answer), spent, room),
+            Err(panic) => (Err(panic), Spent::default(), None),
         };
         let answer = match answer {
             Ok(Ok(answer)) => answer,
@@ -73,7 +82,10 @@ impl Desk {
                 Answer::Failed("answering it panicked: please report this".to_owned())
             }
         };
-        let writing = self.queries.finish(&claim, &answer);
+        let macs = self.admission.macs();
+        let writing = self
+            .queries
+            .finish_with(&claim, &answer, |query, report| macs.report(query, report));
         let outcome = match Phase::Write.of(writing).await {
             Ok(true) => match answer {
                 Answer::Ready(_) => "ready",
@@ -88,7 +100,8 @@ impl Desk {
                 return None;
             }
         };
-        let asker = claim.query.ok().map(|query| query.socket);
+        let query = claim.query.as_ref().ok();
+        let asker = query.and_then(|query| self.admission.socket(&claim, query));
         Some((asker, outcome, spent))
     }
 }

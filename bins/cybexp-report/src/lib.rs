@@ -1,19 +1,23 @@
 //! The report daemon: takes waiting queries, answers them, and tells the API.
 //!
 //! A query is claimed with one atomic update, so several daemons share the queue; a claim is kept up while the
-//! answer is made, and a daemon that dies leaves its queries to the others when their lease ends.
+//! answer is made, and a daemon that dies leaves its queries to the others when their lease ends. Users take turns, and
+//! one user has at most a quarter of the daemon's room.
 
 mod account;
+mod admission;
 mod answer;
 mod callback;
 mod clock;
 mod desk;
 mod engine;
+mod memory;
 mod page;
 mod question;
 mod ranks;
 mod reports;
 mod rows;
+mod shares;
 mod sources;
 mod subject;
 
@@ -21,15 +25,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cybexp_service::{
-    DaemonContext, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key,
-    work_loop,
+    DaemonContext, QueryMacs, Servers, Step, WakeSignal, WorkOptions, Worker, open,
+    read_private_key, work_loop,
 };
-use cybexp_store::{Archive, GraphReader, Identity, Queries};
+use cybexp_store::{Archive, GraphReader, Identity, Queries, Turn};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::Admission;
 use crate::callback::Callback;
 use crate::desk::Desk;
+use crate::memory::Memory;
+use crate::shares::Shares;
 
 pub use engine::Engine;
 pub use page::ReportPage;
@@ -42,6 +49,7 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     account::describe_metrics();
     let config = &ctx.config.report;
     let key = Arc::new(read_private_key(&config.private_key)?);
+    let admission = Admission::new(QueryMacs::new(&ctx.config)?, config.accept_unsigned);
     let opened = open(&ctx, || async {
         let mut servers = Servers::new(&ctx);
         let (at, graph, who) = (
@@ -69,12 +77,16 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
                 Duration::from_millis(config.threatrank_budget_ms),
             ),
             key,
-            callback: Callback::new(&ctx.config.api.host, &config.callback_hosts),
+            admission,
+            memory: Memory::new(),
+            callback: Callback::new(&ctx.config),
             lease,
         }),
         room: Arc::new(Semaphore::new(config.max_concurrent as usize)),
         answering: answering.clone(),
         at_once: config.max_concurrent as usize,
+        shares: Shares::new(config.max_concurrent as usize),
+        last_user: String::new(),
         once: ctx.once,
         wake: wake.clone(),
     };
@@ -98,6 +110,9 @@ struct Reporter {
     room: Arc<Semaphore>,
     answering: TaskTracker,
     at_once: usize,
+    shares: Shares,
+    /// The user whose query was claimed last: the next one's turn is next.
+    last_user: String,
     once: bool,
     wake: WakeSignal,
 }
@@ -106,18 +121,28 @@ impl Worker for Reporter {
     /// Claims what is waiting, as far as there is room for it.
     async fn step(&mut self) -> anyhow::Result<Step> {
         let mut claimed = 0;
+        // the users whose queries, if any, had to wait when nothing could be claimed
+        let mut busy = Vec::new();
         // no more than that in one step, for answers may make room as fast as it is taken
         while claimed < self.at_once as u64
             && let Ok(permit) = Arc::clone(&self.room).try_acquire_owned()
         {
-            let Some(claim) = self.desk.queries.claim(self.desk.lease).await? else {
+            busy = self.shares.busy();
+            let turn = Turn {
+                after: &self.last_user,
+                busy: &busy,
+            };
+            let Some(claim) = self.desk.queries.claim(self.desk.lease, turn).await? else {
                 break;
             };
             claimed += 1;
+            let share = self.shares.take(&claim.user);
+            claim.user.clone_into(&mut self.last_user);
             let desk = Arc::clone(&self.desk);
             let wake = self.wake.clone();
             self.answering.spawn(async move {
                 let asker = desk.serve(claim).await;
+                drop(share);
                 // a host that does not answer the call must not hold up the queries behind this one
                 let call = desk.callback.room().await;
                 drop(permit);
@@ -131,8 +156,8 @@ impl Worker for Reporter {
         if claimed > 0 {
             return Ok(Step::Worked(claimed));
         }
-        if self.once && self.room.available_permits() < self.at_once {
-            // not idle before what is being answered is done
+        if self.once && (!busy.is_empty() || self.room.available_permits() < self.at_once) {
+            // not idle before what is being answered is done, which makes room for what had to wait
             self.wake.woken().await;
             return Ok(Step::Worked(1));
         }

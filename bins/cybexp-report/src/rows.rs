@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cybexp_store::{InstanceRow, StoreError};
 use lru::LruCache;
-use serde_json::Value;
 use tahoe_core::Hash;
 use threatrank::NodeKind;
 
@@ -86,12 +85,7 @@ impl KeyedRow for InstanceRow {
     }
 
     fn is_small(&self) -> bool {
-        let data = match &self.data {
-            Some(Value::String(text)) => text.len(),
-            Some(Value::Array(_) | Value::Object(_)) => return false,
-            Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => 0,
-        };
-        data + self.sub_type.len() + size_of_val(self.cref.as_slice()) <= 512
+        self.bytes() <= size_of::<Self>() + 512
     }
 }
 

@@ -58,4 +58,18 @@ impl Sources {
         let read = async |unknown: Vec<Hash>| self.archive.nodes(&unknown).await;
         self.nodes.of(hashes, read).await
     }
+
+    /// Returns the attributes and objects among these as [`Self::nodes`] does, or `None` if they have more than `most`
+    /// bytes together.
+    pub(crate) async fn nodes_up_to(
+        &self,
+        hashes: impl IntoIterator<Item = Hash>,
+        most: usize,
+    ) -> Result<Option<Vec<InstanceRow>>, StoreError> {
+        let read = async |unknown: Vec<Hash>| self.archive.nodes_up_to(&unknown, most).await;
+        let nodes = self.nodes.of(hashes, read).await?;
+        let bytes = nodes.iter().map(InstanceRow::bytes);
+        let bytes = bytes.fold(0, usize::saturating_add);
+        Ok((bytes <= most).then_some(nodes))
+    }
 }

@@ -28,7 +28,7 @@ fn metrics(port: u16) -> String {
 async fn a_query_leaves_its_phases_and_what_it_waited_for() {
     let [port] = free_ports();
     let address = format!("127.0.0.1:{port}");
-    let settings = json!({"metrics": {"report": address}, "log": {"format": "json"}});
+    let settings = json!({"metrics": {"report": address}, "log": {"format": "json"}, "report": {"accept_unsigned": true}});
     let site = Site::new("account", settings).await;
     let log = site.folder.path().join("log");
     let daemon = Daemon::start_logged::<&str>(REPORT, &[], &site.config, &log);
@@ -91,7 +91,11 @@ async fn a_query_leaves_its_phases_and_what_it_waited_for() {
 /// Asks the same question of the same hour again, more than a second after it was first asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_is_asked_again_waits_from_then_on() {
-    let site = Site::new("again", json!({"log": {"format": "json"}})).await;
+    let site = Site::new(
+        "again",
+        json!({"log": {"format": "json"}, "report": {"accept_unsigned": true}}),
+    )
+    .await;
     let log = site.folder.path().join("log");
     let daemon =
         Daemon::start_logged::<&str>(REPORT, &["--log-level", "debug"], &site.config, &log);

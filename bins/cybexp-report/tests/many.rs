@@ -9,14 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use cybexp_store::GraphBatch;
-use cybexp_testkit::{Daemon, Site, eventually, unique};
+use cybexp_testkit::{Daemon, Site, eventually, now};
 use serde_json::json;
-use tahoe_core::{Attribute, Event, Node, OrgId, Query, Socket, Status, SubType, Timestamp};
+use tahoe_core::{Attribute, Event, Hash, Node, OrgId, Query, Socket, Status, SubType, Timestamp};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 const REPORT: &str = env!("CARGO_BIN_EXE_cybexp-report");
-const NOW: f64 = 1_700_000_000.0;
 
 /// How often each nonce has come.
 #[derive(Clone, Default)]
@@ -56,16 +55,16 @@ async fn ask(site: &Site, count: usize, port: u16) -> Vec<Query> {
         let name = format!("user{n}");
         let username: Node =
             Attribute::new(SubType::new("username").unwrap(), name.as_str()).into();
-        let at = Timestamp::new(NOW).unwrap();
+        let at = Timestamp::new(now()).unwrap();
         let ssh = SubType::new("ssh").unwrap();
         batch.add_event(Event::new(ssh, orgid.clone(), at, vec![username]).unwrap());
         let question = json!({"sub_type": "username", "data": name});
         let socket = Socket {
             host: "localhost".to_owned(),
             port,
-            nonce: unique(&name),
+            nonce: Hash::of(&[&name]).to_string()[..32].to_owned(),
         };
-        queries.push(site.query("related", &question, NOW, socket));
+        queries.push(site.query("related", &question, now(), socket));
     }
     site.graph.write(&batch).await.unwrap();
     site.queries.put(&queries).await.unwrap();
@@ -109,7 +108,11 @@ fn start(site: &Site) -> Daemon {
 
 #[tokio::test]
 async fn two_daemons_answer_each_query_once() {
-    let site = Site::new("two", json!({"report": {"max_concurrent": 8}})).await;
+    let site = Site::new(
+        "two",
+        json!({"report": {"accept_unsigned": true, "max_concurrent": 8}}),
+    )
+    .await;
     let nonces = Nonces::default();
     let daemons = [start(&site), start(&site)];
     let queries = ask(&site, 500, nonces.listen().await).await;
@@ -141,7 +144,7 @@ async fn two_daemons_answer_each_query_once() {
 async fn what_a_killed_daemon_had_in_hand_is_answered_by_the_others() {
     let site = Site::new(
         "killed",
-        json!({"report": {"max_concurrent": 8, "lease_s": 2}}),
+        json!({"report": {"accept_unsigned": true, "max_concurrent": 8, "lease_s": 2}}),
     )
     .await;
     let nonces = Nonces::default();
@@ -182,7 +185,11 @@ async fn what_a_killed_daemon_had_in_hand_is_answered_by_the_others() {
 
 #[tokio::test]
 async fn a_daemon_asked_to_stop_leaves_what_it_has_not_begun() {
-    let site = Site::new("stopped", json!({"report": {"max_concurrent": 8}})).await;
+    let site = Site::new(
+        "stopped",
+        json!({"report": {"accept_unsigned": true, "max_concurrent": 8}}),
+    )
+    .await;
     let daemon = start(&site);
     let nonces = Nonces::default();
     let queries = ask(&site, 300, nonces.listen().await).await;
@@ -207,4 +214,35 @@ async fn a_daemon_asked_to_stop_leaves_what_it_has_not_begun() {
     let rest = Daemon::start(REPORT, &["--once"], &site);
     assert!(rest.wait().success());
     all_ready(&site, &queries).await;
+}
+
+/// Who asks hundreds of questions does not keep others waiting, and is not kept waiting for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_one_question_does_not_wait_for_who_asks_many() {
+    let more = json!({"report": {"accept_unsigned": true, "max_concurrent": 4}});
+    let site = Site::new("fair", more).await;
+    let many = ask(&site, 400, 0).await;
+    let user = site.add_user("bob@example.com", "correct horse").await;
+    let question = json!({"sub_type": "username", "data": "user0"});
+    let one = Query {
+        userid: user.hash().to_string(),
+        ..site.query("count", &question, now(), Socket::default())
+    };
+    let daemon = Daemon::start::<&str>(REPORT, &[], &site);
+    eventually("an answer", async || {
+        outcomes(&site, &many[..20])
+            .await
+            .iter()
+            .any(|(query, _)| query.status == Status::Ready)
+    })
+    .await;
+    site.queries.put(std::slice::from_ref(&one)).await.unwrap();
+    all_ready(&site, std::slice::from_ref(&one)).await;
+    let left = outcomes(&site, &many).await;
+    let left = left
+        .iter()
+        .filter(|(query, _)| query.status == Status::Wait);
+    assert!(left.count() > 100, "the one question waited for the others");
+    all_ready(&site, &many).await;
+    assert!(daemon.terminate().success());
 }

@@ -22,6 +22,10 @@ pub(crate) use host::has_known_suffix;
 use host::{bare_host, head, host_of_url, other_scheme};
 pub(crate) use refang::refang;
 
+/// The longest URL found in a text that is kept, in bytes. Of a longer one only the host is kept: few servers take it, and
+/// a few hundred of them in a mail would be longer than an answer.
+pub(crate) const KEPT_BYTES: usize = 2048;
+
 /// Returns the attributes that an event carries beside the `url` as seen: hostname and domain, or ipv4 or ipv6.
 ///
 /// Defanged forms (`hxxp://`, `[.]`) are undone. A text without a host gives no attributes.

@@ -231,6 +231,34 @@ fn huge_text_is_left_out() {
     assert!(cowrie_accepts(&data));
 }
 
+/// A URL of a command is kept up to 2 KB; of a longer one the host is.
+#[test]
+fn a_url_too_long_is_cut_to_its_host() {
+    let cowrie = FILTERS.iter().find(|filter| filter.name() == "cowrie");
+    let cowrie = *cowrie.expect("it is registered");
+    let made = |length: usize| {
+        let start = "http://dl.example/";
+        let url = format!("{start}{}", "x".repeat(length - start.len()));
+        let data = json!({
+            "eventid": "cowrie.command.input", "session": "s", "timestamp": 1,
+            "input": format!("wget {url}"),
+        });
+        let event = run(cowrie, &data).expect("it is read").events.remove(0);
+        let event = serde_json::to_value(&event).expect("JSON");
+        (
+            event["data"]["url"].clone(),
+            event["data"]["hostname"].clone(),
+        )
+    };
+    let host = json!(["dl.example"]);
+    let (url, hostname) = made(2048);
+    assert_eq!(
+        (url[0].as_str().map(str::len), hostname),
+        (Some(2048), host.clone())
+    );
+    assert_eq!(made(2049), (Value::Null, host));
+}
+
 #[test]
 fn what_one_submission_makes_of_many_records_is_bounded() {
     let mut filters = FILTERS.iter();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use cybexp_store::StoreError;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -13,6 +14,9 @@ use crate::health::BEAT_EVERY;
 
 /// Tries of a failing step in `--once` mode: about 15 s in all.
 const ONCE_TRIES: u32 = 4;
+
+/// The longest wait for a database that is away. It comes back at any time, however long it was away.
+const AWAY: Duration = Duration::from_secs(4);
 
 /// Marks an error that no retry can heal: `error.context(Fatal)` ends the daemon with status 1.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +82,17 @@ pub(crate) async fn rest(
     }
 }
 
+/// Counts a failure, and returns the wait before the next try.
+pub(crate) fn backed_off(backoff: &mut Backoff, error: &anyhow::Error) -> Duration {
+    let wait = backoff.failure();
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    match causes.any(StoreError::is_away) {
+        // daemons that lost it together do not come back together
+        true => wait.min(AWAY + Duration::from_millis(rand::random_range(0..1000))),
+        false => wait,
+    }
+}
+
 /// A row of failures: its beginning and its end are logged, what lies between only at debug level.
 pub(crate) struct Streak<'a> {
     ctx: &'a DaemonContext,
@@ -100,7 +115,7 @@ impl<'a> Streak<'a> {
     pub(crate) fn failure(&mut self, error: anyhow::Error) -> anyhow::Result<Duration> {
         let part = self.part;
         self.ctx.health.ready(part, Err(format!("{error:#}")));
-        let wait = self.backoff.failure();
+        let wait = backed_off(&mut self.backoff, &error);
         let failures = self.backoff.failures();
         let hopeless = error.is::<Fatal>() || ConfigError::caused(&error);
         if hopeless || (self.ctx.once && failures >= ONCE_TRIES) {
@@ -131,5 +146,27 @@ impl<'a> Streak<'a> {
             info!(part = self.part, failures, away_s, "{} is back", self.part);
             self.backoff.success();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cybexp_store::Server;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_that_was_away_for_long_is_tried_again_soon() {
+        let nobody = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=20&connectTimeoutMS=20";
+        let server = Server::connect(nobody, "test").await;
+        let away = server.expect("a URL").ping().await.expect_err("nobody");
+        let away = anyhow::Error::from(away).context("reading a batch");
+        let other = anyhow::anyhow!("a filter panicked");
+        let mut backoff = Backoff::new(Duration::from_secs(60));
+        for _ in 0..20 {
+            assert!(backed_off(&mut backoff, &away) <= Duration::from_secs(5));
+        }
+        // for another error the wait has grown all the same
+        assert!(backed_off(&mut backoff, &other) >= Duration::from_secs(60));
     }
 }

@@ -9,6 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info, warn};
 
 use crate::backoff::Backoff;
+use crate::retry::backed_off;
 
 /// The time between two looks for work while the source of wake-ups is away.
 const POLL_WITHOUT_NEWS: Duration = Duration::from_secs(1);
@@ -83,7 +84,7 @@ async fn follow(mut source: impl Wake, news: Weak<Arrivals>) {
                 news.notify.notify_one();
             }
             Err(error) => {
-                let wait = backoff.failure();
+                let wait = backed_off(&mut backoff, &error);
                 if news.away.swap(true, Ordering::Relaxed) {
                     debug!(error = format!("{error:#}"), "still no news of work");
                 } else {

@@ -1,6 +1,6 @@
 //! Errors of the database.
 
-use mongodb::error::ErrorKind;
+use mongodb::error::{ErrorKind, WriteFailure};
 
 use crate::mongo::essence::essence;
 
@@ -47,16 +47,6 @@ pub enum StoreError {
         /// The cause.
         source: Box<bson::error::Error>,
     },
-    /// A document that does not have the expected content.
-    #[error("{doing}: the document {hash}: {reason}")]
-    Unreadable {
-        /// The operation that failed.
-        doing: &'static str,
-        /// The document's `_hash`.
-        hash: String,
-        /// The problem with the document.
-        reason: String,
-    },
     /// An archive, given as `database.collection`, that was written by the Python system or by an earlier release.
     #[error(
         "{0} is an archive of the form before this release: take it over with `cybexp migrate`"
@@ -74,7 +64,7 @@ impl StoreError {
     /// Whether a single document caused the error, rather than the server or the connection.
     pub(crate) fn is_of_a_document(&self) -> bool {
         match self {
-            Self::Write { .. } | Self::Bson { .. } | Self::Unreadable { .. } => true,
+            Self::Write { .. } | Self::Bson { .. } => true,
             Self::Database { cause, .. } => matches!(
                 &*cause.kind,
                 ErrorKind::InsertMany(refused) if refused.write_errors.is_some()
@@ -82,6 +72,39 @@ impl StoreError {
             Self::Url(_) | Self::Index { .. } | Self::OldForm(_) | Self::Swept | Self::Stopped => {
                 false
             }
+        }
+    }
+}
+
+/// MongoDB's error codes of a server that is going down, coming up, or no primary.
+const ON_ITS_WAY: [i32; 8] = [91, 189, 10107, 11600, 11602, 13435, 13436, 10058];
+
+impl StoreError {
+    /// Returns MongoDB's code of a command or write that the server refused.
+    pub(crate) fn code(&self) -> Option<i32> {
+        match self {
+            Self::Write { code, .. } => Some(*code),
+            Self::Database { cause, .. } => match &*cause.kind {
+                ErrorKind::Command(command) => Some(command.code),
+                ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error.code),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether the server is away: nobody answers, the connection is lost, or there is no primary. That ends at any time,
+    /// by itself.
+    pub fn is_away(&self) -> bool {
+        let (Self::Database { cause, .. } | Self::Index { cause, .. }) = self else {
+            return false;
+        };
+        match &*cause.kind {
+            ErrorKind::Io(_)
+            | ErrorKind::ServerSelection { .. }
+            | ErrorKind::ConnectionPoolCleared { .. } => true,
+            ErrorKind::Command(command) => ON_ITS_WAY.contains(&command.code),
+            _ => cause.contains_label("RetryableWriteError"),
         }
     }
 }

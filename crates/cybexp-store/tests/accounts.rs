@@ -9,7 +9,7 @@ use std::slice::from_ref;
 
 use bson::{Document, doc};
 use common::*;
-use cybexp_store::{Access, Identity, StoreError};
+use cybexp_store::{Access, Identity};
 use futures::future::join_all;
 use mongodb::Collection;
 use tahoe_core::{Attribute, Hash, Membership, Org, OrgError, SubType, User};
@@ -354,21 +354,51 @@ async fn passwords_that_change_while_organisations_do_leave_no_old_copy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_that_is_not_what_it_claims_is_told() {
+async fn a_document_that_is_not_what_it_claims_is_left_out_and_nothing_else() {
     let (identity, coll) = identity().await;
     let ann = user("ann");
     let org = org_of(&identity, from_ref(&ann), from_ref(&ann)).await;
-    let other = doc! {"$set": {"data.orgname": ["other"]}};
-    coll.update_one(doc! {"_hash": org.to_string()}, other)
+    assert!(identity.create_user(&ann).await.unwrap());
+    let ann_hash = ann.hash().to_string();
+    let mut forged = coll
+        .find_one(doc! {"_hash": org.to_string()})
         .await
+        .unwrap()
         .unwrap();
-    let error = identity.orgs().await.unwrap_err();
-    assert!(matches!(error, StoreError::Unreadable { .. }));
-    let told = error.to_string();
-    assert!(
-        told.starts_with(&format!("listing organisations: the document {org}: ")),
-        "{told}"
+    for (name, field, value) in [
+        ("other", "data", doc! {"orgname": ["other"]}.into()),
+        ("list", "data", bson::Bson::Array(vec![])),
+        ("text", "_cref", "text".into()),
+        ("type", "itype", 5.into()),
+    ] {
+        forged.insert("_id", name);
+        forged.insert("_hash", hash(name).to_string());
+        forged.insert(field, value);
+        coll.insert_one(&forged).await.unwrap();
+    }
+    let wrong = doc! {
+        "_hash": hash("user").to_string(), "itype": "object", "sub_type": "cybexp_user", "data": 7,
+    };
+    coll.insert_one(wrong).await.unwrap();
+    let nameless = doc! {"_hash": 5, "sub_type": "cybexp_org", "_acl": ann_hash};
+    coll.insert_one(nameless).await.unwrap();
+
+    let names = |orgs: Vec<Org>| Vec::from_iter(orgs.iter().map(Org::hash));
+    assert_eq!(names(identity.orgs().await.unwrap()), [org]);
+    assert_eq!(
+        names(identity.orgs_user_of(ann.hash()).await.unwrap()),
+        [org]
     );
+    assert_eq!(
+        names(identity.orgs_admin_of(ann.hash()).await.unwrap()),
+        [org]
+    );
+    assert_eq!(identity.users().await.unwrap().len(), 1);
+    assert_eq!(identity.org(hash("other")).await.unwrap().map(|_| ()), None);
+    assert!(matches!(
+        identity.access(&ann.hash().to_string()).await.unwrap(),
+        Access::Orgs(_)
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

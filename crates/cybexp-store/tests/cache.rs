@@ -5,7 +5,7 @@
 mod common;
 
 use bson::oid::ObjectId;
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use common::*;
 use cybexp_store::{Cache, EntryQueue, Opened, SealedEntry, Taken};
 use mongodb::Collection;
@@ -228,4 +228,100 @@ async fn take(queue: &mut EntryQueue) -> Vec<SealedEntry> {
         Taken::Work(taken) => taken,
         other => panic!("there is work: {other:?}"),
     }
+}
+
+/// What other programs wrote among the entries is set aside by its `_id`, and holds up nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poisoned_entry_is_set_aside_and_nothing_else() {
+    let (cache, db) = cache().await;
+    let coll = entries(&db).await;
+    cache.submit(&[submission(3)]).await.unwrap();
+    let good = find(&coll, doc! {}).await.remove(0);
+    let poisoned = |field: &str, value: Bson| {
+        let mut entry = good.clone();
+        entry.insert("_id", ObjectId::new());
+        entry.insert(field, value);
+        entry
+    };
+    let mut full = poisoned("junk", "".into());
+    let room = (16 << 20) - bson::serialize_to_vec(&full).unwrap().len();
+    full.insert("junk", "x".repeat(room));
+    let poison = [
+        poisoned("timestamp", "noon".into()),
+        poisoned("fid", 5.into()),
+        poisoned("typetag", "x".repeat(1 << 20).into()),
+        poisoned("typetag", "x".repeat(15 << 20).into()),
+        poisoned("orgid", Bson::Array(vec![])),
+        poisoned("error", Bson::Array(vec![])),
+        full,
+    ];
+    for entry in &poison {
+        coll.insert_one(entry).await.unwrap();
+    }
+    cache.submit(&[submission(5)]).await.unwrap();
+    let leases = collection(&db, "leases").await;
+    let until = bson::DateTime::from_millis(4_000_000_000_000);
+    for items in [
+        Bson::from(5),
+        vec!["x".repeat(1 << 20); 15].into(),
+        vec![Bson::Null; 3].into(),
+    ] {
+        let lease = doc! {"work": "archive", "items": items, "until": until};
+        leases.insert_one(lease).await.unwrap();
+    }
+
+    let mut queue = cache.pending().await.unwrap();
+    let (mut sealed, mut refused) = (Vec::new(), 0);
+    while let Taken::Work(taken) = queue.take().await.unwrap() {
+        let mut opened = Vec::new();
+        for SealedEntry { id, read } in taken {
+            let raw = match read {
+                Ok((_, file)) => {
+                    sealed.push(file.len());
+                    Ok(hash("raw"))
+                }
+                Err(reason) => {
+                    refused += 1;
+                    Err(reason)
+                }
+            };
+            opened.push(Opened { id, raw });
+        }
+        queue.mark(&opened).await.unwrap();
+    }
+    assert_eq!(refused, 5);
+    sealed.sort_unstable();
+    assert_eq!(
+        sealed,
+        [3, 3, 3, 5],
+        "the good ones, and those with something else"
+    );
+    assert_eq!(cache.count_pending().await.unwrap(), 0);
+    // nothing can be added to the one that is full
+    assert_eq!(cache.count_refused().await.unwrap(), 6);
+    let left = doc! {"_id": poison[6].get_object_id("_id").unwrap()};
+    let left = find(&coll, left).await.remove(0);
+    assert_eq!(left.get("fid"), good.get("fid"));
+    assert!(!left.contains_key("junk"));
+    assert_eq!(coll.count_documents(doc! {}).await.unwrap(), 9);
+}
+
+/// Entries that are in no list are counted for `doctor`.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_in_no_list_is_counted_as_odd() {
+    let (cache, db) = cache().await;
+    cache.submit(&[submission(3)]).await.unwrap();
+    assert_eq!(cache.count_odd().await.unwrap(), 0);
+    let coll = entries(&db).await;
+    for odd in [
+        doc! {"processed": 0},
+        doc! {"processed": "false"},
+        doc! {"processed": [false]},
+        doc! {"processed": Bson::Null},
+        doc! {},
+        doc! {"_id": 5, "processed": false},
+    ] {
+        coll.insert_one(odd).await.unwrap();
+    }
+    assert_eq!(cache.count_odd().await.unwrap(), 6);
 }

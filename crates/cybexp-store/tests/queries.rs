@@ -7,9 +7,10 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use common::*;
-use cybexp_store::{Answer, Claimed, Queries};
+use cybexp_store::{Answer, Claimed, Queries, QueryCodes, Turn};
 use mongodb::Collection;
 use serde_json::json;
 use tahoe_core::question::QueryType;
@@ -38,7 +39,13 @@ async fn a_query_is_asked_taken_and_answered() {
     assert_eq!(found, Some((ready, None)));
     let stored = queries.document(report.hash()).await.unwrap().unwrap();
     assert_eq!(stored, serde_json::to_value(&report).unwrap());
-    assert!(queries.claim(HOUR).await.unwrap().is_none());
+    assert!(
+        queries
+            .claim(HOUR, Turn::default())
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,10 +116,27 @@ async fn who_asks_again_takes_no_answer_from_those_who_wait() {
     }
     let claim = claim(&queries, HOUR).await;
     assert!(!claim.redo);
-    queries.put_all(asked, &[hash_of(&query)]).await.unwrap();
-    assert!(queries.claim(HOUR).await.unwrap().unwrap().redo);
+    queries
+        .put_all(asked, &[hash_of(&query)], |_, _| None)
+        .await
+        .unwrap();
+    assert!(
+        queries
+            .claim(HOUR, Turn::default())
+            .await
+            .unwrap()
+            .unwrap()
+            .redo
+    );
     queries.put(asked).await.unwrap();
-    assert!(!queries.claim(HOUR).await.unwrap().unwrap().redo);
+    assert!(
+        !queries
+            .claim(HOUR, Turn::default())
+            .await
+            .unwrap()
+            .unwrap()
+            .redo
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +161,9 @@ async fn the_oldest_query_is_taken_first_and_asked_again_is_taken_again() {
     queries.put(&asked[..1]).await.unwrap();
     queries.put(&asked[1..]).await.unwrap();
     for i in [0, 1, 0] {
-        queries.put(&asked[i..=i]).await.unwrap();
+        if queries.count_open().await.unwrap() == 0 {
+            queries.put(&asked[i..=i]).await.unwrap();
+        }
         let claim = claim(&queries, HOUR).await;
         assert_eq!(claim.query.as_ref().unwrap().qdata, asked[i].qdata);
         let answer = match i {
@@ -170,7 +196,13 @@ async fn a_claim_holds_until_its_lease_ends() {
             .unwrap(),
         1
     );
-    assert!(queries.claim(HOUR).await.unwrap().is_none());
+    assert!(
+        queries
+            .claim(HOUR, Turn::default())
+            .await
+            .unwrap()
+            .is_none()
+    );
 
     let soon = Duration::from_millis(1);
     assert_eq!(
@@ -225,6 +257,11 @@ async fn what_is_no_query_fails_and_holds_up_nothing() {
         ("_hash", hash("other").to_string().into()),
         ("_hash", Bson::Undefined),
         ("itype", 5.into()),
+        ("_lease", Bson::Array(vec![])),
+        ("_lease", vec![doc! {"until": 5}, doc! {}].into()),
+        ("_asked", "noon".into()),
+        ("_last", Bson::Array(vec![])),
+        ("junk", "x".repeat(1 << 20).into()),
     ];
     for (i, (field, value)) in wrong.iter().enumerate() {
         let mut stored = document(&query(&i.to_string()).to_object().unwrap());
@@ -232,18 +269,20 @@ async fn what_is_no_query_fails_and_holds_up_nothing() {
             Bson::Undefined => drop(stored.remove(*field)),
             value => drop(stored.insert(*field, value.clone())),
         }
-        stored.insert("_lease", "$text");
+        if *field != "_lease" {
+            stored.insert("_lease", "$text");
+        }
         coll.insert_one(stored).await.unwrap();
     }
-    // an id of a type that this suite does not give belongs to another program
+    // an id of another type is no hindrance
     let mut foreign = document(&query("foreign").to_object().unwrap());
-    foreign.insert("_id", "foreign");
+    foreign.insert("_id", doc! {"foreign": 1});
     coll.insert_one(foreign).await.unwrap();
     let good = query("good");
     queries.put(std::slice::from_ref(&good)).await.unwrap();
 
     let mut refused = 0;
-    while let Some(claim) = queries.claim(HOUR).await.unwrap() {
+    while let Some(claim) = queries.claim(HOUR, Turn::default()).await.unwrap() {
         let answer = match &claim.query {
             Ok(query) if query.qdata == "good" => Answer::Ready(report("answer")),
             Ok(query) => Answer::Failed(format!("asks {}", query.qdata)),
@@ -252,12 +291,139 @@ async fn what_is_no_query_fails_and_holds_up_nothing() {
         refused += u64::from(matches!(answer, Answer::Failed(_)));
         assert!(queries.finish(&claim, &answer).await.unwrap());
     }
-    assert_eq!(refused, wrong.len() as u64);
+    assert_eq!(refused, wrong.len() as u64 + 1);
     let failed = Status::Failed.attribute().hash().to_string();
     let failed = doc! {"sub_type": "query", "_cref": failed, "_error": {"$type": "string"}};
     assert_eq!(coll.count_documents(failed).await.unwrap(), refused);
     let found = queries.find(hash_of(&good)).await.unwrap().unwrap();
     assert_eq!(found.0.status, Status::Ready);
+}
+
+/// Nothing can be added to a document of 16 MiB, and two lists cannot stand in one index.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_claimed_is_set_aside_and_nothing_else() {
+    let (queries, coll) = queries().await;
+    let of = |qdata: &str| document(&query(qdata).to_object().unwrap());
+    let mut full = of("full");
+    full.insert("_id", ObjectId::new());
+    full.insert("junk", "");
+    let room = (16 << 20) - bson::serialize_to_vec(&full).unwrap().len();
+    full.insert("junk", "x".repeat(room));
+    let wait = Status::Wait.attribute().hash().to_string();
+    let mut lists = of("lists");
+    lists.insert("_cref", &wait);
+    lists.insert("_user", ["a", "b"]);
+    // it can be claimed, but is not read
+    let mut large = of("large");
+    let data = large.get_document_mut("data").unwrap();
+    data.insert("userid", ["x".repeat(8 << 20)]);
+    for poison in [&full, &lists, &large] {
+        coll.insert_one(poison).await.unwrap();
+    }
+    let good = query("good");
+    queries.put(std::slice::from_ref(&good)).await.unwrap();
+    let mut seen = Vec::new();
+    while let Some(claim) = queries.claim(HOUR, Turn::default()).await.unwrap() {
+        seen.push(claim.query.as_ref().map(|query| query.qdata.clone()).ok());
+        let answer = Answer::Failed("no".to_owned());
+        assert!(queries.finish(&claim, &answer).await.unwrap());
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, [None, Some("good".to_owned())]);
+    let left = find(&coll, doc! {"_error": {"$regex": "queries?: |claiming"}}).await;
+    assert_eq!(left.len(), 2, "{left:?}");
+    for document in &left {
+        assert!(!document.contains_key("junk") && !document.contains_key("data"));
+    }
+    assert!(
+        left.iter()
+            .any(|document| document.get("_id") == full.get("_id"))
+    );
+}
+
+/// Who asks a thousand questions waits behind who asks one.
+#[tokio::test(flavor = "multi_thread")]
+async fn users_take_turns() {
+    let (queries, _) = queries().await;
+    let of = |user: &str, n: usize| Query {
+        userid: user.to_owned(),
+        ..query(&format!("{user}{n}"))
+    };
+    let many: Vec<Query> = (0..1000).map(|n| of("many", n)).collect();
+    queries.put(&many).await.unwrap();
+    let few: Vec<Query> = (0..2).map(|n| of("few", n)).collect();
+    queries.put(&few).await.unwrap();
+    queries.put(&[of("one", 0)]).await.unwrap();
+    let mut after = String::new();
+    let mut order = Vec::new();
+    while order.len() < 7 {
+        let turn = Turn {
+            after: &after,
+            busy: &[],
+        };
+        let claim = queries.claim(HOUR, turn).await.unwrap().unwrap();
+        order.push(claim.query.unwrap().qdata);
+        after = claim.user;
+    }
+    let order: Vec<&str> = order.iter().map(String::as_str).collect();
+    // a user's own questions in the order in which they were asked
+    let expected = ["few0", "many0", "one0", "few1", "many1", "many2", "many3"];
+    assert_eq!(order, expected);
+    // who asks again goes to the back of the own questions
+    queries
+        .put_all(&[of("many", 0)], &[hash_of(&of("many", 0))], |_, _| None)
+        .await
+        .unwrap();
+    let claim = claim(&queries, HOUR).await;
+    assert_eq!(claim.query.unwrap().qdata, "many4");
+    // who has enough at work waits, and holds up nobody
+    queries.put(&[of("zoe", 0)]).await.unwrap();
+    let turn = Turn {
+        after: "few",
+        busy: &["many".to_owned()],
+    };
+    let claim = queries.claim(HOUR, turn).await.unwrap().unwrap();
+    assert_eq!(claim.user, "zoe");
+    assert!(queries.claim(HOUR, turn).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_go_with_a_query_and_its_report() {
+    let (queries, coll) = queries().await;
+    let query = query("q");
+    let asked = std::slice::from_ref(&query);
+    let codes = |hash: Hash, query: &Query| {
+        Some(QueryCodes {
+            query: format!("{hash} {}", query.qdata),
+            socket: query.socket.nonce.clone(),
+        })
+    };
+    queries.put_all(asked, &[], codes).await.unwrap();
+    is_stored(&coll, &query).await;
+    let claim = claim(&queries, HOUR).await;
+    assert_eq!(claim.mac, Some(format!("{} q", hash_of(&query))));
+    assert_eq!(claim.socket_mac, Some(String::new()));
+    let answer = Answer::Ready(report("answer"));
+    let mac = |hash: Hash, report: &Report| Some(format!("{hash} {}", report.hash()));
+    assert!(queries.finish_with(&claim, &answer, mac).await.unwrap());
+    let stored = async || queries.stored(&[hash_of(&query)]).await.unwrap();
+    let stored = stored().await.remove(&hash_of(&query)).unwrap();
+    let report = report("answer");
+    let expected = serde_json::to_value(&report).unwrap();
+    let genuine = async |ok: bool| {
+        let read = queries.genuine_report_of(&stored, |fields, mac| {
+            assert_eq!(fields, expected.as_object().unwrap());
+            assert_eq!(
+                mac,
+                Some(format!("{} {}", hash_of(&query), report.hash()).as_str())
+            );
+            ok
+        });
+        read.await.unwrap()
+    };
+    assert_eq!(genuine(true).await, Some(expected.clone()));
+    assert_eq!(genuine(false).await, None);
+    assert!(stored.last.unwrap().bytes > 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,7 +435,7 @@ async fn two_daemons_never_take_the_same_query() {
         let queries = queries.clone();
         tokio::spawn(async move {
             let mut taken = Vec::new();
-            while let Some(claim) = queries.claim(HOUR).await.unwrap() {
+            while let Some(claim) = queries.claim(HOUR, Turn::default()).await.unwrap() {
                 taken.push(claim.query.unwrap().qdata);
             }
             taken
@@ -322,7 +488,11 @@ fn hash_of(query: &Query) -> Hash {
 }
 
 async fn claim(queries: &Queries, lease: Duration) -> Claimed {
-    queries.claim(lease).await.unwrap().expect("a query waits")
+    queries
+        .claim(lease, Turn::default())
+        .await
+        .unwrap()
+        .expect("a query waits")
 }
 
 /// Waits longer than a lease of a millisecond.
@@ -338,7 +508,19 @@ async fn is_stored(coll: &Collection<Document>, query: &Query) -> Document {
     assert_eq!(stored.len(), 1);
     let mut fields = BTreeMap::from_iter(sorted(stored[0].clone()));
     fields.retain(|name, _| {
-        !["_lease", "_error", "_report", "_last", "_redo", "_asked"].contains(&name.as_str())
+        ![
+            "_lease",
+            "_error",
+            "_report",
+            "_last",
+            "_redo",
+            "_asked",
+            "_mac",
+            "_socket_mac",
+            "_report_mac",
+            "_user",
+        ]
+        .contains(&name.as_str())
     });
     assert_eq!(fields, BTreeMap::from_iter(object.clone()));
     for referred in object.get_array("_ref").unwrap() {

@@ -17,3 +17,9 @@ pub use ports::free_ports;
 pub use process::status_of;
 pub use raw::ArchiveSize;
 pub use site::Site;
+
+/// Returns the time in Unix seconds.
+pub fn now() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
+}

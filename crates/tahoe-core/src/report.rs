@@ -1,5 +1,8 @@
 //! The answer to a query.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
@@ -88,6 +91,31 @@ impl Report {
     /// Returns the answer.
     pub fn data(&self) -> &Value {
         &self.data
+    }
+}
+
+impl Report {
+    /// Returns the fields of the report's document, by name.
+    pub fn fields(&self) -> BTreeMap<&str, Cow<'_, Value>> {
+        let own = |value: Value| Cow::Owned(value);
+        let more = self.next_page > self.current_page;
+        let mut fields: BTreeMap<&str, Cow<'_, Value>> = self
+            .beside
+            .iter()
+            .map(|(name, value)| (name.as_str(), Cow::Borrowed(value)))
+            .collect();
+        fields.extend([
+            ("itype", own("report".into())),
+            ("sub_type", own(self.sub_type.as_str().into())),
+            ("userid", own(self.userid.as_str().into())),
+            ("timestamp", own(self.timestamp.get().into())),
+            ("data", Cow::Borrowed(&self.data)),
+            ("current_page", own(self.current_page.into())),
+            ("next_page", own(self.next_page.into())),
+            ("more", own(more.into())),
+            ("_hash", own(self.hash.to_string().into())),
+        ]);
+        fields
     }
 }
 

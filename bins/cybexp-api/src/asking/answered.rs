@@ -3,8 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cybexp_store::{Access, LastAnswer, StoredQuery};
-use serde_json::Value;
-use tahoe_core::Status;
+use serde_json::{Map, Value};
+use tahoe_core::{Hash, Status};
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -31,9 +31,12 @@ pub(super) async fn is_kept(app: &App, stored: &StoredQuery) -> Result<bool, Api
     })
 }
 
-/// Whether the query is waiting for its answer.
-pub(super) fn is_under_way(stored: &StoredQuery) -> bool {
-    matches!(stored.query.status, Status::Wait | Status::Processing)
+/// Whether the query is waiting for its answer. One that no API wrote would wait in vain.
+pub(super) fn is_under_way(app: &App, hash: Hash, stored: &StoredQuery) -> bool {
+    let waits = matches!(stored.query.status, Status::Wait | Status::Processing);
+    let code = stored.mac.as_deref();
+    let signed = code.is_some_and(|code| app.macs.is_query(hash, &stored.query, code));
+    waits && (signed || app.accept_unsigned)
 }
 
 /// Whether there is an answer other than `before`. The query may have been asked again since.
@@ -42,12 +45,18 @@ pub(super) fn is_answered(stored: &StoredQuery, before: Option<&LastAnswer>) -> 
     ended || stored.last.is_some() && stored.last.as_ref() != before
 }
 
-/// Returns the report of an answered query.
+/// Returns the report of an answered query, if it is the report daemon's: others can write to the database, too.
 ///
 /// # Errors
 /// The query failed, or the database does.
 pub(super) async fn report(app: &App, stored: &StoredQuery) -> Result<Option<Value>, ApiError> {
-    let report = app.queries.report_of(stored).await?;
+    let query = stored.query.to_object().map_err(anyhow::Error::from)?;
+    let is_genuine = |fields: &Map<String, Value>, code: Option<&str>| match code {
+        Some(code) => app.macs.is_report(query.hash(), fields, code),
+        // a Python report daemon's
+        None => app.accept_unsigned,
+    };
+    let report = app.queries.genuine_report_of(stored, is_genuine).await?;
     let failed = match stored.query.status {
         Status::Failed => true,
         Status::Ready => false,
@@ -58,8 +67,9 @@ pub(super) async fn report(app: &App, stored: &StoredQuery) -> Result<Option<Val
     if !failed {
         return Ok(report);
     }
-    let report = report.unwrap_or_default();
-    let reason = stored.reason.as_deref().or(report["data"].as_str());
-    let reason = reason.unwrap_or("the query failed").to_owned();
-    Err(ApiError::Failed(reason, Box::new(report)))
+    let Some(report) = report else {
+        return Ok(None);
+    };
+    let reason = report["data"].as_str().unwrap_or("the query failed");
+    Err(ApiError::Failed(reason.to_owned(), Box::new(report)))
 }

@@ -9,10 +9,11 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use cybexp_store::LastAnswer;
+use cybexp_store::{LastAnswer, QueryCodes};
 use futures::{StreamExt, stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tahoe_core::{Hash, Query};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -27,6 +28,12 @@ const LOOK: Duration = Duration::from_millis(500);
 const GATHER: Duration = Duration::from_millis(20);
 /// Reports read at once.
 const READERS: usize = 16;
+/// The most bytes of reports that one request is answered with, as they are stored. A single report has less.
+const REQUEST_BYTES: u64 = 32 << 20;
+/// Memory of a report for each byte of it as it is stored: its values, and its text.
+const MEMORY: u64 = 4;
+/// Memory of all reports that are being handed out, in bytes.
+pub(crate) const ALL_BYTES: usize = 384 << 20;
 
 /// A question on its way to its answer.
 enum Progress {
@@ -46,6 +53,20 @@ pub(crate) struct Outcome {
     pub(crate) body: Value,
 }
 
+/// The outcomes of questions in their order, none for a question that is not answered yet; and the memory they take.
+pub(crate) struct Outcomes<'a> {
+    pub(crate) of: Vec<Option<Outcome>>,
+    _memory: Memory<'a>,
+}
+
+/// The memory of the reports of one request, a part of that of all.
+struct Memory<'a> {
+    of: &'a Semaphore,
+    held: Vec<SemaphorePermit<'a>>,
+    /// Bytes of reports that may be read still.
+    room: u64,
+}
+
 /// Asks the questions, and waits for their answers until the time is up. Returns them in the order of the questions; none
 /// for a question that is not answered yet.
 ///
@@ -54,11 +75,16 @@ pub(crate) struct Outcome {
 ///
 /// # Errors
 /// The database or the seal fails. A question that is wrong has an outcome.
-pub(crate) async fn ask(
-    app: &App,
+pub(crate) async fn ask<'a>(
+    app: &'a App,
     caller: &Caller,
     requests: &[Value],
-) -> Result<Vec<Option<Outcome>>, ApiError> {
+) -> Result<Outcomes<'a>, ApiError> {
+    let mut memory = Memory {
+        of: &app.reports,
+        held: vec![],
+        room: REQUEST_BYTES,
+    };
     let deadline = tokio::time::Instant::now() + app.wait;
     let mut ticket = app.waiting.ticket();
     let mut asked = Vec::with_capacity(requests.len());
@@ -80,7 +106,7 @@ pub(crate) async fn ask(
     }
     ticket.waits_for(&waiting(&asked));
     if put(app, &mut asked, queries, &redone).await? {
-        look(app, &mut asked).await?;
+        look(app, &mut asked, &mut memory).await?;
     }
     loop {
         let waits = waiting(&asked).len();
@@ -92,13 +118,16 @@ pub(crate) async fn ask(
         if called.is_ok() && waits > 1 {
             tokio::time::sleep_until(deadline.min(tokio::time::Instant::now() + GATHER)).await;
         }
-        look(app, &mut asked).await?;
+        look(app, &mut asked, &mut memory).await?;
     }
     let outcomes = asked.into_iter().map(|asked| match asked {
         Progress::Done(outcome) => Some(outcome),
         Progress::Waits { .. } => None,
     });
-    Ok(outcomes.collect())
+    Ok(Outcomes {
+        of: outcomes.collect(),
+        _memory: memory,
+    })
 }
 
 /// Stores the queries that nobody waits for yet, each once. Returns whether an answer that is kept can be handed out.
@@ -120,7 +149,9 @@ async fn put(
     new.sort_by_key(|(hash, _)| *hash);
     new.dedup_by_key(|(hash, _)| *hash);
     new.retain(|(hash, _)| {
-        let under_way = known.get(hash).is_some_and(answered::is_under_way);
+        let under_way = known
+            .get(hash)
+            .is_some_and(|known| answered::is_under_way(app, *hash, known));
         redone.contains(hash) || !(under_way || kept.contains(hash))
     });
     for one in asked {
@@ -130,21 +161,38 @@ async fn put(
     }
     let new: Vec<Query> = new.into_iter().map(|(_, query)| query).collect();
     if !new.is_empty() {
-        app.queries.put_all(&new, redone).await?;
+        let codes = |hash: Hash, query: &Query| {
+            Some(QueryCodes {
+                query: app.macs.query(hash, query),
+                socket: app.macs.socket(hash, query),
+            })
+        };
+        app.queries.put_all(&new, redone, codes).await?;
     }
     Ok(!kept.is_empty())
 }
 
-/// Reads the answers that are stored by now.
-async fn look(app: &App, asked: &mut [Progress]) -> Result<(), ApiError> {
+/// Reads the answers that are stored by now, as far as there is memory for them. What one request cannot hold is left for
+/// another.
+async fn look(app: &App, asked: &mut [Progress], memory: &mut Memory<'_>) -> Result<(), ApiError> {
     let found = app.queries.stored(&waiting(asked)).await?;
     let mut new = HashMap::new();
-    for one in asked.iter() {
+    // the same question may be in a list many times, and each time takes its memory
+    let mut charged = HashSet::new();
+    for (n, one) in asked.iter_mut().enumerate() {
         if let Progress::Waits { hash, before } = one
             && let Some(stored) = found.get(hash)
             && answered::is_answered(stored, before.as_ref())
         {
-            new.insert(*hash, stored);
+            let bytes = stored.last.as_ref().map_or(0, |last| last.bytes);
+            match memory.charge(bytes).await {
+                Charge::Held => {
+                    charged.insert(n);
+                    new.insert(*hash, stored);
+                }
+                Charge::Later => {}
+                Charge::Never => *one = Progress::Done(too_much()),
+            }
         }
     }
     let reads = new
@@ -162,13 +210,59 @@ async fn look(app: &App, asked: &mut [Progress]) -> Result<(), ApiError> {
             Err(error) => drop(answers.insert(hash, wrong(error)?)),
         }
     }
-    for one in asked {
+    for (n, one) in asked.iter_mut().enumerate() {
         let answer = one.hash().and_then(|hash| answers.get(&hash));
-        if let Some(outcome) = answer {
+        if charged.contains(&n)
+            && let Some(outcome) = answer
+        {
             *one = Progress::Done(outcome.clone());
         }
     }
     Ok(())
+}
+
+/// Whether there is memory for one more report of a request.
+enum Charge {
+    Held,
+    /// Others have it now.
+    Later,
+    /// The request has had its part.
+    Never,
+}
+
+impl Memory<'_> {
+    /// Takes the memory of a report of this size. A request that holds none waits for it; one that holds some does not, or
+    /// two requests could wait for each other.
+    async fn charge(&mut self, bytes: u64) -> Charge {
+        let Some(room) = self.room.checked_sub(bytes) else {
+            return Charge::Never;
+        };
+        let most = (ALL_BYTES >> 10) as u32;
+        let kib = u32::try_from((bytes * MEMORY) >> 10).unwrap_or(most);
+        let kib = kib.clamp(1, most);
+        let permit = match self.held.is_empty() {
+            true => self.of.acquire_many(kib).await.ok(),
+            false => self.of.try_acquire_many(kib).ok(),
+        };
+        let Some(permit) = permit else {
+            return Charge::Later;
+        };
+        self.held.push(permit);
+        self.room = room;
+        Charge::Held
+    }
+}
+
+/// Makes the outcome of a question whose answer has no room in the list of answers. It is asked again with fewer others.
+fn too_much() -> Outcome {
+    let message = format!(
+        "check back later: the answers of one request have at most {} MiB",
+        REQUEST_BYTES >> 20
+    );
+    Outcome {
+        status: StatusCode::ACCEPTED,
+        body: json!({"message": message, "status": "processing"}),
+    }
 }
 
 /// Returns the hashes of the queries that have no answer yet.

@@ -69,7 +69,8 @@ pub(crate) struct OneOfMany {
 
 /// Ask a question, or a list of up to 1000, and wait a little for the reports
 ///
-/// A list is answered by a list in the same order, with the status and body that each question would have had alone.
+/// A list is answered by a list in the same order, with the status and body that each question would have had alone. The
+/// reports of one list have at most 32 MiB: a question beyond that has the status 202, and is sent again with fewer others.
 #[utoipa::path(post, path = "/query", request_body = Questions, security(("bearer" = [])), responses(
     (status = 200, description = "The responses to a list of questions.", body = Vec<OneOfMany>),
     (status = 201, description = "The report.", body = AnyReport),
@@ -87,12 +88,17 @@ pub(crate) async fn query(
         Value::Array(questions) => {
             let answers = many(&app, &caller, questions).await?;
             counter!("cybexp_api_queries_total", "outcome" => "batch").increment(1);
-            return Ok(Json(answers).into_response());
+            return Ok(answers);
         }
         question => question,
     };
-    let answer = asking::ask(&app, &caller, &[question]).await;
-    let (outcome, response) = match answer.map(|mut one| one.pop().flatten()) {
+    let answer = asking::ask(&app, &caller, std::slice::from_ref(&question)).await;
+    // the memory of the report is held until its text is made
+    let (answer, _memory) = match answer {
+        Ok(mut outcomes) => (Ok(outcomes.of.pop().flatten()), Some(outcomes)),
+        Err(error) => (Err(error), None),
+    };
+    let (outcome, response) = match answer {
         Ok(Some(Outcome { status, body })) => {
             let outcome = match status {
                 StatusCode::CREATED => "ready",
@@ -112,11 +118,7 @@ pub(crate) async fn query(
 }
 
 /// Answers a list of questions with what each would have been answered alone.
-async fn many(
-    app: &App,
-    caller: &Caller,
-    questions: Vec<Value>,
-) -> Result<Vec<OneOfMany>, ApiError> {
+async fn many(app: &App, caller: &Caller, questions: Vec<Value>) -> Result<Response, ApiError> {
     if questions.len() > MOST {
         let reason = format!(
             "{} questions are more than the {MOST} of one request",
@@ -124,8 +126,8 @@ async fn many(
         );
         return Err(ApiError::BadRequest(reason));
     }
-    let outcomes = asking::ask(app, caller, &questions).await?;
-    let answers = questions.into_iter().zip(outcomes);
+    let mut outcomes = asking::ask(app, caller, &questions).await?;
+    let answers = questions.into_iter().zip(outcomes.of.drain(..));
     let answers = answers.map(|(question, outcome)| {
         let Outcome { status, body } = outcome.unwrap_or_else(|| Outcome {
             status: StatusCode::ACCEPTED,
@@ -137,5 +139,8 @@ async fn many(
             question,
         }
     });
-    Ok(answers.collect())
+    let answers: Vec<OneOfMany> = answers.collect();
+    let response = Json(answers).into_response();
+    drop(outcomes);
+    Ok(response)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cybexp_store::{Answer, GraphBatch, Queries};
+use cybexp_store::{Answer, GraphBatch, Queries, Turn};
 use cybexp_testkit::Site;
 use serde_json::{Value, json};
 use tahoe_core::{Hash, Instance, Query, Socket, Status};
@@ -42,14 +42,14 @@ async fn a_query_has_the_hashes_of_its_data_at_every_step() {
         port: 4711,
         nonce: "n".repeat(32),
     };
-    let asked = site.query("count", &question, NOW + 0.25, socket);
+    let asked = site.query("count", &question, *NOW + 0.25, socket);
     let hash = asked.to_object().unwrap().hash();
 
     queries.put(std::slice::from_ref(&asked)).await.unwrap();
     assert_eq!(checked(queries, hash).await.0, asked);
 
     let claim = queries
-        .claim(Duration::from_secs(60))
+        .claim(Duration::from_secs(60), Turn::default())
         .await
         .unwrap()
         .unwrap();
@@ -58,7 +58,7 @@ async fn a_query_has_the_hashes_of_its_data_at_every_step() {
     assert!(document["_lease"].is_object());
     assert!(
         queries
-            .claim(Duration::from_secs(60))
+            .claim(Duration::from_secs(60), Turn::default())
             .await
             .unwrap()
             .is_none(),
@@ -130,7 +130,7 @@ async fn an_answered_query_leads_to_its_report() {
         assert_eq!(report["itype"], "report");
         assert_eq!(report["sub_type"], qtype);
         assert_eq!(report["userid"], world.site.userid.to_string());
-        assert!(report["timestamp"].is_f64() && report["timestamp"].as_f64() > Some(NOW));
+        assert!(report["timestamp"].is_f64() && report["timestamp"].as_f64() > Some(*NOW));
         let data = tahoe_core::canonical(&report["data"]).unwrap();
         assert_eq!(report_id, Hash::of(&["report", qtype, &data]));
 

@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod budgets;
 mod count;
 mod forms;
 mod forms_of_values;

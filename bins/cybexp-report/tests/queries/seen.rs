@@ -39,20 +39,20 @@ async fn answers_say_when_something_was_seen_first_and_last() {
         for field in ["first_seen", "last_seen"] {
             assert_eq!(counted[field], related[field]);
         }
-        let after = |field: &str| counted[field].as_f64().map(|at| at - NOW);
+        let after = |field: &str| counted[field].as_f64().map(|at| at - *NOW);
         (after("first_seen"), after("last_seen"))
     };
     for (more, first, last) in [
         (json!({}), 0.0, 8.0),
-        (json!({"from": NOW + 1.5, "to": NOW + 7.0}), 2.0, 7.0),
+        (json!({"from": *NOW + 1.5, "to": *NOW + 7.0}), 2.0, 7.0),
         (json!({"category": "malicious"}), 0.0, 6.0),
         (
-            json!({"category": "malicious", "from": NOW + 1.0}),
+            json!({"category": "malicious", "from": *NOW + 1.0}),
             3.0,
             6.0,
         ),
         (json!({"context": "malicious"}), 4.0, 4.0),
-        (json!({"context": "unknown", "from": NOW + 4.0}), 5.0, 8.0),
+        (json!({"context": "unknown", "from": *NOW + 4.0}), 5.0, 8.0),
     ] {
         assert_eq!(
             seen(more.clone()).await,
@@ -60,7 +60,7 @@ async fn answers_say_when_something_was_seen_first_and_last() {
             "{more}"
         );
     }
-    assert_eq!(seen(json!({"to": NOW - 1.0})).await, (None, None));
+    assert_eq!(seen(json!({"to": *NOW - 1.0})).await, (None, None));
 
     let report = world
         .related(json!({"sub_type": "ipv4", "data": "203.0.113.7"}))
@@ -68,7 +68,7 @@ async fn answers_say_when_something_was_seen_first_and_last() {
     let newest = &report["events"][0];
     assert_eq!(
         (&newest["timestamp"], &newest["category"]),
-        (&json!(NOW + 8.0), &json!("unknown"))
+        (&json!(*NOW + 8.0), &json!("unknown"))
     );
     assert_eq!(newest["orgid"], world.site.orgid.to_string());
 }

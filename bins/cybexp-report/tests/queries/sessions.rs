@@ -13,7 +13,7 @@ fn session(id: &str, start: f64, events: &[&Event]) -> Session {
     ];
     let session = Session::new(SubType::new("cowrie_session").unwrap(), children).unwrap();
     session
-        .with_start_time(Timestamp::new(NOW + start).unwrap())
+        .with_start_time(Timestamp::new(*NOW + start).unwrap())
         .with_events(events.iter().map(|event| event.hash()))
 }
 
@@ -76,14 +76,14 @@ async fn the_events_of_sessions_are_found_by_what_those_are_known_by() {
     assert_eq!(count("sessionid", "s3", json!({})).await, 0);
     assert_eq!(count("sensor", "london", json!({})).await, 26);
     assert_eq!(
-        count("sensor", "london", json!({"to": NOW + 11.0})).await,
+        count("sensor", "london", json!({"to": *NOW + 11.0})).await,
         12
     );
     assert_eq!(
         count(
             "sensor",
             "london",
-            json!({"from": NOW + 12.0, "to": NOW + 20.0})
+            json!({"from": *NOW + 12.0, "to": *NOW + 20.0})
         )
         .await,
         9
@@ -106,7 +106,7 @@ async fn the_events_of_sessions_are_found_by_what_those_are_known_by() {
         .unwrap();
     assert_eq!(
         (&report["first_seen"], &report["last_seen"]),
-        (&json!(NOW), &json!(NOW + 11.0))
+        (&json!(*NOW), &json!(*NOW + 11.0))
     );
     let page = async |page: u32| {
         world

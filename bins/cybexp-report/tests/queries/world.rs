@@ -1,5 +1,8 @@
 //! A site with a report daemon, and how to ask it.
 
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use cybexp_store::GraphBatch;
 use cybexp_testkit::{Daemon, Site, eventually};
 use serde_json::{Value, json};
@@ -7,8 +10,11 @@ use tahoe_core::{
     Attribute, Event, Hash, Node, Object, OrgId, Query, Scalar, Socket, Status, SubType, Timestamp,
 };
 
-/// When queries are asked: 2023-11-14 22:13:20 UTC.
-pub(crate) const NOW: f64 = 1_700_000_000.0;
+/// When queries are asked: at 13:20 of the last hour, since queries over two hours old are not answered.
+pub(crate) static NOW: LazyLock<f64> = LazyLock::new(|| {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    ((since.as_secs() / 3600 - 1) * 3600 + 800) as f64
+});
 
 pub(crate) struct World {
     pub(crate) site: Site,
@@ -17,7 +23,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new(name: &str) -> Self {
-        let site = Site::new(name, json!({})).await;
+        let site = Site::new(name, json!({"report": {"accept_unsigned": true}})).await;
         let daemon = Daemon::start::<&str>(env!("CARGO_BIN_EXE_cybexp-report"), &[], &site);
         Self {
             site,
@@ -31,7 +37,7 @@ impl World {
     }
 
     pub(crate) fn query(&self, qtype: &str, question: &Value) -> Query {
-        self.site.query(qtype, question, NOW, Socket::default())
+        self.site.query(qtype, question, *NOW, Socket::default())
     }
 
     /// The report on a question of the site's user, or why there is none.
@@ -99,6 +105,6 @@ pub(crate) fn org_id(hash: Hash) -> OrgId {
 
 /// An event of an organisation, so many seconds after [`NOW`].
 pub(crate) fn event(orgid: Hash, after: f64, children: Vec<Node>) -> Event {
-    let at = Timestamp::new(NOW + after).unwrap();
+    let at = Timestamp::new(*NOW + after).unwrap();
     Event::new(SubType::new("ssh").unwrap(), org_id(orgid), at, children).unwrap()
 }

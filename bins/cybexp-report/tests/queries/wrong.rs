@@ -5,7 +5,7 @@ use cybexp_store::GraphBatch;
 use serde_json::{Value, json};
 use tahoe_core::{Hash, Query};
 
-use crate::world::{NOW, World, attribute, event};
+use crate::world::{World, attribute, event};
 
 #[tokio::test]
 async fn every_bad_field_is_named() {

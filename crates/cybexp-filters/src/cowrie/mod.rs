@@ -50,7 +50,7 @@ impl Filter for Cowrie {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn typetags(&self) -> &'static [&'static str] {

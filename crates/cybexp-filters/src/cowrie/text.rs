@@ -4,6 +4,7 @@ use tahoe_core::Node;
 
 use super::draft::Draft;
 use crate::indicators::{self, Indicator, Kind};
+use crate::url;
 
 /// The most indicators of one event. A dropper names a dozen; a longer list is meant to fill the graph.
 const MOST: usize = 200;
@@ -47,7 +48,10 @@ fn add(
     ];
     let (kept, left_out) = indicators::distinct(found, &ALL, MOST);
     for indicator in kept {
+        let seen = indicator.attribute.data().as_str().unwrap_or_default();
         draft = match indicator.kind {
+            // its text stands in that of the event
+            Kind::Url if seen.len() > url::KEPT_BYTES => draft,
             Kind::Url if urls_are_malicious => draft.with_malicious([indicator.attribute]),
             _ => draft.with([indicator.attribute]),
         };

@@ -15,8 +15,6 @@ use crate::{Yield, url, vocab};
 const URLS: usize = 500;
 /// The most addresses, hashes and mail addresses kept of a mail.
 const OTHERS: usize = 500;
-/// The longest URL that is kept, in bytes; servers accept no longer ones. Only the host of a longer one is kept.
-const URL_BYTES: usize = 8192;
 
 /// Returns the distinct indicators of subject, text and attached text, in the order they were found.
 pub(super) fn nodes(
@@ -99,7 +97,7 @@ impl Found {
             self.left_out.insert("urls");
             return false;
         }
-        if url.len() <= URL_BYTES {
+        if url.len() <= url::KEPT_BYTES {
             self.nodes.push(Attribute::new(vocab::URL, url).into());
         } else {
             self.left_out.insert("url_bytes");

@@ -48,7 +48,7 @@ impl Filter for Email {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn typetags(&self) -> &'static [&'static str] {

@@ -184,6 +184,9 @@ pub struct Report {
     pub lease_s: u64,
     /// The number of queries that are answered at the same time.
     pub max_concurrent: u32,
+    /// Whether queries without an authentication code are answered, as the Python API writes them, and reports without
+    /// one are handed out. Then whoever can write to the report database can ask as anyone.
+    pub accept_unsigned: bool,
     /// The time in milliseconds for a threatrank. Data that is not read by then widens the bound of its error.
     pub threatrank_budget_ms: u64,
 }
@@ -198,6 +201,7 @@ impl Default for Report {
             callback_hosts: Vec::new(),
             lease_s: 60,
             max_concurrent: 64,
+            accept_unsigned: false,
             threatrank_budget_ms: 400,
         }
     }

@@ -27,6 +27,9 @@ pub struct Submission {
 /// MongoDB's id of an entry.
 pub type EntryId = ObjectId;
 
+/// The fields of an [`Entry`].
+pub(super) const ENTRY_FIELDS: [&str; 5] = ["typetag", "orgid", "timezone", "timestamp", "fid"];
+
 /// The description of a stored submission.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Entry {

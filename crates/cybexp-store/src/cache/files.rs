@@ -20,12 +20,13 @@ pub(super) async fn read(
     cache: &Cache,
     fids: &[ObjectId],
 ) -> Result<HashMap<ObjectId, Result<Vec<u8>, String>>, StoreError> {
-    let lengths: HashMap<ObjectId, Option<u64>> = file_lengths(fids)
-        .all(&cache.files)
-        .await?
-        .iter()
-        .filter_map(|row| Some((row.get_object_id("_id").ok()?, whole(row, "length"))))
-        .collect();
+    let mut lengths: HashMap<ObjectId, Option<u64>> = HashMap::new();
+    let mut rows = file_lengths(fids).rows(&cache.files).await?;
+    while let Some(row) = rows.next().await? {
+        if let Ok(fid) = row.get_object_id("_id") {
+            lengths.insert(fid, whole(&row, "length"));
+        }
+    }
     let mut files: HashMap<ObjectId, Result<Vec<u8>, String>> = HashMap::new();
     let mut wanted = Vec::new();
     let mut bytes = 0;

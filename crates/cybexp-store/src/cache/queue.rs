@@ -4,19 +4,21 @@ use bson::oid::ObjectId;
 use bson::{Bson, doc};
 use tahoe_core::Hash;
 
-use crate::cache::entry::Entry;
+use crate::cache::entry::{ENTRY_FIELDS, Entry};
 use crate::cache::files;
 use crate::cache::open::Cache;
 use crate::error::StoreError;
-use crate::mongo::bulk::{self, Update};
-use crate::mongo::collection::from_document;
+use crate::mongo::bulk::{self, Failure, Update};
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ENTRY_PROCESSED;
 use crate::mongo::lease::{self, Lease, Taken};
+use crate::mongo::row::{Row, is_of_the_document, remains};
 use crate::mongo::watch::Watch;
 
 /// The most entries of a batch.
 const BATCH: i64 = 500;
+/// The most bytes of an entry's fields that are read.
+const ENTRY_BYTES: usize = 64 << 10;
 
 /// An entry for the archive daemon to open, or the reason why it cannot be read.
 #[derive(Debug)]
@@ -67,25 +69,20 @@ impl EntryQueue {
     pub async fn take(&mut self) -> Result<Taken<SealedEntry>, StoreError> {
         let others = self.lease.others().await?;
         let find = pending(&others.items);
-        let documents = find.all(&self.cache.entries).await?;
-        if documents.is_empty() {
+        let rows: Vec<Row<Entry>> = find.each(&self.cache.entries).await?;
+        if rows.is_empty() {
             return self
                 .lease
                 .rest(&others, pending(&[]), &self.cache.entries)
                 .await;
         }
-        let ids = documents
-            .iter()
-            .filter_map(|document| document.get_object_id("_id").ok());
-        let ours = self.lease.take(ids.map(Bson::from).collect()).await?;
-        let entries: Vec<(ObjectId, Result<Entry, String>)> = documents
-            .iter()
-            .filter_map(|document| Some((document.get_object_id("_id").ok()?, document)))
+        let ids = rows.iter().map(|row| row.id.clone());
+        let ours = self.lease.take(ids.collect()).await?;
+        let entries: Vec<(ObjectId, Result<Entry, String>)> = rows
+            .into_iter()
+            .filter_map(|row| Some((row.id.as_object_id()?, row.read)))
             .filter(|(id, _)| ours.contains(id))
-            .map(|(id, document)| {
-                let entry = from_document(document);
-                (id, entry.map_err(|error| format!("not an entry: {error}")))
-            })
+            .map(|(id, read)| (id, read.map_err(|error| format!("not an entry: {error}"))))
             .collect();
         let fids = entries
             .iter()
@@ -107,11 +104,21 @@ impl EntryQueue {
         Ok(Taken::Work(taken))
     }
 
-    /// Marks entries as processed, once their raws are written. The sealed bytes stay in the cache.
+    /// Marks entries as processed, once their raws are written. The sealed bytes stay in the cache. An entry to which
+    /// nothing can be added keeps only its file and the reason.
     pub async fn mark(&self, opened: &[Opened]) -> Result<(), StoreError> {
         let doing = "marking entries";
         let updates: Vec<Update> = opened.iter().map(marked).collect();
-        let updated = bulk::update(&self.cache.entries, &updates, doing).await?;
+        let mut updated = bulk::update(&self.cache.entries, &updates, doing).await?;
+        let (unfit, failed) = std::mem::take(&mut updated.failures)
+            .into_iter()
+            .partition(|failure| is_of_the_document(failure.code));
+        updated.failures = failed;
+        updated.whole(doing)?;
+        let unfit: Vec<Update> = Vec::<Failure>::into_iter(unfit)
+            .map(|failure| set_aside(&opened[failure.index], &failure.message))
+            .collect();
+        let updated = bulk::update(&self.cache.entries, &unfit, doing).await?;
         updated.whole(doing).map(drop)
     }
 
@@ -136,9 +143,28 @@ pub(crate) fn marked(opened: &Opened) -> Update {
     }
 }
 
+/// Leaves of an entry its file and the reason why it cannot be marked.
+fn set_aside(opened: &Opened, refused: &str) -> Update {
+    let reason = match &opened.raw {
+        Ok(_) => refused,
+        Err(reason) => reason,
+    };
+    let is_id = doc! {"$eq": [{"$type": "$fid"}, "objectId"]};
+    let fields = doc! {
+        "fid": {"$cond": [is_id, "$fid", "$$REMOVE"]},
+        "processed": true, "bad_data": true, "error": {"$literal": reason},
+    };
+    Update {
+        filter: doc! {"_id": opened.id},
+        update: remains(fields),
+        upsert: false,
+    }
+}
+
 pub(crate) fn pending(leased: &[Bson]) -> Find {
     let filter = doc! {"processed": false, "_id": lease::unleased(leased)};
     Find::new("reading pending entries", ENTRY_PROCESSED, filter)
+        .within(&ENTRY_FIELDS, ENTRY_BYTES)
         .sort(doc! {"processed": 1, "_id": 1})
         .limit(BATCH)
 }

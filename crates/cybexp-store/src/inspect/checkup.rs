@@ -5,10 +5,11 @@ use mongodb::error::ErrorKind;
 use tahoe_core::Status;
 
 use crate::archive::open as archive;
+use crate::cache::open::Cache;
 use crate::error::StoreError;
 use crate::mongo::essence::essence;
 use crate::mongo::find::Find;
-use crate::mongo::indexes::{self, Index, QUERY_CREF};
+use crate::mongo::indexes::{self, ID, Index, QUERY_TURN};
 use crate::mongo::server::Server;
 use crate::queries::queue::Queries;
 
@@ -96,10 +97,24 @@ impl Queries {
         let open = [Status::Wait, Status::Processing];
         let open = open.map(|status| status.attribute().hash().to_string());
         let filter = doc! {"sub_type": "query", "_cref": {"$in": open.to_vec()}};
-        Find::new("counting open queries", QUERY_CREF, filter)
+        Find::new("counting open queries", QUERY_TURN, filter)
             .count(&self.coll)
             .await
     }
+}
+
+impl Cache {
+    /// Counts the entries, up to a thousand, that are in no list: `processed` is no boolean, or `_id` is of another
+    /// program. Reads all entries.
+    pub async fn count_odd(&self) -> Result<u64, StoreError> {
+        odd().count(&self.entries).await
+    }
+}
+
+fn odd() -> Find {
+    let is_not = |field: &str, kind: &str| doc! {"$ne": [{"$type": field}, kind]};
+    let odd = doc! {"$or": [is_not("$processed", "bool"), is_not("$_id", "objectId")]};
+    Find::new("counting odd entries", ID, doc! {"$expr": odd}).limit(1000)
 }
 
 impl StoreError {

@@ -95,8 +95,8 @@ pub(crate) const EVENT_KEYS: &str = "event_keys";
 pub(crate) const EVENT_SAMPLE: &str = "event_sample";
 /// Sessions by the instances that identify them, those that began last first.
 pub(crate) const SESSION_KNOWN: &str = "session_known";
-/// Queries by status: the hash of the status attribute is in `_cref`.
-pub(crate) const QUERY_CREF: &str = "query_cref";
+/// Queries by status (the hash of the status attribute is in `_cref`), user, and the time at which they were asked.
+pub(crate) const QUERY_TURN: &str = "query_turn";
 /// Organisations by the users who may see their data.
 pub(crate) const ORG_ACL: &str = "org_acl";
 /// Organisations by their users.
@@ -151,7 +151,11 @@ pub(crate) fn journal() -> Vec<Index> {
 pub(crate) fn queries() -> Vec<Index> {
     vec![
         identity(),
-        Index::new(QUERY_CREF, doc! {"_cref": 1, "_id": 1}).partial(doc! {"sub_type": "query"}),
+        Index::new(
+            QUERY_TURN,
+            doc! {"_cref": 1, "_user": 1, "_asked": 1, "_id": 1},
+        )
+        .partial(doc! {"sub_type": "query"}),
     ]
 }
 

@@ -21,6 +21,11 @@ use crate::mongo::server::Server;
 /// Length of a lease, longer than any batch takes. A slower worker only shares its work.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
+/// The largest lease, in bytes: it names a batch of items. A larger one, and what is no lease, holds nothing.
+const LEASE_BYTES: usize = 256 << 10;
+/// The most workers of a queue whose leases are looked at. What others work on is done twice.
+const WORKERS: i64 = 32;
+
 /// The result of taking work from a queue.
 #[derive(Debug)]
 pub enum Taken<T> {
@@ -177,6 +182,8 @@ pub(crate) fn rows(work: &str, but: ObjectId) -> Find {
         "$expr": {"$gt": ["$until", "$$NOW"]},
     };
     Find::new("reading the leases of a queue", LEASE_WORK, filter)
+        .within(&["items", "until"], LEASE_BYTES)
+        .limit(WORKERS)
 }
 
 /// Makes the condition on `_id` that excludes these items. Documents whose id has another type are excluded, too: they

@@ -8,6 +8,7 @@ pub(crate) mod indexes;
 pub(crate) mod json;
 pub(crate) mod lease;
 pub(crate) mod operation;
+pub(crate) mod row;
 pub(crate) mod server;
 pub(crate) mod spent;
 pub(crate) mod swap;

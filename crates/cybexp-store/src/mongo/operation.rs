@@ -9,7 +9,6 @@ use bson::RawDocumentBuf;
 use futures::TryStreamExt;
 use mongodb::Cursor;
 use mongodb::error::{Error, ErrorKind, WriteFailure};
-use serde::de::DeserializeOwned;
 
 use crate::error::{Doing, StoreError};
 use crate::mongo::spent;
@@ -90,17 +89,9 @@ impl Rows {
         self.clock.end(all)
     }
 
-    /// Returns all remaining documents as `T`.
-    ///
-    /// # Errors
-    /// As [`Rows::next`], and where a document is not a `T`.
-    pub(crate) async fn read<T: DeserializeOwned>(self) -> Result<Vec<T>, StoreError> {
-        let doing = self.clock.name;
-        let documents = self.all().await?;
-        documents
-            .iter()
-            .map(|document| bson::deserialize_from_slice(document.as_bytes()).doing(doing))
-            .collect()
+    /// Returns the name of the operation.
+    pub(super) fn name(&self) -> &'static str {
+        self.clock.name
     }
 }
 

@@ -15,6 +15,7 @@ use crate::mongo::collection::{Documents, from_document, to_document};
 use crate::mongo::find::Find;
 use crate::mongo::indexes::IDENTITY;
 use crate::mongo::json;
+use crate::mongo::row::LeftOut;
 
 /// Attempts at a change that loses races against others. Each time, another change succeeded.
 const ATTEMPTS: u32 = 200;
@@ -28,7 +29,7 @@ pub(crate) struct Stored<T> {
 #[derive(Deserialize)]
 struct Json(#[serde(deserialize_with = "json::read")] Value);
 
-/// Reads all documents that `find` finds.
+/// Reads all documents that `find` finds. Those that cannot be read are left out, and logged.
 pub(crate) async fn read<T>(
     coll: &Documents,
     find: Find,
@@ -36,15 +37,14 @@ pub(crate) async fn read<T>(
 ) -> Result<Vec<Stored<T>>, StoreError> {
     let doing = find.doing;
     let mut all = Vec::new();
+    let mut left_out = LeftOut::new(doing);
     for document in find.project(doc! {"_id": 0}).all(coll).await? {
-        let value = from_document::<Json>(&document)
-            .and_then(|Json(value)| parse(&value).map_err(|error| error.to_string()))
-            .map_err(|reason| StoreError::Unreadable {
-                doing,
-                hash: document.get_str("_hash").unwrap_or("?").to_owned(),
-                reason,
-            })?;
-        all.push(Stored { value, document });
+        let read = from_document::<Json>(&document)
+            .and_then(|Json(value)| parse(&value).map_err(|error| error.to_string()));
+        match read {
+            Ok(value) => all.push(Stored { value, document }),
+            Err(reason) => left_out.add(&document, &reason),
+        }
     }
     Ok(all)
 }

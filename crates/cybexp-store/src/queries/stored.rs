@@ -8,7 +8,8 @@ use tahoe_core::{Hash, Query, Value};
 
 use crate::error::StoreError;
 use crate::mongo::find::ASK;
-use crate::queries::queue::{LAST, OWN, Queries, SHARED, by_hash};
+use crate::queries::fields::{LAST, MAC, OWN, REPORT_MAC, SHARED};
+use crate::queries::queue::{Queries, by_hash};
 
 /// A stored query.
 #[derive(Debug, Clone)]
@@ -20,7 +21,11 @@ pub struct StoredQuery {
     /// The last answer to the query. It stays while the same question is asked again within the hour, so that everyone
     /// who waited for it can read it.
     pub last: Option<LastAnswer>,
+    /// The authentication code of the question, if it has one.
+    pub mac: Option<String>,
     own: Option<Map<String, Value>>,
+    /// The authentication code of the last answer.
+    report_mac: Option<String>,
 }
 
 /// An answer to a query.
@@ -36,6 +41,9 @@ pub struct LastAnswer {
     /// The time at which the answer was stored, in Unix seconds.
     #[serde(default)]
     pub finished: f64,
+    /// The size of the report's document, in bytes.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// Field of an answer that took long to make: the fingerprint of the organisations of which it was made. It is never
@@ -74,28 +82,37 @@ impl Queries {
     }
 
     /// Returns the report of a query. While the query is asked again, that is the report of the last answer.
+    ///
+    /// Others may have written it: whoever hands it out uses [`Self::genuine_report_of`].
     pub async fn report_of(&self, stored: &StoredQuery) -> Result<Option<Value>, StoreError> {
+        self.genuine_report_of(stored, |_, _| true).await
+    }
+
+    /// Returns the report of a query as [`Self::report_of`] does, if `is_genuine` says so of its fields and its
+    /// authentication code.
+    pub async fn genuine_report_of(
+        &self,
+        stored: &StoredQuery,
+        is_genuine: impl FnOnce(&Map<String, Value>, Option<&str>) -> bool,
+    ) -> Result<Option<Value>, StoreError> {
         let last = stored.last.as_ref().map(|last| last.report);
-        let Some(report) = stored.query.report_id.or(last) else {
+        let Some(id) = stored.query.report_id.or(last) else {
+            return Ok(None);
+        };
+        let Some(Value::Object(mut report)) = self.document(id).await? else {
             return Ok(None);
         };
         // a Python report daemon writes no fields beside the report
-        let own = stored.own.clone().filter(|_| last == Some(report));
-        self.read(report, own).await
-    }
-
-    async fn read(
-        &self,
-        report: Hash,
-        own: Option<Map<String, Value>>,
-    ) -> Result<Option<Value>, StoreError> {
-        let mut report = self.document(report).await?;
-        if let (Some(Value::Object(report)), Some(own)) = (&mut report, own) {
+        if let Some(own) = stored.own.clone().filter(|_| last == Some(id)) {
             report.retain(|field, _| SHARED.contains(&field.as_str()));
             report.extend(own);
-            report.remove(MADE_OF);
         }
-        Ok(report)
+        if !is_genuine(&report, stored.report_mac.as_deref()) {
+            tracing::warn!(%id, "a stored report is not the report daemon's: it is not handed out");
+            return Ok(None);
+        }
+        report.remove(MADE_OF);
+        Ok(Some(report.into()))
     }
 }
 
@@ -111,6 +128,8 @@ impl StoredQuery {
             reason: value["_error"].as_str().map(str::to_owned),
             last: LastAnswer::deserialize(&value[LAST]).ok(),
             own: value[OWN].as_object().cloned(),
+            mac: value[MAC].as_str().map(str::to_owned),
+            report_mac: value[REPORT_MAC].as_str().map(str::to_owned),
         })
     }
 }

@@ -18,6 +18,7 @@ use crate::mongo::indexes::ID;
 use crate::mongo::lease::{self, Taken};
 use crate::quarantine::list;
 use crate::quarantine::selection::Selection;
+use crate::queries::claim::{self, Turn};
 use crate::queries::queue::{self as queries, Queries};
 use crate::raws::outcome::{self, RawOutcome};
 use crate::raws::pending::PendingRaw;
@@ -222,39 +223,58 @@ async fn leases_that_hold_are_found_among_those_that_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queries_are_found_by_status() {
+async fn a_claim_reads_one_key_however_many_queries_wait() {
     let (server, db) = server().await;
     let queries = Queries::open(&server, &db, "instance").await.unwrap();
-    let in_status = |status: Status, i: i32| {
+    let in_status = |status: Status, user: &str, i: i32| {
         let cref = [
             status.attribute().hash(),
-            hash(format_args!("{status:?}{i}")),
+            hash(format_args!("{status:?}{user}{i}")),
         ];
         let cref = cref.map(|hash| hash.to_string());
         let lease = doc! {"until": bson::DateTime::from_millis(i64::from(i))};
         doc! {
             "itype": "object", "sub_type": "query", "data": {"status": [status.as_str()]},
             "_cref": &cref, "_ref": &cref, "_hash": hash(&cref[1]).to_string(), "_lease": lease,
+            "_asked": f64::from(i % 100), "_user": user,
         }
     };
-    let many = |status: Status, n: i32| (0..n).map(move |i| in_status(status, i));
-    fill(&queries.coll, many(Status::Ready, 3000)).await;
-    fill(&queries.coll, many(Status::Failed, 1000)).await;
-    fill(&queries.coll, many(Status::Processing, 5)).await;
-    fill(&queries.coll, many(Status::Wait, 50)).await;
+    let many = |status: Status, user: &'static str, n: i32| {
+        (0..n).map(move |i| in_status(status, user, i))
+    };
+    fill(&queries.coll, many(Status::Ready, "ann", 3000)).await;
+    fill(&queries.coll, many(Status::Failed, "ann", 1000)).await;
+    fill(&queries.coll, many(Status::Processing, "ann", 5)).await;
+    fill(&queries.coll, many(Status::Wait, "ann", 3000)).await;
+    fill(&queries.coll, many(Status::Wait, "bob", 50)).await;
+    fill(&queries.coll, many(Status::Wait, "eve", 3000)).await;
 
     let lease = Duration::from_secs(60);
-    for (find, keys) in [(queries::waiting(), 2), (queries::abandoned(), 5 + 1)] {
+    let busy = ["ann".to_owned(), "eve".to_owned()];
+    let turn = |after| Turn { after, busy: &[] };
+    let among = |after| Turn { after, busy: &busy };
+    for (find, keys) in [
+        (claim::next(turn("")), 2),
+        (claim::next(turn("ann")), 2),
+        (claim::next(among("")), 4),
+        (claim::waiting(&[]), 2),
+        (claim::waiting(&busy), 4),
+        (claim::abandoned(), 5 + 1),
+    ] {
         let plan = Plan::find(&queries.coll, &find).await;
         assert_eq!(plan.returned, 1);
         plan.reads_at_most(keys, keys);
-        let taken = queries::taken(ObjectId::new(), lease);
+        let taken = claim::taken(ObjectId::new(), lease);
         let plan = Plan::find_and_modify(&queries.coll, &find, taken).await;
         plan.reads_at_most(keys, keys);
     }
+    // nobody comes after the last user, and that is seen at once
+    let plan = Plan::find(&queries.coll, &claim::next(turn("eve"))).await;
+    assert_eq!(plan.returned, 0);
+    plan.reads_at_most(1, 0);
 
     let asked: Vec<String> = (0..100)
-        .map(|i| hash(hash(format_args!("Ready{i}"))).to_string())
+        .map(|i| hash(hash(format_args!("Readyann{i}"))).to_string())
         .collect();
     let plan = Plan::find(&queries.coll, &queries::by_hash(&asked)).await;
     assert_eq!(plan.returned, 100);

@@ -25,6 +25,7 @@ use crate::mongo::lease::Taken;
 use crate::mongo::server::Server;
 use crate::mongo::spent::measured;
 use crate::quarantine::selection::Selection;
+use crate::queries::claim::Turn;
 use crate::queries::queue::Queries;
 use crate::raws::outcome::RawOutcome;
 use crate::raws::queue::Raws;
@@ -158,7 +159,13 @@ async fn use_archive(server: &Server, db: &str) {
 async fn use_queries_and_identity(server: &Server, db: &str) {
     let queries = Queries::open(server, db, "queries").await.unwrap();
     let lease = std::time::Duration::from_secs(60);
-    assert!(queries.claim(lease).await.unwrap().is_none());
+    assert!(
+        queries
+            .claim(lease, Turn::default())
+            .await
+            .unwrap()
+            .is_none()
+    );
     let identity = Identity::open(server, db, "identity").await.unwrap();
     let user = User::new("jdoe@example.com", "hash", "John Doe").unwrap();
     let users = std::slice::from_ref(&user);

@@ -67,11 +67,15 @@ impl<'a> AnswerGraph<'a> {
     }
 
     /// Makes `{sub_type: [[value, [labels of the shortest path from the value to a subject]], …]}`. Among paths of equal
-    /// length the one over the smallest hashes is taken, so that the answer is always the same.
-    pub(super) fn summary(&self, subjects: &[Hash]) -> Value {
+    /// length the one over the smallest hashes is taken, so that the answer is always the same. The longest values beyond
+    /// `most` bytes are left out; the second value tells whether there are any.
+    pub(super) fn summary(&self, subjects: &[Hash], most: usize) -> (Value, bool) {
         let towards = self.towards(subjects);
+        let (mut bytes, mut cut) = (0, false);
         let mut by_type: BTreeMap<&str, BTreeMap<String, Value>> = BTreeMap::new();
-        for node in self.nodes {
+        let mut nodes: Vec<&InstanceRow> = self.nodes.iter().collect();
+        nodes.sort_unstable_by_key(|node| (node.bytes(), node.hash));
+        for node in nodes {
             let (true, Some(data)) = (node.itype == "attribute", &node.data) else {
                 continue;
             };
@@ -82,6 +86,11 @@ impl<'a> AnswerGraph<'a> {
                 at = *next;
             }
             if subjects.contains(&at) {
+                bytes += node.bytes() + path.iter().map(|label| label.len() + 4).sum::<usize>();
+                if bytes > most {
+                    cut = true;
+                    break;
+                }
                 let key = canonical(data).unwrap_or_default();
                 by_type
                     .entry(&node.sub_type)
@@ -90,9 +99,10 @@ impl<'a> AnswerGraph<'a> {
             }
         }
         let sorted = by_type.into_iter();
-        sorted
+        let sorted = sorted
             .map(|(sub_type, rows)| (sub_type.to_owned(), rows.into_values().collect::<Value>()))
-            .collect()
+            .collect();
+        (sorted, cut)
     }
 
     /// Returns for each node the next one on the shortest path to a subject; for a subject, itself.

@@ -3,17 +3,19 @@
 //! Reads the page's events from the archive, then their sessions and other events as far as the level says, and shapes
 //! their values into a summary, a graph or documents.
 
+mod chosen;
 mod documents;
 mod graph;
 mod reached;
 
 use std::collections::BTreeSet;
 
-use cybexp_store::{CompositeRow, EventPage, GraphReader, SessionId, StoreError};
+use cybexp_store::{CompositeRow, EventPage, GraphReader, InstanceRow, SessionId, StoreError};
 use serde_json::Value;
 use tahoe_core::Hash;
 use tahoe_core::question::{QueryType, Related, ReturnType, Shape};
 
+use crate::memory::ANSWER_BYTES;
 use crate::page::ReportPage;
 use crate::sources::{Answered, Asked};
 use crate::subject::{Elsewhere, Subject};
@@ -64,11 +66,12 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
         reach_sessions(&mut reached, archive).await?;
     }
     let current = i64::from(related.page);
+    let (data, cut) = shape(related, &reached, &subject.of.subjects, asked).await?;
     Ok(Ok(ReportPage {
-        data: shape(related, &reached, &subject.of.subjects, asked).await?,
+        data,
         current,
         next: if page.more { current + 1 } else { 1 },
-        ..told.cut(reached.cut)
+        ..told.cut(reached.cut || cut)
     }))
 }
 
@@ -107,44 +110,73 @@ async fn reach_sessions(reached: &mut Reached, archive: &GraphReader) -> Result<
     Ok(())
 }
 
-/// Makes the report's data in the shape that was asked for.
+/// Makes the report's data in the shape that was asked for, and tells whether something of it was left out.
 async fn shape(
     related: &Related,
     reached: &Reached,
     subjects: &[Hash],
     asked: Asked<'_>,
-) -> Result<Value, StoreError> {
-    let refs = reached.refs();
+) -> Result<(Value, bool), StoreError> {
     let attributes_wanted = matches!(related.return_type, None | Some(ReturnType::Attribute));
     Ok(match related.shape {
-        Shape::Summary | Shape::SummaryGraph if !attributes_wanted => summary(vec![]),
-        Shape::Summary => summary(asked.sources.nodes(refs).await?),
+        Shape::Summary | Shape::SummaryGraph if !attributes_wanted => (summary(vec![]), false),
+        Shape::Summary => {
+            let (nodes, cut) = nodes(reached.refs(), asked).await?;
+            (summary(nodes), cut)
+        }
         Shape::SummaryGraph => {
-            let nodes = asked.sources.nodes(refs).await?;
-            AnswerGraph::new(reached, &nodes).summary(subjects)
+            let (nodes, cut) = nodes(reached.refs(), asked).await?;
+            let (data, more) = AnswerGraph::new(reached, &nodes).summary(subjects, ANSWER_BYTES);
+            (data, cut || more)
         }
-        Shape::Documents => {
-            let archive = &asked.sources.archive;
-            let nodes_and_events: BTreeSet<Hash> = refs
-                .into_iter()
-                .chain(reached.events.keys().copied())
-                .collect();
-            let all: Vec<Hash> = nodes_and_events.into_iter().collect();
-            let mut documents = archive
-                .documents(&all, related.return_type, asked.visible)
-                .await?;
-            if matches!(related.return_type, None | Some(ReturnType::Session)) {
-                let sessions: Vec<SessionId> = reached.sessions.keys().copied().collect();
-                let events = reached.events_of_sessions();
-                for (id, mut session) in archive.session_documents(&sessions).await? {
-                    if let Some(events) = events.get(&id) {
-                        refer_to_events(&mut session, events);
-                    }
-                    documents.push(session);
-                }
-            }
-            documents.sort_by(newer);
-            Value::Array(documents)
-        }
+        Shape::Documents => documents(related.return_type, reached, asked).await?,
     })
+}
+
+/// Returns the attributes and objects among these, as many as an answer may have, and whether there are more.
+async fn nodes(
+    hashes: BTreeSet<Hash>,
+    asked: Asked<'_>,
+) -> Result<(Vec<InstanceRow>, bool), StoreError> {
+    let Asked {
+        sources, visible, ..
+    } = asked;
+    let all = hashes.iter().copied();
+    if let Some(nodes) = sources.nodes_up_to(all, ANSWER_BYTES).await? {
+        return Ok((nodes, false));
+    }
+    let hashes: Vec<Hash> = hashes.into_iter().collect();
+    let sizes = sources.archive.sizes(&hashes, None, visible).await?;
+    let (some, cut) = chosen::smallest(sizes, ANSWER_BYTES);
+    Ok((sources.nodes(some).await?, cut))
+}
+
+/// Returns the documents of an answer, as many as it may have, and whether there are more.
+async fn documents(
+    itype: Option<ReturnType>,
+    reached: &Reached,
+    asked: Asked<'_>,
+) -> Result<(Value, bool), StoreError> {
+    let (archive, visible) = (&asked.sources.archive, asked.visible);
+    let nodes_and_events: BTreeSet<Hash> = reached
+        .refs()
+        .into_iter()
+        .chain(reached.events.keys().copied())
+        .collect();
+    let all: Vec<Hash> = nodes_and_events.into_iter().collect();
+    let sizes = archive.sizes(&all, itype, visible).await?;
+    let (some, cut) = chosen::documents(sizes, reached, ANSWER_BYTES);
+    let mut documents = archive.documents(&some, itype, visible).await?;
+    if matches!(itype, None | Some(ReturnType::Session)) {
+        let sessions: Vec<SessionId> = reached.sessions.keys().copied().collect();
+        let events = reached.events_of_sessions();
+        for (id, mut session) in archive.session_documents(&sessions).await? {
+            if let Some(events) = events.get(&id) {
+                refer_to_events(&mut session, events);
+            }
+            documents.push(session);
+        }
+    }
+    documents.sort_by(newer);
+    Ok((Value::Array(documents), cut))
 }

@@ -12,7 +12,7 @@ pub(super) async fn check(sheet: &mut Checklist, there: &OpenCollections) {
     }
 }
 
-async fn count(sheet: &Checklist, there: &OpenCollections) -> Result<(), StoreError> {
+async fn count(sheet: &mut Checklist, there: &OpenCollections) -> Result<(), StoreError> {
     let mut refused = 0;
     if let Some(cache) = &there.cache {
         backlog(
@@ -22,6 +22,13 @@ async fn count(sheet: &Checklist, there: &OpenCollections) -> Result<(), StoreEr
             "archive",
         );
         refused += cache.count_refused().await?;
+        match cache.count_odd().await? {
+            0 => {}
+            odd => sheet.wrong(
+                format!("{odd} entries of the cache are in no list: their `processed` is neither true nor false"),
+                "another program wrote them; `processed: false` has the archive daemon take such an entry up",
+            ),
+        }
     }
     if let Some(raws) = &there.raws {
         let mut pending = 0;

@@ -9,9 +9,11 @@ use crate::archive::keys::LEAST_TIE;
 use crate::archive::stored;
 use crate::error::StoreError;
 use crate::graph::read::reader::GraphReader;
-use crate::graph::read::rows::{self, CompositeRow, InstanceRow, SessionRow};
+use crate::graph::read::rows::{self, CompositeRow, InstanceRow, InstanceSize, SessionRow};
+use crate::mongo::collection::from_document;
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::{EVENT_KEYS, ID};
+use crate::mongo::row::LeftOut;
 use crate::visible::Visible;
 
 const OF_SESSIONS: &str = "reading the events of sessions";
@@ -55,6 +57,47 @@ impl GraphReader {
     /// Returns attributes and objects by hash.
     pub async fn nodes(&self, hashes: &[Hash]) -> Result<Vec<InstanceRow>, StoreError> {
         self.in_parts(hashes, nodes).await
+    }
+
+    /// Returns attributes and objects by hash, unless they have more than `most` bytes together: then as many as were read
+    /// until that was seen.
+    pub async fn nodes_up_to(
+        &self,
+        hashes: &[Hash],
+        most: usize,
+    ) -> Result<Vec<InstanceRow>, StoreError> {
+        let (mut all, mut bytes) = (Vec::new(), 0_usize);
+        for part in hashes.chunks(ASK) {
+            let find = nodes(part);
+            let mut left_out = LeftOut::new(find.doing);
+            let mut rows = find.rows(&self.coll).await?;
+            while bytes <= most
+                && let Some(document) = rows.next().await?
+            {
+                match from_document::<InstanceRow>(&document) {
+                    Ok(row) => {
+                        bytes = bytes.saturating_add(row.bytes());
+                        all.push(row);
+                    }
+                    Err(reason) => left_out.add(&document, &reason),
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Returns the sizes of documents by hash. Events only if `visible` shows them.
+    pub async fn sizes(
+        &self,
+        hashes: &[Hash],
+        itype: Option<ReturnType>,
+        visible: &Visible,
+    ) -> Result<Vec<InstanceSize>, StoreError> {
+        self.in_parts(hashes, |part| {
+            let size = doc! {"_id": 0, "_hash": 1, "bytes": {"$bsonSize": "$$ROOT"}};
+            documents(part, itype, visible).project(size)
+        })
+        .await
     }
 
     /// Returns whole attributes, objects and events by hash, without the archive's own fields. Events are only returned

@@ -83,6 +83,28 @@ pub struct InstanceRow {
     pub cref: Vec<Hash>,
 }
 
+/// The size of a stored instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct InstanceSize {
+    /// The instance's hash.
+    #[serde(rename = "_hash")]
+    pub hash: Hash,
+    /// The size of its document, in bytes.
+    pub bytes: u64,
+}
+
+impl InstanceRow {
+    /// Returns about how many bytes the row has.
+    pub fn bytes(&self) -> usize {
+        let data = match &self.data {
+            Some(Value::String(text)) => text.len(),
+            Some(Value::Array(_) | Value::Object(_)) => usize::MAX / 2,
+            Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => 0,
+        };
+        size_of::<Self>() + data + self.sub_type.len() + size_of_val(self.cref.as_slice())
+    }
+}
+
 /// The projection of an event for a [`CompositeRow`].
 pub(crate) fn composite() -> Document {
     doc! {
