@@ -15,6 +15,7 @@ mod key;
 mod legacy;
 pub mod password;
 mod pem;
+mod proof;
 mod session;
 mod stream;
 mod token;
@@ -24,8 +25,9 @@ use serde::{Deserialize, Serialize};
 pub use error::{KeyError, OpenError, SealError};
 pub use head::Head;
 pub use key::{PrivateKey, PublicKey};
+pub use proof::Prover;
 pub use stream::Sealer;
-pub use token::{Claims, Issued, TokenError, Tokens};
+pub use token::{Claims, Holder, Issued, TokenError, Tokens};
 
 /// How a sealed blob is laid out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 //! Passwords, new and of the Python system.
 
+use std::time::{Duration, Instant};
+
 use cybexp_seal::password::{PasswordError, Verdict, hash, verify};
 
 #[test]
@@ -75,4 +77,36 @@ fn lengths_are_told_in_bytes() {
         verify(&"x".repeat(1 << 20), &hash("12345678").unwrap()),
         Verdict::Wrong
     );
+}
+
+/// The least time of a few comparisons, for others use the machine too.
+fn least(password: &str, stored: &str) -> Duration {
+    let one = || {
+        let since = Instant::now();
+        assert_eq!(verify(password, stored), Verdict::Wrong);
+        since.elapsed()
+    };
+    (0..9).map(|_| one()).min().unwrap()
+}
+
+#[test]
+fn every_wrong_password_takes_the_same_work() {
+    let (ours, long) = (hash("12345678").unwrap(), "x".repeat(1 << 20));
+    let known = least("correct horsf", &ours);
+    for (what, password, stored) in [
+        ("nobody's", "correct horsf", ""),
+        ("a long one", &*long, &*ours),
+        ("a long one of nobody", &*long, ""),
+        ("one of the Python system", "correct horsf", &"41".repeat(32)),
+        ("a long one of the Python system", &*long, &"41".repeat(32)),
+        ("no hash", "correct horsf", "no password"),
+        ("half a hash", "correct horsf", "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0"),
+        ("too much work", "correct horsf", &ours.replace("m=19456", "m=4194304")),
+    ] {
+        let took = least(password, stored);
+        assert!(
+            took > known / 2 && took < known * 2,
+            "{what}: {took:?}, and {known:?} for a user"
+        );
+    }
 }

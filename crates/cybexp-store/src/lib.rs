@@ -42,7 +42,9 @@ pub use graph::read::sessions::SessionEvents;
 pub use graph::read::version::Version;
 pub use graph::write::batch::GraphBatch;
 pub use graph::write::writer::GraphWriter;
+pub use identity::invitations::{Accepted, Invitation};
 pub use identity::issued::IssuedToken;
+pub use identity::standing::Standing;
 pub use identity::users::{Access, Identity};
 #[cfg(feature = "inspect")]
 pub use inspect::{
