@@ -9,8 +9,6 @@ use clap::Subcommand;
 use cybexp_seal::password;
 use cybexp_service::Config;
 use cybexp_store::Identity;
-use rand::Rng;
-use rand::distr::Alphanumeric;
 use serde_json::Value;
 use tahoe_core::{Hash, Org, Role, User};
 
@@ -18,6 +16,7 @@ use super::agree::agreed;
 use super::databases;
 use super::people::{find_user, find_users};
 use super::text::read_line;
+use crate::random::random_text;
 use cybexp_term::{self as term, DIM, GREEN};
 
 /// The number of characters of a generated password: 119 bits.
@@ -216,8 +215,7 @@ fn done(what: &str) {
 impl Password {
     fn get(&self) -> anyhow::Result<String> {
         if self.generate {
-            let letters = rand::rng().sample_iter(Alphanumeric).take(GENERATED);
-            return Ok(letters.map(char::from).collect());
+            return Ok(random_text(GENERATED));
         }
         if let Some(file) = &self.password_file {
             return read_line(file);

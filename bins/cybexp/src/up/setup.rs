@@ -10,12 +10,11 @@ use cybexp_seal::{Holder, PrivateKey, Tokens, password};
 use cybexp_service::Config;
 use cybexp_service::config::Secret;
 use cybexp_store::Identity;
-use rand::Rng;
-use rand::distr::Alphanumeric;
 use serde_json::{Value, json};
 use tahoe_core::{Org, User};
 
 use super::ports::usual_metrics;
+use crate::random::random_text;
 use crate::site::CONFIG;
 
 /// The file beside the configuration into which `up` writes the URL of its MongoDB.
@@ -138,11 +137,6 @@ async fn issue(config: &Config, identity: &Identity, user: &User) -> anyhow::Res
     let row = identity.remember_token(&issued.jti, user.hash(), generation, by, issued.expires);
     row.await?;
     Ok(issued.token)
-}
-
-fn random_text(length: usize) -> String {
-    let letters = rand::rng().sample_iter(Alphanumeric).take(length);
-    letters.map(char::from).collect()
 }
 
 /// Writes a file that only its owner can read.

@@ -99,7 +99,7 @@ impl SiteWithApi {
                 "url": format!("http://127.0.0.1:{api}/"), "listen": format!("127.0.0.1:{api}"),
                 "token": {"file": "token"}, "max_body_bytes": 1 << 20,
             },
-            "identity": {"secret": "a secret of the tests"},
+            "identity": {"secret": "a secret of the tests, of 32 bytes or more"},
             "metrics": metrics,
         });
         let site = Site::new("cli", more).await;

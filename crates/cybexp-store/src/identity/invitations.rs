@@ -10,7 +10,7 @@ use crate::mongo::find::Find;
 use crate::mongo::indexes::{ID, INVITATION_USER};
 
 /// The most invitations of one user that are listed: each is of another organisation.
-const LISTED: i64 = 1000;
+const LISTED: i64 = 100;
 
 /// An invitation of a user into an organisation. There is one at most; a later one takes its place.
 #[derive(Debug, Clone, PartialEq)]
