@@ -105,7 +105,9 @@ impl Attempts {
         if counts.known.len() >= KEYS {
             let some = counts.known.iter().take(KEYS / 2).copied();
             let some: Vec<_> = some.collect();
-            some.iter().for_each(|pair| drop(counts.known.remove(pair)));
+            for pair in some {
+                counts.known.remove(&pair);
+            }
         }
         counts.known.insert((attempt.account, attempt.address));
     }

@@ -46,8 +46,10 @@ async fn every_route_is_described_and_every_description_has_a_route() {
             ("GET", "/orgs/admin_of"),
             ("GET", "/orgs/user_of"),
             ("GET", "/ping"),
+            ("GET", "/proof/{challenge}"),
             ("GET", "/raw/{id}"),
             ("GET", "/user/info/self"),
+            ("GET", "/user/invitations"),
             ("POST", "/create/org"),
             ("POST", "/create/user"),
             ("POST", "/login"),
@@ -55,8 +57,11 @@ async fn every_route_is_described_and_every_description_has_a_route() {
             ("POST", "/org/add/user"),
             ("POST", "/org/del/user"),
             ("POST", "/org/info"),
+            ("POST", "/org/leave"),
             ("POST", "/query"),
             ("POST", "/raw"),
+            ("POST", "/user/invitations/accept"),
+            ("POST", "/user/invitations/decline"),
         ])
     );
     let paths: BTreeSet<&str> = described.iter().map(|(_, path)| *path).collect();

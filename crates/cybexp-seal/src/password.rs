@@ -77,7 +77,11 @@ pub fn verify(password: &str, stored: &str) -> Verdict {
     }
 }
 
+/// Whether there is a hash to compare with, at a price that may be paid.
 fn is_affordable(stored: &PasswordHash) -> bool {
+    if stored.hash.is_none() || stored.salt.is_none() {
+        return false;
+    }
     let params = Params::try_from(stored);
     params.is_ok_and(|it| it.m_cost() <= MOST_MEMORY_KIB && it.t_cost() <= MOST_PASSES)
 }

@@ -96,8 +96,9 @@ async fn an_invitation_ends_with_what_it_is_about() {
     let org = Org::new("unr", "", from_ref(&ann), from_ref(&ann)).unwrap();
     let invite = async || {
         identity.create_org(&org).await.unwrap();
-        let invited = identity.invite(org.hash(), Membership::User, &[eve.hash()]);
-        invited.await.unwrap();
+        let invited = [eve.hash()];
+        let inviting = identity.invite(org.hash(), Membership::User, &invited);
+        inviting.await.unwrap();
     };
     let none = async || identity.invitations(eve.hash()).await.unwrap().is_empty();
     invite().await;

@@ -2,7 +2,7 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -108,6 +108,7 @@ pub fn start(options: &Options) -> Result<Mongod, Error> {
 pub fn start_temporary() -> Result<Mongod, Error> {
     let folder = tempfile::Builder::new()
         .prefix("cybexp-mongo-")
+        .permissions(fs::Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|source| Error::DataDir {
             path: std::env::temp_dir(),
