@@ -37,7 +37,7 @@ impl Crowd {
         clients.next += 1;
         let own = clients.by_address.entry(client).or_default();
         if own.len() >= most {
-            close_one(own)?;
+            close_one(own, None)?;
         }
         own.insert(number, Arc::clone(&peer));
         drop(clients);
@@ -49,13 +49,15 @@ impl Crowd {
         })
     }
 
-    /// Closes a connection of the client with the most of them: the oldest that does nothing for anybody who is signed in.
-    /// Goes on to the client with the next most, if there is none.
-    pub(crate) fn make_room(&self) {
+    /// Closes a connection of the client with the most of them, to make room for a new one: the oldest that does nothing for
+    /// anybody who is signed in. Goes on to the client with the next most, if there is none.
+    pub(crate) fn make_room(&self, new: &Place) {
         let mut clients = self.lock();
         let mut all: Vec<_> = clients.by_address.values_mut().collect();
         all.sort_by_key(|own| std::cmp::Reverse(own.len()));
-        let _ = all.into_iter().find_map(close_one);
+        let _ = all
+            .into_iter()
+            .find_map(|own| close_one(own, Some(new.number)));
     }
 
     fn lock(&self) -> MutexGuard<'_, Clients> {
@@ -64,9 +66,10 @@ impl Crowd {
 }
 
 /// Closes the oldest connection of a stranger, else the oldest that is idle. It leaves the list at once, so that it is not
-/// chosen twice.
-fn close_one(own: &mut BTreeMap<u64, Arc<Peer>>) -> Option<()> {
-    let oldest = |is: fn(&Peer) -> bool| own.iter().find(|(_, peer)| is(peer));
+/// chosen twice. `new` stays.
+fn close_one(own: &mut BTreeMap<u64, Arc<Peer>>, new: Option<u64>) -> Option<()> {
+    let old = || own.iter().filter(|(number, _)| Some(**number) != new);
+    let oldest = |is: fn(&Peer) -> bool| old().find(|(_, peer)| is(peer));
     let (number, peer) = oldest(Peer::is_stranger).or_else(|| oldest(Peer::is_idle))?;
     peer.close();
     let number = *number;
@@ -122,11 +125,14 @@ mod tests {
         let few = crowd.enter("192.0.2.1".parse().unwrap(), 9).unwrap();
         let many = [0; 3].map(|_| crowd.enter("192.0.2.2".parse().unwrap(), 9).unwrap());
         let _work = Arc::clone(&many[0].peer).works();
+        let new = crowd.enter("192.0.2.2".parse().unwrap(), 9).unwrap();
         for _ in 0..2 {
-            crowd.make_room();
+            crowd.make_room(&new);
         }
         assert!(!closed(&few) && !closed(&many[0]) && closed(&many[1]) && closed(&many[2]));
-        crowd.make_room();
-        assert!(closed(&few), "the one that works stays");
+        crowd.make_room(&new);
+        assert!(closed(&few), "the one that works stays, and the new one");
+        crowd.make_room(&new);
+        assert!(!closed(&new));
     }
 }

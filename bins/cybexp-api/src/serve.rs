@@ -79,7 +79,7 @@ pub(crate) async fn serve(
             continue;
         };
         if room.available_permits() == 0 {
-            crowd.make_room();
+            crowd.make_room(&place);
         }
         let permit = tokio::select! {
             () = &mut stop => break,
