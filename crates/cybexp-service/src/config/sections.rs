@@ -247,6 +247,8 @@ pub struct Input {
     pub spool_dir: PathBuf,
     /// The largest size of the spool, in bytes.
     pub spool_max_bytes: u64,
+    /// Lets sources redirect to other ports, and to addresses of this machine or its network where the source is there itself.
+    pub redirects_inside: bool,
     /// The inputs.
     pub inputs: Vec<InputSpec>,
 }
@@ -257,6 +259,7 @@ impl Default for Input {
             run_dir: "run".into(),
             spool_dir: "spool".into(),
             spool_max_bytes: 1 << 30,
+            redirects_inside: false,
             inputs: Vec::new(),
         }
     }
