@@ -10,6 +10,7 @@ mod filter;
 mod identity;
 mod keygen;
 mod manual;
+mod membership;
 mod post;
 mod quarantine;
 mod query;
