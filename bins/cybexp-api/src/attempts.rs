@@ -147,7 +147,8 @@ impl Counts {
         let middle = counts.len() / 2;
         let (_, median, _) = counts.select_nth_unstable_by(middle, f64::total_cmp);
         let median = *median;
-        self.failures.retain(|key, failures| failures.left(*key, now) > median);
+        self.failures
+            .retain(|key, failures| failures.left(*key, now) > median);
     }
 }
 
@@ -155,7 +156,9 @@ impl Failures {
     /// The number that is not forgotten yet.
     fn left(&self, key: Key, now: Instant) -> f64 {
         let (_, pause) = key.limit();
-        let forgotten = now.saturating_duration_since(self.at).div_duration_f64(pause);
+        let forgotten = now
+            .saturating_duration_since(self.at)
+            .div_duration_f64(pause);
         (self.count - forgotten).max(0.0)
     }
 }
@@ -179,7 +182,10 @@ mod tests {
             attempts.charge(ip(n), account(0), now).unwrap();
         }
         let refused = attempts.charge(ip(99), account(0), now).unwrap_err();
-        assert_eq!((refused.after, refused.first), (Duration::from_secs(30), true));
+        assert_eq!(
+            (refused.after, refused.first),
+            (Duration::from_secs(30), true)
+        );
         assert!(!attempts.charge(ip(99), account(0), now).unwrap_err().first);
         attempts.charge(ip(99), account(1), now).unwrap();
         let later = now + Duration::from_secs(30);
@@ -204,7 +210,11 @@ mod tests {
     #[test]
     fn an_address_guesses_slowly_at_whatever_account() {
         let (attempts, now) = (Attempts::default(), Instant::now());
-        let guesses = |ip| (0..200).take_while(|n| attempts.charge(ip, account(*n), now).is_ok()).count();
+        let guesses = |ip| {
+            (0..200)
+                .take_while(|n| attempts.charge(ip, account(*n), now).is_ok())
+                .count()
+        };
         assert_eq!((guesses(ip(1)), guesses(ip(2))), (60, 60));
         let later = now + Duration::from_secs(5);
         attempts.charge(ip(1), account(300), later).unwrap();

@@ -110,7 +110,10 @@ mod tests {
         assert!(closed(&second) && !closed(&first) && !closed(&third));
         let fifth = enter().unwrap();
         assert!(closed(&third));
-        let _work = [Arc::clone(&fourth.peer).works(), Arc::clone(&fifth.peer).works()];
+        let _work = [
+            Arc::clone(&fourth.peer).works(),
+            Arc::clone(&fifth.peer).works(),
+        ];
         assert!(enter().is_none(), "all of them work");
         drop(work);
         assert!(enter().is_some());

@@ -87,9 +87,15 @@ async fn a_user_joins_by_accepting() {
     }
     let org = p.org().await;
     assert!(!org.is_user(p.ann.hash()) && !org.acl().contains(&p.ann.hash()));
-    assert!(!p.told().await.contains("ann@example.com"), "her address is hers");
+    assert!(
+        !p.told().await.contains("ann@example.com"),
+        "her address is hers"
+    );
     let access = p.site.identity.access(&p.ann.hash().to_string()).await;
-    assert_eq!(access.unwrap(), cybexp_store::Access::Orgs(cybexp_store::Visible(vec![])));
+    assert_eq!(
+        access.unwrap(),
+        cybexp_store::Access::Orgs(cybexp_store::Visible(vec![]))
+    );
 
     let invited = p.invitations().await;
     assert_eq!(invited.len(), 1);
@@ -97,7 +103,11 @@ async fn a_user_joins_by_accepting() {
         (&invited[0]["orgname"], &invited[0]["membership"]),
         (&json!("unr"), &json!("user"))
     );
-    is(&p.ann("/user/invitations/accept").await, 200, "You have joined the organisation!");
+    is(
+        &p.ann("/user/invitations/accept").await,
+        200,
+        "You have joined the organisation!",
+    );
     assert!(p.org().await.is_user(p.ann.hash()));
     assert!(p.told().await.contains("ann@example.com"));
     assert!(p.invitations().await.is_empty());
@@ -120,7 +130,11 @@ async fn a_user_joins_by_accepting() {
 async fn an_invitation_is_declined_or_taken_back() {
     let p = people("declines").await;
     is(&p.add("user").await, 201, ADDED);
-    is(&p.ann("/user/invitations/decline").await, 200, "The invitation is declined!");
+    is(
+        &p.ann("/user/invitations/decline").await,
+        200,
+        "The invitation is declined!",
+    );
     for path in ["/user/invitations/decline", "/user/invitations/accept"] {
         is(&p.ann(path).await, 400, "This org has not invited you!");
     }
@@ -135,7 +149,13 @@ async fn an_invitation_is_declined_or_taken_back() {
     // a guest who is invited loses both
     let ann = std::slice::from_ref(&p.ann);
     let guest = |org: &Org| org.add(Membership::Acl, ann);
-    p.site.identity.change_org(p.site.orgid, guest).await.unwrap().unwrap().unwrap();
+    p.site
+        .identity
+        .change_org(p.site.orgid, guest)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
     is(&p.add("user").await, 201, ADDED);
     is(&p.del("all").await, 201, "User/s successfully deleted!");
     assert!(!p.org().await.acl().contains(&p.ann.hash()));
@@ -150,8 +170,18 @@ async fn whoever_is_in_an_organisation_may_leave_it() {
     is(&p.ann("/org/leave").await, 400, none);
     for membership in [Membership::Acl, Membership::User, Membership::Admin] {
         let join = |org: &Org| org.add(membership, ann);
-        p.site.identity.change_org(p.site.orgid, join).await.unwrap().unwrap().unwrap();
-        is(&p.ann("/org/leave").await, 200, "You have left the organisation!");
+        p.site
+            .identity
+            .change_org(p.site.orgid, join)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        is(
+            &p.ann("/org/leave").await,
+            200,
+            "You have left the organisation!",
+        );
         let org = p.org().await;
         assert!(!org.is_user(p.ann.hash()) && !org.acl().contains(&p.ann.hash()));
     }
@@ -159,7 +189,11 @@ async fn whoever_is_in_an_organisation_may_leave_it() {
     let last = p.api.post("/org/leave", Some(&p.admin), &body).await;
     is(&last, 400, "the last admin of an organisation stays");
     let unknown = json!({"org_hash": "0".repeat(64)});
-    is(&p.api.post("/org/leave", Some(&p.anns), &unknown).await, 400, none);
+    is(
+        &p.api.post("/org/leave", Some(&p.anns), &unknown).await,
+        400,
+        none,
+    );
 }
 
 #[tokio::test]
@@ -167,15 +201,24 @@ async fn nobody_learns_which_organisations_there_are() {
     let p = people("oracle").await;
     for (path, more) in [
         ("/org/info", json!({})),
-        ("/org/add/user", json!({"user": p.ann.hash(), "add_to": "user"})),
-        ("/org/del/user", json!({"user": p.ann.hash(), "del_from": "user"})),
+        (
+            "/org/add/user",
+            json!({"user": p.ann.hash(), "add_to": "user"}),
+        ),
+        (
+            "/org/del/user",
+            json!({"user": p.ann.hash(), "del_from": "user"}),
+        ),
     ] {
         let answers = async |org: Value| {
             let mut body = more.clone();
             body["org_hash"] = org;
             p.api.post(path, Some(&p.anns), &body).await
         };
-        let (there, nowhere) = (answers(json!(p.site.orgid)).await, answers(json!("0".repeat(64))).await);
+        let (there, nowhere) = (
+            answers(json!(p.site.orgid)).await,
+            answers(json!("0".repeat(64))).await,
+        );
         assert_eq!(there, nowhere, "{path}");
         is(&there, 401, NO_ADMIN);
     }

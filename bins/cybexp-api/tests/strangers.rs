@@ -31,7 +31,11 @@ async fn slowest_ping(api: &Api, pings: usize) -> Duration {
     let mut slowest = Duration::ZERO;
     for _ in 0..pings {
         let since = Instant::now();
-        let mut stream = connection(api, "GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+        let mut stream = connection(
+            api,
+            "GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        )
+        .await;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -57,14 +61,20 @@ async fn guessing_is_slow() {
     // the right one is not looked at either, and the client is told when to come back
     let body = json!({"email": "ann@example.com", "password": PASSWORD}).to_string();
     let request = api.request("POST", "/login", None);
-    let request = request.header("content-type", "application/json").body(body);
+    let request = request
+        .header("content-type", "application/json")
+        .body(body);
     let response = request.send().await.unwrap();
     assert_eq!(response.status().as_u16(), 429);
     let after = response.headers()["retry-after"].to_str().unwrap();
     assert!((1..=40).contains(&after.parse::<u64>().unwrap()), "{after}");
     // other accounts are not concerned, until the address has used up its own
     let mut guesses = 0;
-    while login(&format!("user{guesses}@example.com"), PASSWORD).await.status == 401 {
+    while login(&format!("user{guesses}@example.com"), PASSWORD)
+        .await
+        .status
+        == 401
+    {
         guesses += 1;
     }
     assert!((30..80).contains(&guesses), "{guesses}");
@@ -87,7 +97,11 @@ async fn who_is_guessed_at_from_elsewhere_can_sign_in() {
     };
     assert_eq!(login("203.0.113.9", PASSWORD).await, 200);
     while login("198.51.100.1", "a wrong password").await == 401 {}
-    assert_eq!(login("198.51.100.2", PASSWORD).await, 429, "a new address waits");
+    assert_eq!(
+        login("198.51.100.2", PASSWORD).await,
+        429,
+        "a new address waits"
+    );
     assert_eq!(login("203.0.113.9", PASSWORD).await, 200);
 }
 
@@ -95,13 +109,23 @@ async fn who_is_guessed_at_from_elsewhere_can_sign_in() {
 async fn a_login_is_short_and_the_log_of_it_too() {
     let (_site, api) = start("short", json!({})).await;
     let long = json!({"email": format!("a\n{}@b.example", "x".repeat(12 << 10)), "password": ""});
-    is(&api.post("/login", None, &long).await, 401, "401 Unauthorized");
+    is(
+        &api.post("/login", None, &long).await,
+        401,
+        "401 Unauthorized",
+    );
     let longer = json!({"email": "x".repeat(1 << 20), "password": ""});
     let refused = api.post("/login", None, &longer).await;
     assert_eq!(refused.status, 413, "{refused:?}");
     let log = std::fs::read_to_string(&api.log).unwrap();
-    let line = log.lines().find(|line| line.contains("a login was refused")).unwrap();
-    assert!(line.len() < 1000 && line.contains("address=127.0.0.1"), "{line}");
+    let line = log
+        .lines()
+        .find(|line| line.contains("a login was refused"))
+        .unwrap();
+    assert!(
+        line.len() < 1000 && line.contains("address=127.0.0.1"),
+        "{line}"
+    );
     assert!(log.len() < 8 << 10, "{} bytes", log.len());
 }
 
@@ -114,7 +138,11 @@ async fn half_a_login_is_not_waited_for() {
     let mut answer = [0; 12];
     half.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 408");
-    assert!(since.elapsed() < Duration::from_secs(14), "{:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(14),
+        "{:?}",
+        since.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,7 +173,10 @@ async fn under_load() {
     site.add_user("ann@example.com", PASSWORD).await;
     let memory = || status_of(api.daemon.pid(), "VmRSS") >> 10;
     let before = memory();
-    println!("idle: {before} MB, slowest of 50 pings {:?}", slowest_ping(&api, 50).await);
+    println!(
+        "idle: {before} MB, slowest of 50 pings {:?}",
+        slowest_ping(&api, 50).await
+    );
 
     let head = "POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n";
     let sent = format!("{head}{}", "x".repeat(1 << 20));

@@ -321,7 +321,12 @@ async fn a_new_password_and_a_lock_end_all_tokens_at_once() {
         assert_eq!(status(token).await, good);
     }
     let hash = cybexp_seal::password::hash("another password").unwrap();
-    assert!(site.identity.set_password(user.hash(), &hash).await.unwrap());
+    assert!(
+        site.identity
+            .set_password(user.hash(), &hash)
+            .await
+            .unwrap()
+    );
     for token in &first {
         assert_eq!(status(token).await, revoked);
     }

@@ -89,6 +89,7 @@ fn is_affordable(stored: &PasswordHash) -> bool {
 /// Does the work of one comparison, for nothing.
 fn spend() {
     let mut out = [0; 32];
-    let done = Argon2::default().hash_password_into(b"nobody's password", b"nobody's salt", &mut out);
+    let done =
+        Argon2::default().hash_password_into(b"nobody's password", b"nobody's salt", &mut out);
     std::hint::black_box((done.is_ok(), out));
 }

@@ -105,11 +105,23 @@ fn every_wrong_password_takes_the_same_work() {
         ("nobody's", "correct horsf", ""),
         ("a long one", &*long, &*ours),
         ("a long one of nobody", &*long, ""),
-        ("one of the Python system", "correct horsf", &"41".repeat(32)),
+        (
+            "one of the Python system",
+            "correct horsf",
+            &"41".repeat(32),
+        ),
         ("a long one of the Python system", &*long, &"41".repeat(32)),
         ("no hash", "correct horsf", "no password"),
-        ("half a hash", "correct horsf", "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0"),
-        ("too much work", "correct horsf", &ours.replace("m=19456", "m=4194304")),
+        (
+            "half a hash",
+            "correct horsf",
+            "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0",
+        ),
+        (
+            "too much work",
+            "correct horsf",
+            &ours.replace("m=19456", "m=4194304"),
+        ),
     ] {
         let took = least(password, stored);
         assert!(

@@ -194,7 +194,9 @@ mod tests {
             tracing::error!(email = "x".repeat(1 << 20), "long");
         };
         match json {
-            true => tracing::subscriber::with_default(lines.json().flatten_event(true).finish(), log),
+            true => {
+                tracing::subscriber::with_default(lines.json().flatten_event(true).finish(), log)
+            }
             false => tracing::subscriber::with_default(lines.fmt_fields(CleanFields).finish(), log),
         }
         String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap()
@@ -207,9 +209,16 @@ mod tests {
         assert_eq!(lines.len(), 2, "{text}");
         assert!(lines[0].contains(r"read a.json\n2026"), "{text}");
         assert!(lines[0].contains(r"file=a.json\n2026"), "{text}");
-        assert!(lines[0].contains(r"\u{1b}[2J\u{202e}") && lines[0].contains(" n=7"), "{text}");
+        assert!(
+            lines[0].contains(r"\u{1b}[2J\u{202e}") && lines[0].contains(" n=7"),
+            "{text}"
+        );
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
-        assert!(lines[1].len() < 1024 && lines[1].ends_with(CUT), "{}", lines[1].len());
+        assert!(
+            lines[1].len() < 1024 && lines[1].ends_with(CUT),
+            "{}",
+            lines[1].len()
+        );
     }
 
     #[test]

@@ -123,7 +123,9 @@ fn every_shipped_file_parses_and_holds_the_defaults() {
     fs::write(copy.path().join("empty.json"), "{}").unwrap();
     let default = Config::from_file(&copy.path().join("empty.json")).unwrap();
     // the one setting without a default
-    assert!(matches!(&shipped.identity.secret, Secret::File(file) if file.ends_with("identity_secret")));
+    assert!(
+        matches!(&shipped.identity.secret, Secret::File(file) if file.ends_with("identity_secret"))
+    );
     shipped.identity.secret = default.identity.secret.clone();
     let shown = |c: &Config| {
         format!(
@@ -350,7 +352,10 @@ fn a_secret_that_could_be_guessed_is_refused() {
     ] {
         let config = loaded(&format!(r#"{{"identity": {{"secret": "{secret}"}}}}"#));
         let refused = config.identity_secret().unwrap_err().to_string();
-        assert!(refused.contains(&format!("identity.secret: {reason}")), "{refused}");
+        assert!(
+            refused.contains(&format!("identity.secret: {reason}")),
+            "{refused}"
+        );
     }
     let config = loaded(&format!(r#"{{"identity": {{"secret": "{long}"}}}}"#));
     assert_eq!(config.identity_secret().unwrap().expose_secret(), long);

@@ -43,7 +43,10 @@ async fn a_new_password_and_a_lock_begin_a_generation() {
         assert_eq!(renewal.unwrap(), renewed);
     }
     let found = identity.user(ann.hash()).await.unwrap().unwrap();
-    assert_eq!((found.password_hash(), now().await), ("newer", standing(1, false)));
+    assert_eq!(
+        (found.password_hash(), now().await),
+        ("newer", standing(1, false))
+    );
 
     identity.set_locked(ann.hash(), true).await.unwrap();
     assert_eq!(now().await, standing(2, true));
@@ -51,7 +54,10 @@ async fn a_new_password_and_a_lock_begin_a_generation() {
     assert_eq!(now().await, standing(2, false));
     let nobody = user("nobody");
     assert!(!identity.set_password(nobody.hash(), "x").await.unwrap());
-    assert_eq!(identity.standing(nobody.hash()).await.unwrap(), Standing::default());
+    assert_eq!(
+        identity.standing(nobody.hash()).await.unwrap(),
+        Standing::default()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,12 +73,21 @@ async fn an_invitation_is_accepted_once() {
     let accept = async || identity.accept(org, eve).await.unwrap();
     assert_eq!(accept().await, Accepted::NotInvited);
 
-    identity.invite(org, Membership::Admin, &[eve]).await.unwrap();
-    identity.invite(org, Membership::User, &[eve]).await.unwrap();
+    identity
+        .invite(org, Membership::Admin, &[eve])
+        .await
+        .unwrap();
+    identity
+        .invite(org, Membership::User, &[eve])
+        .await
+        .unwrap();
     let listed = identity.invitations(eve).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!((listed[0].org, listed[0].to), (org, Membership::User));
-    assert_eq!(identity.invited(org, &[ann.hash(), eve]).await.unwrap(), [eve]);
+    assert_eq!(
+        identity.invited(org, &[ann.hash(), eve]).await.unwrap(),
+        [eve]
+    );
 
     let accepted = join_all((0..8).map(|_| accept())).await;
     let joined = accepted.iter().filter(|it| **it == Accepted::Joined);
@@ -81,7 +96,10 @@ async fn an_invitation_is_accepted_once() {
     assert!(members.is_user(eve) && !members.is_admin(eve));
     assert_eq!(identity.invitations(eve).await.unwrap(), []);
 
-    identity.invite(org, Membership::User, &[eve]).await.unwrap();
+    identity
+        .invite(org, Membership::User, &[eve])
+        .await
+        .unwrap();
     let refused = OrgError::UserIsInOrg("eve@example.com".to_owned());
     assert_eq!(accept().await, Accepted::Refused(refused));
 }

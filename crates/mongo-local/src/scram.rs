@@ -52,10 +52,17 @@ struct Exchange {
 
 impl Exchange {
     fn new(key: &str, first: &str, challenge: &str) -> Option<Self> {
-        let field = |name| challenge.split(',').find_map(|field| field.strip_prefix(name));
+        let field = |name| {
+            challenge
+                .split(',')
+                .find_map(|field| field.strip_prefix(name))
+        };
         let (nonce, salt, rounds) = (field("r=")?, field("s=")?, field("i=")?);
         let ours = first.rsplit_once("r=")?.1;
-        let rounds: u32 = rounds.parse().ok().filter(|rounds| *rounds <= MOST_ROUNDS)?;
+        let rounds: u32 = rounds
+            .parse()
+            .ok()
+            .filter(|rounds| *rounds <= MOST_ROUNDS)?;
         if !nonce.starts_with(ours) || rounds == 0 {
             return None;
         }
@@ -93,7 +100,9 @@ fn salted(key: &[u8], salt: &[u8], rounds: u32) -> Hash {
     let mut all = last;
     for _ in 1..rounds {
         last = mac.of(&last);
-        all.iter_mut().zip(last).for_each(|(all, last)| *all ^= last);
+        all.iter_mut()
+            .zip(last)
+            .for_each(|(all, last)| *all ^= last);
     }
     all
 }
@@ -160,7 +169,8 @@ mod tests {
     #[test]
     fn a_long_key_is_hashed_first() {
         // RFC 4231, test case 6
-        let mac = Hmac::new(&[0xaa; 131]).of(b"Test Using Larger Than Block-Size Key - Hash Key First");
+        let mac =
+            Hmac::new(&[0xaa; 131]).of(b"Test Using Larger Than Block-Size Key - Hash Key First");
         assert_eq!(
             hex::encode(mac),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"

@@ -86,7 +86,9 @@ pub(crate) async fn login(
     counter!("cybexp_api_logins_total", "outcome" => "good").increment(1);
     tracing::info!(user = %user.hash(), %address, "a user signed in");
     if let Some(renewed) = renewed {
-        let renewal = app.identity.renew_password_hash(user.hash(), &stored, &renewed);
+        let renewal = app
+            .identity
+            .renew_password_hash(user.hash(), &stored, &renewed);
         if renewal.await? {
             tracing::info!(user = %user.hash(), "a password hash of the Python system was renewed");
         }

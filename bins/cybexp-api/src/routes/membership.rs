@@ -124,7 +124,11 @@ pub(crate) async fn leave(
     Body(org): Body<OneOrg>,
 ) -> Result<Json<Message>, ApiError> {
     let (org, user) = (org.hash()?, caller.user.hash());
-    match app.identity.change_org(org, |org| org.expel(&[user])).await? {
+    match app
+        .identity
+        .change_org(org, |org| org.expel(&[user]))
+        .await?
+    {
         None | Some(Err(OrgError::UserIsNotInOrg(_))) => Err(ApiError::BadRequest(
             "You do not belong to this org!".to_owned(),
         )),

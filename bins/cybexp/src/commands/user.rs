@@ -114,7 +114,9 @@ pub(super) async fn run(action: UserCommand, config: &Config) -> anyhow::Result<
             for user in find_users(&identity, &users).await? {
                 identity.set_locked(user.hash(), true).await?;
                 let email = user.email();
-                done(&format!("locked {email}; all tokens of the user have ended"));
+                done(&format!(
+                    "locked {email}; all tokens of the user have ended"
+                ));
             }
         }
         UserCommand::Unlock { users } => {

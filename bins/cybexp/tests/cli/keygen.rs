@@ -77,7 +77,10 @@ fn the_secret_of_tokens_is_made_once() {
     std::fs::write(folder.join("config/config.json"), config).unwrap();
     let file = folder.join("config/secrets/identity");
     let said = keygen(folder, &["--bits", "2048"]).good();
-    assert!(said.contains("identity") && said.contains("priv.pem"), "{said}");
+    assert!(
+        said.contains("identity") && said.contains("priv.pem"),
+        "{said}"
+    );
     let secret = std::fs::read_to_string(&file).unwrap();
     assert!(secret.len() >= 32);
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
@@ -90,5 +93,8 @@ fn the_secret_of_tokens_is_made_once() {
     std::fs::remove_file(&file).unwrap();
     keygen(folder, &[]).good();
     assert!(std::fs::read_to_string(&file).unwrap() != secret);
-    assert_eq!(std::fs::read_to_string(folder.join("config/priv.pem")).unwrap(), key);
+    assert_eq!(
+        std::fs::read_to_string(folder.join("config/priv.pem")).unwrap(),
+        key
+    );
 }

@@ -265,7 +265,9 @@ impl Config {
         let secret = self.secret(KEY, &self.identity.secret)?;
         let reason = match secret.expose_secret() {
             "" => "is missing: anybody could make a token".to_owned(),
-            KNOWN_SECRET => format!("is \"{KNOWN_SECRET}\", which everybody knows: anybody could make a token"),
+            KNOWN_SECRET => {
+                format!("is \"{KNOWN_SECRET}\", which everybody knows: anybody could make a token")
+            }
             short if short.len() < SECRET_BYTES => format!(
                 "has {} bytes, and needs {SECRET_BYTES}: it could be guessed",
                 short.len()
@@ -274,7 +276,9 @@ impl Config {
         };
         Err(self.invalid(
             KEY,
-            format!("{reason}; `cybexp keygen` makes the file that {KEY}: {{\"file\": \"…\"}} names"),
+            format!(
+                "{reason}; `cybexp keygen` makes the file that {KEY}: {{\"file\": \"…\"}} names"
+            ),
         ))
     }
 

@@ -43,7 +43,12 @@ struct Row {
 
 impl Identity {
     /// Invites users into an organisation.
-    pub async fn invite(&self, org: Hash, to: Membership, users: &[Hash]) -> Result<(), StoreError> {
+    pub async fn invite(
+        &self,
+        org: Hash,
+        to: Membership,
+        users: &[Hash],
+    ) -> Result<(), StoreError> {
         for user in users {
             let row = Invitation {
                 org,
@@ -105,7 +110,10 @@ impl Identity {
             return Ok(Accepted::NotInvited);
         };
         let users = std::slice::from_ref(&found);
-        match self.change_org(org, |org| org.add(invitation.to, users)).await {
+        match self
+            .change_org(org, |org| org.add(invitation.to, users))
+            .await
+        {
             Ok(Some(Ok(_))) => Ok(Accepted::Joined),
             Ok(Some(Err(error))) => Ok(Accepted::Refused(error)),
             Ok(None) => Ok(Accepted::NotInvited),
@@ -118,10 +126,16 @@ impl Identity {
 
     /// Removes all invitations into an organisation that is deleted.
     pub(crate) async fn forget_invitations_into(&self, org: Hash) -> Result<(), StoreError> {
-        let removing = self.invitations.named("removing an organisation's invitations");
+        let removing = self
+            .invitations
+            .named("removing an organisation's invitations");
         // the ids of one organisation lie between these, for `/` comes after `.`
         let ids = doc! {"$gte": format!("{org}."), "$lt": format!("{org}/")};
-        removing.delete_many(doc! {"_id": ids}).send().await.map(drop)
+        removing
+            .delete_many(doc! {"_id": ids})
+            .send()
+            .await
+            .map(drop)
     }
 
     /// Removes all invitations of a user who is deleted.

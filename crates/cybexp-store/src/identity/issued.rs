@@ -71,7 +71,10 @@ impl Identity {
     /// Returns the tokens of this user, or of all users, that have not expired, the latest first.
     pub async fn tokens(&self, user: Option<Hash>) -> Result<Vec<IssuedToken>, StoreError> {
         let rows: Vec<Row> = tokens_of(user).read(&self.tokens).await?;
-        let users: BTreeSet<Hash> = rows.iter().filter_map(|row| row.user.parse().ok()).collect();
+        let users: BTreeSet<Hash> = rows
+            .iter()
+            .filter_map(|row| row.user.parse().ok())
+            .collect();
         let standings = self.standings(&Vec::from_iter(users)).await?;
         let now = DateTime::now();
         let mut tokens = Vec::new();

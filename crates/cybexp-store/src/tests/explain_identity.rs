@@ -5,9 +5,9 @@ use tahoe_core::{Hash, Org, Role, User};
 
 use super::plan::Plan;
 use super::{fill, hash, server};
-use crate::identity::{invitations, orgs, standing};
 use crate::identity::tokens;
 use crate::identity::users::{self as identity, Identity};
+use crate::identity::{invitations, orgs, standing};
 use crate::mongo::bulk::Update;
 use crate::mongo::collection::to_document;
 use crate::mongo::swap;

@@ -7,7 +7,8 @@ use tahoe_core::Role;
 use super::sheet::Checklist;
 
 pub(super) fn secret(sheet: &mut Checklist, config: &Config) {
-    const TO_DO: &str = "the API and `cybexp token` need it; tokens made so far end with an old one";
+    const TO_DO: &str =
+        "the API and `cybexp token` need it; tokens made so far end with an old one";
     match config.identity_secret() {
         Err(error) => sheet.wrong(error.to_string(), TO_DO),
         Ok(_) => sheet.good("tokens are signed with a secret of this site"),
