@@ -90,15 +90,20 @@ async fn every_operation_says_what_it_can_answer() {
             "{path}"
         );
         let reads_body = operation.get("requestBody").is_some();
+        let proves = path == "/proof/{challenge}";
         for (status, applies) in [
-            ("400", reads_body || path == "/logout"),
+            ("400", reads_body || path == "/logout" || proves),
             ("408", reads_body),
             ("413", reads_body),
             (
                 "401",
                 operation.get("security").is_some() || path == "/login",
             ),
-            ("500", !["/ping", "/openapi.json"].contains(&path.as_str())),
+            ("429", path == "/login"),
+            (
+                "500",
+                !proves && !["/ping", "/openapi.json"].contains(&path.as_str()),
+            ),
         ] {
             assert_eq!(has(status), applies, "{method} {path}: {status}");
         }
