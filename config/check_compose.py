@@ -11,11 +11,12 @@ ROOT = Path(__file__).parent.parent
 DAEMONS = {"api", "archive", "analytics", "report", "input"}
 # an API that is taken over must not be able to read what it stored
 SECRETS = {
-    "api": {"pub.pem", "identity_secret"},
-    "archive": {"priv.pem"},
-    "analytics": set(),
-    "report": {"priv.pem"},
+    "api": {"pub.pem", "identity_secret", "mongo_url"},
+    "archive": {"priv.pem", "mongo_url"},
+    "analytics": {"mongo_url"},
+    "report": {"priv.pem", "mongo_url"},
     "input": {"api_token"},
+    "mongodb": {"mongo_password"},
 }
 # services that speak to strangers do not reach the database
 NETWORKS = {"api": {"front", "back"}, "input": {"front"}}
@@ -47,9 +48,20 @@ for name, service in services.items():
         ensure(known, f"{name}: no volume is called {source}")
 ensure(compose["networks"]["back"]["internal"], "the network back is not internal")
 ensure(services["api"]["ports"][0].startswith("${CYBEXP_LISTEN:-127.0.0.1:"), "api: published beyond this host")
+for name, secrets in SECRETS.items():
+    held = services[name].get("secrets", [])
+    ensure(set(held) == secrets, f"{name}: holds {held}")
+ensure("--keyFile" in services["mongodb"]["command"], "mongodb: takes commands without a password")
+# a tag can be moved to another image, a digest cannot
+DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+images = [service["image"] for service in services.values() if service["image"] != "cybexp"]
+for line in (ROOT / "Dockerfile").read_text().splitlines():
+    if line.startswith("FROM "):
+        images.append(line.split()[1])
+for image in images:
+    ensure(DIGEST.search(image), f"{image}: is not pinned by its digest")
 for name in sorted(DAEMONS & services.keys()):
     service = services[name]
-    ensure(set(service.get("secrets", [])) == SECRETS[name], f"{name}: holds {service.get('secrets')}")
     port = config["metrics"][name].split(":")[1]
     probe = ["CMD", "cybexp", "ready", f"http://127.0.0.1:{port}/readyz"]
     ensure(service["healthcheck"]["test"] == probe, f"{name}: is not probed at metrics.{name}, port {port}")

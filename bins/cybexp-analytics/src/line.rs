@@ -4,8 +4,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cybexp_filters::Filter;
 use cybexp_store::{
-    FilterVersion, GraphBatch, GraphWriter, PendingRaw, RawMarker, RawQueue, Raws, Standing,
-    StoreError, Taken, Written,
+    FilterVersion, GraphBatch, GraphWriter, PendingRaw, RawMarker, RawQueue, Raws, StoreError,
+    Taken, VersionStanding, Written,
 };
 use metrics::{counter, gauge};
 
@@ -30,7 +30,7 @@ pub(crate) struct Line {
     graph: GraphWriter,
     /// A part that was filtered and is not written.
     filtered: Option<Part>,
-    standing: Standing,
+    standing: VersionStanding,
     announced: Option<Instant>,
 }
 
@@ -60,7 +60,7 @@ impl Line {
             raws: raws.clone(),
             graph: graph.clone(),
             filtered: None,
-            standing: Standing::Current,
+            standing: VersionStanding::Current,
             announced: None,
         })
     }
@@ -86,13 +86,13 @@ impl Line {
 
     async fn try_step(&mut self) -> anyhow::Result<LineStep> {
         let wait = match self.stand().await? {
-            Standing::Outdated => return Ok(LineStep::Nothing(None)),
-            Standing::Risen(Duration::ZERO) => {
+            VersionStanding::Outdated => return Ok(LineStep::Nothing(None)),
+            VersionStanding::Risen(Duration::ZERO) => {
                 self.walk().await?;
                 Some(Duration::ZERO)
             }
-            Standing::Risen(wait) => Some(wait),
-            Standing::Current => None,
+            VersionStanding::Risen(wait) => Some(wait),
+            VersionStanding::Current => None,
         };
         let part = match self.filtered.take() {
             Some(part) => part,
@@ -126,10 +126,10 @@ impl Line {
     }
 
     /// Returns the place of this version among those of all workers, which is asked for from time to time.
-    async fn stand(&mut self) -> anyhow::Result<Standing> {
+    async fn stand(&mut self) -> anyhow::Result<VersionStanding> {
         if self.announced.is_none_or(|at| at.elapsed() >= ANNOUNCE) {
             let standing = self.raws.announce(self.version()).await?;
-            if standing == Standing::Outdated && self.standing != standing {
+            if standing == VersionStanding::Outdated && self.standing != standing {
                 tracing::warn!(
                     filter = self.filter.id(),
                     "another worker has a higher version of this filter: this one rests"
@@ -139,7 +139,9 @@ impl Line {
             self.announced = Some(Instant::now());
         }
         Ok(match (self.standing, self.announced) {
-            (Standing::Risen(wait), Some(at)) => Standing::Risen(wait.saturating_sub(at.elapsed())),
+            (VersionStanding::Risen(wait), Some(at)) => {
+                VersionStanding::Risen(wait.saturating_sub(at.elapsed()))
+            }
             (standing, _) => standing,
         })
     }
@@ -153,7 +155,7 @@ impl Line {
                 raws,
                 "older raws wait for this version"
             ),
-            None => self.standing = Standing::Current,
+            None => self.standing = VersionStanding::Current,
         }
         Ok(())
     }

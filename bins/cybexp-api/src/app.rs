@@ -1,12 +1,14 @@
 //! The resources that all requests share.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use cybexp_seal::{Format, PublicKey, Tokens};
+use cybexp_seal::{Format, Prover, PublicKey, Tokens};
 use cybexp_service::QueryMacs;
 use cybexp_store::{Cache, Identity, Queries, Submitter};
 use tokio::sync::Semaphore;
 
+use crate::attempts::Attempts;
 use crate::waiting::Waiting;
 
 /// The state of the API: handles of databases, keys, and who waits for a report.
@@ -31,4 +33,14 @@ pub struct App {
     pub(crate) max_body_bytes: u64,
     /// A password takes 19 MiB and 20 ms to check: more at once would be a way to fill the memory.
     pub(crate) logins: Semaphore,
+    /// Logins that wait for their turn.
+    pub(crate) waiting_logins: Semaphore,
+    pub(crate) attempts: Attempts,
+    /// Reverse proxies whose word is taken for the client's address.
+    pub(crate) trusted_proxies: Vec<IpAddr>,
+    /// Whether users join an organisation only by accepting its invitation.
+    pub(crate) consent: bool,
+    pub(crate) prover: Prover,
+    /// The port that the API listens on, which its proofs name.
+    pub(crate) port: u16,
 }

@@ -1,5 +1,7 @@
 //! The user who sends a request.
 
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,11 +13,29 @@ use tahoe_core::{Hash, Org, User};
 
 use crate::app::App;
 use crate::error::{ApiError, bad};
+use crate::peer::{self, InWork, Peer};
 
 /// The user whose token the request carries.
 pub(crate) struct Caller {
     pub(crate) user: User,
     pub(crate) claims: Claims,
+    /// Keeps the connection from being closed to make room.
+    _work: Option<InWork>,
+}
+
+/// The address of a request's client, whether the client is signed in or not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+impl FromRequestParts<Arc<App>> for ClientAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<Arc<Peer>>();
+        let address = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.address);
+        let client = peer::client(address, &app.trusted_proxies, &parts.headers);
+        Ok(Self(client))
+    }
 }
 
 impl FromRequestParts<Arc<App>> for Caller {
@@ -38,19 +58,37 @@ impl FromRequestParts<Arc<App>> for Caller {
             .check(token.trim(), unix_now())
             .map_err(|error| ApiError::Unauthorized(format!("Invalid token: {error}")))?;
         let hash: Hash = claims.hash.parse().map_err(|_| missing())?;
-        if let Some(jti) = &claims.jti
-            && app.identity.is_revoked(jti).await?
-        {
+        let revoked = async {
+            match &claims.jti {
+                Some(jti) => app.identity.is_revoked(jti).await,
+                None => Ok(false),
+            }
+        };
+        let (revoked, standing, user) = tokio::join!(
+            revoked,
+            app.identity.standing(hash),
+            app.identity.user(hash)
+        );
+        let (revoked, standing, user) = (revoked?, standing?, user?);
+        if revoked || standing.generation != claims.generation {
             return Err(denied("JWT token is revoked."));
         }
-        let user = app.identity.user(hash).await?;
+        if standing.locked {
+            return Err(denied("User is locked!"));
+        }
         let user = user.ok_or_else(|| denied("User does not exist!"))?;
-        Ok(Self { user, claims })
+        let peer = parts.extensions.get::<Arc<Peer>>().cloned();
+        Ok(Self {
+            user,
+            claims,
+            _work: peer.map(Peer::works),
+        })
     }
 }
 
 impl Caller {
-    /// The organisation of the hash in this field, of which the caller must be an admin.
+    /// The organisation of the hash in this field, of which the caller must be an admin. The error does not tell whether
+    /// there is such an organisation.
     pub(crate) async fn admin_of(
         &self,
         app: &App,
@@ -59,15 +97,14 @@ impl Caller {
     ) -> Result<Org, ApiError> {
         let hash: Hash = hash.parse().map_err(|error| bad(field, error))?;
         let org = app.identity.org(hash).await?;
-        let org = org.ok_or_else(|| ApiError::BadRequest("Invalid org hash!".to_owned()))?;
-        if org.is_admin(self.user.hash()) {
-            Ok(org)
-        } else {
-            Err(ApiError::Unauthorized(
-                "You are not an admin of this org!".to_owned(),
-            ))
-        }
+        let org = org.filter(|org| org.is_admin(self.user.hash()));
+        org.ok_or_else(no_admin)
     }
+}
+
+/// Returns the error of a caller who is no admin of an organisation, or of one that does not exist.
+pub(crate) fn no_admin() -> ApiError {
+    ApiError::Unauthorized("You are not an admin of this org!".to_owned())
 }
 
 /// Whole seconds since 1970.

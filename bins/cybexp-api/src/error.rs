@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use cybexp_store::StoreError;
 use serde::Serialize;
@@ -29,6 +30,9 @@ pub(crate) enum ApiError {
     /// The client stopped sending.
     #[error("the request came too slowly")]
     TooSlow,
+    /// The client has tried too often, and may try again after this many seconds.
+    #[error("too many attempts: try again in {0} s")]
+    TooMany(u64),
     /// The database fails.
     #[error("Database down!")]
     Database(#[from] StoreError),
@@ -79,6 +83,11 @@ impl IntoResponse for ApiError {
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooMany(seconds) => {
+                let after = [(RETRY_AFTER, seconds.to_string())];
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                return (status, after, Json(self.body())).into_response();
+            }
             Self::Database(error) => {
                 tracing::error!(%error, "the database fails");
                 StatusCode::INTERNAL_SERVER_ERROR

@@ -1,5 +1,7 @@
 //! JSON bodies, with errors in the API's own shape.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Body as HttpBody;
 use axum::extract::{FromRequest, Request};
@@ -12,6 +14,26 @@ use crate::parts::{SILENCE, linger};
 /// The longest JSON body; submissions have a limit of their own.
 pub(crate) const JSON_BYTES: usize = 1 << 20;
 
+/// The longest JSON body of a client that is not signed in, and the time that it may take.
+const STRANGERS_BYTES: usize = 16 << 10;
+const STRANGERS_TIME: Duration = Duration::from_secs(10);
+
+/// A JSON body of type `T` of a client that is not signed in: shorter than others, and sent at once.
+pub(crate) struct StrangersBody<T>(pub(crate) T);
+
+impl<S, T> FromRequest<S> for StrangersBody<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let body = read(request, state, STRANGERS_BYTES, STRANGERS_TIME);
+        body.await.map(Self)
+    }
+}
+
 /// A JSON body of type `T`; whatever is wrong with it is a 400 that says so.
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -23,26 +45,39 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let (head, body) = request.into_parts();
-        let whole = whole(body);
-        let body = tokio::time::timeout(SILENCE, whole)
-            .await
-            .map_err(|_| ApiError::TooSlow)??;
-        match Json::<T>::from_request(Request::from_parts(head, body.into()), state).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(ApiError::BadRequest(rejection.body_text())),
-        }
+        let body = read(request, state, JSON_BYTES, SILENCE);
+        body.await.map(Self)
     }
 }
 
-async fn whole(body: HttpBody) -> Result<Vec<u8>, ApiError> {
+async fn read<S, T>(
+    request: Request,
+    state: &S,
+    limit: usize,
+    time: Duration,
+) -> Result<T, ApiError>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+{
+    let (head, body) = request.into_parts();
+    let body = tokio::time::timeout(time, whole(body, limit))
+        .await
+        .map_err(|_| ApiError::TooSlow)??;
+    match Json::<T>::from_request(Request::from_parts(head, body.into()), state).await {
+        Ok(Json(value)) => Ok(value),
+        Err(rejection) => Err(ApiError::BadRequest(rejection.body_text())),
+    }
+}
+
+async fn whole(body: HttpBody, limit: usize) -> Result<Vec<u8>, ApiError> {
     let mut pieces = body.into_data_stream();
     let mut whole = Vec::new();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| ApiError::BadRequest(error.to_string()))?;
-        if whole.len() + piece.len() > JSON_BYTES {
+        if whole.len() + piece.len() > limit {
             linger(pieces).await;
-            return Err(ApiError::TooLarge(JSON_BYTES as u64));
+            return Err(ApiError::TooLarge(limit as u64));
         }
         whole.extend_from_slice(&piece);
     }

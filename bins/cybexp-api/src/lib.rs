@@ -5,12 +5,15 @@
 
 mod app;
 mod asking;
+mod attempts;
 mod auth;
 mod cors;
+mod crowd;
 mod error;
 mod json;
 mod openapi;
 mod parts;
+mod peer;
 mod routes;
 mod serve;
 mod waiting;
@@ -20,16 +23,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use cybexp_seal::{Format, Tokens};
+use cybexp_seal::{Format, Prover, Tokens};
 use cybexp_service::config::{Config, Seal};
-use cybexp_service::{
-    BEAT_EVERY, ConfigError, DaemonContext, Fatal, QueryMacs, Servers, open, read_public_key,
-};
+use cybexp_service::{BEAT_EVERY, DaemonContext, Fatal, QueryMacs, Servers, open, read_public_key};
 use cybexp_store::{Cache, Identity, Queries, Submitter};
-use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use crate::app::App;
+use crate::attempts::Attempts;
 use crate::serve::{ClientLimits, serve};
 use crate::waiting::Waiting;
 
@@ -38,19 +39,20 @@ pub use openapi::{description, router};
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "api";
 
-/// The secret of the Python system's configuration, which everybody knows.
-const KNOWN_SECRET: &str = "secret";
-const LIMITS: ClientLimits = ClientLimits {
-    headers: Duration::from_secs(30),
-    connections: 4096,
-};
+/// The time that a request's headers may take, and that a connection may be idle.
+const HEADERS: Duration = Duration::from_secs(15);
+/// The most connections at once.
+const CONNECTIONS: usize = 4096;
+/// The most logins that wait for their turn, which is about a second's work.
+const WAITING_LOGINS: usize = 100;
 /// How often what broken uploads left is looked for.
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// Runs until asked to stop.
 pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     let config = &ctx.config;
-    let tokens = tokens(config)?;
+    let secret = config.identity_secret()?;
+    let tokens = Tokens::new(&secret, config.api.accept_unexpiring_tokens);
     let cors = cors::layer(config)?;
     let public_key = read_public_key(&config.api.public_key)?;
     // taken before the database is waited for: a port in use is told at once
@@ -93,6 +95,12 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         token_ttl: Duration::from_secs(config.api.token_ttl_s),
         max_body_bytes: config.api.max_body_bytes,
         logins: tokio::sync::Semaphore::new(2),
+        waiting_logins: tokio::sync::Semaphore::new(WAITING_LOGINS),
+        attempts: Attempts::default(),
+        trusted_proxies: config.api.trusted_proxies.clone(),
+        consent: config.identity.consent,
+        prover: Prover::new(&secret),
+        port: listener.local_addr()?.port(),
     };
     tokio::spawn(watch(ctx.clone(), cache.clone()));
     tokio::spawn(sweep(ctx.clone(), cache));
@@ -103,30 +111,14 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     if let Some(cors) = cors {
         routes = routes.layer(cors);
     }
-    serve(listener, routes, LIMITS, stop).await;
+    let limits = ClientLimits {
+        headers: HEADERS,
+        connections: CONNECTIONS,
+        connections_per_address: config.api.connections_per_address,
+        trusted_proxies: config.api.trusted_proxies.clone(),
+    };
+    serve(listener, routes, limits, stop).await;
     Ok(())
-}
-
-fn tokens(config: &Config) -> anyhow::Result<Tokens> {
-    let secret = config.identity_secret()?;
-    if secret.expose_secret().is_empty() {
-        return Err(
-            anyhow::anyhow!("identity.secret is empty: anybody could make a token").context(Fatal),
-        );
-    }
-    if secret.expose_secret() == KNOWN_SECRET && !config.api.listen.ip().is_loopback() {
-        return Err(ConfigError::Invalid {
-            origin: config.origin(),
-            key: "identity.secret".to_owned(),
-            reason: format!(
-                "is \"{KNOWN_SECRET}\", which everybody knows, and api.listen {} is no loopback address: \
-                 anybody could make a token; set a secret of your own",
-                config.api.listen
-            ),
-        }
-        .into());
-    }
-    Ok(Tokens::new(&secret, config.api.accept_unexpiring_tokens))
 }
 
 fn callback_address(config: &Config) -> SocketAddr {

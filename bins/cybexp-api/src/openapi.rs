@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::error::Message;
 use crate::json::JSON_BYTES;
-use crate::routes::{identity, login, ping, query, raw, submission};
+use crate::routes::{identity, login, membership, ping, proof, query, raw, submission};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -39,6 +39,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
     let json = OpenApiRouter::new()
         .routes(routes!(ping::ping))
         .routes(routes!(openapi))
+        .routes(routes!(proof::proof))
         .routes(routes!(login::login))
         .routes(routes!(login::logout))
         .routes(routes!(query::query))
@@ -51,6 +52,10 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(identity::orgs_admin_of))
         .routes(routes!(identity::orgs_user_of))
         .routes(routes!(identity::user_info_self))
+        .routes(routes!(membership::invitations))
+        .routes(routes!(membership::accept))
+        .routes(routes!(membership::decline))
+        .routes(routes!(membership::leave))
         .layer(DefaultBodyLimit::max(JSON_BYTES));
     let uploads = OpenApiRouter::new()
         .routes(routes!(raw::raw))

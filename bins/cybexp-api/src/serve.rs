@@ -1,11 +1,14 @@
 //! Serving HTTP, with limits on what a client may hold.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::response::IntoResponse;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -14,16 +17,24 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::crowd::Crowd;
 use crate::error::ApiError;
 
 /// The resources that one client holds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct ClientLimits {
     /// How long it may take to say a request's headers, and be idle between two requests.
     pub(crate) headers: Duration,
     /// Connections at once, and with them requests in work whose clients have left; more wait to be accepted.
     pub(crate) connections: usize,
+    /// Connections at once from one address.
+    pub(crate) connections_per_address: usize,
+    /// Addresses of proxies, which may have any number of them.
+    pub(crate) trusted_proxies: Vec<IpAddr>,
 }
+
+/// The most bytes of a request's headers, and of its body that are read before they are wanted.
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// After an error of the listener itself, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -40,33 +51,47 @@ pub(crate) async fn serve(
     let mut builder = Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.headers);
+        .header_read_timeout(limits.headers)
+        .max_buf_size(BUFFER_BYTES);
+    let crowd = Crowd::default();
     let room = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let accept = async {
-            let permit = Arc::clone(&room).acquire_owned().await.ok()?;
-            Some((permit, listener.accept().await))
-        };
-        let (permit, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept => match accepted {
-                Some(accepted) => accepted,
-                None => break,
-            },
+            accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok((stream, address)) => (stream, address.ip().to_canonical()),
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
+        let most = match limits.trusted_proxies.contains(&address) {
+            true => usize::MAX,
+            false => limits.connections_per_address,
+        };
+        let Some(place) = crowd.enter(address, most) else {
+            tracing::debug!(%address, "a connection was refused: the client has too many in work");
+            continue;
+        };
+        if room.available_permits() == 0 {
+            crowd.make_room(&place);
+        }
+        let permit = tokio::select! {
+            () = &mut stop => break,
+            permit = Arc::clone(&room).acquire_owned() => match permit {
+                Ok(permit) => Arc::new(permit),
+                Err(_) => break,
+            },
+        };
         let service = TowerToHyperService::new(router.clone());
-        let permit = Arc::new(permit);
-        let service = service_fn(move |request| {
+        let peer = Arc::clone(&place.peer);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Arc::clone(&peer));
             let (answer, permit) = (service.call(request), Arc::clone(&permit));
             // in a task of its own: what is under way in the database is not dropped when the client leaves, for that
             // holds up all others (docs/ARCHITECTURE.md)
@@ -85,8 +110,13 @@ pub(crate) async fn serve(
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke");
+            tokio::select! {
+                done = connection => if let Err(error) = done {
+                    tracing::debug!(%error, "a connection broke");
+                },
+                () = place.peer.closed() => {
+                    tracing::debug!(%address, "a connection was closed to make room");
+                }
             }
         });
     }
@@ -117,6 +147,8 @@ mod tests {
         let limits = ClientLimits {
             headers: Duration::from_millis(300),
             connections: 2,
+            connections_per_address: 2,
+            trusted_proxies: vec![],
         };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async { stopped.await.unwrap_or_default() };
@@ -163,6 +195,8 @@ mod tests {
         let limits = ClientLimits {
             headers: Duration::from_secs(30),
             connections: 1,
+            connections_per_address: 1,
+            trusted_proxies: vec![],
         };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async { stopped.await.unwrap_or_default() };

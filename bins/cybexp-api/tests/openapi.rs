@@ -46,8 +46,10 @@ async fn every_route_is_described_and_every_description_has_a_route() {
             ("GET", "/orgs/admin_of"),
             ("GET", "/orgs/user_of"),
             ("GET", "/ping"),
+            ("GET", "/proof/{challenge}"),
             ("GET", "/raw/{id}"),
             ("GET", "/user/info/self"),
+            ("GET", "/user/invitations"),
             ("POST", "/create/org"),
             ("POST", "/create/user"),
             ("POST", "/login"),
@@ -55,8 +57,11 @@ async fn every_route_is_described_and_every_description_has_a_route() {
             ("POST", "/org/add/user"),
             ("POST", "/org/del/user"),
             ("POST", "/org/info"),
+            ("POST", "/org/leave"),
             ("POST", "/query"),
             ("POST", "/raw"),
+            ("POST", "/user/invitations/accept"),
+            ("POST", "/user/invitations/decline"),
         ])
     );
     let paths: BTreeSet<&str> = described.iter().map(|(_, path)| *path).collect();
@@ -85,15 +90,20 @@ async fn every_operation_says_what_it_can_answer() {
             "{path}"
         );
         let reads_body = operation.get("requestBody").is_some();
+        let proves = path == "/proof/{challenge}";
         for (status, applies) in [
-            ("400", reads_body || path == "/logout"),
+            ("400", reads_body || path == "/logout" || proves),
             ("408", reads_body),
             ("413", reads_body),
             (
                 "401",
                 operation.get("security").is_some() || path == "/login",
             ),
-            ("500", !["/ping", "/openapi.json"].contains(&path.as_str())),
+            ("429", path == "/login"),
+            (
+                "500",
+                !proves && !["/ping", "/openapi.json"].contains(&path.as_str()),
+            ),
         ] {
             assert_eq!(has(status), applies, "{method} {path}: {status}");
         }

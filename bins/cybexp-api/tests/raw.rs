@@ -272,8 +272,8 @@ async fn what_is_refused_names_the_field_and_leaves_nothing() {
             without("orgid")
                 .text("orgid", &"0".repeat(64))
                 .file("x", file),
-            400,
-            "Invalid org hash!",
+            401,
+            "You are not an admin of this org!",
         ),
         (
             without("orgid")

@@ -23,7 +23,11 @@ struct People {
 }
 
 async fn people(name: &str) -> People {
-    let (site, api) = start(name, json!({})).await;
+    people_with(name, json!({})).await
+}
+
+async fn people_with(name: &str, more: Value) -> People {
+    let (site, api) = start(name, more).await;
     let root = site.add_superuser("root@example.com", PASSWORD).await;
     let (root, admin) = (site.token(&root), site.token(&site.user().await));
     People {
@@ -198,7 +202,7 @@ async fn who_can_be_made_a_user() {
 
 #[tokio::test]
 async fn an_organisation_is_made_and_changed() {
-    let p = people("org").await;
+    let p = people_with("org", json!({"identity": {"consent": false}})).await;
     let mut hashes = Vec::new();
     for name in ["a", "b", "c"] {
         let made = p.create(&format!("{name}@example.com")).await;
@@ -383,7 +387,7 @@ async fn what_is_kept_of_an_organisation_whatever_is_asked() {
     let unknown = json!({"org_hash": "0".repeat(64), "user": jane, "add_to": "user"});
     assert_eq!(
         change("/org/add/user", unknown).await,
-        (400, "Invalid org hash!".to_owned())
+        (401, "You are not an admin of this org!".to_owned())
     );
     let new = json!({"orgname": "new", "user": [john], "admin": [jane], "name": "New"});
     let no_user = "admin jane@example.com must be a user of the organisation";

@@ -275,30 +275,105 @@ async fn a_user_who_is_gone_has_no_token() {
 }
 
 #[tokio::test]
-async fn the_secret_that_everybody_knows_is_for_this_machine_alone() {
-    for (listen, secret, starts) in [
-        ("0.0.0.0:0", "secret", false),
-        ("[::]:0", "secret", false),
-        ("0.0.0.0:0", "one of our own", true),
-        ("127.0.0.2:0", "secret", true),
+async fn a_secret_that_could_be_guessed_is_refused() {
+    for (secret, reason) in [
+        ("secret", "is \\\"secret\\\", which everybody knows"),
+        ("one of our own", "has 14 bytes, and needs 32"),
+        ("", "is missing"),
     ] {
-        let more = json!({"api": {"listen": listen}, "identity": {"secret": secret}});
-        let site = Site::new("secret", more).await;
-        if starts {
-            let api = Api::start(API, NO_ARGS, &site).await;
-            assert!(api.daemon.terminate().success());
-            continue;
-        }
+        let site = Site::new("secret", json!({"identity": {"secret": secret}})).await;
         let log = site.folder.path().join("log");
         let daemon = Daemon::start_logged(API, NO_ARGS, &site.config, &log);
         assert_eq!(daemon.wait().code(), Some(2));
         let log = std::fs::read_to_string(log).unwrap();
         let config = site.config.display();
-        let error = format!("{config}: identity.secret: is \\\"secret\\\", which everybody knows");
+        let error = format!("{config}: identity.secret: {reason}");
         assert!(log.contains(&error), "{log}");
-        assert!(
-            log.contains(&format!("api.listen {listen} is no loopback address")),
-            "{log}"
-        );
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_and_a_lock_end_all_tokens_at_once() {
+    let (site, api) = start("generations", json!({})).await;
+    let user = site.add_user("ann@example.com", PASSWORD).await;
+    let login = async |password: &str| {
+        let body = json!({"email": "ann@example.com", "password": password});
+        api.post("/login", None, &body).await
+    };
+    let token = async |password: &str| {
+        let answer = login(password).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["token"].as_str().unwrap().to_owned()
+    };
+    let status = async |token: &str| {
+        let answer = api.get("/user/info/self", Some(token)).await;
+        (answer.status, answer.message())
+    };
+    let (good, revoked, locked) = (
+        (200, "See result.".to_owned()),
+        (401, "JWT token is revoked.".to_owned()),
+        (401, "User is locked!".to_owned()),
+    );
+    // one that the API knows, and those without a row, of the Python system, too
+    let python = common::token(&python_claims(&user), Site::SECRET);
+    let first = [token(PASSWORD).await, site.token(&user), python];
+    for token in &first {
+        assert_eq!(status(token).await, good);
+    }
+    let hash = cybexp_seal::password::hash("another password").unwrap();
+    assert!(
+        site.identity
+            .set_password(user.hash(), &hash)
+            .await
+            .unwrap()
+    );
+    for token in &first {
+        assert_eq!(status(token).await, revoked);
+    }
+    is(&login(PASSWORD).await, 401, "401 Unauthorized");
+
+    let second = token("another password").await;
+    assert_eq!(status(&second).await, good);
+    site.identity.set_locked(user.hash(), true).await.unwrap();
+    assert_eq!(status(&second).await, revoked);
+    is(&login("another password").await, 401, "401 Unauthorized");
+    // a token of the right generation, made by whoever has the secret
+    let mut claims = claims(&user, 3600);
+    claims["gen"] = json!(2);
+    let made = common::token(&claims, Site::SECRET);
+    assert_eq!(status(&made).await, locked);
+    site.identity.set_locked(user.hash(), false).await.unwrap();
+    assert_eq!(status(&second).await, revoked);
+    assert_eq!(status(&token("another password").await).await, good);
+    // others are not concerned
+    assert_eq!(status(&site.token(&site.user().await)).await, good);
+}
+
+#[tokio::test]
+async fn the_hash_of_an_old_password_is_renewed_and_tokens_stay() {
+    let (site, api) = start("renewal", json!({})).await;
+    let stored = User::python_password_hash(PASSWORD);
+    let user = User::new("old@example.com", &stored, "Old").unwrap();
+    site.identity.create_user(&user).await.unwrap();
+    let token = site.token(&user);
+    let login = json!({"email": "old@example.com", "password": PASSWORD});
+    assert_eq!(api.post("/login", None, &login).await.status, 200);
+    let found = site.identity.user(user.hash()).await.unwrap().unwrap();
+    assert!(found.password_hash().starts_with("$argon2id$"));
+    assert_eq!(api.get("/user/info/self", Some(&token)).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_api_proves_that_it_knows_the_secret() {
+    let (_site, api) = start("proof", json!({})).await;
+    let port = api.address.rsplit_once(':').unwrap().1.parse().unwrap();
+    let challenge = [7; 32];
+    let proof = async |challenge: &str| api.get(&format!("/proof/{challenge}"), None).await;
+    let answer = proof(&"07".repeat(32)).await;
+    let prover = cybexp_seal::Prover::new(&Site::SECRET.into());
+    let json = answer.json();
+    assert!(prover.holds(&challenge, port, json["proof"].as_str().unwrap()));
+    for wrong in ["x", "07", &"07".repeat(33), &"0g".repeat(32)] {
+        assert_eq!(proof(wrong).await.status, 400, "{wrong}");
     }
 }

@@ -280,7 +280,7 @@ fn the_wrong_nonce_is_refused_and_silent_callers_keep_nobody_out() {
     let running = site.running().unwrap();
     let port = running["port"].as_u64().unwrap();
     // they say nothing at all
-    let silent: Vec<_> = (0..20)
+    let silent: Vec<_> = (0..400)
         .map(|_| std::net::TcpStream::connect(("127.0.0.1", u16::try_from(port).unwrap())).unwrap())
         .collect();
     let runtime = tokio::runtime::Runtime::new().unwrap();

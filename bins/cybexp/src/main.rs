@@ -7,6 +7,8 @@ mod commands;
 mod daemon;
 mod demo;
 mod lock;
+mod own_api;
+mod random;
 mod site;
 mod tree;
 mod up;

@@ -116,6 +116,20 @@ impl Client {
         &self.base
     }
 
+    /// Whether the URL is on this machine.
+    pub fn is_local(&self) -> bool {
+        is_loopback(&self.base)
+    }
+
+    /// Returns the API's proof for this challenge. The token is not sent.
+    pub async fn proof(&self, challenge: &[u8]) -> Result<String, ClientError> {
+        let challenge: String = challenge.iter().map(|byte| format!("{byte:02x}")).collect();
+        let request = self.http.get(self.url(&format!("proof/{challenge}")));
+        let request = request.timeout(CONNECT);
+        let answer = self.json(self.send_as_stranger(request).await?).await?;
+        Ok(answer["proof"].as_str().unwrap_or_default().to_owned())
+    }
+
     /// Checks that the API answers.
     pub async fn ping(&self) -> Result<(), ClientError> {
         let request = self.http.get(self.url("ping")).timeout(CONNECT);
@@ -136,6 +150,23 @@ impl Client {
             .flatten()
             .filter_map(|org| org["_hash"].as_str());
         Ok(hashes.map(str::to_owned).collect())
+    }
+
+    /// Returns the documents of the organisations to which the token's user belongs.
+    pub async fn orgs(&self) -> Result<Value, ClientError> {
+        self.result("orgs/user_of").await
+    }
+
+    /// Returns the invitations of the token's user.
+    pub async fn invitations(&self) -> Result<Value, ClientError> {
+        self.result("user/invitations").await
+    }
+
+    /// Posts JSON to this path, and returns the answer.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        let request = self.http.post(self.url(path)).timeout(ANSWER);
+        let response = self.send(request.json(body)).await?;
+        self.json(response).await
     }
 
     async fn result(&self, path: &str) -> Result<Value, ClientError> {
@@ -251,6 +282,11 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose_secret());
         }
+        self.send_as_stranger(request).await
+    }
+
+    /// Sends a request without the token.
+    async fn send_as_stranger(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let response = request
             .send()
             .await

@@ -63,6 +63,11 @@ pub(crate) fn along(from: &Url, to: &Url) -> Result<Along, String> {
     })
 }
 
+/// Whether a redirect stays on its port, or leads to the one where its scheme is served: on others there may be anything.
+pub(crate) fn is_usual_port(from: &Url, to: &Url) -> bool {
+    to.port().is_none() || to.port() == from.port_or_known_default()
+}
+
 /// Says why a redirect is not followed by a source that follows none. A path may hold keys, so only a login's is told.
 pub(crate) fn refused(from: &Url, to: &Url) -> String {
     let path = to.path().trim_end_matches('/').to_ascii_lowercase();

@@ -208,7 +208,24 @@ impl Http {
         trail.stripped |= request.headers().contains_key(AUTHORIZATION)
             || request.headers().values().any(HeaderValue::is_sensitive);
         redirect::keep_harmless(request.headers_mut());
-        if from.host() != to.host() {
+        if !self.options.wire.redirects_inside {
+            if !redirect::is_usual_port(from, &to) {
+                bail!(
+                    "{}: leads to another port, {}: that is followed only if input.redirects_inside is true",
+                    origin(from),
+                    origin(&to)
+                );
+            }
+            trail.most = Some(Reach::Public);
+            if Reach::of_host(&to).is_some_and(|reach| reach > Reach::Public) {
+                bail!(
+                    "{}: leads to {}, an address of this machine or of its network: that is followed only if \
+                     input.redirects_inside is true",
+                    origin(from),
+                    origin(&to)
+                );
+            }
+        } else if from.host() != to.host() {
             let most = match trail.most {
                 Some(most) => most,
                 None => Reach::of(from).await,

@@ -16,6 +16,7 @@ mod legacy;
 mod mac;
 pub mod password;
 mod pem;
+mod proof;
 mod session;
 mod stream;
 mod token;
@@ -26,8 +27,9 @@ pub use error::{KeyError, OpenError, SealError};
 pub use head::Head;
 pub use key::{PrivateKey, PublicKey};
 pub use mac::{Macs, Message, Purpose};
+pub use proof::Prover;
 pub use stream::Sealer;
-pub use token::{Claims, Issued, TokenError, Tokens};
+pub use token::{Claims, Holder, Issued, TokenError, Tokens};
 
 /// How a sealed blob is laid out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

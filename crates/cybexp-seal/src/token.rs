@@ -38,6 +38,19 @@ pub struct Claims {
     pub jti: Option<String>,
     /// When it ends, in Unix seconds; the Python API's never do.
     pub expires: Option<u64>,
+    /// The generation of the user's tokens to which it belongs. Those of the Python API belong to generation 0.
+    pub generation: u64,
+}
+
+/// The user for whom a token is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Holder<'a> {
+    /// `cybexp_user` or `cybexp_superuser`.
+    pub sub_type: &'a str,
+    /// The user's `_hash`.
+    pub hash: &'a str,
+    /// The current generation of the user's tokens: a new one ends all tokens of those before.
+    pub generation: u64,
 }
 
 /// Why a token is worth nothing.
@@ -68,6 +81,12 @@ struct Payload {
     iat: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<u64>,
+    #[serde(rename = "gen", default, skip_serializing_if = "is_first")]
+    generation: u64,
+}
+
+fn is_first(generation: &u64) -> bool {
+    *generation == 0
 }
 
 impl Tokens {
@@ -81,18 +100,19 @@ impl Tokens {
         }
     }
 
-    /// A token for the user of this hash, from `now` on, in Unix seconds.
-    pub fn issue(&self, sub_type: &str, hash: &str, ttl: Duration, now: u64) -> Issued {
+    /// A token for this user, from `now` on, in Unix seconds.
+    pub fn issue(&self, holder: Holder<'_>, ttl: Duration, now: u64) -> Issued {
         let mut id = [0; 16];
         rand::fill(&mut id).expect("the system has random bytes");
         let jti = hex::encode(id);
         let expires = now.saturating_add(ttl.as_secs());
         let payload = Payload {
-            sub_type: sub_type.to_owned(),
-            _hash: hash.to_owned(),
+            sub_type: holder.sub_type.to_owned(),
+            _hash: holder.hash.to_owned(),
             jti: Some(jti.clone()),
             iat: Some(now),
             exp: Some(expires),
+            generation: holder.generation,
         };
         let token = encode(&Header::new(Algorithm::HS256), &payload, &self.signing)
             .expect("texts and integers can be written, and any secret signs with HS256");
@@ -103,8 +123,8 @@ impl Tokens {
         }
     }
 
-    /// Returns the claims of a token that is ours and good at `now`, in Unix seconds. A revoked token passes, for
-    /// revocation cannot be seen from the token itself.
+    /// Returns the claims of a token that is ours and good at `now`, in Unix seconds. A revoked token passes, and one of
+    /// an old generation, for neither can be seen from the token itself.
     pub fn check(&self, token: &str, now: u64) -> Result<Claims, TokenError> {
         let mut validation = Validation::new(Algorithm::HS256);
         // the library knows no other clock than the system's, and no token that may lack its expiry
@@ -126,6 +146,7 @@ impl Tokens {
             hash: payload._hash,
             jti: payload.jti,
             expires: payload.exp,
+            generation: payload.generation,
         })
     }
 }

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 //! Passwords, new and of the Python system.
 
+use std::time::Duration;
+
 use cybexp_seal::password::{PasswordError, Verdict, hash, verify};
 
 #[test]
@@ -75,4 +77,56 @@ fn lengths_are_told_in_bytes() {
         verify(&"x".repeat(1 << 20), &hash("12345678").unwrap()),
         Verdict::Wrong
     );
+}
+
+/// The time that this thread has been on a core, in nanoseconds: other processes use the machine, too.
+fn worked_ns() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    stat.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// The least work of a few comparisons.
+fn least(password: &str, stored: &str) -> Duration {
+    let some = || {
+        let before = worked_ns();
+        for _ in 0..8 {
+            assert_eq!(verify(password, stored), Verdict::Wrong);
+        }
+        Duration::from_nanos(worked_ns() - before) / 8
+    };
+    (0..3).map(|_| some()).min().unwrap()
+}
+
+#[test]
+fn every_wrong_password_takes_the_same_work() {
+    let (ours, long) = (hash("12345678").unwrap(), "x".repeat(1 << 20));
+    let known = least("correct horsf", &ours);
+    for (what, password, stored) in [
+        ("nobody's", "correct horsf", ""),
+        ("a long one", &*long, &*ours),
+        ("a long one of nobody", &*long, ""),
+        (
+            "one of the Python system",
+            "correct horsf",
+            &"41".repeat(32),
+        ),
+        ("a long one of the Python system", &*long, &"41".repeat(32)),
+        ("no hash", "correct horsf", "no password"),
+        (
+            "half a hash",
+            "correct horsf",
+            "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0",
+        ),
+        (
+            "too much work",
+            "correct horsf",
+            &ours.replace("m=19456", "m=4194304"),
+        ),
+    ] {
+        let took = least(password, stored);
+        assert!(
+            took > known / 2 && took < known * 2,
+            "{what}: {took:?}, and {known:?} for a user"
+        );
+    }
 }

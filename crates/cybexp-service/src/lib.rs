@@ -5,6 +5,7 @@
 //! news that there is work as a [`Wake`].
 
 mod backoff;
+mod clean;
 mod cli;
 pub mod config;
 mod daemon;

@@ -7,6 +7,7 @@ use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::fmt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::clean::{CleanFields, CleanJson};
 use crate::cli::CommonArgs;
 use crate::config::{Log, LogFormat, LogLevel};
 
@@ -20,13 +21,20 @@ pub fn init(config: &Log, args: &CommonArgs) -> anyhow::Result<()> {
             .map_err(|error| anyhow::anyhow!("RUST_LOG is `{directives}`: {error}"))?,
         (None, _) => at_least(config.level),
     };
-    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = fmt().with_env_filter(filter);
     match args.log_format.unwrap_or(config.format) {
         LogFormat::Text => lines
+            .with_writer(std::io::stderr)
+            .fmt_fields(CleanFields)
             .with_ansi(std::io::stderr().is_terminal())
             .finish()
             .try_init()?,
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
+        LogFormat::Json => lines
+            .with_writer(|| CleanJson(std::io::stderr()))
+            .json()
+            .flatten_event(true)
+            .finish()
+            .try_init()?,
     }
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cybexp_service::config::{Config, ConfigError, LogFormat, LogLevel, Seal};
+use cybexp_service::config::{Config, ConfigError, LogFormat, LogLevel, Seal, Secret};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
@@ -75,7 +75,9 @@ fn what_is_missing_takes_its_default() {
         (60, 64)
     );
     assert!(config.report.callback_hosts.is_empty());
-    assert_eq!(config.identity_secret().unwrap().expose_secret(), "secret");
+    let missing = config.identity_secret().unwrap_err().to_string();
+    assert!(missing.contains("identity.secret: is missing"), "{missing}");
+    assert!(config.identity.consent);
     assert_eq!(config.input.run_dir, folder.path().join("run"));
     assert_eq!(config.input.spool_dir, folder.path().join("spool"));
     assert_eq!(config.input.spool_max_bytes, 1 << 30);
@@ -117,9 +119,14 @@ fn every_shipped_file_parses_and_holds_the_defaults() {
     }
 
     let (copy, file) = written(&fs::read_to_string(folder.join("config.json")).unwrap());
-    let shipped = Config::from_file(&file).unwrap();
+    let mut shipped = Config::from_file(&file).unwrap();
     fs::write(copy.path().join("empty.json"), "{}").unwrap();
     let default = Config::from_file(&copy.path().join("empty.json")).unwrap();
+    // the one setting without a default
+    assert!(
+        matches!(&shipped.identity.secret, Secret::File(file) if file.ends_with("identity_secret"))
+    );
+    shipped.identity.secret = default.identity.secret.clone();
     let shown = |c: &Config| {
         format!(
             "{:?}",
@@ -333,4 +340,23 @@ fn debug_shows_no_secret() {
     );
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(shown.contains("mongodb://me:***@host/"), "{shown}");
+}
+
+#[test]
+fn a_secret_that_could_be_guessed_is_refused() {
+    let long = "x".repeat(32);
+    for (secret, reason) in [
+        ("", "is missing"),
+        ("secret", "is \"secret\", which everybody knows"),
+        (&long[1..], "has 31 bytes, and needs 32"),
+    ] {
+        let config = loaded(&format!(r#"{{"identity": {{"secret": "{secret}"}}}}"#));
+        let refused = config.identity_secret().unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("identity.secret: {reason}")),
+            "{refused}"
+        );
+    }
+    let config = loaded(&format!(r#"{{"identity": {{"secret": "{long}"}}}}"#));
+    assert_eq!(config.identity_secret().unwrap().expose_secret(), long);
 }

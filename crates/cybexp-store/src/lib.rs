@@ -44,7 +44,9 @@ pub use graph::read::version::Version;
 pub use graph::write::batch::GraphBatch;
 pub use graph::write::replace::Remade;
 pub use graph::write::writer::GraphWriter;
+pub use identity::invitations::{Accepted, Invitation};
 pub use identity::issued::IssuedToken;
+pub use identity::standing::Standing;
 pub use identity::users::{Access, Identity};
 #[cfg(feature = "inspect")]
 pub use inspect::{
@@ -72,5 +74,5 @@ pub use queries::stored::{LastAnswer, MADE_OF, StoredQuery};
 pub use raws::outcome::RawOutcome;
 pub use raws::pending::PendingRaw;
 pub use raws::queue::{RawMarker, RawQueue, Raws};
-pub use raws::versions::{FilterVersion, Standing};
+pub use raws::versions::{FilterVersion, VersionStanding};
 pub use visible::Visible;

@@ -8,7 +8,7 @@
 mod common;
 
 use common::*;
-use cybexp_store::{Archive, GraphBatch, GraphWriter, Holdings, Identity, Raws};
+use cybexp_store::{Archive, GraphBatch, GraphWriter, Holdings, Identity, Raws, Standing};
 use serde_json::json;
 use tahoe_core::{Membership, Org, OrgError, User};
 
@@ -44,7 +44,7 @@ async fn a_deleted_user_is_nowhere_and_the_last_admin_stays() {
     };
     assert_eq!(names(&member).await, ["guest", "home"]);
     identity
-        .remember_token("a1", member.hash(), "login", FAR)
+        .remember_token("a1", member.hash(), 0, "login", FAR)
         .await
         .unwrap();
 
@@ -60,7 +60,11 @@ async fn a_deleted_user_is_nowhere_and_the_last_admin_stays() {
     identity.delete_user(member.hash()).await.unwrap().unwrap();
     assert!(identity.user(member.hash()).await.unwrap().is_none());
     assert_eq!(names(&member).await, [""; 0]);
-    assert!(identity.is_revoked("a1").await.unwrap());
+    let ended = Standing {
+        generation: 1,
+        locked: false,
+    };
+    assert_eq!(identity.standing(member.hash()).await.unwrap(), ended);
     identity.delete_user(member.hash()).await.unwrap().unwrap();
     assert!(
         identity.create_user(&member).await.unwrap(),
@@ -107,7 +111,7 @@ async fn tokens_are_listed_until_they_end_and_revoked_together() {
         ("d", one, 5),
     ] {
         identity
-            .remember_token(jti, user, "login", until)
+            .remember_token(jti, user, 0, "login", until)
             .await
             .unwrap();
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bson::{Document, doc};
 use common::*;
 use cybexp_store::{
-    Archive, FilterVersion, PendingRaw, RawOutcome, RawQueue, Raws, Standing, Taken,
+    Archive, FilterVersion, PendingRaw, RawOutcome, RawQueue, Raws, Taken, VersionStanding,
 };
 use mongodb::Collection;
 use serde_json::json;
@@ -83,13 +83,13 @@ async fn the_first_version_reads_what_is_there_at_once() {
     write(&archive, "unr_honeypot", 0..10).await;
     write(&archive, "email", 0..700).await;
     let standing = archive.announce(cowrie(1)).await.unwrap();
-    assert_eq!(standing, Standing::Risen(Duration::ZERO));
+    assert_eq!(standing, VersionStanding::Risen(Duration::ZERO));
     assert_eq!(waiting(&coll).await, 0);
     assert_eq!(walk(&archive, cowrie(1)).await, 2510);
     assert_eq!(waiting(&coll).await, 2510, "not those of other typetags");
     assert_eq!(
         archive.announce(cowrie(1)).await.unwrap(),
-        Standing::Current
+        VersionStanding::Current
     );
     let mut queue = archive.queue("cowrie@1").await.unwrap();
     assert_eq!(process(&mut queue).await, 2510);
@@ -105,7 +105,7 @@ async fn a_risen_version_reads_again_one_lease_later() {
     let mut queue = archive.queue("cowrie@1").await.unwrap();
     assert_eq!(process(&mut queue).await, 100);
 
-    let Standing::Risen(wait) = archive.announce(cowrie(2)).await.unwrap() else {
+    let VersionStanding::Risen(wait) = archive.announce(cowrie(2)).await.unwrap() else {
         panic!("it is higher");
     };
     assert!(
@@ -114,16 +114,16 @@ async fn a_risen_version_reads_again_one_lease_later() {
     );
     assert_eq!(
         archive.announce(cowrie(1)).await.unwrap(),
-        Standing::Outdated
+        VersionStanding::Outdated
     );
     rise_earlier(&filters, Duration::from_secs(12)).await;
-    let Standing::Risen(wait) = archive.announce(cowrie(2)).await.unwrap() else {
+    let VersionStanding::Risen(wait) = archive.announce(cowrie(2)).await.unwrap() else {
         panic!("it has not walked");
     };
     assert!(wait <= LEASE - Duration::from_secs(12), "{wait:?}");
     rise_earlier(&filters, LEASE).await;
     let standing = archive.announce(cowrie(2)).await.unwrap();
-    assert_eq!(standing, Standing::Risen(Duration::ZERO));
+    assert_eq!(standing, VersionStanding::Risen(Duration::ZERO));
 
     // one was read by the new version already, and one waits anyway
     let rows = find(&coll, doc! {}).await;
@@ -138,11 +138,11 @@ async fn a_risen_version_reads_again_one_lease_later() {
     assert_eq!(coll.count_documents(twice).await.unwrap(), 0);
     assert_eq!(
         archive.announce(cowrie(2)).await.unwrap(),
-        Standing::Current
+        VersionStanding::Current
     );
     assert_eq!(
         archive.announce(cowrie(1)).await.unwrap(),
-        Standing::Outdated
+        VersionStanding::Outdated
     );
     let mut queue = archive.queue("cowrie@2").await.unwrap();
     assert_eq!(process(&mut queue).await, 99);
@@ -168,7 +168,10 @@ async fn a_walk_goes_on_where_another_worker_ended() {
     let mut queue = archive.queue("cowrie@1").await.unwrap();
     assert_eq!(process(&mut queue).await, 4000);
     let standing = archive.announce(cowrie(1)).await.unwrap();
-    assert!(matches!(standing, Standing::Risen(_)), "{standing:?}");
+    assert!(
+        matches!(standing, VersionStanding::Risen(_)),
+        "{standing:?}"
+    );
     assert_eq!(archive.walk(cowrie(1)).await.unwrap(), Some(1000));
     assert_eq!(archive.walk(cowrie(1)).await.unwrap(), None);
     assert_eq!(waiting(&coll).await, 1000);
@@ -192,11 +195,14 @@ async fn workers_that_announce_at_once_agree() {
     for done in futures::future::join_all(all.collect::<Vec<_>>()).await {
         let (n, standing) = done.unwrap();
         if n % 4 == 3 {
-            assert!(matches!(standing, Standing::Risen(_)), "{standing:?}");
+            assert!(
+                matches!(standing, VersionStanding::Risen(_)),
+                "{standing:?}"
+            );
         }
     }
     for version in 1..4 {
         let standing = archive.announce(cowrie(version)).await.unwrap();
-        assert_eq!(standing, Standing::Outdated);
+        assert_eq!(standing, VersionStanding::Outdated);
     }
 }

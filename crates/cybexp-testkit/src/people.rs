@@ -2,14 +2,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cybexp_seal::{Tokens, password};
+use cybexp_seal::{Holder, Tokens, password};
 use tahoe_core::User;
 
 use crate::Site;
 
 impl Site {
     /// The secret that the site's tokens are signed with.
-    pub const SECRET: &str = "secret";
+    pub const SECRET: &str = "a secret of the tests, of 32 bytes or more";
 
     /// Adds a user with this password.
     pub async fn add_user(&self, email: &str, password: &str) -> User {
@@ -45,14 +45,18 @@ impl Site {
         user.expect("the user is there")
     }
 
-    /// Makes a token of this user, valid for an hour.
+    /// Makes a token of this user, of the first generation, valid for an hour.
     pub fn token(&self, user: &User) -> String {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .expect("after 1970");
         let hour = Duration::from_secs(3600);
-        let (role, hash) = (user.role().as_str(), user.hash().to_string());
+        let holder = Holder {
+            sub_type: user.role().as_str(),
+            hash: &user.hash().to_string(),
+            generation: 0,
+        };
         let tokens = Tokens::new(&Self::SECRET.into(), true);
-        tokens.issue(role, &hash, hour, now.as_secs()).token
+        tokens.issue(holder, hour, now.as_secs()).token
     }
 }

@@ -68,7 +68,7 @@ impl Site {
             "cache": {"mongo_url": mongo_url, "db": cache},
             "tahoe": {"mongo_url": mongo_url, "db": tahoe},
             "report": {"mongo_url": mongo_url, "db": report},
-            "identity": {"mongo_url": mongo_url, "db": identity},
+            "identity": {"mongo_url": mongo_url, "db": identity, "secret": Self::SECRET},
         });
         merge(&mut config, more);
         let file = folder.path().join("config.json");

@@ -2,13 +2,14 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::find::find_mongod;
+use crate::key::{self, USER};
 use crate::log;
 use crate::replica::{self, ReplicaState, SET};
 use crate::watcher::Watcher;
@@ -91,10 +92,10 @@ pub fn start(options: &Options) -> Result<Mongod, Error> {
                 thread::sleep(POLL);
             }
             Err(error) => return Err(error),
-            Ok(watcher) => {
+            Ok((watcher, key)) => {
                 return Ok(Mongod {
                     watcher,
-                    url: format!("mongodb://127.0.0.1:{port}/?replicaSet={SET}"),
+                    url: format!("mongodb://{USER}:{key}@127.0.0.1:{port}/?replicaSet={SET}"),
                     port,
                     options,
                 });
@@ -107,6 +108,7 @@ pub fn start(options: &Options) -> Result<Mongod, Error> {
 pub fn start_temporary() -> Result<Mongod, Error> {
     let folder = tempfile::Builder::new()
         .prefix("cybexp-mongo-")
+        .permissions(fs::Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|source| Error::DataDir {
             path: std::env::temp_dir(),
@@ -124,7 +126,7 @@ pub fn start_temporary() -> Result<Mongod, Error> {
 }
 
 impl Mongod {
-    /// Returns the connection string, which also serves transactions and change streams.
+    /// Returns the connection string, which also serves transactions and change streams. It holds the password.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -169,7 +171,7 @@ impl Mongod {
         }
         let binary = self.options.mongod.clone();
         let binary = binary.ok_or(Error::Temporary)?;
-        self.watcher = start_on(self.port, &binary, &self.options)?;
+        self.watcher = start_on(self.port, &binary, &self.options)?.0;
         Ok(())
     }
 
@@ -186,10 +188,15 @@ impl Mongod {
     }
 }
 
-fn start_on(port: u16, binary: &Path, options: &Options) -> Result<Watcher, Error> {
+/// Starts a server, and returns it with its key.
+fn start_on(port: u16, binary: &Path, options: &Options) -> Result<(Watcher, String), Error> {
     let data_dir = &options.data_dir;
     let log = data_dir.join(LOG);
     let log_start = prepare(data_dir, &log, options.remove_data)?;
+    let key = key::of(data_dir).map_err(|source| Error::DataDir {
+        path: key::file(data_dir),
+        source,
+    })?;
     let watcher = Watcher::spawn(
         binary,
         arguments(port, options),
@@ -201,7 +208,7 @@ fn start_on(port: u16, binary: &Path, options: &Options) -> Result<Watcher, Erro
 
     let began = Instant::now();
     loop {
-        let state = replica::step(port, watcher.pid());
+        let state = replica::step(port, watcher.pid(), &key);
         if let Some(status) = watcher.exited() {
             return Err(Error::Died {
                 port,
@@ -210,7 +217,7 @@ fn start_on(port: u16, binary: &Path, options: &Options) -> Result<Watcher, Erro
             });
         }
         let last = match state {
-            Ok(ReplicaState::Primary) => return Ok(watcher),
+            Ok(ReplicaState::Primary) => return Ok((watcher, key)),
             Ok(ReplicaState::Wait(what)) => what,
             Err(e) => e.to_string(),
         };
@@ -233,8 +240,12 @@ fn arguments(port: u16, options: &Options) -> Vec<OsString> {
         "--oplogSize=256",
         "--quiet",
         "--setParameter=diagnosticDataCollectionEnabled=false",
+        // the least: the password is random, and no slower to guess for more rounds
+        "--setParameter=scramSHA256IterationCount=5000",
     ];
     arguments.extend(fixed.map(Into::into));
+    arguments.push("--keyFile".into());
+    arguments.push(key::file(&options.data_dir).into_os_string());
     arguments.push(format!("--port={port}").into());
     arguments.push(format!("--replSet={SET}").into());
     arguments.push(format!("--wiredTigerCacheSizeGB={}", options.cache_gb).into());

@@ -1,7 +1,9 @@
-//! Makes the started mongod the primary of its one-node replica set.
+//! Makes the started mongod the primary of its one-node replica set, with a user.
 
 use bson::{Document, doc};
 
+use crate::key::USER;
+use crate::scram;
 use crate::wire::{self, Connection};
 
 /// The name of the set, as mongod is started with it.
@@ -9,6 +11,9 @@ pub(crate) const SET: &str = "rs0";
 
 /// Error code of a server that has no replica set configuration.
 const NOT_YET_INITIALIZED: i32 = 94;
+
+/// Error code of a server that has a user of that name.
+const USER_EXISTS: i32 = 51003;
 
 /// The progress of a server towards taking writes.
 pub(crate) enum ReplicaState {
@@ -20,8 +25,9 @@ pub(crate) enum ReplicaState {
 /// Makes one step towards the primary: starts the set, or gives it its new port if the folder was served on another one
 /// before. Nothing is done unless the server on `port` is the process `pid`, because another mongod may have taken the
 /// port.
-pub(crate) fn step(port: u16, pid: u32) -> Result<ReplicaState, wire::WireError> {
+pub(crate) fn step(port: u16, pid: u32, key: &str) -> Result<ReplicaState, wire::WireError> {
     let mut server = Connection::open(port)?;
+    scram::authenticate(&mut server, key)?;
     let status =
         server.run(doc! { "serverStatus": 1, "metrics": 0, "wiredTiger": 0, "locks": 0 })?;
     if status.get_i64("pid").ok() != Some(i64::from(pid)) {
@@ -31,6 +37,7 @@ pub(crate) fn step(port: u16, pid: u32) -> Result<ReplicaState, wire::WireError>
     }
     let hello = server.run(doc! { "hello": 1 })?;
     if hello.get_bool("isWritablePrimary").unwrap_or_default() {
+        make_user(&mut server, key)?;
         return Ok(ReplicaState::Primary);
     }
     let host = format!("127.0.0.1:{port}");
@@ -54,6 +61,21 @@ pub(crate) fn step(port: u16, pid: u32) -> Result<ReplicaState, wire::WireError>
         Err(other) => return Err(other),
     }
     Ok(ReplicaState::Wait("not primary yet".to_owned()))
+}
+
+/// Makes the user of the server, unless there is one.
+fn make_user(server: &mut Connection, password: &str) -> Result<(), wire::WireError> {
+    let make = doc! {
+        "createUser": USER, "pwd": password, "roles": ["root"], "mechanisms": ["SCRAM-SHA-256"],
+        "writeConcern": {"w": "majority"},
+    };
+    match server.run(make) {
+        Ok(_) => Ok(()),
+        Err(wire::WireError::Command {
+            code: USER_EXISTS, ..
+        }) => Ok(()),
+        Err(other) => Err(other),
+    }
 }
 
 fn host_of(config: &Document) -> Option<&str> {

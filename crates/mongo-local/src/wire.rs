@@ -45,9 +45,18 @@ impl Connection {
     }
 
     /// Runs a command against `admin` and returns the reply, if it has `ok: 1`.
-    pub(crate) fn run(&mut self, mut command: Document) -> Result<Document, WireError> {
+    pub(crate) fn run(&mut self, command: Document) -> Result<Document, WireError> {
+        self.run_on("admin", command)
+    }
+
+    /// Runs a command against a database and returns the reply, if it has `ok: 1`.
+    pub(crate) fn run_on(
+        &mut self,
+        db: &str,
+        mut command: Document,
+    ) -> Result<Document, WireError> {
         let name = command.keys().next().cloned().unwrap_or_default();
-        command.insert("$db", "admin");
+        command.insert("$db", db);
         self.stream.write_all(&message(&command)?)?;
         let reply = self.receive()?;
         // a double from mongod, an integer from some proxies

@@ -5,6 +5,7 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 use bson::doc;
 use mongo_local::{Error, Mongod, Options, start, start_temporary};
 
+#[path = "../src/scram.rs"]
+mod scram;
 #[path = "../src/wire.rs"]
 mod wire;
 
@@ -34,11 +37,16 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// A connection that is signed in.
+fn open(mongod: &Mongod) -> Connection {
+    let key = fs::read_to_string(mongod.data_dir().join("cybexp.key")).unwrap();
+    let mut connection = Connection::open(mongod.port()).unwrap();
+    scram::authenticate(&mut connection, &key).unwrap();
+    connection
+}
+
 fn is_primary(mongod: &Mongod) -> bool {
-    let hello = Connection::open(mongod.port())
-        .unwrap()
-        .run(doc! { "hello": 1 })
-        .unwrap();
+    let hello = open(mongod).run(doc! { "hello": 1 }).unwrap();
     hello.get_bool("isWritablePrimary").unwrap()
 }
 
@@ -51,6 +59,30 @@ fn a_temporary_server_is_primary_and_leaves_nothing() {
     assert!(folder.exists());
     mongod.stop().unwrap();
     assert!(!runs(pid) && !folder.exists());
+}
+
+#[test]
+fn another_user_of_the_machine_reads_nothing() {
+    let mongod = start_temporary().unwrap();
+    let data = fs::metadata(mongod.data_dir()).unwrap();
+    let key = fs::metadata(mongod.data_dir().join("cybexp.key")).unwrap();
+    assert_eq!(data.permissions().mode() & 0o077, 0);
+    assert_eq!(key.permissions().mode() & 0o077, 0);
+    for command in [
+        doc! { "listDatabases": 1 },
+        doc! { "find": "instance" },
+        doc! { "insert": "instance", "documents": [{ "_id": 1 }] },
+        doc! { "createUser": "me", "pwd": "me", "roles": ["root"] },
+        doc! { "shutdown": 1 },
+    ] {
+        let mut stranger = Connection::open(mongod.port()).unwrap();
+        let refused = stranger.run(command.clone()).unwrap_err().to_string();
+        assert!(refused.contains("(code 13)"), "{command}: {refused}");
+    }
+    let mut stranger = Connection::open(mongod.port()).unwrap();
+    let refused = scram::authenticate(&mut stranger, &"0".repeat(64));
+    assert!(refused.unwrap_err().to_string().contains("(code 18)"));
+    mongod.stop().unwrap();
 }
 
 #[test]
@@ -69,14 +101,14 @@ fn data_is_kept_and_served_on_another_port() {
     let first_port = first.port();
     let insert =
         doc! { "insert": "kept", "documents": [{ "_id": 7 }], "writeConcern": { "w": "majority" } };
-    Connection::open(first_port).unwrap().run(insert).unwrap();
+    open(&first).run(insert).unwrap();
     first.stop().unwrap();
 
     let second = start(&options).unwrap();
     assert_ne!(second.port(), first_port);
     assert!(is_primary(&second));
     let find = doc! { "count": "kept", "query": { "_id": 7 } };
-    let reply = Connection::open(second.port()).unwrap().run(find).unwrap();
+    let reply = open(&second).run(find).unwrap();
     assert_eq!(reply.get_i32("n").unwrap(), 1);
     second.stop().unwrap();
 
@@ -96,7 +128,7 @@ fn a_killed_server_is_started_again_on_its_data_and_port() {
     let (url, port, pid) = (mongod.url().to_owned(), mongod.port(), mongod.pid());
     let insert =
         doc! { "insert": "kept", "documents": [{ "_id": 7 }], "writeConcern": { "w": "majority" } };
-    Connection::open(port).unwrap().run(insert).unwrap();
+    open(&mongod).run(insert).unwrap();
     mongod.revive().unwrap();
     assert_eq!((mongod.exited(), mongod.pid()), (None, pid), "it runs");
 
@@ -109,7 +141,7 @@ fn a_killed_server_is_started_again_on_its_data_and_port() {
     assert_eq!((mongod.url(), mongod.port()), (&*url, port));
     assert!(mongod.pid() != pid && is_primary(&mongod));
     let find = doc! { "count": "kept", "query": { "_id": 7 } };
-    let reply = Connection::open(port).unwrap().run(find).unwrap();
+    let reply = open(&mongod).run(find).unwrap();
     assert_eq!(reply.get_i32("n").unwrap(), 1);
     let pid = mongod.pid();
     mongod.stop().unwrap();

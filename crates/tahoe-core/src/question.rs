@@ -26,9 +26,9 @@ pub use choices::{Context, ReturnType};
 pub use error::QuestionError;
 pub use query_type::QueryType;
 
-/// The longest canonical text of a question, in bytes. The API takes bodies of 1 MiB, and escapes make a text up to seven
-/// times as long; only nested fields, which no question has, can make it longer than this.
-const QUESTION_BYTES: u64 = 8 << 20;
+/// The longest canonical text of a question, in bytes. No value that filters make is as long, and the length is known before
+/// the text is made; nested fields, which no question has, double it at each level.
+const QUESTION_BYTES: u64 = 128 << 10;
 
 /// Conditions that select the events of a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +92,7 @@ impl Question {
     /// Returns the canonical text of a question's fields, which is the text to be sealed, and its `qhash`.
     ///
     /// # Errors
-    /// If the text would be longer than 8 MiB.
+    /// If the text would be longer than 128 KiB.
     pub fn encode(fields: &Value) -> Result<(String, String), QuestionError> {
         let text = canonical_within(fields, QUESTION_BYTES).map_err(|error| bad("data", error))?;
         let qhash = Hash::of(&[&text]).to_string();

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::login::token_of;
 use crate::app::App;
-use crate::auth::Caller;
+use crate::auth::{Caller, no_admin};
 use crate::error::{ApiError, Message, bad};
 use crate::json::Body;
 
@@ -57,7 +57,7 @@ pub(crate) struct Found {
     message: String,
 }
 
-fn found(result: impl Into<Value>) -> Json<Found> {
+pub(super) fn found(result: impl Into<Value>) -> Json<Found> {
     Json(Found {
         result: result.into(),
         message: "See result.".to_owned(),
@@ -123,7 +123,11 @@ pub(crate) async fn create_user(
     let made = MadeUser {
         message: "User created!".to_owned(),
         result: user.document_without_password(),
-        token: token_of(&app, &user, "create/user").await?,
+        // an earlier user of that address may have had tokens
+        token: {
+            let standing = app.identity.standing(user.hash()).await?;
+            token_of(&app, &user, standing.generation, "create/user").await?
+        },
     };
     Ok((StatusCode::CREATED, Json(made)))
 }
@@ -213,8 +217,10 @@ pub(crate) struct AddUser {
 }
 
 /// Add users to an organisation; its admins only
+///
+/// Unless `identity.consent` is false, users who do not belong to the organisation yet are invited, and join by accepting.
 #[utoipa::path(post, path = "/org/add/user", request_body = AddUser, security(("bearer" = [])), responses(
-    (status = 201, description = "The users are added.", body = Message),
+    (status = 201, description = "The users are added, or invited.", body = Message),
     (status = 400, description = "A field is missing or wrong, or a user has this membership already.", body = Message),
     (status = 401, description = "The token is missing or invalid, or its user is not an admin of the organisation.", body = Message),
 ))]
@@ -227,7 +233,19 @@ pub(crate) async fn org_add_user(
     let to = memberships("add_to", add.add_to, &[Membership::Admin])?;
     let to = to.first().copied().expect("there is one");
     let users = users(&app, "user", add.user).await?;
-    change(&app, org.hash(), |org| org.add(to, &users)).await?;
+    if app.consent {
+        // what is wrong is told now, and not when the invitation is accepted
+        org.add(to, &users)
+            .map_err(|error| ApiError::BadRequest(error.to_string()))?;
+    }
+    let (asked, added): (Vec<User>, Vec<User>) = users
+        .into_iter()
+        .partition(|user| app.consent && !org.is_user(user.hash()));
+    if !added.is_empty() {
+        change(&app, org.hash(), |org| org.add(to, &added)).await?;
+    }
+    let asked: Vec<Hash> = asked.iter().map(User::hash).collect();
+    app.identity.invite(org.hash(), to, &asked).await?;
     Ok((
         StatusCode::CREATED,
         Message::new("User/s successfully added!"),
@@ -248,7 +266,7 @@ pub(crate) struct DelUser {
     del_from: OneOrMany,
 }
 
-/// Delete users from an organisation; its admins only
+/// Delete users from an organisation, or take back their invitations; its admins only
 #[utoipa::path(post, path = "/org/del/user", request_body = DelUser, security(("bearer" = [])), responses(
     (status = 201, description = "The users are deleted.", body = Message),
     (status = 400, description = "A field is missing or wrong, or a user does not have this membership, or is the last admin.", body = Message),
@@ -263,11 +281,20 @@ pub(crate) async fn org_del_user(
     let everywhere = del.del_from.holds("all");
     let from = memberships("del_from", del.del_from, &ALL)?;
     let users = hashes("user", del.user)?;
-    change(&app, org.hash(), |org| match everywhere {
-        true => org.expel(&users),
-        false => org.remove(&from, &users),
-    })
-    .await?;
+    let mut there = Vec::new();
+    for user in users {
+        let withdrawn = app.identity.withdraw(org.hash(), user).await?;
+        if !withdrawn || org.is_user(user) || org.acl().contains(&user) {
+            there.push(user);
+        }
+    }
+    if !there.is_empty() {
+        change(&app, org.hash(), |org| match everywhere {
+            true => org.expel(&there),
+            false => org.remove(&from, &there),
+        })
+        .await?;
+    }
     Ok((
         StatusCode::CREATED,
         Message::new("User/s successfully deleted!"),
@@ -302,7 +329,7 @@ async fn change(
     change: impl Fn(&Org) -> Result<Org, OrgError> + Send,
 ) -> Result<(), ApiError> {
     match app.identity.change_org(hash, change).await? {
-        None => Err(ApiError::BadRequest("Invalid org hash!".to_owned())),
+        None => Err(no_admin()),
         Some(Err(error)) => Err(ApiError::BadRequest(error.to_string())),
         Some(Ok(_)) => Ok(()),
     }

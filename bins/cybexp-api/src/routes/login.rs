@@ -1,18 +1,26 @@
 //! Login and logout.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
+use cybexp_seal::Holder;
 use cybexp_seal::password::{self, Verdict};
+use metrics::counter;
 use serde::{Deserialize, Serialize};
-use tahoe_core::User;
+use tahoe_core::{Role, User};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::auth::{Caller, unix_now};
+use crate::attempts::TooMany;
+use crate::auth::{Caller, ClientAddress, unix_now};
 use crate::error::{ApiError, Message};
-use crate::json::Body;
+use crate::json::StrangersBody;
+
+/// The time after which a client may try again that came while too many others waited, in seconds.
+const BUSY_S: u64 = 2;
 
 /// A user's credentials.
 #[derive(Deserialize, ToSchema)]
@@ -38,49 +46,73 @@ pub(crate) struct Token {
 #[utoipa::path(post, path = "/login", request_body = Login, responses(
     (status = 200, description = "The token.", body = Token),
     (status = 400, description = "A field is missing or wrong.", body = Message),
-    (status = 401, description = "There is no such user, or the password is wrong.", body = Message),
+    (status = 401, description = "There is no such user, the password is wrong, or the user is locked.", body = Message),
+    (status = 429, description = "Too many logins failed, for this account or from this address: try again after the seconds in `Retry-After`.", body = Message),
 ))]
 pub(crate) async fn login(
     State(app): State<Arc<App>>,
-    Body(login): Body<Login>,
+    client: ClientAddress,
+    StrangersBody(login): StrangersBody<Login>,
 ) -> Result<Json<Token>, ApiError> {
-    let user = app.identity.user_by_email(&login.email).await?;
+    let address = client.0;
+    let hashes = Role::ALL.map(|role| User::hash_of(role, &login.email));
+    let attempt = app.attempts.charge(address, hashes[0], Instant::now());
+    let attempt = attempt.map_err(|refused| limited(&refused, address, &login.email))?;
+    let (user, standings) = tokio::join!(
+        app.identity.user_by_email(&login.email),
+        // of nobody, too, so that it takes as long
+        app.identity.standings(&hashes)
+    );
+    let (user, standings) = (user?, standings?);
     let stored = user.as_ref().map(|user| user.password_hash().to_owned());
-    let email = login.email;
+    let stored = stored.unwrap_or_default();
     let (verdict, renewed) = {
+        let waits = app.waiting_logins.try_acquire();
+        let _waits = waits.map_err(|_| ApiError::TooMany(BUSY_S))?;
         let _turn = app.logins.acquire().await.map_err(anyhow::Error::from)?;
-        tokio::task::spawn_blocking(move || check(&login.password, stored.as_deref()))
+        let stored = stored.clone();
+        tokio::task::spawn_blocking(move || check(&login.password, &stored))
             .await
             .map_err(anyhow::Error::from)?
     };
-    let denied = || ApiError::Unauthorized("401 Unauthorized".to_owned());
-    let user = match verdict {
-        Verdict::Right | Verdict::RightButOld => user.ok_or_else(denied)?,
-        Verdict::Wrong => {
-            tracing::warn!(
-                email = email.escape_debug().to_string(),
-                "a login was refused"
-            );
-            return Err(denied());
-        }
+    let standing = |user: &User| standings.get(&user.hash()).copied().unwrap_or_default();
+    let user = user.filter(|user| verdict != Verdict::Wrong && !standing(user).locked);
+    let Some(user) = user else {
+        counter!("cybexp_api_logins_total", "outcome" => "refused").increment(1);
+        tracing::warn!(email = login.email, %address, "a login was refused");
+        return Err(ApiError::Unauthorized("401 Unauthorized".to_owned()));
     };
+    app.attempts.succeeded(&attempt);
+    counter!("cybexp_api_logins_total", "outcome" => "good").increment(1);
+    tracing::info!(user = %user.hash(), %address, "a user signed in");
     if let Some(renewed) = renewed {
-        app.identity.set_password(user.hash(), &renewed).await?;
-        tracing::info!(user = %user.hash(), "a password hash of the Python system was renewed");
+        let renewal = app
+            .identity
+            .renew_password_hash(user.hash(), &stored, &renewed);
+        if renewal.await? {
+            tracing::info!(user = %user.hash(), "a password hash of the Python system was renewed");
+        }
     }
+    // the generation from before the password was checked: a new password in the meantime ends this token, too
+    let generation = standing(&user).generation;
     Ok(Json(Token {
         message: "Login Successful".to_owned(),
-        token: token_of(&app, &user, "login").await?,
+        token: token_of(&app, &user, generation, "login").await?,
     }))
 }
 
+fn limited(refused: &TooMany, address: IpAddr, email: &str) -> ApiError {
+    counter!("cybexp_api_logins_total", "outcome" => "limited").increment(1);
+    let after_s = refused.after.as_secs().saturating_add(1);
+    if refused.first {
+        tracing::warn!(email, %address, after_s, "too many logins failed: further ones are refused unseen");
+    }
+    ApiError::TooMany(after_s)
+}
+
 /// Checks a password, and returns a new hash for one that the Python system stored. Takes as long if there is no such
-/// user, so that nobody learns which users exist.
-fn check(password: &str, stored: Option<&str>) -> (Verdict, Option<String>) {
-    let Some(stored) = stored else {
-        let _ = password::hash("no user has this password");
-        return (Verdict::Wrong, None);
-    };
+/// user, of whom nothing is stored, so that nobody learns which users exist.
+fn check(password: &str, stored: &str) -> (Verdict, Option<String>) {
     match password::verify(password, stored) {
         // one that is too short for a new hash stays as it is
         Verdict::RightButOld => (Verdict::RightButOld, password::hash(password).ok()),
@@ -88,13 +120,21 @@ fn check(password: &str, stored: Option<&str>) -> (Verdict, Option<String>) {
     }
 }
 
-/// Issues a new token for this user, and stores a row that says which route made it.
-pub(super) async fn token_of(app: &App, user: &User, by: &str) -> Result<String, ApiError> {
-    let sub_type = user.object().sub_type().as_str();
-    let hash = user.hash().to_string();
-    let issued = app.tokens.issue(sub_type, &hash, app.token_ttl, unix_now());
+/// Issues a new token of this generation for this user, and stores a row that says which route made it.
+pub(super) async fn token_of(
+    app: &App,
+    user: &User,
+    generation: u64,
+    by: &str,
+) -> Result<String, ApiError> {
+    let holder = Holder {
+        sub_type: user.object().sub_type().as_str(),
+        hash: &user.hash().to_string(),
+        generation,
+    };
+    let issued = app.tokens.issue(holder, app.token_ttl, unix_now());
     app.identity
-        .remember_token(&issued.jti, user.hash(), by, issued.expires)
+        .remember_token(&issued.jti, user.hash(), generation, by, issued.expires)
         .await?;
     Ok(issued.token)
 }

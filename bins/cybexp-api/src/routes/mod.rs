@@ -2,7 +2,9 @@
 
 pub(crate) mod identity;
 pub(crate) mod login;
+pub(crate) mod membership;
 pub(crate) mod ping;
+pub(crate) mod proof;
 pub(crate) mod query;
 pub(crate) mod raw;
 pub(crate) mod report;
@@ -23,6 +25,10 @@ pub(crate) fn describe_metrics() {
     describe_counter!(
         "cybexp_api_queries_total",
         "queries by outcome: ready, processing or failed"
+    );
+    describe_counter!(
+        "cybexp_api_logins_total",
+        "attempts to sign in by outcome: good, refused, or limited"
     );
     describe_histogram!("cybexp_api_query_seconds", "from a query to its answer");
 }

@@ -1,5 +1,6 @@
 //! The daemon's side.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use cybexp_service::Shutdown;
 use futures::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{StatusCode, header};
@@ -18,10 +20,14 @@ use tracing::{debug, warn};
 use super::{ControlReply, MESSAGE_BYTES, Request as Command};
 use crate::manager::Manager;
 
-/// How long a caller may take to say who it is, and then what it wants.
+/// How long a caller may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Callers at the same time.
+/// How long a caller may take to say who it is.
+const INTRODUCTION: Duration = Duration::from_secs(2);
+/// Callers at the same time who know the nonce.
 const CALLERS: usize = 64;
+/// Callers at the same time who have not said who they are. The one that came first makes room for the next.
+const STRANGERS: usize = 64;
 
 /// Answers whoever knows the nonce, until it is dropped.
 pub(crate) async fn serve(
@@ -31,11 +37,8 @@ pub(crate) async fn serve(
     shutdown: Shutdown,
 ) {
     let (nonce, callers) = (Arc::<str>::from(nonce), Arc::new(Semaphore::new(CALLERS)));
+    let mut strangers: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        // each has a task of its own and little time, so that none can keep out the next one
-        let Ok(place) = Arc::clone(&callers).acquire_owned().await else {
-            return;
-        };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -46,21 +49,32 @@ pub(crate) async fn serve(
         };
         let (nonce, manager, shutdown) =
             (Arc::clone(&nonce), Arc::clone(&manager), shutdown.clone());
-        tokio::spawn(async move {
-            if let Err(error) = attend(stream, &nonce, &manager, &shutdown).await {
-                debug!(error = format!("{error:#}"), "a caller left");
+        let callers = Arc::clone(&callers);
+        // each has a task of its own and little time, so that none can keep out the next one
+        let stranger = tokio::spawn(async move {
+            match greet(stream, &nonce).await {
+                // in another task, for what is known is not ended for the sake of a stranger
+                Ok(caller) => drop(tokio::spawn(async move {
+                    let _place = callers.acquire().await;
+                    if let Err(error) = attend(caller, &manager, &shutdown).await {
+                        debug!(error = format!("{error:#}"), "a caller left");
+                    }
+                })),
+                Err(error) => debug!(error = format!("{error:#}"), "a caller left"),
             }
-            drop(place);
         });
+        strangers.retain(|stranger| !stranger.is_finished());
+        if strangers.len() >= STRANGERS
+            && let Some(first) = strangers.pop_front()
+        {
+            first.abort();
+        }
+        strangers.push_back(stranger.abort_handle());
     }
 }
 
-async fn attend(
-    stream: TcpStream,
-    nonce: &str,
-    manager: &Manager,
-    shutdown: &Shutdown,
-) -> anyhow::Result<()> {
+/// Makes the websocket of a caller who knows the nonce.
+async fn greet(stream: TcpStream, nonce: &str) -> anyhow::Result<WebSocketStream<TcpStream>> {
     #[allow(clippy::result_large_err, reason = "the library wants the refusal so")]
     let admit = |request: &Request, response: Response| match knows(request, nonce) {
         true => Ok(response),
@@ -75,7 +89,14 @@ async fn attend(
         .max_message_size(Some(MESSAGE_BYTES))
         .max_frame_size(Some(MESSAGE_BYTES));
     let accepting = accept_hdr_async_with_config(stream, admit, Some(limits));
-    let mut caller = tokio::time::timeout(PATIENCE, accepting).await??;
+    Ok(tokio::time::timeout(INTRODUCTION, accepting).await??)
+}
+
+async fn attend(
+    mut caller: WebSocketStream<TcpStream>,
+    manager: &Manager,
+    shutdown: &Shutdown,
+) -> anyhow::Result<()> {
     while let Some(text) = hear(&mut caller).await? {
         let mut end = false;
         let answer = match serde_json::from_str(&text) {
@@ -99,8 +120,9 @@ async fn attend(
 
 /// The next command; `None`: that was all.
 async fn hear(caller: &mut WebSocketStream<TcpStream>) -> anyhow::Result<Option<String>> {
+    let until = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let message = tokio::time::timeout(PATIENCE, caller.next()).await;
+        let message = tokio::time::timeout_at(until, caller.next()).await;
         match message.context("it says nothing")?.transpose()? {
             Some(Message::Text(text)) => return Ok(Some(text.to_string())),
             Some(Message::Close(_)) | None => return Ok(None),

@@ -8,6 +8,7 @@
 //! UDP cannot wait: what finds no room is counted as dropped, here or by the kernel, so that what was taken and what was
 //! dropped make up what has reached this machine. A TCP connection is not read while the spool is full.
 
+mod callers;
 mod fields;
 mod fraction;
 mod framing;

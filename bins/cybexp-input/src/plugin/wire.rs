@@ -62,5 +62,6 @@ pub(super) fn wire(
     Ok(Wire {
         tls: Arc::new(tls),
         proxies,
+        redirects_inside: given.config.input.redirects_inside,
     })
 }

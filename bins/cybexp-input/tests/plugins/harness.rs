@@ -40,11 +40,14 @@ impl Input {
     pub(crate) fn with(plugin: &str, settings: Value, spool_max_bytes: u64) -> Self {
         let spec = json!({"name": "test", "plugin": plugin, "typetag": "test", "orgid": "unr", "settings": settings});
         let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::without_file().unwrap();
+        // the servers of the tests are all on this machine
+        config.input.redirects_inside = true;
         Self {
             spool: Spool::open(&folder.path().join("spool"), spool_max_bytes).unwrap(),
             status: Arc::new(SharedStatus::new("test", plugin, true)),
             spec: serde_json::from_value(spec).unwrap(),
-            config: Config::without_file().unwrap(),
+            config,
             folder,
         }
     }
@@ -52,6 +55,12 @@ impl Input {
     /// The same input with other settings, as after a change of the configuration.
     pub(crate) fn with_settings(mut self, settings: Value) -> Self {
         self.spec.settings = serde_json::from_value(settings).unwrap();
+        self
+    }
+
+    /// With redirects as they are followed unless the operator says otherwise.
+    pub(crate) fn careful(mut self) -> Self {
+        self.config.input.redirects_inside = false;
         self
     }
 

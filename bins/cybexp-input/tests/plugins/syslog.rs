@@ -290,3 +290,23 @@ async fn idle_inputs() {
         running.stop().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_do_not_shut_others_out() {
+    let listening = Listening::new(json!({})).await;
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        idle.push(listening.tcp().await);
+    }
+    let mut sender = listening.tcp().await;
+    let line = b"<34>Oct 11 22:14:15 host su: hello\n";
+    sender.write_all(line).await.unwrap();
+    assert_eq!(listening.messages(1).await, ["hello"]);
+    // and one that sends keeps its connection while others come
+    for _ in 0..300 {
+        idle.push(listening.tcp().await);
+        sender.write_all(line).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(listening.messages(301).await.len(), 301);
+}

@@ -9,6 +9,7 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::text::read_line;
+use crate::own_api;
 
 /// The environment variable that may hold the token.
 const TOKEN_VARIABLE: &str = "CYBEXP_TOKEN";
@@ -25,7 +26,8 @@ pub(crate) struct ApiArgs {
 }
 
 impl ApiArgs {
-    pub(super) fn client(&self, config: &Config) -> anyhow::Result<Client> {
+    /// Makes a client. If the API is that of the configuration, on this machine, it has to prove it.
+    pub(super) async fn client(&self, config: &Config) -> anyhow::Result<Client> {
         let token = self.token(config)?;
         ensure!(
             !token.expose_secret().is_empty(),
@@ -34,7 +36,9 @@ impl ApiArgs {
             config.origin()
         );
         let url = self.url.clone().unwrap_or_else(|| config.api.url.clone());
-        Client::new(url, Some(token))
+        let client = Client::new(url, Some(token))?;
+        own_api::prove(&client, config).await?;
+        Ok(client)
     }
 
     fn token(&self, config: &Config) -> anyhow::Result<SecretString> {

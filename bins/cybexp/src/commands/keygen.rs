@@ -1,4 +1,4 @@
-//! `cybexp keygen`: makes the pair of keys.
+//! `cybexp keygen`: makes the pair of keys, and the secret of tokens.
 
 use std::fs::Permissions;
 use std::io::Write;
@@ -9,10 +9,15 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use cybexp_seal::PrivateKey;
+use cybexp_service::config::Secret;
 use cybexp_service::{Config, ConfigError};
 use tempfile::NamedTempFile;
 
+use crate::random::random_text;
 use cybexp_term::{DIM, GREEN};
+
+/// The characters of a secret: 256 bits.
+const SECRET_CHARS: usize = 43;
 
 #[derive(clap::Args)]
 pub(crate) struct KeygenArgs {
@@ -37,13 +42,27 @@ pub(super) fn run(
     args: &KeygenArgs,
     config: impl Fn() -> Result<Config, ConfigError>,
 ) -> anyhow::Result<ExitCode> {
-    let (private, public) = match &args.dir {
-        Some(folder) => (folder.join("priv.pem"), folder.join("pub.pem")),
+    let (private, public, secret) = match &args.dir {
+        Some(folder) => (folder.join("priv.pem"), folder.join("pub.pem"), None),
         None => {
             let config = config()?;
-            (config.archive.private_key, config.api.public_key)
+            let secret = match config.identity.secret {
+                Secret::File(file) if !file.exists() => Some(file),
+                _ => None,
+            };
+            (config.archive.private_key, config.api.public_key, secret)
         }
     };
+    if let Some(secret) = &secret {
+        write(secret, &random_text(SECRET_CHARS), 0o600, false)?;
+        done(secret);
+        anstream::println!(
+            "  {DIM}signs tokens: cybexp-api and `cybexp token` need it; whoever has it can act as anybody{DIM:#}"
+        );
+        if private.exists() && public.exists() && !args.force {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
     for file in [&private, &public] {
         if file.exists() && !args.force {
             bail!(
@@ -57,7 +76,6 @@ pub(super) fn run(
     write(&private, &key.to_pkcs8_pem(), 0o600, args.force)?;
     write(&public, &key.public_key().to_pem(), 0o644, args.force)?;
 
-    let done = |file: &Path| anstream::println!("{GREEN}✓{GREEN:#} {}", file.display());
     done(&private);
     anstream::println!(
         "  {DIM}opens submissions and queries: cybexp-archive and cybexp-report need it, nobody else may have it. Keep \
@@ -66,6 +84,10 @@ pub(super) fn run(
     done(&public);
     anstream::println!("  {DIM}seals them: cybexp-api needs it; it is no secret{DIM:#}");
     Ok(ExitCode::SUCCESS)
+}
+
+fn done(file: &Path) {
+    anstream::println!("{GREEN}✓{GREEN:#} {}", file.display());
 }
 
 /// Writes the whole file or leaves it as it was.

@@ -9,6 +9,7 @@ mod doctor;
 mod filter;
 mod keygen;
 mod manual;
+mod membership;
 mod named;
 mod org;
 mod people;
@@ -42,12 +43,15 @@ use usage::Usage;
 pub(crate) enum Tool {
     /// Make the pair of keys that submissions are sealed and opened with
     Keygen(keygen::KeygenArgs),
-    /// Users: add, list, delete, change a password
+    /// Users: add, list, delete, lock, change a password
     #[command(subcommand)]
     User(user::UserCommand),
     /// Organisations: add, list, delete, add or remove members
     #[command(subcommand)]
     Org(org::OrgCommand),
+    /// Your own organisations and invitations, through the API: list, accept, decline, leave
+    #[command(subcommand)]
+    Membership(membership::MembershipCommand),
     /// Tokens, with which a user or a program speaks to the API: make, list, revoke
     Token(token::TokenArgs),
     /// Submit files through the API
@@ -119,6 +123,7 @@ async fn run(
         Tool::Keygen(args) => keygen::run(&args, config),
         Tool::User(action) => user::run(action, &config()?).await,
         Tool::Org(action) => org::run(action, &config()?).await,
+        Tool::Membership(action) => membership::run(action, &config()?).await,
         Tool::Token(args) => token::run(args, &config()?).await,
         Tool::Post(args) => post::run(args, &config()?).await,
         Tool::Query(args) => query::run(*args, &config()?).await,

@@ -9,15 +9,14 @@ use clap::Subcommand;
 use cybexp_seal::password;
 use cybexp_service::Config;
 use cybexp_store::Identity;
-use rand::Rng;
-use rand::distr::Alphanumeric;
 use serde_json::Value;
-use tahoe_core::{Org, Role, User};
+use tahoe_core::{Hash, Org, Role, User};
 
 use super::agree::agreed;
 use super::databases;
 use super::people::{find_user, find_users};
 use super::text::read_line;
+use crate::random::random_text;
 use cybexp_term::{self as term, DIM, GREEN};
 
 /// The number of characters of a generated password: 119 bits.
@@ -42,7 +41,19 @@ pub(crate) enum UserCommand {
         #[arg(long, short)]
         yes: bool,
     },
-    /// Change a user's password
+    /// Lock users: all their tokens end, and they cannot sign in
+    Lock {
+        /// The users' e-mail addresses or hashes
+        #[arg(required = true, value_name = "EMAIL")]
+        users: Vec<String>,
+    },
+    /// Let locked users sign in again
+    Unlock {
+        /// The users' e-mail addresses or hashes
+        #[arg(required = true, value_name = "EMAIL")]
+        users: Vec<String>,
+    },
+    /// Change a user's password, which ends all tokens of the user
     Passwd {
         /// The user's e-mail address or hash
         #[arg(value_name = "EMAIL")]
@@ -92,11 +103,26 @@ pub(super) async fn run(action: UserCommand, config: &Config) -> anyhow::Result<
             done(&format!("made the {} {}", role(&user), user.email()));
             args.password.show(&password);
         }
-        UserCommand::List { json } => list(&identity.users().await?, json),
+        UserCommand::List { json } => list(&identity, json).await?,
         UserCommand::Del { users, yes } => {
             let users = find_users(&identity, &users).await?;
             for user in users {
                 delete(&identity, &user, yes).await?;
+            }
+        }
+        UserCommand::Lock { users } => {
+            for user in find_users(&identity, &users).await? {
+                identity.set_locked(user.hash(), true).await?;
+                let email = user.email();
+                done(&format!(
+                    "locked {email}; all tokens of the user have ended"
+                ));
+            }
+        }
+        UserCommand::Unlock { users } => {
+            for user in find_users(&identity, &users).await? {
+                identity.set_locked(user.hash(), false).await?;
+                done(&format!("unlocked {}", user.email()));
             }
         }
         UserCommand::Passwd { user, password } => {
@@ -106,7 +132,7 @@ pub(super) async fn run(action: UserCommand, config: &Config) -> anyhow::Result<
                 .set_password(user.hash(), &password::hash(&new)?)
                 .await?;
             done(&format!(
-                "changed the password of {}; tokens stay good until they end",
+                "changed the password of {}; all tokens of the user have ended",
                 user.email()
             ));
             password.show(&new);
@@ -153,18 +179,28 @@ fn user(args: &UserAddArgs, hash: &str) -> anyhow::Result<User> {
     })
 }
 
-fn list(users: &[User], json: bool) {
+async fn list(identity: &Identity, json: bool) -> anyhow::Result<()> {
+    let users = identity.users().await?;
     if json {
         let documents: Value = users.iter().map(User::document_without_password).collect();
-        return anstream::println!("{}", term::json(&documents));
+        anstream::println!("{}", term::json(&documents));
+        return Ok(());
     }
+    let hashes: Vec<Hash> = users.iter().map(User::hash).collect();
+    let standings = identity.standings(&hashes).await?;
+    let is_locked = |user: &User| standings.get(&user.hash()).is_some_and(|it| it.locked);
     let mut table = term::table(&["e-mail", "name", "role", "hash"]);
-    for user in users {
+    for user in &users {
         let (email, name) = (term::short(user.email()), term::short(user.name()));
         let hash = term::id(&user.hash().to_string());
-        table.add_row([email, name, role(user).to_owned(), hash]);
+        let role = match is_locked(user) {
+            true => format!("{}, locked", role(user)),
+            false => role(user).to_owned(),
+        };
+        table.add_row([email, name, role, hash]);
     }
     anstream::println!("{table}");
+    Ok(())
 }
 
 fn role(user: &User) -> &'static str {
@@ -181,8 +217,7 @@ fn done(what: &str) {
 impl Password {
     fn get(&self) -> anyhow::Result<String> {
         if self.generate {
-            let letters = rand::rng().sample_iter(Alphanumeric).take(GENERATED);
-            return Ok(letters.map(char::from).collect());
+            return Ok(random_text(GENERATED));
         }
         if let Some(file) = &self.password_file {
             return read_line(file);

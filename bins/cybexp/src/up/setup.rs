@@ -6,16 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use cybexp_seal::{PrivateKey, Tokens, password};
+use cybexp_seal::{Holder, PrivateKey, Tokens, password};
 use cybexp_service::Config;
 use cybexp_service::config::Secret;
 use cybexp_store::Identity;
-use rand::Rng;
-use rand::distr::Alphanumeric;
 use serde_json::{Value, json};
 use tahoe_core::{Org, User};
 
 use super::ports::usual_metrics;
+use crate::random::random_text;
 use crate::site::CONFIG;
 
 /// The file beside the configuration into which `up` writes the URL of its MongoDB.
@@ -127,16 +126,17 @@ async fn issue(config: &Config, identity: &Identity, user: &User) -> anyhow::Res
     let tokens = Tokens::new(&config.identity_secret()?, false);
     let ttl = std::time::Duration::from_secs(config.api.token_ttl_s);
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let role = user.role().as_str();
-    let issued = tokens.issue(role, &user.hash().to_string(), ttl, now);
-    let remembered = identity.remember_token(&issued.jti, user.hash(), "cybexp up", issued.expires);
-    remembered.await?;
+    let generation = identity.standing(user.hash()).await?.generation;
+    let holder = Holder {
+        sub_type: user.role().as_str(),
+        hash: &user.hash().to_string(),
+        generation,
+    };
+    let issued = tokens.issue(holder, ttl, now);
+    let by = "cybexp up";
+    let row = identity.remember_token(&issued.jti, user.hash(), generation, by, issued.expires);
+    row.await?;
     Ok(issued.token)
-}
-
-fn random_text(length: usize) -> String {
-    let letters = rand::rng().sample_iter(Alphanumeric).take(length);
-    letters.map(char::from).collect()
 }
 
 /// Writes a file that only its owner can read.

@@ -19,6 +19,7 @@ use super::setup::{
 use crate::children::{ChildLogs, ChildProcesses};
 use crate::daemon::Daemon;
 use crate::lock::{self, Lock};
+use crate::own_api;
 use crate::site::{Registered, register};
 use cybexp_client::Client;
 
@@ -138,7 +139,7 @@ impl Suite {
     async fn ready(&mut self) -> anyhow::Result<()> {
         let client = Client::new(self.config.api.url.clone(), None)?;
         let since = Instant::now();
-        while let Err(error) = client.ping().await {
+        while let Err(error) = own_api::prove(&client, &self.config).await {
             self.children.check()?;
             ensure!(since.elapsed() < READY, "the API is not there: {error:#}");
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -81,7 +81,7 @@ async fn a_machine_where_nothing_is_gets_the_whole_list() {
     for text in [
         "✗ cannot read the key",
         "✗ no MongoDB at mongodb://127.0.0.1:",
-        "the API will not start",
+        "identity.secret: is \"secret\", which everybody knows",
         "✗ no API at http://127.0.0.1:",
         "✗ cybexp-report is not ready",
         "! not asked whether they are ready: api, archive, analytics",

@@ -171,7 +171,7 @@ async fn organisations_are_made_and_changed() {
 async fn users_and_organisations_are_deleted_after_being_asked() {
     let site = Site::new(
         "delete",
-        json!({"identity": {"secret": "a secret of the tests"}}),
+        json!({"identity": {"secret": "a secret of the tests, of 32 bytes or more"}}),
     )
     .await;
     let run = |args: &[&str]| cybexp(&site, args);

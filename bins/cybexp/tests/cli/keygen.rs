@@ -67,3 +67,34 @@ fn a_pair_is_made_where_the_configuration_says_and_never_replaced_unasked() {
     assert!(folder.join("elsewhere/still/priv.pem").exists());
     assert_eq!(keygen(folder, &["--bits", "1024", "--dir", "weak"]).code, 2);
 }
+
+#[test]
+fn the_secret_of_tokens_is_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::create_dir(folder.join("config")).unwrap();
+    let config = r#"{"identity": {"secret": {"file": "secrets/identity"}}}"#;
+    std::fs::write(folder.join("config/config.json"), config).unwrap();
+    let file = folder.join("config/secrets/identity");
+    let said = keygen(folder, &["--bits", "2048"]).good();
+    assert!(
+        said.contains("identity") && said.contains("priv.pem"),
+        "{said}"
+    );
+    let secret = std::fs::read_to_string(&file).unwrap();
+    assert!(secret.len() >= 32);
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    keygen(folder, &[]).bad();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), secret);
+    // as after an upgrade: the keys stay, and only the secret is made
+    let key = std::fs::read_to_string(folder.join("config/priv.pem")).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    keygen(folder, &[]).good();
+    assert!(std::fs::read_to_string(&file).unwrap() != secret);
+    assert_eq!(
+        std::fs::read_to_string(folder.join("config/priv.pem")).unwrap(),
+        key
+    );
+}

@@ -10,6 +10,7 @@ mod filter;
 mod identity;
 mod keygen;
 mod manual;
+mod membership;
 mod post;
 mod quarantine;
 mod query;
@@ -99,7 +100,7 @@ impl SiteWithApi {
                 "url": format!("http://127.0.0.1:{api}/"), "listen": format!("127.0.0.1:{api}"),
                 "token": {"file": "token"}, "max_body_bytes": 1 << 20,
             },
-            "identity": {"secret": "a secret of the tests"},
+            "identity": {"secret": "a secret of the tests, of 32 bytes or more"},
             "metrics": metrics,
         });
         let site = Site::new("cli", more).await;

@@ -17,4 +17,7 @@ pub struct Wire {
     pub tls: Arc<ClientConfig>,
     /// The proxies that are used.
     pub proxies: Proxies,
+    /// Whether a redirect may lead to other ports, and to addresses of this machine or its network where the source is there
+    /// itself. Otherwise it leads to public addresses and the usual ports.
+    pub redirects_inside: bool,
 }

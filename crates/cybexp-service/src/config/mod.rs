@@ -13,7 +13,7 @@ mod validate;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value};
@@ -25,6 +25,11 @@ pub use sections::{
     Analytics, Api, Archive, Cache, Identity, Input, InputSpec, Log, LogFormat, LogLevel, Metrics,
     Report, Seal, Settings, Tahoe,
 };
+
+/// The secret of the Python system's configuration, which everybody knows.
+const KNOWN_SECRET: &str = "secret";
+/// The fewest bytes of a secret that tokens are signed with: as long as the signature (RFC 7518, section 3.2).
+const SECRET_BYTES: usize = 32;
 
 /// The configuration files that are tried in order if none is named.
 pub const USUAL_FILES: [&str; 2] = ["config/config.json", "/etc/cybexp/config.json"];
@@ -251,8 +256,30 @@ impl Config {
     }
 
     /// Returns the secret that tokens are signed with.
+    ///
+    /// # Errors
+    /// If it cannot be read, is the one of the Python system, which everybody knows, or is shorter than 32 bytes: anybody
+    /// could make tokens.
     pub fn identity_secret(&self) -> Result<SecretString, ConfigError> {
-        self.secret("identity.secret", &self.identity.secret)
+        const KEY: &str = "identity.secret";
+        let secret = self.secret(KEY, &self.identity.secret)?;
+        let reason = match secret.expose_secret() {
+            "" => "is missing: anybody could make a token".to_owned(),
+            KNOWN_SECRET => {
+                format!("is \"{KNOWN_SECRET}\", which everybody knows: anybody could make a token")
+            }
+            short if short.len() < SECRET_BYTES => format!(
+                "has {} bytes, and needs {SECRET_BYTES}: it could be guessed",
+                short.len()
+            ),
+            _ => return Ok(secret),
+        };
+        Err(self.invalid(
+            KEY,
+            format!(
+                "{reason}; `cybexp keygen` makes the file that {KEY}: {{\"file\": \"…\"}} names"
+            ),
+        ))
     }
 
     fn tahoe_or(

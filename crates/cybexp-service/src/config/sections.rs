@@ -1,7 +1,7 @@
 //! The sections of the configuration file, with their defaults.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -41,6 +41,10 @@ pub struct Api {
     pub accept_unexpiring_tokens: bool,
     /// The origins whose pages may ask the API from a browser, such as `https://soc.example`; `*` is any [default: none].
     pub cors_origins: Vec<String>,
+    /// The most connections at once from one address.
+    pub connections_per_address: usize,
+    /// The addresses of reverse proxies in front of the API, whose header `X-Forwarded-For` names the client [default: none].
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 /// The format of seals.
@@ -68,6 +72,8 @@ impl Default for Api {
             token_ttl_s: 30 * 24 * 3600,
             accept_unexpiring_tokens: true,
             cors_origins: vec![],
+            connections_per_address: 256,
+            trusted_proxies: vec![],
         }
     }
 }
@@ -217,8 +223,10 @@ pub struct Identity {
     pub db: String,
     /// The collection.
     pub coll: String,
-    /// The secret that tokens are signed with.
+    /// The secret that tokens are signed with, of 32 bytes or more [default: none; there must be one].
     pub secret: Secret,
+    /// Lets users join an organisation only by accepting its invitation. The Python system asked nobody.
+    pub consent: bool,
 }
 
 impl Default for Identity {
@@ -227,7 +235,8 @@ impl Default for Identity {
             mongo_url: LOCAL.into(),
             db: "identity_db".to_owned(),
             coll: "instance".to_owned(),
-            secret: "secret".into(),
+            secret: "".into(),
+            consent: true,
         }
     }
 }
@@ -242,6 +251,8 @@ pub struct Input {
     pub spool_dir: PathBuf,
     /// The largest size of the spool, in bytes.
     pub spool_max_bytes: u64,
+    /// Lets sources redirect to other ports, and to addresses of this machine or its network where the source is there itself.
+    pub redirects_inside: bool,
     /// The inputs.
     pub inputs: Vec<InputSpec>,
 }
@@ -252,6 +263,7 @@ impl Default for Input {
             run_dir: "run".into(),
             spool_dir: "spool".into(),
             spool_max_bytes: 1 << 30,
+            redirects_inside: false,
             inputs: Vec::new(),
         }
     }

@@ -104,6 +104,10 @@ impl Config {
         ensure(!api.host.is_empty(), "api.host", "is empty")?;
         for (key, number) in [
             ("api.max_body_bytes", api.max_body_bytes),
+            (
+                "api.connections_per_address",
+                api.connections_per_address as u64,
+            ),
             ("report.lease_s", report.lease_s),
             ("report.max_concurrent", u64::from(report.max_concurrent)),
             ("report.threatrank_budget_ms", report.threatrank_budget_ms),

@@ -3,6 +3,8 @@
 //!
 //! A token without a row is valid, too: those of the Python system and of earlier releases have none.
 
+use std::collections::BTreeSet;
+
 use bson::{DateTime, doc};
 use serde::Deserialize;
 use tahoe_core::Hash;
@@ -25,7 +27,7 @@ pub struct IssuedToken {
     pub since: f64,
     /// The time at which it expires, in Unix seconds.
     pub until: f64,
-    /// Whether it was revoked.
+    /// Whether it was revoked, by itself or with all tokens of its generation.
     pub revoked: bool,
 }
 
@@ -37,21 +39,25 @@ struct Row {
     by: String,
     since: DateTime,
     until: DateTime,
+    #[serde(default)]
+    generation: i64,
 }
 
 impl Identity {
-    /// Stores a row for a token that was issued for this user and expires at `until`, in Unix seconds. `by` is the
-    /// action that issued it.
+    /// Stores a row for a token of this generation that was issued for this user and expires at `until`, in Unix
+    /// seconds. `by` is the action that issued it.
     pub async fn remember_token(
         &self,
         jti: &str,
         user: Hash,
+        generation: u64,
         by: &str,
         until: u64,
     ) -> Result<(), StoreError> {
         let until = i64::try_from(until.saturating_mul(1000)).unwrap_or(i64::MAX);
         let row = doc! {
             "user": user.to_string(), "by": by, "since": DateTime::now(), "until": DateTime::from_millis(until),
+            "generation": generation.cast_signed(),
         };
         let keeping = self.tokens.named("keeping a row of a token");
         let keeping = keeping.update_one(doc! {"_id": jti}, doc! {"$setOnInsert": row});
@@ -65,11 +71,19 @@ impl Identity {
     /// Returns the tokens of this user, or of all users, that have not expired, the latest first.
     pub async fn tokens(&self, user: Option<Hash>) -> Result<Vec<IssuedToken>, StoreError> {
         let rows: Vec<Row> = tokens_of(user).read(&self.tokens).await?;
+        let users: BTreeSet<Hash> = rows
+            .iter()
+            .filter_map(|row| row.user.parse().ok())
+            .collect();
+        let standings = self.standings(&Vec::from_iter(users)).await?;
         let now = DateTime::now();
         let mut tokens = Vec::new();
         for row in rows.into_iter().filter(|row| row.until > now) {
+            let user: Option<Hash> = row.user.parse().ok();
+            let standing = user.and_then(|user| standings.get(&user).copied());
+            let ended = standing.unwrap_or_default().generation != row.generation.cast_unsigned();
             tokens.push(IssuedToken {
-                revoked: self.is_revoked(&row.jti).await?,
+                revoked: ended || self.is_revoked(&row.jti).await?,
                 jti: row.jti,
                 user: row.user,
                 by: row.by,
@@ -81,17 +95,11 @@ impl Identity {
         Ok(tokens)
     }
 
-    /// Revokes all valid tokens of this user that have a row, and returns their number.
-    pub async fn revoke_all(&self, user: Hash) -> Result<u64, StoreError> {
-        let mut revoked = 0;
-        for token in self.tokens(Some(user)).await? {
-            if !token.revoked {
-                self.revoke(&token.jti, Some(token.until.ceil() as u64))
-                    .await?;
-                revoked += 1;
-            }
-        }
-        Ok(revoked)
+    /// Ends all tokens of this user, and returns the number of those that have a row and were good until now.
+    pub async fn revoke_all(&self, user: Hash) -> Result<usize, StoreError> {
+        let tokens = self.tokens(Some(user)).await?;
+        self.end_tokens(user).await?;
+        Ok(tokens.iter().filter(|token| !token.revoked).count())
     }
 }
 

@@ -28,8 +28,8 @@ impl Identity {
         Ok(orgs)
     }
 
-    /// Deletes a user: removes the user from all organisations, revokes the tokens that have a row, and deletes the
-    /// document and the password. Steps that an error prevented are done by deleting the user again. The inner error
+    /// Deletes a user: removes the user from all organisations, ends all tokens, and deletes the document and
+    /// the password. Steps that an error prevented are done by deleting the user again. The inner error
     /// names an organisation whose last admin the user is. Nothing is changed then, unless the user became the last
     /// admin in the meantime.
     pub async fn delete_user(&self, user: Hash) -> Result<Result<(), (Org, OrgError)>, StoreError> {
@@ -54,7 +54,8 @@ impl Identity {
                 return Ok(Err((org, error)));
             }
         }
-        self.revoke_all(user).await?;
+        self.end_tokens(user).await?;
+        self.forget_invitations(user).await?;
         self.delete(users_of(&[user]).filter, DELETING_USER).await?;
         let password = found.password_attribute().hash();
         self.delete(
@@ -62,12 +63,15 @@ impl Identity {
             DELETING_USER,
         )
         .await?;
+        // a new user of that address is another one
+        self.set_locked(user, false).await?;
         Ok(Ok(()))
     }
 
     /// Deletes an organisation. Its data stays in the archive, and nobody sees it until there is an organisation of the
     /// same name again. Returns false if there is no such organisation.
     pub async fn delete_org(&self, org: Hash) -> Result<bool, StoreError> {
+        self.forget_invitations_into(org).await?;
         let gone = self
             .delete(find_org(org).filter, "deleting an organisation")
             .await?;

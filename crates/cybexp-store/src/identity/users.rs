@@ -15,13 +15,15 @@ use crate::mongo::server::Server;
 use crate::mongo::swap;
 use crate::visible::Visible;
 
-/// Users and organisations in `identity_db.instance`, with rows of issued and of revoked tokens in collections beside
-/// it.
+/// Users and organisations in `identity_db.instance`, with rows of tokens, standings and invitations in collections
+/// beside it.
 #[derive(Debug, Clone)]
 pub struct Identity {
     pub(crate) coll: Documents,
     pub(crate) revoked: Documents,
     pub(crate) tokens: Documents,
+    pub(crate) standings: Documents,
+    pub(crate) invitations: Documents,
 }
 
 /// The access of a user to data.
@@ -46,13 +48,18 @@ impl Identity {
         let coll = server.collection(db, coll);
         let revoked = server.collection(db, "revoked");
         let tokens = server.collection(db, "tokens");
+        let standings = server.collection(db, "standings");
+        let invitations = server.collection(db, "invitations");
         indexes::ensure(&coll, &indexes::identities()).await?;
         indexes::ensure(&revoked, &indexes::revoked()).await?;
         indexes::ensure(&tokens, &indexes::tokens()).await?;
+        indexes::ensure(&invitations, &indexes::invitations()).await?;
         Ok(Self {
             coll,
             revoked,
             tokens,
+            standings,
+            invitations,
         })
     }
 
@@ -127,11 +134,35 @@ impl Identity {
     }
 
     /// Stores the hash of a new password, in the user and in the copies that organisations hold, so that the old one is
-    /// stored nowhere. Returns false if there is no such user.
+    /// stored nowhere, and ends all tokens of the user. Returns false if there is no such user.
     ///
     /// The user is written first, and from then on the new password is valid. Steps that an error prevented are done by
     /// setting the password again.
     pub async fn set_password(&self, user: Hash, password_hash: &str) -> Result<bool, StoreError> {
+        let set = self.write_password(user, None, password_hash).await?;
+        if set {
+            self.end_tokens(user).await?;
+        }
+        Ok(set)
+    }
+
+    /// Stores another hash of the same password. Tokens stay good. Returns false if the stored hash is no longer `was`:
+    /// then there is a new password, which stays.
+    pub async fn renew_password_hash(
+        &self,
+        user: Hash,
+        was: &str,
+        password_hash: &str,
+    ) -> Result<bool, StoreError> {
+        self.write_password(user, Some(was), password_hash).await
+    }
+
+    async fn write_password(
+        &self,
+        user: Hash,
+        expected: Option<&str>,
+        password_hash: &str,
+    ) -> Result<bool, StoreError> {
         let doing = "setting a password";
         let mut race = swap::Race::new(doing);
         loop {
@@ -140,6 +171,9 @@ impl Identity {
             let Some(was) = read.into_iter().next() else {
                 return Ok(false);
             };
+            if expected.is_some_and(|expected| expected != was.value.password_hash()) {
+                return Ok(false);
+            }
             let new = was.value.with_password_hash(password_hash);
             let new = new.map_err(|error| swap::refused(doing, &error))?;
             if swap::write(&self.coll, &was, new.object(), doing).await? {

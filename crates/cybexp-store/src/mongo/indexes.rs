@@ -107,6 +107,8 @@ pub(crate) const ORG_ADMIN: &str = "org_admin";
 pub(crate) const IDENTITY_KIND: &str = "identity_kind";
 /// Tokens by the user they were made for.
 pub(crate) const TOKEN_USER: &str = "token_user";
+/// Invitations by the invited user.
+pub(crate) const INVITATION_USER: &str = "invitation_user";
 /// Entries by whether the archive daemon has processed them, oldest first.
 pub(crate) const ENTRY_PROCESSED: &str = "entry_processed";
 /// Entries that could not be opened.
@@ -183,6 +185,13 @@ pub(crate) fn tokens() -> Vec<Index> {
     let mut expiry = Index::new("token_until", doc! {"until": 1});
     expiry.expire_s = Some(3600);
     vec![Index::new(TOKEN_USER, doc! {"user": 1}), expiry]
+}
+
+/// Indexes of invitations, which end after 30 days.
+pub(crate) fn invitations() -> Vec<Index> {
+    let mut expiry = Index::new("invitation_since", doc! {"since": 1});
+    expiry.expire_s = Some(30 * 86_400);
+    vec![Index::new(INVITATION_USER, doc! {"user": 1}), expiry]
 }
 
 /// Indexes of cache entries.

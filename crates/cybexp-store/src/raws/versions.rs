@@ -44,7 +44,7 @@ impl FilterVersion<'_> {
 
 /// The place of a worker's version among those of all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum VersionStanding {
     /// A higher version is at work: this worker rests.
     Outdated,
     /// This version is the highest, and all raws that it has to read wait for it.
@@ -77,7 +77,7 @@ struct Waiting {
 
 impl Raws {
     /// Announces the version that a worker runs, and returns its place among those of all workers.
-    pub async fn announce(&self, filter: FilterVersion<'_>) -> Result<Standing, StoreError> {
+    pub async fn announce(&self, filter: FilterVersion<'_>) -> Result<VersionStanding, StoreError> {
         let version = i64::from(filter.version);
         let rises = doc! {"$lt": [{"$ifNull": ["$version", 0_i64]}, version]};
         // nobody may still work with a version before the first
@@ -100,16 +100,16 @@ impl Raws {
             )
             .with(|update| update.upsert(true).return_document(ReturnDocument::After));
         let Some(row) = update.send().await? else {
-            return Ok(Standing::Outdated);
+            return Ok(VersionStanding::Outdated);
         };
         let row: Row = bson::deserialize_from_slice(row.as_bytes()).doing(ANNOUNCING)?;
         Ok(if row.version > version {
-            Standing::Outdated
+            VersionStanding::Outdated
         } else if row.walked == version {
-            Standing::Current
+            VersionStanding::Current
         } else {
             let age = Duration::from_millis(row.age.max(0).cast_unsigned());
-            Standing::Risen(LEASE.saturating_sub(age))
+            VersionStanding::Risen(LEASE.saturating_sub(age))
         })
     }
 

@@ -5,9 +5,9 @@ use tahoe_core::{Hash, Org, Role, User};
 
 use super::plan::Plan;
 use super::{fill, hash, server};
-use crate::identity::orgs;
 use crate::identity::tokens;
 use crate::identity::users::{self as identity, Identity};
+use crate::identity::{invitations, orgs, standing};
 use crate::mongo::bulk::Update;
 use crate::mongo::collection::to_document;
 use crate::mongo::swap;
@@ -77,6 +77,30 @@ async fn revoked_tokens_are_found_by_id() {
         let plan = Plan::find(&identity.revoked, &tokens::revoked(&jti)).await;
         assert_eq!(plan.returned, found);
         plan.reads_at_most(1, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn standings_and_invitations_are_found_by_user() {
+    let identity = crowded().await;
+    let rows = (0..3000).map(|i| doc! {"_id": hash(i).to_string(), "generation": 1_i64});
+    fill(&identity.standings, rows).await;
+    let plan = Plan::find(&identity.standings, &standing::standings_of(&[hash(1000)])).await;
+    assert_eq!(plan.returned, 1);
+    plan.reads_at_most(2, 1);
+
+    let rows = (0..3000).map(|i| {
+        let (org, user) = (hash(i / 3).to_string(), hash(i).to_string());
+        doc! {"_id": format!("{org}.{user}"), "org": org, "user": user}
+    });
+    fill(&identity.invitations, rows).await;
+    for find in [
+        invitations::invitation(hash(500), hash(1500)),
+        invitations::invitations_of(hash(1500)),
+    ] {
+        let plan = Plan::find(&identity.invitations, &find).await;
+        assert_eq!(plan.returned, 1);
+        plan.reads_at_most(2, 1);
     }
 }
 

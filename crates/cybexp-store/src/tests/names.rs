@@ -29,7 +29,7 @@ use crate::queries::claim::Turn;
 use crate::queries::queue::Queries;
 use crate::raws::outcome::RawOutcome;
 use crate::raws::queue::Raws;
-use crate::raws::versions::{FilterVersion, Standing};
+use crate::raws::versions::{FilterVersion, VersionStanding};
 use crate::visible::Visible;
 
 const UNR: &str = "unr";
@@ -112,7 +112,7 @@ async fn use_archive(server: &Server, db: &str) {
     };
     assert!(matches!(
         raws.announce(version).await,
-        Ok(Standing::Risen(_))
+        Ok(VersionStanding::Risen(_))
     ));
     while raws.walk(version).await.unwrap().is_some() {}
     let mut queue = raws.queue("cowrie@1").await.unwrap();

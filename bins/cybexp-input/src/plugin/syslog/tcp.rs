@@ -8,18 +8,17 @@ use chrono::Utc;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::callers::{Callers, Place};
 use super::framing::{Frame, Frames, LONGEST};
 use super::gather::gather;
 use super::message::MessageFormat;
 use crate::sink::{RecordSink, Stopped};
 use cybexp_spool::RecordBatch;
 
-/// At the same time; more wait in the kernel.
-const CONNECTIONS: usize = 256;
 const CHUNK: usize = 16 << 10;
 /// Chunks that connections have read and the spool has not taken, at most.
 const WAITING: usize = 64;
@@ -41,11 +40,11 @@ pub(super) async fn serve(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let (queue, mut chunks) = mpsc::channel(WAITING);
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let callers = Arc::new(Callers::new());
     let accepting = async move {
         let all = listeners
             .into_iter()
-            .map(|listener| accept(listener, queue.clone(), &permits, sink, stop));
+            .map(|listener| accept(listener, queue.clone(), &callers, sink, stop));
         futures::future::join_all(all).await;
     };
     let taking = async {
@@ -90,34 +89,31 @@ async fn take(batch: RecordBatch, sink: &RecordSink) {
 async fn accept(
     listener: TcpListener,
     queue: mpsc::Sender<Chunk>,
-    permits: &Arc<Semaphore>,
+    callers: &Arc<Callers>,
     sink: &RecordSink,
     stop: &CancellationToken,
 ) {
     // they end with this future
     let mut connections = JoinSet::new();
     while !stop.is_cancelled() {
-        if permits.available_permits() == 0 {
-            sink.complain(&format!(
-                "{CONNECTIONS} connections are open: others must wait"
-            ));
-        }
-        let connecting = async {
-            let permit = Arc::clone(permits).acquire_owned().await;
-            (permit, listener.accept().await)
-        };
         tokio::select! {
-            (permit, accepted) = connecting => match (permit, accepted) {
-                (Ok(permit), Ok((stream, peer))) => {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
                     let peer = peer.ip().to_canonical();
-                    let reading = read(stream, peer, queue.clone(), stop.clone(), permit);
-                    connections.spawn(reading);
+                    match callers.enter(peer) {
+                        Some(place) => {
+                            let reading = read(stream, peer, queue.clone(), stop.clone(), place);
+                            connections.spawn(reading);
+                        }
+                        None => sink.complain(&format!(
+                            "a connection from {peer} was refused: too many are open, and all of them send"
+                        )),
+                    }
                 }
-                (_, Err(error)) => {
+                Err(error) => {
                     sink.complain(&format!("a connection was not accepted: {error}"));
                     tokio::time::sleep(AGAIN).await;
                 }
-                (Err(_), _) => break,
             },
             Some(ended) = connections.join_next() => panicked(ended),
             () = stop.cancelled() => break,
@@ -135,13 +131,14 @@ fn panicked(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Reads a connection to its end, or until the end is asked for; whatever is wrong with it ends it.
+/// Reads a connection to its end, or until the end is asked for, or until it has to make room; whatever is wrong with it
+/// ends it.
 async fn read(
     mut stream: TcpStream,
     peer: IpAddr,
     queue: mpsc::Sender<Chunk>,
     stop: CancellationToken,
-    _permit: OwnedSemaphorePermit,
+    place: Place,
 ) {
     // a sender may be silent for days, or gone without a word
     let keepalive = TcpKeepalive::new()
@@ -159,7 +156,9 @@ async fn read(
                 None => Ok(0),
             },
             read = stream.read(&mut buffer) => read,
+            () = place.ended() => Ok(0),
         };
+        place.heard();
         let length = read.unwrap_or(0);
         let mut complete = Vec::new();
         frames.push(&buffer[..length], &mut complete);
@@ -178,5 +177,6 @@ async fn read(
         if length == 0 {
             return;
         }
+        place.rests();
     }
 }

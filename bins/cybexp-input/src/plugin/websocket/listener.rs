@@ -36,6 +36,9 @@ const GATHER: Duration = Duration::from_millis(20);
 const MAX_MESSAGE: usize = 15 << 20;
 /// The most bytes that wait to be sent: a server that pings and takes no pong must not fill the memory.
 const WAITING: usize = 1 << 20;
+/// Control frames are read at this rate and no faster: they bring nothing, and a server may send them all the time.
+const CONTROLS: u32 = 100;
+const CONTROLS_TIME: Duration = Duration::from_millis(10);
 /// A connection that stood for so long was well, whatever its end was.
 const STOOD: Duration = Duration::from_secs(10);
 /// A connection that ended earlier than this without a word was not well.
@@ -155,6 +158,7 @@ impl WebsocketSource {
     ) -> anyhow::Result<()> {
         let mut heard = Instant::now();
         let mut ping_at = heard + self.quiet;
+        let (mut controls, mut counted_from) = (0, heard);
         loop {
             let due = held.due.map_or(ping_at, |due| due.min(ping_at));
             let next = tokio::select! {
@@ -165,7 +169,15 @@ impl WebsocketSource {
             if let Ok(message) = next {
                 let message = message.ok_or_else(|| anyhow!("the server ended the connection"))?;
                 heard = Instant::now();
-                match message.map_err(failure)? {
+                let message = message.map_err(failure)?;
+                if matches!(message, Message::Ping(_) | Message::Pong(_)) {
+                    controls += 1;
+                    if controls == CONTROLS {
+                        sleep_until(counted_from + CONTROLS_TIME).await;
+                        (controls, counted_from) = (0, Instant::now());
+                    }
+                }
+                match message {
                     Message::Text(text) => self.add(text.into(), true, held, sink),
                     Message::Binary(bytes) => {
                         let is_text = socket.get_mut().was_text();

@@ -357,3 +357,31 @@ async fn authorities_of_ones_own_and_servers_that_are_their_own() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_source_leads_nowhere_inside_unless_it_is_allowed() {
+    let other = Server::start(|_| ok("[1]")).await;
+    let port = other.port;
+    let server = Server::start(move |request| {
+        let to = match request.uri.path() {
+            "/port" => format!("http://127.0.0.1:{port}/"),
+            "/machine" => "http://localhost/".to_owned(),
+            "/network" => "https://10.1.2.3/".to_owned(),
+            "/cloud" => "http://169.254.169.254/latest/meta-data/".to_owned(),
+            "/mapped" => "http://[::ffff:127.0.0.1]/".to_owned(),
+            "/own" => "/list".to_owned(),
+            _ => return ok("[7]"),
+        };
+        status(302, &[("location", &to)], "")
+    })
+    .await;
+    for path in ["/port", "/machine", "/network", "/cloud", "/mapped"] {
+        let input = Input::new("http", with_key(&server.url(path))).careful();
+        let told = input.fetch().await.unwrap_err().to_string();
+        assert!(told.contains("input.redirects_inside"), "{path}: {told}");
+    }
+    assert!(other.requests().is_empty());
+    let input = Input::new("http", with_key(&server.url("/own"))).careful();
+    input.fetch().await.unwrap();
+    assert_eq!(input.taken().await, ["7"]);
+}

@@ -83,7 +83,7 @@ pub(super) async fn run(args: PostArgs, config: &Config) -> anyhow::Result<ExitC
     };
     let sources = args.files.iter().map(|file| PostSource::new(file, &manner));
     let mut sources = sources.collect::<anyhow::Result<Vec<PostSource>>>()?;
-    let client = args.api.client(config)?;
+    let client = args.api.client(config).await?;
     let mut tracks = Vec::with_capacity(sources.len());
     for source in &mut sources {
         let memory = ProgressFile::of(source, &tags, client.base().as_str());

@@ -28,7 +28,7 @@ pub(super) async fn run(
             .iter_mut()
             .for_each(|question| question["redo"] = json!(true));
     }
-    let client = ask.api.client(config)?;
+    let client = ask.api.client(config).await?;
     let wait = Duration::from_secs(ask.wait);
     let answers = client.ask_many(questions, wait).await?;
     let good = answers.iter().all(|answer| answer["status"] == 201);

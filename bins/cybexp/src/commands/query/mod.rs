@@ -135,7 +135,7 @@ impl Ask {
         qtype: &str,
         fields: Map<String, Value>,
     ) -> anyhow::Result<Value> {
-        let client = self.api.client(config)?;
+        let client = self.api.client(config).await?;
         let wait = Duration::from_secs(self.wait);
         client
             .ask(qtype, &Value::Object(fields), self.redo, wait)

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
-use cybexp_seal::{TokenError, Tokens};
+use cybexp_seal::{Holder, TokenError, Tokens};
 use cybexp_service::Config;
 use cybexp_store::Identity;
 use tahoe_core::time::parse_last;
@@ -52,7 +52,7 @@ pub(crate) enum TokenCommand {
         /// not seen in the list of processes
         #[arg(required_unless_present = "user")]
         token: Option<String>,
-        /// All tokens of this user that the list shows
+        /// All tokens of this user, also those that the list does not show
         #[arg(long, value_name = "EMAIL", conflicts_with = "token")]
         user: Option<String>,
     },
@@ -102,11 +102,21 @@ pub(super) async fn run(args: TokenArgs, config: &Config) -> anyhow::Result<Exit
             let ttl = args
                 .ttl
                 .unwrap_or(Duration::from_secs(config.api.token_ttl_s));
-            let hash = user.hash().to_string();
-            let issued = tokens.issue(user.role().as_str(), &hash, ttl, unix_now());
-            let by = "cybexp token";
+            let standing = identity.standing(user.hash()).await?;
+            let email = term::line(user.email());
+            ensure!(
+                !standing.locked,
+                "{email} is locked: `cybexp user unlock {email}` first"
+            );
+            let holder = Holder {
+                sub_type: user.role().as_str(),
+                hash: &user.hash().to_string(),
+                generation: standing.generation,
+            };
+            let issued = tokens.issue(holder, ttl, unix_now());
+            let (generation, by) = (standing.generation, "cybexp token");
             identity
-                .remember_token(&issued.jti, user.hash(), by, issued.expires)
+                .remember_token(&issued.jti, user.hash(), generation, by, issued.expires)
                 .await?;
             anstream::eprintln!(
                 "{GREEN}✓{GREEN:#} a token of {}, good for {}; whoever has it can act as that user",
