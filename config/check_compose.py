@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parent.parent
-DAEMONS = {"api", "archive", "analytics", "report", "input"}
+DAEMONS = {"api", "archive", "analytics", "report", "input", "web"}
 # an API that is taken over must not be able to read what it stored
 SECRETS = {
     "api": {"pub.pem", "identity_secret"},
@@ -16,9 +16,12 @@ SECRETS = {
     "analytics": set(),
     "report": {"priv.pem"},
     "input": {"api_token"},
+    "web": {"web_secret"},
 }
+# services that are published, and the variable that says where
+LISTEN = {"api": "CYBEXP_LISTEN", "web": "CYBEXP_WEB_LISTEN"}
 # services that speak to strangers do not reach the database
-NETWORKS = {"api": {"front", "back"}, "input": {"front"}}
+NETWORKS = {"api": {"front", "back"}, "input": {"front"}, "web": {"front"}}
 
 compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 config = json.loads((ROOT / "config/docker/config.json").read_text())
@@ -36,7 +39,7 @@ for name, service in services.items():
     ensure(service.get("read_only") is True, f"{name}: the root file system can be written")
     ensure(service.get("cap_drop") == ["ALL"], f"{name}: has capabilities")
     ensure("no-new-privileges:true" in service.get("security_opt", []), f"{name}: may gain privileges")
-    ensure(name == "api" or "ports" not in service, f"{name}: publishes a port")
+    ensure(name in LISTEN or "ports" not in service, f"{name}: publishes a port")
     networks = NETWORKS.get(name, {"back"})
     ensure(set(service["networks"]) == networks, f"{name}: is on the networks {service['networks']}")
     for secret in service.get("secrets", []):
@@ -46,7 +49,9 @@ for name, service in services.items():
         known = source.startswith(".") or source in compose["volumes"]
         ensure(known, f"{name}: no volume is called {source}")
 ensure(compose["networks"]["back"]["internal"], "the network back is not internal")
-ensure(services["api"]["ports"][0].startswith("${CYBEXP_LISTEN:-127.0.0.1:"), "api: published beyond this host")
+for name, variable in LISTEN.items():
+    local = services[name]["ports"][0].startswith("${" + variable + ":-127.0.0.1:")
+    ensure(local, f"{name}: published beyond this host")
 for name in sorted(DAEMONS & services.keys()):
     service = services[name]
     ensure(set(service.get("secrets", [])) == SECRETS[name], f"{name}: holds {service.get('secrets')}")

@@ -12,7 +12,6 @@ mod json;
 mod openapi;
 mod parts;
 mod routes;
-mod serve;
 mod waiting;
 
 use std::net::SocketAddr;
@@ -20,15 +19,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::response::IntoResponse as _;
 use cybexp_seal::{Format, Tokens};
 use cybexp_service::config::{Config, Seal};
-use cybexp_service::{BEAT_EVERY, ConfigError, Context, Fatal, Servers, open, read_public_key};
+use cybexp_service::{
+    BEAT_EVERY, ConfigError, Context, Fatal, Limits, Servers, open, read_public_key, serve_clients,
+};
 use cybexp_store::{Cache, Identity, Queries, Submitter};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use crate::app::App;
-use crate::serve::{Limits, serve};
+use crate::error::ApiError;
 use crate::waiting::Waiting;
 
 pub use openapi::{description, router};
@@ -98,7 +100,8 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     if let Some(cors) = cors {
         routes = routes.layer(cors);
     }
-    serve(listener, routes, LIMITS, stop).await;
+    let panicked = |panic| ApiError::from(panic).into_response();
+    serve_clients(listener, routes, LIMITS, panicked, stop).await;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod head;
 mod jwe;
 mod key;
 mod legacy;
+mod own;
 pub mod password;
 mod pem;
 mod session;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use error::{KeyError, OpenError, SealError};
 pub use head::Head;
 pub use key::{PrivateKey, PublicKey};
+pub use own::OwnKey;
 pub use stream::Sealer;
 pub use token::{Claims, Issued, TokenError, Tokens};
 

@@ -84,7 +84,7 @@ fn what_is_missing_takes_its_default() {
         (config.log.level, config.log.format),
         (LogLevel::Info, LogFormat::Text)
     );
-    for daemon in ["api", "archive", "analytics", "report", "input"] {
+    for daemon in ["api", "archive", "analytics", "report", "input", "web"] {
         assert_eq!(config.metrics.of(daemon), None);
     }
 }

@@ -1,11 +1,13 @@
 //! Serving HTTP, with limits on what a client may hold.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::IntoResponse;
+use axum::extract::ConnectInfo;
+use axum::response::Response;
 use hyper::server::conn::http1::Builder;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -14,15 +16,13 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::error::ApiError;
-
 /// The resources that one client holds.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// How long it may take to say a request's headers, and be idle between two requests.
-    pub(crate) headers: Duration,
+    pub headers: Duration,
     /// Connections at once, and with them requests in work whose clients have left; more wait to be accepted.
-    pub(crate) connections: usize,
+    pub connections: usize,
 }
 
 /// After an error of the listener itself, such as too many open files.
@@ -30,11 +30,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long requests in work may take once it is time to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves until `stop`, then finishes what is in work.
-pub(crate) async fn serve(
+/// Serves until `stop`, then finishes what is in work. A handler finds the client's address in [`ConnectInfo`]; `panicked`
+/// makes the response to a request whose handler panicked.
+pub async fn serve_clients(
     listener: TcpListener,
     router: Router,
     limits: Limits,
+    panicked: fn(anyhow::Error) -> Response,
     stop: impl Future<Output = ()>,
 ) {
     let mut builder = Builder::new();
@@ -56,8 +58,8 @@ pub(crate) async fn serve(
                 None => break,
             },
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(PAUSE).await;
@@ -66,7 +68,9 @@ pub(crate) async fn serve(
         };
         let service = TowerToHyperService::new(router.clone());
         let permit = Arc::new(permit);
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            let peer: ConnectInfo<SocketAddr> = ConnectInfo(peer);
+            request.extensions_mut().insert(peer);
             let (answer, permit) = (service.call(request), Arc::clone(&permit));
             // in a task of its own: what is under way in the database is not dropped when the client leaves, for that
             // holds up all others (docs/ARCHITECTURE.md)
@@ -76,10 +80,8 @@ pub(crate) async fn serve(
                 answer
             });
             async move {
-                let answer = working
-                    .await
-                    .map_err(|panic| ApiError::from(anyhow::Error::from(panic)));
-                Ok::<_, Infallible>(answer.into_response())
+                let answer = working.await;
+                Ok::<_, Infallible>(answer.unwrap_or_else(|panic| panicked(panic.into())))
             }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -103,11 +105,17 @@ pub(crate) async fn serve(
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
     use super::*;
+
+    fn panicked(_: anyhow::Error) -> Response {
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
 
     #[tokio::test]
     async fn half_a_request_is_not_waited_for_and_holds_nobody_up() {
@@ -120,7 +128,7 @@ mod tests {
         };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async { stopped.await.unwrap_or_default() };
-        let server = tokio::spawn(serve(listener, router, limits, stopped));
+        let server = tokio::spawn(serve_clients(listener, router, limits, panicked, stopped));
 
         // more than there is room for, none of which ever ends its headers
         let mut slow = Vec::new();
@@ -167,7 +175,7 @@ mod tests {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async { stopped.await.unwrap_or_default() };
         let router = Router::new().route("/", get(slow));
-        let server = tokio::spawn(serve(listener, router, limits, stopped));
+        let server = tokio::spawn(serve_clients(listener, router, limits, panicked, stopped));
 
         // the second one has to wait until the first one's work is done
         for _ in 0..2 {
