@@ -23,7 +23,6 @@ struct Home {
     folder: TempDir,
     api: u16,
     metrics: u16,
-    web: u16,
 }
 
 impl Home {
@@ -34,7 +33,6 @@ impl Home {
             folder,
             api,
             metrics,
-            web,
         };
         let up = home.up();
         fs::create_dir_all(&up).unwrap();
