@@ -1,8 +1,9 @@
 //! Forms that were sent. None is read unless it carries its session's token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{BodyDataStream, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use futures::StreamExt;
 
@@ -13,6 +14,10 @@ use crate::sign_in::{Session, SignedIn, Visitor};
 
 /// The longest form without files, in bytes.
 pub(crate) const FORM_BYTES: usize = 1 << 20;
+/// The longest pause of a browser in the middle of a form.
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+/// The time for which a browser whose form was refused may go on sending. It reads the response only after that.
+pub(crate) const LINGER: Duration = Duration::from_secs(10);
 /// The name of the field that holds the session's token.
 pub(crate) const CSRF: &str = "csrf";
 
@@ -60,12 +65,31 @@ pub(crate) fn check(session: Option<&Session>, token: Option<&str>) -> Result<()
 async fn read(request: Request) -> Result<Params, WebError> {
     let mut pieces = request.into_body().into_data_stream();
     let mut whole = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        let piece: Bytes = piece.map_err(|error| WebError::Wrong(error.to_string()))?;
+    while let Some(piece) = next(&mut pieces).await? {
         if whole.len() + piece.len() > FORM_BYTES {
+            linger(pieces).await;
             return Err(WebError::TooLarge(FORM_BYTES as u64));
         }
         whole.extend_from_slice(&piece);
     }
     Ok(Params::read(&whole))
+}
+
+async fn next(pieces: &mut BodyDataStream) -> Result<Option<Bytes>, WebError> {
+    let piece = tokio::time::timeout(SILENCE, pieces.next());
+    let piece = piece.await.map_err(|_| too_slow())?;
+    piece
+        .transpose()
+        .map_err(|error| WebError::Wrong(error.to_string()))
+}
+
+/// Makes the error of a browser that stopped sending.
+pub(crate) fn too_slow() -> WebError {
+    WebError::Wrong("The form came too slowly.".to_owned())
+}
+
+/// Reads the rest of a form that was refused, so that the browser comes to read the response.
+async fn linger(mut pieces: BodyDataStream) {
+    let rest = async { while let Some(Ok(_)) = pieces.next().await {} };
+    let _ = tokio::time::timeout(LINGER, rest).await;
 }

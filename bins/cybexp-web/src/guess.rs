@@ -189,7 +189,9 @@ fn collect(event: &Event, found: &mut Vec<(usize, &'static str, String)>) {
         match node {
             Node::Object(object) => nodes.extend(object.children().iter()),
             Node::Attribute(one) if found.len() < 1000 => {
-                let place = WORTH.iter().position(|name| *name == one.sub_type().as_str());
+                let place = WORTH
+                    .iter()
+                    .position(|name| *name == one.sub_type().as_str());
                 let text = one.data().as_str().filter(|text| text.len() < 200);
                 if let Some((place, text)) = place.zip(text) {
                     found.push((place, WORTH[place], text.to_owned()));
@@ -216,7 +218,11 @@ mod tests {
                 Some("misp_event"),
             ),
             ("a", "[{\"phish_id\": 1}]", Some("phishtank_feed")),
-            ("a", "phish_id,url,phish_detail_url\n", Some("phishtank_feed")),
+            (
+                "a",
+                "phish_id,url,phish_detail_url\n",
+                Some("phishtank_feed"),
+            ),
             ("a", "{\"ipv4\": \"203.0.113.9\"}", Some("sighting")),
             (
                 "a",

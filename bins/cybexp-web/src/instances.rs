@@ -92,7 +92,8 @@ impl Related {
                     self.about.extend(made(name, &form["data"]));
                 }
                 if self.about.is_empty() {
-                    self.about.extend(made(sub_type, &Value::from(data.clone())));
+                    self.about
+                        .extend(made(sub_type, &Value::from(data.clone())));
                 }
                 self.subjects = self.about.iter().map(|one| one.hash.clone()).collect();
             }
@@ -135,10 +136,7 @@ impl Related {
     }
 
     /// Returns the sessions that hold the event.
-    pub(crate) fn sessions_of<'a>(
-        &'a self,
-        event: &'a str,
-    ) -> impl Iterator<Item = &'a Composite> {
+    pub(crate) fn sessions_of<'a>(&'a self, event: &'a str) -> impl Iterator<Item = &'a Composite> {
         let sessions = self.sessions.iter();
         sessions.filter(move |session| session.refs.contains(event))
     }

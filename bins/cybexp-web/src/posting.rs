@@ -51,9 +51,13 @@ impl Tray {
         let mut tray = lock(&self.0);
         tray.retain(|_, waiting| waiting.since.elapsed() < TRAY_FOR);
         let new = size(&files);
-        while !tray.is_empty() && new + tray.values().map(|one| size(&one.files)).sum::<usize>() > TRAY_BYTES {
+        while !tray.is_empty()
+            && new + tray.values().map(|one| size(&one.files)).sum::<usize>() > TRAY_BYTES
+        {
             let oldest = tray.iter().min_by_key(|(_, one)| one.since);
-            let Some(oldest) = oldest.map(|(id, _)| id.clone()) else { break };
+            let Some(oldest) = oldest.map(|(id, _)| id.clone()) else {
+                break;
+            };
             tray.remove(&oldest);
         }
         let id = random_id();
@@ -158,7 +162,9 @@ impl Postings {
         postings.retain(|_, one| one.since.elapsed() < REMEMBERED_FOR);
         while postings.len() >= REMEMBERED {
             let oldest = postings.iter().min_by_key(|(_, one)| one.since);
-            let Some(oldest) = oldest.map(|(id, _)| id.clone()) else { break };
+            let Some(oldest) = oldest.map(|(id, _)| id.clone()) else {
+                break;
+            };
             postings.remove(&oldest);
         }
         postings.insert(id.clone(), Arc::clone(&posting));

@@ -115,7 +115,12 @@ fn sentence(event: &Composite) -> Sentence<'_> {
             ("s-network", "wanted to be connected to", value, port)
         }
         "session_params" => ("s-other", "was told the processor", has(&["arch"]), None),
-        _ => ("s-other", "made an event", None, Some(event.sub_type.clone())),
+        _ => (
+            "s-other",
+            "made an event",
+            None,
+            Some(event.sub_type.clone()),
+        ),
     }
 }
 
@@ -127,7 +132,11 @@ fn login<'a>(
     let name = event.first(&["credential", "username"]).map(scalar);
     if let Some(name) = name {
         let accepted = event.first(&["success"]) == Some(&Value::Bool(true));
-        let verdict = if accepted { "and was let in" } else { "and was refused" };
+        let verdict = if accepted {
+            "and was let in"
+        } else {
+            "and was refused"
+        };
         let class = if accepted { "s-in" } else { "s-login" };
         let rest = Some(format!("as {name}, {verdict}"));
         return match has(&["credential", "password"]) {
@@ -148,6 +157,9 @@ fn login<'a>(
         .find_map(|(path, said)| Some((*said, has(path)?)));
     if let Some((said, value)) = found {
         return ("s-client", said, Some(value), None);
+    }
+    if event.first(&["ssh_key_exchange"]).is_some() {
+        return ("s-client", "offered its algorithms", None, None);
     }
     let cells = |name: &str| event.text(&["ssh_client_size", name]);
     match (cells("width"), cells("height")) {
@@ -203,12 +215,24 @@ mod tests {
             event("ssh", at, data)
         };
         let events = [
-            event("connection", 0.0, json!({"dst": [{"port": [22]}], "protocol": ["ssh"]})),
+            event(
+                "connection",
+                0.0,
+                json!({"dst": [{"port": [22]}], "protocol": ["ssh"]}),
+            ),
             login(1.0, "123456", false),
             login(2.0, "123456", false),
             login(3.0, "admin", true),
-            event("shell_command", 100.0, json!({"shell_command": ["uname -a"]})),
-            event("file_download", 101.0, json!({"url": ["http://a.example/x"], "file": [{"sha256": ["ab".repeat(32)]}]})),
+            event(
+                "shell_command",
+                100.0,
+                json!({"shell_command": ["uname -a"]}),
+            ),
+            event(
+                "file_download",
+                101.0,
+                json!({"url": ["http://a.example/x"], "file": [{"sha256": ["ab".repeat(32)]}]}),
+            ),
             event("brand_new", 102.0, json!({})),
         ];
         let steps = told(&events.iter().collect::<Vec<_>>());

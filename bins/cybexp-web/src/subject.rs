@@ -67,8 +67,14 @@ impl Subject {
 
     /// Reads what a person typed, and says which sub_type it was taken for.
     pub(crate) fn guess(text: &str) -> Self {
+        let guessed = vocabulary::guess(text);
+        let forms = vocabulary::forms(&guessed, &Scalar::from(text.trim()));
+        // `ip` is either of two
+        let sub_type = forms
+            .ok()
+            .and_then(|forms| Some(forms.first()?.sub_type().clone()));
         Self::Value {
-            sub_type: vocabulary::guess(text).as_str().to_owned(),
+            sub_type: sub_type.unwrap_or(guessed).as_str().to_owned(),
             data: text.trim().to_owned(),
         }
     }

@@ -171,9 +171,7 @@ impl Client {
             .text("name", name.clone())
             .part("file", file.file_name(name));
         let request = self.http.post(self.url("raw")).timeout(SUBMIT);
-        let answer = self
-            .json(self.send(request.multipart(form)).await?)
-            .await?;
+        let answer = self.json(self.send(request.multipart(form)).await?).await?;
         Ok(answer["id"].as_str().unwrap_or_default().to_owned())
     }
 

@@ -131,12 +131,7 @@ impl Graph {
         Some(self.nodes.len() - 1)
     }
 
-    fn add_sessions(
-        &mut self,
-        center: usize,
-        related: &Related,
-        of_event: &BTreeMap<&str, usize>,
-    ) {
+    fn add_sessions(&mut self, center: usize, related: &Related, of_event: &BTreeMap<&str, usize>) {
         let mut alike: BTreeMap<(&str, BTreeSet<usize>), Vec<&Composite>> = BTreeMap::new();
         for session in &related.sessions {
             let events = session.refs.iter();
@@ -248,7 +243,13 @@ impl Graph {
 
 /// Returns a sub_type as it can stand in an anchor.
 pub(crate) fn anchor(sub_type: &str) -> String {
-    let safe = |c: char| if c.is_alphanumeric() || c == '_' { c } else { '-' };
+    let safe = |c: char| {
+        if c.is_alphanumeric() || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
     sub_type.chars().map(safe).take(60).collect()
 }
 

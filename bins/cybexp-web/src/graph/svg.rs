@@ -1,5 +1,7 @@
 //! The picture of a graph as SVG.
 
+use std::fmt::Write as _;
+
 use maud::{Markup, PreEscaped, html};
 
 use super::layout::places;
@@ -8,9 +10,9 @@ use crate::view::number::{counted, grouped};
 use crate::view::text;
 
 /// The most characters of a label.
-const LABEL_CHARS: usize = 24;
+const LABEL_CHARS: usize = 20;
 /// The room around the outermost nodes, for their labels.
-const MARGIN: [f64; 2] = [84.0, 34.0];
+const MARGIN: [f64; 2] = [72.0, 32.0];
 /// With more nodes than this, only those that connect have labels.
 const ALL_LABELLED: usize = 90;
 
@@ -45,17 +47,13 @@ fn draw(graph: &Graph, name: &str, style: Option<&str>) -> Markup {
             || degrees[at] > 1
     };
     html! {
-        svg.graph xmlns="http://www.w3.org/2000/svg" role="group" aria-label=(name)
+        svg.graph.mid[width > 736.0].wide[width > 1800.0] xmlns="http://www.w3.org/2000/svg" role="group" aria-label=(name)
             viewBox=(format!("{x:.0} {y:.0} {width:.0} {height:.0}"))
             width=(format!("{width:.0}")) height=(format!("{height:.0}")) data-zoom {
             title { (name) }
             desc { (described(graph)) }
             @if let Some(style) = style { style { (PreEscaped(style)) } }
-            g.edges {
-                @for &(a, b) in &graph.edges {
-                    line x1=(at(places[a][0])) y1=(at(places[a][1])) x2=(at(places[b][0])) y2=(at(places[b][1])) {}
-                }
-            }
+            path.edges d=(lines(graph, &places)) {}
             @for (n, node) in graph.nodes.iter().enumerate() {
                 @let inner = drawn(node, shows_label(n));
                 g.node.(node.class).(kind_class(node.kind)) transform=(format!("translate({} {})", at(places[n][0]), at(places[n][1]))) {
@@ -86,7 +84,7 @@ pub(super) fn described(graph: &Graph) -> String {
 
 fn drawn(node: &Node, labelled: bool) -> Markup {
     let title = match node.count {
-        1 => format!("{}: {}", node.sub_type, text::plain(&node.label, 300)),
+        1 => format!("{}: {}", node.sub_type, text::plain(&node.label, 120)),
         many => format!(
             "{} {} that are alike",
             grouped(many as u64),
@@ -114,6 +112,17 @@ fn drawn(node: &Node, labelled: bool) -> Markup {
     }
 }
 
+/// Writes all edges as one path.
+fn lines(graph: &Graph, places: &[[f64; 2]]) -> String {
+    let mut path = String::with_capacity(graph.edges.len() * 24);
+    for &(a, b) in &graph.edges {
+        let ([x, y], [to_x, to_y]) = (places[a], places[b]);
+        // writing to a String never fails
+        let _ = write!(path, "M{x:.0} {y:.0}L{to_x:.0} {to_y:.0}");
+    }
+    path
+}
+
 fn kind_class(kind: Kind) -> &'static str {
     match kind {
         Kind::Subject => "k-subject",
@@ -138,7 +147,7 @@ fn bounds(places: &[[f64; 2]]) -> [f64; 4] {
 }
 
 fn at(place: f64) -> String {
-    format!("{place:.1}")
+    format!("{place:.0}")
 }
 
 #[cfg(test)]
@@ -168,6 +177,7 @@ mod tests {
         let one = picture(&star(40), "a").into_string();
         assert_eq!(one, picture(&star(40), "a").into_string());
         assert_eq!(one.matches("<circle").count(), 41);
+        assert_eq!(one.matches('L').count(), 40, "an edge for each leaf: {one}");
         assert!(one.contains("leaf 40"));
     }
 

@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use secrecy::SecretString;
 use serde_json::Value;
-use tahoe_core::{Org, Role, User};
+use tahoe_core::{Role, User};
 
 use crate::error::WebError;
 use crate::form::PersonForm;
@@ -22,13 +22,12 @@ pub(crate) async fn account(person: SignedIn, params: Params) -> Result<Response
         client.orgs_admin_of()
     )?;
     let superuser = me["sub_type"] == Role::Superuser.as_str();
-    let first = |field: &str| me["data"][field][0].as_str().unwrap_or_default();
     let body = html! {
         h1 { "Account" }
         @if let Some(done) = params.get("done") { div.notice.good role="status" { (text::line(done)) } }
         dl.facts {
-            div { dt { "name" } dd { (text::line(first("name"))) } }
-            div { dt { "e-mail address" } dd { (text::line(first("email_addr"))) } }
+            div { dt { "name" } dd { (text::line(part(&me, "name"))) } }
+            div { dt { "e-mail address" } dd { (text::line(part(&me, "email_addr"))) } }
             div { dt { "role" } dd { @if superuser { "superuser: may make users and organisations" } @else { "user" } } }
             div { dt { "hash" } dd { code.hash { (text::line(me["_hash"].as_str().unwrap_or_default())) } } }
         }
@@ -42,37 +41,54 @@ pub(crate) async fn account(person: SignedIn, params: Params) -> Result<Response
 }
 
 /// `POST /account/new`: makes a user or an organisation.
-pub(crate) async fn create(
-    PersonForm(person, fields): PersonForm,
-) -> Result<Response, WebError> {
+pub(crate) async fn create(PersonForm(person, fields): PersonForm) -> Result<Response, WebError> {
     let text = |name: &str| fields.get(name).unwrap_or_default().trim();
     let done = match fields.get("what") {
         Some("user") => {
-            let password = SecretString::from(fields.get("password").unwrap_or_default().to_owned());
+            let password =
+                SecretString::from(fields.get("password").unwrap_or_default().to_owned());
             let made = person
                 .client
                 .create_user(text("email"), text("name"), &password);
             made.await?
         }
         Some("org") => {
-            let admin = user_hash(text("admin"));
-            let made = person
-                .client
-                .create_org(text("orgname"), text("name"), &admin);
-            made.await?
+            let mut made = None;
+            for admin in user_hashes(text("admin")) {
+                made = Some(
+                    person
+                        .client
+                        .create_org(text("orgname"), text("name"), &admin)
+                        .await,
+                );
+                if matches!(made, Some(Ok(_))) {
+                    break;
+                }
+            }
+            made.ok_or_else(|| WebError::Wrong("The form names no admin.".to_owned()))??
         }
-        _ => return Err(WebError::Wrong("The form names nothing to make.".to_owned())),
+        _ => {
+            return Err(WebError::Wrong(
+                "The form names nothing to make.".to_owned(),
+            ));
+        }
     };
     Ok(Redirect::to(&link("/account", &[("done", &done)])).into_response())
 }
 
-/// Returns the hash of a user who is named by mail address or hash. The hash of a superuser is another one, and has to be
-/// given as such.
-pub(crate) fn user_hash(text: &str) -> String {
+/// Returns the hashes that a user may have who is named by mail address or hash: that of a superuser is another one.
+pub(super) fn user_hashes(text: &str) -> Vec<String> {
     match text.contains('@') {
-        true => User::hash_of(Role::User, text).to_string(),
-        false => text.to_ascii_lowercase(),
+        true => [Role::User, Role::Superuser]
+            .map(|role| User::hash_of(role, text).to_string())
+            .to_vec(),
+        false => vec![text.to_ascii_lowercase()],
     }
+}
+
+/// Returns a text of a document of a user or organisation.
+pub(super) fn part<'a>(document: &'a Value, field: &str) -> &'a str {
+    document["data"][field][0].as_str().unwrap_or_default()
 }
 
 fn orgs(user_of: &Value, admin_of: &Value) -> Markup {
@@ -94,19 +110,14 @@ fn orgs(user_of: &Value, admin_of: &Value) -> Markup {
                 tbody {
                     @for document in &all {
                         @let hash = document["_hash"].as_str().unwrap_or_default();
-                        @match Org::from_document(document) {
-                            Ok(org) => {
-                                tr {
-                                    td {
-                                        @if is_admin(&document["_hash"]) { a href=(link("/org", &[("hash", hash)])) { (text::line(org.orgname())) } }
-                                        @else { (text::line(org.orgname())) }
-                                    }
-                                    td { (text::line(org.name())) }
-                                    td { @if is_admin(&document["_hash"]) { "admin" } @else { "user" } }
-                                    td.n { (org.users().len()) }
-                                }
+                        tr {
+                            td {
+                                @if is_admin(&document["_hash"]) { a href=(link("/org", &[("hash", hash)])) { (text::line(part(document, "orgname"))) } }
+                                @else { (text::line(part(document, "orgname"))) }
                             }
-                            Err(_) => { tr { td colspan="4" { code.hash { (text::line(hash)) } } } }
+                            td { (text::line(part(document, "name"))) }
+                            td { @if is_admin(&document["_hash"]) { "admin" } @else { "user" } }
+                            td.n { (document["_usr_ref"].as_array().map_or(0, Vec::len)) }
                         }
                     }
                 }

@@ -49,10 +49,7 @@ pub(crate) async fn export(
         _ => "application/json",
     };
     let name = format!("attachment; filename=\"cybexp-related.{form}\"");
-    let headers = [
-        (CONTENT_TYPE, kind.to_owned()),
-        (CONTENT_DISPOSITION, name),
-    ];
+    let headers = [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, name)];
     Ok((headers, bytes).into_response())
 }
 
@@ -94,7 +91,8 @@ mod tests {
         ]});
         let related = Related::read(&Subject::Hash(own.clone()), &report);
         let csv = String::from_utf8(csv(&related).unwrap()).unwrap();
-        let expected = "sub_type,value,events,malicious\npassword,\"'=cmd|' /C calc'!A0,\"\"x\"\"\",1,1\n";
+        let expected =
+            "sub_type,value,events,malicious\npassword,\"'=cmd|' /C calc'!A0,\"\"x\"\"\",1,1\n";
         assert_eq!(csv, expected);
     }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 use tahoe_core::Hash;
 
-use super::account::user_hash;
+use super::account::{part, user_hashes};
 use crate::error::WebError;
 use crate::form::PersonForm;
 use crate::params::{Params, link};
@@ -44,8 +44,8 @@ pub(crate) async fn org(person: SignedIn, params: Params) -> Result<Response, We
                         @for user in users.iter().take(LISTED) {
                             @let hash = user["_hash"].as_str().unwrap_or_default();
                             tr {
-                                td { (text::line(user["data"]["name"][0].as_str().unwrap_or_default())) }
-                                td { (text::line(user["data"]["email_addr"][0].as_str().unwrap_or_default())) }
+                                td { (text::line(part(user, "name"))) }
+                                td { (text::line(part(user, "email_addr"))) }
                                 td {
                                     @if is(&admins, user) { "admin" } @else { "user" }
                                     @if is(&acl, user) { ", may read" }
@@ -77,16 +77,24 @@ pub(crate) async fn org(person: SignedIn, params: Params) -> Result<Response, We
 /// `POST /org`: adds or removes a user.
 pub(crate) async fn change(PersonForm(person, fields): PersonForm) -> Result<Response, WebError> {
     let org = hash_of(&fields)?;
-    let user = user_hash(fields.get("user").unwrap_or_default().trim());
+    let users = user_hashes(fields.get("user").unwrap_or_default().trim());
     let wrong = || WebError::Wrong("The form names no change.".to_owned());
     let membership = fields
         .choice("as", &["user", "admin", "acl", "all"])
         .ok_or_else(wrong)?;
-    let done = match fields.get("what") {
-        Some("add") => person.client.org_add(&org, &[user], membership).await?,
-        Some("remove") => person.client.org_remove(&org, &[user], membership).await?,
-        _ => return Err(wrong()),
-    };
+    let mut done = None;
+    for user in users {
+        let (client, user) = (&person.client, [user]);
+        done = Some(match fields.get("what") {
+            Some("add") => client.org_add(&org, &user, membership).await,
+            Some("remove") => client.org_remove(&org, &user, membership).await,
+            _ => return Err(wrong()),
+        });
+        if matches!(done, Some(Ok(_))) {
+            break;
+        }
+    }
+    let done = done.ok_or_else(wrong)??;
     let to = link("/org", &[("hash", &org), ("done", &done)]);
     Ok(Redirect::to(&to).into_response())
 }

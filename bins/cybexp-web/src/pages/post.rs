@@ -1,6 +1,7 @@
 //! Posting by hand: files or pasted text, and what would be made of them, shown before anything is sent.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::extract::multipart::{Field, Multipart};
@@ -10,8 +11,8 @@ use cybexp_client::ClientError;
 use cybexp_filters::known_typetags;
 use maud::{Markup, html};
 use serde_json::Value;
-use tahoe_core::Org;
 
+use super::account::part;
 use crate::app::App;
 use crate::error::WebError;
 use crate::form;
@@ -39,7 +40,10 @@ pub(super) struct Choice {
 }
 
 /// `GET /post`: the form.
-pub(crate) async fn form(State(app): State<Arc<App>>, person: SignedIn) -> Result<Response, WebError> {
+pub(crate) async fn form(
+    State(app): State<Arc<App>>,
+    person: SignedIn,
+) -> Result<Response, WebError> {
     let orgs = orgs(&person).await?;
     let body = html! {
         h1 { "Post data" }
@@ -131,18 +135,14 @@ pub(super) async fn orgs(person: &SignedIn) -> Result<Vec<MyOrg>, ClientError> {
     let documents = orgs.as_array().into_iter().flatten();
     let read = |document: &Value| {
         let hash = document["_hash"].as_str()?.to_owned();
-        let name = Org::from_document(document).ok();
-        let name = name.map_or_else(|| hash.clone(), |org| org.orgname().to_owned());
+        let name = part(document, "orgname").to_owned();
         Some(MyOrg { hash, name })
     };
     Ok(documents.filter_map(read).collect())
 }
 
 /// Tries the filters on the files, away from the threads that serve connections.
-pub(super) async fn previews(
-    choices: &[Choice],
-    timezone: &str,
-) -> Result<Vec<Preview>, WebError> {
+pub(super) async fn previews(choices: &[Choice], timezone: &str) -> Result<Vec<Preview>, WebError> {
     let mut previews = Vec::with_capacity(choices.len());
     for choice in choices {
         let (bytes, typetag) = (choice.file.bytes.clone(), choice.typetag.clone());
@@ -150,7 +150,11 @@ pub(super) async fn previews(
         let tried = tokio::task::spawn_blocking(move || {
             guess::preview(&bytes, &typetag, by_lines, &timezone)
         });
-        previews.push(tried.await.map_err(|error| WebError::Internal(error.into()))?);
+        previews.push(
+            tried
+                .await
+                .map_err(|error| WebError::Internal(error.into()))?,
+        );
     }
     Ok(previews)
 }
@@ -242,11 +246,7 @@ fn found(subject: &crate::subject::Subject) -> Markup {
 }
 
 /// Reads the upload. The session's token comes first; without it nothing else is read.
-async fn receive(
-    app: &App,
-    person: &SignedIn,
-    request: Request,
-) -> Result<Vec<Upload>, WebError> {
+async fn receive(app: &App, person: &SignedIn, request: Request) -> Result<Vec<Upload>, WebError> {
     let wrong = |error: &dyn std::fmt::Display| WebError::Wrong(error.to_string());
     let mut parts = Multipart::from_request(request, &())
         .await
@@ -295,15 +295,27 @@ async fn receive(
 
 async fn take(part: &mut Field<'_>, left: &mut u64, most: u64) -> Result<Bytes, WebError> {
     let mut whole = Vec::new();
-    while let Some(piece) = part
-        .chunk()
-        .await
-        .map_err(|error| WebError::Wrong(error.body_text()))?
-    {
-        *left = left
-            .checked_sub(piece.len() as u64)
-            .ok_or(WebError::TooLarge(most))?;
-        whole.extend_from_slice(&piece);
+    // what is too much is read for a while, so that the browser comes to read the response, but not kept
+    let mut too_large: Option<Instant> = None;
+    while too_large.is_none_or(|since| since.elapsed() < form::LINGER) {
+        let piece = tokio::time::timeout(form::SILENCE, part.chunk()).await;
+        let piece = piece.map_err(|_| form::too_slow())?;
+        let Some(piece) = piece.map_err(|error| WebError::Wrong(error.body_text()))? else {
+            break;
+        };
+        match left.checked_sub(piece.len() as u64) {
+            Some(rest) if too_large.is_none() => {
+                *left = rest;
+                whole.extend_from_slice(&piece);
+            }
+            _ => {
+                too_large.get_or_insert_with(Instant::now);
+                whole.clear();
+            }
+        }
     }
-    Ok(whole.into())
+    match too_large {
+        Some(_) => Err(WebError::TooLarge(most)),
+        None => Ok(whole.into()),
+    }
 }

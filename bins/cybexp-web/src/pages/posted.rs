@@ -144,7 +144,10 @@ async fn states(client: &Client, progress: &Progress) -> Vec<RecordState> {
             },
         }
     });
-    stream::iter(asked.collect::<Vec<_>>()).buffered(8).collect().await
+    stream::iter(asked.collect::<Vec<_>>())
+        .buffered(8)
+        .collect()
+        .await
 }
 
 fn summary(progress: &Progress) -> Markup {

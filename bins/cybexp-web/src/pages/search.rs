@@ -45,7 +45,11 @@ pub(crate) async fn many(
     lines.retain(|line| !line.is_empty() && !line.starts_with('#'));
     if let [] | [_] = &lines[..] {
         let text = lines.first().copied().unwrap_or_default();
-        let to = if text.is_empty() { "/".to_owned() } else { place(text) };
+        let to = if text.is_empty() {
+            "/".to_owned()
+        } else {
+            place(text)
+        };
         return Ok(Redirect::to(&to).into_response());
     }
     let left_out = lines.len().saturating_sub(MOST);

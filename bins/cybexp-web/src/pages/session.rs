@@ -24,7 +24,14 @@ use crate::view::{text, value};
 /// The most steps that a page tells.
 const TOLD: usize = 300;
 /// The sub_types by which the same bot is known elsewhere.
-const BEHAVIOUR: [&str; 6] = ["hassh", "ssh_version", "ssh_fingerprint", "sha256", "url", "ja4"];
+const BEHAVIOUR: [&str; 6] = [
+    "hassh",
+    "ssh_version",
+    "ssh_fingerprint",
+    "sha256",
+    "url",
+    "ja4",
+];
 
 /// `GET /session`
 pub(crate) async fn session(
@@ -41,7 +48,10 @@ pub(crate) async fn session(
     let related = Related::read(&subject, &report);
     let own = |session: &&Composite| !session.refs.is_disjoint(&related.subjects);
     let mut sessions: Vec<&Composite> = related.sessions.iter().filter(own).collect();
-    sessions.sort_by(|a, b| a.at.unwrap_or_default().total_cmp(&b.at.unwrap_or_default()));
+    sessions.sort_by(|a, b| {
+        a.at.unwrap_or_default()
+            .total_cmp(&b.at.unwrap_or_default())
+    });
     if sessions.is_empty() {
         return Err(WebError::NotFound(
             "There is no such session, or you may not see its events.".to_owned(),
@@ -63,7 +73,10 @@ fn story(subject: &Subject, session: &Composite, related: &Related) -> Markup {
         .filter(|event| session.refs.contains(&event.hash))
         .collect();
     // events of one time stay in the order of the report, which is always the same
-    events.sort_by(|a, b| a.at.unwrap_or_default().total_cmp(&b.at.unwrap_or_default()));
+    events.sort_by(|a, b| {
+        a.at.unwrap_or_default()
+            .total_cmp(&b.at.unwrap_or_default())
+    });
     let steps = told(&events);
     let left_out = steps.len().saturating_sub(TOLD);
     html! {
@@ -84,9 +97,9 @@ fn story(subject: &Subject, session: &Composite, related: &Related) -> Markup {
 
 fn attacker(events: &[&Composite]) -> Option<Markup> {
     let found = events.iter().find_map(|event| {
-        ["ipv4", "ipv6"].iter().find_map(|sub_type| {
-            Some((*sub_type, event.first(&["attacker", sub_type])?))
-        })
+        ["ipv4", "ipv6"]
+            .iter()
+            .find_map(|sub_type| Some((*sub_type, event.first(&["attacker", sub_type])?)))
     });
     let (sub_type, data) = found?;
     let subject = Subject::of_attribute(sub_type, data)?;
@@ -106,7 +119,7 @@ fn line(subject: &Subject, step: &Step<'_>) -> Markup {
                         None => { (text::line(&scalar(data))) }
                     }
                 }
-                @if let Some(rest) = &step.rest { " " (text::line(rest)) }
+                @if let Some(rest) = &step.rest { " " span.prose { (text::line(rest)) } }
                 @if step.times > 1 { " " span.note { "(" (step.times) " times)" } }
             }
         }

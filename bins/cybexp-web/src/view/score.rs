@@ -13,7 +13,11 @@ pub(crate) fn score(rank: &Value) -> Markup {
         ..0.0 => "loosely connected with malicious events",
         _ => "not connected with malicious events",
     };
-    let class = if score <= -0.1 { "c-malicious" } else { "c-unknown" };
+    let class = if score <= -0.1 {
+        "c-malicious"
+    } else {
+        "c-unknown"
+    };
     html! {
         span.score.(class) { (format!("{score:.4}")) }
         @if bound > 0.0 { " ± " (format!("{bound:.2}")) }

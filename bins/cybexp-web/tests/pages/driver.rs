@@ -32,7 +32,10 @@ struct Devtools(&'static str, Value);
 
 impl WebDriverCompatibleCommand for Devtools {
     fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
-        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+        base.join(&format!(
+            "session/{}/goog/cdp/execute",
+            session.unwrap_or_default()
+        ))
     }
 
     fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
@@ -46,22 +49,44 @@ impl Driver {
     pub(crate) async fn start() -> Option<Self> {
         let [port] = free_ports();
         let mut command = Command::new("chromedriver");
-        let spawned = command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let spawned = command
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
         let Ok(driver) = spawned else {
             println!("skipped: there is no chromedriver (Debian: chromium-driver) on this machine");
             return None;
         };
-        eventually("the ChromeDriver listens", async || TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
+        eventually("the ChromeDriver listens", async || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        })
+        .await;
         let profile = tempfile::tempdir().unwrap();
         let args = [
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-            "--force-color-profile=srgb", &format!("--user-data-dir={}", profile.path().display()),
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
+            "--force-color-profile=srgb",
+            &format!("--user-data-dir={}", profile.path().display()),
         ];
-        let options = json!({"goog:chromeOptions": {"args": args}, "goog:loggingPrefs": {"browser": "ALL"}});
-        let Value::Object(options) = options else { unreachable!() };
+        let options =
+            json!({"goog:chromeOptions": {"args": args}, "goog:loggingPrefs": {"browser": "ALL"}});
+        let Value::Object(options) = options else {
+            unreachable!()
+        };
         let mut builder = ClientBuilder::new(fantoccini::HttpConnector::new());
-        let connected = builder.capabilities(options).connect(&format!("http://127.0.0.1:{port}")).await;
+        let connected = builder
+            .capabilities(options)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await;
         let client = match connected {
             Ok(client) => client,
             Err(error) => {
@@ -69,18 +94,27 @@ impl Driver {
                 return None;
             }
         };
-        Some(Self { client, driver, _profile: profile })
+        Some(Self {
+            client,
+            driver,
+            _profile: profile,
+        })
     }
 
     /// Runs a command of Chromium's own.
     pub(crate) async fn devtools(&self, command: &'static str, params: Value) -> Value {
-        self.client.issue_cmd(Devtools(command, params)).await.unwrap()
+        self.client
+            .issue_cmd(Devtools(command, params))
+            .await
+            .unwrap()
     }
 
     /// Sets the size of the window, and whether the person likes it dark.
     pub(crate) async fn look(&self, width: u32, height: u32, dark: bool) {
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.devtools("Emulation.setDeviceMetricsOverride", size).await;
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", size)
+            .await;
         let scheme = if dark { "dark" } else { "light" };
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.devtools("Emulation.setEmulatedMedia", media).await;
@@ -95,7 +129,10 @@ impl Driver {
     pub(crate) async fn until(&self, script: &str) {
         eventually(script, async || {
             tokio::time::sleep(Duration::from_millis(30)).await;
-            self.client.execute(script, vec![]).await.is_ok_and(|holds| holds == json!(true))
+            self.client
+                .execute(script, vec![])
+                .await
+                .is_ok_and(|holds| holds == json!(true))
         })
         .await;
     }

@@ -16,29 +16,56 @@ async fn what_attackers_wrote_is_text() {
     let suite = Suite::start("hostile").await;
     let long = "A".repeat(1 << 20);
     let commands = [MARKUP, QUOTES, TURNED, "rm -rf /", &long];
-    let records = session("<b>session</b>", "203.0.113.9", &[MARKUP, TURNED], &commands);
-    suite.have("cowrie", &records, ("ipv4", "203.0.113.9", 10)).await;
+    let records = session(
+        "<b>session</b>",
+        "203.0.113.9",
+        &[MARKUP, TURNED],
+        &commands,
+    );
+    suite
+        .have("cowrie", &records, ("ipv4", "203.0.113.9", 10))
+        .await;
     let mut person = suite.person(ADMIN).await;
 
     let mut pages = vec![
         path("/value", &[("type", "ipv4"), ("data", "203.0.113.9")]),
-        path("/value", &[("type", "ipv4"), ("data", "203.0.113.9"), ("level", "2")]),
+        path(
+            "/value",
+            &[("type", "ipv4"), ("data", "203.0.113.9"), ("level", "2")],
+        ),
         path("/value", &[("type", "shell_command"), ("data", MARKUP)]),
-        path("/value", &[("type", "shell_command"), ("data", QUOTES), ("searched", "text")]),
+        path(
+            "/value",
+            &[
+                ("type", "shell_command"),
+                ("data", QUOTES),
+                ("searched", "text"),
+            ],
+        ),
         path("/value", &[("type", MARKUP), ("data", QUOTES)]),
-        path("/session", &[("type", "sessionid"), ("data", "<b>session</b>")]),
+        path(
+            "/session",
+            &[("type", "sessionid"), ("data", "<b>session</b>")],
+        ),
         path("/account", &[("done", MARKUP)]),
         path("/sign-in", &[("next", QUOTES)]),
     ];
     // and those that these lead to
     let first = person.get(&pages[0]).await;
-    let links = first.paths().into_iter().filter(|path| path.starts_with("/event?") || path.starts_with("/value?hash="));
+    let links = first
+        .paths()
+        .into_iter()
+        .filter(|path| path.starts_with("/event?") || path.starts_with("/value?hash="));
     pages.extend(links);
     assert!(pages.len() > 14, "{pages:?}");
 
     let assets: usize = {
         let mut size = 0;
-        for path in first.paths().into_iter().filter(|path| path.starts_with("/assets/")) {
+        for path in first
+            .paths()
+            .into_iter()
+            .filter(|path| path.starts_with("/assets/"))
+        {
             size += person.get(&path).await.body.len();
         }
         size
@@ -52,19 +79,34 @@ async fn what_attackers_wrote_is_text() {
         }
         // one isolate for each value, and no character that acts outside of the fields of forms
         let shown = answer.text();
-        assert!(!shown.contains(['\u{202e}', '\u{2066}', '\u{0}', '\u{1b}']), "{page}");
-        assert!(body.len() + assets < PAGE_BYTES, "{page}: {} and {assets} bytes", body.len());
+        assert!(
+            !shown.contains(['\u{202e}', '\u{2066}', '\u{0}', '\u{1b}']),
+            "{page}"
+        );
+        assert!(
+            body.len() + assets < PAGE_BYTES,
+            "{page}: {} and {assets} bytes",
+            body.len()
+        );
     }
     assert!(first.text().contains("U+202E"), "{}", first.text());
-    assert!(first.body.contains("more characters"), "the long command is cut");
+    assert!(
+        first.body.contains("more characters"),
+        "the long command is cut"
+    );
 
-    let export = path("/value/export", &[("type", "ipv4"), ("data", "203.0.113.9"), ("form", "svg")]);
+    let export = path(
+        "/value/export",
+        &[("type", "ipv4"), ("data", "203.0.113.9"), ("form", "svg")],
+    );
     let svg = person.get(&export).await;
     assert!(!svg.body.contains("<script>") && !svg.body.contains("<img"));
 
     let typed = format!("{MARKUP}\n{QUOTES}\n{TURNED}\n{long}");
     let csrf = person.get("/").await.csrf();
-    let answer = person.post("/search", &[("csrf", csrf), ("q", typed)]).await;
+    let answer = person
+        .post("/search", &[("csrf", csrf), ("q", typed)])
+        .await;
     assert!(!answer.body.contains("<img") && !answer.body.contains("<script>"));
     suite.stop().await;
 }
@@ -86,10 +128,21 @@ async fn a_hub_has_a_page_of_bounded_size() {
         let event = json!({"Event": {"uuid": format!("u{event}"), "info": format!("event {event}"), "timestamp": format!("{}", 1_700_000_000 + event), "Attribute": attributes}});
         records.push(event.to_string());
     }
-    suite.have("misp_event", &records, ("ipv4", "203.0.113.50", 10)).await;
+    suite
+        .have("misp_event", &records, ("ipv4", "203.0.113.50", 10))
+        .await;
     let mut person = suite.person(ADMIN).await;
-    let page = person.get(&path("/value", &[("type", "ipv4"), ("data", "203.0.113.50"), ("level", "3")])).await;
-    assert!(page.text().contains("Seen together with it"), "{}", page.text());
+    let page = person
+        .get(&path(
+            "/value",
+            &[("type", "ipv4"), ("data", "203.0.113.50"), ("level", "3")],
+        ))
+        .await;
+    assert!(
+        page.text().contains("Seen together with it"),
+        "{}",
+        page.text()
+    );
     assert!(page.body.len() < PAGE_BYTES, "{}", page.body.len());
     suite.stop().await;
 }

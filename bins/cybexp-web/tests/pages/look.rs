@@ -6,8 +6,18 @@ const ADDRESS: &str = "203.0.113.9";
 
 async fn filled(name: &str) -> Suite {
     let suite = Suite::start(name).await;
-    let mut records = session("8d0c0817", ADDRESS, &["123456", "123456", "admin"], &["uname -a", "cat /proc/cpuinfo"]);
-    records.extend(session("9e1d1928", "198.51.100.7", &["admin"], &["uname -a"]));
+    let mut records = session(
+        "8d0c0817",
+        ADDRESS,
+        &["123456", "123456", "admin"],
+        &["uname -a", "cat /proc/cpuinfo"],
+    );
+    records.extend(session(
+        "9e1d1928",
+        "198.51.100.7",
+        &["admin"],
+        &["uname -a"],
+    ));
     suite.have("cowrie", &records, ("ipv4", ADDRESS, 8)).await;
     suite
 }
@@ -16,31 +26,75 @@ async fn filled(name: &str) -> Suite {
 async fn a_value_shows_counts_neighbours_graph_events_and_rank() {
     let suite = filled("value").await;
     let mut person = suite.person(ADMIN).await;
-    let search = person.get(&path("/search", &[("q", "203[.]0[.]113[.]9")])).await;
+    let search = person
+        .get(&path("/search", &[("q", "203[.]0[.]113[.]9")]))
+        .await;
     assert_eq!(search.status, 303);
     let page = person.get(&search.location).await;
     let text = page.text();
     assert!(text.contains("Taken for ipv4"), "{text}");
     // all eight are of the honeypot, so malicious, but for the connection and the client's version
     assert!(page.body.contains("<dt>events</dt><dd>8</dd>"), "{text}");
-    for shown in ["ThreatRank of its newest event", "http://203.0.113.77/bot.sh", "uname -a", "123456", "SSH-2.0-Go"] {
+    for shown in [
+        "ThreatRank of its newest event",
+        "http://203.0.113.77/bot.sh",
+        "uname -a",
+        "123456",
+        "SSH-2.0-Go",
+    ] {
         assert!(text.contains(shown), "{shown}: {text}");
     }
-    assert!(page.body.contains("<svg class=\"graph\"") && page.body.contains("<title>url: http://203.0.113.77/bot.sh</title>"));
+    assert!(
+        page.body.contains("<svg class=\"graph\"")
+            && page
+                .body
+                .contains("<title>url: http://203.0.113.77/bot.sh</title>")
+    );
     // the same question gives the same picture
-    let svg = |body: &str| body.split("<svg class=\"graph\"").nth(1).unwrap().split("</svg>").next().unwrap().to_owned();
+    let svg = |body: &str| {
+        body.split("<svg class=\"graph\"")
+            .nth(1)
+            .unwrap()
+            .split("</svg>")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
     let again = person.get(&search.location).await;
     assert_eq!(svg(&page.body), svg(&again.body));
 
     // deeper: the session, and what it holds
-    let deeper = person.get(&path("/value", &[("type", "url"), ("data", "http://203.0.113.77/bot.sh"), ("level", "2")])).await;
+    let deeper = person
+        .get(&path(
+            "/value",
+            &[
+                ("type", "url"),
+                ("data", "http://203.0.113.77/bot.sh"),
+                ("level", "2"),
+            ],
+        ))
+        .await;
     let text = deeper.text();
-    assert!(text.contains("Sessions") && text.contains("8d0c0817") && text.contains("9e1d1928"), "{text}");
+    assert!(
+        text.contains("Sessions") && text.contains("8d0c0817") && text.contains("9e1d1928"),
+        "{text}"
+    );
 
     // narrowed
-    let none = person.get(&path("/value", &[("type", "ipv4"), ("data", ADDRESS), ("category", "benign")])).await;
-    assert!(none.text().contains("under these conditions"), "{}", none.text());
-    let unknown = person.get(&path("/value", &[("type", "no_such_type"), ("data", "x")])).await;
+    let none = person
+        .get(&path(
+            "/value",
+            &[("type", "ipv4"), ("data", ADDRESS), ("category", "benign")],
+        ))
+        .await;
+    assert!(
+        none.text().contains("under these conditions"),
+        "{}",
+        none.text()
+    );
+    let unknown = person
+        .get(&path("/value", &[("type", "no_such_type"), ("data", "x")]))
+        .await;
     assert!(unknown.text().contains("sub_type"), "{}", unknown.text());
     assert_eq!(person.get("/value?type=ipv4").await.status, 400);
     suite.stop().await;
@@ -50,7 +104,12 @@ async fn a_value_shows_counts_neighbours_graph_events_and_rank() {
 async fn an_event_and_a_session_are_told() {
     let suite = filled("story").await;
     let mut person = suite.person(ADMIN).await;
-    let page = person.get(&path("/session", &[("type", "sessionid"), ("data", "8d0c0817")])).await;
+    let page = person
+        .get(&path(
+            "/session",
+            &[("type", "sessionid"), ("data", "8d0c0817")],
+        ))
+        .await;
     let text = page.text();
     for told in [
         "connected to port 22 by ssh",
@@ -63,20 +122,45 @@ async fn an_event_and_a_session_are_told() {
     ] {
         assert!(text.contains(told), "{told}: {text}");
     }
-    let event = page.paths().into_iter().rfind(|path| path.starts_with("/event?")).unwrap();
+    let event = page
+        .paths()
+        .into_iter()
+        .rfind(|path| path.starts_with("/event?"))
+        .unwrap();
     let shown = person.get(&event).await;
     let text = shown.text();
     assert_eq!(shown.status, 200, "{text}");
-    for told in ["file_download", "malicious", "bot.sh", "ThreatRank", "8d0c0817"] {
+    for told in [
+        "file_download",
+        "malicious",
+        "bot.sh",
+        "ThreatRank",
+        "8d0c0817",
+    ] {
         assert!(text.contains(told), "{told}: {text}");
     }
     // by its hash alone, the event is found over its session
-    let id = event.split("id=").nth(1).unwrap().split('&').next().unwrap();
+    let id = event
+        .split("id=")
+        .nth(1)
+        .unwrap()
+        .split('&')
+        .next()
+        .unwrap();
     let alone = person.get(&path("/event", &[("id", id)])).await;
     assert_eq!(alone.status, 200);
     assert!(alone.text().contains("file_download"), "{}", alone.text());
-    assert_eq!(person.get(&path("/event", &[("id", &"0".repeat(64))])).await.status, 404);
-    assert_eq!(person.get("/session?type=sessionid&data=none").await.status, 404);
+    assert_eq!(
+        person
+            .get(&path("/event", &[("id", &"0".repeat(64))]))
+            .await
+            .status,
+        404
+    );
+    assert_eq!(
+        person.get("/session?type=sessionid&data=none").await.status,
+        404
+    );
     suite.stop().await;
 }
 
@@ -84,7 +168,9 @@ async fn an_event_and_a_session_are_told() {
 async fn many_values_are_asked_for_at_once() {
     let suite = filled("many").await;
     let mut person = suite.person(ADMIN).await;
-    let typed = format!("# a comment\n{ADDRESS}\nhxxp://203.0.113[.]77/bot.sh\n\n192.0.2.200\nno such command\n");
+    let typed = format!(
+        "# a comment\n{ADDRESS}\nhxxp://203.0.113[.]77/bot.sh\n\n192.0.2.200\nno such command\n"
+    );
     let fields = [("csrf", person.get("/").await.csrf()), ("q", typed)];
     let page = person.post("/search", &fields).await;
     let text = page.text();
@@ -96,8 +182,16 @@ async fn many_values_are_asked_for_at_once() {
     ] {
         assert!(page.body.contains(row), "{row}: {}", page.body);
     }
-    let one = person.post("/search", &[fields[0].clone(), ("q", " 198.51.100.7 \n".to_owned())]).await;
-    assert_eq!(one.location, "/value?type=ipv4&data=198.51.100.7&searched=text");
+    let one = person
+        .post(
+            "/search",
+            &[fields[0].clone(), ("q", " 198.51.100.7 \n".to_owned())],
+        )
+        .await;
+    assert_eq!(
+        one.location,
+        "/value?type=ipv4&data=198.51.100.7&searched=text"
+    );
     suite.stop().await;
 }
 
@@ -105,16 +199,35 @@ async fn many_values_are_asked_for_at_once() {
 async fn a_page_is_taken_away_as_a_file() {
     let suite = filled("export").await;
     let mut person = suite.person(ADMIN).await;
-    let of = |form: &str| path("/value/export", &[("type", "ipv4"), ("data", ADDRESS), ("form", form)]);
+    let of = |form: &str| {
+        path(
+            "/value/export",
+            &[("type", "ipv4"), ("data", ADDRESS), ("form", form)],
+        )
+    };
     let csv = person.get(&of("csv")).await;
     assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8");
-    assert!(csv.headers["content-disposition"].to_str().unwrap().starts_with("attachment"));
-    assert!(csv.body.starts_with("sub_type,value,events,malicious\n"), "{}", csv.body);
+    assert!(
+        csv.headers["content-disposition"]
+            .to_str()
+            .unwrap()
+            .starts_with("attachment")
+    );
+    assert!(
+        csv.body.starts_with("sub_type,value,events,malicious\n"),
+        "{}",
+        csv.body
+    );
     assert!(csv.body.contains("\npassword,123456,2,2\n"), "{}", csv.body);
-    let json: serde_json::Value = serde_json::from_str(&person.get(&of("json")).await.body).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&person.get(&of("json")).await.body).unwrap();
     assert_eq!(json["total"], 8);
     let svg = person.get(&of("svg")).await;
-    assert!(svg.body.starts_with("<?xml") && svg.body.contains("bot.sh"), "{}", svg.body);
+    assert!(
+        svg.body.starts_with("<?xml") && svg.body.contains("bot.sh"),
+        "{}",
+        svg.body
+    );
     assert_eq!(person.get(&of("exe")).await.status, 400);
     suite.stop().await;
 }
@@ -124,21 +237,45 @@ async fn another_organisations_user_sees_nothing() {
     let suite = filled("stranger").await;
     let event = {
         let mut admin = suite.person(ADMIN).await;
-        let page = admin.get(&path("/value", &[("type", "ipv4"), ("data", ADDRESS)])).await;
-        page.paths().into_iter().find(|path| path.starts_with("/event?")).unwrap()
+        let page = admin
+            .get(&path("/value", &[("type", "ipv4"), ("data", ADDRESS)]))
+            .await;
+        page.paths()
+            .into_iter()
+            .find(|path| path.starts_with("/event?"))
+            .unwrap()
     };
     let mut stranger = suite.person(STRANGER).await;
-    let page = stranger.get(&path("/value", &[("type", "ipv4"), ("data", ADDRESS), ("level", "3")])).await;
-    assert!(page.text().contains("No event that you may see holds this value"), "{}", page.text());
+    let page = stranger
+        .get(&path(
+            "/value",
+            &[("type", "ipv4"), ("data", ADDRESS), ("level", "3")],
+        ))
+        .await;
+    assert!(
+        page.text()
+            .contains("No event that you may see holds this value"),
+        "{}",
+        page.text()
+    );
     for told in ["uname", "123456", "bot.sh", "8d0c0817", "<svg"] {
         assert!(!page.body.contains(told), "{told}");
     }
     assert_eq!(stranger.get(&event).await.status, 404);
     let session = path("/session", &[("type", "sessionid"), ("data", "8d0c0817")]);
     assert_eq!(stranger.get(&session).await.status, 404);
-    let export = path("/value/export", &[("type", "ipv4"), ("data", ADDRESS), ("form", "json")]);
+    let export = path(
+        "/value/export",
+        &[("type", "ipv4"), ("data", ADDRESS), ("form", "json")],
+    );
     assert!(!stranger.get(&export).await.body.contains("uname"));
-    assert!(stranger.get("/post").await.text().contains("You are an admin of none"));
+    assert!(
+        stranger
+            .get("/post")
+            .await
+            .text()
+            .contains("You are an admin of none")
+    );
     let org = path("/org", &[("hash", &suite.site.orgid.to_string())]);
     assert_eq!(stranger.get(&org).await.status, 403);
     suite.stop().await;

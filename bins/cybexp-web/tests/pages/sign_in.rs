@@ -17,22 +17,42 @@ async fn a_person_signs_in_and_out() {
     let form = visitor.get(&away.location).await;
     let fields = |password: &str, csrf: String| {
         let next = wanted.to_owned();
-        [("csrf", csrf), ("next", next), ("email", ADMIN.to_owned()), ("password", password.to_owned())]
+        [
+            ("csrf", csrf),
+            ("next", next),
+            ("email", ADMIN.to_owned()),
+            ("password", password.to_owned()),
+        ]
     };
-    let wrong = visitor.post("/sign-in", &fields("wrong password", form.csrf())).await;
+    let wrong = visitor
+        .post("/sign-in", &fields("wrong password", form.csrf()))
+        .await;
     assert_eq!(wrong.status, 401);
-    assert!(wrong.text().contains("There is no such user, or the password is wrong."));
+    assert!(
+        wrong
+            .text()
+            .contains("There is no such user, or the password is wrong.")
+    );
 
-    let right = visitor.post("/sign-in", &fields(PASSWORD, wrong.csrf())).await;
+    let right = visitor
+        .post("/sign-in", &fields(PASSWORD, wrong.csrf()))
+        .await;
     assert_eq!((right.status, right.location.as_str()), (303, wanted));
     let cookie = right.headers["set-cookie"].to_str().unwrap();
     assert!(cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
-    assert!(!cookie.contains(ADMIN) && !cookie.contains("eyJ"), "it is sealed: {cookie}");
+    assert!(
+        !cookie.contains(ADMIN) && !cookie.contains("eyJ"),
+        "it is sealed: {cookie}"
+    );
 
     let home = visitor.get("/").await;
     assert!(home.text().contains(ADMIN));
     let account = visitor.get("/account").await;
-    assert!(account.text().contains("unr") && account.text().contains("admin"), "{}", account.text());
+    assert!(
+        account.text().contains("unr") && account.text().contains("admin"),
+        "{}",
+        account.text()
+    );
 
     // the token ends, too: a copy of the cookie is worth nothing
     let mut copy = visitor.clone();
@@ -53,7 +73,11 @@ async fn wrong_passwords_run_out() {
     let mut answers = Vec::new();
     for _ in 0..11 {
         let csrf = visitor.get("/sign-in").await.csrf();
-        let fields = [("csrf", csrf), ("email", ADMIN.to_owned()), ("password", "wrong one".to_owned())];
+        let fields = [
+            ("csrf", csrf),
+            ("email", ADMIN.to_owned()),
+            ("password", "wrong one".to_owned()),
+        ];
         answers.push(visitor.post("/sign-in", &fields).await);
     }
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
@@ -62,7 +86,11 @@ async fn wrong_passwords_run_out() {
     assert!(answers[10].headers.contains_key("retry-after"));
     // not even with the right password, so that nobody can try on
     let csrf = visitor.get("/sign-in").await.csrf();
-    let fields = [("csrf", csrf), ("email", ADMIN.to_owned()), ("password", PASSWORD.to_owned())];
+    let fields = [
+        ("csrf", csrf),
+        ("email", ADMIN.to_owned()),
+        ("password", PASSWORD.to_owned()),
+    ];
     assert_eq!(visitor.post("/sign-in", &fields).await.status, 429);
     suite.stop().await;
 }

@@ -72,7 +72,11 @@ impl Suite {
             daemons,
         };
         for port in [api, pages] {
-            let there = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok();
+            let there = async || {
+                tokio::net::TcpStream::connect(("127.0.0.1", port))
+                    .await
+                    .is_ok()
+            };
             eventually("the daemon listens", there).await;
         }
         suite
@@ -94,14 +98,28 @@ impl Suite {
     pub(crate) async fn person(&self, email: &str) -> Visitor {
         let mut visitor = self.visitor();
         let form = visitor.get("/sign-in").await;
-        let fields = [("csrf", form.csrf()), ("email", email.to_owned()), ("password", PASSWORD.to_owned())];
+        let fields = [
+            ("csrf", form.csrf()),
+            ("email", email.to_owned()),
+            ("password", PASSWORD.to_owned()),
+        ];
         let answer = visitor.post("/sign-in", &fields).await;
-        assert_eq!((answer.status, answer.location.as_str()), (303, "/"), "{}", answer.body);
+        assert_eq!(
+            (answer.status, answer.location.as_str()),
+            (303, "/"),
+            "{}",
+            answer.body
+        );
         visitor
     }
 
     /// Submits records and waits until a value of theirs has this many events.
-    pub(crate) async fn have(&self, typetag: &str, records: &[String], (sub_type, value, events): (&str, &str, u64)) {
+    pub(crate) async fn have(
+        &self,
+        typetag: &str,
+        records: &[String],
+        (sub_type, value, events): (&str, &str, u64),
+    ) {
         let texts = records.iter().map(String::as_str);
         self.site.submit(typetag, texts).await;
         let mut visitor = self.person(ADMIN).await;
@@ -110,7 +128,12 @@ impl Suite {
         let page = self::path("/value", &[("type", sub_type), ("data", value)]);
         let events = format!("<dt>events</dt><dd>{events}</dd>");
         eventually("the records are in the graph", async || {
-            self.person(ADMIN).await.get(&page).await.body.contains(&events)
+            self.person(ADMIN)
+                .await
+                .get(&page)
+                .await
+                .body
+                .contains(&events)
         })
         .await;
     }
@@ -124,7 +147,12 @@ impl Suite {
 
     /// Returns the user with this address.
     pub(crate) async fn user(&self, email: &str) -> User {
-        self.site.identity.user_by_email(email).await.unwrap().unwrap()
+        self.site
+            .identity
+            .user_by_email(email)
+            .await
+            .unwrap()
+            .unwrap()
     }
 }
 
@@ -160,11 +188,20 @@ impl Visitor {
     }
 
     /// Sends a form with files: (field, file's name, bytes).
-    pub(crate) async fn upload(&mut self, path: &str, parts: &[(&str, Option<&str>, &[u8])]) -> Answer {
+    pub(crate) async fn upload(
+        &mut self,
+        path: &str,
+        parts: &[(&str, Option<&str>, &[u8])],
+    ) -> Answer {
         let mut body = Vec::new();
         for (name, file, bytes) in parts {
-            let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
-            body.extend(format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").bytes());
+            let file = file
+                .map(|file| format!("; filename=\"{file}\""))
+                .unwrap_or_default();
+            body.extend(
+                format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n")
+                    .bytes(),
+            );
             body.extend(*bytes);
             body.extend(b"\r\n");
         }
@@ -180,7 +217,9 @@ impl Visitor {
         if let Some(set) = headers.get(SET_COOKIE) {
             self.cookie = set.to_str().unwrap().split(';').next().unwrap().to_owned();
         }
-        let location = headers.get(LOCATION).map(|to| to.to_str().unwrap().to_owned());
+        let location = headers
+            .get(LOCATION)
+            .map(|to| to.to_str().unwrap().to_owned());
         Answer {
             status: response.status().as_u16(),
             headers,
@@ -223,7 +262,9 @@ impl Answer {
     pub(crate) fn paths(&self) -> Vec<String> {
         let parts = self.body.split(" href=\"").skip(1);
         let parts = parts.chain(self.body.split(" src=\"").skip(1));
-        parts.map(|part| part.split('"').next().unwrap().replace("&amp;", "&")).collect()
+        parts
+            .map(|part| part.split('"').next().unwrap().replace("&amp;", "&"))
+            .collect()
     }
 }
 
@@ -235,7 +276,12 @@ pub(crate) fn path(path: &str, params: &[(&str, &str)]) -> String {
 }
 
 /// The log of a session at a honeypot, which logs in with these passwords and types these commands.
-pub(crate) fn session(id: &str, address: &str, passwords: &[&str], commands: &[&str]) -> Vec<String> {
+pub(crate) fn session(
+    id: &str,
+    address: &str,
+    passwords: &[&str],
+    commands: &[&str],
+) -> Vec<String> {
     let mut second = 0;
     let mut record = |eventid: &str, more: Value| {
         second += 7;
@@ -249,18 +295,31 @@ pub(crate) fn session(id: &str, address: &str, passwords: &[&str], commands: &[&
         record.to_string()
     };
     let mut records = vec![
-        record("session.connect", json!({"src_port": 40000, "dst_ip": "10.0.0.1", "dst_port": 22, "protocol": "ssh"})),
+        record(
+            "session.connect",
+            json!({"src_port": 40000, "dst_ip": "10.0.0.1", "dst_port": 22, "protocol": "ssh"}),
+        ),
         record("client.version", json!({"version": "SSH-2.0-Go"})),
     ];
     for (n, password) in passwords.iter().enumerate() {
-        let event = if n + 1 == passwords.len() { "login.success" } else { "login.failed" };
-        records.push(record(event, json!({"username": "root", "password": password})));
+        let event = if n + 1 == passwords.len() {
+            "login.success"
+        } else {
+            "login.failed"
+        };
+        records.push(record(
+            event,
+            json!({"username": "root", "password": password}),
+        ));
     }
     for command in commands {
         records.push(record("command.input", json!({"input": command})));
     }
     let url = "http://203.0.113.77/bot.sh";
-    records.push(record("session.file_download", json!({"url": url, "shasum": "ab".repeat(32), "outfile": "x"})));
+    records.push(record(
+        "session.file_download",
+        json!({"url": url, "shasum": "ab".repeat(32), "outfile": "x"}),
+    ));
     records.push(record("session.closed", json!({"duration": 60.0})));
     records
 }

@@ -10,14 +10,15 @@ use crate::view::number::counted;
 use crate::view::time::{span, time_or_dash};
 use crate::view::{text, value};
 
-/// The most events that a page lists.
-const LISTED: usize = 60;
+/// The most sessions that a page lists.
+const LISTED: usize = 30;
 /// The most values in the line of an event.
 const VALUES: usize = 4;
 
 /// Shows the events and sessions.
 pub(super) fn events(query: &PageQuery, related: &Related) -> Markup {
-    let left_out = related.events.len().saturating_sub(LISTED);
+    let is_own = |event: &&Composite| related.own.contains(&event.hash);
+    let others = related.events.iter().filter(|event| !is_own(event)).count();
     html! {
         section aria-labelledby="events" {
             h2 #events { "Events" }
@@ -25,10 +26,10 @@ pub(super) fn events(query: &PageQuery, related: &Related) -> Markup {
                 table {
                     thead { tr { th { "time" } th { "event" } th { "category" } th { "it" } th { "with" } } }
                     tbody {
-                        @for event in related.events.iter().take(LISTED) {
+                        @for event in related.events.iter().filter(is_own) {
                             tr {
                                 td { a href=(subject_of_event(&query.subject, event)) { (time_or_dash(event.at)) } }
-                                td { (text::line(&event.sub_type)) }
+                                td.name { (text::line(&text::plain(&event.sub_type, 40))) }
                                 td { (value::category(&event.category)) }
                                 td { (context(event, related)) }
                                 td { (values(event, related)) }
@@ -37,7 +38,7 @@ pub(super) fn events(query: &PageQuery, related: &Related) -> Markup {
                     }
                 }
             }
-            @if left_out > 0 { p.note { (counted(left_out as u64, "more event", "more events")) " of sessions are not listed; the export has them." } }
+            @if others > 0 { p.note { "Besides these, " (counted(others as u64, "event", "events")) " of their sessions: open a session to read them." } }
             (paging(query, related))
         }
         @if !related.sessions.is_empty() { (sessions(related)) }

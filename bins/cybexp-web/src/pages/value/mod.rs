@@ -39,11 +39,7 @@ pub(crate) async fn value(
     let (begin, end) = halves(&person, &title, query.subject.text());
     let head = head(&query, params.get("searched"));
 
-    let facts = spawn(facts::facts(
-        person.client.clone(),
-        query.clone(),
-        app.wait,
-    ));
+    let facts = spawn(facts::facts(person.client.clone(), query.clone(), app.wait));
     let around = spawn(around(app, person, query));
     let parts = [
         async move { begin + &head.into_string() }.boxed(),
@@ -56,11 +52,7 @@ pub(crate) async fn value(
 }
 
 /// Asks for the events of the page, and shows what they hold.
-async fn around(
-    app: Arc<App>,
-    person: SignedIn,
-    query: PageQuery,
-) -> Result<Markup, WebError> {
+async fn around(app: Arc<App>, person: SignedIn, query: PageQuery) -> Result<Markup, WebError> {
     let asked = question("related", query.documents());
     let report = ask_one(&person.client, asked, app.wait).await?;
     let related = Related::read(&query.subject, &report);
@@ -76,7 +68,9 @@ async fn around(
             (events::events(&query, &related))
         }
     });
-    shown.await.map_err(|error| WebError::Internal(error.into()))
+    shown
+        .await
+        .map_err(|error| WebError::Internal(error.into()))
 }
 
 fn spawn(
@@ -85,9 +79,7 @@ fn spawn(
     tokio::spawn(part)
 }
 
-fn part(
-    task: JoinHandle<Result<Markup, WebError>>,
-) -> futures::future::BoxFuture<'static, String> {
+fn part(task: JoinHandle<Result<Markup, WebError>>) -> futures::future::BoxFuture<'static, String> {
     async move {
         let part = task
             .await

@@ -14,7 +14,11 @@ use crate::view::number::{counted, grouped};
 use crate::view::value;
 
 /// The most values of one sub_type that a page lists.
-const LISTED: usize = 25;
+const LISTED: usize = 15;
+/// The most values that a page lists of all sub_types together; each sub_type has its first ones at least.
+const ALL_LISTED: usize = 120;
+/// The values that each sub_type has at least.
+const AT_LEAST: usize = 3;
 /// The most sub_types that a page lists.
 const TYPES: usize = 40;
 
@@ -73,7 +77,12 @@ pub(super) fn other_types(query: &PageQuery) -> Markup {
     let Subject::Value { sub_type, data } = &query.subject else {
         return html! {};
     };
-    let guessed = vocabulary::guess(data);
+    let Subject::Value {
+        sub_type: guessed, ..
+    } = Subject::guess(data)
+    else {
+        return html! {};
+    };
     let names = [
         guessed.as_str(),
         "url",
@@ -126,7 +135,11 @@ fn of_events(related: &Related) -> String {
     let shown = related.events.len() as u64;
     match related.total {
         Some(total) if total > shown => {
-            format!("{} of {}", grouped(shown), counted(total, "event", "events"))
+            format!(
+                "{} of {}",
+                grouped(shown),
+                counted(total, "event", "events")
+            )
         }
         _ => counted(shown, "event", "events"),
     }
@@ -147,12 +160,14 @@ fn legend() -> Markup {
 pub(super) fn lists(query: &PageQuery, related: &Related) -> Markup {
     let types = by_type(related);
     let left_out = types.len().saturating_sub(TYPES);
+    let shown = types.len().clamp(1, TYPES);
+    let most = (ALL_LISTED / shown).clamp(AT_LEAST, LISTED);
     html! {
         section aria-labelledby="related" {
             h2 #related { "Seen together with it" }
             p.note { "In " (of_events(related)) ". " (more_link(query, related)) }
             div.columns {
-                @for (sub_type, values) in types.iter().take(TYPES) { (list(sub_type, values, related)) }
+                @for (sub_type, values) in types.iter().take(TYPES) { (list(sub_type, values, related, most)) }
             }
             @if left_out > 0 { p.note { (counted(left_out as u64, "more type is", "more types are")) " in the export." } }
         }
@@ -168,21 +183,25 @@ fn more_link(query: &PageQuery, related: &Related) -> Markup {
     }
 }
 
-fn list(sub_type: &str, values: &[Seen<'_>], related: &Related) -> Markup {
-    let left_out = values.len().saturating_sub(LISTED);
+fn list(sub_type: &str, values: &[Seen<'_>], related: &Related, most: usize) -> Markup {
+    let left_out = values.len().saturating_sub(most);
     let all = related.events.len().max(1) as f64;
     html! {
         section.list #(format!("related-{}", anchor(sub_type))) {
             h3 { (value::sub_type(sub_type)) " " span.n { (grouped(values.len() as u64)) } }
             ul {
-                @for one in values.iter().take(LISTED) {
+                @for one in values.iter().take(most) {
                     li {
                         (value::linked(&Subject::of(sub_type, &one.doc.data, &one.doc.hash), &scalar(&one.doc.data)))
                         span.share title=(format!("in {}, malicious in {}", counted(one.events, "event", "events"), one.malicious)) {
                             span.n { (one.events) }
-                            svg viewBox="0 0 40 6" preserveAspectRatio="none" aria-hidden="true" {
-                                rect.c-unknown x="0" y="0" width=(format!("{:.1}", 40.0 * one.events as f64 / all)) height="6" {}
-                                rect.c-malicious x="0" y="0" width=(format!("{:.1}", 40.0 * one.malicious as f64 / all)) height="6" {}
+                            @if one.events > 1 {
+                                svg viewBox="0 0 40 6" preserveAspectRatio="none" aria-hidden="true" {
+                                    rect.c-unknown width=(format!("{:.1}", 40.0 * one.events as f64 / all)) height="6" {}
+                                    @if one.malicious > 0 {
+                                        rect.c-malicious width=(format!("{:.1}", 40.0 * one.malicious as f64 / all)) height="6" {}
+                                    }
+                                }
                             }
                         }
                     }
