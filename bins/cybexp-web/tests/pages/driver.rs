@@ -8,6 +8,7 @@ use axum::http::Method;
 use cybexp_testkit::{eventually, free_ports};
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::{ParseError, Url};
@@ -82,7 +83,7 @@ impl Driver {
         let Value::Object(options) = options else {
             unreachable!()
         };
-        let mut builder = ClientBuilder::new(fantoccini::HttpConnector::new());
+        let mut builder = ClientBuilder::new(HttpConnector::new());
         let connected = builder
             .capabilities(options)
             .connect(&format!("http://127.0.0.1:{port}"))
