@@ -72,7 +72,7 @@ pub(crate) async fn event(
     Ok(page(&person, "Event", &body).into_response())
 }
 
-/// Looks for the event among those that hold the value at this time; without a value, among those of its session.
+/// Looks for the event among those that hold the value at this time. Without a value, the API cannot find it.
 async fn find(
     app: &App,
     person: &SignedIn,
@@ -80,8 +80,9 @@ async fn find(
     subject: Option<&Subject>,
     at: Option<f64>,
 ) -> Result<Option<Related>, WebError> {
-    let own = Subject::Hash(hash.to_owned());
-    let subject = subject.unwrap_or(&own);
+    let Some(subject) = subject else {
+        return Ok(None);
+    };
     for page in 1..=PAGES {
         let mut fields = subject.fields();
         if let Some(at) = at {

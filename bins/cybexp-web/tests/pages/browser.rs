@@ -123,7 +123,7 @@ async fn an_analyst_looks_around() {
     driver.until("return document.querySelector('h1').textContent.includes('198[.]51.100.3') && document.querySelector('svg.graph') !== null").await;
 
     // a node of the graph leads on
-    let script = "const a = [...document.querySelectorAll('svg.graph a')].find(a => a.querySelector('title').textContent.includes('bot.sh'));\
+    let script = "const a = [...document.querySelectorAll('svg.graph a')].find(a => a.querySelector('title').textContent.startsWith('url: http://203.0.113.77/bot.sh'));\
                   a.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true})); return a.getAttribute('href')";
     let href = driver.run(script).await;
     assert!(
@@ -181,6 +181,7 @@ async fn pages_work_without_scripts() {
         return;
     };
     let suite = filled("noscript").await;
+    driver.look(1200, 900, false).await;
     driver
         .devtools(
             "Emulation.setScriptExecutionDisabled",
