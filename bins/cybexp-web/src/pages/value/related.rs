@@ -194,7 +194,7 @@ fn list(sub_type: &str, values: &[Seen<'_>], related: &Related, most: usize) -> 
                     li {
                         (value::linked(&Subject::of(sub_type, &one.doc.data, &one.doc.hash), &scalar(&one.doc.data)))
                         span.share title=(format!("in {}, malicious in {}", counted(one.events, "event", "events"), one.malicious)) {
-                            span.n { (one.events) }
+                            @if one.events > 0 { span.n { (one.events) } }
                             @if one.events > 1 {
                                 svg viewBox="0 0 40 6" preserveAspectRatio="none" aria-hidden="true" {
                                     rect.c-unknown width=(format!("{:.1}", 40.0 * one.events as f64 / all)) height="6" {}
