@@ -1,7 +1,7 @@
 //! The web pages: where analysts look, and where people post threat data by hand.
 //!
 //! The daemon knows the API and nothing else. A person signs in, and the daemon asks with that person's token, which it
-//! keeps in a sealed cookie of theirs. Values that attackers wrote reach a page through [`view::text`] alone, as text.
+//! keeps in a sealed cookie of theirs. Values that attackers wrote reach a page through `view::text` alone, as text.
 
 mod app;
 mod ask;

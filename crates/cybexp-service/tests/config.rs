@@ -131,6 +131,7 @@ fn every_shipped_file_parses_and_holds_the_defaults() {
                 &c.analytics,
                 &c.report,
                 &c.identity,
+                &c.web,
                 &c.log
             )
         )

@@ -84,16 +84,12 @@ impl Graph {
             for event in &group.events {
                 of_event.insert(event.hash.as_str(), at);
             }
-            let about = |event: &&Composite| {
-                !event.refs.is_disjoint(&related.subjects) || related.own.contains(&event.hash)
+            // an event that does not hold the value itself is connected with it over its session
+            let near = |event: &&Composite| {
+                let holds = !event.refs.is_disjoint(&related.subjects);
+                holds || related.sessions.is_empty() && related.own.contains(&event.hash)
             };
-            if group.events.iter().any(about) && related.sessions.is_empty() {
-                graph.edges.push((center, at));
-            } else if group
-                .events
-                .iter()
-                .any(|event| !event.refs.is_disjoint(&related.subjects))
-            {
+            if group.events.iter().any(near) {
                 graph.edges.push((center, at));
             }
         }
