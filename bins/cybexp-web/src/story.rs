@@ -21,7 +21,7 @@ pub(crate) struct Step<'a> {
     /// The beginning of the sentence.
     pub(crate) said: &'static str,
     /// The value that the sentence is about: its sub_type and data.
-    pub(crate) value: Option<(&'a str, &'a Value)>,
+    pub(crate) value: Option<NamedValue<'a>>,
     /// The rest of the sentence.
     pub(crate) rest: Option<String>,
     /// How often it happened in a row.
@@ -59,10 +59,17 @@ pub(crate) fn told<'a>(events: &[&'a Composite]) -> Vec<Step<'a>> {
     steps
 }
 
+/// The sub_type and data of a value.
+type NamedValue<'a> = (&'a str, &'a Value);
+
+/// The first value of an event under a path of names.
+type ValueAt<'a> = dyn Fn(&[&'static str]) -> Option<NamedValue<'a>>;
+
+/// The class, the beginning, the value and the rest of a sentence.
 type Sentence<'a> = (
     &'static str,
     &'static str,
-    Option<(&'a str, &'a Value)>,
+    Option<NamedValue<'a>>,
     Option<String>,
 );
 
@@ -125,10 +132,7 @@ fn sentence(event: &Composite) -> Sentence<'_> {
 }
 
 /// Tells an event of the log-in, or of what the client says of itself before.
-fn login<'a>(
-    event: &'a Composite,
-    has: &dyn Fn(&[&'static str]) -> Option<(&'a str, &'a Value)>,
-) -> Sentence<'a> {
+fn login<'a>(event: &'a Composite, has: &ValueAt<'a>) -> Sentence<'a> {
     let name = event.first(&["credential", "username"]).map(scalar);
     if let Some(name) = name {
         let accepted = event.first(&["success"]) == Some(&Value::Bool(true));

@@ -30,7 +30,7 @@ fn at(seconds: f64) -> Option<DateTime<Utc>> {
 
 /// Writes a length of time, in the two greatest of its units.
 pub(crate) fn span(seconds: f64) -> String {
-    let whole = seconds.max(0.0).min(1e12) as u64;
+    let whole = seconds.clamp(0.0, 1e12) as u64;
     match whole {
         0..10 => format!("{:.1} s", seconds.max(0.0)),
         10..60 => format!("{whole} s"),
