@@ -62,9 +62,6 @@ pub(crate) fn told<'a>(events: &[&'a Composite]) -> Vec<Step<'a>> {
 /// The sub_type and data of a value.
 type NamedValue<'a> = (&'a str, &'a Value);
 
-/// The first value of an event under a path of names.
-type ValueAt<'a> = dyn Fn(&[&'static str]) -> Option<NamedValue<'a>>;
-
 /// The class, the beginning, the value and the rest of a sentence.
 type Sentence<'a> = (
     &'static str,
@@ -74,19 +71,15 @@ type Sentence<'a> = (
 );
 
 fn sentence(event: &Composite) -> Sentence<'_> {
-    let has = |path: &[&'static str]| {
-        let name = *path.last()?;
-        event.first(path).map(|data| (name, data))
-    };
     match event.sub_type.as_str() {
         "connection" => (
             "s-connect",
             "connected to port",
-            has(&["dst", "port"]),
+            at(event, &["dst", "port"]),
             event.text(&["protocol"]).map(|name| format!("by {name}")),
         ),
-        "ssh" | "telnet" => login(event, &has),
-        "shell_command" => match has(&["shell_command"]) {
+        "ssh" | "telnet" => login(event),
+        "shell_command" => match at(event, &["shell_command"]) {
             Some(value) => {
                 let failed = event.first(&["success"]) == Some(&Value::Bool(false));
                 let rest = failed.then(|| "which the honeypot does not know".to_owned());
@@ -95,13 +88,13 @@ fn sentence(event: &Composite) -> Sentence<'_> {
             None => (
                 "s-command",
                 "changed the password of",
-                has(&["username"]),
+                at(event, &["username"]),
                 None,
             ),
         },
-        "shell_input" => ("s-command", "typed as input", has(&["data"]), None),
+        "shell_input" => ("s-command", "typed as input", at(event, &["data"]), None),
         "file_download" => {
-            let value = has(&["url"]).or_else(|| has(&["file", "sha256"]));
+            let value = at(event, &["url"]).or_else(|| at(event, &["file", "sha256"]));
             let rest = match event.first(&["success"]) {
                 Some(Value::Bool(false)) => Some("without success".to_owned()),
                 _ => hash_of_file(event),
@@ -109,7 +102,7 @@ fn sentence(event: &Composite) -> Sentence<'_> {
             ("s-file", "fetched", value, rest)
         }
         "file_upload" => {
-            let value = has(&["file", "filename"]).or_else(|| has(&["file", "sha256"]));
+            let value = at(event, &["file", "filename"]).or_else(|| at(event, &["file", "sha256"]));
             ("s-file", "left the file", value, hash_of_file(event))
         }
         "network_traffic" => {
@@ -121,7 +114,12 @@ fn sentence(event: &Composite) -> Sentence<'_> {
                 .map(|port| format!("port {port}"));
             ("s-network", "wanted to be connected to", value, port)
         }
-        "session_params" => ("s-other", "was told the processor", has(&["arch"]), None),
+        "session_params" => (
+            "s-other",
+            "was told the processor",
+            at(event, &["arch"]),
+            None,
+        ),
         _ => (
             "s-other",
             "made an event",
@@ -132,7 +130,7 @@ fn sentence(event: &Composite) -> Sentence<'_> {
 }
 
 /// Tells an event of the log-in, or of what the client says of itself before.
-fn login<'a>(event: &'a Composite, has: &ValueAt<'a>) -> Sentence<'a> {
+fn login(event: &Composite) -> Sentence<'_> {
     let name = event.first(&["credential", "username"]).map(scalar);
     if let Some(name) = name {
         let accepted = event.first(&["success"]) == Some(&Value::Bool(true));
@@ -143,7 +141,7 @@ fn login<'a>(event: &'a Composite, has: &ValueAt<'a>) -> Sentence<'a> {
         };
         let class = if accepted { "s-in" } else { "s-login" };
         let rest = Some(format!("as {name}, {verdict}"));
-        return match has(&["credential", "password"]) {
+        return match at(event, &["credential", "password"]) {
             Some(value) => (class, "tried the password", Some(value), rest),
             None => (class, "tried to log in", None, rest),
         };
@@ -158,7 +156,7 @@ fn login<'a>(event: &'a Composite, has: &ValueAt<'a>) -> Sentence<'a> {
     ];
     let found = said
         .iter()
-        .find_map(|(path, said)| Some((*said, has(path)?)));
+        .find_map(|(path, said)| Some((*said, at(event, path)?)));
     if let Some((said, value)) = found {
         return ("s-client", said, Some(value), None);
     }
@@ -173,6 +171,11 @@ fn login<'a>(event: &'a Composite, has: &ValueAt<'a>) -> Sentence<'a> {
         }
         _ => ("s-client", "spoke", None, Some(event.sub_type.clone())),
     }
+}
+
+/// Returns the first value of an event under a path of names.
+fn at<'a>(event: &'a Composite, path: &[&'static str]) -> Option<NamedValue<'a>> {
+    Some((*path.last()?, event.first(path)?))
 }
 
 fn hash_of_file(event: &Composite) -> Option<String> {
