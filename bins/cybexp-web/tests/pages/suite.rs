@@ -46,7 +46,8 @@ impl Suite {
         let admin = site.add_user(ADMIN, PASSWORD).await;
         site.add_user(STRANGER, PASSWORD).await;
         site.add_superuser(SUPERUSER, PASSWORD).await;
-        let make_admin = |org: &tahoe_core::Org| org.add(Membership::Admin, &[admin.clone()]);
+        let make_admin =
+            |org: &tahoe_core::Org| org.add(Membership::Admin, std::slice::from_ref(&admin));
         let changed = site.identity.change_org(site.orgid, make_admin).await;
         changed.unwrap().unwrap().unwrap();
 
