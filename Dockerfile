@@ -8,10 +8,10 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     cargo build --profile dist --locked \
         --bin cybexp --bin cybexp-api --bin cybexp-archive --bin cybexp-analytics --bin cybexp-report \
-        --bin cybexp-input \
+        --bin cybexp-input --bin cybexp-web \
     && install -D --strip --target-directory=/out \
         target/dist/cybexp target/dist/cybexp-api target/dist/cybexp-archive \
-        target/dist/cybexp-analytics target/dist/cybexp-report target/dist/cybexp-input \
+        target/dist/cybexp-analytics target/dist/cybexp-report target/dist/cybexp-input target/dist/cybexp-web \
     && install -d /spool
 
 # glibc, libgcc, root certificates: no shell, no package manager

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parent.parent
-DAEMONS = {"api", "archive", "analytics", "report", "input"}
+DAEMONS = {"api", "archive", "analytics", "report", "input", "web"}
 # an API that is taken over must not be able to read what it stored
 SECRETS = {
     "api": {"pub.pem", "identity_secret", "mongo_url"},
@@ -17,9 +17,12 @@ SECRETS = {
     "report": {"priv.pem", "mongo_url"},
     "input": {"api_token"},
     "mongodb": {"mongo_password"},
+    "web": {"web_secret"},
 }
+# services that are published, and the variable that says where
+LISTEN = {"api": "CYBEXP_LISTEN", "web": "CYBEXP_WEB_LISTEN"}
 # services that speak to strangers do not reach the database
-NETWORKS = {"api": {"front", "back"}, "input": {"front"}}
+NETWORKS = {"api": {"front", "back"}, "input": {"front"}, "web": {"front"}}
 
 compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 config = json.loads((ROOT / "config/docker/config.json").read_text())
@@ -37,7 +40,7 @@ for name, service in services.items():
     ensure(service.get("read_only") is True, f"{name}: the root file system can be written")
     ensure(service.get("cap_drop") == ["ALL"], f"{name}: has capabilities")
     ensure("no-new-privileges:true" in service.get("security_opt", []), f"{name}: may gain privileges")
-    ensure(name == "api" or "ports" not in service, f"{name}: publishes a port")
+    ensure(name in LISTEN or "ports" not in service, f"{name}: publishes a port")
     networks = NETWORKS.get(name, {"back"})
     ensure(set(service["networks"]) == networks, f"{name}: is on the networks {service['networks']}")
     for secret in service.get("secrets", []):
@@ -47,7 +50,9 @@ for name, service in services.items():
         known = source.startswith(".") or source in compose["volumes"]
         ensure(known, f"{name}: no volume is called {source}")
 ensure(compose["networks"]["back"]["internal"], "the network back is not internal")
-ensure(services["api"]["ports"][0].startswith("${CYBEXP_LISTEN:-127.0.0.1:"), "api: published beyond this host")
+for name, variable in LISTEN.items():
+    local = services[name]["ports"][0].startswith("${" + variable + ":-127.0.0.1:")
+    ensure(local, f"{name}: published beyond this host")
 for name, secrets in SECRETS.items():
     held = services[name].get("secrets", [])
     ensure(set(held) == secrets, f"{name}: holds {held}")

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tahoe_core::Hash;
 
-use crate::peer::one_client;
+use cybexp_service::one_client;
 
 /// The most keys, and the most pairs of account and address, that are remembered.
 const KEYS: usize = 1 << 16;

@@ -13,7 +13,7 @@ use tahoe_core::{Hash, Org, User};
 
 use crate::app::App;
 use crate::error::{ApiError, bad};
-use crate::peer::{self, InWork, Peer};
+use cybexp_service::{InWork, Peer};
 
 /// The user whose token the request carries.
 pub(crate) struct Caller {
@@ -33,7 +33,7 @@ impl FromRequestParts<Arc<App>> for ClientAddress {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<Arc<Peer>>();
         let address = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.address);
-        let client = peer::client(address, &app.trusted_proxies, &parts.headers);
+        let client = cybexp_service::client(address, &app.trusted_proxies, &parts.headers);
         Ok(Self(client))
     }
 }

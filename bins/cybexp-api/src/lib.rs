@@ -8,14 +8,11 @@ mod asking;
 mod attempts;
 mod auth;
 mod cors;
-mod crowd;
 mod error;
 mod json;
 mod openapi;
 mod parts;
-mod peer;
 mod routes;
-mod serve;
 mod waiting;
 
 use std::net::SocketAddr;
@@ -23,15 +20,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::response::IntoResponse as _;
 use cybexp_seal::{Format, Prover, Tokens};
 use cybexp_service::config::{Config, Seal};
-use cybexp_service::{BEAT_EVERY, DaemonContext, Fatal, QueryMacs, Servers, open, read_public_key};
+use cybexp_service::{
+    BEAT_EVERY, ClientLimits, DaemonContext, Fatal, QueryMacs, Servers, open, read_public_key,
+    serve_clients,
+};
 use cybexp_store::{Cache, Identity, Queries, Submitter};
 use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::attempts::Attempts;
-use crate::serve::{ClientLimits, serve};
+use crate::error::ApiError;
 use crate::waiting::Waiting;
 
 pub use openapi::{description, router};
@@ -117,7 +118,8 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         connections_per_address: config.api.connections_per_address,
         trusted_proxies: config.api.trusted_proxies.clone(),
     };
-    serve(listener, routes, limits, stop).await;
+    let panicked = |panic| ApiError::from(panic).into_response();
+    serve_clients(listener, routes, limits, panicked, stop).await;
     Ok(())
 }
 

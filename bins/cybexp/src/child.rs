@@ -31,5 +31,6 @@ pub(crate) fn main(child: ChildArgs) -> ExitCode {
         Daemon::Archive => run_daemon(name, args, cybexp_archive::run),
         Daemon::Analytics => run_daemon(name, args, cybexp_analytics::run),
         Daemon::Report => run_daemon(name, args, cybexp_report::run),
+        Daemon::Web => run_daemon(name, args, cybexp_web::run),
     }
 }

@@ -11,16 +11,18 @@ pub(crate) enum Daemon {
     Archive,
     Analytics,
     Report,
+    Web,
 }
 
 impl Daemon {
     /// All daemons in the order in which data walks through them, which is also the order of stopping.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Input,
         Self::Api,
         Self::Archive,
         Self::Analytics,
         Self::Report,
+        Self::Web,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Daemon {
             Self::Archive => cybexp_archive::NAME,
             Self::Analytics => cybexp_analytics::NAME,
             Self::Report => cybexp_report::NAME,
+            Self::Web => cybexp_web::NAME,
         }
     }
     /// Returns the daemons that this configuration needs: all, but the input daemon only if an input is enabled.

@@ -176,7 +176,7 @@ fn it_shows_the_suite_at_work_and_leaves_nothing_behind() {
     println!("{said}");
     assert_eq!(status.code(), Some(0));
     for expected in [
-        "input, api, archive, analytics, report: all up",
+        "input, api, archive, analytics, report, web: all up",
         "713 records collected by the inputs",
         "8 records of an analyst posted",
         "│ honeypots ┆ file ",

@@ -28,7 +28,7 @@ struct Home {
 impl Home {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let [api, metrics] = free_ports();
+        let [api, metrics, web] = free_ports();
         let home = Self {
             folder,
             api,
@@ -51,6 +51,7 @@ impl Home {
                 "token": {"file": "api.token"},
             },
             "cache": mongo, "tahoe": mongo, "report": mongo, "identity": mongo,
+            "web": {"listen": format!("127.0.0.1:{web}")},
             "metrics": {"archive": format!("127.0.0.1:{metrics}")},
             "input": {"inputs": [
                 {"name": "london", "plugin": "file", "typetag": "cowrie", "orgid": "home", "settings": {"path": "log"}},

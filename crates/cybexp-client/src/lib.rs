@@ -1,5 +1,7 @@
 //! A client of the API: submits records and asks queries.
 
+mod people;
+
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -182,6 +184,16 @@ impl Client {
         name: String,
         file: Part,
     ) -> Result<(), ClientError> {
+        self.submit_traced(tags, name, file).await.map(drop)
+    }
+
+    /// Submits a file, and returns the id by which [`Client::submission`] knows it.
+    pub async fn submit_traced(
+        &self,
+        tags: &SubmissionTags,
+        name: String,
+        file: Part,
+    ) -> Result<String, ClientError> {
         let form = Form::new()
             // the fields that can be refused without the file come before it
             .text("orgid", tags.orgid.clone())
@@ -190,7 +202,16 @@ impl Client {
             .text("name", name.clone())
             .part("file", file.file_name(name));
         let request = self.http.post(self.url("raw")).timeout(SUBMIT);
-        self.send(request.multipart(form)).await.map(drop)
+        let answer = self.json(self.send(request.multipart(form)).await?).await?;
+        Ok(answer["id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Returns the state of a submission.
+    pub async fn submission(&self, id: &str) -> Result<Value, ClientError> {
+        let mut url = self.url("raw/");
+        url.set_path(&format!("{}{}", url.path(), id));
+        let request = self.http.get(url).timeout(CONNECT);
+        self.json(self.send(request).await?).await
     }
 
     /// Asks a query once. Returns `None` if the report is not ready yet.
@@ -302,6 +323,7 @@ impl Client {
         let message = short(message.unwrap_or(&text));
         Err(match status {
             StatusCode::UNAUTHORIZED => ClientError::Unauthorized(message),
+            StatusCode::NOT_FOUND if of_api => ClientError::Refused { status, message },
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 ClientError::NotTheApi(self.base.clone())
             }

@@ -86,7 +86,7 @@ fn what_is_missing_takes_its_default() {
         (config.log.level, config.log.format),
         (LogLevel::Info, LogFormat::Text)
     );
-    for daemon in ["api", "archive", "analytics", "report", "input"] {
+    for daemon in ["api", "archive", "analytics", "report", "input", "web"] {
         assert_eq!(config.metrics.of(daemon), None);
     }
 }
@@ -138,6 +138,7 @@ fn every_shipped_file_parses_and_holds_the_defaults() {
                 &c.analytics,
                 &c.report,
                 &c.identity,
+                &c.web,
                 &c.log
             )
         )

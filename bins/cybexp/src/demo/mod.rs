@@ -84,14 +84,19 @@ async fn run(args: &DemoArgs) -> anyhow::Result<()> {
 
 async fn start(sources: &DemoSources) -> anyhow::Result<Suite> {
     let since = Instant::now();
-    // released at once: the API binds it a moment later
-    let listen = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+    // released at once: the API and the web pages bind them a moment later
+    let (listen, pages) = {
+        let api = TcpListener::bind("127.0.0.1:0").await?;
+        let web = TcpListener::bind("127.0.0.1:0").await?;
+        (api.local_addr()?, web.local_addr()?)
+    };
     let first = FirstStart {
         orgname: ORG,
         admin: "analyst@demo.example",
         key_bits: KEY_BITS,
         more: json!({
             "api": {"url": format!("http://{listen}/"), "listen": listen.to_string()},
+            "web": {"listen": pages.to_string()},
             "input": sources.config(ORG)?,
             "metrics": free_metrics()?,
         }),

@@ -95,6 +95,8 @@ pub(super) fn stay(suite: &Suite) {
     title("The suite stays up until Ctrl-C");
     places(suite);
     if let Some(made) = &suite.accounts {
+        anstream::println!("{:<12}  {}", "sign in as", made.admin.email());
+        anstream::println!("{:<12}  {}", "password", made.password);
         anstream::println!("{:<12}  {}", "token", made.token);
     }
 }

@@ -11,12 +11,13 @@ use crate::daemon::Daemon;
 
 /// The port of the first daemon in [`METRICS`]; the others follow in that order.
 const FIRST: u16 = 9101;
-const METRICS: [Daemon; 5] = [
+const METRICS: [Daemon; 6] = [
     Daemon::Api,
     Daemon::Archive,
     Daemon::Analytics,
     Daemon::Report,
     Daemon::Input,
+    Daemon::Web,
 ];
 
 /// Fails if a daemon could not listen on its address. The error names each such address, its setting, and the cause.
@@ -57,6 +58,9 @@ fn settings(config: &Config, daemons: &[Daemon]) -> Vec<(String, SocketAddr)> {
         settings.push(("api.listen".to_owned(), config.api.listen));
         let callback = config.api.callback_listen;
         settings.extend(callback.map(|address| ("api.callback_listen".to_owned(), address)));
+    }
+    if daemons.contains(&Daemon::Web) {
+        settings.push(("web.listen".to_owned(), config.web.listen));
     }
     for daemon in daemons {
         if let Some(address) = config.metrics.of(daemon.name()) {
@@ -104,7 +108,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.json");
         let free = free_metrics().unwrap();
-        let mut config = json!({"api": {"listen": address.to_string()}, "metrics": free});
+        let mut config = json!({
+            "api": {"listen": address.to_string()}, "web": {"listen": "127.0.0.1:0"}, "metrics": free,
+        });
         config["metrics"]["report"] = config["metrics"]["archive"].clone();
         std::fs::write(&file, config.to_string()).unwrap();
         let config = Config::from_file(&file).unwrap();

@@ -52,6 +52,7 @@ pub(crate) fn prepare(folder: &Path, first: &FirstStart<'_>) -> anyhow::Result<P
     write_secret(&folder.join("priv.pem"), &key.to_pkcs8_pem())?;
     write_secret(&folder.join("pub.pem"), &key.public_key().to_pem())?;
     write_secret(&folder.join("secret"), &random_text(43))?;
+    write_secret(&folder.join("web.secret"), &random_text(43))?;
     let mongo = json!({"mongo_url": {"file": MONGO_URL}});
     let mut config = json!({
         "api": {"url": "http://127.0.0.1:5000/", "host": "127.0.0.1", "listen": "127.0.0.1:5000"},
@@ -60,6 +61,10 @@ pub(crate) fn prepare(folder: &Path, first: &FirstStart<'_>) -> anyhow::Result<P
     config["metrics"] = usual_metrics().context("no port for metrics")?;
     config["identity"]["secret"] = json!({"file": "secret"});
     config["api"]["token"] = json!({"file": API_TOKEN});
+    // the pages are on this machine only, where there is no HTTPS
+    config["web"] = json!({
+        "listen": "127.0.0.1:5080", "secure_cookie": false, "secret": {"file": "web.secret"},
+    });
     for (section, values) in first.more.as_object().into_iter().flatten() {
         for (key, value) in values.as_object().into_iter().flatten() {
             config[section][key] = value.clone();

@@ -24,8 +24,14 @@ pub(super) fn up(suite: &Suite, no_inputs: bool) {
     anstream::println!("\nThe suite is up until Ctrl-C.");
 }
 
-/// Prints the addresses of API, MongoDB and metrics, and the configuration file.
+/// Prints the addresses of web pages, API, MongoDB and metrics, and the configuration file.
 pub(crate) fn places(suite: &Suite) {
+    if suite.daemons.contains(&Daemon::Web) {
+        row(
+            "web pages",
+            format_args!("http://{}/", suite.config.web.listen),
+        );
+    }
     row("API", &suite.config.api.url);
     row("MongoDB", &suite.mongo_url);
     let given = suite.daemons.iter().filter_map(|daemon| {

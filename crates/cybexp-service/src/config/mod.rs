@@ -23,7 +23,7 @@ use locate::locate;
 pub use secret::Secret;
 pub use sections::{
     Analytics, Api, Archive, Cache, Identity, Input, InputSpec, Log, LogFormat, LogLevel, Metrics,
-    Report, Seal, Settings, Tahoe,
+    Report, Seal, Settings, Tahoe, Web,
 };
 
 /// The secret of the Python system's configuration, which everybody knows.
@@ -94,6 +94,8 @@ pub struct Config {
     pub identity: Identity,
     /// The input daemon and its inputs.
     pub input: Input,
+    /// The daemon of the web pages.
+    pub web: Web,
     /// Log lines.
     pub log: Log,
     /// The address on which each daemon serves health and metrics.
@@ -282,6 +284,14 @@ impl Config {
         ))
     }
 
+    /// Returns the secret that the cookies of the web pages are sealed with, if one is given.
+    pub fn web_secret(&self) -> Result<Option<SecretString>, ConfigError> {
+        let secret = self.web.secret.as_ref();
+        secret
+            .map(|secret| self.secret("web.secret", secret))
+            .transpose()
+    }
+
     fn tahoe_or(
         &self,
         section: &str,
@@ -348,9 +358,13 @@ impl Config {
         ] {
             *key = locate(key, folder, credentials.as_deref());
         }
-        let own = [&mut self.archive.mongo_url, &mut self.analytics.mongo_url]
-            .into_iter()
-            .flatten();
+        let own = [
+            &mut self.archive.mongo_url,
+            &mut self.analytics.mongo_url,
+            &mut self.web.secret,
+        ]
+        .into_iter()
+        .flatten();
         for secret in own.chain([
             &mut self.api.token,
             &mut self.cache.mongo_url,

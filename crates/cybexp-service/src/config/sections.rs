@@ -241,6 +241,43 @@ impl Default for Identity {
     }
 }
 
+/// `web`: the daemon of the web pages.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Web {
+    /// The address that the daemon listens on.
+    pub listen: SocketAddr,
+    /// The URL at which the daemon reaches the API [default: `api.url`].
+    pub api_url: Option<Url>,
+    /// The secret that cookies are sealed with [default: a random one, so that a restart signs everybody out].
+    pub secret: Option<Secret>,
+    /// Lets browsers send the cookie over HTTPS only; browsers take the daemon's own loopback address for safe, too.
+    pub secure_cookie: bool,
+    /// Takes a client's address from the last element of `X-Forwarded-For`, which a reverse proxy adds.
+    pub behind_proxy: bool,
+    /// The time in seconds until a person has to sign in again.
+    pub session_s: u64,
+    /// The time in seconds for which a page waits for the answers that it shows.
+    pub wait_s: u64,
+    /// The largest upload that is posted by hand, in bytes.
+    pub max_upload_bytes: u64,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 5080)),
+            api_url: None,
+            secret: None,
+            secure_cookie: true,
+            behind_proxy: false,
+            session_s: 12 * 3600,
+            wait_s: 20,
+            max_upload_bytes: 32 << 20,
+        }
+    }
+}
+
 /// `input`: the input daemon and its inputs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -361,6 +398,7 @@ pub struct Metrics {
     pub analytics: Option<SocketAddr>,
     pub report: Option<SocketAddr>,
     pub input: Option<SocketAddr>,
+    pub web: Option<SocketAddr>,
 }
 
 impl Metrics {
@@ -372,6 +410,7 @@ impl Metrics {
             "analytics" => self.analytics,
             "report" => self.report,
             "input" => self.input,
+            "web" => self.web,
             _ => None,
         }
     }

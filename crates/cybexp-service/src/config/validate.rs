@@ -96,11 +96,16 @@ impl Config {
             analytics,
             report,
             input,
+            web,
             ..
         } = self;
 
         let http = matches!(api.url.scheme(), "http" | "https") && api.url.has_host();
         ensure(http, "api.url", "must be an http:// or https:// url")?;
+        if let Some(url) = &web.api_url {
+            let http = matches!(url.scheme(), "http" | "https") && url.has_host();
+            ensure(http, "web.api_url", "must be an http:// or https:// url")?;
+        }
         ensure(!api.host.is_empty(), "api.host", "is empty")?;
         for (key, number) in [
             ("api.max_body_bytes", api.max_body_bytes),
@@ -113,6 +118,9 @@ impl Config {
             ("report.threatrank_budget_ms", report.threatrank_budget_ms),
             ("input.spool_max_bytes", input.spool_max_bytes),
             ("analytics.max_backoff_s", analytics.max_backoff_s),
+            ("web.session_s", web.session_s),
+            ("web.wait_s", web.wait_s),
+            ("web.max_upload_bytes", web.max_upload_bytes),
         ] {
             ensure(number > 0, key, "must be more than 0")?;
         }

@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 
 /// The client at the other end of a connection, and what the connection is used for.
 #[derive(Debug)]
-pub(crate) struct Peer {
+pub struct Peer {
     /// The client's address, or its proxy's.
-    pub(crate) address: IpAddr,
+    pub address: IpAddr,
     /// Whether a request with a good token came in on the connection.
     known: AtomicBool,
     /// Requests with a good token that are in work.
@@ -21,7 +21,7 @@ pub(crate) struct Peer {
 
 /// A request with a good token, while it is in work.
 #[derive(Debug)]
-pub(crate) struct InWork(Arc<Peer>);
+pub struct InWork(Arc<Peer>);
 
 impl Peer {
     pub(crate) fn new(address: IpAddr) -> Self {
@@ -34,7 +34,7 @@ impl Peer {
     }
 
     /// Notes that a request with a good token is in work until the result is dropped.
-    pub(crate) fn works(self: Arc<Self>) -> InWork {
+    pub fn works(self: Arc<Self>) -> InWork {
         self.known.store(true, Ordering::Relaxed);
         self.working.fetch_add(1, Ordering::Relaxed);
         InWork(self)
@@ -68,7 +68,7 @@ impl Drop for InWork {
 }
 
 /// Returns the part of an address that one client has for itself: all of IPv4, the network of 64 bits of IPv6.
-pub(crate) fn one_client(address: IpAddr) -> IpAddr {
+pub fn one_client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) & !u128::from(u64::MAX);
@@ -80,7 +80,7 @@ pub(crate) fn one_client(address: IpAddr) -> IpAddr {
 
 /// Returns the client's own address: the peer's, unless the peer is a trusted proxy. Then it is the last address of
 /// `X-Forwarded-For` that is no trusted proxy's, for what stands before it is what the client says.
-pub(crate) fn client(peer: IpAddr, trusted: &[IpAddr], headers: &HeaderMap) -> IpAddr {
+pub fn client(peer: IpAddr, trusted: &[IpAddr], headers: &HeaderMap) -> IpAddr {
     let mut client = peer.to_canonical();
     let lists = headers.get_all("x-forwarded-for").into_iter();
     let listed = lists.filter_map(|list| list.to_str().ok());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::IntoResponse;
+use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
@@ -18,19 +18,18 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::crowd::Crowd;
-use crate::error::ApiError;
 
 /// The resources that one client holds.
 #[derive(Debug, Clone)]
-pub(crate) struct ClientLimits {
+pub struct ClientLimits {
     /// How long it may take to say a request's headers, and be idle between two requests.
-    pub(crate) headers: Duration,
+    pub headers: Duration,
     /// Connections at once, and with them requests in work whose clients have left; more wait to be accepted.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// Connections at once from one address.
-    pub(crate) connections_per_address: usize,
+    pub connections_per_address: usize,
     /// Addresses of proxies, which may have any number of them.
-    pub(crate) trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 /// The most bytes of a request's headers, and of its body that are read before they are wanted.
@@ -41,11 +40,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long requests in work may take once it is time to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves until `stop`, then finishes what is in work.
-pub(crate) async fn serve(
+/// Serves until `stop`, then finishes what is in work. A handler finds the client in an extension of the request, an
+/// `Arc<`[`Peer`](crate::Peer)`>`; `panicked` makes the response to a request whose handler panicked.
+pub async fn serve_clients(
     listener: TcpListener,
     router: Router,
     limits: ClientLimits,
+    panicked: fn(anyhow::Error) -> Response,
     stop: impl Future<Output = ()>,
 ) {
     let mut builder = Builder::new();
@@ -101,10 +102,8 @@ pub(crate) async fn serve(
                 answer
             });
             async move {
-                let answer = working
-                    .await
-                    .map_err(|panic| ApiError::from(anyhow::Error::from(panic)));
-                Ok::<_, Infallible>(answer.into_response())
+                let answer = working.await;
+                Ok::<_, Infallible>(answer.unwrap_or_else(|panic| panicked(panic.into())))
             }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -133,11 +132,17 @@ pub(crate) async fn serve(
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
     use super::*;
+
+    fn panicked(_: anyhow::Error) -> Response {
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
 
     #[tokio::test]
     async fn half_a_request_is_not_waited_for_and_holds_nobody_up() {
@@ -152,7 +157,7 @@ mod tests {
         };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async { stopped.await.unwrap_or_default() };
-        let server = tokio::spawn(serve(listener, router, limits, stopped));
+        let server = tokio::spawn(serve_clients(listener, router, limits, panicked, stopped));
 
         // more than there is room for, none of which ever ends its headers
         let mut slow = Vec::new();
@@ -201,7 +206,7 @@ mod tests {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async { stopped.await.unwrap_or_default() };
         let router = Router::new().route("/", get(slow));
-        let server = tokio::spawn(serve(listener, router, limits, stopped));
+        let server = tokio::spawn(serve_clients(listener, router, limits, panicked, stopped));
 
         // the second one has to wait until the first one's work is done
         for _ in 0..2 {

@@ -1,0 +1,56 @@
+//! The resources that all requests share.
+
+use std::time::Duration;
+
+use cybexp_client::Client;
+use cybexp_service::Config;
+
+use crate::posting::{Postings, Tray};
+use crate::sign_in::{Cookies, Tries};
+
+/// The state of the daemon.
+pub(crate) struct App {
+    /// A client of the API without a token.
+    pub(crate) client: Client,
+    pub(crate) cookies: Cookies,
+    pub(crate) tries: Tries,
+    pub(crate) tray: Tray,
+    pub(crate) postings: Postings,
+    /// The time for which a page waits for answers.
+    pub(crate) wait: Duration,
+    /// The time for which a sign-in lasts, in seconds.
+    pub(crate) session_s: u64,
+    pub(crate) max_upload_bytes: u64,
+    /// True if a reverse proxy tells the clients' addresses.
+    pub(crate) behind_proxy: bool,
+}
+
+impl App {
+    /// Makes the state that the configuration describes.
+    pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
+        let web = &config.web;
+        let api = web.api_url.as_ref().unwrap_or(&config.api.url);
+        Ok(Self {
+            client: Client::new(api.clone(), None)?,
+            cookies: Cookies::new(config.web_secret()?.as_ref(), web.secure_cookie),
+            tries: Tries::default(),
+            tray: Tray::default(),
+            postings: Postings::default(),
+            wait: Duration::from_secs(web.wait_s),
+            session_s: web.session_s,
+            max_upload_bytes: web.max_upload_bytes,
+            behind_proxy: web.behind_proxy,
+        })
+    }
+}
+
+/// Returns the current time in whole Unix seconds.
+pub(crate) fn unix_now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
+}
+
+/// Returns a random text of 32 hexadecimal digits, which nobody can guess.
+pub(crate) fn random_id() -> String {
+    hex::encode(rand::random::<[u8; 16]>())
+}

@@ -1,0 +1,108 @@
+// The little that pages cannot do themselves. Every page works without it.
+"use strict";
+
+// times in the browser's zone; the time in UTC stays as the title
+const zone = new Intl.DateTimeFormat("sv-SE", {dateStyle: "short", timeStyle: "medium"});
+const localize = (root) => {
+  for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime()) || at.getTimezoneOffset() === 0) continue;
+    time.title = time.textContent;
+    time.textContent = zone.format(at);
+  }
+};
+localize(document);
+
+// a key that searches from anywhere; not while something is typed
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const box = document.querySelector(`[data-focus="${CSS.escape(event.key)}"]`);
+  if (box) { event.preventDefault(); box.focus(); box.select(); }
+});
+
+// Enter sends the search box, unless several lines are typed
+for (const box of document.querySelectorAll('[data-enter="submit"]')) {
+  const fit = () => { box.rows = Math.min(12, box.value.split("\n").length); };
+  box.addEventListener("input", fit);
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || box.value.includes("\n")) return;
+    event.preventDefault();
+    box.form.requestSubmit();
+  });
+}
+
+// files that are dropped on the form
+for (const drop of document.querySelectorAll("[data-drop]")) {
+  const input = drop.querySelector("input[type=file]");
+  const names = drop.querySelector("[data-files]");
+  const show = () => { names.textContent = Array.from(input.files, (file) => file.name).join(", ").slice(0, 300); };
+  input.addEventListener("change", show);
+  drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    input.files = event.dataTransfer.files;
+    show();
+  });
+}
+
+// pan and zoom of pictures: drag, wheel with Ctrl, keys + - 0 and arrows
+for (const picture of document.querySelectorAll("svg[data-zoom]")) {
+  const canvas = picture.closest(".canvas");
+  const whole = picture.viewBox.baseVal;
+  const home = {x: whole.x, y: whole.y, width: whole.width, height: whole.height};
+  let box = {...home};
+  const draw = () => picture.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${box.height}`);
+  const zoom = (factor, at) => {
+    const width = Math.min(home.width * 2, Math.max(home.width / 20, box.width * factor));
+    const scale = width / box.width;
+    const center = at ?? {x: box.x + box.width / 2, y: box.y + box.height / 2};
+    box = {
+      x: center.x - (center.x - box.x) * scale, y: center.y - (center.y - box.y) * scale,
+      width, height: box.height * scale,
+    };
+    draw();
+  };
+  const place = (event) => {
+    const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(picture.getScreenCTM().inverse());
+    return {x: point.x, y: point.y};
+  };
+  canvas.classList.add("live");
+  canvas.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    zoom(event.deltaY > 0 ? 1.15 : 1 / 1.15, place(event));
+  }, {passive: false});
+  canvas.addEventListener("keydown", (event) => {
+    if (event.target !== canvas) return;
+    const step = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key];
+    if (event.key === "+" || event.key === "=") zoom(1 / 1.3);
+    else if (event.key === "-") zoom(1.3);
+    else if (event.key === "0") { box = {...home}; draw(); }
+    else if (step) { box.x += step[0] * box.width / 10; box.y += step[1] * box.height / 10; draw(); }
+    else return;
+    event.preventDefault();
+  });
+  let from = null;
+  let moved = false;
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || event.pointerType === "touch") return;
+    from = place(event);
+    moved = false;
+  });
+  window.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    const at = place(event);
+    if (!moved && Math.hypot(at.x - from.x, at.y - from.y) < box.width / 200) return;
+    moved = true;
+    box.x += from.x - at.x;
+    box.y += from.y - at.y;
+    draw();
+  });
+  window.addEventListener("pointerup", () => { from = null; });
+  // the end of a drag is no click
+  canvas.addEventListener("click", (event) => { if (moved) { event.preventDefault(); moved = false; } }, true);
+  canvas.addEventListener("dragstart", (event) => event.preventDefault());
+}

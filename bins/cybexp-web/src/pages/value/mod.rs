@@ -1,0 +1,128 @@
+//! The page of a value: how often it was seen, with what, and how that hangs together.
+//!
+//! Its parts are asked for at the same time and sent as they come, so that nothing waits for the slowest.
+
+mod events;
+mod facts;
+mod related;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{Html, IntoResponse, Response};
+use futures::{FutureExt, StreamExt, stream};
+use maud::{Markup, html};
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::ask::{ask_one, question};
+use crate::error::WebError;
+use crate::instances::Related;
+use crate::params::Params;
+use crate::query::PageQuery;
+use crate::sign_in::SignedIn;
+use crate::subject::Subject;
+use crate::view::frame::halves;
+use crate::view::{text, value};
+
+/// `GET /value`
+pub(crate) async fn value(
+    State(app): State<Arc<App>>,
+    person: SignedIn,
+    params: Params,
+) -> Result<Response, WebError> {
+    let query = PageQuery::read(&params).ok_or_else(|| {
+        WebError::Wrong("The address of the page names no value. Search for one.".to_owned())
+    })?;
+    let title = text::plain(query.subject.text(), 60);
+    let (begin, end) = halves(&person, &title, query.subject.text());
+    let head = head(&query, params.get("searched"));
+
+    let facts = spawn(facts::facts(person.client.clone(), query.clone(), app.wait));
+    let around = spawn(around(app, person, query));
+    let parts = [
+        async move { begin + &head.into_string() }.boxed(),
+        part(facts),
+        part(around),
+        async move { end }.boxed(),
+    ];
+    let parts = stream::iter(parts).then(|part| part.map(Ok::<_, std::convert::Infallible>));
+    Ok(Html(Body::from_stream(parts)).into_response())
+}
+
+/// Asks for the events of the page, and shows what they hold.
+async fn around(app: Arc<App>, person: SignedIn, query: PageQuery) -> Result<Markup, WebError> {
+    let asked = question("related", query.documents());
+    let report = ask_one(&person.client, asked, app.wait).await?;
+    let related = Related::read(&query.subject, &report);
+    if related.events.is_empty() {
+        return Ok(nothing(&query));
+    }
+    let rank = facts::newest_rank(&person.client, &query, &related, app.wait).await;
+    let shown = tokio::task::spawn_blocking(move || {
+        html! {
+            (rank)
+            (related::graph(&query, &related))
+            (related::lists(&query, &related))
+            (events::events(&query, &related))
+        }
+    });
+    shown
+        .await
+        .map_err(|error| WebError::Internal(error.into()))
+}
+
+fn spawn(
+    part: impl Future<Output = Result<Markup, WebError>> + Send + 'static,
+) -> JoinHandle<Result<Markup, WebError>> {
+    tokio::spawn(part)
+}
+
+fn part(task: JoinHandle<Result<Markup, WebError>>) -> futures::future::BoxFuture<'static, String> {
+    async move {
+        let part = task
+            .await
+            .unwrap_or_else(|panic| Err(WebError::Internal(panic.into())));
+        part.unwrap_or_else(|error| error.part()).into_string()
+    }
+    .boxed()
+}
+
+fn head(query: &PageQuery, searched: Option<&str>) -> Markup {
+    html! {
+        @match &query.subject {
+            Subject::Value { sub_type, data } => {
+                h1.subject { (value::sub_type(sub_type)) " " (text::block(data)) }
+                @if searched.is_some() {
+                    p.note {
+                        "Taken for " strong { (text::line(sub_type)) } ". "
+                        @if searched == Some("hash") {
+                            "Or is it the " a href=(Subject::Hash(data.to_ascii_lowercase()).path("/value")) { "hash of an instance" }
+                            " or " a href=(crate::params::link("/event", &[("id", &data.to_ascii_lowercase())])) { "of an event" } "?"
+                        }
+                    }
+                }
+            }
+            Subject::Hash(hash) => { h1.subject { span.tag.f-other { "hash" } " " (text::block(hash)) } }
+        }
+        (related::conditions(query))
+    }
+}
+
+fn nothing(query: &PageQuery) -> Markup {
+    html! {
+        section.empty {
+            h2 { "Nothing here" }
+            @if query.last.is_some() || query.category.is_some() || query.page > 1 {
+                p {
+                    "No event that you may see holds this value under these conditions. "
+                    a href=(query.subject.path("/value")) { "Show all events" }
+                }
+            } @else {
+                p { "No event that you may see holds this value. It may be known under another type:" }
+                (related::other_types(query))
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The conditions of a page's questions: how deep, which page, which events.
+
+use serde_json::{Map, Value, json};
+
+use crate::params::Params;
+use crate::subject::Subject;
+
+/// Times that a page can be narrowed to, with their names.
+pub(crate) const LAST: [(&str, &str); 4] = [
+    ("1d", "last day"),
+    ("7d", "last 7 days"),
+    ("30d", "last 30 days"),
+    ("1Y", "last year"),
+];
+/// Categories that a page can be narrowed to.
+pub(crate) const CATEGORIES: [&str; 3] = ["malicious", "benign", "unknown"];
+/// The greatest depth.
+pub(crate) const DEEPEST: u32 = 3;
+
+/// The question of a page about a value.
+#[derive(Debug, Clone)]
+pub(crate) struct PageQuery {
+    pub(crate) subject: Subject,
+    /// 1: its events; each more adds their sessions and those sessions' other events.
+    pub(crate) level: u32,
+    /// The page of ten events, from 1.
+    pub(crate) page: u32,
+    pub(crate) last: Option<&'static str>,
+    pub(crate) category: Option<&'static str>,
+}
+
+impl PageQuery {
+    /// Reads the parameters of a page.
+    pub(crate) fn read(params: &Params) -> Option<Self> {
+        Some(Self {
+            subject: Subject::read(params)?,
+            level: params.number("level", 1, DEEPEST).unwrap_or(1),
+            page: params.number("page", 1, 1_000_000).unwrap_or(1),
+            last: params.choice("last", &LAST.map(|(name, _)| name)),
+            category: params.choice("category", &CATEGORIES),
+        })
+    }
+
+    /// Returns the fields that select the events.
+    pub(crate) fn conditions(&self) -> Map<String, Value> {
+        let mut fields = self.subject.fields();
+        if let Some(last) = self.last {
+            fields.insert("last".to_owned(), json!(last));
+        }
+        if let Some(category) = self.category {
+            fields.insert("category".to_owned(), json!(category));
+        }
+        fields
+    }
+
+    /// Returns the fields of the question for the documents of this page.
+    pub(crate) fn documents(&self) -> Map<String, Value> {
+        let mut fields = self.conditions();
+        fields.insert("level".to_owned(), json!(self.level));
+        fields.insert("page".to_owned(), json!(self.page));
+        fields.insert("summary".to_owned(), json!(false));
+        fields
+    }
+
+    /// Returns the path of another page of the same question.
+    pub(crate) fn path(&self, path: &str, page: u32) -> String {
+        let (level, page) = (self.level.to_string(), page.to_string());
+        let mut more = Vec::new();
+        if self.level > 1 {
+            more.push(("level", level.as_str()));
+        }
+        if page != "1" {
+            more.push(("page", page.as_str()));
+        }
+        more.extend(self.last.map(|last| ("last", last)));
+        more.extend(self.category.map(|category| ("category", category)));
+        self.subject.path_with(path, &more)
+    }
+}

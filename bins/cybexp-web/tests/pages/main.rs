@@ -1,0 +1,17 @@
+//! The pages, served by the real daemons on a real MongoDB, and seen through HTTP and in a browser.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "clippy sees helpers of a test as no test; skipped tests say so"
+)]
+
+mod browser;
+mod driver;
+mod guard;
+mod hostile;
+mod look;
+mod people;
+mod posting;
+mod sign_in;
+mod suite;
