@@ -45,6 +45,15 @@ pub(super) async fn plan(
             plan.parked.push(parked::park(document, session)?);
             continue;
         }
+        // of whose records a time comes is not known where there are several organisations: the filters set it again
+        let timeless;
+        let session = match orgs.len() {
+            1 => session,
+            _ => {
+                timeless = session.clone().without_times();
+                &timeless
+            }
+        };
         let (mut known, mut events) = (false, 0);
         for (orgid, (id, theirs)) in &orgs {
             known |= existing.holds(&id.bson()) | !plan.is_first(&id.bson());
