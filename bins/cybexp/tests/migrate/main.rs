@@ -5,6 +5,7 @@
 mod old;
 
 use std::collections::BTreeSet;
+use std::env;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -314,4 +315,49 @@ async fn nothing_is_taken_over_while_daemons_are_at_work_nor_do_they_start_meanw
         .await
         .unwrap();
     assert_eq!(left, None);
+}
+
+/// Has a program of the release before write the archive: `CYBEXP_OLD_PROGRAM` names it. `CYBEXP_MIGRATE_RECORDS` sets the
+/// size, and `CYBEXP_MIGRATE_PROGRAM` the program that is measured.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_the_release_before_wrote() {
+    let Ok(before) = env::var("CYBEXP_OLD_PROGRAM") else {
+        return;
+    };
+    let records = env::var("CYBEXP_MIGRATE_RECORDS").map_or(3000, |n| n.parse().unwrap());
+    let given = given(records);
+    let site = Site::new("before", json!({})).await;
+    let raws = old::raws(&given);
+    fill(&site, &raws).await;
+    drop(raws);
+    let daemon = Daemon::start(&before, &["daemon", "analytics", "--once"], &site);
+    assert!(daemon.wait().success());
+    let coll = site.collection("tahoe", "instance").await;
+    let documents = coll.count_documents(doc! {}).await.unwrap();
+
+    let program = env::var("CYBEXP_MIGRATE_PROGRAM").unwrap_or_else(|_| CYBEXP.to_owned());
+    let since = Instant::now();
+    let output = Command::new(program)
+        .args(["migrate", "--yes", "--json"])
+        .env("CYBEXP_CONFIG", &site.config)
+        .output()
+        .unwrap();
+    let took = since.elapsed().as_secs_f64();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    let rate = documents as f64 / took;
+    eprintln!("{documents} documents in {took:.1} s, {rate:.0} a second: {told}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    eprintln!("{report:#}");
+    assert_eq!(sum(&report, "taken"), documents);
+    if records > 10_000 {
+        return;
+    }
+    analyse(&site);
+    // attributes that only the filters of before made are left
+    let no_node = |row: &CensusRow| !matches!(row.itype.as_str(), "attribute" | "object");
+    let (fresh, migrated) = (fresh(&given).await, site.archive.census().await.unwrap());
+    let some = |rows: &[CensusRow]| rows.iter().filter(|row| no_node(row)).cloned().collect();
+    let (fresh, migrated): (Vec<_>, Vec<_>) = (some(&fresh), some(&migrated));
+    assert_same(&fresh, &migrated);
 }

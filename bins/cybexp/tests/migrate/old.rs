@@ -99,6 +99,16 @@ pub(crate) fn documents(raws: &[Given], by: Writer) -> Vec<Document> {
     documents
 }
 
+/// Returns the documents of raws that no filter has read.
+pub(crate) fn raws(raws: &[Given]) -> Vec<Document> {
+    let with_id = |(n, given): (usize, &Given)| {
+        let mut raw = document(&Instance::Raw(given.raw()));
+        raw.insert("_id", id(given.timestamp, n));
+        raw
+    };
+    raws.iter().enumerate().map(with_id).collect()
+}
+
 /// Makes an id of a time in Unix seconds.
 pub(crate) fn id(seconds: u32, n: usize) -> ObjectId {
     let mut bytes = [0; 12];
