@@ -155,14 +155,14 @@ impl Migration {
     async fn begin(&mut self) -> Result<State, StoreError> {
         let coll = &self.archive.coll;
         let state = match self.state.take() {
-            Some(state) if !state.done => state,
+            Some(state) if !state.done => State::resume(&self.beside).await?,
             _ => {
                 if exists(&self.old).await? {
                     return Err(StoreError::Occupied(self.before()));
                 }
                 // no daemon opens the archive from here on
                 let state = State::new(coll.estimated_count().await?);
-                state.store(&self.beside).await?;
+                state.begin(&self.beside).await?;
                 state
             }
         };

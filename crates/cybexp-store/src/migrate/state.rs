@@ -1,5 +1,6 @@
 //! The place that a migration has reached, in a small document beside the archive.
 
+use bson::oid::ObjectId;
 use bson::{Bson, doc};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ const STORING: &str = "storing the place of a migration";
 /// The state of a migration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct State {
+    /// The run that works on it. An earlier run that is still alive stops when it finds another one here.
+    run: ObjectId,
     /// The number of the pass at work.
     pub pass: u32,
     /// The `_id` behind which the batch in hand begins; `None` at the start of a pass.
@@ -34,6 +37,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(total: u64) -> Self {
         Self {
+            run: ObjectId::new(),
             pass: 0,
             from: None,
             to: None,
@@ -56,15 +60,40 @@ impl State {
         state.transpose().map_err(unreadable)
     }
 
-    pub(super) async fn store(&self, coll: &Documents) -> Result<(), StoreError> {
+    /// Stores the state of a migration that begins.
+    pub(super) async fn begin(&self, coll: &Documents) -> Result<(), StoreError> {
         let set = bson::serialize_to_bson(self).doing(STORING)?;
         let update = coll
             .named(STORING)
             .update_one(doc! {"_id": STATE}, doc! {"$set": set});
-        update
-            .with(|update| update.upsert(true))
-            .send()
-            .await
-            .map(drop)
+        let update = update.with(|update| update.upsert(true));
+        update.send().await.map(drop)
+    }
+
+    /// Makes this run the one that works on a migration that was begun, and returns its state.
+    pub(super) async fn resume(coll: &Documents) -> Result<Self, StoreError> {
+        let set = doc! {"$set": {"run": ObjectId::new()}};
+        let update = coll.named(STORING).update_one(doc! {"_id": STATE}, set);
+        update.send().await?;
+        Self::read(coll).await?.ok_or_else(overtaken)
+    }
+
+    /// Stores the state, if no other run has begun since.
+    pub(super) async fn store(&self, coll: &Documents) -> Result<(), StoreError> {
+        let set = bson::serialize_to_bson(self).doing(STORING)?;
+        let ours = doc! {"_id": STATE, "run": self.run};
+        let update = coll.named(STORING).update_one(ours, doc! {"$set": set});
+        match update.send().await?.matched_count {
+            0 => Err(overtaken()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn overtaken() -> StoreError {
+    StoreError::Unreadable {
+        doing: STORING,
+        hash: STATE.to_owned(),
+        reason: "another run goes on with it".to_owned(),
     }
 }
