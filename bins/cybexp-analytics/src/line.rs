@@ -29,7 +29,7 @@ pub(crate) struct Line {
     raws: Raws,
     graph: GraphWriter,
     /// A part that was filtered and is not written.
-    filtered: Option<Part>,
+    filtered: Option<Box<Part>>,
     standing: VersionStanding,
     announced: Option<Instant>,
 }
@@ -43,7 +43,7 @@ struct Part {
 
 /// What the next part is made of.
 enum Next {
-    Part(Part),
+    Part(Box<Part>),
     /// There is none; others may give back raws after this time.
     None(Option<Duration>),
 }
@@ -107,7 +107,7 @@ impl Line {
             graph,
             mut batch,
             rest,
-        } = part;
+        } = *part;
         let writing = write(
             self.filter,
             &self.graph,
@@ -192,7 +192,7 @@ async fn next(
         let (graph, batch) = run_filter(filter, &mut rest);
         Part { graph, batch, rest }
     });
-    Ok(Next::Part(part.await?))
+    Ok(Next::Part(Box::new(part.await?)))
 }
 
 /// Writes a part: first what was made of the raws, then what an earlier version made goes, at last the raws are marked.

@@ -386,7 +386,7 @@ async fn a_mongodb_that_was_away_for_long_is_met_again_at_once() {
     let server = mongod(folder.path(), port).await;
     let ports = free_ports();
     let more = json!({"metrics": metrics(ports), "report": {"accept_unsigned": true}});
-    let site = Site::on(&server.url().to_string(), "long", more).await;
+    let site = Site::on(server.url(), "long", more).await;
     let daemons = DAEMONS.map(|name| start(&site, name, &[]));
     for port in ports {
         ready(port).await;

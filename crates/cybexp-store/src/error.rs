@@ -52,6 +52,14 @@ pub enum StoreError {
         "{0} is an archive of the form before this release: take it over with `cybexp migrate`"
     )]
     OldForm(String),
+    /// An archive, given as `database.collection`, whose takeover has not ended.
+    #[error("{0} is being taken over by `cybexp migrate`: run it until it is done")]
+    Migrating(String),
+    /// A collection, given as `database.collection`, that stands in the way of a migration.
+    #[error(
+        "{0} holds an archive of the form before this release already: look at it, and rename or drop it"
+    )]
+    Occupied(String),
     /// An upload got no bytes for so long that it was swept.
     #[error("the upload was given up, since nothing came for a minute")]
     Swept,
@@ -69,9 +77,13 @@ impl StoreError {
                 &*cause.kind,
                 ErrorKind::InsertMany(refused) if refused.write_errors.is_some()
             ),
-            Self::Url(_) | Self::Index { .. } | Self::OldForm(_) | Self::Swept | Self::Stopped => {
-                false
-            }
+            Self::Url(_)
+            | Self::Index { .. }
+            | Self::OldForm(_)
+            | Self::Migrating(_)
+            | Self::Occupied(_)
+            | Self::Swept
+            | Self::Stopped => false,
         }
     }
 }

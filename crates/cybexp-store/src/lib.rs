@@ -16,6 +16,8 @@ mod graph;
 mod identity;
 #[cfg(feature = "inspect")]
 mod inspect;
+#[cfg(feature = "inspect")]
+mod migrate;
 mod mongo;
 mod quarantine;
 mod queries;
@@ -58,6 +60,11 @@ pub use inspect::{
     loose_ends::LooseEnds,
     tally::Tally,
     unread::Unread,
+};
+#[cfg(feature = "inspect")]
+pub use migrate::{
+    report::{MigratedKind, MigrationFinding, MigrationReport},
+    run::{Migration, MigrationProgress, MigrationStanding},
 };
 pub use mongo::collection::check_fits;
 pub use mongo::lease::Taken;

@@ -98,7 +98,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn timestamp(&self, field: &'static str) -> Read<Option<Timestamp>> {
+    pub(crate) fn timestamp(&self, field: &'static str) -> Read<Option<Timestamp>> {
         match self.0.get(field) {
             None => Ok(None),
             Some(value) => {
@@ -123,7 +123,7 @@ impl<'a> Fields<'a> {
             .collect()
     }
 
-    fn children(&self) -> Read<Vec<Node>> {
+    pub(crate) fn children(&self) -> Read<Vec<Node>> {
         let data = self.get("data")?;
         // documents may be forged, so the canonical forms of objects are made only if they are short
         canonical::measure(data, canonical::TEXT_BYTES)?;
@@ -142,7 +142,7 @@ impl<'a> Fields<'a> {
         Ok(refs)
     }
 
-    fn check_hash(&self, actual: Hash) -> Read<()> {
+    pub(crate) fn check_hash(&self, actual: Hash) -> Read<()> {
         let claimed: Hash = self.text("_hash")?.parse()?;
         if claimed == actual {
             Ok(())
@@ -215,14 +215,19 @@ impl Instance {
     }
 }
 
-fn event(fields: &Fields<'_>, sub_type: SubType) -> Read<Event> {
+/// Makes the event of a document's data, without its contexts.
+pub(crate) fn bare_event(fields: &Fields<'_>, sub_type: SubType) -> Read<Event> {
     let timestamp = fields.timestamp("timestamp")?;
-    let event = Event::new(
+    Ok(Event::new(
         sub_type,
         OrgId::new(fields.text("orgid")?)?,
         timestamp.ok_or(DocumentError::Missing("timestamp"))?,
         fields.children()?,
-    )?;
+    )?)
+}
+
+fn event(fields: &Fields<'_>, sub_type: SubType) -> Read<Event> {
+    let event = bare_event(fields, sub_type)?;
     if !fields.check_refs(event.children())?.is_empty() {
         return Err(DocumentError::References("_ref"));
     }
@@ -233,9 +238,13 @@ fn event(fields: &Fields<'_>, sub_type: SubType) -> Read<Event> {
 }
 
 fn session(fields: &Fields<'_>, sub_type: SubType) -> Read<Session> {
-    let mut session = Session::new(sub_type, fields.children()?)?;
+    let session = Session::new(sub_type, fields.children()?)?;
     let events = fields.check_refs(session.children())?;
-    session = session.with_events(events);
+    with_times(fields, session.with_events(events))
+}
+
+/// Sets the times of a session that a document holds.
+pub(crate) fn with_times(fields: &Fields<'_>, mut session: Session) -> Read<Session> {
     if let Some(at) = fields.timestamp("start_time")? {
         session = session.with_start_time(at);
     }

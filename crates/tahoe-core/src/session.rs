@@ -49,6 +49,12 @@ impl Session {
         self
     }
 
+    /// Returns the session without start, end and duration.
+    pub fn without_times(mut self) -> Self {
+        (self.start_time, self.end_time, self.duration) = (None, None, None);
+        self
+    }
+
     /// Returns the session with this start.
     pub fn with_start_time(mut self, at: Timestamp) -> Self {
         self.start_time = Some(at);

@@ -10,6 +10,7 @@ mod filter;
 mod keygen;
 mod manual;
 mod membership;
+mod migrate;
 mod named;
 mod org;
 mod people;
@@ -64,6 +65,8 @@ pub(crate) enum Tool {
     /// Try a filter on a record, without a database
     #[command(subcommand)]
     Filter(filter::FilterCommand),
+    /// Take over an archive that the Python system or an earlier release wrote; the daemons must be stopped
+    Migrate(migrate::MigrateArgs),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
     /// Measure the speed of reports on this machine
@@ -129,6 +132,7 @@ async fn run(
         Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
         Tool::Filter(action) => filter::run(&action),
+        Tool::Migrate(args) => migrate::run(&args, &config()?).await,
         Tool::Doctor => doctor::run(&ConfigChoice::of(common)).await,
         Tool::Bench(action) => bench::run(action, config).await,
         Tool::Ready(args) => ready::run(&args).await,

@@ -28,9 +28,13 @@ impl Archive {
     ///
     /// # Errors
     /// If the server does not answer or refuses an index, and [`StoreError::OldForm`] if the archive was written by the
-    /// Python system or an earlier release: `cybexp migrate` takes it over.
+    /// Python system or an earlier release, or [`StoreError::Migrating`] while `cybexp migrate` takes it over.
     pub async fn open(server: &Server, db: &str, coll: &str) -> Result<Self, StoreError> {
         let archive = Self::new(server, db, coll);
+        let beside = server.collection(db, &migration(coll));
+        if !unfinished().all(&beside).await?.is_empty() {
+            return Err(StoreError::Migrating(format!("{db}.{coll}")));
+        }
         if !old_form().all(&archive.coll).await?.is_empty() {
             return Err(StoreError::OldForm(format!("{db}.{coll}")));
         }
@@ -55,6 +59,19 @@ pub(crate) fn old_form() -> Find {
     let filter = doc! {"_id": {"$type": "objectId"}};
     let find = Find::new("looking at the form of the archive", ID, filter);
     find.project(doc! {"_id": 1}).limit(1)
+}
+
+/// Finds a migration that has not ended.
+pub(crate) fn unfinished() -> Find {
+    let filter = doc! {"_id": "migration", "done": false};
+    Find::new("looking for a migration", ID, filter)
+        .project(doc! {"_id": 1})
+        .limit(1)
+}
+
+/// Returns the name of the collection with the place of a migration.
+pub(crate) fn migration(coll: &str) -> String {
+    format!("{coll}_migration")
 }
 
 /// Returns the name of a collection's journal.

@@ -10,7 +10,13 @@ use mongodb::options::UpdateModifications;
 use mongodb::{Collection, Database};
 use serde::de::DeserializeOwned;
 
+#[cfg(feature = "inspect")]
+use crate::error::StoreError;
 use crate::mongo::operation::Operation;
+#[cfg(feature = "inspect")]
+use crate::mongo::operation::timed;
+#[cfg(feature = "inspect")]
+use bson::Bson;
 
 /// A collection whose documents are only parsed when a field is read; cheap to clone.
 #[derive(Debug, Clone)]
@@ -38,6 +44,20 @@ impl Documents {
             db: &self.1,
             name,
         }
+    }
+
+    /// Returns the number of documents, as the server last counted them.
+    #[cfg(feature = "inspect")]
+    pub(crate) async fn estimated_count(&self) -> Result<u64, StoreError> {
+        let doing = "counting documents";
+        let count = self.0.estimated_document_count().comment(Bson::from(doing));
+        timed(doing, count).await
+    }
+
+    /// Drops the collection.
+    #[cfg(feature = "inspect")]
+    pub(crate) async fn drop_all(&self) -> Result<(), StoreError> {
+        timed("dropping a collection", self.0.drop()).await
     }
 
     /// Returns the collection's own name.

@@ -7,11 +7,12 @@ use tahoe_core::Value;
 
 /// Deserializes a field that holds JSON; for `deserialize_with`.
 pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-    json(RawBsonRef::deserialize(deserializer)?).map_err(D::Error::custom)
+    value(RawBsonRef::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-fn json(value: RawBsonRef<'_>) -> Result<Value, String> {
-    Ok(match value {
+/// Converts a value. The error is the reason why it is no JSON.
+pub(crate) fn value(bson: RawBsonRef<'_>) -> Result<Value, String> {
+    Ok(match bson {
         RawBsonRef::Null => Value::Null,
         RawBsonRef::Boolean(value) => value.into(),
         RawBsonRef::Int32(value) => value.into(),
@@ -22,7 +23,7 @@ fn json(value: RawBsonRef<'_>) -> Result<Value, String> {
         RawBsonRef::Array(items) => Value::Array(
             items
                 .into_iter()
-                .map(|item| json(item.map_err(|error| error.to_string())?))
+                .map(|item| self::value(item.map_err(|error| error.to_string())?))
                 .collect::<Result<_, _>>()?,
         ),
         RawBsonRef::Document(fields) => Value::Object(
@@ -30,7 +31,7 @@ fn json(value: RawBsonRef<'_>) -> Result<Value, String> {
                 .iter()
                 .map(|field| {
                     let (name, value) = field.map_err(|error| error.to_string())?;
-                    Ok::<_, String>((name.as_str().to_owned(), json(value)?))
+                    Ok::<_, String>((name.as_str().to_owned(), self::value(value)?))
                 })
                 .collect::<Result<_, _>>()?,
         ),
