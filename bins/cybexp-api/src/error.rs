@@ -1,11 +1,13 @@
 //! The errors of requests: a status and a message, as the Python API gave them.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use cybexp_store::StoreError;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tahoe_core::submission::RecordError;
 use utoipa::ToSchema;
 
 /// The error of a request.
@@ -26,6 +28,15 @@ pub(crate) enum ApiError {
     /// The request is longer than this many bytes.
     #[error("the request is larger than {0} bytes")]
     TooLarge(u64),
+    /// The submission has more records than this.
+    #[error("the submission has more than {0} records")]
+    TooMany(usize),
+    /// A record cannot be stored, because it is too large; its number, beginning with 1, if there are others.
+    #[error("{}{1}", .0.map(|n| format!("record {n}: ")).unwrap_or_default())]
+    Record(Option<usize>, RecordError),
+    /// Too many submissions are in work.
+    #[error("too much is being submitted at once: try again later")]
+    Busy,
     /// The client stopped sending.
     #[error("the request came too slowly")]
     TooSlow,
@@ -64,6 +75,8 @@ impl ApiError {
     pub(crate) fn body(&self) -> Value {
         let mut body = match self {
             Self::Failed(_, report) => Value::clone(report),
+            // programs leave this record out, and submit the others again
+            Self::Record(Some(n), _) => json!({"record": n}),
             _ => json!({}),
         };
         body["message"] = self.to_string().into();
@@ -77,7 +90,10 @@ impl IntoResponse for ApiError {
             Self::BadRequest(_) | Self::Failed(..) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) | Self::TooMany(_) | Self::Record(..) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Database(error) => {
                 tracing::error!(%error, "the database fails");
@@ -88,6 +104,11 @@ impl IntoResponse for ApiError {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };
-        (status, Json(self.body())).into_response()
+        let mut response = (status, Json(self.body())).into_response();
+        if let Self::Busy = self {
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
     }
 }

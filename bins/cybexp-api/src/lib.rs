@@ -6,6 +6,7 @@
 mod app;
 mod asking;
 mod auth;
+mod budget;
 mod cors;
 mod error;
 mod json;
@@ -28,6 +29,7 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use crate::app::App;
+use crate::budget::Budget;
 use crate::serve::{Limits, serve};
 use crate::waiting::Waiting;
 
@@ -42,8 +44,6 @@ const LIMITS: Limits = Limits {
     headers: Duration::from_secs(30),
     connections: 4096,
 };
-/// How often what broken uploads left is looked for.
-const SWEEP: Duration = Duration::from_secs(60);
 
 /// Runs until asked to stop.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
@@ -87,10 +87,10 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         wait: Duration::from_secs(config.api.wait_s),
         token_ttl: Duration::from_secs(config.api.token_ttl_s),
         max_body_bytes: config.api.max_body_bytes,
+        budget: Budget::new(config.api.max_body_bytes),
         logins: tokio::sync::Semaphore::new(2),
     };
-    tokio::spawn(watch(ctx.clone(), cache.clone()));
-    tokio::spawn(sweep(ctx.clone(), cache));
+    tokio::spawn(watch(ctx.clone(), cache));
     tracing::info!(listen = %listener.local_addr()?, "listening");
     let shutdown = ctx.shutdown.clone();
     let stop = async move { shutdown.begun().await };
@@ -147,22 +147,5 @@ async fn watch(ctx: Context, cache: Cache) {
         ctx.health.beat(NAME);
         let alive = cache.ping().await.map_err(|error| error.to_string());
         ctx.health.ready("database", alive);
-    }
-}
-
-/// Removes what broken uploads left. An API that was killed may have left a transaction in the way, which the server
-/// ends after a minute: then the next sweep does it.
-async fn sweep(ctx: Context, cache: Cache) {
-    let mut sweep = tokio::time::interval(SWEEP);
-    loop {
-        tokio::select! {
-            () = ctx.shutdown.begun() => return,
-            _ = sweep.tick() => {}
-        }
-        match cache.sweep_uploads().await {
-            Ok(0) => {}
-            Ok(swept) => tracing::info!(swept, "removed what broken uploads had left"),
-            Err(error) => tracing::warn!(%error, "could not sweep up after broken uploads"),
-        }
     }
 }

@@ -57,9 +57,6 @@ pub enum StoreError {
         /// The problem with the document.
         reason: String,
     },
-    /// An upload got no bytes for so long that it was swept.
-    #[error("the upload was given up, since nothing came for a minute")]
-    Swept,
     /// The task that stores submissions has ended, which only happens at a shutdown.
     #[error("submissions are no longer stored: the service is stopping")]
     Stopped,
@@ -74,7 +71,7 @@ impl StoreError {
                 &*cause.kind,
                 ErrorKind::InsertMany(refused) if refused.write_errors.is_some()
             ),
-            Self::Url(_) | Self::Index { .. } | Self::Swept | Self::Stopped => false,
+            Self::Url(_) | Self::Index { .. } | Self::Stopped => false,
         }
     }
 }

@@ -114,6 +114,7 @@ impl Site {
             orgid: self.orgid.to_string(),
             timezone: "UTC".to_owned(),
             timestamp: 1_700_000_000.5,
+            records: None,
         };
         let sealed = self.seal(text.as_bytes());
         Submission { entry, sealed }

@@ -6,7 +6,6 @@ pub(crate) mod files;
 pub(crate) mod grid;
 pub(crate) mod open;
 pub(crate) mod queue;
+pub(crate) mod records;
 pub(crate) mod submit;
 pub(crate) mod submitter;
-pub(crate) mod sweep;
-pub(crate) mod upload;

@@ -1,12 +1,13 @@
 //! The queue of the entries that no archive daemon has processed.
 
 use bson::oid::ObjectId;
-use bson::{Bson, doc};
+use bson::{Bson, RawDocumentBuf, doc};
 use tahoe_core::Hash;
 
 use crate::cache::entry::Entry;
 use crate::cache::files;
 use crate::cache::open::Cache;
+use crate::cache::records::{self, OpenedRecords};
 use crate::error::StoreError;
 use crate::mongo::bulk::{self, Update};
 use crate::mongo::collection::from_document;
@@ -17,6 +18,9 @@ use crate::mongo::watch::Watch;
 
 /// The most entries of a batch.
 const BATCH: i64 = 500;
+/// How often an archive daemon may die at an entry before the entry is set aside. The first time it may be the fault of
+/// another entry of the batch; after that the entry is taken alone.
+const DEATHS: u32 = 3;
 
 /// An entry for the archive daemon to open, or the reason why it cannot be read.
 #[derive(Debug)]
@@ -65,9 +69,13 @@ pub struct EntryQueue {
 impl EntryQueue {
     /// Takes a batch, oldest first.
     pub async fn take(&mut self) -> Result<Taken<SealedEntry>, StoreError> {
+        self.suspect().await?;
         let others = self.lease.others().await?;
         let find = pending(&others.items);
-        let documents = find.all(&self.cache.entries).await?;
+        let mut documents = find.all(&self.cache.entries).await?;
+        let suspect = |document: &RawDocumentBuf| document.get("killed").ok().flatten().is_some();
+        let innocent = documents.iter().position(suspect);
+        documents.truncate(innocent.map_or(documents.len(), |count| count.max(1)));
         if documents.is_empty() {
             return self
                 .lease
@@ -83,8 +91,9 @@ impl EntryQueue {
             .filter_map(|document| Some((document.get_object_id("_id").ok()?, document)))
             .filter(|(id, _)| ours.contains(id))
             .map(|(id, document)| {
-                let entry = from_document(document);
-                (id, entry.map_err(|error| format!("not an entry: {error}")))
+                let entry: Result<Entry, String> = from_document(document);
+                let entry = entry.map_err(|error| format!("not an entry: {error}"));
+                (id, entry.and_then(survivable))
             })
             .collect();
         let fids = entries
@@ -115,9 +124,46 @@ impl EntryQueue {
         updated.whole(doing).map(drop)
     }
 
+    /// Marks the entry of a submission that has many records, once the raws are written.
+    pub async fn mark_records(&self, opened: &OpenedRecords) -> Result<(), StoreError> {
+        let doing = "marking an entry of many records";
+        let update = [records::marked(opened)];
+        let updated = bulk::update(&self.cache.entries, &update, doing).await?;
+        updated.whole(doing).map(drop)
+    }
+
+    /// Extends the lease of these entries, in the middle of long work.
+    pub async fn renew(&mut self, entries: impl Iterator<Item = ObjectId>) -> Result<(), StoreError> {
+        let entries = entries.map(Bson::from).collect();
+        self.lease.take(entries).await.map(drop)
+    }
+
+    /// Notes on each entry that an archive daemon died while it worked on it.
+    async fn suspect(&self) -> Result<(), StoreError> {
+        let died = self.lease.dead().await?;
+        if !died.is_empty() {
+            let filter = doc! {"_id": {"$in": died}, "processed": false};
+            let noting = self.cache.entries.named("noting that an archive daemon died");
+            let note = noting.update_many(filter, doc! {"$inc": {"killed": 1}});
+            note.send().await?;
+        }
+        Ok(())
+    }
+
     /// Releases all leased entries, so that another worker need not wait for the lease to end.
     pub async fn release(&mut self) -> Result<(), StoreError> {
         self.lease.release().await
+    }
+}
+
+/// Refuses an entry at which the archive daemon dies again and again.
+fn survivable(entry: Entry) -> Result<Entry, String> {
+    match entry.killed >= DEATHS {
+        true => Err(format!(
+            "the archive daemon died {} times while it worked on this",
+            entry.killed
+        )),
+        false => Ok(entry),
     }
 }
 
@@ -125,9 +171,12 @@ pub(crate) fn marked(opened: &Opened) -> Update {
     let update = match &opened.raw {
         Ok(hash) => doc! {
             "$set": {"processed": true, "_ref": [hash.to_string()]},
-            "$unset": {"bad_data": "", "error": ""},
+            "$unset": {"bad_data": "", "error": "", "killed": ""},
         },
-        Err(reason) => doc! {"$set": {"processed": true, "bad_data": true, "error": reason}},
+        Err(reason) => doc! {
+            "$set": {"processed": true, "bad_data": true, "error": reason},
+            "$unset": {"again": "", "bad": "", "killed": ""},
+        },
     };
     Update {
         filter: doc! {"_id": opened.id},

@@ -1,6 +1,8 @@
 //! Storing submissions, several in a transaction.
 
 use futures::FutureExt;
+use mongodb::ClientSession;
+use mongodb::error::Error;
 
 use crate::cache::entry::{EntryId, Submission};
 use crate::cache::grid;
@@ -10,7 +12,8 @@ use crate::mongo::transaction;
 
 /// The most submissions of a transaction.
 pub(crate) const GROUP: usize = 500;
-/// Bytes at which a transaction takes no further submission. A single submission larger than this is an upload.
+/// Bytes at which a transaction takes no further submission, and of one command within it. A submission larger than this
+/// has a transaction of its own.
 pub(crate) const GROUP_BYTES: usize = 8 << 20;
 
 const STORING: &str = "storing submissions";
@@ -29,7 +32,7 @@ impl Cache {
         submissions: &[(EntryId, &Submission)],
     ) -> Result<(), StoreError> {
         let mut left = submissions;
-        while let [(id, first), ..] = left {
+        while !left.is_empty() {
             let mut bytes = 0;
             let fits = left.iter().take(GROUP).take_while(|(_, next)| {
                 let room = bytes < GROUP_BYTES && next.sealed.len() <= GROUP_BYTES;
@@ -37,34 +40,47 @@ impl Cache {
                 room
             });
             let (group, rest) = left.split_at(fits.count().max(1));
-            match first.sealed.len() > GROUP_BYTES {
-                true => {
-                    let mut upload = self.begin_upload_as(*id);
-                    upload.write(&first.sealed).await?;
-                    upload.commit(first.entry.clone(), None).await?;
-                }
-                false => self.submit_group(group).await?,
-            }
+            self.submit_group(group).await?;
             left = rest;
         }
         Ok(())
     }
 
+    /// Stores submissions in one transaction.
     async fn submit_group(&self, group: &[(EntryId, &Submission)]) -> Result<(), StoreError> {
-        let (mut chunks, mut files, mut entries) = (vec![], vec![], vec![]);
-        for (fid, Submission { entry, sealed }) in group {
-            chunks.extend(grid::chunks(*fid, 0, sealed));
-            files.push(grid::file(*fid, sealed.len(), &entry.name));
-            entries.push(grid::entry(*fid, entry));
-        }
-        let parts = [
-            (&self.chunks, chunks),
-            (&self.files, files),
-            (&self.entries, entries),
-        ];
-        transaction::run(&self.entries, STORING, parts, |session, parts| {
-            transaction::insert(session, STORING, parts).boxed()
+        let context = (self, group);
+        transaction::run(&self.entries, STORING, context, |session, (cache, group)| {
+            async move { store(cache, session, group).await }.boxed()
         })
         .await
     }
+}
+
+/// Writes the chunks a command at a time, so that they are in memory once more for one command only.
+async fn store(
+    cache: &Cache,
+    session: &mut ClientSession,
+    group: &[(EntryId, &Submission)],
+) -> Result<(), Error> {
+    let (mut chunks, mut files, mut entries) = (vec![], vec![], vec![]);
+    let mut bytes = 0;
+    for (fid, Submission { entry, sealed }) in group {
+        for chunk in grid::chunks(*fid, 0, sealed) {
+            bytes += chunk.as_bytes().len();
+            chunks.push(chunk);
+            if bytes >= GROUP_BYTES {
+                let part = [(&cache.chunks, std::mem::take(&mut chunks))];
+                transaction::insert(session, STORING, &part).await?;
+                bytes = 0;
+            }
+        }
+        files.push(grid::file(*fid, sealed.len(), &entry.name));
+        entries.push(grid::entry(*fid, entry));
+    }
+    let rest = [
+        (&cache.chunks, chunks),
+        (&cache.files, files),
+        (&cache.entries, entries),
+    ];
+    transaction::insert(session, STORING, &rest).await
 }
