@@ -31,9 +31,9 @@ pub(crate) enum ApiError {
     /// The submission has more records than this.
     #[error("the submission has more than {0} records")]
     TooMany(usize),
-    /// A record cannot be stored, because it is too large; its number, beginning with 1, if there are others.
-    #[error("{}{1}", .0.map(|n| format!("record {n}: ")).unwrap_or_default())]
-    Record(Option<usize>, RecordError),
+    /// Records cannot be stored, because they are too large.
+    #[error("{}", too_large(.0))]
+    Records(Vec<LargeRecord>),
     /// Too many submissions are in work.
     #[error("too much is being submitted at once: try again later")]
     Busy,
@@ -46,6 +46,30 @@ pub(crate) enum ApiError {
     /// The API failed.
     #[error("Server Error!")]
     Internal(#[from] anyhow::Error),
+}
+
+/// A record that is too large to be stored.
+#[derive(Debug)]
+pub(crate) struct LargeRecord {
+    /// Its number, beginning with 1.
+    pub(crate) n: usize,
+    /// Whether the submission has other records.
+    pub(crate) among_others: bool,
+    pub(crate) error: RecordError,
+}
+
+fn too_large(bad: &[LargeRecord]) -> String {
+    match bad {
+        [] => String::new(),
+        [one] if !one.among_others => one.error.to_string(),
+        [first, rest @ ..] => {
+            let more = match rest.len() {
+                0 => String::new(),
+                more => format!(", and {more} more are too large"),
+            };
+            format!("record {}: {}{more}", first.n, first.error)
+        }
+    }
 }
 
 /// A message for people.
@@ -75,8 +99,13 @@ impl ApiError {
     pub(crate) fn body(&self) -> Value {
         let mut body = match self {
             Self::Failed(_, report) => Value::clone(report),
-            // programs leave this record out, and submit the others again
-            Self::Record(Some(n), _) => json!({"record": n}),
+            // programs leave these records out, and submit the others again
+            Self::Records(bad) => {
+                let bad = bad.iter().map(|LargeRecord { n, error, .. }| {
+                    json!({"n": n, "reason": error.to_string()})
+                });
+                json!({"bad": bad.collect::<Vec<_>>()})
+            }
             _ => json!({}),
         };
         body["message"] = self.to_string().into();
@@ -90,7 +119,7 @@ impl IntoResponse for ApiError {
             Self::BadRequest(_) | Self::Failed(..) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Self::TooLarge(_) | Self::TooMany(_) | Self::Record(..) => {
+            Self::TooLarge(_) | Self::TooMany(_) | Self::Records(_) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,

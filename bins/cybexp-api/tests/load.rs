@@ -128,25 +128,17 @@ async fn twenty_kills() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let loose = site.cache.loose_ends().await.unwrap();
         println!("kill {round}: {loose:?}");
-        let only_uploads = LooseEnds {
-            uploads: loose.uploads,
-            ..LooseEnds::default()
-        };
-        assert_eq!(loose, only_uploads);
         api = Api::start(API, NO_ARGS, &site).await;
     }
     let since = Instant::now();
-    loop {
-        let loose = site.cache.loose_ends().await.unwrap();
-        if loose == LooseEnds::default() {
-            break;
-        }
-        assert!(since.elapsed() < Duration::from_secs(240), "{loose:?}");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    // a killed API may have left a transaction, which the server ends after a minute
+    eventually("nothing is loose", async || {
+        site.cache.loose_ends().await.unwrap() == LooseEnds::default()
+    })
+    .await;
     let counts = stored(&site).await;
     println!(
-        "nothing loose {:.0} s after the last start; {acknowledged} acknowledged, {counts:?} entries, files, chunks, uploads",
+        "nothing loose {:.0} s after the last start; {acknowledged} acknowledged, {counts:?} entries, files, chunks",
         since.elapsed().as_secs_f64()
     );
     let entries = all(&site, "cache", "file_entries").await.len();

@@ -19,8 +19,9 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::budget::Charge;
-use crate::error::{ApiError, Message, bad};
+use crate::error::{ApiError, LargeRecord, Message, bad};
 use crate::parts::{Parts, UploadPart};
+use crate::routes::submission::BadRecord;
 
 /// The longest text field.
 const TEXT_BYTES: usize = 1024;
@@ -80,8 +81,8 @@ pub(crate) struct TooLarge {
     /// The reason.
     #[schema(example = "record 7: 16000000 bytes as a document are more than the 15 MiB that one record may have")]
     message: String,
-    /// The number of the record that is too large, beginning with 1. The others can be submitted without it.
-    record: Option<u32>,
+    /// The records that are too large. The others can be submitted without them.
+    bad: Option<Vec<BadRecord>>,
 }
 
 /// Submit one record or many; admins of the organisation only
@@ -157,10 +158,18 @@ async fn take(app: &Arc<App>, caller: &Caller, parts: &mut Parts) -> Result<Take
 /// Seals records, if all of them can be stored.
 fn seal(app: &App, typetag: &str, records: JoinedRecords) -> Result<Vec<u8>, ApiError> {
     let dispensable = dispensable(typetag);
-    let many = records.len() > 1;
-    for (n, record) in (1..).zip(records.iter()) {
-        check_size(record, dispensable)
-            .map_err(|error| ApiError::Record(many.then_some(n), error))?;
+    let among_others = records.len() > 1;
+    let large = (1..).zip(records.iter()).filter_map(|(n, record)| {
+        let error = check_size(record, dispensable).err()?;
+        Some(LargeRecord {
+            n,
+            among_others,
+            error,
+        })
+    });
+    let large: Vec<LargeRecord> = large.collect();
+    if !large.is_empty() {
+        return Err(ApiError::Records(large));
     }
     let sealed = app.public_key.seal_owned(app.format, records.into_bytes());
     Ok(sealed.map_err(anyhow::Error::from)?)

@@ -42,9 +42,9 @@ pub(crate) struct SubmissionState {
     bad: Vec<BadRecord>,
 }
 
-/// A record that is in quarantine.
+/// A record that is refused or in quarantine.
 #[derive(Serialize, ToSchema)]
-struct BadRecord {
+pub(crate) struct BadRecord {
     /// The number of the record, beginning with 1.
     n: u32,
     /// The reason.

@@ -189,6 +189,11 @@ async fn leases_that_hold_are_found_among_those_that_ended() {
     let plan = Plan::find(&leases, &lease::rows("cowrie@1", ObjectId::new())).await;
     assert_eq!(plan.returned, 3);
     plan.reads_at_most(2 * 3 + 2, 3);
+    // those of workers that died
+    fill(&leases, (0..3).map(|_| row("email@1", -60))).await;
+    let plan = Plan::find(&leases, &lease::ended("email@1", ObjectId::new())).await;
+    assert_eq!(plan.returned, 3);
+    plan.reads_at_most(2 * 3 + 2, 3);
     drop(queue);
 }
 

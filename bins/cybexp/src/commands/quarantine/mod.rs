@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 use cybexp_service::Config;
-use cybexp_store::{EntryId, Selection};
+use cybexp_store::{RecordId, Selection};
 
 use super::agree::agreed;
 use super::usage::Usage;
@@ -37,7 +37,7 @@ pub(crate) enum QuarantineCommand {
     /// Show the document of a record; sealed data stays sealed
     Show {
         /// The record's id, as the list shows it
-        id: EntryId,
+        id: RecordId,
     },
     /// Have the daemons try records again
     Retry(Records),
@@ -56,7 +56,7 @@ pub(crate) enum QuarantineCommand {
 pub(crate) struct Records {
     /// The records' ids, as the list shows them
     #[arg(required_unless_present = "all", value_name = "ID")]
-    ids: Vec<EntryId>,
+    ids: Vec<RecordId>,
     /// All records that were set aside, or those of them that the following options select
     #[arg(long, conflicts_with = "ids")]
     all: bool,

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use cybexp_filters::known_typetags;
 use cybexp_service::Config;
-use cybexp_store::{Archive, Cache, EntryId, Raws, Refused, Selection, Unread};
+use cybexp_store::{Archive, Cache, Raws, RecordId, Refused, Selection, Unread};
 use cybexp_term::{self as term, DIM, RED};
 use serde_json::Value;
 
@@ -120,31 +120,44 @@ impl Quarantine {
     }
 
     /// Returns the document of a record that is set aside.
-    pub(super) async fn document(&self, id: EntryId) -> anyhow::Result<Value> {
-        let found = match self.cache.refused_entry(id).await? {
-            Some(entry) => Some(entry),
-            None => self.raws.refused_raw(id).await?,
+    pub(super) async fn document(&self, record: RecordId) -> anyhow::Result<Value> {
+        let RecordId { id, n } = record;
+        let found = match n {
+            Some(n) => self.cache.refused_record(id, n).await?,
+            None => match self.cache.refused_entry(id).await? {
+                Some(entry) => Some(entry),
+                None => self.raws.refused_raw(id).await?,
+            },
         };
-        found.with_context(|| missing(id))
+        found.with_context(|| missing(record))
     }
 
     /// Has these records tried again. Returns how many of them are set aside, and tells of the others.
-    pub(super) async fn retry(&self, ids: &[EntryId]) -> anyhow::Result<u64> {
+    pub(super) async fn retry(&self, records: &[RecordId]) -> anyhow::Result<u64> {
         let mut again = 0;
-        for id in ids {
-            let done = self.cache.retry(*id).await? || self.raws.retry(*id).await?;
-            again += counted(done, *id);
+        for record in records {
+            let RecordId { id, n } = *record;
+            let done = match n {
+                Some(n) => self.cache.retry_record(id, n).await?,
+                None => self.cache.retry(id).await? || self.raws.retry(id).await?,
+            };
+            again += counted(done, *record);
         }
         Ok(again)
     }
 
     /// Deletes these records. Returns how many of them were set aside, and tells of the others.
-    pub(super) async fn delete(&self, ids: &[EntryId]) -> anyhow::Result<u64> {
+    pub(super) async fn delete(&self, records: &[RecordId]) -> anyhow::Result<u64> {
         let mut gone = 0;
-        for id in ids {
-            let done =
-                self.cache.delete_refused(*id).await? || self.raws.delete_refused(*id).await?;
-            gone += counted(done, *id);
+        for record in records {
+            let RecordId { id, n } = *record;
+            let done = match n {
+                Some(n) => self.cache.delete_refused_record(id, n).await?,
+                None => {
+                    self.cache.delete_refused(id).await? || self.raws.delete_refused(id).await?
+                }
+            };
+            gone += counted(done, *record);
         }
         Ok(gone)
     }
@@ -155,7 +168,7 @@ impl Quarantine {
     }
 }
 
-fn counted(done: bool, id: EntryId) -> u64 {
+fn counted(done: bool, id: RecordId) -> u64 {
     if !done {
         anstream::eprintln!("{RED}✗{RED:#} {}", missing(id));
     }
@@ -181,6 +194,6 @@ fn rest(shown: u64, all: u64, what: &str) {
     }
 }
 
-fn missing(id: EntryId) -> String {
+fn missing(id: RecordId) -> String {
     format!("{id} is not set aside: `cybexp quarantine list` shows what is")
 }
