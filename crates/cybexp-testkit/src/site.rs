@@ -131,6 +131,19 @@ impl Site {
             .expect("submissions are stored");
     }
 
+    /// Returns the number of records that no archive has taken, those within submissions of many among them.
+    pub async fn records_pending(&self) -> u64 {
+        let entries = self.collection("cache", "file_entries").await;
+        let pending = bson::doc! {"processed": false};
+        let mut rows = entries.find(pending).await.expect("the cache can be read");
+        let mut records = 0;
+        while rows.advance().await.expect("the cache can be read") {
+            let many = rows.current().get("records").ok().flatten();
+            records += many.and_then(|many| many.as_i64()).unwrap_or(1) as u64;
+        }
+        records
+    }
+
     /// Makes a waiting, sealed query of the site's user. `socket` is the address at which the client waits.
     pub fn query(&self, qtype: &str, question: &Value, timestamp: f64, socket: Socket) -> Query {
         let (text, qhash) = Question::encode(question).expect("the question has a canonical form");

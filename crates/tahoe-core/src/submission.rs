@@ -297,10 +297,10 @@ mod tests {
     #[test]
     fn what_just_fits_can_be_stored() {
         for text in [
-            list_of("0", 840_000),
-            list_of("{}", 900_000),
-            list_of("\"é\"", 750_000),
-            format!("{{\"k\": {}}}", list_of("[1.5, null, true]", 320_000)),
+            list_of("0", 960_000),
+            list_of("{}", 1_160_000),
+            list_of("\"é\"", 1_000_000),
+            format!("{{\"k\": {}}}", list_of("[1.5, null, true]", 480_000)),
             "x".repeat(DOCUMENT_BYTES as usize - 64),
         ] {
             assert_eq!(check_size(text.as_bytes(), &[]), Ok(()), "{}", &text[..20]);
