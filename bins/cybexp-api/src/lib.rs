@@ -18,7 +18,7 @@ mod waiting;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use cybexp_seal::{Format, Tokens};
@@ -44,6 +44,9 @@ const LIMITS: Limits = Limits {
     headers: Duration::from_secs(30),
     connections: 4096,
 };
+
+/// How often the chunks of large submissions are looked for that an API which died has left, and how old they must be.
+const SWEEP: Duration = Duration::from_secs(3600);
 
 /// Runs until asked to stop.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
@@ -90,7 +93,8 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         budget: Budget::new(config.api.max_body_bytes),
         logins: tokio::sync::Semaphore::new(2),
     };
-    tokio::spawn(watch(ctx.clone(), cache));
+    tokio::spawn(watch(ctx.clone(), cache.clone()));
+    tokio::spawn(sweep(ctx.clone(), cache));
     tracing::info!(listen = %listener.local_addr()?, "listening");
     let shutdown = ctx.shutdown.clone();
     let stop = async move { shutdown.begun().await };
@@ -147,5 +151,29 @@ async fn watch(ctx: Context, cache: Cache) {
         ctx.health.beat(NAME);
         let alive = cache.ping().await.map_err(|error| error.to_string());
         ctx.health.ready("database", alive);
+    }
+}
+
+/// Removes what APIs left that died while they wrote large submissions.
+async fn sweep(ctx: Context, cache: Cache) {
+    let mut sweep = tokio::time::interval(SWEEP);
+    let mut from = 0.0;
+    loop {
+        tokio::select! {
+            () = ctx.shutdown.begun() => return,
+            _ = sweep.tick() => {}
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let until = now.unwrap_or_default().as_secs_f64() - SWEEP.as_secs_f64();
+        match cache.sweep_orphans(from, until).await {
+            Ok(swept) => {
+                if swept > 0 {
+                    tracing::info!(swept, "removed submissions that were never complete");
+                }
+                // ids hold whole seconds
+                from = until - 1.0;
+            }
+            Err(error) => tracing::warn!(%error, "could not look for incomplete submissions"),
+        }
     }
 }

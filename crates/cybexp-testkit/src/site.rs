@@ -7,6 +7,7 @@ use cybexp_store::{
     Archive, Cache, GraphWriter, Identity, NewEntry, Queries, Raws, Server, Submission,
 };
 use serde_json::{Value, json};
+use tahoe_core::many::JoinedRecords;
 use tahoe_core::question::Question;
 use tahoe_core::{Hash, Org, Query, Socket, Status, Timestamp, User};
 use tempfile::TempDir;
@@ -118,6 +119,19 @@ impl Site {
         };
         let sealed = self.seal(text.as_bytes());
         Submission { entry, sealed }
+    }
+
+    /// Makes a sealed submission of many records.
+    pub fn submission_of_many(&self, typetag: &str, records: &[&[u8]]) -> Submission {
+        let mut joined = JoinedRecords::default();
+        for record in records {
+            joined.begin();
+            joined.extend(record);
+        }
+        let mut submission = self.submission(typetag, "");
+        submission.entry.records = Some(records.len() as u32);
+        submission.sealed = self.seal(&joined.into_bytes());
+        submission
     }
 
     /// Stores sealed submissions of these texts.

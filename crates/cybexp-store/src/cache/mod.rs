@@ -5,6 +5,7 @@ pub(crate) mod fate;
 pub(crate) mod files;
 pub(crate) mod grid;
 pub(crate) mod open;
+pub(crate) mod orphans;
 pub(crate) mod queue;
 pub(crate) mod records;
 pub(crate) mod submit;

@@ -1,19 +1,19 @@
 //! Storing submissions, several in a transaction.
 
+use bson::RawDocumentBuf;
 use futures::FutureExt;
-use mongodb::ClientSession;
-use mongodb::error::Error;
 
 use crate::cache::entry::{EntryId, Submission};
-use crate::cache::grid;
+use crate::cache::grid::{self, CHUNK_BYTES};
 use crate::cache::open::Cache;
 use crate::error::StoreError;
-use crate::mongo::transaction;
+use crate::mongo::bulk;
+use crate::mongo::transaction::{self, Part};
 
 /// The most submissions of a transaction.
 pub(crate) const GROUP: usize = 500;
-/// Bytes at which a transaction takes no further submission, and of one command within it. A submission larger than this
-/// has a transaction of its own.
+/// Bytes at which a transaction takes no further submission. The chunks of a larger submission are written before its
+/// transaction.
 pub(crate) const GROUP_BYTES: usize = 8 << 20;
 
 const STORING: &str = "storing submissions";
@@ -40,47 +40,57 @@ impl Cache {
                 room
             });
             let (group, rest) = left.split_at(fits.count().max(1));
-            self.submit_group(group).await?;
+            match group {
+                [(id, one)] if one.sealed.len() > GROUP_BYTES => self.submit_large(*id, one).await?,
+                group => self.submit_group(group).await?,
+            }
             left = rest;
         }
         Ok(())
     }
 
-    /// Stores submissions in one transaction.
     async fn submit_group(&self, group: &[(EntryId, &Submission)]) -> Result<(), StoreError> {
-        let context = (self, group);
-        transaction::run(&self.entries, STORING, context, |session, (cache, group)| {
-            async move { store(cache, session, group).await }.boxed()
+        let (mut chunks, mut files, mut entries) = (vec![], vec![], vec![]);
+        for (fid, Submission { entry, sealed }) in group {
+            chunks.extend(grid::chunks(*fid, 0, sealed));
+            files.push(grid::file(*fid, sealed.len(), &entry.name));
+            entries.push(grid::entry(*fid, entry));
+        }
+        self.store(vec![
+            (&self.chunks, chunks),
+            (&self.files, files),
+            (&self.entries, entries),
+        ])
+        .await
+    }
+
+    /// Stores a submission that may not fit in a transaction. Its chunks come first: without the file they are nothing,
+    /// and [`Cache::sweep_orphans`] deletes what a process that died has left.
+    async fn submit_large(&self, fid: EntryId, submission: &Submission) -> Result<(), StoreError> {
+        let Submission { entry, sealed } = submission;
+        let parts = sealed.chunks(GROUP_BYTES / CHUNK_BYTES * CHUNK_BYTES);
+        let mut n = 0;
+        for part in parts {
+            let chunks: Vec<RawDocumentBuf> = grid::chunks(fid, n, part).collect();
+            if let Err(error) = bulk::insert_whole(&self.chunks, &chunks, STORING).await {
+                // what cannot be deleted now is swept later
+                let _ = self.delete_chunks(&[fid]).await;
+                return Err(error);
+            }
+            n += chunks.len();
+        }
+        let stored = self.store(vec![
+            (&self.files, vec![grid::file(fid, sealed.len(), &entry.name)]),
+            (&self.entries, vec![grid::entry(fid, entry)]),
+        ]);
+        stored.await
+    }
+
+    /// Writes all documents in one transaction.
+    async fn store(&self, parts: Vec<Part<'_>>) -> Result<(), StoreError> {
+        transaction::run(&self.entries, STORING, parts, |session, parts| {
+            transaction::insert(session, STORING, parts).boxed()
         })
         .await
     }
-}
-
-/// Writes the chunks a command at a time, so that they are in memory once more for one command only.
-async fn store(
-    cache: &Cache,
-    session: &mut ClientSession,
-    group: &[(EntryId, &Submission)],
-) -> Result<(), Error> {
-    let (mut chunks, mut files, mut entries) = (vec![], vec![], vec![]);
-    let mut bytes = 0;
-    for (fid, Submission { entry, sealed }) in group {
-        for chunk in grid::chunks(*fid, 0, sealed) {
-            bytes += chunk.as_bytes().len();
-            chunks.push(chunk);
-            if bytes >= GROUP_BYTES {
-                let part = [(&cache.chunks, std::mem::take(&mut chunks))];
-                transaction::insert(session, STORING, &part).await?;
-                bytes = 0;
-            }
-        }
-        files.push(grid::file(*fid, sealed.len(), &entry.name));
-        entries.push(grid::entry(*fid, entry));
-    }
-    let rest = [
-        (&cache.chunks, chunks),
-        (&cache.files, files),
-        (&cache.entries, entries),
-    ];
-    transaction::insert(session, STORING, &rest).await
 }

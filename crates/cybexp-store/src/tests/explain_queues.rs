@@ -11,6 +11,7 @@ use super::{fill, hash, server};
 use crate::archive::open::Archive;
 use crate::cache::files;
 use crate::cache::open::Cache;
+use crate::cache::orphans;
 use crate::cache::queue as entries;
 use crate::mongo::lease::{self, Taken, unleased};
 use crate::queries::queue::{self as queries, Queries};
@@ -195,6 +196,23 @@ async fn leases_that_hold_are_found_among_those_that_ended() {
     assert_eq!(plan.returned, 3);
     plan.reads_at_most(2 * 3 + 2, 3);
     drop(queue);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_without_a_file_are_sought_in_the_index_alone() {
+    let (server, db) = server().await;
+    let cache = Cache::open(&server, &db, "file_entries").await.unwrap();
+    let at = |second: u32, i: u8| {
+        let mut id = [i; 12];
+        id[..4].copy_from_slice(&second.to_be_bytes());
+        ObjectId::from_bytes(id)
+    };
+    let chunks = (0..100).flat_map(|i| (0..20).map(move |second| (second, i)));
+    let chunks = chunks.map(|(second, i)| doc! {"files_id": at(second, i), "n": 0});
+    fill(&cache.chunks, chunks).await;
+    let plan = Plan::find(&cache.chunks, &orphans::begun(at(5, 0), at(6, 0))).await;
+    assert_eq!(plan.returned, 99);
+    plan.reads_at_most(99 + 2, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
