@@ -307,18 +307,17 @@ async fn the_records_of_a_submission_have_results_of_their_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_at_which_archives_die_is_set_aside_and_no_other() {
     let (cache, db) = cache().await;
-    cache.submit(&vec![submission(1); 3]).await.unwrap();
+    cache.submit(&vec![submission(1); 40]).await.unwrap();
     let poison = find(&entries(&db).await, doc! {}).await[1]
         .get_object_id("_id")
         .unwrap();
     let leases = collection(&db, "leases").await;
     let ended = doc! {"$set": {"until": bson::DateTime::from_millis(0)}};
     let (mut deaths, mut done) = (0, 0);
+    let most = [40, 32, 1, 1, 1];
     let mut queue = cache.pending().await.unwrap();
     while let Taken::Work(taken) = queue.take().await.unwrap() {
-        if deaths > 0 {
-            assert_eq!(taken.len(), 1, "a suspect is taken alone");
-        }
+        assert!(taken.len() <= most[deaths], "{} after {deaths} deaths", taken.len());
         let dies = taken.iter().any(|one| one.id == poison && one.read.is_ok());
         if dies {
             deaths += 1;
@@ -332,12 +331,12 @@ async fn an_entry_at_which_archives_die_is_set_aside_and_no_other() {
         });
         let opened: Vec<Opened> = opened.collect();
         queue.mark(&opened).await.unwrap();
-        done += 1;
+        done += opened.len();
     }
-    assert_eq!((deaths, done), (3, 3));
+    assert_eq!((deaths, done), (4, 40));
     let refused = cache.refused(0).await.unwrap();
     assert_eq!((refused.len(), &refused[0].id), (1, &poison.to_hex()));
-    assert!(refused[0].reason.contains("died 3 times"), "{}", refused[0].reason);
+    assert!(refused[0].reason.contains("died 4 times"), "{}", refused[0].reason);
     // who asks for it once more gets it
     assert!(cache.retry(poison).await.unwrap());
     assert!(take(&mut queue).await[0].read.is_ok());

@@ -77,8 +77,7 @@ async fn archives_share_entries_as_well() {
     assert!(matches!(dead.take().await.unwrap(), Taken::Work(taken) if taken.len() == 10));
     assert!(matches!(other.take().await.unwrap(), Taken::Leased(_)));
     end_leases(&db).await;
-    // one of them may have killed the other: each is taken alone
-    assert!(matches!(other.take().await.unwrap(), Taken::Work(taken) if taken.len() == 1));
+    assert!(matches!(other.take().await.unwrap(), Taken::Work(taken) if taken.len() == 10));
 }
 
 async fn archive_with_raws(n: i32) -> (Raws, String) {

@@ -1,7 +1,7 @@
 //! The queue of the entries that no archive daemon has processed.
 
 use bson::oid::ObjectId;
-use bson::{Bson, RawDocumentBuf, doc};
+use bson::{Bson, RawBsonRef, RawDocumentBuf, doc};
 use tahoe_core::Hash;
 
 use crate::cache::entry::Entry;
@@ -18,9 +18,10 @@ use crate::mongo::watch::Watch;
 
 /// The most entries of a batch.
 const BATCH: i64 = 500;
-/// How often an archive daemon may die at an entry before the entry is set aside. The first time it may be the fault of
-/// another entry of the batch; after that the entry is taken alone.
-const DEATHS: u32 = 3;
+/// The most entries of a batch whose entries an archive daemon died at once. If it dies again, each is taken alone.
+const SUSPECTS: usize = 32;
+/// The number of deaths at which an entry is set aside. At the last two it was alone.
+const DEATHS: u32 = 4;
 
 /// An entry for the archive daemon to open, or the reason why it cannot be read.
 #[derive(Debug)]
@@ -73,9 +74,7 @@ impl EntryQueue {
         let others = self.lease.others().await?;
         let find = pending(&others.items);
         let mut documents = find.all(&self.cache.entries).await?;
-        let suspect = |document: &RawDocumentBuf| document.get("killed").ok().flatten().is_some();
-        let innocent = documents.iter().position(suspect);
-        documents.truncate(innocent.map_or(documents.len(), |count| count.max(1)));
+        documents.truncate(safe(&documents));
         if documents.is_empty() {
             return self
                 .lease
@@ -154,6 +153,23 @@ impl EntryQueue {
     pub async fn release(&mut self) -> Result<(), StoreError> {
         self.lease.release().await
     }
+}
+
+/// Returns the number of entries that are taken together: those at which as many archive daemons died as at the first.
+fn safe(documents: &[RawDocumentBuf]) -> usize {
+    let deaths = |document: &RawDocumentBuf| match document.get("killed") {
+        Ok(Some(RawBsonRef::Int32(killed))) => i64::from(killed),
+        Ok(Some(RawBsonRef::Int64(killed))) => killed,
+        _ => 0,
+    };
+    let first = documents.first().map_or(0, deaths);
+    let most = match first {
+        0 => documents.len(),
+        1 => SUSPECTS,
+        _ => 1,
+    };
+    let alike = documents.iter().take(most);
+    alike.take_while(|one| deaths(one) == first).count()
 }
 
 /// Refuses an entry at which the archive daemon dies again and again.
