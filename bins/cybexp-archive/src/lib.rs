@@ -15,7 +15,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cybexp_seal::PrivateKey;
 use cybexp_service::{
-    Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key, work_loop,
+    Context, Health, Servers, Shutdown, Step, WakeSignal, WorkOptions, Worker, open,
+    read_private_key, work_loop,
 };
 use cybexp_store::{
     Archive, Cache, EntryQueue, Opened, OpenedRecords, Raws, RecordId, SealedEntry, Taken, Written,
@@ -61,6 +62,8 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         queue,
         raws,
         key,
+        health: ctx.health.clone(),
+        shutdown: ctx.shutdown.clone(),
         cores: available_parallelism().map_or(1, usize::from),
     };
     work_loop(
@@ -76,6 +79,8 @@ struct Archivist {
     queue: EntryQueue,
     raws: Raws,
     key: Arc<PrivateKey>,
+    health: Health,
+    shutdown: Shutdown,
     cores: usize,
 }
 
@@ -97,9 +102,16 @@ impl Worker for Archivist {
         gauge!("cybexp_archive_lag_seconds").set(lag);
         let entries = Arc::new(self.open(entries).await?);
         let mut results = Results::new(&entries);
-        self.store(&entries, &mut results).await?;
-        self.mark(&entries, results).await?;
-        Ok(Step::Worked(count))
+        let all = self.store(&entries, &mut results).await?;
+        if all {
+            self.mark(&entries, results).await?;
+        }
+        // a lease that ends while it is held tells of a death
+        self.queue.release().await?;
+        Ok(match all {
+            true => Step::Worked(count),
+            false => Step::Idle,
+        })
     }
 }
 
@@ -124,16 +136,20 @@ impl Archivist {
         Ok(opened)
     }
 
-    /// Makes the raws of all records and writes them. While a round is written, the next one is read.
+    /// Makes the raws of all records and writes them. While a round is written, the next one is read. Returns false if the
+    /// daemon was asked to stop before all were written: another one repeats the batch.
     async fn store(
         &mut self,
         entries: &Arc<Vec<OpenedEntry>>,
         results: &mut Results,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
         let mut leased = Instant::now();
         let mut rounds = Rounds::new(entries);
         let mut round = self.read(entries, rounds.next().unwrap_or_default()).await?;
         while !round.places.is_empty() {
+            if self.shutdown.is_begun() {
+                return Ok(false);
+            }
             let next = rounds.next().unwrap_or_default();
             // two large rounds would take too much memory at once
             let (written, following) = match round.memory + memory(&next) <= BOTH_BYTES {
@@ -150,12 +166,13 @@ impl Archivist {
             };
             results.add(entries, round.places, written);
             round = following;
+            self.health.beat(NAME);
             if leased.elapsed() > RENEW {
                 self.queue.renew(entries.iter().map(|entry| entry.id)).await?;
                 leased = Instant::now();
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Makes the raws of a round on all cores.
