@@ -147,9 +147,6 @@ impl Archivist {
         let mut rounds = Rounds::new(entries);
         let mut round = self.read(entries, rounds.next().unwrap_or_default()).await?;
         while !round.places.is_empty() {
-            if self.shutdown.is_begun() {
-                return Ok(false);
-            }
             let next = rounds.next().unwrap_or_default();
             // two large rounds would take too much memory at once
             let (written, following) = match round.memory + memory(&next) <= BOTH_BYTES {
@@ -167,6 +164,9 @@ impl Archivist {
             results.add(entries, round.places, written);
             round = following;
             self.health.beat(NAME);
+            if !round.places.is_empty() && self.shutdown.is_begun() {
+                return Ok(false);
+            }
             if leased.elapsed() > RENEW {
                 self.queue.renew(entries.iter().map(|entry| entry.id)).await?;
                 leased = Instant::now();
