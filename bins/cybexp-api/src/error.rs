@@ -101,9 +101,9 @@ impl ApiError {
             Self::Failed(_, report) => Value::clone(report),
             // programs leave these records out, and submit the others again
             Self::Records(bad) => {
-                let bad = bad.iter().map(|LargeRecord { n, error, .. }| {
-                    json!({"n": n, "reason": error.to_string()})
-                });
+                let bad = bad.iter().map(
+                    |LargeRecord { n, error, .. }| json!({"n": n, "reason": error.to_string()}),
+                );
                 json!({"bad": bad.collect::<Vec<_>>()})
             }
             _ => json!({}),

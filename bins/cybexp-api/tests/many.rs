@@ -90,15 +90,19 @@ async fn a_record_that_cannot_be_read_does_not_fail_the_others() {
     let (site, api) = start("badone", json!({})).await;
     let token = site.token(&site.user().await);
     let texts = ["{\"n\": 1}", "[NaN]", "{\"n\": 3}", "[1e999]"];
-    let form = texts.iter().fold(
-        Form::submission(&site, "note"),
-        |form, text| form.file("x", text.as_bytes()),
-    );
+    let form = texts
+        .iter()
+        .fold(Form::submission(&site, "note"), |form, text| {
+            form.file("x", text.as_bytes())
+        });
     let taken = api.submit(Some(&token), &form).await.json();
     let id = taken["id"].as_str().unwrap();
     let fate = async || api.get(&format!("/raw/{id}"), Some(&token)).await.json();
     let waits = fate().await;
-    assert_eq!((&waits["status"], &waits["records"]), (&json!("waiting"), &json!(4)));
+    assert_eq!(
+        (&waits["status"], &waits["records"]),
+        (&json!("waiting"), &json!(4))
+    );
     archive(&site).await;
 
     let there = fate().await;
@@ -133,10 +137,11 @@ async fn records_that_are_too_large_are_named_and_nothing_is_stored() {
     let zeros = format!("[{}0]", "0,".repeat(1_500_000));
     let text = "x".repeat(16 << 20);
     let submit = async |records: &[&str]| {
-        let form = records.iter().fold(
-            Form::submission(&site, "note"),
-            |form, text| form.file("x", text.as_bytes()),
-        );
+        let form = records
+            .iter()
+            .fold(Form::submission(&site, "note"), |form, text| {
+                form.file("x", text.as_bytes())
+            });
         api.submit(Some(&token), &form).await
     };
     for large in [&zeros, &text] {
@@ -150,7 +155,12 @@ async fn records_that_are_too_large_are_named_and_nothing_is_stored() {
     assert_eq!(refused.status, 413, "{refused:?}");
     let (message, body) = (refused.message(), refused.json());
     assert!(message.starts_with("record 2: ") && message.ends_with("and 1 more are too large"));
-    let named: Vec<_> = body["bad"].as_array().unwrap().iter().map(|bad| &bad["n"]).collect();
+    let named: Vec<_> = body["bad"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bad| &bad["n"])
+        .collect();
     assert_eq!(named, [&json!(2), &json!(4)]);
     assert_eq!(stored(&site).await, [0; 3]);
     // an event of MISP is stored without copies that no filter reads
@@ -160,7 +170,10 @@ async fn records_that_are_too_large_are_named_and_nothing_is_stored() {
     archive(&site).await;
     let raws = all(&site, "tahoe", "instance").await;
     assert_eq!(raws.len(), 1);
-    assert_eq!(*raws[0].get_document("data").unwrap(), doc! {"Event": {"info": "i"}});
+    assert_eq!(
+        *raws[0].get_document("data").unwrap(),
+        doc! {"Event": {"info": "i"}}
+    );
 }
 
 #[tokio::test]
@@ -174,10 +187,16 @@ async fn a_submission_has_a_limited_number_of_records() {
     };
     let refused = api.submit(Some(&token), &form(65_537)).await;
     assert_eq!(refused.status, 413, "{refused:?}");
-    assert_eq!(refused.message(), "the submission has more than 65536 records");
+    assert_eq!(
+        refused.message(),
+        "the submission has more than 65536 records"
+    );
     assert_eq!(stored(&site).await, [0; 3]);
     let taken = api.submit(Some(&token), &form(65_536)).await;
-    assert_eq!((taken.status, &taken.json()["records"]), (201, &json!(65_536)));
+    assert_eq!(
+        (taken.status, &taken.json()["records"]),
+        (201, &json!(65_536))
+    );
     archive(&site).await;
     let raws = site.collection("tahoe", "instance").await;
     assert_eq!(raws.count_documents(doc! {}).await.unwrap(), 65_536);

@@ -125,7 +125,9 @@ impl Archivist {
             let part: Vec<_> = entries.by_ref().take(share).collect();
             let key = Arc::clone(&self.key);
             tasks.push(tokio::task::spawn_blocking(move || {
-                let opened = part.into_iter().map(|sealed| OpenedEntry::open(&key, sealed));
+                let opened = part
+                    .into_iter()
+                    .map(|sealed| OpenedEntry::open(&key, sealed));
                 opened.collect::<Vec<_>>()
             }));
         }
@@ -145,7 +147,9 @@ impl Archivist {
     ) -> anyhow::Result<bool> {
         let mut leased = Instant::now();
         let mut rounds = Rounds::new(entries);
-        let mut round = self.read(entries, rounds.next().unwrap_or_default()).await?;
+        let mut round = self
+            .read(entries, rounds.next().unwrap_or_default())
+            .await?;
         while !round.places.is_empty() {
             let next = rounds.next().unwrap_or_default();
             // two large rounds would take too much memory at once
@@ -168,7 +172,9 @@ impl Archivist {
                 return Ok(false);
             }
             if leased.elapsed() > RENEW {
-                self.queue.renew(entries.iter().map(|entry| entry.id)).await?;
+                self.queue
+                    .renew(entries.iter().map(|entry| entry.id))
+                    .await?;
                 leased = Instant::now();
             }
         }
@@ -190,14 +196,17 @@ impl Archivist {
             .map(|share| {
                 let entries = Arc::clone(entries);
                 tokio::task::spawn_blocking(move || {
-                    let raws = share.into_iter().map(|place| (place, raw_at(&entries, place)));
+                    let raws = share
+                        .into_iter()
+                        .map(|place| (place, raw_at(&entries, place)));
                     raws.collect::<Vec<_>>()
                 })
             })
             .collect();
         for task in tasks {
             for (place, raw) in task.await? {
-                read.places.push((place, raw.as_ref().map(Raw::hash).map_err(Clone::clone)));
+                read.places
+                    .push((place, raw.as_ref().map(Raw::hash).map_err(Clone::clone)));
                 read.raws.extend(raw);
             }
         }
@@ -205,11 +214,7 @@ impl Archivist {
     }
 
     /// Marks the entries, now that the raws are written.
-    async fn mark(
-        &self,
-        entries: &[OpenedEntry],
-        results: Results,
-    ) -> anyhow::Result<()> {
+    async fn mark(&self, entries: &[OpenedEntry], results: Results) -> anyhow::Result<()> {
         let mut single = Vec::new();
         let (mut stored, mut bad) = (0, 0);
         for (entry, records) in entries.iter().zip(results.records) {

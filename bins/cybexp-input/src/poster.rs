@@ -202,10 +202,7 @@ impl Posting {
     /// Reads on in the spool; whether there may be more.
     async fn read(&mut self) -> bool {
         let room = BYTES - self.bytes;
-        let next = self
-            .spool
-            .next(self.id, self.after, RECORDS, room)
-            .await;
+        let next = self.spool.next(self.id, self.after, RECORDS, room).await;
         let records = match next {
             Ok(records) => records,
             Err(SpoolError::Gone) => return false,
@@ -299,7 +296,9 @@ impl Posting {
                     self.back(records);
                     self.hold(&told);
                 } else {
-                    records.iter().for_each(|record| self.set_aside(record, &told));
+                    records
+                        .iter()
+                        .for_each(|record| self.set_aside(record, &told));
                 }
             }
         }

@@ -19,7 +19,9 @@ impl SubmissionForm {
     /// Makes the form of a submission of one record or many.
     pub(crate) fn new<R: AsRef<[u8]>>(tags: &SubmissionTags, name: &str, records: &[R]) -> Self {
         let boundary = boundary();
-        let bytes = records.iter().map(|record| record.as_ref().len() + PART_BYTES);
+        let bytes = records
+            .iter()
+            .map(|record| record.as_ref().len() + PART_BYTES);
         let mut body = Vec::with_capacity(bytes.sum::<usize>() + 8 * PART_BYTES);
         let fields = [
             // the fields that can be refused without the records come before them
@@ -29,7 +31,12 @@ impl SubmissionForm {
             ("name", name),
         ];
         for (field, text) in fields {
-            part(&mut body, &boundary, &format!("name=\"{field}\""), text.as_bytes());
+            part(
+                &mut body,
+                &boundary,
+                &format!("name=\"{field}\""),
+                text.as_bytes(),
+            );
         }
         // the Python API takes a part for a file only if it has a name
         let file = match records {

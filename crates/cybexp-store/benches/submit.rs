@@ -18,13 +18,19 @@ async fn main() {
         .await
         .expect("a cache");
     let submitter = Submitter::new(&cache);
-    submitter.submit(of(SMALL_BYTES)).await.expect("it is stored");
+    submitter
+        .submit(of(SMALL_BYTES))
+        .await
+        .expect("it is stored");
     println!("memory at the beginning: {} MiB", memory_mib("VmRSS"));
 
     for callers in [1, 50, 200] {
         let caller = async |n| {
             for _ in 0..n {
-                submitter.submit(of(SMALL_BYTES)).await.expect("it is stored");
+                submitter
+                    .submit(of(SMALL_BYTES))
+                    .await
+                    .expect("it is stored");
             }
         };
         let spent = time(join_all((0..callers).map(|_| caller(SMALL / callers)))).await;
@@ -33,7 +39,10 @@ async fn main() {
     }
     let alone = async |n| {
         for _ in 0..n {
-            cache.submit(&[of(SMALL_BYTES)]).await.expect("it is stored");
+            cache
+                .submit(&[of(SMALL_BYTES)])
+                .await
+                .expect("it is stored");
         }
     };
     let spent = time(join_all((0..50).map(|_| alone(SMALL / 50)))).await;

@@ -253,7 +253,10 @@ async fn the_records_of_a_submission_have_results_of_their_own() {
     let third = cache.refused_of(&reason("Record 3"), 0).await.unwrap();
     assert_eq!((third.len(), &*third[0].reason), (1, "record 3 is bad"));
     let shown = cache.refused_record(id, 3).await.unwrap().unwrap();
-    assert_eq!((&shown["n"], &shown["reason"]), (&3.into(), &"record 3 is bad".into()));
+    assert_eq!(
+        (&shown["n"], &shown["reason"]),
+        (&3.into(), &"record 3 is bad".into())
+    );
     assert!(shown.get("bad").is_none() && shown["typetag"] == "cowrie");
     assert!(cache.refused_record(id, 1).await.unwrap().is_none());
 
@@ -276,9 +279,17 @@ async fn the_records_of_a_submission_have_results_of_their_own() {
     // somebody asks for another one while the first is read: both are done in the end
     assert!(cache.retry_record(id, 2).await.unwrap());
     let taken = take(&mut queue).await.remove(0).read.unwrap().0;
-    assert_eq!(cache.retry_all(&reason("record 4")).await.unwrap(), 0, "it is pending");
+    assert_eq!(
+        cache.retry_all(&reason("record 4")).await.unwrap(),
+        0,
+        "it is pending"
+    );
     let again = doc! {"$addToSet": {"again": 4_i64}};
-    entries(&db).await.update_one(doc! {"_id": id}, again).await.unwrap();
+    entries(&db)
+        .await
+        .update_one(doc! {"_id": id}, again)
+        .await
+        .unwrap();
     let opened = OpenedRecords {
         id,
         entry: taken,
@@ -295,8 +306,14 @@ async fn the_records_of_a_submission_have_results_of_their_own() {
     assert_eq!(cache.retry_all(&reason("record 4")).await.unwrap(), 1);
     mark(&mut queue, Some(vec![4]), vec![bad(4)]).await;
     assert!(!cache.delete_refused_record(id, 3).await.unwrap());
-    assert_eq!(cache.delete_all_refused(&reason("record 9")).await.unwrap(), 0);
-    assert_eq!(cache.delete_all_refused(&reason("record 4")).await.unwrap(), 1);
+    assert_eq!(
+        cache.delete_all_refused(&reason("record 9")).await.unwrap(),
+        0
+    );
+    assert_eq!(
+        cache.delete_all_refused(&reason("record 4")).await.unwrap(),
+        1
+    );
     assert_eq!(cache.count_refused().await.unwrap(), 0);
     let entry = find(&entries(&db).await, doc! {}).await.remove(0);
     for gone in ["bad", "bad_data", "again", "error"] {
@@ -317,7 +334,11 @@ async fn an_entry_at_which_archives_die_is_set_aside_and_no_other() {
     let most = [40, 32, 1, 1, 1];
     let mut queue = cache.pending().await.unwrap();
     while let Taken::Work(taken) = queue.take().await.unwrap() {
-        assert!(taken.len() <= most[deaths], "{} after {deaths} deaths", taken.len());
+        assert!(
+            taken.len() <= most[deaths],
+            "{} after {deaths} deaths",
+            taken.len()
+        );
         let dies = taken.iter().any(|one| one.id == poison && one.read.is_ok());
         if dies {
             deaths += 1;
@@ -336,7 +357,11 @@ async fn an_entry_at_which_archives_die_is_set_aside_and_no_other() {
     assert_eq!((deaths, done), (4, 40));
     let refused = cache.refused(0).await.unwrap();
     assert_eq!((refused.len(), &refused[0].id), (1, &poison.to_hex()));
-    assert!(refused[0].reason.contains("died 4 times"), "{}", refused[0].reason);
+    assert!(
+        refused[0].reason.contains("died 4 times"),
+        "{}",
+        refused[0].reason
+    );
     // who asks for it once more gets it
     assert!(cache.retry(poison).await.unwrap());
     assert!(take(&mut queue).await[0].read.is_ok());

@@ -80,7 +80,10 @@ async fn a_submission_cut_short_at_any_moment_is_all_or_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_begun_and_never_finished_is_swept_and_nothing_else() {
     let (cache, db) = cache().await;
-    cache.submit(&[submission(300), submission(LARGE)]).await.unwrap();
+    cache
+        .submit(&[submission(300), submission(LARGE)])
+        .await
+        .unwrap();
     let before = left(&db).await;
     let chunks = collection(&db, "fs.chunks").await;
     let orphan = bson::oid::ObjectId::new();
@@ -89,7 +92,10 @@ async fn what_was_begun_and_never_finished_is_swept_and_nothing_else() {
     let now = orphan.timestamp().timestamp_millis() as f64 / 1000.0;
     // somebody may still be writing it
     assert_eq!(cache.sweep_orphans(0.0, now - 3600.0).await.unwrap(), 0);
-    assert_eq!(cache.sweep_orphans(now + 10.0, now + 20.0).await.unwrap(), 0);
+    assert_eq!(
+        cache.sweep_orphans(now + 10.0, now + 20.0).await.unwrap(),
+        0
+    );
     assert_eq!(left(&db).await[0], before[0] + 7);
     assert_eq!(cache.sweep_orphans(0.0, now + 10.0).await.unwrap(), 1);
     assert_eq!(cache.sweep_orphans(0.0, now + 10.0).await.unwrap(), 0);

@@ -56,10 +56,7 @@ pub struct Data<'a> {
 /// # Errors
 /// If the record is too large, or holds a value that cannot be stored. A large record is weighed before it is read, so
 /// that one which is refused takes no memory.
-pub fn data_of<'a>(
-    bytes: Vec<u8>,
-    dispensable: &'a [&'a str],
-) -> Result<Data<'a>, RecordError> {
+pub fn data_of<'a>(bytes: Vec<u8>, dispensable: &'a [&'a str]) -> Result<Data<'a>, RecordError> {
     let whole = |value| Data {
         value,
         without: &[],
@@ -120,10 +117,7 @@ pub fn memory_bound(bytes: &[u8]) -> u64 {
 }
 
 /// Returns the fields without which a text can be stored; `None` if it is no JSON.
-fn judge<'a>(
-    text: &str,
-    dispensable: &'a [&'a str],
-) -> Result<Option<&'a [&'a str]>, RecordError> {
+fn judge<'a>(text: &str, dispensable: &'a [&'a str]) -> Result<Option<&'a [&'a str]>, RecordError> {
     let fits = |without: &[&str]| match weigh(text, without) {
         Ok(weight) if weight.document_bytes > DOCUMENT_BYTES => {
             Ok(Err(RecordError::Document(weight.document_bytes)))
@@ -268,12 +262,15 @@ mod tests {
     }
 
     fn document_bytes(value: &Value) -> u64 {
-        bson::serialize_to_vec(&json!({"data": value})).unwrap().len() as u64
+        bson::serialize_to_vec(&json!({"data": value}))
+            .unwrap()
+            .len() as u64
     }
 
     #[test]
     fn a_record_is_weighed_before_it_is_read() {
-        let list = |item: &str, count: usize| format!("[{}{item}]", format!("{item},").repeat(count));
+        let list =
+            |item: &str, count: usize| format!("[{}{item}]", format!("{item},").repeat(count));
         for (text, expected) in [
             (list("0", 7_000_000), "bytes as a document"),
             (list("[[[[[[[[[[[0]]]]]]]]]]]", 120_000), "bytes in memory"),
@@ -291,7 +288,10 @@ mod tests {
         // an array that never ends is text, and its elements are not read
         let text = format!("{},", list("0", 7_000_000).trim_end_matches(']'));
         assert_eq!(check_size(text.as_bytes(), &[]), Ok(()));
-        assert_eq!(value_of(text.clone().into_bytes()), Ok(json!({"data": text})));
+        assert_eq!(
+            value_of(text.clone().into_bytes()),
+            Ok(json!({"data": text}))
+        );
     }
 
     #[test]
@@ -329,7 +329,10 @@ mod tests {
                 bson::serialize_to_vec(&json!({"": value})).unwrap().len() as u64 - 7,
                 "{text}"
             );
-            assert!(weight.memory_bytes <= memory_bound(text.as_bytes()), "{text}");
+            assert!(
+                weight.memory_bytes <= memory_bound(text.as_bytes()),
+                "{text}"
+            );
         }
     }
 

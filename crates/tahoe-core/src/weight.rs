@@ -271,7 +271,8 @@ mod tests {
 
     #[test]
     fn what_does_not_count_is_not_read_either() {
-        let text = r#"{"Galaxy": 1, "Event": {"Galaxy": [1, 2, 3], "info": "i", "n": [{"Galaxy": 4}]}}"#;
+        let text =
+            r#"{"Galaxy": 1, "Event": {"Galaxy": [1, 2, 3], "info": "i", "n": [{"Galaxy": 4}]}}"#;
         let read = read_without(text, &["Galaxy"]).unwrap();
         assert_eq!(
             read,

@@ -44,7 +44,11 @@ const QUICK_BYTES: usize = 32 << 10;
 pub(crate) struct SubmissionForm {
     /// The record to be stored. Repeat this part to submit up to 65,536 records at once: each becomes what it would
     /// become alone.
-    #[schema(min_items = 1, max_items = 65536, content_media_type = "application/octet-stream")]
+    #[schema(
+        min_items = 1,
+        max_items = 65536,
+        content_media_type = "application/octet-stream"
+    )]
     file: Vec<String>,
     /// The name of the submission [default: the name of the file].
     #[schema(max_length = 1024)]
@@ -79,7 +83,9 @@ pub(crate) struct Taken {
 #[allow(dead_code, reason = "only its description is used")]
 pub(crate) struct TooLarge {
     /// The reason.
-    #[schema(example = "record 7: 16000000 bytes as a document are more than the 15 MiB that one record may have")]
+    #[schema(
+        example = "record 7: 16000000 bytes as a document are more than the 15 MiB that one record may have"
+    )]
     message: String,
     /// The records that are too large. The others can be submitted without them.
     bad: Option<Vec<BadRecord>>,

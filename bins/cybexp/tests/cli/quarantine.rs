@@ -211,7 +211,14 @@ async fn a_record_among_many_is_shown_retried_and_deleted_alone() {
     assert_eq!(ids(), [second.clone(), fourth.clone()]);
     cybexp(&site, &["quarantine", "delete", "--yes", second]).good();
     assert_eq!(ids(), [fourth.clone()]);
-    let all = ["quarantine", "delete", "--yes", "--all", "--reason", "infinity"];
+    let all = [
+        "quarantine",
+        "delete",
+        "--yes",
+        "--all",
+        "--reason",
+        "infinity",
+    ];
     let gone = cybexp(&site, &all).good();
     assert_eq!((ids().len(), gone.as_str()), (0, ""));
 }

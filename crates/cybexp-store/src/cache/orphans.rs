@@ -25,7 +25,9 @@ impl Cache {
         let mut swept = 0;
         loop {
             let rows = begun(after, until).all(&self.chunks).await?;
-            let ids = rows.iter().filter_map(|row| row.get_object_id("files_id").ok());
+            let ids = rows
+                .iter()
+                .filter_map(|row| row.get_object_id("files_id").ok());
             let ids: HashSet<ObjectId> = ids.collect();
             let Some(last) = ids.iter().max() else {
                 return Ok(swept);
@@ -60,6 +62,10 @@ pub(crate) fn begun(after: ObjectId, until: ObjectId) -> Find {
 
 fn named(ids: &HashSet<ObjectId>) -> Find {
     let ids: Vec<ObjectId> = ids.iter().copied().collect();
-    Find::new("looking for the files of chunks", ID, doc! {"_id": {"$in": ids}})
-        .project(doc! {"_id": 1})
+    Find::new(
+        "looking for the files of chunks",
+        ID,
+        doc! {"_id": {"$in": ids}},
+    )
+    .project(doc! {"_id": 1})
 }

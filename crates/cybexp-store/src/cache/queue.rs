@@ -132,7 +132,10 @@ impl EntryQueue {
     }
 
     /// Extends the lease of these entries, in the middle of long work.
-    pub async fn renew(&mut self, entries: impl Iterator<Item = ObjectId>) -> Result<(), StoreError> {
+    pub async fn renew(
+        &mut self,
+        entries: impl Iterator<Item = ObjectId>,
+    ) -> Result<(), StoreError> {
         let entries = entries.map(Bson::from).collect();
         self.lease.take(entries).await.map(drop)
     }
@@ -142,7 +145,10 @@ impl EntryQueue {
         let died = self.lease.dead().await?;
         if !died.is_empty() {
             let filter = doc! {"_id": {"$in": died}, "processed": false};
-            let noting = self.cache.entries.named("noting that an archive daemon died");
+            let noting = self
+                .cache
+                .entries
+                .named("noting that an archive daemon died");
             let note = noting.update_many(filter, doc! {"$inc": {"killed": 1}});
             note.send().await?;
         }

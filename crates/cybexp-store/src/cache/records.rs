@@ -103,7 +103,13 @@ mod tests {
         if let Some(again) = again {
             let hashes = [[1; HASH_BYTES], [0; HASH_BYTES], [0; HASH_BYTES]].concat();
             let subtype = BinarySubtype::Generic;
-            entry.insert("raws", Binary { subtype, bytes: hashes });
+            entry.insert(
+                "raws",
+                Binary {
+                    subtype,
+                    bytes: hashes,
+                },
+            );
             entry.insert("again", again);
             let bad = [2, 3].map(|n| doc! {"n": n, "reason": format!("old {n}")});
             entry.insert("bad", Bson::from_iter(bad));

@@ -41,7 +41,9 @@ impl Cache {
             });
             let (group, rest) = left.split_at(fits.count().max(1));
             match group {
-                [(id, one)] if one.sealed.len() > GROUP_BYTES => self.submit_large(*id, one).await?,
+                [(id, one)] if one.sealed.len() > GROUP_BYTES => {
+                    self.submit_large(*id, one).await?
+                }
                 group => self.submit_group(group).await?,
             }
             left = rest;
@@ -80,7 +82,10 @@ impl Cache {
             n += chunks.len();
         }
         let stored = self.store(vec![
-            (&self.files, vec![grid::file(fid, sealed.len(), &entry.name)]),
+            (
+                &self.files,
+                vec![grid::file(fid, sealed.len(), &entry.name)],
+            ),
             (&self.entries, vec![grid::entry(fid, entry)]),
         ]);
         stored.await

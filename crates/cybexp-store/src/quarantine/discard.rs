@@ -107,6 +107,10 @@ fn made_of(hash: &str, timestamp: f64) -> Find {
         doc! {"_ref": hash},
         doc! {"timestamp": timestamp, "raws": {"$exists": true}},
     ];
-    Find::new("looking for a raw's submission", ID, doc! {"_id": around, "$or": either})
-        .project(doc! {"name": 1, "raws": 1})
+    Find::new(
+        "looking for a raw's submission",
+        ID,
+        doc! {"_id": around, "$or": either},
+    )
+    .project(doc! {"name": 1, "raws": 1})
 }

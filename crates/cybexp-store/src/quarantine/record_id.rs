@@ -56,7 +56,13 @@ mod tests {
         for text in ["5f0c1d2e3a4b5c6d7e8f9012", "5f0c1d2e3a4b5c6d7e8f9012:65536"] {
             assert_eq!(text.parse::<RecordId>().unwrap().to_string(), text);
         }
-        for text in ["", ":1", "5f0c", "5f0c1d2e3a4b5c6d7e8f9012:", "5f0c1d2e3a4b5c6d7e8f9012:-1"] {
+        for text in [
+            "",
+            ":1",
+            "5f0c",
+            "5f0c1d2e3a4b5c6d7e8f9012:",
+            "5f0c1d2e3a4b5c6d7e8f9012:-1",
+        ] {
             assert_eq!(text.parse::<RecordId>(), Err(InvalidRecordId), "{text}");
         }
     }

@@ -233,10 +233,7 @@ mod tests {
             let mut seen = Vec::new();
             for item in items(text, from).await {
                 let Ok(OutgoingRecord {
-                    place,
-                    name,
-                    data,
-                    ..
+                    place, name, data, ..
                 }) = item.read
                 else {
                     panic!("all can be read");
