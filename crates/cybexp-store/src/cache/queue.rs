@@ -18,6 +18,8 @@ use crate::mongo::watch::Watch;
 
 /// The most entries of a batch.
 const BATCH: i64 = 500;
+/// The bytes of entries at which a batch takes no further one, without their files.
+const BATCH_BYTES: usize = 16 << 20;
 /// The most entries of a batch whose entries an archive daemon died at once. If it dies again, each is taken alone.
 const SUSPECTS: usize = 32;
 /// The number of deaths at which an entry is set aside. At the last two it was alone.
@@ -73,7 +75,15 @@ impl EntryQueue {
         self.suspect().await?;
         let others = self.lease.others().await?;
         let find = pending(&others.items);
-        let mut documents = find.all(&self.cache.entries).await?;
+        let mut rows = find.rows(&self.cache.entries).await?;
+        let (mut documents, mut bytes) = (Vec::new(), 0);
+        // an entry of many records may hold megabytes of results, when some are to be read again
+        while bytes < BATCH_BYTES
+            && let Some(document) = rows.next().await?
+        {
+            bytes += document.as_bytes().len();
+            documents.push(document);
+        }
         documents.truncate(safe(&documents));
         if documents.is_empty() {
             return self
