@@ -65,7 +65,7 @@ fn too_large(bad: &[LargeRecord]) -> String {
         [first, rest @ ..] => {
             let more = match rest.len() {
                 0 => String::new(),
-                more => format!(", and {more} more are too large"),
+                more => format!(" (and {more} more)"),
             };
             format!("record {}: {}{more}", first.n, first.error)
         }

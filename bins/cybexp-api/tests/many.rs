@@ -154,7 +154,7 @@ async fn records_that_are_too_large_are_named_and_nothing_is_stored() {
     let refused = submit(&["{}", &zeros, "[]", &text]).await;
     assert_eq!(refused.status, 413, "{refused:?}");
     let (message, body) = (refused.message(), refused.json());
-    assert!(message.starts_with("record 2: ") && message.ends_with("and 1 more are too large"));
+    assert!(message.starts_with("record 2: ") && message.ends_with(" (and 1 more)"));
     let named: Vec<_> = body["bad"]
         .as_array()
         .unwrap()
