@@ -6,6 +6,7 @@
 use std::env;
 use std::time::{Duration, Instant};
 
+use cybexp_filters::readers;
 use cybexp_store::{Archive, Server};
 use cybexp_testkit::{Daemon, Site, cowrie, mongo_url, unique};
 use serde_json::json;
@@ -129,7 +130,7 @@ async fn fill(site: &Site, lines: &[String]) {
         .collect();
     // in batches as the archive's: raws are taken in the order in which they were stored
     for part in raws.chunks(500) {
-        let written = site.raws.write(part).await;
+        let written = site.raws.write(part, readers).await;
         written.expect("the raws are stored");
     }
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::vec;
 
 use cybexp_filters::{Filter, RawInput, Yield};
-use cybexp_store::{EntryId, GraphBatch, PendingRaw, RawOutcome, Rejected};
+use cybexp_store::{GraphBatch, PendingRaw, RawId, RawOutcome, Rejected, Remade};
 use tahoe_core::{Hash, OrgId, Timestamp};
 
 /// The size of the made instances at which a batch ends early: a raw of some megabytes may make a hundred times as much.
@@ -22,11 +22,13 @@ pub struct BatchOutcome {
     /// The number of records that make no event, by event ID.
     pub unknown: HashMap<&'static str, u64>,
     /// The number of parts of raws that were left out, by raw and reason.
-    pub left_out: Vec<(EntryId, BTreeMap<&'static str, u64>)>,
+    pub left_out: Vec<(RawId, BTreeMap<&'static str, u64>)>,
+    /// Raws that an earlier version of the filter has read, by their place in `outcomes`.
+    again: Vec<(RawId, usize)>,
 }
 
 impl BatchOutcome {
-    /// Sets aside the raws that made something which the archive cannot hold.
+    /// Quarantines the raws that made something which the archive cannot hold.
     pub fn reject(&mut self, rejected: &[Rejected]) {
         let reasons: HashMap<Hash, &str> = rejected
             .iter()
@@ -42,13 +44,23 @@ impl BatchOutcome {
             }
         }
     }
+
+    /// Returns the raws that an earlier version of the filter has read, with what they made now.
+    pub fn remade(&self) -> Vec<Remade<'_>> {
+        let again = self.again.iter().filter_map(|(raw, place)| {
+            let made = self.outcomes.get(*place)?.made.as_ref().ok()?;
+            Some(Remade { raw: *raw, made })
+        });
+        again.collect()
+    }
 }
 
 /// Runs the filter over raws until all are processed or the made instances reach `BATCH_BYTES`. A raw that the filter
-/// refuses, or panics on, is set aside; the others are processed.
+/// refuses, or panics on, is quarantined; the others are processed.
 pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, BatchOutcome) {
     let mut graph = GraphBatch::default();
     let mut batch = BatchOutcome::default();
+    let earlier = format!("{}@", filter.name());
     while graph.bytes() < BATCH_BYTES
         && let Some(raw) = raws.next()
     {
@@ -61,7 +73,7 @@ pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, Bat
         };
         let made = catch_unwind(AssertUnwindSafe(|| run_one(filter, &raw)))
             .unwrap_or_else(|_| Err("the filter panicked: please report this".to_owned()));
-        let made = made.map(|made| {
+        let made = made.map(|(made, orgid)| {
             if let Some(event) = made.unknown {
                 *batch.unknown.entry(event).or_default() += 1;
             }
@@ -70,27 +82,32 @@ pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, Bat
             }
             let mut hashes = BTreeSet::new();
             for event in made.events {
+                graph.add_source(&raw.id, filter.name(), [event.hash()]);
                 // not append, which walks through all instances each time
                 hashes.extend(graph.add_event(event));
             }
             for session in made.sessions {
-                hashes.extend(graph.add_session(session));
+                hashes.extend(graph.add_session(session, &orgid));
             }
             hashes.into_iter().collect()
         });
+        if raw.filters.iter().any(|id| id.starts_with(&earlier)) {
+            batch.again.push((raw.id, batch.outcomes.len()));
+        }
         batch.outcomes.push(RawOutcome::new(&raw, made));
     }
     (graph, batch)
 }
 
-fn run_one(filter: &dyn Filter, raw: &PendingRaw) -> Result<Yield, String> {
+fn run_one(filter: &dyn Filter, raw: &PendingRaw) -> Result<(Yield, OrgId), String> {
     let orgid = OrgId::new(&raw.orgid).map_err(|error| error.to_string())?;
-    let timestamp = Timestamp::new(raw.timestamp()).map_err(|e| format!("timestamp: {e}"))?;
+    let timestamp = Timestamp::new(raw.timestamp).map_err(|e| format!("timestamp: {e}"))?;
     let input = RawInput {
         data: &raw.data,
         orgid: &orgid,
         timezone: &raw.timezone,
         timestamp,
     };
-    filter.run(&input).map_err(|refusal| refusal.to_string())
+    let made = filter.run(&input).map_err(|refusal| refusal.to_string())?;
+    Ok((made, orgid))
 }

@@ -23,14 +23,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use cybexp_seal::{Format, Tokens};
 use cybexp_service::config::{Config, Seal};
-use cybexp_service::{BEAT_EVERY, ConfigError, Context, Fatal, Servers, open, read_public_key};
+use cybexp_service::{
+    BEAT_EVERY, ConfigError, DaemonContext, Fatal, Servers, open, read_public_key,
+};
 use cybexp_store::{Cache, Identity, Queries, Submitter};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::budget::Budget;
-use crate::serve::{Limits, serve};
+use crate::serve::{ClientLimits, serve};
 use crate::waiting::Waiting;
 
 pub use openapi::{description, router};
@@ -40,7 +42,7 @@ pub const NAME: &str = "api";
 
 /// The secret of the Python system's configuration, which everybody knows.
 const KNOWN_SECRET: &str = "secret";
-const LIMITS: Limits = Limits {
+const LIMITS: ClientLimits = ClientLimits {
     headers: Duration::from_secs(30),
     connections: 4096,
 };
@@ -49,7 +51,7 @@ const LIMITS: Limits = Limits {
 const SWEEP: Duration = Duration::from_secs(3600);
 
 /// Runs until asked to stop.
-pub async fn run(ctx: Context) -> anyhow::Result<()> {
+pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     let config = &ctx.config;
     let tokens = tokens(config)?;
     let cors = cors::layer(config)?;
@@ -141,7 +143,7 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
 }
 
 /// Says that the daemon lives and whether its database does.
-async fn watch(ctx: Context, cache: Cache) {
+async fn watch(ctx: DaemonContext, cache: Cache) {
     let mut beat = tokio::time::interval(BEAT_EVERY);
     loop {
         tokio::select! {
@@ -155,7 +157,7 @@ async fn watch(ctx: Context, cache: Cache) {
 }
 
 /// Removes what APIs left that died while they wrote large submissions.
-async fn sweep(ctx: Context, cache: Cache) {
+async fn sweep(ctx: DaemonContext, cache: Cache) {
     let mut sweep = tokio::time::interval(SWEEP);
     let mut from = 0.0;
     loop {

@@ -18,7 +18,7 @@ use crate::error::ApiError;
 
 /// The resources that one client holds.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct ClientLimits {
     /// How long it may take to say a request's headers, and be idle between two requests.
     pub(crate) headers: Duration,
     /// Connections at once, and with them requests in work whose clients have left; more wait to be accepted.
@@ -34,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ClientLimits,
     stop: impl Future<Output = ()>,
 ) {
     let mut builder = Builder::new();
@@ -114,7 +114,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(async || "here"));
-        let limits = Limits {
+        let limits = ClientLimits {
             headers: Duration::from_millis(300),
             connections: 2,
         };
@@ -160,7 +160,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(500)).await;
             done.send(()).unwrap();
         };
-        let limits = Limits {
+        let limits = ClientLimits {
             headers: Duration::from_secs(30),
             connections: 1,
         };

@@ -13,13 +13,15 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use cybexp_filters::readers;
 use cybexp_seal::PrivateKey;
 use cybexp_service::{
-    Context, Health, Servers, Shutdown, Step, WakeSignal, WorkOptions, Worker, open,
+    DaemonContext, Health, Servers, Shutdown, Step, WakeSignal, WorkOptions, Worker, open,
     read_private_key, work_loop,
 };
 use cybexp_store::{
-    Archive, Cache, EntryQueue, Opened, OpenedRecords, Raws, RecordId, SealedEntry, Taken, Written,
+    Archive, Cache, EntryQueue, EntryRecordId, Opened, OpenedRecords, Raws, SealedEntry, Taken,
+    Written,
 };
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tahoe_core::{Hash, Raw};
@@ -38,7 +40,7 @@ const RENEW: Duration = Duration::from_secs(10);
 pub const NAME: &str = "archive";
 
 /// Runs until asked to stop, or with `--once` until nothing is pending.
-pub async fn run(ctx: Context) -> anyhow::Result<()> {
+pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     describe_counter!(
         "cybexp_archive_entries_total",
         "records by what became of them: raw or bad"
@@ -155,12 +157,14 @@ impl Archivist {
             // two large rounds would take too much memory at once
             let (written, following) = match round.memory + memory(&next) <= BOTH_BYTES {
                 true => {
-                    let (written, next) =
-                        tokio::join!(self.raws.write(&round.raws), self.read(entries, next));
+                    let (written, next) = tokio::join!(
+                        self.raws.write(&round.raws, readers),
+                        self.read(entries, next)
+                    );
                     (written?, next?)
                 }
                 false => {
-                    let written = self.raws.write(&round.raws).await?;
+                    let written = self.raws.write(&round.raws, readers).await?;
                     round.raws = Vec::new();
                     (written, self.read(entries, next).await?)
                 }
@@ -265,7 +269,7 @@ fn told(entry: &OpenedEntry, n: Option<u32>, reason: &str) {
     let many = matches!(&entry.content, Ok(content) if content.entry.records.is_some());
     let id = match n.filter(|_| many) {
         Some(n) if n > TOLD => return tracing::debug!(entry = %entry.id, n, reason, "set aside"),
-        n => RecordId { id: entry.id, n },
+        n => EntryRecordId { id: entry.id, n },
     };
     tracing::warn!(entry = %id, reason, "set aside");
 }

@@ -7,7 +7,9 @@ mod api;
 pub mod cli;
 mod collector;
 mod control;
+mod daemon_status;
 mod gone;
+mod managed;
 mod manager;
 pub mod plugin;
 mod poster;
@@ -23,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use cybexp_service::{BEAT_EVERY, Context};
+use cybexp_service::{BEAT_EVERY, DaemonContext};
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use tokio::net::TcpListener;
 
@@ -31,8 +33,8 @@ pub use api::ApiStatus;
 use control::client::Control;
 use control::server;
 use cybexp_spool::Spool;
+pub use daemon_status::{DaemonStatus, SpoolStatus};
 use manager::Manager;
-pub use manager::{DaemonStatus, SpoolStatus};
 use running::{RunPlace, RunningConfig};
 use select::Select;
 
@@ -43,12 +45,12 @@ pub const NAME: &str = "input";
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs all inputs that are enabled, until asked to stop.
-pub async fn run(ctx: Context) -> anyhow::Result<()> {
+pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     run_some(ctx, Select::default()).await
 }
 
 /// Runs these inputs, until asked to stop; more may be started through the control socket.
-pub async fn run_some(ctx: Context, select: Select) -> anyhow::Result<()> {
+pub async fn run_some(ctx: DaemonContext, select: Select) -> anyhow::Result<()> {
     describe();
     ctx.health.ready(NAME, Err("starting".to_owned()));
     ctx.health.beat(NAME);
@@ -103,7 +105,7 @@ pub async fn status(run_dir: &Path) -> anyhow::Result<DaemonStatus> {
 }
 
 /// Says that the daemon is alive, and how it is.
-async fn watch(ctx: &Context, manager: &Manager) {
+async fn watch(ctx: &DaemonContext, manager: &Manager) {
     let mut ticks = tokio::time::interval(MEASURE_EVERY.min(BEAT_EVERY));
     loop {
         ticks.tick().await;

@@ -1,60 +1,28 @@
-//! All inputs of a daemon: which there are, which run, and what is asked of them.
+//! All inputs of a daemon, and the commands on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use cybexp_client::Client;
 use cybexp_service::Config;
 use cybexp_service::config::InputSpec;
 use futures::future::join_all;
 use metrics::gauge;
-use serde::{Deserialize, Serialize};
 use tahoe_core::{Org, SubmissionTags};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
-use crate::api::{ApiState, ApiStatus};
+use crate::api::ApiState;
 use crate::collector::{Collector, CollectorParts};
+use crate::daemon_status::{DaemonStatus, SpoolStatus};
 use crate::gone::left;
+use crate::managed::ManagerState;
 use crate::poster::Poster;
 use crate::select::Select;
-use crate::status::{InputState, InputStatus, SharedStatus, now};
+use crate::status::{InputState, SharedStatus, now};
 use crate::typetag;
 use cybexp_spool::Spool;
-
-/// How a daemon is: all that `status` tells.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DaemonStatus {
-    /// Its process.
-    pub pid: u32,
-    /// The time of its start, in Unix seconds.
-    pub since: f64,
-    /// Its configuration file.
-    pub config: String,
-    /// The API that it posts to.
-    pub api: ApiStatus,
-    /// The spool.
-    pub spool: SpoolStatus,
-    /// The inputs that were asked for.
-    pub inputs: Vec<InputStatus>,
-}
-
-/// How full the spool is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SpoolStatus {
-    /// Bytes of the disk in use.
-    pub used_bytes: u64,
-    /// `input.spool_max_bytes`.
-    pub max_bytes: u64,
-}
-
-impl DaemonStatus {
-    /// Whether all inputs are as they should be; the API may be away, for nothing is lost then.
-    pub fn is_right(&self) -> bool {
-        self.inputs.iter().all(InputStatus::is_right)
-    }
-}
 
 /// The inputs of a daemon.
 pub(crate) struct Manager {
@@ -64,20 +32,6 @@ pub(crate) struct Manager {
     since: f64,
     /// Locked by each command, so that commands run one after the other.
     inner: Mutex<ManagerState>,
-}
-
-struct ManagerState {
-    config: Arc<Config>,
-    inputs: BTreeMap<String, ManagedInput>,
-    /// Inputs that the spool has and the configuration no longer has.
-    gone: BTreeMap<String, Arc<SharedStatus>>,
-}
-
-struct ManagedInput {
-    spec: InputSpec,
-    status: Arc<SharedStatus>,
-    /// `None`: it is stopped, or could not be started.
-    collector: Option<Collector>,
 }
 
 impl Manager {
@@ -390,52 +344,6 @@ impl Manager {
         }
         inner.config = config;
         Ok(())
-    }
-}
-
-impl ManagerState {
-    fn add(&mut self, spec: InputSpec) {
-        // of one that comes back, whoever posts for it knows this status
-        let status = match self.gone.remove(&spec.name) {
-            Some(status) => status,
-            None => Arc::new(SharedStatus::new(&spec.name, &spec.plugin, spec.enabled)),
-        };
-        status.enter(InputState::Stopped);
-        let input = ManagedInput {
-            spec,
-            status,
-            collector: None,
-        };
-        self.inputs.insert(input.spec.name.clone(), input);
-    }
-
-    fn meant(&self, select: &Select) -> anyhow::Result<BTreeSet<String>> {
-        match select.of(self.inputs.values().map(|input| &input.spec)) {
-            Ok(names) => Ok(names),
-            Err(reason) => bail!(reason),
-        }
-    }
-
-    /// Whether an input is enabled, or the selection names it.
-    fn wants(&self, name: &str, select: &Select) -> bool {
-        self.inputs[name].spec.enabled || select.names.iter().any(|named| named == name)
-    }
-
-    async fn stop(&mut self, names: &BTreeSet<String>) {
-        let running = names.iter().filter_map(|name| {
-            let collector = self.inputs.get_mut(name)?.collector.take()?;
-            Some(async move {
-                collector.stop().await;
-                info!(input = name, "stopped");
-            })
-        });
-        // all at once: each may need its time
-        join_all(running.collect::<Vec<_>>()).await;
-        for name in names {
-            if let Some(input) = self.inputs.get(name) {
-                input.status.enter(InputState::Stopped);
-            }
-        }
     }
 }
 

@@ -32,7 +32,7 @@ const BYTES: u64 = 4 << 20;
 const REFUSALS: u32 = 8;
 /// The longest wait of an input whose records are all refused.
 const MAX_BACKOFF: Duration = Duration::from_secs(300);
-/// How long what is under way may take at the end.
+/// The time that submissions under way get at the end of the daemon.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Posts what the spool holds, until it is stopped.
@@ -59,8 +59,8 @@ impl Poster {
         }
     }
 
-    /// Posts the records of this input from now on, as what it says of them now; from the first one on, for some that were
-    /// refused may wait again.
+    /// Posts the records of this input from now on, with its present tags. If it is followed already, its tags are taken
+    /// over, and the spool is read from the first record on, because refused records may wait again.
     pub(crate) async fn follow(&self, known: &KnownInput, status: &Arc<SharedStatus>) {
         let tags = known.tags.clone();
         let mut tasks = self.tasks.lock().await;

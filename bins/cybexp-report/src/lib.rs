@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cybexp_service::{
-    Context, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key, work_loop,
+    DaemonContext, Servers, Step, WakeSignal, WorkOptions, Worker, open, read_private_key,
+    work_loop,
 };
 use cybexp_store::{Archive, GraphReader, Identity, Queries};
 use tokio::sync::Semaphore;
@@ -37,7 +38,7 @@ pub use page::ReportPage;
 pub const NAME: &str = "report";
 
 /// Runs until asked to stop, or with `--once` until nothing is waiting.
-pub async fn run(ctx: Context) -> anyhow::Result<()> {
+pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     account::describe_metrics();
     let config = &ctx.config.report;
     let key = Arc::new(read_private_key(&config.private_key)?);

@@ -29,7 +29,7 @@ pub(crate) enum ChildLogs {
 }
 
 /// Running daemons. Dropping this stops them.
-pub(crate) struct Children {
+pub(crate) struct ChildProcesses {
     program: PathBuf,
     config: PathBuf,
     logs: ChildLogs,
@@ -48,7 +48,7 @@ struct Running {
     again: Option<Instant>,
 }
 
-impl Children {
+impl ChildProcesses {
     /// Starts the daemons, each with the further arguments `args`.
     pub(crate) fn start(
         daemons: &[Daemon],
@@ -186,7 +186,7 @@ fn log_file(folder: &Path, daemon: Daemon) -> PathBuf {
     folder.join(format!("{}.log", daemon.name()))
 }
 
-impl Drop for Children {
+impl Drop for ChildProcesses {
     fn drop(&mut self) {
         self.stop();
     }

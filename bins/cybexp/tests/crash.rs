@@ -124,11 +124,7 @@ async fn lessees(site: &Site, daemon: usize) -> BTreeSet<String> {
 async fn pending(site: &Site) -> u64 {
     let mut pending = site.cache.count_pending().await.unwrap();
     for filter in FILTERS {
-        pending += site
-            .raws
-            .count_pending(&filter.id(), filter.typetags())
-            .await
-            .unwrap();
+        pending += site.raws.count_pending(&filter.id()).await.unwrap();
     }
     pending
 }

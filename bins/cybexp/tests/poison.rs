@@ -86,10 +86,10 @@ fn sealed_wrongly(site: &Site) -> Vec<(&'static str, Submission, &'static str)> 
         ),
         (
             "typetag",
-            entry(|entry| entry.typetag = "no identifier".to_owned()),
+            entry(|entry| entry.tags.typetag = "no identifier".to_owned()),
             "typetag: ",
         ),
-        ("orgid", entry(|entry| entry.orgid.clear()), "orgid: "),
+        ("orgid", entry(|entry| entry.tags.orgid.clear()), "orgid: "),
         (
             "time",
             entry(|entry| entry.timestamp = f64::NAN),

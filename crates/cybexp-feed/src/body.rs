@@ -20,7 +20,7 @@ use tokio_util::io::StreamReader;
 use self::packing::Packing;
 use self::stream::{BodyReader, peeked};
 use crate::cause::cause;
-use crate::said::cleaned;
+use crate::markup::cleaned;
 use crate::url::origin;
 
 /// The most layers of compression: a compressed file may be compressed once more on its way.

@@ -2,13 +2,13 @@
 
 use cybexp_spool::ItemKey;
 use reqwest::Response;
-use reqwest::header::{HeaderMap, LINK};
 use serde_json::Value;
 use url::Url;
 
 use crate::json::place::JsonPath;
 use crate::json::plan::Beside;
-use crate::said::cleaned;
+use crate::link::next_link;
+use crate::markup::cleaned;
 
 /// Fields in which APIs name the next page, the most certain ones first.
 const USUAL: &[&str] = &[
@@ -75,7 +75,7 @@ impl Paging {
         match self {
             Self::None => None,
             Self::Usual | Self::Field { .. } => {
-                linked(response.headers()).and_then(|link| joined(response.url(), &link))
+                next_link(response.headers()).and_then(|link| joined(response.url(), &link))
             }
         }
     }
@@ -224,188 +224,5 @@ fn put(mut at: &mut Value, path: &str, value: &Value) -> Option<()> {
     Some(())
 }
 
-/// The target of the first link with the relation `next`.
-fn linked(headers: &HeaderMap) -> Option<String> {
-    headers.get_all(LINK).iter().find_map(|header| {
-        let mut rest = std::str::from_utf8(header.as_bytes()).ok()?;
-        while let Some((_, link)) = rest.split_once('<') {
-            let (target, after) = link.split_once('>')?;
-            let (parameters, next) = parameters(after);
-            rest = next;
-            let relation = parameters
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case("rel"));
-            let mut words = relation
-                .into_iter()
-                .flat_map(|(_, value)| value.split_whitespace());
-            if words.any(|word| word.eq_ignore_ascii_case("next")) {
-                return Some(target.to_owned());
-            }
-        }
-        None
-    })
-}
-
-/// The parameters of a link, and what comes after it.
-fn parameters(mut text: &str) -> (Vec<(String, String)>, &str) {
-    let mut parameters = Vec::new();
-    loop {
-        let (parameter, end, rest) = until(text, &[';', ',']);
-        if let Some((name, value)) = parameter.split_once('=') {
-            let value = value.trim().trim_matches('"');
-            parameters.push((name.trim().to_owned(), value.to_owned()));
-        }
-        match end {
-            Some(';') => text = rest,
-            _ => return (parameters, rest),
-        }
-    }
-}
-
-/// The text up to the first of these characters outside of quotes, which one it is, and what comes after it.
-fn until<'a>(text: &'a str, ends: &[char]) -> (&'a str, Option<char>, &'a str) {
-    let (mut quoted, mut escaped) = (false, false);
-    let end = text.char_indices().find(|&(_, c)| {
-        if escaped {
-            escaped = false;
-            return false;
-        }
-        match c {
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            c => return !quoted && ends.contains(&c),
-        }
-        false
-    });
-    match end {
-        Some((at, c)) => (&text[..at], Some(c), &text[at + c.len_utf8()..]),
-        None => (text, None, ""),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn page(url: &str) -> PageRequest {
-        PageRequest {
-            url: Url::parse(url).unwrap(),
-            body: None,
-        }
-    }
-
-    fn after(paging: &Paging, url: &str, document: &Value) -> anyhow::Result<Option<String>> {
-        let places = paging.places();
-        let found = places.iter().enumerate();
-        let found = found.filter_map(|(n, place)| Some((n, place.find(document, 0)?.clone())));
-        let beside = Beside {
-            values: found.collect(),
-            absent: None,
-        };
-        let page = page(url);
-        let next = paging.next(&page, &page.url, None, &beside)?;
-        Ok(next.map(|next| next.url.to_string()))
-    }
-
-    #[test]
-    fn the_usual_fields() {
-        let url = "https://a/x?page=1";
-        for (document, expected) in [
-            (
-                json!({"next": "https://a/x?page=2"}),
-                Some("https://a/x?page=2"),
-            ),
-            (
-                json!({"next": "http://a/x?page=2"}),
-                Some("https://a/x?page=2"),
-            ),
-            (json!({"next": "/y"}), Some("https://a/y")),
-            (json!({"next": "?page=2"}), Some("https://a/x?page=2")),
-            (json!({"@odata.nextLink": "https://b/"}), Some("https://b/")),
-            (
-                json!({"links": {"next": {"href": "/z"}}}),
-                Some("https://a/z"),
-            ),
-            (
-                json!({"_links": {"next": {"href": "/z"}}}),
-                Some("https://a/z"),
-            ),
-            (
-                json!({"next": null, "links": {"next": "/l"}}),
-                Some("https://a/l"),
-            ),
-            (json!({"next": url}), None),
-            (json!({"next": "a-cursor"}), None),
-            (json!({"next": 2}), None),
-            (json!({"next": ""}), None),
-            (json!({"next": "javascript:x"}), None),
-            (json!({}), None),
-        ] {
-            let next = after(&Paging::Usual, url, &document).unwrap();
-            assert_eq!(next.as_deref(), expected, "{document}");
-        }
-        let all = json!({"next": "/y", "@odata.nextLink": "/z"});
-        let next = after(&Paging::Usual, url, &all).unwrap();
-        assert_eq!(next.as_deref(), Some("https://a/z"));
-        assert_eq!(after(&Paging::None, url, &all).unwrap(), None);
-    }
-
-    #[test]
-    fn a_field_with_a_url_or_a_value_for_a_parameter() {
-        let field = |param: Option<&str>| Paging::Field {
-            place: JsonPath::path("meta.cursor"),
-            param: param.map(str::to_owned),
-        };
-        let at = |value: Value| json!({"meta": {"cursor": value}});
-        let url = "https://a/x?cursor=old&n=5";
-        let next = |param, value| after(&field(param), url, &at(value));
-        assert_eq!(
-            next(None, json!("p2.json")).unwrap().unwrap(),
-            "https://a/p2.json"
-        );
-        next(None, json!(2)).unwrap_err();
-        assert_eq!(
-            next(Some("cursor"), json!("a b&c")).unwrap().unwrap(),
-            "https://a/x?n=5&cursor=a+b%26c"
-        );
-        assert_eq!(
-            next(Some("p"), json!(2)).unwrap().unwrap(),
-            format!("{url}&p=2")
-        );
-        for end in [json!(null), json!(""), json!(false), json!(0)] {
-            assert_eq!(next(Some("p"), end).unwrap(), None);
-        }
-        let body = PageRequest {
-            body: Some(br#"{"q": {"n": 1}}"#.to_vec()),
-            ..page("https://a/")
-        };
-        let next = with(&body, "q.after", &json!([7])).unwrap();
-        assert_eq!(next.body.unwrap(), br#"{"q":{"n":1,"after":[7]}}"#);
-        assert_eq!(next.url, body.url);
-    }
-
-    #[test]
-    fn links() {
-        let linked = |headers: &[&str]| {
-            let headers = headers.iter().map(|header| (LINK, header.parse().unwrap()));
-            linked(&headers.collect::<HeaderMap>())
-        };
-        for (headers, expected) in [
-            (
-                &[r#"<https://a/?p=2>; rel="next", <https://a/?p=9>; rel="last""#][..],
-                Some("https://a/?p=2"),
-            ),
-            (
-                &[r#"<a,b>; title="x, <y>; rel=next"; rel=prev, </n>; rel=next"#],
-                Some("/n"),
-            ),
-            (&["<a>; rel=self", r#"<b>; rel="next nofollow""#], Some("b")),
-            (&["<a>; rel=nextish", "rel=next", "<", "<a"], None),
-            (&[], None),
-        ] {
-            assert_eq!(linked(headers).as_deref(), expected, "{headers:?}");
-        }
-    }
-}
+mod tests;

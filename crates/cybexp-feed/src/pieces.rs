@@ -15,9 +15,9 @@ use crate::json::plan::Beside;
 use crate::piece::FeedPiece;
 
 const BUFFER: usize = 64 << 10;
-/// Pieces with which a group is handed on …
+/// The number of pieces at which a group is handed on, if it does not have [`GROUP_BYTES`] before.
 const GROUP: usize = 1000;
-/// … or bytes of pieces.
+/// The bytes of pieces at which a group is handed on.
 const GROUP_BYTES: usize = 1 << 20;
 
 /// The parts of a body, in their order. Whatever reads them holds back the source: at most two groups wait.

@@ -7,10 +7,10 @@ use tokio::io::AsyncReadExt;
 
 use crate::json::plan::{Beside, ListPlan};
 use crate::limits::{BODY_BYTES, RECORD_BYTES};
+use crate::markup::cleaned;
 use crate::piece::FeedPiece;
 use crate::pieces::Pieces;
-use crate::said::cleaned;
-use crate::{body, json, lines as text_lines, said};
+use crate::{body, json, lines as text_lines, markup};
 
 /// The text of a value, as it was sent.
 pub fn text(json: Box<RawValue>) -> String {
@@ -57,7 +57,7 @@ pub fn split(text: &[u8], plan: &ListPlan) -> anyhow::Result<(Vec<Box<RawValue>>
 /// The text of a page for people that came in place of a feed.
 pub async fn says(response: Response) -> Option<String> {
     let head = body::head(response).await;
-    let says = cleaned(&said::markup(&String::from_utf8_lossy(&head)));
+    let says = cleaned(&markup::markup(&String::from_utf8_lossy(&head)));
     (!says.is_empty()).then_some(says)
 }
 

@@ -5,16 +5,16 @@ use std::time::{Duration, SystemTime};
 use anyhow::{anyhow, bail};
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue,
-    LOCATION, RETRY_AFTER,
+    LOCATION,
 };
 use reqwest::redirect::Policy;
 use reqwest::{Body, Client, ClientBuilder, Method, Request, Response, StatusCode, Url};
 
 use crate::body::head;
 use crate::cause::cause;
-use crate::later::Later;
 use crate::limits::IDLE;
 use crate::redirect::{self, Along, Cookies, Redirects};
+use crate::refusal::{HttpRefusal, retry_after};
 use crate::said::{because, reason};
 use crate::secrets::Secrets;
 use crate::url::origin;
@@ -24,8 +24,6 @@ use crate::wire::reach::{Reach, WithinReach};
 
 const CONNECT: Duration = Duration::from_secs(20);
 const MAX_REDIRECTS: usize = 10;
-/// Whatever a source asks for, it is tried again after a day.
-const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Options of an HTTP client.
 #[derive(Debug)]
@@ -151,7 +149,7 @@ impl Http {
     /// Sends a request, the secrets of which are for `keeper`, and follows redirects.
     ///
     /// # Errors
-    /// A status from 400 on is [`HttpRefusal`], or [`Later`] where the source says when to come again.
+    /// A status from 400 on is [`HttpRefusal`], or [`Later`](crate::Later) where the source says when to come again.
     pub async fn send(&self, mut request: Request, keeper: &Url) -> anyhow::Result<Response> {
         request
             .headers_mut()
@@ -339,79 +337,4 @@ fn onward(mut request: Request, status: StatusCode, to: Url) -> Option<Request> 
 
 fn unsendable(error: reqwest::Error) -> anyhow::Error {
     anyhow!("no request: {}", cause(&error))
-}
-
-/// The source answers, but does not want to.
-#[derive(Debug, thiserror::Error)]
-#[error("{origin} answers {status}{}{}", said(.reason.as_deref()), .hint.unwrap_or_default())]
-pub struct HttpRefusal {
-    /// The origin that answered, with the proxy where there was one.
-    pub origin: String,
-    /// The status, 400 or above.
-    pub status: StatusCode,
-    /// The reason that the source gives.
-    pub reason: Option<String>,
-    /// A hint at the likely cause.
-    hint: Option<&'static str>,
-}
-
-fn said(reason: Option<&str>) -> String {
-    reason
-        .map(|reason| format!(": {reason}"))
-        .unwrap_or_default()
-}
-
-impl HttpRefusal {
-    /// The error that asks to be left alone for so long.
-    pub fn later(self, wait: Duration) -> anyhow::Error {
-        let reason = format!(
-            "{self}, and must be left alone for {} s",
-            wait.as_secs().max(1)
-        );
-        Later { reason, wait }.into()
-    }
-}
-
-/// How long to wait, in seconds or until a date (RFC 9110, 10.2.3).
-pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        text.parse().map_or(MAX_WAIT, Duration::from_secs)
-    } else {
-        httpdate::parse_http_date(text)
-            .ok()?
-            .duration_since(now)
-            .ok()?
-    };
-    (!wait.is_zero()).then(|| wait.min(MAX_WAIT))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wait(text: &str) -> Option<u64> {
-        let headers = [(RETRY_AFTER, text.parse().unwrap())].into_iter().collect();
-        let now = httpdate::parse_http_date("Sat, 21 Nov 2026 10:00:00 GMT").unwrap();
-        retry_after(&headers, now).map(|wait| wait.as_secs())
-    }
-
-    #[test]
-    fn retry_after_in_seconds_or_until_a_date_and_for_a_day_at_most() {
-        assert_eq!(wait("120"), Some(120));
-        assert_eq!(wait(" 7 "), Some(7));
-        assert_eq!(wait("Sat, 21 Nov 2026 10:02:00 GMT"), Some(120));
-        assert_eq!(wait("99999999999999999999999"), Some(86400));
-        assert_eq!(wait("Sat, 21 Nov 2099 10:02:00 GMT"), Some(86400));
-        for none in [
-            "0",
-            "",
-            "soon",
-            "-5",
-            "1.5",
-            "Sat, 21 Nov 2026 09:00:00 GMT",
-        ] {
-            assert_eq!(wait(none), None, "{none}");
-        }
-    }
 }

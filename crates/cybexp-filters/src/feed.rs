@@ -13,7 +13,7 @@ use tahoe_core::{Attribute, Category, Event, Node, Object, SubType, Timestamp, V
 use crate::{RawInput, Refusal, Yield, fields, time, url, vocab};
 
 /// An entry of a feed: a line, or an element of a list.
-pub(crate) enum Entry<'a> {
+pub(crate) enum FeedEntry<'a> {
     Url(&'a str),
     Record(Cow<'a, Map<String, Value>>),
 }
@@ -35,9 +35,9 @@ const LEVELS: usize = 4;
 /// Makes an event of each entry. A bad entry is counted and left out, so that the others are kept.
 pub(crate) fn read(
     data: &Value,
-    event: impl FnMut(Entry<'_>) -> Result<Event, &'static str>,
+    event: impl FnMut(FeedEntry<'_>) -> Result<Event, &'static str>,
 ) -> Result<Yield, Refusal> {
-    let mut reader = Reader {
+    let mut reader = FeedReader {
         event,
         made: Yield::default(),
         instances: 0,
@@ -56,13 +56,13 @@ pub(crate) fn read(
     Ok(reader.made)
 }
 
-struct Reader<F> {
+struct FeedReader<F> {
     event: F,
     made: Yield,
     instances: usize,
 }
 
-impl<F: FnMut(Entry<'_>) -> Result<Event, &'static str>> Reader<F> {
+impl<F: FnMut(FeedEntry<'_>) -> Result<Event, &'static str>> FeedReader<F> {
     fn value(&mut self, value: &Value, levels: usize) -> Result<(), Refusal> {
         match value {
             Value::String(text) => self.text(text),
@@ -75,7 +75,7 @@ impl<F: FnMut(Entry<'_>) -> Result<Event, &'static str>> Reader<F> {
                     Some(inner) if levels > 0 && !record.contains_key("url") => {
                         self.value(inner, levels - 1)
                     }
-                    _ => self.entry(Ok(Entry::Record(Cow::Borrowed(record)))),
+                    _ => self.entry(Ok(FeedEntry::Record(Cow::Borrowed(record)))),
                 }
             }
             _ => self.entry(Err("not_a_record")),
@@ -89,9 +89,9 @@ impl<F: FnMut(Entry<'_>) -> Result<Event, &'static str>> Reader<F> {
         }
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         lines.try_for_each(|line| match line.starts_with('{') {
-            false => self.entry(Ok(Entry::Url(line))),
+            false => self.entry(Ok(FeedEntry::Url(line))),
             true => self.entry(match json::parse(line) {
-                Ok(Value::Object(record)) => Ok(Entry::Record(Cow::Owned(record))),
+                Ok(Value::Object(record)) => Ok(FeedEntry::Record(Cow::Owned(record))),
                 _ => Err("not_a_record"),
             }),
         })
@@ -103,14 +103,14 @@ impl<F: FnMut(Entry<'_>) -> Result<Event, &'static str>> Reader<F> {
                 Some(cells) => {
                     let cells = cells.into_iter().map(Value::from);
                     let record = columns.iter().cloned().zip(cells).collect();
-                    Ok(Entry::Record(Cow::Owned(record)))
+                    Ok(FeedEntry::Record(Cow::Owned(record)))
                 }
                 None => Err("not_a_record"),
             })
         })
     }
 
-    fn entry(&mut self, entry: Result<Entry<'_>, &'static str>) -> Result<(), Refusal> {
+    fn entry(&mut self, entry: Result<FeedEntry<'_>, &'static str>) -> Result<(), Refusal> {
         match entry.and_then(&mut self.event) {
             Ok(event) => {
                 self.instances += 1 + event.children().refs().len();

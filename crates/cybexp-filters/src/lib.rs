@@ -26,7 +26,7 @@ use tahoe_core::{Event, OrgId, Session, Timestamp, Value};
 
 pub use lighten::{dispensable, lighten};
 pub use normal::{NotOne, normal};
-pub use typetag::{UnreadTypetag, known_typetags, unread_typetag};
+pub use typetag::{UnreadTypetag, known_typetags, readers, unread_typetag};
 
 /// Every filter of the suite. No two share a name or a typetag.
 pub const FILTERS: &[&dyn Filter] = &[

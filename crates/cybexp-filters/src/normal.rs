@@ -41,29 +41,29 @@ pub fn normal(sub_type: &SubType, value: &Scalar) -> Result<Attribute, NotOne> {
 }
 
 /// The spelling of the values of some sub_types.
-struct Form {
+struct Spelling {
     names: &'static [&'static str],
     expected: &'static str,
     read: fn(&SubType, &str) -> Option<Attribute>,
 }
 
-const FORMS: &[Form] = &[
-    Form {
+const FORMS: &[Spelling] = &[
+    Spelling {
         names: &["ip", "ipv4", "ipv6"],
         expected: "an IP address",
         read: |_, text| url::ip_attribute(unbracketed(&url::refang(text))),
     },
-    Form {
+    Spelling {
         names: &["cidr"],
         expected: "a network, as 192.0.2.0/24",
         read: |_, text| fields::cidr(text),
     },
-    Form {
+    Spelling {
         names: &["hostname"],
         expected: "a host",
         read: |_, text| host(text),
     },
-    Form {
+    Spelling {
         names: &["domain"],
         expected: "a domain",
         read: |sub_type, text| {
@@ -72,7 +72,7 @@ const FORMS: &[Form] = &[
             is_name.then(|| Attribute::new(sub_type.clone(), host.data().clone()))
         },
     },
-    Form {
+    Spelling {
         names: &["email_addr"],
         expected: "a mail address",
         read: |_, text| {
@@ -83,7 +83,7 @@ const FORMS: &[Form] = &[
             is_one.then(|| fields::email_addr(&meant))
         },
     },
-    Form {
+    Spelling {
         names: &["port"],
         expected: "a port, from 0 to 65535",
         read: |sub_type, text| {
@@ -91,12 +91,12 @@ const FORMS: &[Form] = &[
             Some(Attribute::new(sub_type.clone(), i64::from(port)))
         },
     },
-    Form {
+    Spelling {
         names: &["asn"],
         expected: "the number of an autonomous system",
         read: |_, text| fields::asn(text),
     },
-    Form {
+    Spelling {
         names: &["cve_id"],
         expected: "an identifier of CVE",
         read: |sub_type, text| {
@@ -106,7 +106,7 @@ const FORMS: &[Form] = &[
                 .then(|| Attribute::new(sub_type.clone(), upper))
         },
     },
-    Form {
+    Spelling {
         names: &["country_code2"],
         expected: "a country's code of two letters",
         read: |_, text| {
@@ -130,8 +130,8 @@ const fn digest(
     names: &'static [&'static str],
     expected: &'static str,
     read: fn(&SubType, &str) -> Option<Attribute>,
-) -> Form {
-    Form {
+) -> Spelling {
+    Spelling {
         names,
         expected,
         read,

@@ -7,7 +7,7 @@
 use serde_json::Map;
 use tahoe_core::{Attribute, Event, Timestamp, Value};
 
-use crate::feed::{self, Entry};
+use crate::feed::{self, FeedEntry};
 use crate::{Filter, RawInput, Refusal, Yield, fields, time, url, vocab};
 
 /// The most addresses of one record; kits have up to ten.
@@ -34,8 +34,8 @@ impl Filter for OpenPhish {
 
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
         feed::read(raw.data, |entry| match entry {
-            Entry::Url(url) => feed::event(vocab::SIGHTING, raw, raw.timestamp, url, None),
-            Entry::Record(record) => premium(&record, raw),
+            FeedEntry::Url(url) => feed::event(vocab::SIGHTING, raw, raw.timestamp, url, None),
+            FeedEntry::Record(record) => premium(&record, raw),
         })
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Map;
 use tahoe_core::{Attribute, Event, Node, SubType, Value};
 
-use crate::feed::{self, Entry};
+use crate::feed::{self, FeedEntry};
 use crate::{Filter, RawInput, Refusal, Yield, fields, url, vocab};
 
 /// Makes one event of each phish in a feed: bare URLs, records of JSON, or CSV.
@@ -27,8 +27,8 @@ impl Filter for PhishTank {
 
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
         feed::read(raw.data, |entry| match entry {
-            Entry::Url(url) => feed::event(vocab::PHISHTANK_URL, raw, raw.timestamp, url, None),
-            Entry::Record(record) => phish(&record, raw),
+            FeedEntry::Url(url) => feed::event(vocab::PHISHTANK_URL, raw, raw.timestamp, url, None),
+            FeedEntry::Record(record) => phish(&record, raw),
         })
     }
 }

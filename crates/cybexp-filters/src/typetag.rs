@@ -10,6 +10,14 @@ pub fn known_typetags() -> Vec<&'static str> {
     all.copied().collect()
 }
 
+/// Returns the names of the filters that read the raws of a typetag.
+pub fn readers(typetag: &str) -> Vec<&'static str> {
+    let readers = FILTERS
+        .iter()
+        .filter(|filter| filter.typetags().contains(&typetag));
+    readers.map(|filter| filter.name()).collect()
+}
+
 /// A typetag that no filter reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnreadTypetag {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use cybexp_service::{
-    Context, DaemonArgs, Step, WakeSignal, WorkOptions, Worker, run_daemon, work_loop,
+    DaemonArgs, DaemonContext, Step, WakeSignal, WorkOptions, Worker, run_daemon, work_loop,
 };
 
 /// Sleeps once, then waits
@@ -21,7 +21,7 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    run_daemon("archive", cli.args, async move |ctx: Context| {
+    run_daemon("archive", cli.args, async move |ctx: DaemonContext| {
         let sleeper = Sleeper {
             left: Some(Duration::from_secs(cli.work_s)),
         };

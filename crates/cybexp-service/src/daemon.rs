@@ -21,7 +21,7 @@ pub const GRACE: Duration = Duration::from_secs(10);
 
 /// Everything a daemon is handed: configuration, shutdown signal, health.
 #[derive(Debug, Clone)]
-pub struct Context {
+pub struct DaemonContext {
     /// The daemon's name as in the configuration: `archive`.
     pub name: &'static str,
     /// The configuration of the whole suite.
@@ -40,7 +40,7 @@ pub struct Context {
 /// SIGTERM and SIGINT ask `main` to stop; when it has not ended [`GRACE`] later, the process ends without it, with 0.
 pub fn run_daemon<F, Fut>(name: &'static str, args: impl Into<DaemonArgs>, main: F) -> ExitCode
 where
-    F: FnOnce(Context) -> Fut,
+    F: FnOnce(DaemonContext) -> Fut,
     Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     let args = args.into();
@@ -84,7 +84,7 @@ async fn supervise<F, Fut>(
     main: F,
 ) -> anyhow::Result<()>
 where
-    F: FnOnce(Context) -> Fut,
+    F: FnOnce(DaemonContext) -> Fut,
     Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     let shutdown = Shutdown::on_signals().context("cannot listen for signals")?;
@@ -110,7 +110,7 @@ where
         "started"
     );
 
-    let ctx = Context {
+    let ctx = DaemonContext {
         name,
         config: Arc::new(config),
         shutdown: shutdown.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cybexp_store::{Server, StoreError, Watch};
 
 use crate::config::Db;
-use crate::daemon::Context;
+use crate::daemon::DaemonContext;
 use crate::retry::retry;
 use crate::wake::Wake;
 
@@ -14,13 +14,13 @@ const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
 /// Pools of connections, one for each MongoDB: collections on the same server share a pool.
 pub struct Servers<'a> {
-    ctx: &'a Context,
+    ctx: &'a DaemonContext,
     known: Vec<(String, Server)>,
 }
 
 impl<'a> Servers<'a> {
     /// Returns a set that is connected to no server yet.
-    pub fn new(ctx: &'a Context) -> Self {
+    pub fn new(ctx: &'a DaemonContext) -> Self {
         let known = Vec::new();
         Self { ctx, known }
     }
@@ -38,7 +38,7 @@ impl<'a> Servers<'a> {
 }
 
 /// Calls `open` with retries until it succeeds. Returns `None` if the daemon is asked to stop first.
-pub async fn open<T, F, Fut>(ctx: &Context, open: F) -> anyhow::Result<Option<T>>
+pub async fn open<T, F, Fut>(ctx: &DaemonContext, open: F) -> anyhow::Result<Option<T>>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = anyhow::Result<T>>,

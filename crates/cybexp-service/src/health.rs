@@ -15,10 +15,10 @@ pub const BEAT_LIMIT: Duration = Duration::from_secs(60);
 ///
 /// Parts are called by name (`archive`, `database`). A daemon that never beats is not alive: that is on purpose.
 #[derive(Debug, Clone)]
-pub struct Health(Arc<State>);
+pub struct Health(Arc<HealthState>);
 
 #[derive(Debug)]
-struct State {
+struct HealthState {
     limit: Duration,
     started: Instant,
     beats: Mutex<BTreeMap<&'static str, Instant>>,
@@ -39,7 +39,7 @@ impl Health {
 
     /// Makes the state of a daemon whose loops must beat within `limit`.
     pub fn with_limit(limit: Duration) -> Self {
-        Self(Arc::new(State {
+        Self(Arc::new(HealthState {
             limit,
             started: Instant::now(),
             beats: Mutex::default(),

@@ -1,6 +1,6 @@
 //! The parts that every daemon shares: config, logs, metrics, health, shutdown, back-off, work loop.
 //!
-//! A daemon is a library function `async fn run(ctx: Context) -> anyhow::Result<()>`; [`run_daemon`] gives it everything
+//! A daemon is a library function `async fn run(ctx: DaemonContext) -> anyhow::Result<()>`; [`run_daemon`] gives it everything
 //! else, so that its `main.rs` is a few lines (see `examples/sleeper.rs`). What it does comes in as a [`Worker`], and the
 //! news that there is work as a [`Wake`].
 
@@ -23,7 +23,7 @@ mod work;
 pub use backoff::{Backoff, MAX_BACKOFF, delay};
 pub use cli::{CommonArgs, DaemonArgs, EXIT_FAILED, EXIT_USAGE};
 pub use config::{Config, ConfigError};
-pub use daemon::{Context, GRACE, run_daemon};
+pub use daemon::{DaemonContext, GRACE, run_daemon};
 pub use database::{Servers, open};
 pub use health::{BEAT_EVERY, BEAT_LIMIT, Health};
 pub use http::{router, serve};

@@ -8,7 +8,7 @@ use tracing::{debug, info, warn};
 
 use crate::backoff::Backoff;
 use crate::config::ConfigError;
-use crate::daemon::Context;
+use crate::daemon::DaemonContext;
 use crate::health::BEAT_EVERY;
 
 /// Tries of a failing step in `--once` mode: about 15 s in all.
@@ -29,7 +29,7 @@ impl fmt::Display for Fatal {
 /// `part` names the operation in logs and in `/readyz`, such as `database`. Returns `None` if the daemon is asked to stop
 /// first. Returns errors marked [`Fatal`], wrong configuration, and with `--once` the fourth failure in a row.
 pub async fn retry<T, F, Fut>(
-    ctx: &Context,
+    ctx: &DaemonContext,
     part: &'static str,
     max_backoff: Duration,
     mut operation: F,
@@ -60,7 +60,7 @@ where
 
 /// Waits for `wait`, for `woken`, or until the daemon is asked to stop, and beats meanwhile. `woken` may be dropped.
 pub(crate) async fn rest(
-    ctx: &Context,
+    ctx: &DaemonContext,
     part: &'static str,
     wait: Duration,
     woken: impl Future<Output = ()>,
@@ -80,14 +80,14 @@ pub(crate) async fn rest(
 
 /// A row of failures: its beginning and its end are logged, what lies between only at debug level.
 pub(crate) struct Streak<'a> {
-    ctx: &'a Context,
+    ctx: &'a DaemonContext,
     part: &'static str,
     backoff: Backoff,
     since: Instant,
 }
 
 impl<'a> Streak<'a> {
-    pub(crate) fn new(ctx: &'a Context, part: &'static str, max_backoff: Duration) -> Self {
+    pub(crate) fn new(ctx: &'a DaemonContext, part: &'static str, max_backoff: Duration) -> Self {
         Self {
             ctx,
             part,

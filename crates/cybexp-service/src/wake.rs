@@ -26,12 +26,12 @@ pub trait Wake: Send {
 /// lost; at worst the loop looks once too often.
 #[derive(Debug, Clone, Default)]
 pub struct WakeSignal {
-    news: Arc<News>,
+    news: Arc<Arrivals>,
     _task: Option<Arc<AbortOnDropHandle<()>>>,
 }
 
 #[derive(Debug, Default)]
-struct News {
+struct Arrivals {
     notify: Notify,
     away: AtomicBool,
 }
@@ -44,7 +44,7 @@ impl WakeSignal {
 
     /// Makes a signal that `source` sets off. While `source` fails, the loop polls every second instead.
     pub fn follow(source: impl Wake + 'static) -> Self {
-        let news = Arc::new(News::default());
+        let news = Arc::new(Arrivals::default());
         let task = tokio::spawn(follow(source, Arc::downgrade(&news)));
         Self {
             news,
@@ -72,7 +72,7 @@ impl WakeSignal {
     }
 }
 
-async fn follow(mut source: impl Wake, news: Weak<News>) {
+async fn follow(mut source: impl Wake, news: Weak<Arrivals>) {
     let mut backoff = Backoff::new(MAX_BACKOFF);
     // each turn ends with a wake-up, for work that came while the source was away was not signalled
     while let Some(result) = next(&mut source, &news, &mut backoff).await {
@@ -103,7 +103,7 @@ async fn follow(mut source: impl Wake, news: Weak<News>) {
 /// Runs one `wait` of the source to its end; `None` if no loop listens any more.
 async fn next(
     source: &mut impl Wake,
-    news: &Weak<News>,
+    news: &Weak<Arrivals>,
     backoff: &mut Backoff,
 ) -> Option<anyhow::Result<()>> {
     let waiting = source.wait();
@@ -117,7 +117,7 @@ async fn next(
     Some(waiting.await)
 }
 
-fn healed(news: &News, backoff: &mut Backoff) {
+fn healed(news: &Arrivals, backoff: &mut Backoff) {
     backoff.success();
     if news.away.swap(false, Ordering::Relaxed) {
         info!("news of work are back");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use tracing::{Instrument, debug_span};
 
-use crate::daemon::Context;
+use crate::daemon::DaemonContext;
 use crate::logging::panic_message;
 use crate::metrics::LoopMeter;
 use crate::retry::{Streak, rest};
@@ -64,7 +64,7 @@ impl WorkOptions {
 /// A failing step is retried with back-off for as long as it takes; with `--once` its fourth failure in a row is the error
 /// given. Asked to stop, the loop finishes the step in hand; [`run_daemon`](crate::run_daemon) bounds how long that may take.
 pub async fn work_loop<W: Worker>(
-    ctx: &Context,
+    ctx: &DaemonContext,
     mut worker: W,
     wake: WakeSignal,
     options: WorkOptions,

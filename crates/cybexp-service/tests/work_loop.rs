@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cybexp_service::{
-    BEAT_LIMIT, Config, Context, Fatal, Health, Shutdown, Step, Wake, WakeSignal, WorkOptions,
-    Worker, retry, work_loop,
+    BEAT_LIMIT, Config, DaemonContext, Fatal, Health, Shutdown, Step, Wake, WakeSignal,
+    WorkOptions, Worker, retry, work_loop,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -78,9 +78,9 @@ impl Worker for Script {
     }
 }
 
-fn context(once: bool) -> Context {
+fn context(once: bool) -> DaemonContext {
     let config = Arc::new(Config::default());
-    Context {
+    DaemonContext {
         name: "archive",
         config,
         shutdown: Shutdown::new(),
@@ -89,7 +89,7 @@ fn context(once: bool) -> Context {
     }
 }
 
-fn start(ctx: &Context, script: &Script, wake: WakeSignal) -> JoinHandle<anyhow::Result<()>> {
+fn start(ctx: &DaemonContext, script: &Script, wake: WakeSignal) -> JoinHandle<anyhow::Result<()>> {
     let (ctx, script) = (ctx.clone(), script.clone());
     tokio::spawn(async move {
         let options = WorkOptions {

@@ -7,72 +7,17 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use tahoe_core::SubmissionTags;
 
+use crate::error::SpoolError;
 use crate::input::{InputCounts, InputId, KnownInput};
+use crate::layout::{LAYOUT, SETUP, VERSION};
 use crate::record::{ItemKey, Queued, RecordBatch};
 
 /// The file in `input.spool_dir`.
 pub const FILE: &str = "spool.db";
-/// The version of [`LAYOUT`]; raised with it.
-const VERSION: i64 = 1;
-/// `auto_vacuum`: unused pages at the end of the file are given back to the disk when asked to.
-const SETUP: &str = "
-    PRAGMA auto_vacuum = INCREMENTAL;
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA journal_size_limit = 16777216;
-    PRAGMA foreign_keys = ON;
-";
-const LAYOUT: &str = "
-    CREATE TABLE input (
-        id INTEGER PRIMARY KEY,
-        name TEXT NOT NULL UNIQUE,
-        plugin TEXT NOT NULL,
-        typetag TEXT NOT NULL,
-        orgid TEXT NOT NULL,
-        timezone TEXT NOT NULL,
-        cursor TEXT,
-        not_before REAL NOT NULL DEFAULT 0,
-        taken INTEGER NOT NULL DEFAULT 0,
-        posted INTEGER NOT NULL DEFAULT 0,
-        dropped INTEGER NOT NULL DEFAULT 0
-    );
-    -- AUTOINCREMENT: an id is never given twice, for whoever posts remembers the last one that it has seen
-    CREATE TABLE record (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        input INTEGER NOT NULL REFERENCES input,
-        name TEXT,
-        data BLOB NOT NULL,
-        refused TEXT
-    );
-    CREATE INDEX waiting ON record (input, id) WHERE refused IS NULL;
-    CREATE INDEX refused ON record (input) WHERE refused IS NOT NULL;
-    CREATE TABLE mark (
-        input INTEGER NOT NULL REFERENCES input,
-        key BLOB NOT NULL,
-        mark INTEGER NOT NULL,
-        PRIMARY KEY (input, key)
-    ) WITHOUT ROWID;
-";
 /// Approximate overhead of a record, in bytes: its row and two index entries.
 const RECORD_BYTES: u64 = 100;
 /// Approximate size of a mark, in bytes.
 const MARK_BYTES: u64 = 40;
-
-/// Why the spool cannot be used.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum SpoolError {
-    /// SQLite says why: the disk is full, the file is damaged.
-    #[error("{}: {reason}", file.display())]
-    Database {
-        /// The file.
-        file: PathBuf,
-        /// The reason that SQLite gives.
-        reason: String,
-    },
-    /// The thread that writes it has ended.
-    #[error("the spool is closed")]
-    Gone,
-}
 
 /// Whether there was room for a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

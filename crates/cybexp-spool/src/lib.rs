@@ -5,13 +5,16 @@
 //! the same time shares a transaction, and with it the wait for the disk.
 
 mod db;
+mod error;
 mod input;
+mod layout;
 mod news;
 mod record;
 mod spool;
 mod thread;
 
-pub use db::{FILE, Room, SpoolError};
+pub use db::{FILE, Room};
+pub use error::SpoolError;
 pub use input::{InputCounts, InputId, KnownInput};
 pub use record::{ItemKey, Queued, Record, RecordBatch};
 pub use spool::Spool;

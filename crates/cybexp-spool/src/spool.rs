@@ -8,7 +8,8 @@ use tahoe_core::SubmissionTags;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use crate::db::{Room, SpoolError, SpoolFile};
+use crate::db::{Room, SpoolFile};
+use crate::error::SpoolError;
 use crate::input::{InputId, KnownInput};
 use crate::news::Signals;
 use crate::record::{ItemKey, Queued, RecordBatch};

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use crate::db::{SpoolError, SpoolFile};
+use crate::db::SpoolFile;
+use crate::error::SpoolError;
 use crate::input::InputId;
 use crate::news::Signals;
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use cybexp_store::{Cache, LooseEnds, NewEntry, Server, Submission, Submitter};
 use cybexp_testkit::{mongo_url, status_of, unique};
 use futures::future::join_all;
+use tahoe_core::SubmissionTags;
 
 const SMALL: usize = 1000;
 const SMALL_BYTES: usize = 1 << 10;
@@ -70,9 +71,11 @@ async fn time<T>(work: impl Future<Output = T>) -> Duration {
 fn of(bytes: usize) -> Submission {
     let entry = NewEntry {
         name: "cowrie.json".to_owned(),
-        typetag: "cowrie".to_owned(),
-        orgid: "unr".to_owned(),
-        timezone: "UTC".to_owned(),
+        tags: SubmissionTags {
+            typetag: "cowrie".to_owned(),
+            orgid: "unr".to_owned(),
+            timezone: "UTC".to_owned(),
+        },
         timestamp: 1.5,
         records: None,
     };

@@ -57,6 +57,11 @@ pub enum StoreError {
         /// The problem with the document.
         reason: String,
     },
+    /// An archive, given as `database.collection`, that was written by the Python system or by an earlier release.
+    #[error(
+        "{0} is an archive of the form before this release: take it over with `cybexp migrate`"
+    )]
+    OldForm(String),
     /// The task that stores submissions has ended, which only happens at a shutdown.
     #[error("submissions are no longer stored: the service is stopping")]
     Stopped,
@@ -71,7 +76,7 @@ impl StoreError {
                 &*cause.kind,
                 ErrorKind::InsertMany(refused) if refused.write_errors.is_some()
             ),
-            Self::Url(_) | Self::Index { .. } | Self::Stopped => false,
+            Self::Url(_) | Self::Index { .. } | Self::OldForm(_) | Self::Stopped => false,
         }
     }
 }

@@ -8,7 +8,7 @@ use bson::oid::ObjectId;
 use bson::{Document, doc};
 use common::*;
 use cybexp_store::{
-    Cache, EntryQueue, Opened, OpenedRecords, RecordId, SealedEntry, Selection, Taken,
+    Cache, EntryQueue, EntryRecordId, Opened, OpenedRecords, SealedEntry, Selection, Taken,
 };
 use mongodb::Collection;
 
@@ -237,7 +237,7 @@ async fn the_records_of_a_submission_have_results_of_their_own() {
     };
     mark(&mut queue, None, vec![good(1), bad(2), bad(3), bad(4)]).await;
 
-    let record = |n| RecordId { id, n: Some(n) };
+    let record = |n| EntryRecordId { id, n: Some(n) };
     let listed = async || -> Vec<String> {
         let refused = cache.refused(0).await.unwrap();
         refused.into_iter().map(|one| one.id).collect()

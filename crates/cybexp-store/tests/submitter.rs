@@ -130,7 +130,7 @@ async fn a_submission_that_the_server_refuses_fails_alone_and_leaves_nothing() {
     let refuse = doc! {"collMod": "file_entries", "validator": validator};
     client.database(&db).run_command(refuse).await.unwrap();
     let mut poison = submission(10);
-    poison.entry.typetag = "poison".to_owned();
+    poison.entry.tags.typetag = "poison".to_owned();
 
     let both = [submission(10), poison.clone()];
     assert!(cache.submit(&both).await.is_err());

@@ -9,7 +9,7 @@ use cybexp_store::{
 use serde_json::{Value, json};
 use tahoe_core::many::JoinedRecords;
 use tahoe_core::question::Question;
-use tahoe_core::{Hash, Org, Query, Socket, Status, Timestamp, User};
+use tahoe_core::{Hash, Org, Query, Socket, Status, SubmissionTags, Timestamp, User};
 use tempfile::TempDir;
 
 use crate::{mongo_url, unique};
@@ -111,9 +111,11 @@ impl Site {
     pub fn submission(&self, typetag: &str, text: &str) -> Submission {
         let entry = NewEntry {
             name: "test.json".to_owned(),
-            typetag: typetag.to_owned(),
-            orgid: self.orgid.to_string(),
-            timezone: "UTC".to_owned(),
+            tags: SubmissionTags {
+                typetag: typetag.to_owned(),
+                orgid: self.orgid.to_string(),
+                timezone: "UTC".to_owned(),
+            },
             timestamp: 1_700_000_000.5,
             records: None,
         };

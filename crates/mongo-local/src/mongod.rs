@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::find::find_mongod;
 use crate::log;
-use crate::replica::{self, SET, State};
+use crate::replica::{self, ReplicaState, SET};
 use crate::watcher::Watcher;
 
 const START_TIMEOUT: Duration = Duration::from_secs(90);
@@ -210,8 +210,8 @@ fn start_on(port: u16, binary: &Path, options: &Options) -> Result<Watcher, Erro
             });
         }
         let last = match state {
-            Ok(State::Primary) => return Ok(watcher),
-            Ok(State::Wait(what)) => what,
+            Ok(ReplicaState::Primary) => return Ok(watcher),
+            Ok(ReplicaState::Wait(what)) => what,
             Err(e) => e.to_string(),
         };
         if began.elapsed() > START_TIMEOUT {

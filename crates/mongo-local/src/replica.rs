@@ -11,7 +11,7 @@ pub(crate) const SET: &str = "rs0";
 const NOT_YET_INITIALIZED: i32 = 94;
 
 /// The progress of a server towards taking writes.
-pub(crate) enum State {
+pub(crate) enum ReplicaState {
     Primary,
     /// Not ready. The text names what is missing.
     Wait(String),
@@ -20,18 +20,18 @@ pub(crate) enum State {
 /// Makes one step towards the primary: starts the set, or gives it its new port if the folder was served on another one
 /// before. Nothing is done unless the server on `port` is the process `pid`, because another mongod may have taken the
 /// port.
-pub(crate) fn step(port: u16, pid: u32) -> Result<State, wire::Error> {
+pub(crate) fn step(port: u16, pid: u32) -> Result<ReplicaState, wire::WireError> {
     let mut server = Connection::open(port)?;
     let status =
         server.run(doc! { "serverStatus": 1, "metrics": 0, "wiredTiger": 0, "locks": 0 })?;
     if status.get_i64("pid").ok() != Some(i64::from(pid)) {
-        return Ok(State::Wait(format!(
+        return Ok(ReplicaState::Wait(format!(
             "another mongod listens on port {port}"
         )));
     }
     let hello = server.run(doc! { "hello": 1 })?;
     if hello.get_bool("isWritablePrimary").unwrap_or_default() {
-        return Ok(State::Primary);
+        return Ok(ReplicaState::Primary);
     }
     let host = format!("127.0.0.1:{port}");
     match server.run(doc! { "replSetGetConfig": 1 }) {
@@ -44,7 +44,7 @@ pub(crate) fn step(port: u16, pid: u32) -> Result<State, wire::Error> {
                 )?;
             }
         }
-        Err(wire::Error::Command {
+        Err(wire::WireError::Command {
             code: NOT_YET_INITIALIZED,
             ..
         }) => {
@@ -53,7 +53,7 @@ pub(crate) fn step(port: u16, pid: u32) -> Result<State, wire::Error> {
         }
         Err(other) => return Err(other),
     }
-    Ok(State::Wait("not primary yet".to_owned()))
+    Ok(ReplicaState::Wait("not primary yet".to_owned()))
 }
 
 fn host_of(config: &Document) -> Option<&str> {

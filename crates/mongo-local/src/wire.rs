@@ -18,7 +18,7 @@ const MESSAGE_BYTES_MAX: usize = 48_000_000;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub(crate) enum WireError {
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error("not a reply of a MongoDB server: {0}")]
@@ -36,7 +36,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn open(port: u16) -> Result<Self, Error> {
+    pub(crate) fn open(port: u16) -> Result<Self, WireError> {
         let stream =
             TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
@@ -45,7 +45,7 @@ impl Connection {
     }
 
     /// Runs a command against `admin` and returns the reply, if it has `ok: 1`.
-    pub(crate) fn run(&mut self, mut command: Document) -> Result<Document, Error> {
+    pub(crate) fn run(&mut self, mut command: Document) -> Result<Document, WireError> {
         let name = command.keys().next().cloned().unwrap_or_default();
         command.insert("$db", "admin");
         self.stream.write_all(&message(&command)?)?;
@@ -57,24 +57,26 @@ impl Connection {
         if ok {
             return Ok(reply);
         }
-        Err(Error::Command {
+        Err(WireError::Command {
             command: name,
             code: reply.get_i32("code").unwrap_or_default(),
             message: reply.get_str("errmsg").unwrap_or("no errmsg").to_owned(),
         })
     }
 
-    fn receive(&mut self) -> Result<Document, Error> {
+    fn receive(&mut self) -> Result<Document, WireError> {
         let mut header = [0; HEADER_BYTES];
         self.stream.read_exact(&mut header)?;
         let length = usize::try_from(int_at(&header, 0)).unwrap_or_default();
         let op = int_at(&header, 12);
         if op != OP_MSG || !(HEADER_BYTES + PREFIX_BYTES..=MESSAGE_BYTES_MAX).contains(&length) {
-            return Err(Error::Reply(format!("operation {op} of {length} bytes")));
+            return Err(WireError::Reply(format!(
+                "operation {op} of {length} bytes"
+            )));
         }
         let mut body = vec![0; length - HEADER_BYTES];
         self.stream.read_exact(&mut body)?;
-        Document::from_reader(&body[PREFIX_BYTES..]).map_err(|e| Error::Reply(e.to_string()))
+        Document::from_reader(&body[PREFIX_BYTES..]).map_err(|e| WireError::Reply(e.to_string()))
     }
 }
 
@@ -82,8 +84,10 @@ fn int_at(bytes: &[u8; HEADER_BYTES], at: usize) -> i32 {
     i32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-fn message(command: &Document) -> Result<Vec<u8>, Error> {
-    let body = command.to_vec().map_err(|e| Error::Reply(e.to_string()))?;
+fn message(command: &Document) -> Result<Vec<u8>, WireError> {
+    let body = command
+        .to_vec()
+        .map_err(|e| WireError::Reply(e.to_string()))?;
     let length =
         i32::try_from(HEADER_BYTES + PREFIX_BYTES + body.len()).map_err(io::Error::other)?;
     let mut out = Vec::with_capacity(HEADER_BYTES + PREFIX_BYTES + body.len());

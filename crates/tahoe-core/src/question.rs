@@ -1,5 +1,6 @@
 //! The question of a query: the fields of its `qdata`, checked.
 
+mod choices;
 mod error;
 pub mod field;
 mod query_type;
@@ -19,27 +20,15 @@ use crate::scalar::Scalar;
 use crate::sub_type::SubType;
 use crate::time::TimeRange;
 use error::{bad, one_of};
-use field::{Field, LEVEL, PAGE};
+use field::{ALL, Bounds, LEVEL, LEVELS, PAGE, PAGES};
 
+pub use choices::{Context, ReturnType};
 pub use error::QuestionError;
 pub use query_type::QueryType;
 
 /// The longest canonical text of a question, in bytes. The API takes bodies of 1 MiB, and escapes make a text up to seven
 /// times as long; only nested fields, which no question has, can make it longer than this.
 const QUESTION_BYTES: u64 = 8 << 20;
-
-/// The context in which an event refers to an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Context {
-    /// Any context: `_ref`.
-    All,
-    /// Malicious, part of the attack: `_mal_ref`.
-    Malicious,
-    /// Benign: `_ben_ref`.
-    Benign,
-    /// In `_ref`, but in neither of the others.
-    Unknown,
-}
 
 /// Conditions that select the events of a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,33 +45,6 @@ pub struct Conditions {
     pub category: Option<Category>,
     /// The context in which the events refer to the subject.
     pub context: Context,
-}
-
-/// A kind of instance that a related query can be narrowed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReturnType {
-    /// Attributes.
-    Attribute,
-    /// Objects.
-    Object,
-    /// Events.
-    Event,
-    /// Sessions.
-    Session,
-}
-
-impl ReturnType {
-    const ALL: [Self; 4] = [Self::Attribute, Self::Object, Self::Event, Self::Session];
-
-    /// Returns the `itype` of such instances, as in documents.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Attribute => "attribute",
-            Self::Object => "object",
-            Self::Event => "event",
-            Self::Session => "session",
-        }
-    }
 }
 
 /// The form of a related report.
@@ -172,8 +134,8 @@ impl Question {
         let conditions = fields.conditions(now)?;
         let related = Related {
             conditions,
-            level: fields.int(&LEVEL)?.unwrap_or(1) as u8,
-            page: fields.int(&PAGE)?.unwrap_or(1) as u32,
+            level: fields.int(LEVEL.name, LEVELS)? as u8,
+            page: fields.int(PAGE.name, PAGES)?,
             return_type: fields.choice(
                 "return_type",
                 &ReturnType::ALL.map(|itype| (itype.as_str(), itype)),
@@ -218,38 +180,34 @@ impl UnreadFields {
         }
     }
 
-    fn int(&mut self, field: &Field) -> Result<Option<i64>, QuestionError> {
-        let (field, range) = (field.name, field.kind.range());
-        match self.take(field) {
-            None => Ok(None),
-            Some(value) => match value.as_i64() {
-                Some(int) if range.contains(&int) => Ok(Some(int)),
-                _ => Err(bad(
-                    field,
-                    format!(
-                        "is not an integer from {} to {}",
-                        range.start(),
-                        range.end()
-                    ),
-                )),
-            },
-        }
+    fn int(&mut self, field: &str, bounds: Bounds) -> Result<u32, QuestionError> {
+        let Bounds {
+            least,
+            most,
+            default,
+        } = bounds;
+        let Some(value) = self.take(field) else {
+            return Ok(default);
+        };
+        let int = value.as_u64().and_then(|int| u32::try_from(int).ok());
+        int.filter(|int| (least..=most).contains(int))
+            .ok_or_else(|| bad(field, format!("is not an integer from {least} to {most}")))
     }
 
-    /// Reads one of the named choices, or `all`, which gives `None`.
+    /// Reads one of the named choices, or [`ALL`], which gives `None`.
     fn choice<T: Copy>(
         &mut self,
         field: &str,
         choices: &[(&str, T)],
     ) -> Result<Option<T>, QuestionError> {
-        let Some(text) = self.text(field)?.filter(|text| text != "all") else {
+        let Some(text) = self.text(field)?.filter(|text| text != ALL) else {
             return Ok(None);
         };
         match choices.iter().find(|(name, _)| *name == text) {
             Some((_, choice)) => Ok(Some(*choice)),
             None => {
                 let names = choices.iter().map(|(name, _)| *name);
-                Err(bad(field, one_of(&text, ["all"].into_iter().chain(names))))
+                Err(bad(field, one_of(&text, [ALL].into_iter().chain(names))))
             }
         }
     }
@@ -278,11 +236,8 @@ impl UnreadFields {
             context: self
                 .choice(
                     "context",
-                    &[
-                        ("malicious", Context::Malicious),
-                        ("benign", Context::Benign),
-                        ("unknown", Context::Unknown),
-                    ],
+                    &[Context::Malicious, Context::Benign, Context::Unknown]
+                        .map(|context| (context.as_str(), context)),
                 )?
                 .unwrap_or(Context::All),
         })

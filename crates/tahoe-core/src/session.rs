@@ -43,6 +43,12 @@ impl Session {
         self
     }
 
+    /// Returns the session without its events, as the archive stores it.
+    pub fn without_events(mut self) -> Self {
+        self.events.clear();
+        self
+    }
+
     /// Returns the session with this start.
     pub fn with_start_time(mut self, at: Timestamp) -> Self {
         self.start_time = Some(at);

@@ -9,14 +9,14 @@ const DAY_S: f64 = 86_400.0;
 /// Events and attributes, which refer to each other by index. The target is event 0.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Graph {
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Vec<EventNode>,
     /// The events of each attribute, sorted; `None` if they were not read.
     pub(crate) attributes: Vec<Option<Vec<usize>>>,
 }
 
 /// An event of the graph.
 #[derive(Debug, Clone)]
-pub(crate) struct Event {
+pub(crate) struct EventNode {
     /// 0.998^d, where d is the event's age in days.
     pub(crate) decay: f64,
     pub(crate) malicious: bool,
@@ -24,7 +24,7 @@ pub(crate) struct Event {
     pub(crate) attributes: Option<Vec<usize>>,
 }
 
-impl Event {
+impl EventNode {
     /// Makes an event whose attributes are not known yet. An event in the future counts as one of age 0.
     pub(crate) fn new(timestamp: f64, malicious: bool, now: f64) -> Self {
         let age_days = ((now - timestamp) / DAY_S).max(0.0);
@@ -65,7 +65,7 @@ impl Graph {
 
     /// Computes for each event the sum over its attributes.
     pub(crate) fn sums(&self, through: &[f64]) -> Vec<f64> {
-        let sum = |event: &Event| {
+        let sum = |event: &EventNode| {
             let attributes = event.attributes.iter().flatten();
             attributes.map(|&attribute| through[attribute]).sum()
         };

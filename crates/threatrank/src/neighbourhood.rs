@@ -10,7 +10,7 @@ use std::time::Instant;
 use tahoe_core::Hash;
 
 use crate::draws::Draws;
-use crate::graph::{Event, Graph, HOPS};
+use crate::graph::{EventNode, Graph, HOPS};
 use crate::limits::Limits;
 use crate::search::{Rank, STEPS};
 use crate::source::{AttributeEvents, EventTime, NodeKind, Source};
@@ -129,7 +129,7 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
         let hash = event.hash;
         let number = *self.events.entry(hash).or_insert(next);
         if number == next {
-            let event = Event::new(event.timestamp, event.malicious, self.now);
+            let event = EventNode::new(event.timestamp, event.malicious, self.now);
             self.graph.events.push(event);
             self.hashes.push(hash);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::graph::{Event, Graph, HOPS};
+use crate::graph::{EventNode, Graph, HOPS};
 
 /// The most steps of the search for paths, which take well below a second.
 pub(crate) const STEPS: u64 = 20_000_000;
@@ -35,7 +35,7 @@ impl Graph {
             rank.score = -1.0;
             return rank;
         }
-        let malicious = |event: &Event| f64::from(event.malicious);
+        let malicious = |event: &EventNode| f64::from(event.malicious);
         let mut reach = vec![self.events.iter().map(malicious).collect::<Vec<f64>>()];
         for hops in 1..=HOPS {
             reach.push(self.walk(&reach[hops - 1]));
@@ -44,7 +44,7 @@ impl Graph {
             let events = events.iter().flatten().map(|&event| &self.events[event]);
             let weights = events
                 .filter(|event| event.malicious)
-                .filter_map(Event::weight);
+                .filter_map(EventNode::weight);
             weights.fold((0.0, 0), |(sum, n), weight| (sum + weight, n + 1))
         });
         let mut search = Search {

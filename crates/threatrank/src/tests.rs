@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, RngAlgorithm::ChaCha, TestRng, TestRunner};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::graph::{Event, Graph};
+use crate::graph::{EventNode, Graph};
 use crate::search::{Rank, STEPS};
 use crate::walks::{Gaps, Walked};
 
@@ -32,7 +32,7 @@ fn graph(events: &[&str]) -> Graph {
     for (index, text) in events.iter().enumerate() {
         let (text, days) = text.split_once('@').unwrap_or((text, "0"));
         let days: f64 = days.parse().unwrap();
-        let mut event = Event::new(NOW - 86_400.0 * days, text.starts_with('m'), NOW);
+        let mut event = EventNode::new(NOW - 86_400.0 * days, text.starts_with('m'), NOW);
         let attributes = names
             .iter()
             .enumerate()

@@ -34,7 +34,7 @@ pub(crate) struct Walk {
     attributes: Vec<usize>,
     /// Factor of the worth of paths that the walk finds from here on.
     factor: f64,
-    at: At,
+    at: WalkPosition,
     /// The worth of each path that was found, and the number of the path's attributes.
     found: Vec<(f64, usize)>,
 }
@@ -43,9 +43,9 @@ pub(crate) struct Walk {
 pub(crate) type Stop = (usize, usize);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+enum WalkPosition {
     Attribute,
-    Event,
+    EventNode,
     End,
 }
 
@@ -111,7 +111,7 @@ impl Gaps {
             events: Vec::new(),
             attributes: Vec::new(),
             factor: 1.0,
-            at: At::End,
+            at: WalkPosition::End,
             found: Vec::new(),
         };
         let mut from = 0;
@@ -124,7 +124,7 @@ impl Gaps {
                 return walk;
             }
             if self.unlisted[attribute] {
-                walk.at = At::Attribute;
+                walk.at = WalkPosition::Attribute;
                 return walk;
             }
             let events = graph.attributes[attribute].as_deref().unwrap_or_default();
@@ -137,7 +137,7 @@ impl Gaps {
             if self.unread[event] {
                 // the event's own decay is in the mass
                 walk.factor = (1.0 / graph.events[event].decay).min(f64::MAX);
-                walk.at = At::Event;
+                walk.at = WalkPosition::EventNode;
                 return walk;
             }
             from = event;
@@ -169,7 +169,10 @@ fn choose(among: &[usize], values: &[f64], rng: &mut impl Rng) -> Option<usize> 
 impl Walk {
     /// Returns the attribute where the walk is, if it goes on to any event of it.
     pub(crate) fn wants_event_of(&self) -> Option<Stop> {
-        let here = self.attributes.last().filter(|_| self.at == At::Attribute);
+        let here = self
+            .attributes
+            .last()
+            .filter(|_| self.at == WalkPosition::Attribute);
         here.map(|&attribute| (attribute, self.attributes.len() - 1))
     }
 
@@ -179,21 +182,21 @@ impl Walk {
         // only a malicious event ends a path, and an event is only passed before the last hop
         let matters = graph.events[event].malicious || self.attributes.len() < HOPS;
         self.at = if is_new && matters {
-            At::Event
+            WalkPosition::EventNode
         } else {
-            At::End
+            WalkPosition::End
         };
     }
 
     /// Returns the event where the walk is, if its attributes must be known.
     pub(crate) fn wants_attributes_of(&self) -> Option<usize> {
         let here = self.events.last().copied();
-        here.filter(|_| self.at == At::Event)
+        here.filter(|_| self.at == WalkPosition::EventNode)
     }
 
     /// Moves on to any other attribute of the event, whose attributes are known now.
     pub(crate) fn go_to_attribute(&mut self, graph: &Graph, rng: &mut impl Rng) {
-        self.at = At::End;
+        self.at = WalkPosition::End;
         let Some(event) = self.events.last().map(|&event| &graph.events[event]) else {
             return;
         };
@@ -213,7 +216,7 @@ impl Walk {
         self.factor *= event.decay * others.len() as f64 / degree;
         let next = others[rng.random_range(0..others.len())];
         if push_new(&mut self.attributes, next) {
-            self.at = At::Attribute;
+            self.at = WalkPosition::Attribute;
         }
     }
 }

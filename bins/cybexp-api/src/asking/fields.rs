@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use tahoe_core::question::field::{FIELDS, FieldKind};
+use serde_json::Value;
+use tahoe_core::question::field::{ALL, FIELDS, FieldKind};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
     AdditionalProperties, Object, ObjectBuilder, Schema, SchemaType, Type,
@@ -10,15 +11,15 @@ use utoipa::openapi::schema::{
 use utoipa::{PartialSchema, ToSchema};
 
 /// The fields of a question, for the description only: a question is read from its canonical form.
-pub(super) struct Fields;
+pub(super) struct QuestionFields;
 
-impl ToSchema for Fields {
+impl ToSchema for QuestionFields {
     fn name() -> Cow<'static, str> {
         "Fields".into()
     }
 }
 
-impl PartialSchema for Fields {
+impl PartialSchema for QuestionFields {
     fn schema() -> RefOr<Schema> {
         let about =
             "The fields of a question: either `sub_type` and `data` or `_hash`, and conditions.";
@@ -35,19 +36,33 @@ impl PartialSchema for Fields {
 
 /// Describes the values of one field. Every field may be `null`.
 fn value(kind: FieldKind, about: &str) -> Object {
-    let or_null = |kind| SchemaType::from_iter([kind, Type::Null]);
+    let types = |kinds: &[Type]| SchemaType::from_iter(kinds.iter().cloned().chain([Type::Null]));
     let value = ObjectBuilder::new().description(Some(about));
     match kind {
-        FieldKind::Text => value.schema_type(or_null(Type::String)),
+        FieldKind::Text => value.schema_type(types(&[Type::String])),
         FieldKind::Hash => value
-            .schema_type(or_null(Type::String))
+            .schema_type(types(&[Type::String]))
             .pattern(Some("^[0-9A-Fa-f]{64}$")),
-        FieldKind::Scalar | FieldKind::Time => value.schema_type(SchemaType::AnyValue),
-        FieldKind::Integer { least, most } => value
-            .schema_type(or_null(Type::Integer))
-            .minimum(Some(least))
-            .maximum(Some(most)),
-        FieldKind::Bool => value.schema_type(or_null(Type::Boolean)),
+        FieldKind::Scalar => value.schema_type(types(&[Type::String, Type::Number, Type::Boolean])),
+        FieldKind::Time => value.schema_type(types(&[Type::String, Type::Number])),
+        FieldKind::Integer(bounds) => value
+            .schema_type(types(&[Type::Integer]))
+            .minimum(Some(bounds.least))
+            .maximum(Some(bounds.most))
+            .default(Some(bounds.default.into())),
+        FieldKind::Choice(names) => value
+            .schema_type(types(&[Type::String]))
+            .enum_values(Some(
+                names
+                    .iter()
+                    .chain([&ALL])
+                    .map(|name| Value::from(*name))
+                    .chain([Value::Null]),
+            ))
+            .default(Some(ALL.into())),
+        FieldKind::Bool(default) => value
+            .schema_type(types(&[Type::Boolean]))
+            .default(Some(default.into())),
     }
     .build()
 }

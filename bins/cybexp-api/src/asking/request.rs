@@ -8,7 +8,7 @@ use tahoe_core::question::Question;
 use tahoe_core::{Query, Report, Socket, Status, Timestamp};
 use utoipa::ToSchema;
 
-use super::fields::Fields;
+use super::fields::QuestionFields;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -22,7 +22,7 @@ pub(crate) struct QueryRequest {
     #[schema(example = "count")]
     pub(super) qtype: String,
     /// The fields of the question.
-    #[schema(value_type = Fields, example = json!({"sub_type": "ipv4", "data": "192.0.2.1", "last": "7d"}))]
+    #[schema(value_type = QuestionFields, example = json!({"sub_type": "ipv4", "data": "192.0.2.1", "last": "7d"}))]
     pub(super) data: Map<String, Value>,
     /// Whether to answer without remembered answers [default: false]. Needed only if programs outside CYBEX-P changed the
     /// archive.

@@ -10,10 +10,10 @@ use cybexp_filters::dispensable;
 use cybexp_store::{NewEntry, Submission};
 use metrics::counter;
 use serde::Serialize;
-use tahoe_core::SubType;
 use tahoe_core::many::{JoinedRecords, MAX_RECORDS};
 use tahoe_core::submission::check_size;
 use tahoe_core::time::parse_tzname;
+use tahoe_core::{SubType, SubmissionTags};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -142,9 +142,9 @@ async fn take(app: &Arc<App>, caller: &Caller, parts: &mut Parts) -> Result<Take
         ..
     } = received;
     let sealed = match size > QUICK_BYTES as u64 {
-        false => seal(app, &entry.typetag, data)?,
+        false => seal(app, &entry.tags.typetag, data)?,
         true => {
-            let (app, typetag) = (Arc::clone(app), entry.typetag.clone());
+            let (app, typetag) = (Arc::clone(app), entry.tags.typetag.clone());
             let sealing = tokio::task::spawn_blocking(move || seal(&app, &typetag, data));
             sealing.await.map_err(anyhow::Error::from)??
         }
@@ -304,9 +304,11 @@ fn entry(received: &mut Received) -> Result<NewEntry, ApiError> {
             .take()
             .or(received.filename.take())
             .unwrap_or_default(),
-        typetag,
-        orgid,
-        timezone,
+        tags: SubmissionTags {
+            typetag,
+            orgid,
+            timezone,
+        },
         timestamp: since.as_secs_f64(),
         records: None,
     })

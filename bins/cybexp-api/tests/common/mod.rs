@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use bson::Document;
-use cybexp_service::{Config, Context, Health, Shutdown};
+use cybexp_service::{Config, DaemonContext, Health, Shutdown};
 use cybexp_testkit::{Answer, Api, Site};
 use futures::TryStreamExt;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -72,8 +72,8 @@ pub(crate) fn is(answer: &Answer, status: u16, message: &str) {
 }
 
 /// A daemon in this process, with the site's configuration.
-pub(crate) fn context(site: &Site, name: &'static str, once: bool) -> Context {
-    Context {
+pub(crate) fn context(site: &Site, name: &'static str, once: bool) -> DaemonContext {
+    DaemonContext {
         name,
         config: Arc::new(Config::from_file(&site.config).unwrap()),
         shutdown: Shutdown::new(),

@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 
 use crate::control::Request;
 use crate::control::client::{Control, ControlError};
-use crate::manager::DaemonStatus;
+use crate::daemon_status::DaemonStatus;
 use crate::running;
 use crate::select::Select;
 use crate::{NAME, run_some};

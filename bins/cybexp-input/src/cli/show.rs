@@ -4,7 +4,7 @@ use comfy_table::{Cell, Color};
 use cybexp_term::{self as term, BOLD, DIM, GREEN, RED, YELLOW};
 use indicatif::BinaryBytes;
 
-use crate::manager::DaemonStatus;
+use crate::daemon_status::DaemonStatus;
 use crate::status::{InputState, InputStatus, now};
 
 /// All of it.

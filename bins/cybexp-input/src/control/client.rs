@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::http::header;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::{ControlReply, Request};
-use crate::manager::DaemonStatus;
+use crate::daemon_status::DaemonStatus;
 use crate::running::{self, RunningConfig};
 
 const CONNECT: Duration = Duration::from_secs(5);

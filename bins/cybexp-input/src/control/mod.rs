@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::manager::DaemonStatus;
+use crate::daemon_status::DaemonStatus;
 use crate::select::Select;
 
 /// The longest message: a status of some thousand inputs.

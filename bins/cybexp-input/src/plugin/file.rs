@@ -11,6 +11,7 @@
 
 mod follow;
 mod outline;
+mod position;
 mod reader;
 mod rotated;
 mod watch;

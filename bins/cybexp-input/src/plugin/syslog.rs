@@ -8,11 +8,13 @@
 //! UDP cannot wait: what finds no room is counted as dropped, here or by the kernel, so that what was taken and what was
 //! dropped make up what has reached this machine. A TCP connection is not read while the spool is full.
 
+mod fields;
 mod fraction;
 mod framing;
 mod gather;
 mod kernel;
 mod message;
+mod rfc3164;
 mod rfc5424;
 mod tcp;
 mod udp;

@@ -6,7 +6,7 @@ use cybexp_store::GraphBatch;
 use serde_json::{Value, json};
 use tahoe_core::{Event, Hash, Instance, Org, Session, SubType, User};
 
-use crate::world::{World, attribute, event, object};
+use crate::world::{World, attribute, event, object, org_id};
 
 struct Chain {
     world: World,
@@ -27,7 +27,7 @@ fn session(name: &str, events: &[&Event]) -> Session {
     session.with_events(events.iter().map(|event| event.hash()))
 }
 
-/// event 0 –s1– event 1 –s2– event 2 –s3– event 3, and another organisation's event in s1.
+/// event 0 –s1– event 1 –s2– event 2 –s3– event 3, and another organisation's event in a session of the same name.
 async fn chain(name: &str) -> Chain {
     let world = World::new(name).await;
     let eve = User::new("eve@example.net", "-", "Eve").unwrap();
@@ -54,7 +54,7 @@ async fn chain(name: &str) -> Chain {
     let events = [0, 1, 2, 3].map(|n| make(world.site.orgid, n));
     let foreign = make(other.hash(), 9);
     let sessions = [
-        session("s1", &[&events[0], &events[1], &foreign]),
+        session("s1", &[&events[0], &events[1]]),
         session("s2", &[&events[1], &events[2]]),
         session("s3", &[&events[2], &events[3]]),
     ];
@@ -64,9 +64,11 @@ async fn chain(name: &str) -> Chain {
         .iter()
         .chain([&foreign])
         .for_each(|event| drop(batch.add_event(event.clone())));
+    let ours = org_id(world.site.orgid);
     sessions
         .into_iter()
-        .for_each(|session| drop(batch.add_session(session)));
+        .for_each(|session| drop(batch.add_session(session, &ours)));
+    batch.add_session(session("s1", &[&foreign]), &org_id(other.hash()));
     world.write(&batch).await;
     Chain {
         world,
@@ -221,7 +223,9 @@ async fn documents_hold_nothing_of_an_organisation_that_the_user_may_not_see() {
 
     let found = documents(json!({"level": 2, "return_type": "session"})).await;
     let expected = session("s1", &[&events[0], &events[1]]);
-    assert_eq!(found, json!([serde_json::to_value(&expected).unwrap()]));
+    let mut expected = serde_json::to_value(&expected).unwrap();
+    expected["orgid"] = json!(world.site.orgid);
+    assert_eq!(found, json!([expected]));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use cybexp_store::GraphBatch;
 use serde_json::{Value, json};
 use tahoe_core::{Category, Event, Hash, Org, Session, SubType, Timestamp, User};
 
-use crate::world::{NOW, World, attribute, event};
+use crate::world::{NOW, World, attribute, event, org_id};
 
 fn session(id: &str, start: f64, events: &[&Event]) -> Session {
     let children = vec![
@@ -46,8 +46,11 @@ async fn the_events_of_sessions_are_found_by_what_those_are_known_by() {
         mine[..12].iter().collect::<Vec<_>>(),
         mine[12..].iter().collect::<Vec<_>>(),
     );
-    batch.add_session(session("s1", 0.0, &[&first[..], &[&foreign]].concat()));
-    batch.add_session(session("s2", 12.0, &second));
+    let (ours, theirs) = (org_id(world.site.orgid), org_id(other.hash()));
+    batch.add_session(session("s1", 0.0, &first), &ours);
+    batch.add_session(session("s2", 12.0, &second), &ours);
+    // another organisation's session of the same name
+    batch.add_session(session("s1", 3.0, &[&foreign]), &theirs);
     // seen for itself, too
     batch.add_event(event(
         world.site.orgid,

@@ -92,9 +92,13 @@ pub(crate) fn object(sub_type: &str, children: Vec<Node>) -> Object {
     Object::new(SubType::new(sub_type).unwrap(), children).unwrap()
 }
 
+/// The id of an organisation in documents.
+pub(crate) fn org_id(hash: Hash) -> OrgId {
+    OrgId::new(&hash.to_string()).unwrap()
+}
+
 /// An event of an organisation, so many seconds after [`NOW`].
 pub(crate) fn event(orgid: Hash, after: f64, children: Vec<Node>) -> Event {
     let at = Timestamp::new(NOW + after).unwrap();
-    let orgid = OrgId::new(&orgid.to_string()).unwrap();
-    Event::new(SubType::new("ssh").unwrap(), orgid, at, children).unwrap()
+    Event::new(SubType::new("ssh").unwrap(), org_id(orgid), at, children).unwrap()
 }

@@ -1,10 +1,11 @@
 //! Queries that are wrong: each fails with a reason that names the field.
 
 use cybexp_seal::{Format, PrivateKey};
+use cybexp_store::GraphBatch;
 use serde_json::{Value, json};
 use tahoe_core::{Hash, Query};
 
-use crate::world::{NOW, World, attribute};
+use crate::world::{NOW, World, attribute, event};
 
 #[tokio::test]
 async fn every_bad_field_is_named() {
@@ -259,13 +260,16 @@ async fn expect(world: &World, query: Query, reason: &str) {
 #[tokio::test]
 async fn an_archive_that_holds_something_else_is_told() {
     let world = World::new("strange").await;
-    let subject = attribute("ipv4", "203.0.113.7").hash().to_string();
-    let strange = bson::doc! {
-        "itype": "event", "sub_type": "ssh", "orgid": world.site.orgid.to_string(), "_hash": "no hash",
-        "timestamp": NOW, "category": "unknown", "data": {}, "_cref": 7, "_ref": [&subject],
-    };
+    let mut batch = GraphBatch::default();
+    let subject = attribute("ipv4", "203.0.113.7");
+    batch.add_event(event(world.site.orgid, 0.0, vec![subject.into()]));
+    world.write(&batch).await;
     let archive = world.site.collection("tahoe", "instance").await;
-    archive.insert_one(strange).await.unwrap();
+    let strange = bson::doc! {"$set": {"_cref": 7}};
+    archive
+        .update_one(bson::doc! {"itype": "event"}, strange)
+        .await
+        .unwrap();
     let question = json!({"sub_type": "ipv4", "data": "203.0.113.7"});
     assert_eq!(world.count(question.clone()).await, 1);
     let query = world.query("related", &question);

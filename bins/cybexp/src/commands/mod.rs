@@ -54,7 +54,7 @@ pub(crate) enum Tool {
     Post(post::PostArgs),
     /// Ask a question through the API, or many
     Query(Box<query::Args>),
-    /// Records that were set aside: list, show, retry, delete
+    /// Records in quarantine: list, show, retry, delete
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
     /// Try a filter on a record, without a database

@@ -7,9 +7,9 @@ use clap::{Arg, Command};
 
 /// A parser that takes any text, and proposes the names that the function returns in help and completions.
 #[derive(Clone)]
-pub(super) struct Named(pub(super) fn() -> Vec<&'static str>);
+pub(super) struct SuggestedNames(pub(super) fn() -> Vec<&'static str>);
 
-impl TypedValueParser for Named {
+impl TypedValueParser for SuggestedNames {
     type Value = String;
 
     fn parse_ref(

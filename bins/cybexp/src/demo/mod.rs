@@ -27,7 +27,7 @@ use crate::up::setup::FirstStart;
 use crate::up::suite::{Suite, SuiteHome, SuiteOptions};
 use cybexp_client::Client;
 use cybexp_term as term;
-use sources::Sources;
+use sources::DemoSources;
 use tahoe_core::SubmissionTags;
 
 /// The time without any progress after which the demo gives up.
@@ -63,7 +63,7 @@ pub(crate) fn main(args: &DemoArgs) -> ExitCode {
 
 async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let mut stop = std::pin::pin!(asked_to_stop()?);
-    let sources = Sources::bind().await?;
+    let sources = DemoSources::bind().await?;
     let mut suite = tokio::select! {
         suite = start(&sources) => suite?,
         () = &mut stop => return Ok(()),
@@ -82,7 +82,7 @@ async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     shown.and(stopped)
 }
 
-async fn start(sources: &Sources) -> anyhow::Result<Suite> {
+async fn start(sources: &DemoSources) -> anyhow::Result<Suite> {
     let since = Instant::now();
     // released at once: the API binds it a moment later
     let listen = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
@@ -132,7 +132,7 @@ async fn show_all(
     show::inputs(&inputs);
     show::title("What was made of it");
     show::tally(&archive.tally().await?);
-    show::title("What was set aside");
+    show::title("Quarantine");
     let mut refused = cache.refused(100).await?;
     for filter in FILTERS {
         refused.extend(raws.refused(filter.typetags(), 100).await?);
@@ -228,7 +228,7 @@ async fn follow(suite: &mut Suite, cache: &Cache, raws: &Raws, records: u64) -> 
         let entries = cache.count_pending().await?;
         let mut unseen = 0;
         for filter in FILTERS {
-            unseen += raws.count_pending(&filter.id(), filter.typetags()).await?;
+            unseen += raws.count_pending(&filter.id()).await?;
         }
         if entries == 0 && unseen == 0 {
             break;

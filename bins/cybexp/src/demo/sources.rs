@@ -25,12 +25,12 @@ const PIECE_BYTES: usize = 4096;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The sources, bound to their ports, before they offer anything.
-pub(super) struct Sources {
+pub(super) struct DemoSources {
     logstash: TcpListener,
     feed: TcpListener,
 }
 
-impl Sources {
+impl DemoSources {
     pub(super) async fn bind() -> anyhow::Result<Self> {
         Ok(Self {
             logstash: TcpListener::bind("127.0.0.1:0").await?,

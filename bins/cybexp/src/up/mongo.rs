@@ -18,7 +18,7 @@ const STABLE: Duration = Duration::from_secs(60);
 
 /// A MongoDB that this process owns.
 pub(crate) struct OwnMongo {
-    state: State,
+    state: ServerState,
     /// The number of times in a row that the server ended soon after its start, or did not start.
     failures: u32,
     since: Instant,
@@ -26,7 +26,7 @@ pub(crate) struct OwnMongo {
     again: Option<Instant>,
 }
 
-enum State {
+enum ServerState {
     Up(Mongod),
     /// The server is being restarted by this task.
     Rising(JoinHandle<(Mongod, Result<(), Error>)>),
@@ -37,7 +37,7 @@ enum State {
 impl OwnMongo {
     pub(super) fn new(mongod: Mongod) -> Self {
         Self {
-            state: State::Up(mongod),
+            state: ServerState::Up(mongod),
             failures: 0,
             since: Instant::now(),
             again: None,
@@ -46,22 +46,22 @@ impl OwnMongo {
 
     /// Checks that the server runs, and begins a restart if it does not. Tells of it on the standard error.
     pub(super) async fn look(&mut self) {
-        self.state = match std::mem::replace(&mut self.state, State::Gone) {
-            State::Up(mongod) => self.watch(mongod),
-            State::Rising(task) if task.is_finished() => match task.await {
+        self.state = match std::mem::replace(&mut self.state, ServerState::Gone) {
+            ServerState::Up(mongod) => self.watch(mongod),
+            ServerState::Rising(task) if task.is_finished() => match task.await {
                 Ok((mongod, outcome)) => self.risen(mongod, outcome),
                 Err(panic) => {
                     anstream::eprintln!("MongoDB cannot be started again: {panic}");
-                    State::Gone
+                    ServerState::Gone
                 }
             },
             rising => rising,
         };
     }
 
-    fn watch(&mut self, mut mongod: Mongod) -> State {
+    fn watch(&mut self, mut mongod: Mongod) -> ServerState {
         let Some(status) = mongod.exited() else {
-            return State::Up(mongod);
+            return ServerState::Up(mongod);
         };
         let again = *self.again.get_or_insert_with(|| {
             let lived = self.since.elapsed() > STABLE;
@@ -74,38 +74,38 @@ impl OwnMongo {
             Instant::now() + wait
         });
         if Instant::now() < again {
-            return State::Up(mongod);
+            return ServerState::Up(mongod);
         }
-        State::Rising(tokio::task::spawn_blocking(move || {
+        ServerState::Rising(tokio::task::spawn_blocking(move || {
             let outcome = mongod.revive();
             (mongod, outcome)
         }))
     }
 
-    fn risen(&mut self, mongod: Mongod, outcome: Result<(), Error>) -> State {
+    fn risen(&mut self, mongod: Mongod, outcome: Result<(), Error>) -> ServerState {
         self.since = Instant::now();
         self.again = None;
         match outcome {
             Ok(()) => anstream::eprintln!("MongoDB is back on port {}", mongod.port()),
             Err(error) => anstream::eprintln!("MongoDB does not start: {error}"),
         }
-        State::Up(mongod)
+        ServerState::Up(mongod)
     }
 
     /// Stops the server. Blocks until it has ended.
     pub(super) fn stop(self) -> anyhow::Result<()> {
         match self.state {
             // it has ended already, and that was printed
-            State::Up(mongod) if mongod.exited().is_some() => Ok(()),
-            State::Up(mongod) => Ok(mongod.stop()?),
-            State::Rising(task) => {
+            ServerState::Up(mongod) if mongod.exited().is_some() => Ok(()),
+            ServerState::Up(mongod) => Ok(mongod.stop()?),
+            ServerState::Rising(task) => {
                 let (mongod, outcome) = tokio::runtime::Handle::current().block_on(task)?;
                 match outcome {
                     Ok(()) => Ok(mongod.stop()?),
                     Err(_) => Ok(()),
                 }
             }
-            State::Gone => Ok(()),
+            ServerState::Gone => Ok(()),
         }
     }
 }

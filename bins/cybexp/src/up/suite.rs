@@ -16,7 +16,7 @@ use super::ports;
 use super::setup::{
     Accounts, FirstStart, MONGO_URL, accounts, make_folder, prepare, renew_token, write_secret,
 };
-use crate::children::{ChildLogs, Children};
+use crate::children::{ChildLogs, ChildProcesses};
 use crate::daemon::Daemon;
 use crate::lock::{self, Lock};
 use crate::site::{Registered, register};
@@ -68,7 +68,7 @@ impl SuiteOptions {
 
 /// The running suite.
 pub(crate) struct Suite {
-    pub(crate) children: Children,
+    pub(crate) children: ChildProcesses,
     pub(crate) config: Config,
     pub(crate) mongo_url: String,
     /// The accounts that this start made, if it was the first.
@@ -118,7 +118,7 @@ impl Suite {
         // started after the API, for it would back off if the API were not there
         at_once.retain(|daemon| *daemon != Daemon::Input);
         let mut suite = Self {
-            children: Children::start(&at_once, &file, logs, options.log_args(&config))?,
+            children: ChildProcesses::start(&at_once, &file, logs, options.log_args(&config))?,
             config,
             mongo_url: at.url.to_string(),
             accounts,

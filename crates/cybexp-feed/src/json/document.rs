@@ -10,9 +10,10 @@ use super::kept::KeptValue;
 use super::named;
 use super::plan::{Beside, ListPlan};
 use super::reader::{JsonReader, Member};
+use crate::markup::cleaned;
 use crate::piece::FeedPiece;
 use crate::pieces::Gone;
-use crate::said::{self, because, cleaned};
+use crate::said::{self, because};
 
 /// The longest value beside the list that is looked at.
 const BESIDE_BYTES: usize = 64 << 10;

@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
+use crate::markup::cleaned;
 use crate::piece::FeedPiece;
-use crate::said::cleaned;
 
 /// Bytes of an element that are shown when it is left out.
 const SHOWN_BYTES: usize = 80;

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use anyhow::{anyhow, bail, ensure};
 
 use super::kept::KeptValue;
-use crate::{body, said};
+use crate::{body, markup};
 
 /// The longest key that is compared; none that is asked for is longer.
 const KEY_BYTES: usize = 4096;
@@ -223,8 +223,8 @@ impl<R: BufRead> JsonReader<R> {
         let text = self.rest_of(SAID_BYTES);
         let text = String::from_utf8_lossy(&text);
         let says = match html {
-            true => said::cleaned(&said::markup(&text)),
-            false => said::cleaned(text.lines().next().unwrap_or_default()),
+            true => markup::cleaned(&markup::markup(&text)),
+            false => markup::cleaned(text.lines().next().unwrap_or_default()),
         };
         match (html, says.as_str()) {
             (true, "") => anyhow!("{told} (it looks like HTML)"),

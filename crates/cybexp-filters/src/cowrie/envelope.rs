@@ -62,7 +62,7 @@ pub(super) struct Enclosed<'a> {
 
 /// Returns all records in a raw's data, and the number of those beyond the limit.
 pub(super) fn records(data: &Value) -> Result<(Vec<Enclosed<'_>>, u64), Refusal> {
-    let mut search = Search::default();
+    let mut search = EnvelopeSearch::default();
     search.value(Cow::Borrowed(data), &[], 0);
     if search.found.is_empty() {
         let reason = match (search.error, data.is_object() || data.is_array()) {
@@ -76,14 +76,14 @@ pub(super) fn records(data: &Value) -> Result<(Vec<Enclosed<'_>>, u64), Refusal>
 }
 
 #[derive(Default)]
-struct Search<'a> {
+struct EnvelopeSearch<'a> {
     found: Vec<Enclosed<'a>>,
     left_out: u64,
     /// The reason why the first text that looked like a record is not one.
     error: Option<String>,
 }
 
-impl<'a> Search<'a> {
+impl<'a> EnvelopeSearch<'a> {
     fn value(&mut self, mut value: Cow<'a, Value>, times: &[Value], depth: usize) {
         if depth > DEPTH {
             return;

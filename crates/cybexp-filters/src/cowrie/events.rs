@@ -3,12 +3,16 @@
 use tahoe_core::{Attribute, SubType, Timestamp};
 
 use super::draft::{Draft, object};
-use super::record::Record;
+use super::record::CowrieRecord;
 use super::{file, kex, login, lookup, repr, text, tunnel};
 use crate::vocab;
 
 /// Makes the events of a record by its event ID (without `cowrie.`); `None` when the record only touches its session.
-pub(super) fn drafts(eventid: &str, record: &Record<'_>, at: Timestamp) -> Option<Vec<Draft>> {
+pub(super) fn drafts(
+    eventid: &str,
+    record: &CowrieRecord<'_>,
+    at: Timestamp,
+) -> Option<Vec<Draft>> {
     Some(vec![match eventid {
         "client.fingerprint" => client_fingerprint(record),
         "client.kex" => kex::client_kex(record),
@@ -51,7 +55,7 @@ pub(super) fn drafts(eventid: &str, record: &Record<'_>, at: Timestamp) -> Optio
 }
 
 /// A connection. A client that only connects is taken for a scanner.
-fn connection(record: &Record<'_>) -> Draft {
+fn connection(record: &CowrieRecord<'_>) -> Draft {
     let port = record.int("dst_port", 0..=65535);
     let port = port.map(|port| Attribute::new(vocab::PORT, port));
     let protocol = record.transport().map(|transport| transport.name());
@@ -60,7 +64,7 @@ fn connection(record: &Record<'_>) -> Draft {
         .with(protocol.map(|name| Attribute::new(vocab::PROTOCOL, name)))
 }
 
-fn client_size(record: &Record<'_>, at: Timestamp) -> Draft {
+fn client_size(record: &CowrieRecord<'_>, at: Timestamp) -> Draft {
     let (height, width) = if record.has_swapped_size(at) {
         ("width", "height")
     } else {
@@ -78,7 +82,7 @@ fn client_size(record: &Record<'_>, at: Timestamp) -> Draft {
     ))
 }
 
-fn client_var(record: &Record<'_>) -> Draft {
+fn client_var(record: &CowrieRecord<'_>) -> Draft {
     let assignment = match (record.text("name"), record.verbatim("value")) {
         (Some(name), Some(value)) => Some(format!("{name}={value}")),
         _ => record
@@ -92,7 +96,7 @@ fn client_var(record: &Record<'_>) -> Draft {
     draft.with_malicious([Attribute::new(vocab::SSH_CLIENT_ENV, assignment)])
 }
 
-fn client_version(record: &Record<'_>) -> Draft {
+fn client_version(record: &CowrieRecord<'_>) -> Draft {
     let version = record
         .text("version")
         .map(|text| repr::unquoted(&text).to_owned());
@@ -104,7 +108,7 @@ fn client_version(record: &Record<'_>) -> Draft {
         .with([Attribute::new(vocab::SSH_VERSION, version)])
 }
 
-fn client_fingerprint(record: &Record<'_>) -> Draft {
+fn client_fingerprint(record: &CowrieRecord<'_>) -> Draft {
     let fingerprint = record.attribute(vocab::SSH_FINGERPRINT, "fingerprint");
     let key = object(
         vocab::SSH_PUBLIC_KEY,
@@ -120,7 +124,7 @@ fn client_fingerprint(record: &Record<'_>) -> Draft {
         .marking(&fingerprint)
 }
 
-fn command(record: &Record<'_>, succeeded: Option<bool>) -> Draft {
+fn command(record: &CowrieRecord<'_>, succeeded: Option<bool>) -> Draft {
     let draft = Draft::new(vocab::SHELL_COMMAND)
         .with(succeeded.map(|succeeded| Attribute::new(vocab::SUCCESS, succeeded)));
     match record.text("input") {
@@ -131,7 +135,7 @@ fn command(record: &Record<'_>, succeeded: Option<bool>) -> Draft {
 }
 
 /// Text that was typed as input of a command.
-fn shell_input(record: &Record<'_>) -> Draft {
+fn shell_input(record: &CowrieRecord<'_>) -> Draft {
     let draft = Draft::new(vocab::SHELL_INPUT);
     match record.text("input") {
         Some(input) => {

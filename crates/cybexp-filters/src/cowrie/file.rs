@@ -3,10 +3,10 @@
 use tahoe_core::{Attribute, Object};
 
 use super::draft::{Draft, object};
-use super::record::Record;
+use super::record::CowrieRecord;
 use crate::{url, vocab};
 
-pub(super) fn file_download(record: &Record<'_>, succeeded: bool) -> Draft {
+pub(super) fn file_download(record: &CowrieRecord<'_>, succeeded: bool) -> Draft {
     // A record has no url when a shell redirection or standard input was captured. Its destfile then names the file.
     let seen = record.text("url");
     let name = seen
@@ -24,7 +24,7 @@ pub(super) fn file_download(record: &Record<'_>, succeeded: bool) -> Draft {
         .with([Attribute::new(vocab::SUCCESS, succeeded)])
 }
 
-pub(super) fn file_upload(record: &Record<'_>) -> Draft {
+pub(super) fn file_upload(record: &CowrieRecord<'_>) -> Draft {
     // The `url` of an SCP upload is a path on the honeypot.
     let name = ["filename", "destfile"]
         .into_iter()
@@ -39,7 +39,7 @@ pub(super) fn file_upload(record: &Record<'_>) -> Draft {
 }
 
 /// Tells SFTP from SCP by the message. Without a message, by a field that only SCP writes.
-fn is_sftp(record: &Record<'_>) -> bool {
+fn is_sftp(record: &CowrieRecord<'_>) -> bool {
     match record.message() {
         message if message.starts_with("SFTP") => true,
         "" => !record.has("destfile") && !record.has("url"),
@@ -47,7 +47,7 @@ fn is_sftp(record: &Record<'_>) -> bool {
     }
 }
 
-fn with_file(draft: Draft, record: &Record<'_>, name: Option<String>) -> Draft {
+fn with_file(draft: Draft, record: &CowrieRecord<'_>, name: Option<String>) -> Draft {
     let name = name.map(|name| Attribute::new(vocab::FILENAME, name));
     let digest = record
         .text("shasum")

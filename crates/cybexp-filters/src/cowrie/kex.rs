@@ -3,7 +3,7 @@
 use tahoe_core::{Attribute, SubType};
 
 use super::draft::{Draft, object};
-use super::record::Record;
+use super::record::CowrieRecord;
 use crate::vocab;
 
 /// Lists of algorithms: the field of the record, and the sub_type of its elements.
@@ -22,11 +22,11 @@ const OLD_HASSH: &str = "client_fingerprint";
 const NAME_BYTES: usize = 64;
 
 /// Whether a client.version record also holds the key exchange, as it did before Cowrie 2.0.
-pub(super) fn is_in(record: &Record<'_>) -> bool {
+pub(super) fn is_in(record: &CowrieRecord<'_>) -> bool {
     LISTS.iter().any(|(field, _)| record.has(field)) || record.has("hassh") || record.has(OLD_HASSH)
 }
 
-pub(super) fn client_kex(record: &Record<'_>) -> Draft {
+pub(super) fn client_kex(record: &CowrieRecord<'_>) -> Draft {
     let hassh = record
         .attribute(vocab::HASSH, "hassh")
         .or_else(|| record.attribute(vocab::HASSH, OLD_HASSH));
@@ -38,7 +38,7 @@ pub(super) fn client_kex(record: &Record<'_>) -> Draft {
     Draft::new(vocab::SSH).with(exchange).marking(&hassh)
 }
 
-fn algorithms(record: &Record<'_>, (field, sub_type): (&str, SubType)) -> Vec<Attribute> {
+fn algorithms(record: &CowrieRecord<'_>, (field, sub_type): (&str, SubType)) -> Vec<Attribute> {
     let Some(mut names) = record.list(field) else {
         return Vec::new();
     };

@@ -3,11 +3,11 @@
 use tahoe_core::{Attribute, SubType};
 
 use super::draft::{Draft, object};
-use super::record::{Record, Transport};
+use super::record::{CowrieRecord, Transport};
 use super::text;
 use crate::vocab;
 
-pub(super) fn login(record: &Record<'_>, succeeded: bool) -> Draft {
+pub(super) fn login(record: &CowrieRecord<'_>, succeeded: bool) -> Draft {
     let transport = record.transport();
     let sub_type = match transport {
         Some(Transport::Telnet) => vocab::TELNET,
@@ -36,7 +36,7 @@ pub(super) fn login(record: &Record<'_>, succeeded: bool) -> Draft {
 }
 
 /// `telnet.exploit_attempt` and `telnet.exploit_success`: an environment variable that passes options to login(1).
-pub(super) fn telnet_exploit(record: &Record<'_>, succeeded: bool) -> Draft {
+pub(super) fn telnet_exploit(record: &CowrieRecord<'_>, succeeded: bool) -> Draft {
     let one = record.text("cve").into_iter();
     let many = record.list("cve").unwrap_or_default().into_iter();
     let cve = one

@@ -3,14 +3,14 @@
 use tahoe_core::Attribute;
 
 use super::draft::{Draft, object};
-use super::record::Record;
+use super::record::CowrieRecord;
 use crate::{url, vocab};
 
 /// Plausible numbers of engines; VirusTotal asks fewer than a hundred.
 const ENGINES: std::ops::RangeInclusive<i64> = 0..=10_000;
 
 /// VirusTotal's verdict on a file or URL. It is malicious if at least one engine says so.
-pub(super) fn virustotal(record: &Record<'_>) -> Draft {
+pub(super) fn virustotal(record: &CowrieRecord<'_>) -> Draft {
     let positives = record.int("positives", ENGINES);
     let ratio = positives
         .zip(record.int("total", ENGINES))
@@ -35,13 +35,13 @@ pub(super) fn virustotal(record: &Record<'_>) -> Draft {
 }
 
 /// A URL that was reported to URLhaus as a source of malware.
-pub(super) fn urlhaus(record: &Record<'_>) -> Draft {
+pub(super) fn urlhaus(record: &CowrieRecord<'_>) -> Draft {
     let draft = Draft::new(vocab::URLHAUS).with_malicious(record.attribute(vocab::URL, "url"));
     with_hosts(draft, record)
 }
 
 /// The DNS name of the attacker's address. With `of_dst`, that of the host a tunnel leads to, in an object `dst`.
-pub(super) fn reverse_dns(record: &Record<'_>, of_dst: bool) -> Draft {
+pub(super) fn reverse_dns(record: &CowrieRecord<'_>, of_dst: bool) -> Draft {
     let name = record.text("ptr");
     let name = name.as_deref().and_then(url::bare_host_attributes);
     let (host, domain) = name.map_or((None, None), |(host, domain)| (Some(host), domain));
@@ -54,7 +54,7 @@ pub(super) fn reverse_dns(record: &Record<'_>, of_dst: bool) -> Draft {
 }
 
 /// GreyNoise's opinion of the attacker, read from the message: no field holds it.
-pub(super) fn greynoise(record: &Record<'_>) -> Draft {
+pub(super) fn greynoise(record: &CowrieRecord<'_>) -> Draft {
     let message = record.message();
     let classification = match message.split_once("classification is ") {
         Some((_, rest)) => rest.split_whitespace().next(),
@@ -66,7 +66,7 @@ pub(super) fn greynoise(record: &Record<'_>) -> Draft {
         .with(classification.map(|text| Attribute::new(vocab::CLASSIFICATION, text)))
 }
 
-fn with_hosts(draft: Draft, record: &Record<'_>) -> Draft {
+fn with_hosts(draft: Draft, record: &CowrieRecord<'_>) -> Draft {
     match record.text("url") {
         Some(seen) => draft.with(url::host_attributes(&seen)),
         None => draft,

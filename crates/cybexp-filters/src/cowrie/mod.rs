@@ -28,7 +28,7 @@ use tahoe_core::{Attribute, Category, Event, Hash, Session, Timestamp};
 
 use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use draft::Draft;
-use record::Record;
+use record::CowrieRecord;
 
 /// The most children of all events of one submission. Further records are left out, because all events are in memory
 /// until they are written.
@@ -69,7 +69,7 @@ impl Filter for Cowrie {
                 made.leave_out("record beyond what a submission may make");
                 continue;
             }
-            match add(&Record::new(enclosed), raw, &mut made, &mut sessions) {
+            match add(&CowrieRecord::new(enclosed), raw, &mut made, &mut sessions) {
                 Ok(count) => children += count,
                 Err(refusal) => {
                     made.leave_out("record without eventid, session or timestamp");
@@ -87,7 +87,7 @@ impl Filter for Cowrie {
 
 /// Adds the events of a record, and returns the number of their children.
 fn add(
-    record: &Record<'_>,
+    record: &CowrieRecord<'_>,
     raw: &RawInput<'_>,
     made: &mut Yield,
     sessions: &mut BTreeMap<Hash, Session>,
@@ -132,7 +132,7 @@ fn missing(field: &str) -> Refusal {
 /// Makes an event; `None` when it would hold neither an attacker nor any data.
 fn event(
     draft: Draft,
-    record: &Record<'_>,
+    record: &CowrieRecord<'_>,
     raw: &RawInput<'_>,
     at: Timestamp,
 ) -> Result<Option<Event>, Refusal> {
@@ -160,7 +160,7 @@ fn event(
     Ok(Some(event))
 }
 
-fn session(sessionid: String, record: &Record<'_>) -> Result<Session, Refusal> {
+fn session(sessionid: String, record: &CowrieRecord<'_>) -> Result<Session, Refusal> {
     let mut children = vec![Attribute::new(vocab::SESSIONID, sessionid).into()];
     if let Some(sensor) = record.text("sensor") {
         children.push(Attribute::new(vocab::SENSOR, sensor).into());
@@ -169,7 +169,7 @@ fn session(sessionid: String, record: &Record<'_>) -> Result<Session, Refusal> {
         .map_err(|error| Refusal::new(format!("session: {error}")))
 }
 
-fn closed(session: Session, record: &Record<'_>, at: Timestamp) -> Session {
+fn closed(session: Session, record: &CowrieRecord<'_>, at: Timestamp) -> Session {
     let session = session.with_end_time(at);
     match record.duration() {
         Some(seconds) => session.with_duration(seconds),

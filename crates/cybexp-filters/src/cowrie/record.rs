@@ -54,9 +54,9 @@ fn ip(value: &Value) -> Option<Attribute> {
         .or_else(bracketed)
 }
 
-pub(super) struct Record<'a>(&'a Enclosed<'a>);
+pub(super) struct CowrieRecord<'a>(&'a Enclosed<'a>);
 
-impl<'a> Record<'a> {
+impl<'a> CowrieRecord<'a> {
     pub(super) fn new(enclosed: &'a Enclosed<'a>) -> Self {
         Self(enclosed)
     }

@@ -7,7 +7,7 @@ const HOST_NAME: usize = 0;
 
 /// Returns the server name in the ClientHello at the start of `sent`, of which the end may be missing.
 pub(super) fn server_name(sent: &[u8]) -> Option<&str> {
-    let mut hello = Reader(sent);
+    let mut hello = TlsReader(sent);
     if hello.take(1)? != [HANDSHAKE] {
         return None;
     }
@@ -30,7 +30,7 @@ pub(super) fn server_name(sent: &[u8]) -> Option<&str> {
         if kind != HOST_NAME {
             continue;
         }
-        let mut names = Reader(extension);
+        let mut names = TlsReader(extension);
         names.number(2)?;
         if names.number(1)? != HOST_NAME {
             return None;
@@ -40,9 +40,9 @@ pub(super) fn server_name(sent: &[u8]) -> Option<&str> {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+struct TlsReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> TlsReader<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;

@@ -3,13 +3,13 @@
 use tahoe_core::Attribute;
 
 use super::draft::{Draft, object};
-use super::record::Record;
+use super::record::CowrieRecord;
 use super::{http, repr, text, tls};
 use crate::{url, vocab};
 
 /// The request for a connection. The host stands in `dst` beside the `url`. Its registered domain stands on the event,
 /// as for any URL.
-pub(super) fn request(record: &Record<'_>) -> Draft {
+pub(super) fn request(record: &CowrieRecord<'_>) -> Draft {
     let port = |field| Some(Attribute::new(vocab::PORT, record.int(field, 0..=65535)?));
     let given = record.text("dst_ip");
     let (host, domain) = match given.as_deref().and_then(url::bare_host_attributes) {
@@ -35,7 +35,7 @@ pub(super) fn request(record: &Record<'_>) -> Draft {
 
 /// Data sent on the connection, which Cowrie writes as Python prints bytes. The request in the data names the host and
 /// URL.
-pub(super) fn data(record: &Record<'_>) -> Draft {
+pub(super) fn data(record: &CowrieRecord<'_>) -> Draft {
     let draft = request(record).with(record.attribute(vocab::DATA, "data"));
     let Some(printed) = record.text("data") else {
         return draft;
@@ -61,7 +61,7 @@ pub(super) fn data(record: &Record<'_>) -> Draft {
 }
 
 /// The fingerprint of the TLS (ja4) or HTTP (ja4h) client on the connection.
-pub(super) fn fingerprint(record: &Record<'_>) -> Draft {
+pub(super) fn fingerprint(record: &CowrieRecord<'_>) -> Draft {
     request(record)
         .with_malicious(record.attribute(vocab::JA4, "ja4"))
         .with_malicious(record.attribute(vocab::JA4H, "ja4h"))

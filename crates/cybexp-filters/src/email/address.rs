@@ -59,7 +59,7 @@ fn joined(first: &str, between: &str, second: &str) -> String {
 
 /// A piece of a field.
 #[derive(Debug, Clone, Copy)]
-enum Piece<'a> {
+enum FieldPiece<'a> {
     /// Plain text, with encoded words in it.
     Text(&'a str),
     /// Text that stood in double quotes, with its escapes.
@@ -72,9 +72,9 @@ enum Piece<'a> {
 
 /// The pieces between two commas.
 #[derive(Debug, Default)]
-struct Entry<'a>(Vec<Piece<'a>>);
+struct ListItem<'a>(Vec<FieldPiece<'a>>);
 
-impl<'a> Entry<'a> {
+impl<'a> ListItem<'a> {
     fn mailboxes(&self, whole: bool) -> Vec<Mailbox> {
         let in_brackets = self.in_brackets();
         if !in_brackets.is_empty() {
@@ -109,7 +109,9 @@ impl<'a> Entry<'a> {
         let mut found: Vec<Mailbox> = Vec::new();
         let mut start = 0;
         for (at, piece) in self.0.iter().enumerate() {
-            let Piece::Angle(text) = piece else { continue };
+            let FieldPiece::Angle(text) = piece else {
+                continue;
+            };
             let Some(address) = address(text) else {
                 continue;
             };
@@ -126,22 +128,22 @@ impl<'a> Entry<'a> {
     /// `address (name)`, `name address`, `"address"`.
     fn bare(&self) -> Option<Mailbox> {
         let texts = self.0.iter().filter_map(|piece| match piece {
-            Piece::Text(text) => Some(*text),
+            FieldPiece::Text(text) => Some(*text),
             _ => None,
         });
         let quoted = self.0.iter().filter_map(|piece| match piece {
-            Piece::Quoted(text) => Some(*text),
+            FieldPiece::Quoted(text) => Some(*text),
             _ => None,
         });
         // An encoded word that holds the @ also holds more than an address.
         let text = texts
             .chain(quoted)
             .find(|text| text.contains('@') && address(text).is_some())?;
-        let around: Vec<Piece<'_>> = self
+        let around: Vec<FieldPiece<'_>> = self
             .0
             .iter()
             .copied()
-            .filter(|piece| !matches!(piece, Piece::Text(known) | Piece::Quoted(known) if *known == text))
+            .filter(|piece| !matches!(piece, FieldPiece::Text(known) | FieldPiece::Quoted(known) if *known == text))
             .collect();
         let beside = words::decoded(&beside_address(text));
         let name = joined(&beside, " ", &name_of(&around).unwrap_or_default());
@@ -158,7 +160,7 @@ impl<'a> Entry<'a> {
             return name;
         }
         let brackets = self.0.iter().find_map(|piece| match piece {
-            Piece::Angle(text) => Some(words::decoded(text)),
+            FieldPiece::Angle(text) => Some(words::decoded(text)),
             _ => None,
         });
         brackets.unwrap_or_default()
@@ -168,7 +170,7 @@ impl<'a> Entry<'a> {
     fn texts(&self) -> String {
         let mut texts = String::new();
         for piece in &self.0 {
-            if let Piece::Text(text) | Piece::Quoted(text) = piece {
+            if let FieldPiece::Text(text) | FieldPiece::Quoted(text) = piece {
                 texts.push_str(text);
             }
         }
@@ -177,7 +179,7 @@ impl<'a> Entry<'a> {
 
     fn comments(&self) -> String {
         let comments = self.0.iter().filter_map(|piece| match piece {
-            Piece::Comment(text) => Some(*text),
+            FieldPiece::Comment(text) => Some(*text),
             _ => None,
         });
         words::decoded(&comments.collect::<Vec<_>>().join(" "))
@@ -185,15 +187,15 @@ impl<'a> Entry<'a> {
 }
 
 /// The name that pieces make: text and quoted text, else a comment.
-fn name_of(pieces: &[Piece<'_>]) -> Option<String> {
+fn name_of(pieces: &[FieldPiece<'_>]) -> Option<String> {
     let mut name = String::new();
     let mut comment = None;
     for piece in pieces {
         match piece {
-            Piece::Text(text) => name.push_str(text),
-            Piece::Quoted(text) => name.push_str(&unescaped(text)),
-            Piece::Comment(text) => comment = comment.or(Some(*text)),
-            Piece::Angle(_) => name.push(' '),
+            FieldPiece::Text(text) => name.push_str(text),
+            FieldPiece::Quoted(text) => name.push_str(&unescaped(text)),
+            FieldPiece::Comment(text) => comment = comment.or(Some(*text)),
+            FieldPiece::Angle(_) => name.push(' '),
         }
     }
     let tidy = |text: &str| {
@@ -289,13 +291,13 @@ fn beside_address(text: &str) -> String {
 }
 
 /// Cuts a field at its commas and semicolons. The name of a group is left out.
-fn entries(field: &str) -> Vec<Entry<'_>> {
+fn entries(field: &str) -> Vec<ListItem<'_>> {
     let closing = closing_parentheses(field);
     // A colon ends the name of a group where a semicolon ends the group; elsewhere it is part of a name.
     let last_semicolon = field.rfind(';').unwrap_or_default();
     let mut last_quote = field.rfind('"').unwrap_or_default();
     let last_angle = field.rfind('>').unwrap_or_default();
-    let mut entries = vec![Entry::default()];
+    let mut entries = vec![ListItem::default()];
     let mut start = 0;
     let mut at = 0;
     let bytes = field.as_bytes();
@@ -308,14 +310,14 @@ fn entries(field: &str) -> Vec<Entry<'_>> {
                     at = end + 1;
                     continue;
                 }
-                Some(end) => (Some(Piece::Quoted(&field[at + 1..end])), end + 1),
+                Some(end) => (Some(FieldPiece::Quoted(&field[at + 1..end])), end + 1),
                 None => {
                     last_quote = at;
                     continue;
                 }
             },
             b'(' => match closing.get(&at) {
-                Some(end) => (Some(Piece::Comment(&field[at + 1..*end])), end + 1),
+                Some(end) => (Some(FieldPiece::Comment(&field[at + 1..*end])), end + 1),
                 None => {
                     at += 1;
                     continue;
@@ -329,7 +331,7 @@ fn entries(field: &str) -> Vec<Entry<'_>> {
                 };
                 let end = end.map_or(field.len(), |end| at + end);
                 (
-                    Some(Piece::Angle(&field[at + 1..end])),
+                    Some(FieldPiece::Angle(&field[at + 1..end])),
                     (end + 1).min(field.len()),
                 )
             }
@@ -356,7 +358,7 @@ fn entries(field: &str) -> Vec<Entry<'_>> {
             entry.0.extend(piece);
         }
         if piece.is_none() {
-            entries.push(Entry::default());
+            entries.push(ListItem::default());
         }
         (start, at) = (end, end);
     }
@@ -367,13 +369,16 @@ fn entries(field: &str) -> Vec<Entry<'_>> {
     entries
 }
 
-fn has_brackets(entry: &Entry<'_>) -> bool {
-    entry.0.iter().any(|piece| matches!(piece, Piece::Angle(_)))
+fn has_brackets(entry: &ListItem<'_>) -> bool {
+    entry
+        .0
+        .iter()
+        .any(|piece| matches!(piece, FieldPiece::Angle(_)))
 }
 
-fn push_text<'a>(entry: &mut Entry<'a>, text: &'a str) {
+fn push_text<'a>(entry: &mut ListItem<'a>, text: &'a str) {
     if !text.is_empty() {
-        entry.0.push(Piece::Text(text));
+        entry.0.push(FieldPiece::Text(text));
     }
 }
 

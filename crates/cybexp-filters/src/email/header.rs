@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::decode;
-use super::parameters::Field;
+use super::parameters::ContentField;
 use crate::Yield;
 
 /// The most fields read of a header, as many as mail servers accept.
@@ -39,8 +39,8 @@ impl<'a> Headers<'a> {
     }
 
     /// Returns the parsed field Content-Type or Content-Disposition.
-    pub(super) fn content(&self, name: &str) -> Option<Field> {
-        self.first(name).map(Field::parse)
+    pub(super) fn content(&self, name: &str) -> Option<ContentField> {
+        self.first(name).map(ContentField::parse)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tahoe_core::{Attribute, Hash, Node};
 
 use super::html::Page;
-use super::kind::Form;
+use super::kind::PartKind;
 use super::mime::Content;
 use super::{calendar, html, redirect};
 use crate::indicators::{Kind, in_text};
@@ -35,9 +35,9 @@ pub(super) fn nodes(
     }
     for (form, text) in &content.attached {
         match form {
-            Form::Html => found.page(&html::read(text)),
-            Form::Calendar => found.text(&calendar::text(text)),
-            Form::Plain | Form::Mail | Form::Other => found.text(text),
+            PartKind::Html => found.page(&html::read(text)),
+            PartKind::Calendar => found.text(&calendar::text(text)),
+            PartKind::Plain | PartKind::Mail | PartKind::Other => found.text(text),
         }
     }
     for why in found.left_out {

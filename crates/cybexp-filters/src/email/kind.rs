@@ -1,6 +1,6 @@
 //! The kinds of parts: type, file name, and how their content is read.
 
-use super::parameters::Field;
+use super::parameters::ContentField;
 use super::words;
 
 /// The longest file name in bytes, as in most file systems.
@@ -10,7 +10,7 @@ const MIME_TYPE_BYTES: usize = 255;
 
 /// The way in which the content of a part is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum PartKind {
     /// Text, read unchanged.
     Plain,
     /// HTML, SVG and XML: text with links.
@@ -24,30 +24,32 @@ pub(super) enum Form {
 }
 
 /// Returns the form of a part with this Content-Type. The file name decides where the type is too general.
-pub(super) fn form(content_type: &str, filename: Option<&str>) -> Form {
+pub(super) fn form(content_type: &str, filename: Option<&str>) -> PartKind {
     let (kind, sub) = content_type.split_once('/').unwrap_or((content_type, ""));
     match (kind, sub) {
-        ("message", "rfc822" | "global") => Form::Mail,
-        ("message", _) => Form::Plain,
-        ("text", "html") | ("image", "svg" | "svg+xml") => Form::Html,
-        ("application" | "text", "xhtml" | "xhtml+xml" | "xml") => Form::Html,
+        ("message", "rfc822" | "global") => PartKind::Mail,
+        ("message", _) => PartKind::Plain,
+        ("text", "html") | ("image", "svg" | "svg+xml") => PartKind::Html,
+        ("application" | "text", "xhtml" | "xhtml+xml" | "xml") => PartKind::Html,
         ("text" | "application", "calendar" | "ics" | "vcard" | "x-vcard" | "directory") => {
-            Form::Calendar
+            PartKind::Calendar
         }
-        ("application", "json" | "javascript" | "x-javascript" | "ecmascript") => Form::Plain,
-        ("" | "text" | "multipart", _) => by_name(filename).unwrap_or(Form::Plain),
-        _ => by_name(filename).unwrap_or(Form::Other),
+        ("application", "json" | "javascript" | "x-javascript" | "ecmascript") => PartKind::Plain,
+        ("" | "text" | "multipart", _) => by_name(filename).unwrap_or(PartKind::Plain),
+        _ => by_name(filename).unwrap_or(PartKind::Other),
     }
 }
 
-fn by_name(filename: Option<&str>) -> Option<Form> {
+fn by_name(filename: Option<&str>) -> Option<PartKind> {
     let (_, extension) = filename?.rsplit_once('.')?;
     Some(match extension.to_ascii_lowercase().as_str() {
-        "html" | "htm" | "shtml" | "shtm" | "xhtml" | "xht" | "svg" | "xml" | "hta" => Form::Html,
-        "ics" | "ical" | "vcf" | "vcs" => Form::Calendar,
-        "eml" | "mht" | "mhtml" => Form::Mail,
+        "html" | "htm" | "shtml" | "shtm" | "xhtml" | "xht" | "svg" | "xml" | "hta" => {
+            PartKind::Html
+        }
+        "ics" | "ical" | "vcf" | "vcs" => PartKind::Calendar,
+        "eml" | "mht" | "mhtml" => PartKind::Mail,
         "txt" | "csv" | "log" | "md" | "json" | "js" | "vbs" | "ps1" | "bat" | "cmd" | "url"
-        | "rtf" => Form::Plain,
+        | "rtf" => PartKind::Plain,
         _ => return None,
     })
 }
@@ -77,7 +79,7 @@ pub(super) fn mime_type(content_type: &str) -> String {
 }
 
 /// Returns the file name that the sender gave a part.
-pub(super) fn filename(disposition: &Field, content_type: &Field) -> Option<String> {
+pub(super) fn filename(disposition: &ContentField, content_type: &ContentField) -> Option<String> {
     let given = disposition
         .get("filename")
         .or_else(|| content_type.get("name"))?;
@@ -99,19 +101,23 @@ mod tests {
     #[test]
     fn forms() {
         for (content_type, name, expected) in [
-            ("", None, Form::Plain),
-            ("text/plain", Some("a.html"), Form::Html),
-            ("text/html", Some("a.txt"), Form::Html),
-            ("application/octet-stream", Some("Invoice.HTM"), Form::Html),
-            ("application/octet-stream", Some("a.eml"), Form::Mail),
-            ("application/octet-stream", Some("a.zip"), Form::Other),
-            ("application/octet-stream", None, Form::Other),
-            ("image/svg+xml", None, Form::Html),
-            ("image/png", None, Form::Other),
-            ("text/calendar", None, Form::Calendar),
-            ("message/rfc822", None, Form::Mail),
-            ("message/delivery-status", None, Form::Plain),
-            ("nonsense", None, Form::Other),
+            ("", None, PartKind::Plain),
+            ("text/plain", Some("a.html"), PartKind::Html),
+            ("text/html", Some("a.txt"), PartKind::Html),
+            (
+                "application/octet-stream",
+                Some("Invoice.HTM"),
+                PartKind::Html,
+            ),
+            ("application/octet-stream", Some("a.eml"), PartKind::Mail),
+            ("application/octet-stream", Some("a.zip"), PartKind::Other),
+            ("application/octet-stream", None, PartKind::Other),
+            ("image/svg+xml", None, PartKind::Html),
+            ("image/png", None, PartKind::Other),
+            ("text/calendar", None, PartKind::Calendar),
+            ("message/rfc822", None, PartKind::Mail),
+            ("message/delivery-status", None, PartKind::Plain),
+            ("nonsense", None, PartKind::Other),
         ] {
             assert_eq!(
                 form(content_type, name),

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use tahoe_core::Node;
 
 use super::header::{self, Headers};
-use super::kind::{self, Form};
-use super::parameters::Field;
+use super::kind::{self, PartKind};
+use super::parameters::ContentField;
 use super::{attached, decode, uu};
 use crate::Yield;
 
@@ -29,7 +29,7 @@ pub(super) struct Content {
     pub(super) plain: Vec<String>,
     pub(super) html: Vec<String>,
     /// Texts in which only indicators are searched: attached files, and the parts of attached mails.
-    pub(super) attached: Vec<(Form, String)>,
+    pub(super) attached: Vec<(PartKind, String)>,
     pub(super) attachments: Vec<Attachment>,
     /// An object for each attached mail, with its sender.
     pub(super) mails: Vec<Node>,
@@ -94,7 +94,9 @@ impl Content {
             form,
         };
         match form {
-            Form::Plain | Form::Html if is_body && !is_file => self.text(&leaf, is_attached, made),
+            PartKind::Plain | PartKind::Html if is_body && !is_file => {
+                self.text(&leaf, is_attached, made)
+            }
             _ => self.file(leaf, depth, made),
         }
     }
@@ -102,7 +104,7 @@ impl Content {
     /// Reads a part that people read. It may hold files, as was usual before MIME.
     fn text(&mut self, leaf: &Leaf<'_>, is_attached: bool, made: &mut Yield) {
         let has_files =
-            leaf.form == Form::Plain && leaf.bytes.windows(6).any(|six| six == b"begin ");
+            leaf.form == PartKind::Plain && leaf.bytes.windows(6).any(|six| six == b"begin ");
         let text = if has_files {
             let (files, rest) = uu::extract(&leaf.bytes);
             for file in files {
@@ -113,7 +115,7 @@ impl Content {
             leaf.text_of(&leaf.bytes)
         };
         match (leaf.form, is_attached) {
-            (Form::Html, false) => self.html.push(text),
+            (PartKind::Html, false) => self.html.push(text),
             (_, false) => self.plain.push(text),
             (form, true) => self.attached.push((form, text)),
         }
@@ -121,17 +123,17 @@ impl Content {
 
     fn file(&mut self, leaf: Leaf<'_>, depth: usize, made: &mut Yield) {
         match leaf.form {
-            Form::Plain | Form::Html | Form::Calendar => {
+            PartKind::Plain | PartKind::Html | PartKind::Calendar => {
                 self.attached.push((leaf.form, leaf.text_of(&leaf.bytes)))
             }
-            Form::Mail | Form::Other => {}
+            PartKind::Mail | PartKind::Other => {}
         }
         self.attachments.push(Attachment {
             filename: leaf.filename,
             sha256: hex::encode(Sha256::digest(&leaf.bytes)),
             mime_type: kind::mime_type(&leaf.content_type.value),
         });
-        if leaf.form != Form::Mail {
+        if leaf.form != PartKind::Mail {
             return;
         }
         if depth == DEPTH {
@@ -155,7 +157,7 @@ impl Content {
         self.parts += 1;
         let filename = kind::last_segment(&file.name);
         let form = kind::form("application/octet-stream", filename.as_deref());
-        if let Form::Plain | Form::Html | Form::Calendar = form {
+        if let PartKind::Plain | PartKind::Html | PartKind::Calendar = form {
             let text = decode::text(&file.bytes, None, true);
             self.attached.push((form, text));
         }
@@ -169,9 +171,9 @@ impl Content {
 
 /// A part that has no parts itself.
 struct Leaf<'a> {
-    content_type: Field,
+    content_type: ContentField,
     filename: Option<String>,
-    form: Form,
+    form: PartKind,
     /// The decoded content.
     bytes: Cow<'a, [u8]>,
 }

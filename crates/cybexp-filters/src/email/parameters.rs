@@ -14,13 +14,13 @@ const KNOWN: [&str; 6] = ["boundary", "charset", "filename", "format", "name", "
 
 /// A field that describes the content of a part.
 #[derive(Debug, Default)]
-pub(super) struct Field {
+pub(super) struct ContentField {
     /// The value in lower case: `text/plain`, `attachment`.
     pub(super) value: String,
     parameters: BTreeMap<String, String>,
 }
 
-impl Field {
+impl ContentField {
     pub(super) fn parse(field: &str) -> Self {
         let field = field[..field.floor_char_boundary(FIELD_BYTES)].trim();
         let end = field.find(';').unwrap_or(field.len());
@@ -42,7 +42,7 @@ impl Field {
 }
 
 /// A parameter or a part of one.
-struct Piece {
+struct Parameter {
     /// The name in lower case, without asterisks.
     name: String,
     /// The number of a piece of a continued parameter.
@@ -52,7 +52,7 @@ struct Piece {
     value: String,
 }
 
-fn pieces(mut rest: &str) -> Vec<Piece> {
+fn pieces(mut rest: &str) -> Vec<Parameter> {
     let mut pieces = Vec::new();
     while pieces.len() < PARAMETERS {
         rest = rest.trim_start_matches(|c: char| c == ';' || c == ',' || c.is_whitespace());
@@ -71,7 +71,7 @@ fn pieces(mut rest: &str) -> Vec<Piece> {
         let base = stars.next().unwrap_or_default().to_owned();
         let number = stars.next().and_then(|number| number.parse().ok());
         let is_encoded = name.ends_with('*');
-        pieces.push(Piece {
+        pieces.push(Parameter {
             name: base,
             number,
             is_encoded,
@@ -128,9 +128,9 @@ fn next_known(text: &str) -> Option<usize> {
 }
 
 /// Joins pieces to parameters. One in the extended form wins over a plain one, and the first one over later ones.
-fn joined(pieces: Vec<Piece>) -> BTreeMap<String, String> {
+fn joined(pieces: Vec<Parameter>) -> BTreeMap<String, String> {
     let mut plain: BTreeMap<String, String> = BTreeMap::new();
-    let mut extended: BTreeMap<String, BTreeMap<u32, Piece>> = BTreeMap::new();
+    let mut extended: BTreeMap<String, BTreeMap<u32, Parameter>> = BTreeMap::new();
     for piece in pieces {
         if piece.number.is_none() && !piece.is_encoded {
             plain.entry(piece.name).or_insert(piece.value);
@@ -151,7 +151,7 @@ fn joined(pieces: Vec<Piece>) -> BTreeMap<String, String> {
     parameters
 }
 
-fn continued(pieces: impl Iterator<Item = Piece>) -> String {
+fn continued(pieces: impl Iterator<Item = Parameter>) -> String {
     let mut bytes = Vec::new();
     let mut charset = None;
     for (at, piece) in pieces.enumerate() {
@@ -257,7 +257,7 @@ mod tests {
             ("a/b; name", "a/b", "name", None),
             ("", "", "name", None),
         ] {
-            let found = Field::parse(field);
+            let found = ContentField::parse(field);
             assert_eq!(
                 (found.value.as_str(), found.get(name)),
                 (value, expected),

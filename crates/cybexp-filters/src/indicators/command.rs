@@ -24,7 +24,7 @@ pub(super) fn targets(text: &str) -> impl Iterator<Item = Indicator> + '_ {
             let (script, depth) = pending.pop()?;
             let mut here = Vec::new();
             let mut shell = Shell::default();
-            shell.read(&script, &mut |command: &Command| {
+            shell.read(&script, &mut |command: &ShellCommand| {
                 here.extend(tools::targets(&command.words, &command.files));
             });
             found = here.into_iter();
@@ -37,7 +37,7 @@ pub(super) fn targets(text: &str) -> impl Iterator<Item = Indicator> + '_ {
 
 /// One command, with quotes removed.
 #[derive(Default)]
-struct Command {
+struct ShellCommand {
     words: Vec<String>,
     /// The files that redirections name.
     files: Vec<String>,
@@ -45,7 +45,7 @@ struct Command {
 
 #[derive(Default)]
 struct Shell {
-    command: Command,
+    command: ShellCommand,
     word: String,
     /// Whether a word was begun. It may be empty: `''`.
     in_word: bool,
@@ -56,7 +56,7 @@ struct Shell {
 }
 
 impl Shell {
-    fn read(&mut self, script: &str, run: &mut impl FnMut(&Command)) {
+    fn read(&mut self, script: &str, run: &mut impl FnMut(&ShellCommand)) {
         let mut chars = script.char_indices().peekable();
         while let Some((at, c)) = chars.next() {
             match c {

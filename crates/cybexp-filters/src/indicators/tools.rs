@@ -20,7 +20,7 @@ enum Arguments {
     Shares,
 }
 
-struct Tool {
+struct Program {
     names: &'static [&'static str],
     arguments: Arguments,
     /// The last letters of those options that take the next word as their value.
@@ -28,8 +28,8 @@ struct Tool {
     long_valued: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 11] = [
-    Tool {
+const TOOLS: [Program; 11] = [
+    Program {
         names: &[
             "wget",
             "wget2",
@@ -60,7 +60,7 @@ const TOOLS: [Tool; 11] = [
             "out",
         ],
     },
-    Tool {
+    Program {
         names: &["curl", "http", "https", "get"],
         arguments: Arguments::Urls,
         valued: "oAHdXueTbcDEFKmQrtUwyYzC",
@@ -86,55 +86,55 @@ const TOOLS: [Tool; 11] = [
             "write-out",
         ],
     },
-    Tool {
+    Program {
         names: &["tftp"],
         arguments: Arguments::FirstHost,
         valued: "rlbm",
         long_valued: &[],
     },
-    Tool {
+    Program {
         names: &["ftpget", "ftpput"],
         arguments: Arguments::FirstHost,
         valued: "upP",
         long_valued: &["username", "password", "port"],
     },
-    Tool {
+    Program {
         names: &["ftp", "lftp", "ncftp", "ncftpget", "telnet"],
         arguments: Arguments::FirstHost,
         valued: "uplePn",
         long_valued: &[],
     },
-    Tool {
+    Program {
         names: &["nc", "ncat", "netcat", "nc.traditional", "nc.openbsd"],
         arguments: Arguments::FirstHost,
         valued: "ewpscxiqgGXIOT",
         long_valued: &["exec", "sh-exec", "wait", "source-port"],
     },
-    Tool {
+    Program {
         names: &["ping", "ping6", "traceroute", "whois", "hping3"],
         arguments: Arguments::FirstHost,
         valued: "ciIsWwtpmQ",
         long_valued: &[],
     },
-    Tool {
+    Program {
         names: &["nslookup", "dig", "host", "nmap"],
         arguments: Arguments::Hosts,
         valued: "ciIsWwtpmQ",
         long_valued: &[],
     },
-    Tool {
+    Program {
         names: &["mount", "mount.cifs", "mount.nfs", "smbclient", "showmount"],
         arguments: Arguments::Shares,
         valued: "toUILpm",
         long_valued: &["types", "options", "user", "port"],
     },
-    Tool {
+    Program {
         names: &["ssh", "sftp", "mosh", "ssh-copy-id", "ssh-keyscan"],
         arguments: Arguments::FirstHost,
         valued: "pPiolbcDLRFEmSWJT",
         long_valued: &["ssh", "port"],
     },
-    Tool {
+    Program {
         names: &["scp", "rsync", "git"],
         arguments: Arguments::Remote,
         valued: "pPiocFSe",
@@ -195,7 +195,7 @@ pub(super) fn targets(words: &[String], files: &[String]) -> Vec<Indicator> {
 }
 
 /// Returns the tool that a command runs, and its arguments.
-fn tool(words: &[String]) -> Option<(&'static Tool, &[String])> {
+fn tool(words: &[String]) -> Option<(&'static Program, &[String])> {
     for (index, word) in words.iter().enumerate() {
         let name = word.rsplit(['/', '\\']).next().unwrap_or_default();
         let name = name.to_ascii_lowercase();
@@ -217,7 +217,7 @@ fn tool(words: &[String]) -> Option<(&'static Tool, &[String])> {
 }
 
 /// Returns the arguments that are neither options nor their values.
-fn positional<'a>(tool: &'static Tool, words: &'a [String]) -> impl Iterator<Item = &'a str> {
+fn positional<'a>(tool: &'static Program, words: &'a [String]) -> impl Iterator<Item = &'a str> {
     let mut is_value = false;
     words.iter().filter_map(move |word| {
         if std::mem::take(&mut is_value) {

@@ -43,10 +43,10 @@ pub(super) fn hosts(value: &str, more: impl Fn(&str) -> Option<Attribute>) -> Op
 }
 
 /// The parse of a word: its attributes, its port, and an attribute for unknown context.
-type Found = (Vec<Attribute>, Option<u16>, Option<Attribute>);
+type ParsedWord = (Vec<Attribute>, Option<u16>, Option<Attribute>);
 
 /// Reads a value's words with `found`. A word that it does not read is a label.
-fn collect(value: &str, found: impl Fn(&str) -> Option<Found>) -> Option<Reading> {
+fn collect(value: &str, found: impl Fn(&str) -> Option<ParsedWord>) -> Option<Reading> {
     let meant = url::refang(words::short(value)?);
     let words = words::of(&meant)?;
     let mut reading = Reading {

@@ -23,7 +23,7 @@ use tahoe_core::{Category, Event, Node, SubType, Timestamp, Value};
 
 use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use piece::{Piece, pack};
-use shape::Report;
+use shape::FoundEvent;
 use value::{Given, is_true};
 
 /// The sub_types that MISP's own types name, and whether their values are in lower case.
@@ -117,7 +117,7 @@ impl Making {
     /// Makes the events of one report.
     fn read(
         &mut self,
-        report: &Report<'_>,
+        report: &FoundEvent<'_>,
         raw: &RawInput<'_>,
         at: Timestamp,
     ) -> Result<(), Refusal> {
@@ -147,7 +147,7 @@ impl Making {
         Ok(())
     }
 
-    fn pieces(&mut self, report: &Report<'_>) -> Result<Vec<Piece>, Refusal> {
+    fn pieces(&mut self, report: &FoundEvent<'_>) -> Result<Vec<Piece>, Refusal> {
         let mut pieces = Vec::new();
         for attribute in report.attributes.iter().copied() {
             if is_true(attribute.get("deleted")) {

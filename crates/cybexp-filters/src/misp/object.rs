@@ -6,7 +6,7 @@ use tahoe_core::{SubType, Value};
 
 use super::list::list;
 use super::piece::{Piece, pack};
-use super::types::{self, Kind, Read};
+use super::types::{self, MispKind, ValueReading};
 use super::value::{Given, identifier, is_true};
 use super::{Making, tags};
 use crate::{Refusal, Yield, fields, vocab};
@@ -82,15 +82,15 @@ fn child(
 ) -> Result<(Option<SubType>, Piece), &'static str> {
     let given = Given::of(attribute)?;
     Ok(match types::of(&given.kind) {
-        Some(Kind::Generic) => {
+        Some(MispKind::Generic) => {
             let name = identifier(relation).or_else(|_| identifier(&given.kind))?;
             (None, given.named(name))
         }
-        Some(Kind::Pair(object, first, second)) => {
+        Some(MispKind::Pair(object, first, second)) => {
             let inner = Some(object.clone()).filter(|object| object != owner);
             (inner, Piece::all(given.pair(first, second)?))
         }
-        Some(Kind::Within(object, name, how)) => {
+        Some(MispKind::Within(object, name, how)) => {
             let inner = match side(relation) {
                 Some(side) if is_of_party(name, *how) => Some(side),
                 // the type alone does not give the direction: `ip-dst` is also used for addresses without one
@@ -99,19 +99,23 @@ fn child(
             };
             (inner, given.bare()?)
         }
-        Some(Kind::Named(name, how)) => (
+        Some(MispKind::Named(name, how)) => (
             side(relation).filter(|_| is_of_party(name, *how)),
             given.bare()?,
         ),
-        Some(Kind::Keep(_)) | None => (None, given.bare()?),
+        Some(MispKind::Keep(_)) | None => (None, given.bare()?),
     })
 }
 
 /// Whether an attribute identifies an end of a connection, or a correspondent.
-fn is_of_party(name: &SubType, how: Read) -> bool {
+fn is_of_party(name: &SubType, how: ValueReading) -> bool {
     matches!(
         how,
-        Read::Ip | Read::Host | Read::Domain | Read::Port | Read::Asn
+        ValueReading::Ip
+            | ValueReading::Host
+            | ValueReading::Domain
+            | ValueReading::Port
+            | ValueReading::Asn
     ) || [vocab::EMAIL_ADDR, vocab::NAME].contains(name)
 }
 

@@ -6,23 +6,25 @@
 use tahoe_core::{Attribute, SubType};
 
 use super::reading::Reading;
-use super::types::Read;
+use super::types::ValueReading;
 use super::{address, mailbox, words};
 use crate::{fields, url};
 
 /// Reads a value; `None` if it does not agree with its type.
-pub(super) fn read(name: SubType, how: Read, value: &str) -> Option<Reading> {
+pub(super) fn read(name: SubType, how: ValueReading, value: &str) -> Option<Reading> {
     match how {
-        Read::Text => Some(Reading::one(Attribute::new(name, value))),
-        Read::Lower => Some(lower(name, value)),
-        Read::Ip => address::addresses(value),
-        Read::Host => address::hosts(value, |_| None),
-        Read::Domain => address::hosts(value, |host| Some(Attribute::new(name.clone(), host))),
-        Read::Url => Some(url(name, value)),
-        Read::Email => mailbox::mailboxes(value),
-        Read::Port => ports(name, value),
-        Read::Asn => Some(Reading::one(fields::asn(value)?)),
-        Read::Cve => cves(name, value),
+        ValueReading::Text => Some(Reading::one(Attribute::new(name, value))),
+        ValueReading::Lower => Some(lower(name, value)),
+        ValueReading::Ip => address::addresses(value),
+        ValueReading::Host => address::hosts(value, |_| None),
+        ValueReading::Domain => {
+            address::hosts(value, |host| Some(Attribute::new(name.clone(), host)))
+        }
+        ValueReading::Url => Some(url(name, value)),
+        ValueReading::Email => mailbox::mailboxes(value),
+        ValueReading::Port => ports(name, value),
+        ValueReading::Asn => Some(Reading::one(fields::asn(value)?)),
+        ValueReading::Cve => cves(name, value),
     }
 }
 

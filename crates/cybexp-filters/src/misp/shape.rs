@@ -24,7 +24,7 @@ pub(super) fn why_none(data: &Value) -> &'static str {
 
 /// A MISP event, or the parts of one that were found.
 #[derive(Default)]
-pub(super) struct Report<'a> {
+pub(super) struct FoundEvent<'a> {
     /// The event, or the description of it in its attributes and objects.
     pub(super) about: Option<&'a Value>,
     pub(super) attributes: Vec<&'a Value>,
@@ -57,7 +57,7 @@ pub(super) fn data<'a>(raw: &RawInput<'a>) -> Result<Cow<'a, Value>, Refusal> {
 }
 
 /// Returns the reports in a submission, in order.
-pub(super) fn reports<'a>(data: &'a Value, made: &mut Yield) -> Vec<Report<'a>> {
+pub(super) fn reports<'a>(data: &'a Value, made: &mut Yield) -> Vec<FoundEvent<'a>> {
     let mut found = Found::default();
     for answer in list(Some(data)) {
         let (answered, alone) = match answer.get("response") {
@@ -75,7 +75,7 @@ pub(super) fn reports<'a>(data: &'a Value, made: &mut Yield) -> Vec<Report<'a>> 
 
 #[derive(Default)]
 struct Found<'a> {
-    reports: Vec<Report<'a>>,
+    reports: Vec<FoundEvent<'a>>,
     /// Index in `reports` of each event of which only parts were found, by the event's uuid or id.
     parts: HashMap<String, usize>,
 }
@@ -88,7 +88,7 @@ impl<'a> Found<'a> {
         if let Some(event) = event_in(entry) {
             // some versions write these fields beside the event
             let beside = |field| list(entry.get(field).filter(|_| !std::ptr::eq(event, entry)));
-            self.reports.push(Report {
+            self.reports.push(FoundEvent {
                 about: Some(event),
                 attributes: list(event.get("Attribute"))
                     .chain(beside("Attribute"))
@@ -113,7 +113,7 @@ impl<'a> Found<'a> {
     }
 
     /// Returns the report of the event to which an attribute or object belongs.
-    fn of(&mut self, part: &'a Value) -> &mut Report<'a> {
+    fn of(&mut self, part: &'a Value) -> &mut FoundEvent<'a> {
         let event = part.get("Event").filter(|event| event.is_object());
         let id = |of: &Value, field| of.get(field).and_then(fields::text);
         let id = event
@@ -121,7 +121,7 @@ impl<'a> Found<'a> {
             .or_else(|| id(part, "event_id"))
             .unwrap_or_default();
         let at = *self.parts.entry(id).or_insert_with(|| {
-            self.reports.push(Report::default());
+            self.reports.push(FoundEvent::default());
             self.reports.len() - 1
         });
         let report = &mut self.reports[at];
@@ -144,7 +144,7 @@ fn event_in(entry: &Value) -> Option<&Value> {
     }
 }
 
-impl Report<'_> {
+impl FoundEvent<'_> {
     /// Returns the time of the last edit. For parts of an event, that is the latest of theirs. An event without one has
     /// the time of its date, or that of the raw.
     ///

@@ -4,30 +4,30 @@
 
 use tahoe_core::SubType;
 
-use Kind::{Generic, Keep, Named, Pair, Within};
-use Read::{Asn, Cve, Domain, Email, Host, Ip, Lower, Port, Text, Url};
+use MispKind::{Generic, Keep, Named, Pair, Within};
+use ValueReading::{Asn, Cve, Domain, Email, Host, Ip, Lower, Port, Text, Url};
 
 use super::alias;
 use crate::vocab;
 
 /// The result of an attribute of a type.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum MispKind {
     /// An attribute of this sub_type, which other filters use for the same thing.
-    Named(SubType, Read),
+    Named(SubType, ValueReading),
     /// An object of the first sub_type with an attribute of the second one.
-    Within(SubType, SubType, Read),
+    Within(SubType, SubType, ValueReading),
     /// An object of two values of these types, separated by `|`.
     Pair(SubType, &'static str, &'static str),
     /// An attribute named as the type, for which no other filter has a sub_type.
-    Keep(Read),
+    Keep(ValueReading),
     /// A value of any kind. In an object, its relation gives the sub_type; elsewhere, the type's name does.
     Generic,
 }
 
 /// The way in which a value is read: one spelling for one thing, whatever its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Read {
+pub(super) enum ValueReading {
     /// Text, kept unchanged.
     Text,
     /// Hexadecimal digits and similar text, in lower case.
@@ -51,17 +51,17 @@ pub(super) enum Read {
 }
 
 /// An address without a direction. MISP has no such type, but feeds use it under many names.
-static ADDRESS: Kind = Named(vocab::IPV4, Ip);
+static ADDRESS: MispKind = Named(vocab::IPV4, Ip);
 
 /// Returns the kind of a type; `None` if MISP did not have the type when the table was made.
-pub(super) fn of(name: &str) -> Option<&'static Kind> {
+pub(super) fn of(name: &str) -> Option<&'static MispKind> {
     in_table(name).or_else(|| match alias::of(name).as_str() {
         "ip" => Some(&ADDRESS),
         known => in_table(known),
     })
 }
 
-fn in_table(name: &str) -> Option<&'static Kind> {
+fn in_table(name: &str) -> Option<&'static MispKind> {
     let at = TYPES.binary_search_by_key(&name, |(known, _)| known).ok()?;
     Some(&TYPES[at].1)
 }
@@ -76,7 +76,7 @@ pub(super) fn naming() -> impl Iterator<Item = (&'static str, bool)> {
 }
 
 /// The types of MISP, sorted by name.
-static TYPES: &[(&str, Kind)] = &[
+static TYPES: &[(&str, MispKind)] = &[
     ("AS", Named(vocab::ASN, Asn)),
     ("aba-rtn", Keep(Text)),
     ("anonymised", Generic),

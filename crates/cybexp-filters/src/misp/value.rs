@@ -4,7 +4,7 @@ use tahoe_core::{Attribute, SubType, Value};
 
 use super::piece::Piece;
 use super::read::read;
-use super::types::{self, Kind};
+use super::types::{self, MispKind};
 use crate::{fields, vocab};
 
 /// The longest value in bytes; a longer one is left out. Rules, keys and mails are shorter.
@@ -44,14 +44,14 @@ impl Given {
     pub(super) fn piece(&self) -> Result<Piece, &'static str> {
         let kind = types::of(&self.kind);
         match kind {
-            Some(Kind::Pair(object, first, second)) => {
+            Some(MispKind::Pair(object, first, second)) => {
                 let pair = self.pair(first, second)?;
                 Piece::object(object.clone(), pair).ok_or("too_large")
             }
-            Some(Kind::Within(object, ..)) => {
+            Some(MispKind::Within(object, ..)) => {
                 Piece::object(object.clone(), vec![self.bare()?]).ok_or("too_large")
             }
-            Some(Kind::Named(..) | Kind::Keep(_) | Kind::Generic) | None => self.bare(),
+            Some(MispKind::Named(..) | MispKind::Keep(_) | MispKind::Generic) | None => self.bare(),
         }
     }
 
@@ -81,9 +81,11 @@ impl Given {
     /// Makes the value alone, outside the object that its type may have.
     pub(super) fn bare(&self) -> Result<Piece, &'static str> {
         let known = match types::of(&self.kind) {
-            Some(Kind::Named(name, how) | Kind::Within(_, name, how)) => Some((name.clone(), *how)),
-            Some(Kind::Keep(how)) => Some((identifier(&self.kind)?, *how)),
-            Some(Kind::Generic | Kind::Pair(..)) | None => None,
+            Some(MispKind::Named(name, how) | MispKind::Within(_, name, how)) => {
+                Some((name.clone(), *how))
+            }
+            Some(MispKind::Keep(how)) => Some((identifier(&self.kind)?, *how)),
+            Some(MispKind::Generic | MispKind::Pair(..)) | None => None,
         };
         let found = known.and_then(|(name, how)| read(name, how, &self.value));
         let Some(reading) = found else {

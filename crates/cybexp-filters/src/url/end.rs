@@ -1,6 +1,6 @@
 //! The end of a URL in text, where code, sentences or mark-up follow without a separator.
 
-use super::scheme::Start;
+use super::scheme::SchemeStart;
 
 /// The kind of text in which a URL stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(super) fn end(
     authority: usize,
     opener: Opener,
     language: Language,
-    starts: &[Start],
+    starts: &[SchemeStart],
 ) -> usize {
     let mut starts = starts.iter().map(|start| start.at).peekable();
     let has_backslashes = word[..authority].ends_with('\\');

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::end::{Language, Opener, end, without_punctuation};
 use super::host::{has_known_suffix, host_of_url};
 use super::refang::{Defanged, defanged_dot};
-use super::scheme::{Start, starts};
+use super::scheme::{SchemeStart, starts};
 use super::words::words;
 
 /// Returns the URLs in a text, in order, with repetitions, each as it was seen.
@@ -34,7 +34,7 @@ fn in_word(text: &str, range: Range<usize>, language: Language) -> Vec<Range<usi
     if !word.bytes().any(tells) {
         return Vec::new();
     }
-    let starts: Vec<Start> = starts(word).collect();
+    let starts: Vec<SchemeStart> = starts(word).collect();
     let mut found = Vec::new();
     let mut read = 0;
     for (index, start) in starts.iter().enumerate() {

@@ -46,7 +46,7 @@ const DELIMITER_BYTES: usize = 14;
 
 /// A scheme with the `://` behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Start {
+pub(super) struct SchemeStart {
     /// Position at which the scheme begins.
     pub(super) at: usize,
     /// Position at which the authority begins.
@@ -59,7 +59,7 @@ pub(super) struct Start {
 }
 
 /// Returns the schemes in a word, in order, including those within URLs.
-pub(super) fn starts(word: &str) -> impl Iterator<Item = Start> + '_ {
+pub(super) fn starts(word: &str) -> impl Iterator<Item = SchemeStart> + '_ {
     let bytes = word.as_bytes();
     (1..bytes.len())
         .filter(|at| {
@@ -70,13 +70,13 @@ pub(super) fn starts(word: &str) -> impl Iterator<Item = Start> + '_ {
 }
 
 /// Reads the scheme at the start of a text.
-pub(super) fn start(text: &str) -> Option<Start> {
+pub(super) fn start(text: &str) -> Option<SchemeStart> {
     let letters = text.bytes().take(LONGEST + 1);
     let length = letters.take_while(|b| is_scheme_byte(*b)).count();
     start_before(text, length).filter(|start| start.at == 0)
 }
 
-fn start_before(word: &str, delimiter: usize) -> Option<Start> {
+fn start_before(word: &str, delimiter: usize) -> Option<SchemeStart> {
     let bytes = word.as_bytes();
     let (length, is_plain) = self::delimiter(&bytes[delimiter..])?;
     let run = bytes[..delimiter].iter().rev().take(LONGEST + 1);
@@ -98,7 +98,7 @@ fn start_before(word: &str, delimiter: usize) -> Option<Start> {
         Some(web) if is_plain || web.len() == run.trim_start_matches('_').len() => web.len(),
         _ => return None,
     };
-    Some(Start {
+    Some(SchemeStart {
         at: delimiter - length_of_scheme,
         authority: delimiter + length,
         is_web: web.is_some_and(|web| web.len() == length_of_scheme),

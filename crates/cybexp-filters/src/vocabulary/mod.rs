@@ -18,7 +18,7 @@ use crate::{fields, url, vocab};
 pub use guess::guess;
 pub use names::{ATTRIBUTES, hint, is_known, of_sessions};
 
-use names::Form;
+use names::ValueForm;
 
 /// The reason why a value does not agree with its sub_type. It begins with a verb: "is not a port …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,25 +44,25 @@ pub fn forms(sub_type: &SubType, value: &Scalar) -> Result<Vec<Attribute>, Unfit
     let written = value.to_string();
     let text = written.trim();
     let mut forms = match names::form(sub_type) {
-        Form::Text => of_text(sub_type, value),
-        Form::Lower => texts(sub_type, [text.to_lowercase()]),
-        Form::AnyCase => texts(sub_type, [text.to_uppercase(), text.to_lowercase()]),
-        Form::Hex(digits) => texts(sub_type, [hex(text, digits)?]),
-        Form::Address => vec![web::address(sub_type, text)?],
-        Form::Host => vec![web::host(sub_type, text)?],
-        Form::Url => texts(sub_type, web::urls(text)),
-        Form::Mail => vec![web::mail(text)?],
-        Form::Port => vec![Attribute::new(vocab::PORT, i64::from(port(value)?))],
-        Form::Whole => vec![Attribute::new(sub_type.clone(), whole(value)?)],
-        Form::TrueOrFalse => vec![Attribute::new(sub_type.clone(), truth(value)?)],
-        Form::Asn => vec![fields::asn(text).ok_or_else(|| {
+        ValueForm::Text => of_text(sub_type, value),
+        ValueForm::Lower => texts(sub_type, [text.to_lowercase()]),
+        ValueForm::AnyCase => texts(sub_type, [text.to_uppercase(), text.to_lowercase()]),
+        ValueForm::Hex(digits) => texts(sub_type, [hex(text, digits)?]),
+        ValueForm::Address => vec![web::address(sub_type, text)?],
+        ValueForm::Host => vec![web::host(sub_type, text)?],
+        ValueForm::Url => texts(sub_type, web::urls(text)),
+        ValueForm::Mail => vec![web::mail(text)?],
+        ValueForm::Port => vec![Attribute::new(vocab::PORT, i64::from(port(value)?))],
+        ValueForm::Whole => vec![Attribute::new(sub_type.clone(), whole(value)?)],
+        ValueForm::TrueOrFalse => vec![Attribute::new(sub_type.clone(), truth(value)?)],
+        ValueForm::Asn => vec![fields::asn(text).ok_or_else(|| {
             Unfit::new("is not the number of an autonomous system, such as 64496 or AS64496")
         })?],
-        Form::Network => vec![fields::cidr(&web::meant(text)).ok_or_else(|| {
+        ValueForm::Network => vec![fields::cidr(&web::meant(text)).ok_or_else(|| {
             Unfit::new("is not a network, such as 203.0.113.0/24 or 2001:db8::/32")
         })?],
-        Form::Cve => texts(sub_type, [cve(text)?]),
-        Form::Country => texts(sub_type, [country(text)?]),
+        ValueForm::Cve => texts(sub_type, [cve(text)?]),
+        ValueForm::Country => texts(sub_type, [country(text)?]),
     };
     // an address that is queried as `ip` is stored under no such name
     if sub_type.as_str() != names::IP {

@@ -18,7 +18,7 @@ const OF_SESSIONS: [&str; 2] = ["sensor", "sessionid"];
 
 /// The form of a sub_type's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum ValueForm {
     Text,
     Lower,
     /// Text whose case depends on the source.
@@ -45,31 +45,31 @@ static OF_MISP: LazyLock<BTreeMap<String, bool>> = LazyLock::new(|| {
         .collect()
 });
 
-pub(super) fn form(sub_type: &SubType) -> Form {
+pub(super) fn form(sub_type: &SubType) -> ValueForm {
     match sub_type.as_str() {
-        "ip" | "ipv4" | "ipv6" => Form::Address,
-        "hostname" | "domain" => Form::Host,
-        "url" => Form::Url,
-        "email_addr" => Form::Mail,
-        "port" => Form::Port,
-        "height" | "width" => Form::Whole,
-        "success" => Form::TrueOrFalse,
-        "asn" => Form::Asn,
-        "cidr" => Form::Network,
-        "cve_id" => Form::Cve,
-        "country_code2" => Form::Country,
-        "hassh" | "hasshserver" | "ja3" | "md5" | "imphash" => Form::Hex(32),
-        "sha1" => Form::Hex(40),
-        "sha224" | "sha3_224" | "sha512_224" => Form::Hex(56),
-        "jarm" => Form::Hex(62),
-        "sha256" | "sha3_256" | "sha512_256" => Form::Hex(64),
-        "sha384" | "sha3_384" => Form::Hex(96),
-        "sha512" | "sha3_512" => Form::Hex(128),
-        "mime_type" => Form::Lower,
-        "protocol" | "method" => Form::AnyCase,
+        "ip" | "ipv4" | "ipv6" => ValueForm::Address,
+        "hostname" | "domain" => ValueForm::Host,
+        "url" => ValueForm::Url,
+        "email_addr" => ValueForm::Mail,
+        "port" => ValueForm::Port,
+        "height" | "width" => ValueForm::Whole,
+        "success" => ValueForm::TrueOrFalse,
+        "asn" => ValueForm::Asn,
+        "cidr" => ValueForm::Network,
+        "cve_id" => ValueForm::Cve,
+        "country_code2" => ValueForm::Country,
+        "hassh" | "hasshserver" | "ja3" | "md5" | "imphash" => ValueForm::Hex(32),
+        "sha1" => ValueForm::Hex(40),
+        "sha224" | "sha3_224" | "sha512_224" => ValueForm::Hex(56),
+        "jarm" => ValueForm::Hex(62),
+        "sha256" | "sha3_256" | "sha512_256" => ValueForm::Hex(64),
+        "sha384" | "sha3_384" => ValueForm::Hex(96),
+        "sha512" | "sha3_512" => ValueForm::Hex(128),
+        "mime_type" => ValueForm::Lower,
+        "protocol" | "method" => ValueForm::AnyCase,
         name => match OF_MISP.get(name) {
-            Some(true) => Form::Lower,
-            Some(false) | None => Form::Text,
+            Some(true) => ValueForm::Lower,
+            Some(false) | None => ValueForm::Text,
         },
     }
 }

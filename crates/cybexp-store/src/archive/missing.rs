@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use bson::{RawDocumentBuf, doc};
-use serde::Deserialize;
+use bson::{Bson, RawDocumentBuf, doc};
 use tahoe_core::Hash;
 
+use crate::archive::ids;
 use crate::error::StoreError;
-use crate::mongo::bulk;
-use crate::mongo::collection::{Documents, to_document};
+use crate::mongo::bulk::{self, DUPLICATE_KEY};
+use crate::mongo::collection::Documents;
 use crate::mongo::find::{ASK, Find};
-use crate::mongo::indexes::IDENTITY;
+use crate::mongo::indexes::ID;
 
 /// The most instances that are looked up and written together: enough commands to keep the server busy.
 const PART: usize = 32 * ASK;
@@ -45,73 +45,65 @@ impl Written {
     }
 }
 
-/// Key that identifies an instance in the archive.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-pub(crate) struct InstanceKey {
-    _hash: String,
-    #[serde(default)]
-    orgid: Option<String>,
+/// An instance to be inserted, by its `_id`.
+#[derive(Debug)]
+pub(crate) struct New<T> {
+    pub id: Bson,
+    pub hash: Hash,
+    pub content: T,
 }
 
-/// The keys of those instances that are stored.
-pub(crate) struct Existing(HashSet<InstanceKey>);
+/// The `_id`s of those instances that are stored.
+#[derive(Debug, Default)]
+pub(crate) struct Existing(HashSet<Vec<u8>>);
 
 impl Existing {
-    /// Whether this event is stored.
-    pub(crate) fn holds(&self, hash: Hash, orgid: &str) -> bool {
-        self.contains(hash, Some(orgid))
-    }
-
-    fn contains(&self, hash: Hash, orgid: Option<&str>) -> bool {
-        self.0.contains(&InstanceKey {
-            _hash: hash.to_string(),
-            orgid: orgid.map(str::to_owned),
-        })
+    pub(crate) fn holds(&self, id: &Bson) -> bool {
+        matches!(id, Bson::Binary(binary) if self.0.contains(&binary.bytes))
     }
 }
 
-/// Inserts the instances that are not stored. Each is given by its hash, its orgid if its kind has one, and its
-/// content.
-pub(crate) async fn insert<'a, T: serde::Serialize>(
+/// Inserts the instances that are not stored. `document` makes the document of one, or tells why it is impossible.
+pub(crate) async fn insert<T>(
     coll: &Documents,
-    instances: impl Iterator<Item = (Hash, Option<&'a str>, T)>,
+    mut instances: Vec<New<T>>,
+    document: impl Fn(&New<T>) -> Result<RawDocumentBuf, String>,
     doing: &'static str,
 ) -> Result<Written, StoreError> {
-    let mut instances: Vec<_> = instances.collect();
-    // neighbours in the index are written together, and every worker writes in the same order
-    instances.sort_unstable_by_key(|(hash, orgid, _)| (*hash, *orgid));
-    instances.dedup_by_key(|(hash, orgid, _)| (*hash, *orgid));
+    // neighbours in the index are written together
+    instances.sort_unstable_by_key(|new| new.hash);
     let mut written = Written::default();
     for part in instances.chunks(PART) {
-        written.add(insert_part(coll, part, doing).await?);
+        written.add(insert_part(coll, part, &document, doing).await?);
     }
     Ok(written)
 }
 
 /// Inserts the instances of a part that are not stored. It holds at most as many documents as fit in a few commands.
-async fn insert_part<T: serde::Serialize>(
+async fn insert_part<T>(
     coll: &Documents,
-    instances: &[(Hash, Option<&str>, T)],
+    instances: &[New<T>],
+    make: impl Fn(&New<T>) -> Result<RawDocumentBuf, String>,
     doing: &'static str,
 ) -> Result<Written, StoreError> {
-    let existing = existing(coll, instances.iter().map(|(hash, ..)| *hash)).await?;
+    let existing = existing(coll, instances.iter().map(|new| &new.id)).await?;
     let mut written = Written::default();
     let mut hashes = Vec::new();
     let mut documents: Vec<RawDocumentBuf> = Vec::new();
     let mut bytes = 0;
-    for (hash, orgid, instance) in instances {
-        if existing.contains(*hash, *orgid) {
+    for new in instances {
+        if existing.holds(&new.id) {
             written.existing += 1;
             continue;
         }
-        match to_document(instance) {
+        match make(new) {
             Ok(document) => {
                 bytes += document.as_bytes().len();
-                hashes.push(*hash);
+                hashes.push(new.hash);
                 documents.push(document);
             }
             Err(reason) => written.rejected.push(Rejected {
-                hash: *hash,
+                hash: new.hash,
                 reason,
             }),
         }
@@ -124,42 +116,53 @@ async fn insert_part<T: serde::Serialize>(
     Ok(written)
 }
 
-/// Inserts the documents, which have these hashes, and empties both lists.
-async fn insert_documents(
+/// Inserts the documents, which have these hashes, and empties both lists. Returns the hashes of those that another
+/// process inserted in the meantime.
+pub(crate) async fn insert_documents(
     coll: &Documents,
     hashes: &mut Vec<Hash>,
     documents: &mut Vec<RawDocumentBuf>,
     doing: &'static str,
     written: &mut Written,
-) -> Result<(), StoreError> {
-    let (inserted, failures) = bulk::insert(coll, documents, doing).await?;
+) -> Result<Vec<Hash>, StoreError> {
+    let (inserted, failures) = bulk::insert_identified(coll, documents, doing).await?;
     written.inserted += inserted;
-    // another process inserted the others in the meantime
-    written.existing += (documents.len() - failures.len()) as u64 - inserted;
-    let failures = failures.into_iter();
-    written.rejected.extend(failures.map(|failure| Rejected {
-        hash: hashes[failure.index],
-        reason: failure.message,
-    }));
+    let mut raced = Vec::new();
+    for failure in failures {
+        let hash = hashes[failure.index];
+        if failure.code == DUPLICATE_KEY {
+            written.existing += 1;
+            raced.push(hash);
+        } else {
+            written.rejected.push(Rejected {
+                hash,
+                reason: failure.message,
+            });
+        }
+    }
     hashes.clear();
     documents.clear();
-    Ok(())
+    Ok(raced)
 }
 
-/// Returns the keys of those that are stored. At the share of known instances in real logs, looking first is four times
+/// Returns the ids of those that are stored. At the share of known instances in real logs, looking first is four times
 /// as fast as having the unique index refuse them.
 pub(crate) async fn existing(
     coll: &Documents,
-    hashes: impl Iterator<Item = Hash>,
+    wanted: impl Iterator<Item = &Bson>,
 ) -> Result<Existing, StoreError> {
-    let hashes: Vec<String> = hashes.map(|hash| hash.to_string()).collect();
-    let parts = hashes.chunks(ASK).map(|part| by_hash(part).read(coll));
-    let found: Vec<Vec<InstanceKey>> = futures::future::try_join_all(parts).await?;
-    Ok(Existing(found.into_iter().flatten().collect()))
+    let wanted: Vec<Bson> = wanted.cloned().collect();
+    let parts = wanted.chunks(ASK).map(|part| by_id(part).all(coll));
+    let found: Vec<Vec<RawDocumentBuf>> = futures::future::try_join_all(parts).await?;
+    let found = found.iter().flatten().filter_map(|row| {
+        let id = row.get_binary("_id").ok()?;
+        Some(ids::bytes_of(id)?.to_vec())
+    });
+    Ok(Existing(found.collect()))
 }
 
-pub(crate) fn by_hash(hashes: &[String]) -> Find {
-    let filter = doc! {"_hash": {"$in": hashes}};
-    Find::new("asking which instances exist", IDENTITY, filter)
-        .project(doc! {"_id": 0, "_hash": 1, "orgid": 1})
+/// Finds which of these ids are stored, from the index alone.
+pub(crate) fn by_id(ids: &[Bson]) -> Find {
+    let filter = doc! {"_id": {"$in": ids}};
+    Find::new("asking which instances exist", ID, filter).project(doc! {"_id": 1})
 }

@@ -1,4 +1,7 @@
 //! The archive's collection, and instances in it.
 
+pub(crate) mod ids;
+pub(crate) mod keys;
 pub(crate) mod missing;
 pub(crate) mod open;
+pub(crate) mod stored;

@@ -1,8 +1,11 @@
-//! The archive's collection and the journal beside it, with their indexes.
+//! The archive's collection and those beside it, with their indexes.
+
+use bson::doc;
 
 use crate::error::StoreError;
 use crate::mongo::collection::Documents;
-use crate::mongo::indexes;
+use crate::mongo::find::Find;
+use crate::mongo::indexes::{self, ID};
 use crate::mongo::server::Server;
 
 /// The archive: `tahoe_db.instance`, which holds raws and the TAHOE graph; cheap to clone.
@@ -14,17 +17,23 @@ pub struct Archive {
     pub(crate) server: Server,
     pub(crate) db: String,
     pub(crate) coll: Documents,
-    /// Notes of the hours that got new events.
+    /// Notes of the hours whose events change.
     pub(crate) journal: Documents,
+    /// The highest version of each filter.
+    pub(crate) filters: Documents,
 }
 
 impl Archive {
     /// Opens the collection and makes its indexes.
     ///
     /// # Errors
-    /// If the server does not answer or refuses an index.
+    /// If the server does not answer or refuses an index, and [`StoreError::OldForm`] if the archive was written by the
+    /// Python system or an earlier release: `cybexp migrate` takes it over.
     pub async fn open(server: &Server, db: &str, coll: &str) -> Result<Self, StoreError> {
         let archive = Self::new(server, db, coll);
+        if !old_form().all(&archive.coll).await?.is_empty() {
+            return Err(StoreError::OldForm(format!("{db}.{coll}")));
+        }
         indexes::ensure(&archive.coll, &indexes::archive()).await?;
         indexes::ensure(&archive.journal, &indexes::journal()).await?;
         Ok(archive)
@@ -36,8 +45,16 @@ impl Archive {
             db: db.to_owned(),
             coll: server.collection(db, coll),
             journal: server.collection(db, &journal(coll)),
+            filters: server.collection(db, &format!("{coll}_filters")),
         }
     }
+}
+
+/// Finds a document of an archive of the old form, which has ids of MongoDB's own.
+pub(crate) fn old_form() -> Find {
+    let filter = doc! {"_id": {"$type": "objectId"}};
+    let find = Find::new("looking at the form of the archive", ID, filter);
+    find.project(doc! {"_id": 1}).limit(1)
 }
 
 /// Returns the name of a collection's journal.

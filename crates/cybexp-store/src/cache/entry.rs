@@ -3,18 +3,15 @@
 use bson::oid::ObjectId;
 use bson::{Binary, Bson, doc};
 use serde::Deserialize;
+use tahoe_core::SubmissionTags;
 
 /// The description of a submission that is about to be stored.
 #[derive(Debug, Clone)]
 pub struct NewEntry {
     /// The file name, as it was sent.
     pub name: String,
-    /// The type of the data, which becomes the raw's sub_type.
-    pub typetag: String,
-    /// The organisation that owns the data.
-    pub orgid: String,
-    /// IANA name of the time zone.
-    pub timezone: String,
+    /// The tags that were sent with it.
+    pub tags: SubmissionTags,
     /// The time at which the submission was accepted, in Unix seconds.
     pub timestamp: f64,
     /// The number of records, if the sealed bytes hold many (`tahoe_core::many`).

@@ -36,8 +36,8 @@ pub(crate) fn file(fid: ObjectId, length: usize, name: &str) -> RawDocumentBuf {
 /// Makes the entry of a file, which has the same id.
 pub(crate) fn entry(fid: ObjectId, entry: &NewEntry) -> RawDocumentBuf {
     let mut document = rawdoc! {
-        "_id": fid, "name": entry.name.as_str(), "typetag": entry.typetag.as_str(),
-        "orgid": entry.orgid.as_str(), "timezone": entry.timezone.as_str(),
+        "_id": fid, "name": entry.name.as_str(), "typetag": entry.tags.typetag.as_str(),
+        "orgid": entry.tags.orgid.as_str(), "timezone": entry.tags.timezone.as_str(),
         "timestamp": entry.timestamp, "processed": false, "fid": fid,
     };
     if let Some(records) = entry.records {

@@ -1,25 +1,32 @@
-//! Journal of the hours that got new events, with which stored counts are kept exact.
+//! Journal of the hours whose events change, with which kept counts stay exact.
 //!
-//! Events are written in transactions that also note their hours, so a reader that sees the events sees the note. Each
-//! writer has lanes. The notes of a lane are numbered without gaps in the order of writing, and the lane's head holds
-//! the last number. A reader that compares the heads with the ones it saw before knows which notes are new, and reads
-//! only those.
+//! Before a writer changes events, it writes an *open note* of their hours, acknowledged by a majority; once the change is
+//! acknowledged, it closes the note. A reader that finds an open note counts its hours by the index each time; when the
+//! note is closed it counts them once more, and keeps the result. So no transaction is needed.
+//!
+//! Each writer has lanes. The notes of a lane are numbered without gaps in the order of writing, at most the last one is
+//! open, and the lane's head holds its number. A reader that compares the heads with the ones it saw before knows which
+//! notes are new, and reads only those.
 
 use std::collections::{BTreeSet, HashMap};
 
 use bson::oid::ObjectId;
-use bson::{Bson, doc};
-use futures::{FutureExt, future::BoxFuture};
-use mongodb::ClientSession;
-use mongodb::error::Error;
+use bson::{Bson, Document, doc};
 use serde::Deserialize;
 
 use crate::error::StoreError;
+use crate::mongo::bulk::{self, Update, WRITE_TIME};
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
 
-const NOTING: &str = "noting the hours of new events";
+const OPENING: &str = "noting the hours of a change";
+const CLOSING: &str = "closing a note of hours";
+const LOOKING: &str = "looking for changed events";
+
+/// Age in milliseconds at which an open note is one of a dead writer, and counts as closed: the time that the server may
+/// work on its writes, and a minute.
+const DEAD_MS: i64 = WRITE_TIME.as_millis() as i64 + 60_000;
 
 /// A sequence of notes with a single writer, which writes one after the other.
 #[derive(Debug)]
@@ -27,64 +34,56 @@ pub(crate) struct Lane {
     id: ObjectId,
     /// The number of notes written.
     n: i64,
-    /// Mark of the last note. After a fail-over that undid the note, another note with its number has another mark.
-    mark: ObjectId,
 }
 
 impl Lane {
+    /// Makes a lane that has no notes yet.
     pub(crate) fn new() -> Self {
         Self {
             id: ObjectId::new(),
             n: 0,
-            mark: ObjectId::new(),
         }
     }
 
-    /// Makes the next note, for events of these hours.
-    pub(crate) fn next(&self, hours: &BTreeSet<i64>) -> Note {
-        Note {
-            lane: self.id,
-            n: self.n + 1,
-            mark: ObjectId::new(),
-            hours: hours.iter().copied().map(Bson::from).collect(),
-        }
+    /// Opens a note that events of these hours are about to change. After an error it is unknown whether the note was
+    /// written, so the lane must not be used again.
+    pub(crate) async fn open(
+        &mut self,
+        journal: &Documents,
+        hours: &BTreeSet<i64>,
+    ) -> Result<(), StoreError> {
+        self.n += 1;
+        let mark = ObjectId::new();
+        let hours: Vec<Bson> = hours.iter().copied().map(Bson::from).collect();
+        let note = doc! {"hours": {"$literal": hours}, "mark": mark};
+        let head = doc! {"n": self.n, "mark": mark, "open": true};
+        let id = doc! {"lane": self.id, "n": self.n};
+        // the note before the head: a reader that finds the head finds the note
+        let updates = [timed(id.into(), note), timed(self.id.into(), head)];
+        bulk::update(journal, &updates, OPENING)
+            .await?
+            .whole(OPENING)?;
+        Ok(())
     }
 
-    /// Records that the note was written.
-    pub(crate) fn written(&mut self, note: &Note) {
-        (self.n, self.mark) = (note.n, note.mark);
+    /// Closes the open note, once the change is acknowledged. A note that was not closed is found to be one of a dead
+    /// writer.
+    pub(crate) async fn close(&self, journal: &Documents) -> Result<(), StoreError> {
+        let head = timed(Bson::from(self.id), doc! {"n": self.n, "open": false});
+        bulk::update(journal, &[head], CLOSING)
+            .await?
+            .whole(CLOSING)?;
+        Ok(())
     }
 }
 
-/// A note that events were written.
-#[derive(Debug, Clone)]
-pub(crate) struct Note {
-    lane: ObjectId,
-    n: i64,
-    mark: ObjectId,
-    hours: Vec<Bson>,
-}
-
-impl Note {
-    /// Writes the note, in the transaction that writes the events.
-    pub(crate) fn write<'a>(
-        &'a self,
-        journal: &'a Documents,
-        session: &'a mut ClientSession,
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        async move {
-            let id = doc! {"lane": self.lane, "n": self.n};
-            // the server's clock, by which notes expire
-            let note = doc! {"hours": {"$literal": &self.hours}, "mark": self.mark, "at": "$$NOW"};
-            let head = doc! {"n": self.n, "mark": self.mark, "at": "$$NOW"};
-            for (id, set) in [(Bson::from(id), note), (Bson::from(self.lane), head)] {
-                let noting = journal.named(NOTING);
-                let write = noting.update_one(doc! {"_id": id}, vec![doc! {"$set": set}]);
-                write.part().upsert(true).session(&mut *session).await?;
-            }
-            Ok(())
-        }
-        .boxed()
+/// Makes an update with the server's clock, by which notes expire.
+fn timed(id: Bson, mut set: Document) -> Update {
+    set.insert("at", "$$NOW");
+    Update {
+        filter: doc! {"_id": id},
+        update: vec![doc! {"$set": set}].into(),
+        upsert: true,
     }
 }
 
@@ -95,6 +94,15 @@ pub(crate) struct Head {
     lane: ObjectId,
     n: i64,
     mark: ObjectId,
+    /// Whether the note is open, and its writer may be alive.
+    open: bool,
+}
+
+impl Head {
+    /// The number of the last closed note.
+    fn closed(&self) -> i64 {
+        self.n - i64::from(self.open)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,46 +111,69 @@ struct StoredNote {
     hours: Vec<i64>,
 }
 
-/// The heads of all lanes at the last look.
+/// The head of a lane at the last look, with the hours of its note if it is open.
+#[derive(Debug)]
+struct SeenLane {
+    head: Head,
+    open_hours: Vec<i64>,
+}
+
+/// All lanes at the last look.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(Option<HashMap<ObjectId, Head>>);
+pub(crate) struct Seen(Option<HashMap<ObjectId, SeenLane>>);
 
 /// Changes since the last look.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// Events were written in these hours.
+    /// Events changed, or may be changing now, in these hours.
     Hours(BTreeSet<i64>),
-    /// Notes are missing, so there may be events in any hour.
+    /// Notes are missing, so there may be changes in any hour.
     Anything,
 }
 
 impl Seen {
-    /// Reads the changes since the last look.
+    /// Reads the changes since the last look, and the hours that may be changing now.
     pub(crate) async fn look(&mut self, journal: &Documents) -> Result<News, StoreError> {
         let heads: Vec<Head> = heads().read(journal).await?;
-        let Some(lanes) = &mut self.0 else {
-            let heads = heads.into_iter().map(|head| (head.lane, head));
-            self.0 = Some(heads.collect());
-            return Ok(News::Anything);
-        };
+        let first = self.0.is_none();
+        let lanes = self.0.get_or_insert_default();
         let mut hours = BTreeSet::new();
-        let mut whole = true;
+        let mut whole = !first;
         for head in heads {
             let seen = lanes.get(&head.lane);
-            if seen == Some(&head) {
+            if let Some(seen) = seen
+                && seen.head == head
+            {
+                hours.extend(&seen.open_hours);
                 continue;
             }
-            let since = seen.map_or(0, |seen| seen.n);
-            // read the last note that was seen again: it must be unchanged
-            let find = notes(head.lane, since.max(1), head.n);
-            let notes: Vec<StoredNote> = find.read(journal).await?;
-            let gapless = notes.len() as i64 == head.n - since.max(1) + 1;
-            let same = seen.is_none_or(|seen| notes.first().is_some_and(|n| n.mark == seen.mark));
-            let ends_here = notes.last().is_some_and(|note| note.mark == head.mark);
+            // at the first look all closed notes are of the past
+            let before = match seen {
+                Some(seen) => seen.head.closed(),
+                None if first => head.closed(),
+                None => 0,
+            };
+            // the last note of the last look is read again: it must be unchanged
+            let from = seen.map_or(before + 1, |seen| seen.head.n.min(before + 1).max(1));
+            let notes: Vec<StoredNote> = match from > head.n {
+                true => Vec::new(),
+                false => notes(head.lane, from, head.n).read(journal).await?,
+            };
+            let gapless = notes.len() as i64 == (head.n - from + 1).max(0);
+            let same = seen.is_none_or(|seen| {
+                let at = usize::try_from(seen.head.n - from);
+                at.ok()
+                    .and_then(|at| notes.get(at))
+                    .is_none_or(|note| note.mark == seen.head.mark)
+            });
+            let ends_here = notes.last().is_none_or(|note| note.mark == head.mark);
             whole &= gapless && same && ends_here;
-            let new = notes.into_iter().skip(usize::from(seen.is_some()));
-            hours.extend(new.flat_map(|note| note.hours));
-            lanes.insert(head.lane, head);
+            let open_hours = match (head.open, notes.last()) {
+                (true, Some(note)) => note.hours.clone(),
+                _ => Vec::new(),
+            };
+            hours.extend(notes.into_iter().flat_map(|note| note.hours));
+            lanes.insert(head.lane, SeenLane { head, open_hours });
         }
         Ok(match whole {
             true => News::Hours(hours),
@@ -158,14 +189,16 @@ pub(crate) fn heads() -> Find {
         ObjectId::from_bytes([255; 12]),
     );
     let filter = doc! {"_id": {"$gte": least, "$lte": most}};
-    Find::new("looking for new events", ID, filter).project(doc! {"n": 1, "mark": 1})
+    let alive = doc! {"$gt": [{"$add": ["$at", DEAD_MS]}, "$$NOW"]};
+    let open = doc! {"$and": ["$open", alive]};
+    Find::new(LOOKING, ID, filter).project(doc! {"n": 1, "mark": 1, "open": open})
 }
 
 /// Finds the notes of a lane between two numbers, both included.
 pub(crate) fn notes(lane: ObjectId, from: i64, to: i64) -> Find {
     let id = |n: i64| doc! {"lane": lane, "n": n};
     let filter = doc! {"_id": {"$gte": id(from), "$lte": id(to)}};
-    Find::new("looking for new events", ID, filter)
+    Find::new(LOOKING, ID, filter)
         .project(doc! {"_id": 0, "mark": 1, "hours": 1})
         .sort(doc! {"_id": 1})
 }

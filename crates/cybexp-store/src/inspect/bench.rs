@@ -1,19 +1,21 @@
 //! Helpers for `cybexp bench`: filling an archive fast, and the bare database operations with which reports are
 //! compared.
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{Bson, Document, doc};
 use mongodb::error::ErrorKind;
 use mongodb::options::{Acknowledgment, WriteConcern};
+use tahoe_core::Hash;
 use tahoe_core::question::Conditions;
-use tahoe_core::{Hash, Instance};
 
+use crate::archive::ids;
 use crate::archive::open::Archive;
 use crate::error::StoreError;
 use crate::graph::read::pages;
+use crate::graph::read::wanted::Wanted;
+use crate::graph::write::batch::GraphBatch;
 use crate::mongo::bulk::{COMMAND_DOCUMENTS, DUPLICATE_KEY};
-use crate::mongo::collection::to_document;
 use crate::mongo::find::Find;
-use crate::mongo::indexes::{self, IDENTITY};
+use crate::mongo::indexes::ID;
 use crate::mongo::server::Server;
 use crate::visible::Visible;
 
@@ -27,14 +29,10 @@ pub struct Reads {
 }
 
 impl Archive {
-    /// Opens the collection with only the identity index. Making the others is faster once the collection is filled, by
+    /// Opens the collection without its indexes. Making them is faster once the collection is filled, by
     /// [`Archive::open`].
-    pub async fn open_to_load(server: &Server, db: &str, coll: &str) -> Result<Self, StoreError> {
-        let archive = Self::new(server, db, coll);
-        let identity = indexes::archive();
-        let identity = identity.into_iter().find(|index| index.name == IDENTITY);
-        indexes::ensure(&archive.coll, identity.as_slice()).await?;
-        Ok(archive)
+    pub fn open_to_load(server: &Server, db: &str, coll: &str) -> Self {
+        Self::new(server, db, coll)
     }
 
     /// Whether the collection is empty.
@@ -44,22 +42,21 @@ impl Archive {
         Ok(any.all().await?.is_empty())
     }
 
-    /// Writes instances without waiting for the disk. Those that are stored already must be equal.
-    pub async fn load(&self, instances: &[Instance]) -> Result<(), StoreError> {
+    /// Writes a batch without waiting for the disk, into an archive that nobody else writes. Attributes and objects that
+    /// are stored already must be equal.
+    pub async fn load(&self, batch: &GraphBatch) -> Result<(), StoreError> {
         let doing = "loading instances";
         let concern = WriteConcern::builder()
             .w(Acknowledgment::Nodes(1))
             .journal(false)
             .build();
-        for part in instances.chunks(COMMAND_DOCUMENTS) {
-            let documents: Result<Vec<RawDocumentBuf>, String> =
-                part.iter().map(to_document).collect();
-            let documents = documents.map_err(|message| StoreError::Write {
-                doing,
-                code: 0,
-                message,
-            })?;
-            let insert = self.coll.named(doing).insert_many(documents);
+        let documents = batch.documents().map_err(|message| StoreError::Write {
+            doing,
+            code: 0,
+            message,
+        })?;
+        for part in documents.chunks(COMMAND_DOCUMENTS) {
+            let insert = self.coll.named(doing).insert_many(part);
             let insert = insert.with(|insert| insert.ordered(false).write_concern(concern.clone()));
             match insert.send().await {
                 Err(StoreError::Database { cause, .. }) if is_known(&cause) => {}
@@ -71,25 +68,27 @@ impl Archive {
 
     /// Looks up whether any event that `visible` shows meets the conditions, by the index alone.
     pub async fn bare_key(&self, of: &Conditions, visible: &Visible) -> Result<(), StoreError> {
-        let find = pages::events(of, visible).project(doc! {"_id": 0, "category": 1});
+        let find = Wanted::new(of, visible)
+            .find()
+            .project(doc! {"_id": 0, "timestamp": 1});
         find.limit(1).all(&self.coll).await.map(drop)
     }
 
     /// Counts by the index, key by key.
     pub async fn bare_count(&self, of: &Conditions, visible: &Visible) -> Result<u64, StoreError> {
-        pages::events(of, visible).count(&self.coll).await
+        Wanted::new(of, visible).find().count(&self.coll).await
     }
 
     /// Reads ten events in the order of the index.
     pub async fn bare_page(&self, of: &Conditions, visible: &Visible) -> Result<(), StoreError> {
-        let find = pages::first(of, visible, 10);
+        let find = pages::first(&Wanted::new(of, visible), 10);
         find.all(&self.coll).await.map(drop)
     }
 
     /// Reads one document by its hash.
     pub async fn bare_document(&self, hash: Hash) -> Result<(), StoreError> {
-        let filter = doc! {"_hash": hash.to_string()};
-        let find = Find::new("reading a document", IDENTITY, filter).limit(1);
+        let filter = doc! {"_id": ids::of_hash(hash)};
+        let find = Find::new("reading a document", ID, filter).limit(1);
         find.all(&self.coll).await.map(drop)
     }
 }

@@ -7,7 +7,6 @@ use crate::archive::open::Archive;
 use crate::cache::open::Cache;
 use crate::cache::queue as entries;
 use crate::error::StoreError;
-use crate::mongo::lease::unleased;
 use crate::raws::queue::{self, Raws};
 
 /// The number of instances of a kind and type.
@@ -37,14 +36,12 @@ impl Archive {
 }
 
 impl Raws {
-    /// Counts the raws that the filter of this id has not processed.
-    pub async fn count_pending(&self, filter: &str, typetags: &[&str]) -> Result<u64, StoreError> {
-        let typetags: Vec<String> = typetags.iter().map(|&tag| tag.to_owned()).collect();
+    /// Counts the raws that wait for the filter of this id.
+    pub async fn count_pending(&self, filter: &str) -> Result<u64, StoreError> {
         // all of them, not only one batch
-        queue::pending(&typetags, filter, unleased(&[]))
-            .limit(0)
-            .count(&self.archive.coll)
-            .await
+        let mut pending = queue::pending(filter, queue::unleased(&[])).limit(0);
+        pending.filter.remove("_id");
+        pending.count(&self.archive.coll).await
     }
 }
 

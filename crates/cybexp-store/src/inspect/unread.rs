@@ -4,7 +4,7 @@ use bson::doc;
 
 use crate::error::StoreError;
 use crate::mongo::find::Find;
-use crate::mongo::indexes::RAW_PENDING;
+use crate::mongo::indexes::RAW_TYPE;
 use crate::raws::queue::Raws;
 
 /// The most typetags that are returned, and the most raws of one that are counted.
@@ -45,7 +45,7 @@ impl Raws {
 /// Finds the first typetag after this one.
 pub(crate) fn next_typetag(last: &str) -> Find {
     let filter = doc! {"itype": "raw", "sub_type": {"$gt": last}};
-    Find::new("listing typetags", RAW_PENDING, filter)
+    Find::new("listing typetags", RAW_TYPE, filter)
         .sort(doc! {"sub_type": 1})
         .project(doc! {"sub_type": 1})
         .limit(1)
@@ -53,5 +53,5 @@ pub(crate) fn next_typetag(last: &str) -> Find {
 
 pub(crate) fn raws_of(typetag: &str) -> Find {
     let filter = doc! {"itype": "raw", "sub_type": typetag};
-    Find::new("counting raws of a typetag", RAW_PENDING, filter).limit(COUNTED)
+    Find::new("counting raws of a typetag", RAW_TYPE, filter).limit(COUNTED)
 }

@@ -1,6 +1,7 @@
 //! Many writes in one round trip.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use bson::{Bson, Document, RawArrayBuf, RawDocumentBuf, doc, rawdoc};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -20,6 +21,8 @@ const COMMAND_BYTES: usize = 24 << 20;
 /// The most bytes of an update command. The driver does not build these commands, so the updates stand in the body,
 /// which may have 16 MiB.
 const UPDATE_COMMAND_BYTES: usize = 8 << 20;
+/// The longest time that the server works on one write command whose writer may have died.
+pub(crate) const WRITE_TIME: Duration = Duration::from_secs(30);
 /// The most bytes of a single update.
 const UPDATE_LIMIT_BYTES: usize = 16 << 20;
 /// Attempts of an upsert that loses races against others.
@@ -110,6 +113,111 @@ async fn insert_command(
         }
         _ => Err(*error).doing(doing),
     }
+}
+
+/// Inserts documents whose `_id` is made of their content. The server works on a command for [`WRITE_TIME`] at most, so
+/// a writer that died does not write later.
+///
+/// Returns the number of inserted documents, and the writes that the server refused, duplicates among them.
+pub(crate) async fn insert_identified(
+    coll: &Documents,
+    documents: &[RawDocumentBuf],
+    doing: &'static str,
+) -> Result<(u64, Vec<Failure>), StoreError> {
+    let size = |document: &RawDocumentBuf| document.as_bytes().len();
+    let commands = chunks(documents, UPDATE_COMMAND_BYTES, size)
+        .into_iter()
+        .map(|(start, part)| insert_identified_command(coll, start, part, doing))
+        .collect::<Vec<_>>();
+    let mut replies = stream::iter(commands).buffer_unordered(CONCURRENT);
+    let (mut inserted, mut failures) = (0, Vec::new());
+    while let Some((count, failed)) = replies.try_next().await? {
+        inserted += count;
+        failures.extend(failed);
+    }
+    Ok((inserted, failures))
+}
+
+async fn insert_identified_command(
+    coll: &Documents,
+    start: usize,
+    part: &[RawDocumentBuf],
+    doing: &'static str,
+) -> Result<(u64, Vec<Failure>), StoreError> {
+    let documents: RawArrayBuf = part.iter().map(|document| document.as_ref()).collect();
+    let command = rawdoc! {"insert": coll.name(), "documents": documents};
+    let reply = write(coll, command, doing).await?;
+    let failures = failures(&reply, |index| start + index).collect();
+    Ok((count(&reply), failures))
+}
+
+/// Deletes the documents that each of the filters matches, one for each, and returns their number.
+pub(crate) async fn delete(
+    coll: &Documents,
+    filters: &[Document],
+    doing: &'static str,
+) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    for part in filters.chunks(COMMAND_DOCUMENTS) {
+        let mut deletes = RawArrayBuf::new();
+        for filter in part {
+            let delete = RawDocumentBuf::try_from(&doc! {"q": filter, "limit": 1}).doing(doing)?;
+            deletes.push(delete);
+        }
+        let command = rawdoc! {"delete": coll.name(), "deletes": deletes};
+        let reply = write(coll, command, doing).await?;
+        if let Some(failure) = failures(&reply, |index| index).next() {
+            return Err(failure.into_error(doing));
+        }
+        deleted += count(&reply);
+    }
+    Ok(deleted)
+}
+
+/// Sends an unordered write command that waits for a majority, and returns the reply.
+async fn write(
+    coll: &Documents,
+    mut command: RawDocumentBuf,
+    doing: &'static str,
+) -> Result<Document, StoreError> {
+    let options = rawdoc! {
+        "ordered": false,
+        "writeConcern": {"w": "majority"},
+        "maxTimeMS": WRITE_TIME.as_millis() as i64,
+        "comment": doing,
+    };
+    for option in options.iter() {
+        let (name, value) = option.doing(doing)?;
+        command.append(name, value);
+    }
+    let driver = coll.driver();
+    let database = driver.client().database(&driver.namespace().db);
+    let reply = timed(doing, database.run_raw_command(command)).await?;
+    match reply.get_document("writeConcernError") {
+        Ok(concern) => Err(StoreError::Write {
+            doing,
+            code: concern.get_i32("code").unwrap_or_default(),
+            message: concern.get_str("errmsg").unwrap_or_default().to_owned(),
+        }),
+        Err(_) => Ok(reply),
+    }
+}
+
+/// Returns the number of documents that a write command found or wrote.
+fn count(reply: &Document) -> u64 {
+    u64::try_from(reply.get_i32("n").unwrap_or_default()).unwrap_or(0)
+}
+
+/// Returns the writes that the server refused, with the index that `place` gives for that in the command.
+fn failures(reply: &Document, place: impl Fn(usize) -> usize) -> impl Iterator<Item = Failure> {
+    let errors = reply.get_array("writeErrors").into_iter().flatten();
+    errors
+        .filter_map(Bson::as_document)
+        .map(move |error| Failure {
+            index: place(error.get_i32("index").unwrap_or_default() as usize),
+            code: error.get_i32("code").unwrap_or_default(),
+            message: error.get_str("errmsg").unwrap_or_default().to_owned(),
+        })
 }
 
 /// Cuts a batch into commands by number and size, each with the index of its first item in the batch.
@@ -216,6 +324,25 @@ pub(crate) async fn update(
     Ok(updated)
 }
 
+/// Runs updates each of which changes all documents that its filter matches. Returns the number of matched documents.
+pub(crate) async fn update_all(
+    coll: &Documents,
+    updates: &[(Document, Document)],
+    doing: &'static str,
+) -> Result<u64, StoreError> {
+    let mut statements = RawArrayBuf::new();
+    for (filter, update) in updates {
+        let statement = doc! {"q": filter, "u": update, "multi": true};
+        statements.push(RawDocumentBuf::try_from(&statement).doing(doing)?);
+    }
+    let command = rawdoc! {"update": coll.name(), "updates": statements};
+    let reply = write(coll, command, doing).await?;
+    match failures(&reply, |index| index).next() {
+        Some(failure) => Err(failure.into_error(doing)),
+        None => Ok(count(&reply)),
+    }
+}
+
 /// Runs one command. The indexes of its failures are those of the batch.
 async fn update_command(
     coll: &Documents,
@@ -223,33 +350,13 @@ async fn update_command(
     doing: &'static str,
 ) -> Result<Updated, StoreError> {
     let statements: RawArrayBuf = part.iter().map(|(_, update)| update.as_ref()).collect();
-    let command = rawdoc! {
-        "update": coll.name(),
-        "updates": statements,
-        "ordered": false,
-        "writeConcern": {"w": "majority"},
-        "comment": doing,
-    };
-    let driver = coll.driver();
-    let database = driver.client().database(&driver.namespace().db);
-    let reply = timed(doing, database.run_raw_command(command)).await?;
-    if let Ok(concern) = reply.get_document("writeConcernError") {
-        return Err(StoreError::Write {
-            doing,
-            code: concern.get_i32("code").unwrap_or_default(),
-            message: concern.get_str("errmsg").unwrap_or_default().to_owned(),
-        });
-    }
+    let command = rawdoc! {"update": coll.name(), "updates": statements};
+    let reply = write(coll, command, doing).await?;
     let upserted = reply.get_array("upserted").map_or(0, Vec::len) as u64;
-    let errors = reply.get_array("writeErrors").into_iter().flatten();
-    let failures = errors.filter_map(Bson::as_document).map(|error| Failure {
-        index: part[error.get_i32("index").unwrap_or_default() as usize].0,
-        code: error.get_i32("code").unwrap_or_default(),
-        message: error.get_str("errmsg").unwrap_or_default().to_owned(),
-    });
+    let failures = failures(&reply, |index| part[index].0).collect();
     Ok(Updated {
-        matched: u64::try_from(reply.get_i32("n").unwrap_or_default()).unwrap_or(0) - upserted,
+        matched: count(&reply) - upserted,
         upserted,
-        failures: failures.collect(),
+        failures,
     })
 }

@@ -3,29 +3,31 @@
 use std::borrow::Borrow;
 
 use bson::{Document, RawDeserializer, RawDocument, RawDocumentBuf};
-use mongodb::Collection;
 use mongodb::action::{
     Aggregate, CountDocuments, Delete, Find, FindOneAndUpdate, InsertMany, Update,
 };
 use mongodb::options::UpdateModifications;
+use mongodb::{Collection, Database};
 use serde::de::DeserializeOwned;
 
 use crate::mongo::operation::Operation;
 
 /// A collection whose documents are only parsed when a field is read; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Documents(Collection<RawDocumentBuf>);
+pub(crate) struct Documents(Collection<RawDocumentBuf>, Database);
 
 /// A collection with the name of the operation that is about to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Named<'a> {
     coll: &'a Collection<RawDocumentBuf>,
+    db: &'a Database,
     name: &'static str,
 }
 
 impl Documents {
     pub(super) fn new(coll: Collection<RawDocumentBuf>) -> Self {
-        Self(coll)
+        let database = coll.client().database(&coll.namespace().db);
+        Self(coll, database)
     }
 
     /// Starts a command. Every command needs this name, which labels its metric, its errors, and its entry in the
@@ -33,6 +35,7 @@ impl Documents {
     pub(crate) fn named(&self, name: &'static str) -> Named<'_> {
         Named {
             coll: &self.0,
+            db: &self.1,
             name,
         }
     }
@@ -57,8 +60,7 @@ impl Documents {
     /// Returns another collection of the same database.
     #[cfg(feature = "inspect")]
     pub(crate) fn beside(&self, coll: &str) -> Self {
-        let database = self.0.client().database(&self.0.namespace().db);
-        Self(database.collection(coll))
+        Self(self.1.collection(coll), self.1.clone())
     }
 }
 
@@ -80,6 +82,15 @@ impl<'a> Named<'a> {
         pipeline: impl IntoIterator<Item = Document>,
     ) -> Operation<Aggregate<'a, mongodb::action::ImplicitSession, RawDocumentBuf>> {
         let aggregate = self.coll.aggregate(pipeline).comment(self.name);
+        self.operation(aggregate.with_type::<RawDocumentBuf>())
+    }
+
+    /// Starts an aggregation whose first stage gives the documents.
+    pub(crate) fn aggregate_documents(
+        self,
+        pipeline: impl IntoIterator<Item = Document>,
+    ) -> Operation<Aggregate<'a, mongodb::action::ImplicitSession, RawDocumentBuf>> {
+        let aggregate = self.db.aggregate(pipeline).comment(self.name);
         self.operation(aggregate.with_type::<RawDocumentBuf>())
     }
 
@@ -133,12 +144,17 @@ pub(crate) fn to_document(instance: &impl serde::Serialize) -> Result<RawDocumen
         bson::serialize_to_raw_document_buf(instance).map_err(|error| error.to_string())?;
     let bytes = document.as_bytes().len();
     if bytes > DOCUMENT_LIMIT_BYTES {
-        return Err(format!(
-            "{bytes} bytes are more than the {} MiB that one document can hold",
-            DOCUMENT_LIMIT_BYTES >> 20
-        ));
+        return Err(too_large(bytes));
     }
     Ok(document)
+}
+
+/// Returns the reason why a document of this size cannot be stored.
+pub(crate) fn too_large(bytes: usize) -> String {
+    format!(
+        "{bytes} bytes are more than the {} MiB that one document can hold",
+        DOCUMENT_LIMIT_BYTES >> 20
+    )
 }
 
 /// Checks whether the archive can store an instance. The error is the reason, which is its size.

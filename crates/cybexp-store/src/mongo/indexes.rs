@@ -4,6 +4,7 @@ use bson::{Bson, Document, doc};
 use mongodb::IndexModel;
 use mongodb::options::IndexOptions;
 
+use crate::archive::keys::{LEAST_TIE, SAMPLED};
 use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 use crate::mongo::operation::timed;
@@ -79,25 +80,20 @@ pub(crate) async fn names(coll: &Documents) -> Result<Vec<String>, StoreError> {
     timed("listing indexes", coll.driver().list_index_names()).await
 }
 
-/// Instances by hash and orgid. Only raws and events have an orgid, so all others are unique by hash alone, while equal
-/// raws of two organisations are two documents.
+/// Instances by hash, for queries, reports, users and organisations, whose ids Python programs choose.
 pub(crate) const IDENTITY: &str = "identity";
-/// Raws that a filter has not processed, and those that it refused.
-pub(crate) const RAW_PENDING: &str = "raw_pending";
-/// Events by the hashes to which they refer, newest first.
-pub(crate) const EVENT_REF: &str = "event_ref";
-/// Events by the hashes in malicious context.
-pub(crate) const EVENT_MALICIOUS: &str = "event_malicious";
-/// Events by the hashes in benign context.
-pub(crate) const EVENT_BENIGN: &str = "event_benign";
-/// A sixteenth of all events by the hashes to which they refer, in the order of their own hashes, which is random.
+/// Raws by the filters that they wait for, oldest first. It is as large as the pending work.
+pub(crate) const RAW_TODO: &str = "raw_todo";
+/// Raws that a filter refused, by the time at which they were accepted.
+pub(crate) const RAW_ERROR: &str = "raw_error";
+/// Raws by typetag and time.
+pub(crate) const RAW_TYPE: &str = "raw_type";
+/// Events by the elements of their `_keys`, newest first.
+pub(crate) const EVENT_KEYS: &str = "event_keys";
+/// A sixteenth of all events by the same elements, in the order of their own hashes, which is random.
 pub(crate) const EVENT_SAMPLE: &str = "event_sample";
-/// Upper bound of the hashes of these events.
-pub(crate) const SAMPLED: &str = "1";
-/// Sessions by their events.
-pub(crate) const SESSION_REF: &str = "session_ref";
 /// Sessions by the instances that identify them, those that began last first.
-pub(crate) const SESSION_CREF: &str = "session_cref";
+pub(crate) const SESSION_KNOWN: &str = "session_known";
 /// Queries by status: the hash of the status attribute is in `_cref`.
 pub(crate) const QUERY_CREF: &str = "query_cref";
 /// Organisations by the users who may see their data.
@@ -125,32 +121,19 @@ fn identity() -> Index {
     Index::new(IDENTITY, doc! {"_hash": 1, "orgid": 1}).unique()
 }
 
-/// Indexes of raws and the TAHOE graph. `_ref` is only indexed for events and sessions, because queries search only
-/// these by it, and each key costs as much to write as a small document.
+/// Indexes of raws and the TAHOE graph, besides that of `_id`.
 pub(crate) fn archive() -> Vec<Index> {
-    let event_keys = |field: &str| {
-        doc! {field: 1, "orgid": 1, "timestamp": -1, "_hash": 1, "category": 1, "itype": 1}
-    };
     vec![
-        identity(),
-        Index::new(
-            RAW_PENDING,
-            doc! {"sub_type": 1, "filters.0": 1, "_valid": 1, "_id": 1},
-        )
-        .partial(doc! {"itype": "raw"}),
-        Index::new(EVENT_REF, event_keys("_ref")).partial(doc! {"itype": "event"}),
-        Index::new(EVENT_MALICIOUS, event_keys("_mal_ref"))
-            .partial(doc! {"itype": "event", "_mal_ref": {"$gt": ""}}),
-        Index::new(EVENT_BENIGN, event_keys("_ben_ref"))
-            .partial(doc! {"itype": "event", "_ben_ref": {"$gt": ""}}),
-        Index::new(
-            EVENT_SAMPLE,
-            doc! {"_ref": 1, "orgid": 1, "_hash": 1, "timestamp": 1, "category": 1, "itype": 1},
-        )
-        .partial(doc! {"itype": "event", "_hash": {"$lt": SAMPLED}}),
-        Index::new(SESSION_REF, doc! {"_ref": 1}).partial(doc! {"itype": "session"}),
-        Index::new(SESSION_CREF, doc! {"_cref": 1, "start_time": -1})
-            .partial(doc! {"itype": "session"}),
+        Index::new(RAW_TODO, doc! {"_todo": 1, "timestamp": 1})
+            .partial(doc! {"_todo": {"$exists": true}}),
+        Index::new(RAW_ERROR, doc! {"timestamp": 1}).partial(doc! {"_error": {"$exists": true}}),
+        Index::new(RAW_TYPE, doc! {"sub_type": 1, "timestamp": 1}).partial(doc! {"itype": "raw"}),
+        Index::new(EVENT_KEYS, doc! {"_keys": 1, "timestamp": -1, "_tie": 1})
+            .partial(doc! {"_tie": {"$gte": LEAST_TIE}}),
+        Index::new(EVENT_SAMPLE, doc! {"_keys": 1, "_tie": 1})
+            .partial(doc! {"_tie": {"$gte": 0_i64, "$lt": SAMPLED}}),
+        Index::new(SESSION_KNOWN, doc! {"_known": 1, "start_time": -1})
+            .partial(doc! {"_known": {"$exists": true}}),
     ]
 }
 

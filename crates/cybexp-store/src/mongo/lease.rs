@@ -19,7 +19,7 @@ use crate::mongo::indexes::{self, LEASE_WORK};
 use crate::mongo::server::Server;
 
 /// Length of a lease, longer than any batch takes. A slower worker only shares its work.
-const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 /// The result of taking work from a queue.
 #[derive(Debug)]
@@ -91,7 +91,19 @@ impl Lease {
 
     /// Leases these items, and returns those that no other worker leased first.
     pub(crate) async fn take(&mut self, items: Vec<Bson>) -> Result<HashSet<ObjectId>, StoreError> {
-        let ours: HashSet<ObjectId> = items.iter().filter_map(Bson::as_object_id).collect();
+        let ours = self.take_items(items).await?;
+        let ids = ours
+            .into_iter()
+            .filter_map(|bytes| Some(ObjectId::from_bytes(bytes.try_into().ok()?)));
+        Ok(ids.collect())
+    }
+
+    /// Leases items as [`Lease::take`] does, whose ids may be binary. Returns the bytes of the ids.
+    pub(crate) async fn take_items(
+        &mut self,
+        items: Vec<Bson>,
+    ) -> Result<HashSet<Vec<u8>>, StoreError> {
+        let ours: HashSet<Vec<u8>> = items.iter().filter_map(id_bytes).collect();
         let until = doc! {"$add": ["$$NOW", LEASE.as_millis() as i64]};
         let lease = vec![doc! {"$set": {
             "work": {"$literal": &self.work}, "items": {"$literal": items}, "until": until,
@@ -111,13 +123,13 @@ impl Lease {
             None => None,
         };
         let rows = self.rows().await?;
-        let theirs: HashSet<ObjectId> = rows
+        let theirs: HashSet<Vec<u8>> = rows
             .into_iter()
             .filter(|row| since.is_none_or(|since| (row.until, row._id) < since))
             .flat_map(|row| row.items)
-            .filter_map(|item| item.as_object_id())
+            .filter_map(|item| id_bytes(&item))
             .collect();
-        Ok(ours.difference(&theirs).copied().collect())
+        Ok(ours.difference(&theirs).cloned().collect())
     }
 
     /// Removes the leases of workers that died, and returns the items that these held. Only one worker gets them.
@@ -159,6 +171,14 @@ impl Lease {
             self.held = false;
         }
         Ok(())
+    }
+}
+
+fn id_bytes(id: &Bson) -> Option<Vec<u8>> {
+    match id {
+        Bson::ObjectId(id) => Some(id.bytes().to_vec()),
+        Bson::Binary(id) => Some(id.bytes.clone()),
+        _ => None,
     }
 }
 

@@ -77,10 +77,10 @@ impl Cache {
 }
 
 impl Raws {
-    /// Deletes a raw that a filter refused. Instances that another version of the filter made of it stay. Returns false
-    /// if it is not quarantined.
-    pub async fn delete_refused(&self, id: ObjectId) -> Result<bool, StoreError> {
-        Ok(delete(&self.archive.coll, refused_raw(id)).await? > 0)
+    /// Deletes a raw that a filter refused, given by the beginning of its hash. Instances that other filters made of it
+    /// stay. Returns false if none is quarantined.
+    pub async fn delete_refused(&self, hash: &[u8]) -> Result<bool, StoreError> {
+        Ok(delete(&self.archive.coll, refused_raw(hash)).await? > 0)
     }
 
     /// Deletes the selected raws with these typetags that a filter refused, and returns their number.

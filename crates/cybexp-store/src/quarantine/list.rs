@@ -6,24 +6,30 @@ use bson::{Document, doc};
 use mongodb::options::Hint;
 use serde_json::Value;
 
+use crate::archive::ids::RawId;
 use crate::cache::open::Cache;
 use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
-use crate::mongo::indexes::{ENTRY_BAD, ID, RAW_PENDING};
-use crate::quarantine::record_id::RecordId;
+use crate::mongo::indexes::{ENTRY_BAD, ID, RAW_ERROR};
+use crate::quarantine::record_id::EntryRecordId;
 use crate::quarantine::records::PartlyBad;
 use crate::quarantine::selection::Selection;
 use crate::raws::queue::Raws;
 
-const READING: &str = "reading what was set aside";
+const SHOWING: &str = "reading a quarantined record";
+/// Digits of a raw's hash that are shown as its id.
+const SHORT: usize = 16;
+/// The most raws of one hash that are shown.
+const SHOWN: i64 = 100;
 
 /// A quarantined record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
     /// The typetag under which it was submitted.
     pub typetag: String,
-    /// The id, as [`RecordId`](crate::RecordId) writes it.
+    /// The id of an entry or of one of its records, as [`EntryRecordId`] writes it, or the first 16 digits of the `_hash`
+    /// of a raw.
     pub id: String,
     /// The part that refused it: the archive daemon, or a filter's id.
     pub by: String,
@@ -99,7 +105,7 @@ impl Cache {
         if self.retry_entries(whole, ID).await? > 0 {
             return Ok(true);
         }
-        let find = Find::new(READING, ID, doc! {"_id": id, "bad_data": true}).limit(1);
+        let find = Find::new(SHOWING, ID, doc! {"_id": id, "bad_data": true}).limit(1);
         Ok(self.retry_parts(find, &Selection::default()).await? > 0)
     }
 
@@ -148,7 +154,7 @@ impl Raws {
         limit: i64,
     ) -> Result<Vec<Refused>, StoreError> {
         let find = refused_raws(typetags, selection);
-        let find = find.sort(doc! {"_id": -1}).limit(limit);
+        let find = find.sort(doc! {"timestamp": -1}).limit(limit);
         let mut all = Vec::new();
         each(&self.archive.coll, find.project(raw_fields()), |row| {
             all.extend(refused_row(row));
@@ -180,30 +186,56 @@ impl Raws {
             .await
     }
 
-    /// Returns the document of a raw that a filter refused, as extended JSON.
-    pub async fn refused_raw(&self, id: ObjectId) -> Result<Option<Value>, StoreError> {
-        document(&self.archive.coll, refused_raw(id)).await
+    /// Returns the documents of the refused raws whose hash begins with these bytes, as extended JSON: one for each
+    /// organisation that submitted a raw.
+    pub async fn refused_raw(&self, hash: &[u8]) -> Result<Vec<Value>, StoreError> {
+        let find = Find::new(SHOWING, ID, refused_raw(hash)).limit(SHOWN);
+        find.read(&self.archive.coll).await
     }
 
-    /// Has the filters of a raw's typetag read it again. Returns false if it is not quarantined.
-    pub async fn retry(&self, id: ObjectId) -> Result<bool, StoreError> {
-        Ok(self.retry_raws(refused_raw(id), ID).await? > 0)
+    /// Has the filters that refused a raw read it again; the raw is given by the beginning of its hash. Returns false if
+    /// none is quarantined.
+    pub async fn retry(&self, hash: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.retry_raws(refused_raw(hash), ID).await? > 0)
     }
 
-    /// Has the filters read all selected refused raws with these typetags again. Returns their number.
+    /// Has the filters read all selected raws again that they refused. Returns their number.
     pub async fn retry_all(
         &self,
         typetags: &[&str],
         selection: &Selection,
     ) -> Result<u64, StoreError> {
         let filter = refused_raws(typetags, selection).filter;
-        self.retry_raws(filter, RAW_PENDING).await
+        self.retry_raws(filter, RAW_ERROR).await
     }
 
     async fn retry_raws(&self, filter: Document, hint: &str) -> Result<u64, StoreError> {
-        let again = doc! {"$unset": {"_valid": "", "_error": "", "filters": ""}};
-        update(&self.archive.coll, filter, again, hint).await
+        let doing = "having records tried again";
+        let retrying = self.archive.coll.named(doing).update_many(filter, again());
+        let update = retrying.with(|update| update.hint(Hint::Name(hint.to_owned())));
+        Ok(update.send().await?.modified_count)
     }
+}
+
+/// Makes the update by which a raw waits again for the filters that refused it, and for no other.
+pub(crate) fn again() -> Vec<Document> {
+    // a document that is no raw may have anything as `_error`
+    let refusals = doc! {"$cond": [{"$isArray": "$_error"}, "$_error", []]};
+    let refused = doc! {"$map": {"input": refusals, "as": "one", "in": "$$one.filter"}};
+    let names = doc! {"$map": {
+        "input": "$refused", "as": "id", "in": {"$arrayElemAt": [{"$split": ["$$id", "@"]}, 0]},
+    }};
+    vec![
+        doc! {"$set": {"refused": refused}},
+        doc! {"$set": {
+            "_todo": {"$setUnion": [{"$ifNull": ["$_todo", []]}, names]},
+            "filters": {"$filter": {
+                "input": {"$ifNull": ["$filters", []]}, "as": "id",
+                "cond": {"$not": [{"$in": ["$$id", "$refused"]}]},
+            }},
+        }},
+        doc! {"$unset": ["_error", "_valid", "refused"]},
+    ]
 }
 
 /// Finds the entries that hold selected records.
@@ -238,18 +270,19 @@ pub(crate) fn refused_raws(typetags: &[&str], selection: &Selection) -> Find {
         // the index also serves a single typetag; of one that no filter reads there are no refused raws
         Some(only) => typetags.iter().copied().filter(|tag| tag == only).collect(),
     };
-    let mut filter = doc! {"itype": "raw", "_valid": false};
+    let mut filter = doc! {"_error": {"$exists": true}};
     let selection = Selection {
         typetag: None,
         ..selection.clone()
     };
     filter.extend(selection.conditions("sub_type", "_error.reason"));
     filter.insert("sub_type", doc! {"$in": typetags});
-    Find::new("listing refused raws", RAW_PENDING, filter)
+    Find::new("listing refused raws", RAW_ERROR, filter)
 }
 
-pub(crate) fn refused_raw(id: ObjectId) -> Document {
-    doc! {"_id": id, "itype": "raw", "_valid": false}
+/// Makes the condition of refused raws whose hash begins with these bytes.
+pub(crate) fn refused_raw(hash: &[u8]) -> Document {
+    doc! {"_id": RawId::begins(hash), "_error": {"$exists": true}}
 }
 
 fn entry_fields() -> Document {
@@ -262,7 +295,7 @@ fn raw_fields() -> Document {
 
 /// Returns the entry, or the selected ones of its records.
 fn refused_entries(row: &Document, selection: &Selection) -> impl Iterator<Item = Refused> {
-    let of = |id: RecordId, reason: String| {
+    let of = |id: EntryRecordId, reason: String| {
         let text = |field| row.get_str(field).unwrap_or_default().to_owned();
         Refused {
             typetag: text("typetag"),
@@ -278,7 +311,7 @@ fn refused_entries(row: &Document, selection: &Selection) -> impl Iterator<Item 
     let all: Vec<Refused> = match PartlyBad::read(row) {
         Some(entry) => {
             let PartlyBad { id, bad } = entry.selected(selection);
-            let id = |n| RecordId { id, n: Some(n) };
+            let id = |n| EntryRecordId { id, n: Some(n) };
             bad.into_iter()
                 .map(|bad| of(id(bad.n), bad.reason))
                 .collect()
@@ -293,22 +326,22 @@ fn refused_entries(row: &Document, selection: &Selection) -> impl Iterator<Item 
 }
 
 fn refused_row(row: &Document) -> Option<Refused> {
-    // raws of the Python archive do not hold who refused them and why
+    let errors = row.get_array("_error").ok();
+    let last = errors.and_then(|errors| errors.last()?.as_document());
     let error = |field| {
-        let error = row.get_document("_error").ok();
-        let text = error.and_then(|error| error.get_str(field).ok());
+        let text = last.and_then(|error| error.get_str(field).ok());
         text.unwrap_or_default().to_owned()
     };
-    let id = row.get_object_id("_id").ok()?;
+    let hash = row.get_str("_hash").ok()?;
     Some(Refused {
         typetag: row.get_str("sub_type").ok()?.to_owned(),
-        id: id.to_hex(),
+        id: hash.get(..SHORT).unwrap_or(hash).to_owned(),
         by: error("filter"),
         reason: error("reason"),
         orgid: row.get_str("orgid").unwrap_or_default().to_owned(),
-        timestamp: taken_in(row, id),
+        timestamp: row.get_f64("timestamp").unwrap_or_default(),
         name: None,
-        hash: row.get_str("_hash").ok().map(str::to_owned),
+        hash: Some(hash.to_owned()),
     })
 }
 
@@ -333,7 +366,7 @@ async fn each(
 }
 
 async fn document(coll: &Documents, filter: Document) -> Result<Option<Value>, StoreError> {
-    let find = Find::new(READING, ID, filter).limit(1);
+    let find = Find::new(SHOWING, ID, filter).limit(1);
     Ok(find.read(coll).await?.pop())
 }
 

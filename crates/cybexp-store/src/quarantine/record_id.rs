@@ -7,7 +7,7 @@ use bson::oid::ObjectId;
 
 /// The id of a quarantined record: that of an entry or a raw, or `<entry>:<n>` for a record of an entry that has many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RecordId {
+pub struct EntryRecordId {
     /// MongoDB's id of the entry or raw.
     pub id: ObjectId,
     /// The number of the record within its entry, beginning with 1.
@@ -19,13 +19,13 @@ pub struct RecordId {
 #[error("an id has 24 hex digits, and for a record among many a colon and its number after them")]
 pub struct InvalidRecordId;
 
-impl From<ObjectId> for RecordId {
+impl From<ObjectId> for EntryRecordId {
     fn from(id: ObjectId) -> Self {
         Self { id, n: None }
     }
 }
 
-impl fmt::Display for RecordId {
+impl fmt::Display for EntryRecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.n {
             None => write!(f, "{}", self.id),
@@ -34,7 +34,7 @@ impl fmt::Display for RecordId {
     }
 }
 
-impl FromStr for RecordId {
+impl FromStr for EntryRecordId {
     type Err = InvalidRecordId;
 
     fn from_str(text: &str) -> Result<Self, InvalidRecordId> {
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn an_id_is_read_as_it_is_written() {
         for text in ["5f0c1d2e3a4b5c6d7e8f9012", "5f0c1d2e3a4b5c6d7e8f9012:65536"] {
-            assert_eq!(text.parse::<RecordId>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<EntryRecordId>().unwrap().to_string(), text);
         }
         for text in [
             "",
@@ -63,7 +63,11 @@ mod tests {
             "5f0c1d2e3a4b5c6d7e8f9012:",
             "5f0c1d2e3a4b5c6d7e8f9012:-1",
         ] {
-            assert_eq!(text.parse::<RecordId>(), Err(InvalidRecordId), "{text}");
+            assert_eq!(
+                text.parse::<EntryRecordId>(),
+                Err(InvalidRecordId),
+                "{text}"
+            );
         }
     }
 }

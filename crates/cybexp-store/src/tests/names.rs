@@ -5,7 +5,9 @@ use futures::TryStreamExt;
 use serde_json::json;
 use tahoe_core::question::{Conditions, Context};
 use tahoe_core::time::TimeRange;
-use tahoe_core::{Attribute, Event, Object, Org, OrgId, Raw, SubType, Timestamp, User};
+use tahoe_core::{
+    Attribute, Event, Object, Org, OrgId, Raw, SubType, SubmissionTags, Timestamp, User,
+};
 
 use super::server;
 use crate::archive::open::Archive;
@@ -63,9 +65,11 @@ async fn use_cache(server: &Server, db: &str) {
     let cache = Cache::open(server, db, "file_entries").await.unwrap();
     let entry = NewEntry {
         name: "a.json".to_owned(),
-        typetag: "cowrie".to_owned(),
-        orgid: UNR.to_owned(),
-        timezone: "UTC".to_owned(),
+        tags: SubmissionTags {
+            typetag: "cowrie".to_owned(),
+            orgid: UNR.to_owned(),
+            timezone: "UTC".to_owned(),
+        },
         timestamp: 1.0,
         records: None,
     };

@@ -7,7 +7,9 @@ use cybexp_store::{Cache, NewEntry, Opened, SealedEntry, Server, Submission, Tak
 use cybexp_testkit::{mongo_url, unique};
 use futures::TryStreamExt;
 use mongodb::{Client, Collection};
-use tahoe_core::{Attribute, Event, Hash, Node, OrgId, Raw, SubType, Timestamp, Value};
+use tahoe_core::{
+    Attribute, Event, Hash, Node, OrgId, Raw, SubType, SubmissionTags, Timestamp, Value,
+};
 
 /// The collection that the tests use.
 pub(crate) const COLL: &str = "instance";
@@ -89,9 +91,11 @@ pub(crate) fn raw_of(orgid: &str, typetag: &'static str, data: Value) -> Raw {
 pub(crate) fn submission(bytes: usize) -> Submission {
     let entry = NewEntry {
         name: "cowrie.json".to_owned(),
-        typetag: "cowrie".to_owned(),
-        orgid: "unr".to_owned(),
-        timezone: "America/Los_Angeles".to_owned(),
+        tags: SubmissionTags {
+            typetag: "cowrie".to_owned(),
+            orgid: "unr".to_owned(),
+            timezone: "America/Los_Angeles".to_owned(),
+        },
         timestamp: 1.5,
         records: None,
     };

@@ -1,8 +1,8 @@
-//! The fields of a question, declared once: the reader and the API's description take them from here.
+//! The fields of a question, declared once: the reader, the API's description and the command line take them from here.
 
-use std::ops::RangeInclusive;
-
+use super::choices::{Context, ReturnType};
 use super::query_type::QueryType;
+use crate::event::Category;
 
 /// A field of a question.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +14,7 @@ pub struct Field {
     /// The types of query that take the field. A count takes the fields of a related query, and ignores those that do not
     /// select events.
     pub query_types: &'static [QueryType],
-    /// A description for users, in whole sentences.
+    /// A description for users, in whole sentences. It does not repeat bounds, choices and defaults of `kind`.
     pub about: &'static str,
 }
 
@@ -29,26 +29,41 @@ pub enum FieldKind {
     Hash,
     /// A time: Unix seconds, or a text in one of the styles that people write.
     Time,
-    /// An integer within these bounds, both included.
-    Integer {
-        /// The smallest value.
-        least: u32,
-        /// The largest value.
-        most: u32,
-    },
-    /// True or false.
-    Bool,
+    /// An integer within bounds.
+    Integer(Bounds),
+    /// One of these names, or [`ALL`], which is the default.
+    Choice(&'static [&'static str]),
+    /// True or false, with the default.
+    Bool(bool),
 }
 
-impl FieldKind {
-    /// Returns the bounds of an integer; values of other kinds have none.
-    pub(super) fn range(self) -> RangeInclusive<i64> {
-        match self {
-            Self::Integer { least, most } => i64::from(least)..=i64::from(most),
-            Self::Text | Self::Scalar | Self::Hash | Self::Time | Self::Bool => i64::MIN..=i64::MAX,
-        }
-    }
+/// The bounds of an integer, both included, and its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The smallest value.
+    pub least: u32,
+    /// The largest value.
+    pub most: u32,
+    /// The value if the field is not given.
+    pub default: u32,
 }
+
+/// The name that leaves a choice open.
+pub const ALL: &str = Context::All.as_str();
+
+/// The bounds of [`LEVEL`].
+pub const LEVELS: Bounds = Bounds {
+    least: 1,
+    most: 3,
+    default: 1,
+};
+
+/// The bounds of [`PAGE`].
+pub const PAGES: Bounds = Bounds {
+    least: 1,
+    most: u32::MAX,
+    default: 1,
+};
 
 const EVENTS: &[QueryType] = &[QueryType::Count, QueryType::Related];
 
@@ -61,88 +76,134 @@ const fn field(name: &'static str, kind: FieldKind, about: &'static str) -> Fiel
     }
 }
 
+/// Kind of the attribute that the question is about.
+pub const SUB_TYPE: Field = field(
+    "sub_type",
+    FieldKind::Text,
+    "The sub_type of an attribute, such as `url`. `ip` stands for `ipv4` or `ipv6`, depending on the value.",
+);
+
+/// Value of the attribute that the question is about.
+pub const DATA: Field = field(
+    "data",
+    FieldKind::Scalar,
+    "The value of the attribute. It is normalised as filters normalise it: `YA.RU` and `ya[.]ru` are the domain `ya.ru`, \
+     and the text `80` is the port 80.",
+);
+
+/// Hash of the instance that the question is about.
+pub const HASH: Field = Field {
+    name: "_hash",
+    kind: FieldKind::Hash,
+    query_types: QueryType::ALL,
+    about: "The hash of any instance, in place of `sub_type` and `data`; for a threatrank, the hash of an event.",
+};
+
+/// Beginning of the time range.
+pub const FROM: Field = field(
+    "from",
+    FieldKind::Time,
+    "The earliest time of the events: Unix seconds, or a date and time.",
+);
+
+/// End of the time range.
+pub const TO: Field = field(
+    "to",
+    FieldKind::Time,
+    "The latest time of the events: Unix seconds, or a date and time.",
+);
+
+/// Length of a time range that ends now.
+pub const LAST: Field = field(
+    "last",
+    FieldKind::Text,
+    "The length of time until now, such as `30min`, `2h`, `7d`, `1M` or `1Y`, in place of `from` and `to`.",
+);
+
+/// Time zone of the time range.
+pub const TZNAME: Field = field(
+    "tzname",
+    FieldKind::Text,
+    "The IANA name of the time zone of `from` and `to` [default: UTC].",
+);
+
+/// Category of the events.
+pub const CATEGORY: Field = field(
+    "category",
+    FieldKind::Choice(&[
+        Category::Malicious.as_str(),
+        Category::Benign.as_str(),
+        Category::Unknown.as_str(),
+    ]),
+    "The category of the events.",
+);
+
+/// Context of the attribute in the events.
+pub const CONTEXT: Field = field(
+    "context",
+    FieldKind::Choice(&[
+        Context::Malicious.as_str(),
+        Context::Benign.as_str(),
+        Context::Unknown.as_str(),
+    ]),
+    "The context in which the events have the attribute.",
+);
+
+/// Kind of instances in the report.
+pub const RETURN_TYPE: Field = field(
+    "return_type",
+    FieldKind::Choice(&[
+        ReturnType::Attribute.as_str(),
+        ReturnType::Object.as_str(),
+        ReturnType::Event.as_str(),
+        ReturnType::Session.as_str(),
+    ]),
+    "The kind of instances to return.",
+);
+
 /// Depth of the search.
 pub const LEVEL: Field = field(
     "level",
-    FieldKind::Integer { least: 1, most: 3 },
-    "The depth of the search, from 1 [default] to 3. 1: the events that have the attribute. Each further level adds the \
-     sessions of these events, and the other events of these sessions.",
+    FieldKind::Integer(LEVELS),
+    "The depth of the search. 1: the events that have the attribute. Each further level adds the sessions of these \
+     events, and the other events of these sessions.",
 );
 
 /// Number of the page.
 pub const PAGE: Field = field(
     "page",
-    FieldKind::Integer {
-        least: 1,
-        most: u32::MAX,
-    },
-    "The number of the page, from 1 [default]. A page has ten events, newest first.",
+    FieldKind::Integer(PAGES),
+    "The number of the page. A page has ten events, newest first.",
+);
+
+/// Whether the report holds values or documents.
+pub const SUMMARY: Field = field(
+    "summary",
+    FieldKind::Bool(true),
+    "Whether to return values by sub_type (true) or whole documents (false).",
+);
+
+/// Whether the report holds paths.
+pub const SUMMARY_GRAPH: Field = field(
+    "summary_graph",
+    FieldKind::Bool(false),
+    "Whether to return, with each value, the path from it to the attribute.",
 );
 
 /// All fields of questions.
 pub const FIELDS: &[Field] = &[
-    field(
-        "sub_type",
-        FieldKind::Text,
-        "The sub_type of an attribute, such as `url`. `ip` stands for `ipv4` or `ipv6`, depending on the value.",
-    ),
-    field(
-        "data",
-        FieldKind::Scalar,
-        "The value of the attribute: text, a number, true, false or null. It is normalised as filters normalise it: \
-         `YA.RU` and `ya[.]ru` are the domain `ya.ru`, and the text `80` is the port 80.",
-    ),
-    Field {
-        name: "_hash",
-        kind: FieldKind::Hash,
-        query_types: QueryType::ALL,
-        about: "The hash of any instance, in place of `sub_type` and `data`; for a threatrank, the hash of an event.",
-    },
-    field(
-        "from",
-        FieldKind::Time,
-        "The earliest time of the events: Unix seconds, or a date and time.",
-    ),
-    field(
-        "to",
-        FieldKind::Time,
-        "The latest time of the events: Unix seconds, or a date and time.",
-    ),
-    field(
-        "last",
-        FieldKind::Text,
-        "The length of time until now, such as `30min`, `2h`, `7d`, `1M` or `1Y`, in place of `from` and `to`.",
-    ),
-    field(
-        "tzname",
-        FieldKind::Text,
-        "The IANA name of the time zone of `from` and `to` [default: UTC].",
-    ),
-    field(
-        "category",
-        FieldKind::Text,
-        "The category of the events: `malicious`, `benign`, `unknown` or `all` [default].",
-    ),
-    field(
-        "context",
-        FieldKind::Text,
-        "The context in which the events have the attribute: `malicious`, `benign`, `unknown` or `all` [default].",
-    ),
-    field(
-        "return_type",
-        FieldKind::Text,
-        "The kind of instances to return: `attribute`, `object`, `event`, `session` or `all` [default].",
-    ),
+    SUB_TYPE,
+    DATA,
+    HASH,
+    FROM,
+    TO,
+    LAST,
+    TZNAME,
+    CATEGORY,
+    CONTEXT,
+    RETURN_TYPE,
     LEVEL,
     PAGE,
-    field(
-        "summary",
-        FieldKind::Bool,
-        "Whether to return values by sub_type (true [default]) or whole documents (false).",
-    ),
-    field(
-        "summary_graph",
-        FieldKind::Bool,
-        "Whether to return, with each value, the path from it to the attribute [default: false].",
-    ),
+    SUMMARY,
+    SUMMARY_GRAPH,
 ];

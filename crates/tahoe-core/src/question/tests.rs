@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::field::{FIELDS, FieldKind};
+use super::field::{ALL, Bounds, FIELDS, FieldKind};
 use super::{QueryType, Question};
 
 /// Reads a question of these fields, and of a hash unless there is a subject.
@@ -18,20 +18,31 @@ fn read(qtype: QueryType, fields: &[(&str, Value)]) -> Result<Question, String> 
     Question::decode(qtype.as_str(), &text, 1.7e9).map_err(|error| error.to_string())
 }
 
-/// Returns a value that the field takes, and one that it does not take, if there is one.
-fn samples(name: &str, kind: FieldKind) -> (Value, Option<Value>) {
+/// Returns values that the field takes, and one that it does not take, if there is one.
+fn samples(name: &str, kind: FieldKind) -> (Vec<Value>, Option<Value>) {
     let text = match name {
         "last" => "2h",
         "tzname" => "UTC",
-        _ => "all",
+        _ => "a",
     };
     match kind {
-        FieldKind::Text => (json!(text), Some(json!(7))),
-        FieldKind::Scalar => (json!("a"), Some(json!([]))),
-        FieldKind::Hash => (json!("b".repeat(64)), Some(json!("b"))),
-        FieldKind::Time => (json!(1.6e9), Some(json!(true))),
-        FieldKind::Integer { least, most } => (json!(most), Some(json!(i64::from(least) - 1))),
-        FieldKind::Bool => (json!(true), Some(json!("true"))),
+        FieldKind::Text => (vec![json!(text)], Some(json!(7))),
+        FieldKind::Scalar => (vec![json!("a"), json!(7), json!(true)], Some(json!([]))),
+        FieldKind::Hash => (vec![json!("b".repeat(64))], Some(json!("b"))),
+        FieldKind::Time => (vec![json!(1.6e9), json!("2020-09-13")], Some(json!(true))),
+        FieldKind::Integer(Bounds {
+            least,
+            most,
+            default,
+        }) => (
+            vec![json!(least), json!(most), json!(default)],
+            Some(json!(i64::from(least) - 1)),
+        ),
+        FieldKind::Choice(names) => (
+            names.iter().chain([&ALL]).map(|name| json!(name)).collect(),
+            Some(json!("good")),
+        ),
+        FieldKind::Bool(default) => (vec![json!(default), json!(!default)], Some(json!("true"))),
     }
 }
 
@@ -46,8 +57,10 @@ fn each_query_type_takes_the_fields_of_the_table_and_no_others() {
                 name => read(*qtype, &[(name, value)]),
             };
             let takes = field.query_types.contains(qtype);
-            let taken = question(good);
-            assert_eq!(taken.is_ok(), takes, "{qtype} {}: {taken:?}", field.name);
+            for value in good {
+                let taken = question(value);
+                assert_eq!(taken.is_ok(), takes, "{qtype} {}: {taken:?}", field.name);
+            }
             if let (true, Some(bad)) = (takes, bad) {
                 let told = question(bad).unwrap_err();
                 assert!(told.starts_with("field "), "{told}");
@@ -57,5 +70,20 @@ fn each_query_type_takes_the_fields_of_the_table_and_no_others() {
         assert!(read(*qtype, &[]).is_ok(), "{qtype} takes a hash");
         let told = read(*qtype, &[("colour", json!("red"))]).unwrap_err();
         assert!(told.starts_with("field colour: is not a field"), "{told}");
+    }
+}
+
+#[test]
+fn defaults_of_the_table_change_nothing() {
+    let bare = read(QueryType::Related, &[]).unwrap();
+    for field in FIELDS {
+        let default = match field.kind {
+            FieldKind::Integer(bounds) => json!(bounds.default),
+            FieldKind::Choice(_) => json!(ALL),
+            FieldKind::Bool(default) => json!(default),
+            FieldKind::Text | FieldKind::Scalar | FieldKind::Hash | FieldKind::Time => continue,
+        };
+        let given = read(QueryType::Related, &[(field.name, default)]).unwrap();
+        assert_eq!(given, bare, "{}", field.name);
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::NaiveTime;
 
-use super::lex::{Token, Tokens, small};
+use super::lex::{DateToken, DateTokens, small};
 
 const BAD_CLOCK: &str = "the time of day does not exist";
 const BAD_OFFSET: &str = "the offset is not one like +02:00, +0200 or +2";
@@ -16,23 +16,23 @@ pub(super) enum Meridiem {
 
 impl Meridiem {
     /// Whether the next word is a.m. or p.m.
-    pub(super) fn follows(tokens: &Tokens<'_>) -> bool {
-        let ahead = usize::from(tokens.peek(0) == Some(Token::Space));
-        let Some(Token::Word(word)) = tokens.peek(ahead) else {
+    pub(super) fn follows(tokens: &DateTokens<'_>) -> bool {
+        let ahead = usize::from(tokens.peek(0) == Some(DateToken::Space));
+        let Some(DateToken::Word(word)) = tokens.peek(ahead) else {
             return false;
         };
         match word.to_ascii_lowercase().as_str() {
             "am" | "pm" => true,
-            "a" | "p" => tokens.peek(ahead + 1) == Some(Token::Mark('.')),
+            "a" | "p" => tokens.peek(ahead + 1) == Some(DateToken::Mark('.')),
             _ => false,
         }
     }
 
     /// Reads the rest of `am`, `pm`, `a.m.` or `p.m.`, which begins with `word` in lower case.
-    pub(super) fn read(word: &str, tokens: &mut Tokens<'_>) -> Option<Self> {
+    pub(super) fn read(word: &str, tokens: &mut DateTokens<'_>) -> Option<Self> {
         if word.len() == 1 {
             let m = tokens.skip_mark('.').then(|| tokens.next())??;
-            if !matches!(m, Token::Word("m" | "M")) {
+            if !matches!(m, DateToken::Word("m" | "M")) {
                 return None;
             }
             tokens.skip_mark('.');
@@ -47,16 +47,16 @@ impl Meridiem {
 
 /// The numbers of a clock, not yet checked.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Clock {
+pub(super) struct ClockNumbers {
     hour: u32,
     minute: u32,
     second: u32,
     micros: u32,
 }
 
-impl Clock {
+impl ClockNumbers {
     /// Reads the rest of `2:00`, `02:00:00`, `02:00:00.5` or `02:00:00,5`.
-    pub(super) fn read(hour: &str, tokens: &mut Tokens<'_>) -> Result<Self, &'static str> {
+    pub(super) fn read(hour: &str, tokens: &mut DateTokens<'_>) -> Result<Self, &'static str> {
         let mut clock = Self {
             hour: small(hour),
             ..Self::default()
@@ -72,7 +72,7 @@ impl Clock {
     }
 
     /// Reads `02`, `0200` or `020000`, the last perhaps with a fraction.
-    pub(super) fn read_compact(digits: &str, tokens: &mut Tokens<'_>) -> Self {
+    pub(super) fn read_compact(digits: &str, tokens: &mut DateTokens<'_>) -> Self {
         let pair = |at: usize| digits.get(at..at + 2).map_or(0, small);
         let hour = digits.get(..2).unwrap_or(digits);
         let mut clock = Self {
@@ -99,7 +99,7 @@ impl Clock {
     }
 }
 
-fn sixtieth(tokens: &mut Tokens<'_>) -> Result<u32, &'static str> {
+fn sixtieth(tokens: &mut DateTokens<'_>) -> Result<u32, &'static str> {
     tokens
         .take_number()
         .filter(|digits| digits.len() <= 2)
@@ -108,9 +108,9 @@ fn sixtieth(tokens: &mut Tokens<'_>) -> Result<u32, &'static str> {
 }
 
 /// Reads a fraction, if one follows, in microseconds.
-fn fraction(tokens: &mut Tokens<'_>) -> u32 {
+fn fraction(tokens: &mut DateTokens<'_>) -> u32 {
     match (tokens.peek(0), tokens.peek(1)) {
-        (Some(Token::Mark('.' | ',')), Some(Token::Number(digits))) => {
+        (Some(DateToken::Mark('.' | ',')), Some(DateToken::Number(digits))) => {
             tokens.next();
             tokens.next();
             fraction_micros(digits.as_bytes())
@@ -130,7 +130,7 @@ pub(super) fn fraction_micros(digits: &[u8]) -> u32 {
 }
 
 /// Reads the digits behind the sign of `+02:00`, `+0200`, `+02` or `+2`.
-pub(super) fn read_offset(west: bool, tokens: &mut Tokens<'_>) -> Result<i32, &'static str> {
+pub(super) fn read_offset(west: bool, tokens: &mut DateTokens<'_>) -> Result<i32, &'static str> {
     let digits = tokens.take_number().ok_or(BAD_OFFSET)?;
     let (hours, minutes) = match digits.len() {
         1 | 2 if tokens.skip_mark(':') => (

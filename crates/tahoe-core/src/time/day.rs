@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 /// A part of a date, as far as the part alone shows what it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Part {
+pub(super) enum DatePart {
     Year(u32),
     Month(u32),
     /// A day or a month.
@@ -12,8 +12,8 @@ pub(super) enum Part {
 }
 
 /// Decides which part is the day, the month and the year, as dateutil does with `dayfirst=False, yearfirst=False`.
-pub(super) fn resolve(parts: &[Part]) -> Result<NaiveDate, &'static str> {
-    use Part::{Month, Number, Year};
+pub(super) fn resolve(parts: &[DatePart]) -> Result<NaiveDate, &'static str> {
+    use DatePart::{Month, Number, Year};
     let &[first, second, third] = parts else {
         return Err("needs a day, a month and a year");
     };

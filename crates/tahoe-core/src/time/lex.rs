@@ -2,7 +2,7 @@
 
 /// A piece of a date text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(super) enum DateToken<'a> {
     /// ASCII digits.
     Number(&'a str),
     /// ASCII letters.
@@ -15,12 +15,12 @@ pub(super) enum Token<'a> {
 
 /// The tokens of a text, and the position up to which they are read.
 #[derive(Default)]
-pub(super) struct Tokens<'a> {
-    found: Vec<Token<'a>>,
+pub(super) struct DateTokens<'a> {
+    found: Vec<DateToken<'a>>,
     at: usize,
 }
 
-impl<'a> Tokens<'a> {
+impl<'a> DateTokens<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         let mut found = Vec::new();
         let mut rest = text;
@@ -28,16 +28,16 @@ impl<'a> Tokens<'a> {
             let (token, len) = match first {
                 '0'..='9' => {
                     let digits = prefix(rest, |c| c.is_ascii_digit());
-                    (Token::Number(digits), digits.len())
+                    (DateToken::Number(digits), digits.len())
                 }
                 'a'..='z' | 'A'..='Z' => {
                     let letters = prefix(rest, |c| c.is_ascii_alphabetic());
-                    (Token::Word(letters), letters.len())
+                    (DateToken::Word(letters), letters.len())
                 }
                 _ if first.is_whitespace() => {
-                    (Token::Space, prefix(rest, char::is_whitespace).len())
+                    (DateToken::Space, prefix(rest, char::is_whitespace).len())
                 }
-                _ => (Token::Mark(first), first.len_utf8()),
+                _ => (DateToken::Mark(first), first.len_utf8()),
             };
             found.push(token);
             rest = &rest[len..];
@@ -45,27 +45,27 @@ impl<'a> Tokens<'a> {
         Self { found, at: 0 }
     }
 
-    pub(super) fn next(&mut self) -> Option<Token<'a>> {
+    pub(super) fn next(&mut self) -> Option<DateToken<'a>> {
         let token = self.peek(0);
         self.at += 1;
         token
     }
 
     /// Returns the token behind `ahead` others.
-    pub(super) fn peek(&self, ahead: usize) -> Option<Token<'a>> {
+    pub(super) fn peek(&self, ahead: usize) -> Option<DateToken<'a>> {
         self.found.get(self.at + ahead).copied()
     }
 
     /// Steps over the next token if it is this mark.
     pub(super) fn skip_mark(&mut self, mark: char) -> bool {
-        let found = self.peek(0) == Some(Token::Mark(mark));
+        let found = self.peek(0) == Some(DateToken::Mark(mark));
         self.at += usize::from(found);
         found
     }
 
     /// Takes the next token if it is a number.
     pub(super) fn take_number(&mut self) -> Option<&'a str> {
-        let Some(Token::Number(digits)) = self.peek(0) else {
+        let Some(DateToken::Number(digits)) = self.peek(0) else {
             return None;
         };
         self.at += 1;

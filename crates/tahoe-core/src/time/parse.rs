@@ -5,22 +5,22 @@
 
 use chrono::{NaiveDateTime, NaiveTime};
 
-use super::clock::{Clock, Meridiem, read_offset};
-use super::day::{Part, resolve};
-use super::lex::{Token, Tokens, small};
+use super::clock::{ClockNumbers, Meridiem, read_offset};
+use super::day::{DatePart, resolve};
+use super::lex::{DateToken, DateTokens, small};
 
 /// The meaning of a text: a date and time on a wall clock and, if written, that clock's offset in seconds east of UTC.
 #[derive(Debug, PartialEq)]
-pub(super) struct Written {
+pub(super) struct ParsedTime {
     pub(super) local: NaiveDateTime,
     pub(super) offset_s: Option<i32>,
 }
 
 /// Reads a date text; the error is the problem with it.
-pub(super) fn parse(text: &str) -> Result<Written, &'static str> {
-    let mut reader = Reader {
-        tokens: Tokens::of(text),
-        ..Reader::default()
+pub(super) fn parse(text: &str) -> Result<ParsedTime, &'static str> {
+    let mut reader = DateReader {
+        tokens: DateTokens::of(text),
+        ..DateReader::default()
     };
     while let Some(token) = reader.tokens.next() {
         reader.read(token)?;
@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Result<Written, &'static str> {
     let time = reader
         .clock
         .map_or(Ok(NaiveTime::MIN), |clock| clock.time(reader.meridiem))?;
-    Ok(Written {
+    Ok(ParsedTime {
         local: NaiveDateTime::new(date, time),
         offset_s: reader.offset_s,
     })
@@ -67,10 +67,10 @@ const NO_ABBREVIATION: &str =
 const OFFSET_TO_NAME: &str = "UTC+3 is ambiguous: write the offset alone, east of UTC as +03:00";
 
 #[derive(Default)]
-struct Reader<'a> {
-    tokens: Tokens<'a>,
-    parts: Vec<Part>,
-    clock: Option<Clock>,
+struct DateReader<'a> {
+    tokens: DateTokens<'a>,
+    parts: Vec<DatePart>,
+    clock: Option<ClockNumbers>,
     meridiem: Option<Meridiem>,
     offset_s: Option<i32>,
     /// Whether the last token, apart from spaces, belongs to the time of day: a sign then begins an offset.
@@ -79,51 +79,51 @@ struct Reader<'a> {
     after_separator: bool,
 }
 
-impl<'a> Reader<'a> {
-    fn read(&mut self, token: Token<'a>) -> Result<(), &'static str> {
-        if token == Token::Space {
+impl<'a> DateReader<'a> {
+    fn read(&mut self, token: DateToken<'a>) -> Result<(), &'static str> {
+        if token == DateToken::Space {
             return Ok(());
         }
         let after_clock = std::mem::take(&mut self.after_clock);
         let after_separator = std::mem::take(&mut self.after_separator);
         match token {
-            Token::Space => Ok(()),
-            Token::Number(digits) if after_separator => self.part(digits),
-            Token::Number(digits) => self.number(digits),
-            Token::Word(word) => self.word(word, after_clock),
-            Token::Mark(mark @ ('+' | '-')) if after_clock && self.offset_s.is_none() => {
+            DateToken::Space => Ok(()),
+            DateToken::Number(digits) if after_separator => self.part(digits),
+            DateToken::Number(digits) => self.number(digits),
+            DateToken::Word(word) => self.word(word, after_clock),
+            DateToken::Mark(mark @ ('+' | '-')) if after_clock && self.offset_s.is_none() => {
                 self.offset_s = Some(read_offset(mark == '-', &mut self.tokens)?);
                 Ok(())
             }
-            Token::Mark('-' | '/' | '.')
+            DateToken::Mark('-' | '/' | '.')
                 if matches!(self.parts.len(), 1 | 2) && !after_separator =>
             {
                 self.after_separator = true;
                 Ok(())
             }
             // Apache writes 21/May/2020:02:00:00.
-            Token::Mark(':') if self.parts.len() == 3 && self.clock.is_none() => Ok(()),
-            Token::Mark(',') => Ok(()),
+            DateToken::Mark(':') if self.parts.len() == 3 && self.clock.is_none() => Ok(()),
+            DateToken::Mark(',') => Ok(()),
             // RFC 5322 lets a comment follow the offset: +0200 (CEST).
-            Token::Mark('(') if self.offset_s.is_some() => self.comment(),
-            Token::Mark(_) => Err(STRANGE_MARK),
+            DateToken::Mark('(') if self.offset_s.is_some() => self.comment(),
+            DateToken::Mark(_) => Err(STRANGE_MARK),
         }
     }
 
     fn number(&mut self, digits: &str) -> Result<(), &'static str> {
         let wants_clock = self.clock.is_none();
         match digits.len() {
-            1 | 2 if wants_clock && self.tokens.peek(0) == Some(Token::Mark(':')) => {
-                let clock = Clock::read(digits, &mut self.tokens)?;
+            1 | 2 if wants_clock && self.tokens.peek(0) == Some(DateToken::Mark(':')) => {
+                let clock = ClockNumbers::read(digits, &mut self.tokens)?;
                 self.set_clock(clock)
             }
             1 | 2 if wants_clock && Meridiem::follows(&self.tokens) => self.compact_clock(digits),
             2 | 4 | 6 if wants_clock && self.parts.len() == 3 => self.compact_clock(digits),
             8 | 12 | 14 if self.parts.is_empty() => {
                 let (date, time) = digits.split_at(8);
-                self.parts.push(Part::Year(small(&date[..4])));
-                self.parts.push(Part::Month(small(&date[4..6])));
-                self.parts.push(Part::Number(small(&date[6..])));
+                self.parts.push(DatePart::Year(small(&date[..4])));
+                self.parts.push(DatePart::Month(small(&date[4..6])));
+                self.parts.push(DatePart::Number(small(&date[6..])));
                 if time.is_empty() {
                     Ok(())
                 } else {
@@ -135,11 +135,11 @@ impl<'a> Reader<'a> {
     }
 
     fn compact_clock(&mut self, digits: &str) -> Result<(), &'static str> {
-        let clock = Clock::read_compact(digits, &mut self.tokens);
+        let clock = ClockNumbers::read_compact(digits, &mut self.tokens);
         self.set_clock(clock)
     }
 
-    fn set_clock(&mut self, clock: Clock) -> Result<(), &'static str> {
+    fn set_clock(&mut self, clock: ClockNumbers) -> Result<(), &'static str> {
         if self.clock.replace(clock).is_some() {
             return Err("holds more than one time of day");
         }
@@ -149,11 +149,11 @@ impl<'a> Reader<'a> {
 
     fn part(&mut self, digits: &str) -> Result<(), &'static str> {
         let part = match digits.len() {
-            1 | 2 => Part::Number(small(digits)),
-            4 => Part::Year(small(digits)),
+            1 | 2 => DatePart::Number(small(digits)),
+            4 => DatePart::Year(small(digits)),
             _ => return Err(STRANGE_NUMBER),
         };
-        if let Some(Token::Word(suffix)) = self.tokens.peek(0)
+        if let Some(DateToken::Word(suffix)) = self.tokens.peek(0)
             && ["st", "nd", "rd", "th"]
                 .iter()
                 .any(|known| suffix.eq_ignore_ascii_case(known))
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         self.push(part)
     }
 
-    fn push(&mut self, part: Part) -> Result<(), &'static str> {
+    fn push(&mut self, part: DatePart) -> Result<(), &'static str> {
         if self.parts.len() == 3 {
             return Err("holds more than one date");
         }
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
         };
         if let Some(month) = index_in(&MONTHS) {
             self.tokens.skip_mark('.');
-            return self.push(Part::Month(month as u32 + 1));
+            return self.push(DatePart::Month(month as u32 + 1));
         }
         if index_in(&WEEKDAYS).is_some() {
             self.tokens.skip_mark('.');
@@ -192,12 +192,12 @@ impl<'a> Reader<'a> {
             }
             "t" if self.parts.len() == 3
                 && self.clock.is_none()
-                && matches!(self.tokens.peek(0), Some(Token::Number(_))) =>
+                && matches!(self.tokens.peek(0), Some(DateToken::Number(_))) =>
             {
                 Ok(())
             }
             "at" | "on" | "of" => Ok(()),
-            "utc" | "gmt" if matches!(self.tokens.peek(0), Some(Token::Mark('+' | '-'))) => {
+            "utc" | "gmt" if matches!(self.tokens.peek(0), Some(DateToken::Mark('+' | '-'))) => {
                 Err(OFFSET_TO_NAME)
             }
             "z" | "utc" | "gmt" if self.offset_s.is_none() => {
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
 
     fn comment(&mut self) -> Result<(), &'static str> {
         while let Some(token) = self.tokens.next() {
-            if token == Token::Mark(')') {
+            if token == DateToken::Mark(')') {
                 return Ok(());
             }
         }

@@ -11,7 +11,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::reader::{FilePosition, FileReader, Filled, LONGEST, Line};
+use super::position::FilePosition;
+use super::reader::{FileReader, Filled, LONGEST, Line};
 use super::rotated::{self, RotatedFile};
 use cybexp_spool::RecordBatch;
 

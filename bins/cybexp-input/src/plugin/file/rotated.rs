@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::reader::{FileId, FilePosition, FileReader, mtime_ns};
+use super::position::{FileId, FilePosition, mtime_ns};
+use super::reader::FileReader;
 
 /// A folder is listed so often at most.
 const LISTS: usize = 5;

@@ -26,7 +26,7 @@ pub(super) struct MispClient {
     pub(super) url: Url,
     /// The headers, with the key.
     pub(super) headers: HeaderMap,
-    /// Whose events; all where there is none.
+    /// The organisations whose events are taken; those of all organisations if it is empty.
     pub(super) orgs: Vec<String>,
     /// Events of a page.
     pub(super) limit: u32,

@@ -1,12 +1,10 @@
-//! Whole documents in a related report: their order, and the hashes that are left out. No input, no output.
+//! Whole documents in a related report: their order, and the events of sessions. No input, no output.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tahoe_core::{Hash, Instance};
-
-use super::reached::Reached;
+use tahoe_core::Hash;
 
 /// Orders documents: events, newest first, then sessions likewise, then objects and attributes.
 pub(super) fn newer(a: &Value, b: &Value) -> Ordering {
@@ -22,23 +20,10 @@ pub(super) fn newer(a: &Value, b: &Value) -> Ordering {
     })
 }
 
-/// Removes from a session the hashes of events that the user may not see.
-pub(super) fn hide_foreign_events(document: &mut Value, reached: &Reached) {
-    if document["itype"] != "session" {
-        return;
-    }
-    let known: BTreeSet<Hash> = match Instance::from_document(document) {
-        Ok(Instance::Session(session)) => session.children().refs().iter().copied().collect(),
-        _ => hashes(&document["_cref"]).collect(),
-    };
-    let seen: BTreeSet<String> = hashes(&document["_ref"])
-        .filter(|hash| known.contains(hash) || reached.events.contains_key(hash))
-        .map(|hash| hash.to_string())
-        .collect();
-    document["_ref"] = seen.into_iter().collect();
-}
-
-fn hashes(value: &Value) -> impl Iterator<Item = Hash> {
-    let items = value.as_array().into_iter().flatten();
-    items.filter_map(|item| item.as_str()?.parse().ok())
+/// Adds to `_ref` of a session the hashes of those of its events that are part of the answer.
+pub(super) fn refer_to_events(session: &mut Value, events: &BTreeSet<Hash>) {
+    let own = session["_ref"].as_array().into_iter().flatten();
+    let own = own.filter_map(|hash| hash.as_str().map(str::to_owned));
+    let all: BTreeSet<String> = own.chain(events.iter().map(Hash::to_string)).collect();
+    session["_ref"] = all.into_iter().collect();
 }

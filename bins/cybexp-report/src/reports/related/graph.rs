@@ -24,13 +24,13 @@ pub(super) fn summary(nodes: Vec<InstanceRow>) -> Value {
 }
 
 /// The instances of an answer, connected with their children, and sessions with their events.
-pub(super) struct Graph<'a> {
+pub(super) struct AnswerGraph<'a> {
     nodes: &'a [InstanceRow],
     labels: HashMap<Hash, String>,
     neighbours: BTreeMap<Hash, BTreeSet<Hash>>,
 }
 
-impl<'a> Graph<'a> {
+impl<'a> AnswerGraph<'a> {
     pub(super) fn new(reached: &Reached, nodes: &'a [InstanceRow]) -> Self {
         let mut graph = Self {
             nodes,
@@ -43,11 +43,9 @@ impl<'a> Graph<'a> {
         for event in reached.events.values() {
             graph.add(event.hash, &event.sub_type, "event", event.cref.iter());
         }
+        let events = reached.events_of_sessions();
         for session in reached.sessions.values() {
-            let events = session
-                .refs
-                .iter()
-                .filter(|hash| reached.events.contains_key(hash));
+            let events = events.get(&session.id).into_iter().flatten();
             let below = session.cref.iter().chain(events);
             graph.add(session.hash, &session.sub_type, "session", below);
         }

@@ -9,7 +9,7 @@ mod reached;
 
 use std::collections::BTreeSet;
 
-use cybexp_store::{CompositeRow, EventPage, GraphReader, StoreError};
+use cybexp_store::{CompositeRow, EventPage, GraphReader, SessionId, StoreError};
 use serde_json::Value;
 use tahoe_core::Hash;
 use tahoe_core::question::{QueryType, Related, ReturnType, Shape};
@@ -17,8 +17,8 @@ use tahoe_core::question::{QueryType, Related, ReturnType, Shape};
 use crate::page::ReportPage;
 use crate::sources::{Answered, Asked};
 use crate::subject::{Elsewhere, Subject};
-use documents::{hide_foreign_events, newer};
-use graph::{Graph, summary};
+use documents::{newer, refer_to_events};
+use graph::{AnswerGraph, summary};
 use reached::Reached;
 
 /// Events of a page.
@@ -58,7 +58,7 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
         .events(&page.events)
         .total(total)
         .seen(seen);
-    let mut reached = reach(page.events, related.level, asked).await?;
+    let mut reached = reach(page.events, related.level, archive).await?;
     if let Some(events) = &subject.sessions {
         reached.cut |= events.cut;
         reach_sessions(&mut reached, archive).await?;
@@ -76,26 +76,22 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
 async fn reach(
     events: Vec<CompositeRow>,
     level: u8,
-    asked: Asked<'_>,
+    archive: &GraphReader,
 ) -> Result<Reached, StoreError> {
     let mut reached = Reached::default();
-    let mut newest = reached.add_events(events);
+    let mut sessions = reached.add_events(events);
     for _ in 1..level {
-        let sessions = asked.sources.archive.sessions_of(&newest, EVENTS).await?;
-        reached.cut |= sessions.cut;
-        let mut others = reached.add_sessions(sessions.rows);
-        // their own attributes are among them, too
-        reached.cut |= others.len() > EVENTS;
-        others.truncate(EVENTS);
-        let events = asked
-            .sources
-            .archive
-            .visible_events(&others, asked.visible)
-            .await?;
-        newest = reached.add_events(events);
-        if newest.is_empty() {
+        let new: Vec<SessionId> = sessions.into_iter().collect();
+        if new.is_empty() {
             break;
         }
+        let (rows, (events, cut)) = futures::try_join!(
+            archive.sessions(&new),
+            archive.events_of_sessions(&new, EVENTS)
+        )?;
+        reached.cut |= cut;
+        reached.add_sessions(rows);
+        sessions = reached.add_events(events);
     }
     Ok(reached)
 }
@@ -103,13 +99,11 @@ async fn reach(
 /// Adds the sessions of all events, without their other events. This connects a value that only sessions have with the
 /// events.
 async fn reach_sessions(reached: &mut Reached, archive: &GraphReader) -> Result<(), StoreError> {
-    let events: Vec<Hash> = reached.events.keys().copied().collect();
-    let sessions = archive.sessions_of(&events, EVENTS).await?;
-    for mut session in sessions.rows {
-        let CompositeRow { cref, refs, .. } = &mut session;
-        refs.retain(|hash| cref.contains(hash) || reached.events.contains_key(hash));
-        reached.sessions.entry(session.hash).or_insert(session);
-    }
+    let sessions = reached.events_of_sessions().into_keys();
+    let new: Vec<SessionId> = sessions
+        .filter(|id| !reached.sessions.contains_key(id))
+        .collect();
+    reached.add_sessions(archive.sessions(&new).await?);
     Ok(())
 }
 
@@ -127,22 +121,27 @@ async fn shape(
         Shape::Summary => summary(asked.sources.nodes(refs).await?),
         Shape::SummaryGraph => {
             let nodes = asked.sources.nodes(refs).await?;
-            Graph::new(reached, &nodes).summary(subjects)
+            AnswerGraph::new(reached, &nodes).summary(subjects)
         }
         Shape::Documents => {
-            let events = reached.events.keys().copied();
-            let all: BTreeSet<Hash> = events
-                .chain(reached.sessions.keys().copied())
-                .chain(refs)
+            let archive = &asked.sources.archive;
+            let nodes_and_events: BTreeSet<Hash> = refs
+                .into_iter()
+                .chain(reached.events.keys().copied())
                 .collect();
-            let all: Vec<Hash> = all.into_iter().collect();
-            let mut documents = asked
-                .sources
-                .archive
+            let all: Vec<Hash> = nodes_and_events.into_iter().collect();
+            let mut documents = archive
                 .documents(&all, related.return_type, asked.visible)
                 .await?;
-            for document in &mut documents {
-                hide_foreign_events(document, reached);
+            if matches!(related.return_type, None | Some(ReturnType::Session)) {
+                let sessions: Vec<SessionId> = reached.sessions.keys().copied().collect();
+                let events = reached.events_of_sessions();
+                for (id, mut session) in archive.session_documents(&sessions).await? {
+                    if let Some(events) = events.get(&id) {
+                        refer_to_events(&mut session, events);
+                    }
+                    documents.push(session);
+                }
             }
             documents.sort_by(newer);
             Value::Array(documents)

@@ -2,60 +2,65 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cybexp_store::CompositeRow;
+use cybexp_store::{CompositeRow, SessionId, SessionRow};
 use tahoe_core::Hash;
 
 /// The most instances of which one answer is made, each counted once for everything that refers to it. A report of more
 /// might not fit a document.
 const INSTANCES: usize = 100_000;
 
-/// Events and sessions within reach, by hash.
+/// Events within reach by hash, and sessions by identity.
 #[derive(Default)]
 pub(super) struct Reached {
     pub(super) events: BTreeMap<Hash, CompositeRow>,
-    pub(super) sessions: BTreeMap<Hash, CompositeRow>,
+    pub(super) sessions: BTreeMap<SessionId, SessionRow>,
     /// Whether there was more than an answer can hold.
     pub(super) cut: bool,
 }
 
 impl Reached {
-    /// Adds the events for which there is room, and returns their hashes.
-    pub(super) fn add_events(&mut self, events: Vec<CompositeRow>) -> Vec<Hash> {
+    /// Adds the new events for which there is room, and returns those of their sessions that are new.
+    pub(super) fn add_events(&mut self, events: Vec<CompositeRow>) -> BTreeSet<SessionId> {
         let mut room = INSTANCES.saturating_sub(self.size());
-        let mut added = Vec::with_capacity(events.len());
+        let mut sessions = BTreeSet::new();
         for event in events {
+            if self.events.contains_key(&event.hash) {
+                continue;
+            }
             let Some(left) = room.checked_sub(event.refs.len()) else {
                 self.cut = true;
                 break;
             };
             room = left;
-            added.push(event.hash);
+            let new = event.sessions.iter();
+            sessions.extend(new.filter(|id| !self.sessions.contains_key(id)).copied());
             self.events.insert(event.hash, event);
         }
-        added
+        sessions
     }
 
-    /// Adds the new sessions for which there is room, and returns the hashes of their events that are new.
-    pub(super) fn add_sessions(&mut self, sessions: Vec<CompositeRow>) -> Vec<Hash> {
+    /// Adds the sessions for which there is room.
+    pub(super) fn add_sessions(&mut self, sessions: Vec<SessionRow>) {
         let mut room = INSTANCES.saturating_sub(self.size());
-        let mut others = BTreeSet::new();
         for session in sessions {
-            if self.sessions.contains_key(&session.hash) {
-                continue;
-            }
             let Some(left) = room.checked_sub(session.refs.len()) else {
                 self.cut = true;
                 break;
             };
             room = left;
-            let fresh = session
-                .refs
-                .iter()
-                .filter(|hash| !self.events.contains_key(hash));
-            others.extend(fresh.copied());
-            self.sessions.insert(session.hash, session);
+            self.sessions.insert(session.id, session);
         }
-        others.into_iter().collect()
+    }
+
+    /// Returns the hashes of the events by their sessions.
+    pub(super) fn events_of_sessions(&self) -> BTreeMap<SessionId, BTreeSet<Hash>> {
+        let mut events: BTreeMap<SessionId, BTreeSet<Hash>> = BTreeMap::new();
+        for event in self.events.values() {
+            for session in &event.sessions {
+                events.entry(*session).or_default().insert(event.hash);
+            }
+        }
+        events
     }
 
     /// Returns the hashes to which the events and sessions refer, without those of the events.

@@ -10,7 +10,7 @@ use cybexp_report::Engine;
 use cybexp_service::Config;
 use cybexp_store::{Archive, GraphBatch, GraphReader, Identity, Server, Visible};
 use mongo_local::{Mongod, Options};
-use tahoe_core::{Hash, Instance, Org, OrgId, Timestamp, User};
+use tahoe_core::{Hash, Org, OrgId, Timestamp, User};
 use tokio::sync::mpsc;
 
 use super::honeypots::{END_S, Honeypots, ORGS};
@@ -67,7 +67,7 @@ impl Bench {
             Org::new(&format!("bench{n}"), "Bench", members, members)
         });
         let orgs: Vec<Org> = orgs.collect::<Result<_, _>>()?;
-        let archive = Archive::open_to_load(&server, DB, COLL).await?;
+        let archive = Archive::open_to_load(&server, DB, COLL);
         let mark = folder.map(|folder| folder.join("events"));
         let kept = mark
             .as_ref()
@@ -133,18 +133,18 @@ impl Bench {
     }
 
     async fn load(&self, events: u64) -> anyhow::Result<()> {
-        let (send, mut receive) = mpsc::channel::<Vec<Instance>>(WRITERS);
+        let (send, mut receive) = mpsc::channel::<GraphBatch>(WRITERS);
         let orgs = self.orgs.clone();
         let maker = tokio::task::spawn_blocking(move || make(events, &orgs, &send));
         let mut writing = tokio::task::JoinSet::new();
-        while let Some(instances) = receive.recv().await {
+        while let Some(batch) = receive.recv().await {
             if writing.len() == WRITERS
                 && let Some(written) = writing.join_next().await
             {
                 written??;
             }
             let archive = self.archive.clone();
-            writing.spawn(async move { archive.load(&instances).await });
+            writing.spawn(async move { archive.load(&batch).await });
         }
         while let Some(written) = writing.join_next().await {
             written??;
@@ -173,7 +173,7 @@ fn mongod(folder: Option<std::path::PathBuf>) -> anyhow::Result<Mongod> {
 }
 
 /// Makes the instances of `events` events and sends them.
-fn make(events: u64, orgs: &[OrgId], to: &mpsc::Sender<Vec<Instance>>) -> anyhow::Result<()> {
+fn make(events: u64, orgs: &[OrgId], to: &mpsc::Sender<GraphBatch>) -> anyhow::Result<()> {
     let cowrie = FILTERS.iter().find(|filter| filter.name() == "cowrie");
     let cowrie = *cowrie.context("there is no filter for Cowrie")?;
     let mut honeypots = Honeypots::new(events);
@@ -187,11 +187,8 @@ fn make(events: u64, orgs: &[OrgId], to: &mpsc::Sender<Vec<Instance>>) -> anyhow
         for _ in 0..ATTACKS {
             made += attack(&mut honeypots, cowrie, orgs, &mut batch)?;
         }
-        let instances = std::mem::take(&mut batch).instances().filter(|instance| {
-            let node = matches!(instance, Instance::Attribute(_) | Instance::Object(_));
-            !node || !remembered(&mut known, instance.hash())
-        });
-        if to.blocking_send(instances.collect()).is_err() {
+        batch.forget_nodes(|hash| remembered(&mut known, hash));
+        if to.blocking_send(std::mem::take(&mut batch)).is_err() {
             bail!("an archive could not be written");
         }
         if made * 10 / events > told {
@@ -225,7 +222,7 @@ fn attack(
         yielded
             .sessions
             .into_iter()
-            .for_each(|session| drop(batch.add_session(session)));
+            .for_each(|session| drop(batch.add_session(session, &orgs[attack.org])));
     }
     attack
         .sightings

@@ -26,7 +26,7 @@ async fn count(sheet: &Checklist, there: &OpenCollections) -> Result<(), StoreEr
     if let Some(raws) = &there.raws {
         let mut pending = 0;
         for filter in FILTERS {
-            pending += raws.count_pending(&filter.id(), filter.typetags()).await?;
+            pending += raws.count_pending(&filter.id()).await?;
             refused += raws.count_refused(filter.typetags()).await?;
         }
         backlog(sheet, pending, "raws", "analytics");

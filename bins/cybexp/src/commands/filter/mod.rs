@@ -66,7 +66,7 @@ pub(super) fn run(action: &FilterCommand) -> anyhow::Result<ExitCode> {
         anstream::eprintln!("{DIM}a record of the kind {kind} makes no event{DIM:#}");
     }
     let lines = show::lines(&made);
-    let documents = documents(made)?;
+    let documents = documents(made, &OrgId::new(&args.orgid)?)?;
     if args.json {
         anstream::println!("{}", term::json(&documents));
     } else {
@@ -122,13 +122,13 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Returns the documents that would be stored, each instance once: events, sessions, objects, attributes.
-fn documents(made: Yield) -> anyhow::Result<Value> {
+fn documents(made: Yield, orgid: &OrgId) -> anyhow::Result<Value> {
     let mut graph = GraphBatch::default();
     for event in made.events {
         graph.add_event(event);
     }
     for session in made.sessions {
-        graph.add_session(session);
+        graph.add_session(session, orgid);
     }
     let order = |instance: &Instance| match instance {
         Instance::Event(_) => 0,

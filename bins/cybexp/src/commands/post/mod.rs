@@ -19,7 +19,7 @@ use tahoe_core::time::parse_tzname;
 use tahoe_core::{Org, SubType};
 
 use super::api::ApiArgs;
-use super::named::Named;
+use super::named::SuggestedNames;
 use super::typetag;
 use super::usage::Usage;
 use cybexp_term::{self as term, DIM, GREEN, RED, YELLOW};
@@ -36,7 +36,7 @@ pub(crate) struct PostArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The kind of data, which says which filter reads it
-    #[arg(long, short, value_parser = Named(known_typetags))]
+    #[arg(long, short, value_parser = SuggestedNames(known_typetags))]
     typetag: String,
     /// Accept a typetag that no filter reads: nothing is made of the data until there is one
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! Groups of records that were set aside for the same reason.
+//! Groups of records that are in quarantine for the same reason.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use cybexp_store::Refused;
 const GROUPS: usize = 10_000;
 const OTHERS: &str = "other reasons";
 
-/// Records of one typetag and organisation that were set aside by one daemon or filter for the same reason. Numbers and
+/// Records of one typetag and organisation that were quarantined by one daemon or filter for the same reason. Numbers and
 /// quoted values in the reason may differ.
 #[derive(Debug)]
 pub(super) struct ReasonGroup {
@@ -23,12 +23,12 @@ pub(super) struct ReasonGroup {
 
 /// The key of a group: typetag, daemon or filter that set the record aside, organisation, and reason without numbers and
 /// values.
-type Key = (String, String, String, String);
+type GroupKey = (String, String, String, String);
 
-/// Records by the reason for which they were set aside.
+/// Records by the reason for which they are in quarantine.
 #[derive(Debug, Default)]
 pub(super) struct ReasonGroups {
-    groups: HashMap<Key, ReasonGroup>,
+    groups: HashMap<GroupKey, ReasonGroup>,
     records: u64,
 }
 

@@ -1,6 +1,7 @@
-//! `cybexp quarantine`: records that were set aside.
+//! `cybexp quarantine`: records that cannot be opened, read or understood.
 
 mod groups;
+mod record_id;
 mod select;
 mod show;
 mod store;
@@ -10,17 +11,18 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 use cybexp_service::Config;
-use cybexp_store::{RecordId, Selection};
+use cybexp_store::Selection;
 
 use super::agree::agreed;
 use super::usage::Usage;
 use cybexp_term::{self as term, GREEN};
+use record_id::RecordId;
 use select::SelectionArgs;
 use store::Quarantine;
 
 #[derive(Subcommand)]
 pub(crate) enum QuarantineCommand {
-    /// List records that were set aside, grouped by reason
+    /// List the records in quarantine, grouped by reason
     List {
         #[command(flatten)]
         which: SelectionArgs,
@@ -57,7 +59,7 @@ pub(crate) struct Records {
     /// The records' ids, as the list shows them
     #[arg(required_unless_present = "all", value_name = "ID")]
     ids: Vec<RecordId>,
-    /// All records that were set aside, or those of them that the following options select
+    /// All records in quarantine, or those of them that the following options select
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     #[command(flatten)]
@@ -97,7 +99,7 @@ pub(super) async fn run(action: QuarantineCommand, config: &Config) -> anyhow::R
             }
         }
         QuarantineCommand::Show { id } => {
-            let document = store.document(id).await?;
+            let document = store.document(&id).await?;
             anstream::println!("{}", term::json(&document));
         }
         QuarantineCommand::Retry(records) => {
@@ -109,7 +111,7 @@ pub(super) async fn run(action: QuarantineCommand, config: &Config) -> anyhow::R
                 }
             };
             anstream::eprintln!(
-                "{GREEN}✓{GREEN:#} {again} to be tried again; what is still wrong will be set aside anew"
+                "{GREEN}✓{GREEN:#} {again} to be tried again; what is still wrong comes into quarantine anew"
             );
             return Ok(ExitCode::from(u8::from(!all)));
         }
@@ -123,7 +125,7 @@ pub(super) async fn run(action: QuarantineCommand, config: &Config) -> anyhow::R
                 anstream::eprintln!("nothing of that is set aside");
                 return Ok(ExitCode::SUCCESS);
             }
-            let question = format!("Delete for good what is set aside, {many} in number?");
+            let question = format!("Delete {many} records from quarantine for good?");
             agreed(&question, yes)?;
             let (gone, all) = match selection {
                 Some(selection) => (store.delete_all(&selection).await?, true),

@@ -8,12 +8,12 @@ use tahoe_core::Org;
 use tahoe_core::time::{parse_instant, parse_last};
 
 use crate::commands::clock::unix_now;
-use crate::commands::named::Named;
+use crate::commands::named::SuggestedNames;
 
 #[derive(clap::Args)]
 pub(crate) struct SelectionArgs {
     /// Only records of this typetag
-    #[arg(long, value_parser = Named(known_typetags))]
+    #[arg(long, value_parser = SuggestedNames(known_typetags))]
     typetag: Option<String>,
     /// Only records of this organisation: its name or hash
     #[arg(long)]

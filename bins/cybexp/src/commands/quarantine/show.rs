@@ -1,4 +1,4 @@
-//! Prints records that were set aside, for people and programs. Not as a table: ids and reasons would not fit beside each
+//! Prints records in quarantine, for people and programs. Not as a table: ids and reasons would not fit beside each
 //! other.
 
 use std::collections::HashMap;

@@ -1,17 +1,18 @@
-//! The quarantine: the entries of the cache and the raws of the archive that were set aside, as one.
+//! The quarantine, as one: entries of the cache that the archive refused, and raws that a filter refused.
 
 use anyhow::Context;
 use cybexp_filters::known_typetags;
 use cybexp_service::Config;
-use cybexp_store::{Archive, Cache, Raws, RecordId, Refused, Selection, Unread};
+use cybexp_store::{Archive, Cache, EntryRecordId, Raws, Refused, Selection, Unread};
 use cybexp_term::{self as term, DIM, RED};
 use serde_json::Value;
 
 use super::groups::ReasonGroups;
+use super::record_id::RecordId;
 use super::show::{self, OrgNames};
 use crate::commands::databases;
 
-/// The two collections in which records are set aside.
+/// The two collections in which records are in quarantine.
 pub(super) struct Quarantine {
     cache: Cache,
     raws: Raws,
@@ -119,45 +120,54 @@ impl Quarantine {
         Ok(entries + raws)
     }
 
-    /// Returns the document of a record that is set aside.
-    pub(super) async fn document(&self, record: RecordId) -> anyhow::Result<Value> {
-        let RecordId { id, n } = record;
-        let found = match n {
-            Some(n) => self.cache.refused_record(id, n).await?,
-            None => match self.cache.refused_entry(id).await? {
-                Some(entry) => Some(entry),
-                None => self.raws.refused_raw(id).await?,
-            },
+    /// Returns the document of a quarantined record, or the documents where several organisations submitted it.
+    pub(super) async fn document(&self, id: &RecordId) -> anyhow::Result<Value> {
+        let mut found = match id {
+            RecordId::Entry(EntryRecordId { id, n: None }) => {
+                self.cache.refused_entry(*id).await?.into_iter().collect()
+            }
+            RecordId::Entry(EntryRecordId { id, n: Some(n) }) => {
+                let record = self.cache.refused_record(*id, *n).await?;
+                record.into_iter().collect()
+            }
+            RecordId::Raw(hash) => self.raws.refused_raw(hash).await?,
         };
-        found.with_context(|| missing(record))
+        match found.len() {
+            0 | 1 => found.pop().with_context(|| missing(id)),
+            _ => Ok(Value::Array(found)),
+        }
     }
 
-    /// Has these records tried again. Returns how many of them are set aside, and tells of the others.
-    pub(super) async fn retry(&self, records: &[RecordId]) -> anyhow::Result<u64> {
+    /// Has these records tried again. Returns how many of them are quarantined, and tells of the others.
+    pub(super) async fn retry(&self, ids: &[RecordId]) -> anyhow::Result<u64> {
         let mut again = 0;
-        for record in records {
-            let RecordId { id, n } = *record;
-            let done = match n {
-                Some(n) => self.cache.retry_record(id, n).await?,
-                None => self.cache.retry(id).await? || self.raws.retry(id).await?,
+        for id in ids {
+            let done = match id {
+                RecordId::Entry(EntryRecordId { id, n: None }) => self.cache.retry(*id).await?,
+                RecordId::Entry(EntryRecordId { id, n: Some(n) }) => {
+                    self.cache.retry_record(*id, *n).await?
+                }
+                RecordId::Raw(hash) => self.raws.retry(hash).await?,
             };
-            again += counted(done, *record);
+            again += counted(done, id);
         }
         Ok(again)
     }
 
-    /// Deletes these records. Returns how many of them were set aside, and tells of the others.
-    pub(super) async fn delete(&self, records: &[RecordId]) -> anyhow::Result<u64> {
+    /// Deletes these records. Returns how many of them were quarantined, and tells of the others.
+    pub(super) async fn delete(&self, ids: &[RecordId]) -> anyhow::Result<u64> {
         let mut gone = 0;
-        for record in records {
-            let RecordId { id, n } = *record;
-            let done = match n {
-                Some(n) => self.cache.delete_refused_record(id, n).await?,
-                None => {
-                    self.cache.delete_refused(id).await? || self.raws.delete_refused(id).await?
+        for id in ids {
+            let done = match id {
+                RecordId::Entry(EntryRecordId { id, n: None }) => {
+                    self.cache.delete_refused(*id).await?
                 }
+                RecordId::Entry(EntryRecordId { id, n: Some(n) }) => {
+                    self.cache.delete_refused_record(*id, *n).await?
+                }
+                RecordId::Raw(hash) => self.raws.delete_refused(hash).await?,
             };
-            gone += counted(done, *record);
+            gone += counted(done, id);
         }
         Ok(gone)
     }
@@ -168,7 +178,7 @@ impl Quarantine {
     }
 }
 
-fn counted(done: bool, id: RecordId) -> u64 {
+fn counted(done: bool, id: &RecordId) -> u64 {
     if !done {
         anstream::eprintln!("{RED}✗{RED:#} {}", missing(id));
     }
@@ -194,6 +204,6 @@ fn rest(shown: u64, all: u64, what: &str) {
     }
 }
 
-fn missing(id: RecordId) -> String {
+fn missing(id: &RecordId) -> String {
     format!("{id} is not set aside: `cybexp quarantine list` shows what is")
 }

@@ -4,14 +4,14 @@ use chrono::DateTime;
 use serde_json::Value;
 use tahoe_core::Hash;
 
-use super::{Scope, Subject};
+use super::arguments::{ScopeArgs, SubjectArgs};
 use crate::tree::Tree;
 use cybexp_term::{self as term, BOLD, CYAN, DIM, YELLOW};
 
 /// The number of values of one type that are shown.
 const SHOWN: usize = 10;
 
-pub(super) fn count(subject: &Subject, report: &Value) {
+pub(super) fn count(subject: &SubjectArgs, report: &Value) {
     let mut table = term::table(&["sub_type", "value", "events", "first seen", "last seen"]);
     table.add_row([
         term::short(&subject.sub_type),
@@ -30,7 +30,7 @@ pub(super) fn count(subject: &Subject, report: &Value) {
     }
 }
 
-pub(super) fn related(subject: &Subject, scope: &Scope, report: &Value) {
+pub(super) fn related(subject: &SubjectArgs, scope: &ScopeArgs, report: &Value) {
     let data = &report["data"];
     heading(report);
     if !scope.documents {
@@ -95,7 +95,7 @@ fn events(report: &Value) {
 }
 
 /// Prints the forms of the value that were looked for, if they differ from the text that was typed.
-fn taken_as(subject: &Subject, report: &Value) {
+fn taken_as(subject: &SubjectArgs, report: &Value) {
     let about = report["about"].as_array();
     let about = about.map(Vec::as_slice).unwrap_or_default();
     let typed =

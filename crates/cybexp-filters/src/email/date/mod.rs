@@ -9,7 +9,7 @@ mod words;
 use tahoe_core::{Timestamp, Value};
 
 use crate::time;
-use words::{Day, Words, Zone};
+use words::{DateWords, Day, Zone};
 
 /// The longest text that is read, in bytes; any date is shorter.
 const LENGTH_BYTES: usize = 256;
@@ -30,7 +30,7 @@ pub(super) struct Date {
 /// date or a zone has two meanings (`01/02/2024`, `CST`), and gives the time of day where the text names only a day.
 pub(super) fn read(text: &str, timezone: &str, near: Option<f64>) -> Option<Date> {
     let text = &text[..text.floor_char_boundary(LENGTH_BYTES)];
-    let words = Words::read(text)?;
+    let words = DateWords::read(text)?;
     if let Some(seconds) = words.epoch {
         let at = Timestamp::new(seconds).ok()?;
         return Some(Date {

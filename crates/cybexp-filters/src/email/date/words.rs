@@ -48,7 +48,7 @@ impl Zone {
 
 /// The parsed words of a date.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub(super) struct DateWords {
     /// The possible days, the likeliest first.
     pub(super) days: Vec<Day>,
     /// `HH:MM:SS` with the fraction, if there is one; `None` where only a day is named.
@@ -62,21 +62,21 @@ pub(super) struct Words {
 
 /// Words read so far, before they are put together.
 #[derive(Debug, Default)]
-struct Seen {
+struct Collected {
     /// Day and year, each with its number of figures.
     numbers: Vec<(u32, usize)>,
     /// The month that a word names, and whether it was the first word: `mar` also means Tuesday.
     month: Option<(u32, bool)>,
     /// A day in figures, as three numbers, and what separates them.
     figures: Option<([(u32, usize); 3], char)>,
-    clock: Option<Clock>,
+    clock: Option<TimeOfDay>,
     is_afternoon: Option<bool>,
     zone: Zone,
     has_offset: bool,
 }
 
 #[derive(Debug)]
-struct Clock {
+struct TimeOfDay {
     hour: u32,
     minute: u32,
     second: u32,
@@ -84,7 +84,7 @@ struct Clock {
     fraction: String,
 }
 
-impl Words {
+impl DateWords {
     /// Reads a date; `None` if a word is not understood or there are too many.
     pub(super) fn read(text: &str) -> Option<Self> {
         let (plain, comment) = without_comments(text);
@@ -109,7 +109,7 @@ impl Words {
                 ..Self::default()
             });
         }
-        let mut seen = Seen::default();
+        let mut seen = Collected::default();
         for (at, word) in words.iter().enumerate() {
             seen.take(word, at == 0)?;
         }
@@ -167,7 +167,7 @@ fn epoch(word: &str) -> Option<f64> {
         .find(|seconds| EPOCH_S.contains(seconds))
 }
 
-impl Seen {
+impl Collected {
     fn take(&mut self, original: &str, is_first: bool) -> Option<()> {
         let word = original.to_lowercase();
         let word = word.as_str();
@@ -261,7 +261,7 @@ impl Seen {
         } else {
             format!(".{figures}")
         };
-        self.clock = Some(Clock {
+        self.clock = Some(TimeOfDay {
             hour,
             minute,
             second,
@@ -334,7 +334,7 @@ impl Seen {
         Some(())
     }
 
-    fn put_together(self) -> Option<Words> {
+    fn put_together(self) -> Option<DateWords> {
         let (days, is_slashed) = match (self.figures, self.month) {
             (Some((figures, separator)), None | Some((_, true))) if self.numbers.is_empty() => {
                 let is_american = separator == '/' && self.is_afternoon.is_some();
@@ -370,7 +370,7 @@ impl Seen {
             Some(clock) => Some(clock.written(self.is_afternoon)?),
             None => None,
         };
-        Some(Words {
+        Some(DateWords {
             days,
             clock,
             zone: self.zone,
@@ -380,7 +380,7 @@ impl Seen {
     }
 }
 
-impl Clock {
+impl TimeOfDay {
     fn written(&self, is_afternoon: Option<bool>) -> Option<String> {
         let hour = match (is_afternoon, self.hour) {
             (Some(false), 12) => 0,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::text::unescaped;
-use super::tokens::{Token, Tokens, attributes};
+use super::tokens::{HtmlToken, HtmlTokens, attributes};
 use crate::email::{decode, redirect};
 use crate::url;
 
@@ -28,11 +28,11 @@ pub(super) struct Links {
 
 impl Links {
     fn page(&mut self, html: &str, depth: usize) {
-        for token in Tokens::of(html) {
+        for token in HtmlTokens::of(html) {
             match token {
                 // Some mail programs show the content of comments.
-                Token::Comment(comment) => {
-                    for token in Tokens::of_comment(comment) {
+                HtmlToken::Comment(comment) => {
+                    for token in HtmlTokens::of_comment(comment) {
                         self.token(token, depth);
                     }
                 }
@@ -41,9 +41,9 @@ impl Links {
         }
     }
 
-    fn token(&mut self, token: Token<'_>, depth: usize) {
+    fn token(&mut self, token: HtmlToken<'_>, depth: usize) {
         match token {
-            Token::Open(tag, text) => {
+            HtmlToken::Open(tag, text) => {
                 let tag = tag.to_ascii_lowercase();
                 for (name, value) in attributes(text) {
                     // Below a base, any word is a link.
@@ -53,11 +53,16 @@ impl Links {
                     self.attribute(&tag, &name.to_ascii_lowercase(), &unescaped(value), depth);
                 }
             }
-            Token::Raw(name, style) if name.eq_ignore_ascii_case("style") => {
+            HtmlToken::Raw(name, style) if name.eq_ignore_ascii_case("style") => {
                 self.style(style, depth)
             }
-            Token::Raw(name, script) if name.eq_ignore_ascii_case("script") => self.script(script),
-            Token::Raw(..) | Token::Text(_) | Token::Close(_) | Token::Comment(_) => {}
+            HtmlToken::Raw(name, script) if name.eq_ignore_ascii_case("script") => {
+                self.script(script)
+            }
+            HtmlToken::Raw(..)
+            | HtmlToken::Text(_)
+            | HtmlToken::Close(_)
+            | HtmlToken::Comment(_) => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use mail_parser::decoders::html::add_html_token;
 
-use super::tokens::{Token, Tokens};
+use super::tokens::{HtmlToken, HtmlTokens};
 
 /// Elements that begin and end a line.
 const BLOCKS: [&str; 44] = [
@@ -61,15 +61,15 @@ pub(super) const LINK: char = '\u{1f}';
 
 /// Converts HTML to text, a line for each block, with [`LINK`] around links.
 pub(super) fn marked(html: &str) -> String {
-    let mut lines = Lines::default();
-    for token in Tokens::of(html) {
+    let mut lines = TextBuilder::default();
+    for token in HtmlTokens::of(html) {
         match token {
-            Token::Text(text) => lines.text(&unescaped(text)),
-            Token::Raw(name, text) if name.eq_ignore_ascii_case("textarea") => {
+            HtmlToken::Text(text) => lines.text(&unescaped(text)),
+            HtmlToken::Raw(name, text) if name.eq_ignore_ascii_case("textarea") => {
                 lines.text(&unescaped(text))
             }
-            Token::Open(name, _) | Token::Close(name) => lines.tag(name),
-            Token::Raw(..) | Token::Comment(_) => {}
+            HtmlToken::Open(name, _) | HtmlToken::Close(name) => lines.tag(name),
+            HtmlToken::Raw(..) | HtmlToken::Comment(_) => {}
         }
     }
     lines.text
@@ -102,13 +102,13 @@ pub(super) fn unescaped(text: &str) -> String {
 
 /// Text under construction. White space becomes one blank, and none stands at either end of a line.
 #[derive(Default)]
-struct Lines {
+struct TextBuilder {
     text: String,
     is_begun: bool,
     has_blank: bool,
 }
 
-impl Lines {
+impl TextBuilder {
     fn text(&mut self, text: &str) {
         for c in text.chars() {
             if c.is_whitespace() || c.is_control() {

@@ -6,7 +6,7 @@ const RAW: [&str; 6] = ["script", "style", "title", "textarea", "xmp", "noframes
 
 /// A piece of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(super) enum HtmlToken<'a> {
     /// Text, with character references not decoded.
     Text(&'a str),
     /// The name as it is written, and the text of the attributes.
@@ -17,7 +17,7 @@ pub(super) enum Token<'a> {
     Comment(&'a str),
 }
 
-pub(super) struct Tokens<'a> {
+pub(super) struct HtmlTokens<'a> {
     rest: &'a str,
     /// The name of the raw element whose content comes next.
     raw: Option<&'a str>,
@@ -25,7 +25,7 @@ pub(super) struct Tokens<'a> {
     in_comment: bool,
 }
 
-impl<'a> Tokens<'a> {
+impl<'a> HtmlTokens<'a> {
     pub(super) fn of(html: &'a str) -> Self {
         Self {
             rest: html,
@@ -56,35 +56,35 @@ impl<'a> Tokens<'a> {
         taken
     }
 
-    fn raw_content(&mut self, name: &'a str) -> Token<'a> {
+    fn raw_content(&mut self, name: &'a str) -> HtmlToken<'a> {
         let is_end = |at: &usize| {
             let tag = self.rest[at + 2..].get(..name.len());
             tag.is_some_and(|tag| tag.eq_ignore_ascii_case(name))
         };
         let end = self.rest.match_indices("</").map(|(at, _)| at).find(is_end);
-        Token::Raw(name, self.take(end.unwrap_or(self.rest.len())))
+        HtmlToken::Raw(name, self.take(end.unwrap_or(self.rest.len())))
     }
 
-    fn tag(&mut self) -> Token<'a> {
+    fn tag(&mut self) -> HtmlToken<'a> {
         self.rest = &self.rest[1..];
         if let Some(rest) = self.rest.strip_prefix("!--").filter(|_| !self.in_comment) {
             self.rest = rest;
             for empty in [">", "->"] {
                 if let Some(rest) = self.rest.strip_prefix(empty) {
                     self.rest = rest;
-                    return Token::Comment("");
+                    return HtmlToken::Comment("");
                 }
             }
-            return Token::Comment(self.take_until("-->"));
+            return HtmlToken::Comment(self.take_until("-->"));
         }
         if let Some(rest) = self.rest.strip_prefix('/') {
             self.rest = rest;
             let tag = self.take_until(">");
-            return Token::Close(&tag[..name_end(tag)]);
+            return HtmlToken::Close(&tag[..name_end(tag)]);
         }
         if self.rest.starts_with(['!', '?']) {
             self.take_until(">");
-            return Token::Comment("");
+            return HtmlToken::Comment("");
         }
         let end = end_of_tag(self.rest);
         let tag = self.take(end.unwrap_or(self.rest.len()));
@@ -92,14 +92,14 @@ impl<'a> Tokens<'a> {
         let (name, attributes) = tag.split_at(name_end(tag));
         let is_raw = RAW.iter().any(|known| name.eq_ignore_ascii_case(known));
         self.raw = (is_raw && !attributes.ends_with('/')).then_some(name);
-        Token::Open(name, attributes)
+        HtmlToken::Open(name, attributes)
     }
 }
 
-impl<'a> Iterator for Tokens<'a> {
-    type Item = Token<'a>;
+impl<'a> Iterator for HtmlTokens<'a> {
+    type Item = HtmlToken<'a>;
 
-    fn next(&mut self) -> Option<Token<'a>> {
+    fn next(&mut self) -> Option<HtmlToken<'a>> {
         if let Some(name) = self.raw.take() {
             return Some(self.raw_content(name));
         }
@@ -111,12 +111,12 @@ impl<'a> Iterator for Tokens<'a> {
             |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c));
         let start = self.rest.find('<').unwrap_or(self.rest.len());
         if start > 0 {
-            return Some(Token::Text(self.take(start)));
+            return Some(HtmlToken::Text(self.take(start)));
         }
         if begins(&self.rest[1..]) {
             Some(self.tag())
         } else {
-            Some(Token::Text(self.take(1)))
+            Some(HtmlToken::Text(self.take(1)))
         }
     }
 }
@@ -192,9 +192,9 @@ mod tests {
 
     #[test]
     fn cuts_a_document() {
-        use Token::{Close, Comment, Open, Raw, Text};
+        use HtmlToken::{Close, Comment, Open, Raw, Text};
         let html = "a <b c='>'>1<2</B ><!-- <x> --><!doctype x><SCRIPT>if (a<b) '</p>'</script><!-->z<br/><i";
-        let tokens: Vec<Token<'_>> = Tokens::of(html).collect();
+        let tokens: Vec<HtmlToken<'_>> = HtmlTokens::of(html).collect();
         assert_eq!(
             tokens,
             [

@@ -1,96 +1,55 @@
 //! Reading instances of the graph by hash, for reports. The number of results is bounded by the request.
 
-use bson::{Document, doc};
-use serde::Deserialize;
+use bson::{Bson, doc};
 use tahoe_core::question::ReturnType;
 use tahoe_core::{Hash, Value};
 
+use crate::archive::ids::{self, SessionId};
+use crate::archive::keys::LEAST_TIE;
+use crate::archive::stored;
 use crate::error::StoreError;
-use crate::graph::read::hex::hex;
 use crate::graph::read::reader::GraphReader;
+use crate::graph::read::rows::{self, CompositeRow, InstanceRow, SessionRow};
 use crate::mongo::find::{ASK, Find};
-use crate::mongo::indexes::{IDENTITY, SESSION_REF};
+use crate::mongo::indexes::{EVENT_KEYS, ID};
 use crate::visible::Visible;
 
-/// The fields of an event or a session that related reports use.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct CompositeRow {
-    /// The instance's hash.
-    #[serde(rename = "_hash")]
-    pub hash: Hash,
-    /// The instance's type.
-    pub sub_type: String,
-    /// Hashes of the children.
-    #[serde(rename = "_cref")]
-    pub cref: Vec<Hash>,
-    /// Hashes of all descendants; for a session, also of its events.
-    #[serde(rename = "_ref")]
-    pub refs: Vec<Hash>,
-    /// The time of an event, in Unix seconds.
-    #[serde(default)]
-    pub timestamp: Option<f64>,
-    /// An event's category.
-    #[serde(default)]
-    pub category: Option<String>,
-    /// The organisation that owns an event.
-    #[serde(default)]
-    pub orgid: Option<String>,
-}
+const OF_SESSIONS: &str = "reading the events of sessions";
 
-/// Sessions that were found, up to a limit.
-#[derive(Debug, Default)]
-pub struct Sessions {
-    /// The sessions.
-    pub rows: Vec<CompositeRow>,
-    /// Whether there are more sessions, or more events in one of them.
-    pub cut: bool,
-}
-
-/// The fields of an attribute or object that related reports use.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct InstanceRow {
-    /// The instance's hash.
-    #[serde(rename = "_hash")]
-    pub hash: Hash,
-    /// The instance's kind.
-    pub itype: String,
-    /// The instance's type.
-    pub sub_type: String,
-    /// The value of an attribute.
-    #[serde(default)]
-    pub data: Option<Value>,
-    /// Hashes of an object's children.
-    #[serde(default, rename = "_cref")]
-    pub cref: Vec<Hash>,
-}
+/// Sessions whose events are read by one query.
+const SESSIONS: usize = 200;
 
 impl GraphReader {
-    /// Returns the sessions of these events, with at most `most` of the events of each.
-    pub async fn sessions_of(&self, events: &[Hash], most: usize) -> Result<Sessions, StoreError> {
-        let mut sessions = Sessions::default();
-        for part in events.chunks(ASK) {
-            let rows: Vec<CompositeRow> = sessions_of(part, most).read(&self.coll).await?;
-            sessions.cut |= rows.len() > most;
-            sessions.rows.extend(rows);
-            if sessions.rows.len() > most {
-                break;
-            }
+    /// Returns these sessions, which were named by events that the reader may see.
+    pub async fn sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionRow>, StoreError> {
+        let mut all = Vec::new();
+        for part in ids.chunks(ASK) {
+            all.extend(sessions(part).read::<SessionRow>(&self.coll).await?);
         }
-        sessions.cut |= sessions
-            .rows
-            .iter()
-            .any(|session| session.refs.len() > most);
-        Ok(sessions)
+        Ok(all)
     }
 
-    /// Returns those of these events that `visible` shows.
-    pub async fn visible_events(
+    /// Returns the events of these sessions, up to a number of them, and whether there are more.
+    pub async fn events_of_sessions(
         &self,
-        events: &[Hash],
-        visible: &Visible,
-    ) -> Result<Vec<CompositeRow>, StoreError> {
-        self.in_parts(events, |part| visible_events(part, visible))
-            .await
+        sessions: &[SessionId],
+        most: usize,
+    ) -> Result<(Vec<CompositeRow>, bool), StoreError> {
+        let mut all: Vec<CompositeRow> = Vec::new();
+        for part in sessions.chunks(SESSIONS) {
+            let room = most + 1 - all.len();
+            let find = events_of_sessions(part).project(rows::composite());
+            all.extend(
+                find.limit(room as i64)
+                    .read::<CompositeRow>(&self.coll)
+                    .await?,
+            );
+            if all.len() > most {
+                all.truncate(most);
+                return Ok((all, true));
+            }
+        }
+        Ok((all, false))
     }
 
     /// Returns attributes and objects by hash.
@@ -98,7 +57,8 @@ impl GraphReader {
         self.in_parts(hashes, nodes).await
     }
 
-    /// Returns whole documents by hash, without MongoDB's id. Events are only returned if `visible` shows them.
+    /// Returns whole attributes, objects and events by hash, without the archive's own fields. Events are only returned
+    /// if `visible` shows them.
     pub async fn documents(
         &self,
         hashes: &[Hash],
@@ -107,6 +67,20 @@ impl GraphReader {
     ) -> Result<Vec<Value>, StoreError> {
         self.in_parts(hashes, |part| documents(part, itype, visible))
             .await
+    }
+
+    /// Returns whole sessions with their ids, in the order of the ids. `_ref` is without the hashes of the events.
+    pub async fn session_documents(
+        &self,
+        ids: &[SessionId],
+    ) -> Result<Vec<(SessionId, Value)>, StoreError> {
+        let mut all = Vec::new();
+        for part in ids.chunks(ASK) {
+            for document in session_documents(part).all(&self.coll).await? {
+                all.extend(session_document(document));
+            }
+        }
+        Ok(all)
     }
 
     pub(crate) async fn in_parts<T: serde::de::DeserializeOwned>(
@@ -122,30 +96,41 @@ impl GraphReader {
     }
 }
 
-pub(crate) fn sessions_of(events: &[Hash], most: usize) -> Find {
-    let filter = doc! {"itype": "session", "_ref": {"$in": hex(events)}};
-    let refs = doc! {"$slice": ["$_ref", most as i64 + 1]};
-    Find::new("reading the sessions of events", SESSION_REF, filter)
-        .project(doc! {"_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": refs})
-        .limit(most as i64 + 1)
+fn session_document(mut document: bson::RawDocumentBuf) -> Option<(SessionId, Value)> {
+    let id = SessionId::read(document.get_binary("_id").ok()?.bytes)?;
+    document = {
+        let mut fields = bson::Document::try_from(&document).ok()?;
+        fields.remove("_id");
+        bson::RawDocumentBuf::try_from(&fields).ok()?
+    };
+    let value = bson::deserialize_from_slice(document.as_bytes()).ok()?;
+    Some((id, value))
 }
 
-pub(crate) fn visible_events(events: &[Hash], visible: &Visible) -> Find {
-    events_by_hash("reading the events of sessions", events, visible).project(composite())
+pub(crate) fn sessions(ids: &[SessionId]) -> Find {
+    let ids: Vec<Bson> = ids.iter().map(SessionId::bson).collect();
+    let filter = doc! {"_id": {"$in": ids}};
+    Find::new("reading the sessions of events", ID, filter).project(rows::session())
 }
 
-/// The projection of an event for a [`CompositeRow`].
-pub(crate) fn composite() -> Document {
-    doc! {
-        "_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": 1, "timestamp": 1, "category": 1, "orgid": 1,
-    }
+fn session_documents(ids: &[SessionId]) -> Find {
+    let mut fields = stored::instance_fields();
+    fields.remove("_id");
+    sessions(ids).project(fields)
+}
+
+/// Finds the events of these sessions, those of a session newest first.
+pub(crate) fn events_of_sessions(sessions: &[SessionId]) -> Find {
+    let sessions: Vec<Bson> = sessions.iter().map(SessionId::bson).collect();
+    let filter = doc! {"_keys": {"$in": sessions}, "_tie": {"$gte": LEAST_TIE}};
+    Find::new(OF_SESSIONS, EVENT_KEYS, filter)
 }
 
 pub(crate) fn events_by_hash(doing: &'static str, events: &[Hash], visible: &Visible) -> Find {
     let filter = doc! {
-        "_hash": {"$in": hex(events)}, "orgid": {"$in": visible.orgs()}, "itype": "event",
+        "_id": {"$in": ids::of_hashes(events)}, "orgid": {"$in": visible.orgs()}, "itype": "event",
     };
-    Find::new(doing, IDENTITY, filter)
+    Find::new(doing, ID, filter)
 }
 
 pub(crate) fn nodes(hashes: &[Hash]) -> Find {
@@ -157,20 +142,19 @@ pub(crate) fn nodes(hashes: &[Hash]) -> Find {
 
 pub(crate) fn nodes_by_hash(doing: &'static str, hashes: &[Hash]) -> Find {
     let filter = doc! {
-        "_hash": {"$in": hex(hashes)}, "orgid": null, "itype": {"$in": ["attribute", "object"]},
+        "_id": {"$in": ids::of_hashes(hashes)}, "itype": {"$in": ["attribute", "object"]},
     };
-    Find::new(doing, IDENTITY, filter)
+    Find::new(doing, ID, filter)
 }
 
 pub(crate) fn documents(hashes: &[Hash], itype: Option<ReturnType>, visible: &Visible) -> Find {
-    let orgs = visible.0.iter().map(|org| bson::Bson::from(org.as_str()));
-    let orgs: Vec<bson::Bson> = orgs.chain([bson::Bson::Null]).collect();
-    let mut filter = doc! {"_hash": {"$in": hex(hashes)}, "orgid": {"$in": orgs}};
-    match itype {
-        Some(itype) => filter.insert("itype", itype.as_str()),
-        None => filter.insert("itype", doc! {"$ne": "raw"}),
-    };
-    Find::new("reading documents", IDENTITY, filter)
-        .project(doc! {"_id": 0})
-        .sort(doc! {"_hash": 1})
+    let orgs = visible.0.iter().map(|org| Bson::from(org.as_str()));
+    let orgs: Vec<Bson> = orgs.chain([Bson::Null]).collect();
+    let mut filter = doc! {"_id": {"$in": ids::of_hashes(hashes)}, "orgid": {"$in": orgs}};
+    if let Some(itype) = itype {
+        filter.insert("itype", itype.as_str());
+    }
+    Find::new("reading documents", ID, filter)
+        .project(stored::instance_fields())
+        .sort(doc! {"_id": 1})
 }

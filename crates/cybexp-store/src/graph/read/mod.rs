@@ -2,11 +2,11 @@
 
 pub(crate) mod by_hour;
 pub(crate) mod count;
-pub(crate) mod hex;
 pub(crate) mod lookup;
 pub(crate) mod neighbours;
 pub(crate) mod pages;
 pub(crate) mod reader;
+pub(crate) mod rows;
 pub(crate) mod seen;
 pub(crate) mod sessions;
 pub(crate) mod timelines;

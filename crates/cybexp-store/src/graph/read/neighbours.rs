@@ -3,25 +3,31 @@
 //! A reader sees only its own part of the graph: an attribute's events are those that the reader may see. A number that
 //! counted other events would reveal them.
 
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use futures::{StreamExt, TryStreamExt, stream};
-use mongodb::options::Hint;
+use serde::Deserialize;
 use tahoe_core::Hash;
 use threatrank::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind};
 
+use crate::archive::keys::{self, Kinds, LEAST_TIE, SAMPLED};
 use crate::error::{Doing, StoreError};
-use crate::graph::read::hex::hex;
 use crate::graph::read::lookup::{events_by_hash, nodes_by_hash};
 use crate::graph::read::reader::GraphReader;
-use crate::mongo::find::{ASK, Find, MAX_TIME};
-use crate::mongo::indexes::{EVENT_SAMPLE, IDENTITY};
+use crate::graph::read::wanted::points;
+use crate::mongo::find::{Find, MAX_TIME};
+use crate::mongo::indexes::EVENT_SAMPLE;
 use crate::visible::Visible;
 
-/// Parts of the sample, and how many of the sixteen second digits of the hashes belong to each.
+/// Parts of the sample, and how many of its sixteen slices belong to each. A slice is a range of `_tie`.
 const PARTS: u8 = 3;
-const DIGITS: u8 = 5;
+const SLICES: u8 = 5;
+const SLICE: i64 = SAMPLED / 16;
 /// The most finds at once.
 const READERS: usize = 4;
+/// The most points of the index in one query.
+const POINTS: usize = 40_000;
+/// The most points that the server merges in order.
+const MERGED: usize = 200;
 
 const RANKED: &str = "reading an event";
 const KINDS: &str = "reading what is an attribute";
@@ -55,25 +61,29 @@ impl GraphReader {
     ) -> Result<Vec<AttributeEvents>, StoreError> {
         let mut all: Vec<AttributeEvents> = Vec::new();
         let mut events = 0;
-        for part in attributes.chunks(ASK) {
+        let at_once = POINTS / (visible.0.len() * Kinds::ALL.count()).max(1);
+        for part in attributes.chunks(at_once.max(1)) {
             if events >= room {
                 break;
             }
             let pipeline = events_of_attributes(part, self.coll.name(), visible, most);
-            let listed = self.coll.named(EVENTS).aggregate(pipeline);
-            let listed = listed.with(|aggregate| {
-                aggregate
-                    .hint(Hint::Name(IDENTITY.to_owned()))
-                    .max_time(MAX_TIME)
-            });
+            let listed = self.coll.named(EVENTS).aggregate_documents(pipeline);
+            let listed = listed.with(|aggregate| aggregate.max_time(MAX_TIME));
             let mut rows = listed.rows().await?;
             while events < room
                 && let Some(row) = rows.next().await?
             {
-                let row: AttributeEvents =
+                let row: ListedEvents =
                     bson::deserialize_from_slice(row.as_bytes()).doing(EVENTS)?;
+                let Some(attribute) = usize::try_from(row._id).ok().and_then(|n| part.get(n))
+                else {
+                    continue;
+                };
                 events += row.events.as_ref().map_or(0, Vec::len);
-                all.push(row);
+                all.push(AttributeEvents {
+                    hash: *attribute,
+                    events: row.events,
+                });
             }
         }
         Ok(all)
@@ -100,18 +110,49 @@ impl GraphReader {
     ) -> Result<Vec<Vec<EventTime>>, StoreError> {
         let draw = async |draw: &Draw| {
             let [begin, from, end] = places(draw);
-            let find = drawn(draw.hub, visible, [&from, &end], draw.events);
-            let mut events: Vec<EventTime> = find.read(&self.coll).await?;
+            let mut events = self
+                .drawn(draw.hub, visible, [from, end], draw.events)
+                .await?;
             let missing = draw.events.saturating_sub(events.len());
             if missing > 0 {
-                let find = drawn(draw.hub, visible, [&begin, &from], missing);
-                events.extend(find.read::<EventTime>(&self.coll).await?);
+                events.extend(
+                    self.drawn(draw.hub, visible, [begin, from], missing)
+                        .await?,
+                );
             }
             Ok(events)
         };
         let reads = stream::iter(draws.iter().map(draw)).buffered(READERS);
         reads.try_collect().await
     }
+
+    /// Returns the first events of a hub in a range of the sample.
+    async fn drawn(
+        &self,
+        hub: Hash,
+        visible: &Visible,
+        ties: [i64; 2],
+        events: usize,
+    ) -> Result<Vec<EventTime>, StoreError> {
+        let orgs = visible.orgs();
+        let mut all: Vec<EventTime> = Vec::new();
+        for part in orgs.chunks(MERGED / Kinds::ALL.count()) {
+            let find = drawn(hub, part, ties, events);
+            all.extend(find.read::<EventTime>(&self.coll).await?);
+        }
+        if orgs.len() > MERGED / Kinds::ALL.count() {
+            all.sort_unstable_by_key(|event| (keys::tie(event.hash), event.hash));
+            all.truncate(events);
+        }
+        Ok(all)
+    }
+}
+
+/// The events of an attribute, which is given by its place in the request; `None` for too many.
+#[derive(Deserialize)]
+struct ListedEvents {
+    _id: i64,
+    events: Option<Vec<EventTime>>,
 }
 
 fn time() -> Document {
@@ -133,29 +174,27 @@ pub(crate) fn event_refs(events: &[Hash], visible: &Visible) -> Find {
 }
 
 /// Returns the beginning of a part of the sample, the start of the draw, and the end of the part.
-fn places(draw: &Draw) -> [String; 3] {
+fn places(draw: &Draw) -> [i64; 3] {
     let [at, ..] = draw.from.as_bytes();
-    let part = draw.part % PARTS;
-    let begin = part * DIGITS;
-    let digit = begin + at % DIGITS;
-    let end = begin + DIGITS;
-    let rest = &draw.from.to_string()[2..];
+    let begin = draw.part % PARTS * SLICES;
+    let slice = begin + at % SLICES;
+    // a place within the slice, made of the rest of the hash
+    let within = keys::tie(draw.from) & (SLICE - 1);
     [
-        format!("0{begin:x}"),
-        format!("0{digit:x}{rest}"),
-        format!("0{end:x}"),
+        i64::from(begin) * SLICE,
+        i64::from(slice) * SLICE + within,
+        i64::from(begin + SLICES) * SLICE,
     ]
 }
 
-pub(crate) fn drawn(hub: Hash, visible: &Visible, hashes: [&str; 2], events: usize) -> Find {
-    let [from, to] = hashes;
+pub(crate) fn drawn(hub: Hash, orgs: &[&str], ties: [i64; 2], events: usize) -> Find {
+    let [from, to] = ties;
     let filter = doc! {
-        "_ref": hub.to_string(), "orgid": {"$in": visible.orgs()},
-        "_hash": {"$gte": from, "$lt": to}, "itype": "event",
+        "_keys": {"$in": points(&[hub], orgs, Kinds::ALL)}, "_tie": {"$gte": from, "$lt": to},
     };
     Find::new(EVENTS, EVENT_SAMPLE, filter)
         .project(time())
-        .sort(doc! {"_hash": 1})
+        .sort(doc! {"_tie": 1})
         .limit(events.max(1) as i64)
 }
 
@@ -167,20 +206,23 @@ pub(crate) fn events_of_attributes(
     visible: &Visible,
     most: usize,
 ) -> Vec<Document> {
-    let own = doc! {"_hash": {"$in": hex(attributes)}, "orgid": null, "itype": "attribute"};
+    let orgs = visible.orgs();
+    let attributes = attributes.iter().enumerate();
+    let attributes = attributes.map(|(n, attribute)| {
+        doc! {"_id": n as i64, "keys": points(&[*attribute], &orgs, Kinds::ALL)}
+    });
+    let attributes: Vec<Bson> = attributes.map(Bson::from).collect();
     let events = vec![
-        doc! {"$match": {"itype": "event", "orgid": {"$in": visible.orgs()}}},
+        doc! {"$match": {"_tie": {"$gte": LEAST_TIE}}},
         doc! {"$limit": most as i64 + 1},
         doc! {"$project": time()},
     ];
     let too_many = doc! {"$gt": [{"$size": "$events"}, most as i64]};
     vec![
-        doc! {"$match": own},
-        doc! {"$sort": {"_hash": 1}},
-        doc! {"$project": {"_id": 0, "_hash": 1}},
+        doc! {"$documents": attributes},
         doc! {"$lookup": {
-            "from": coll, "localField": "_hash", "foreignField": "_ref", "pipeline": events, "as": "events",
+            "from": coll, "localField": "keys", "foreignField": "_keys", "pipeline": events, "as": "events",
         }},
-        doc! {"$set": {"events": {"$cond": [too_many, null, "$events"]}}},
+        doc! {"$project": {"events": {"$cond": [too_many, null, "$events"]}}},
     ]
 }

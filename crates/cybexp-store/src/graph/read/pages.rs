@@ -1,28 +1,23 @@
 //! Pages of events, each at the same cost: a distant page is searched from the hour in which it begins.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use bson::doc;
 use futures::future::try_join_all;
 use serde::Deserialize;
-use tahoe_core::question::{Conditions, Context};
-use tahoe_core::{Hash, OrgId};
+use tahoe_core::question::Conditions;
 
 use crate::error::StoreError;
 use crate::graph::hours::{self, Hours, Part};
-use crate::graph::read::hex::hex;
-use crate::graph::read::lookup::{self, CompositeRow};
 use crate::graph::read::reader::GraphReader;
-use crate::graph::read::wanted::{Wanted, Within, range, within};
+use crate::graph::read::rows::{self, CompositeRow};
+use crate::graph::read::wanted::{Wanted, order, range, within};
 use crate::mongo::find::Find;
 use crate::visible::Visible;
 
 /// The most events that are skipped one by one.
 const SKIP: u64 = 500;
-/// The most points of the index, each a subject and an organisation, that the server merges in order. For more, it
-/// would sort all events.
-const POINTS: usize = 100;
 
 /// A page of the events of a query, newest first.
 #[derive(Debug, Default)]
@@ -40,12 +35,12 @@ pub(crate) struct Start {
     pub skip: u64,
 }
 
-/// An event, with its place in the order of pages.
-#[derive(Debug, Clone, Deserialize)]
+/// The place of an event in the order of pages. Two events that share it would begin with the same 8 bytes of SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub(crate) struct Place {
-    pub(crate) _hash: Hash,
-    pub(crate) orgid: String,
     pub(crate) timestamp: f64,
+    #[serde(rename = "_tie")]
+    pub(crate) tie: i64,
 }
 
 impl GraphReader {
@@ -58,12 +53,10 @@ impl GraphReader {
         size: u32,
     ) -> Result<EventPage, StoreError> {
         let skip = u64::from(page.saturating_sub(1)) * u64::from(size);
-        let (skip, size) = (skip, size as usize);
-        let Some(wanted) = Wanted::of(of, visible).filter(|_| of.category.is_none()) else {
-            return self.sparse_events(of, visible, skip, size).await;
-        };
-        if skip == 0 && visible.0.len() <= orgs_at_once(of.subjects.len()) {
-            let rows = first(of, visible, size).read(&self.coll).await?;
+        let size = size as usize;
+        let wanted = Wanted::new(of, visible);
+        if let (0, [whole]) = (skip, &wanted.parts()[..]) {
+            let rows = first(whole, size).read(&self.coll).await?;
             return Ok(EventPage::of(rows, size));
         }
         match self.start(&wanted, skip).await? {
@@ -102,86 +95,42 @@ impl GraphReader {
         start: Start,
         size: usize,
     ) -> Result<EventPage, StoreError> {
-        let parts: Vec<&[&str]> = wanted
-            .orgs
-            .chunks(orgs_at_once(wanted.subjects.len()))
-            .collect();
-        let places = match parts[..] {
-            [_] => {
-                places(wanted, start, size)
-                    .read::<Place>(&self.coll)
-                    .await?
-            }
-            _ => {
+        let places = match &wanted.parts()[..] {
+            [whole] => places(whole, start, size).read::<Place>(&self.coll).await?,
+            parts => {
                 let all = Start { skip: 0, ..start };
-                let reads = parts.iter().map(|orgs| {
-                    let find = places(&wanted.among(orgs), all, start.skip as usize + size);
+                let reads = parts.iter().map(|part| {
+                    let find = places(part, all, start.skip as usize + size);
                     find.read::<Place>(&self.coll)
                 });
                 let mut places: Vec<Place> =
                     try_join_all(reads).await?.into_iter().flatten().collect();
                 places.sort_by(Place::newer);
-                places
-                    .into_iter()
-                    .skip(start.skip as usize)
-                    .take(size + 1)
-                    .collect()
+                let places = places.into_iter().skip(start.skip as usize);
+                places.take(size + 1).collect()
             }
         };
-        Ok(EventPage::of(self.at(&places).await?, size))
+        Ok(EventPage::of(self.at(wanted.find(), &places).await?, size))
     }
 
-    /// Returns the events at these places, in their order.
-    pub(crate) async fn at(&self, places: &[Place]) -> Result<Vec<CompositeRow>, StoreError> {
-        let orgs = places
-            .iter()
-            .filter_map(|place| OrgId::new(&place.orgid).ok())
-            .collect();
-        let hashes: Vec<Hash> = places.iter().map(|place| place._hash).collect();
-        let rows = self.visible_events(&hashes, &Visible(orgs)).await?;
-        let mut rows: HashMap<Hash, CompositeRow> =
-            rows.into_iter().map(|row| (row.hash, row)).collect();
-        Ok(hashes.iter().filter_map(|hash| rows.remove(hash)).collect())
-    }
-
-    /// Returns a page of events between which the index may hold many others. Only hours that have wanted events are
-    /// read.
-    async fn sparse_events(
+    /// Returns those of the events that `find` finds which are at these places, in their order.
+    pub(crate) async fn at(
         &self,
-        of: &Conditions,
-        visible: &Visible,
-        skip: u64,
-        size: usize,
-    ) -> Result<EventPage, StoreError> {
-        let wanted = Wanted::of(of, visible).unwrap_or(Wanted::new(of, Within::All, visible));
-        let hub = self.few(&wanted).await?.is_none();
-        let hours: Hours = match hub {
-            true if of.context == Context::Unknown => self.unknown_hours(of, visible).await?,
-            true => self.hours(&wanted).await?,
-            false => vec![(i64::MAX, u64::MAX)],
-        };
-        let (mut before, mut rows) = (0, Vec::new());
-        for (hour, n) in hours.into_iter().rev() {
-            if hub && hours::part(&of.range, hour) == Part::All && before + n <= skip {
-                before += n;
-                continue;
-            }
-            let mut find = events(of, visible);
-            if hub {
-                let times = within(hours::times(hour, hour), &of.range);
-                find.filter.insert("timestamp", times);
-            }
-            let missing = size + 1 - rows.len();
-            let left = skip.saturating_sub(before);
-            let find = ordered(find).limit((left as usize + missing) as i64);
-            let found: Vec<CompositeRow> = find.read(&self.coll).await?;
-            before += found.len() as u64;
-            rows.extend(found.into_iter().skip(left as usize));
-            if rows.len() > size {
-                break;
-            }
+        find: Find,
+        places: &[Place],
+    ) -> Result<Vec<CompositeRow>, StoreError> {
+        if places.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(EventPage::of(rows, size))
+        let found: Vec<CompositeRow> = at(find, places).read(&self.coll).await?;
+        let mut rows: HashMap<(u64, i64), CompositeRow> = found
+            .into_iter()
+            .filter_map(|row| Some(((row.timestamp?.to_bits(), row.tie), row)))
+            .collect();
+        let found = places.iter();
+        Ok(found
+            .filter_map(|place| rows.remove(&(place.timestamp.to_bits(), place.tie)))
+            .collect())
     }
 
     /// Counts these events by hour.
@@ -189,49 +138,18 @@ impl GraphReader {
         let timeline = self.timelines.of(wanted).await?;
         Ok(timeline.hours(&wanted.orgs, &wanted.range))
     }
-
-    /// Counts the events in neither context by hour. No index has them.
-    pub(crate) async fn unknown_hours(
-        &self,
-        of: &Conditions,
-        visible: &Visible,
-    ) -> Result<Hours, StoreError> {
-        let mut sum: BTreeMap<i64, i64> = BTreeMap::new();
-        let mut totals = Vec::new();
-        for (within, sign) in [
-            (Within::All, 1),
-            (Within::Malicious, -1),
-            (Within::Benign, -1),
-        ] {
-            let wanted = Wanted::new(of, within, visible);
-            let hours = self.hours(&wanted).await?;
-            totals.push(hours.iter().map(|(_, n)| n).sum());
-            add(&mut sum, hours, sign);
-        }
-        if let Some(both) = self.both(of, visible, totals[1], totals[2]) {
-            add(&mut sum, self.hours(&both).await?, 1);
-        }
-        let any = sum.into_iter().filter(|(_, n)| *n > 0);
-        Ok(any.map(|(hour, n)| (hour, n.cast_unsigned())).collect())
-    }
-}
-
-/// Returns the number of organisations that one read may name.
-pub(crate) fn orgs_at_once(subjects: usize) -> usize {
-    (POINTS / subjects.max(1)).max(1)
-}
-
-fn add(sum: &mut BTreeMap<i64, i64>, hours: Hours, sign: i64) {
-    for (hour, n) in hours {
-        *sum.entry(hour).or_default() += sign * n.cast_signed();
-    }
 }
 
 impl Place {
-    /// Compares by the order of pages: newest first, equal times by hash.
+    /// Compares by the order of pages.
     pub(crate) fn newer(&self, other: &Self) -> Ordering {
         let times = other.timestamp.total_cmp(&self.timestamp);
-        times.then(self._hash.cmp(&other._hash))
+        times.then(self.tie.cmp(&other.tie))
+    }
+
+    /// Whether this is the place of an event.
+    pub(crate) fn is_of(&self, row: &CompositeRow) -> bool {
+        row.timestamp == Some(self.timestamp) && row.tie == self.tie
     }
 }
 
@@ -243,28 +161,13 @@ impl EventPage {
     }
 }
 
-/// Finds the events that meet the conditions, in no order.
-pub(crate) fn events(of: &Conditions, visible: &Visible) -> Find {
-    match Wanted::of(of, visible) {
-        Some(wanted) => wanted.find(),
-        None => {
-            let mut find = Wanted::new(of, Within::All, visible).find();
-            let subjects = hex(&of.subjects);
-            find.filter.insert("_mal_ref", doc! {"$nin": &subjects});
-            find.filter.insert("_ben_ref", doc! {"$nin": subjects});
-            find
-        }
-    }
-}
-
-/// Finds the events of the first page and one more, newest first, equal times by hash.
-pub(crate) fn first(of: &Conditions, visible: &Visible, size: usize) -> Find {
-    ordered(events(of, visible)).limit(size as i64 + 1)
-}
-
-fn ordered(find: Find) -> Find {
-    find.project(lookup::composite())
-        .sort(doc! {"timestamp": -1, "_hash": 1})
+/// Finds the events of the first page and one more.
+pub(crate) fn first(wanted: &Wanted<'_>, size: usize) -> Find {
+    wanted
+        .find()
+        .project(rows::composite())
+        .sort(order())
+        .limit(size as i64 + 1)
 }
 
 /// Finds the places of a page's events and one more, from the index alone.
@@ -275,8 +178,26 @@ pub(crate) fn places(wanted: &Wanted<'_>, start: Start, size: usize) -> Find {
     };
     wanted
         .find_at(times)
-        .project(doc! {"_id": 0, "_hash": 1, "orgid": 1, "timestamp": 1})
-        .sort(doc! {"timestamp": -1, "_hash": 1})
+        .project(place())
+        .sort(order())
         .skip(start.skip)
         .limit(size as i64 + 1)
+}
+
+/// Makes the projection of a [`Place`].
+pub(crate) fn place() -> bson::Document {
+    doc! {"_id": 0, "timestamp": 1, "_tie": 1}
+}
+
+/// Finds the events at these places, which are in order, among others between them.
+pub(crate) fn at(mut find: Find, places: &[Place]) -> Find {
+    let ties: Vec<i64> = places.iter().map(|place| place.tie).collect();
+    if let (Some(newest), Some(oldest)) = (places.first(), places.last()) {
+        let times = doc! {"$gte": oldest.timestamp, "$lte": newest.timestamp};
+        find.filter.insert("timestamp", times);
+    }
+    find.filter.insert("_tie", doc! {"$in": ties});
+    let mut fields = rows::composite();
+    fields.insert("_tie", 1);
+    find.project(fields)
 }

@@ -7,10 +7,8 @@ use tahoe_core::Hash;
 use tahoe_core::question::{Conditions, Context};
 
 use crate::error::StoreError;
-use crate::graph::hours;
-use crate::graph::read::pages;
 use crate::graph::read::reader::GraphReader;
-use crate::graph::read::wanted::{Wanted, Within, within};
+use crate::graph::read::wanted::Wanted;
 use crate::mongo::find::Find;
 use crate::visible::Visible;
 
@@ -42,55 +40,20 @@ impl GraphReader {
         of: &Conditions,
         visible: &Visible,
     ) -> Result<Option<Seen>, StoreError> {
+        let wanted = Wanted::new(of, visible);
         let (first, last) = futures::try_join!(
-            self.seen_at(of, visible, End::First),
-            self.seen_at(of, visible, End::Last)
+            self.end_of(&wanted, End::First),
+            self.end_of(&wanted, End::Last)
         )?;
         Ok(first.zip(last).map(|(first, last)| Seen { first, last }))
     }
 
-    async fn seen_at(
-        &self,
-        of: &Conditions,
-        visible: &Visible,
-        end: End,
-    ) -> Result<Option<f64>, StoreError> {
-        let wanted = Wanted::of(of, visible).unwrap_or(Wanted::new(of, Within::All, visible));
-        let plain = of.category.is_none() && of.context != Context::Unknown;
-        if plain || self.few(&wanted).await?.is_some() {
-            return self.end_of(pages::events(of, visible), &wanted, end).await;
-        }
-        // in a hub, other events may lie between the ends and the wanted ones
-        let mut hours = match of.context {
-            Context::Unknown => self.unknown_hours(of, visible).await?,
-            _ => self.hours(&wanted).await?,
-        };
-        if let End::Last = end {
-            hours.reverse();
-        }
-        for (hour, _) in hours {
-            let mut find = pages::events(of, visible);
-            let times = within(hours::times(hour, hour), &of.range);
-            find.filter.insert("timestamp", times);
-            let at = self.end_of(find, &wanted, end).await?;
-            if at.is_some() {
-                return Ok(at);
-            }
-        }
-        Ok(None)
-    }
-
     /// Returns the time at one end, from the index alone.
-    async fn end_of(
-        &self,
-        find: Find,
-        wanted: &Wanted<'_>,
-        end: End,
-    ) -> Result<Option<f64>, StoreError> {
-        let parts = wanted
-            .orgs
-            .chunks(pages::orgs_at_once(wanted.subjects.len()));
-        let reads = parts.map(|orgs| end_of(&find, orgs, end).read::<At>(&self.coll));
+    async fn end_of(&self, wanted: &Wanted<'_>, end: End) -> Result<Option<f64>, StoreError> {
+        let parts = wanted.parts();
+        let reads = parts
+            .iter()
+            .map(|part| end_of(part, end).read::<At>(&self.coll));
         let ends = try_join_all(reads).await?.into_iter().flatten();
         let ends = ends.map(|at| at.timestamp);
         Ok(match end {
@@ -105,9 +68,9 @@ impl GraphReader {
         of: &Conditions,
         visible: &Visible,
     ) -> Result<Option<u64>, StoreError> {
-        let wanted = Wanted::of(of, visible).unwrap_or(Wanted::new(of, Within::All, visible));
+        let wanted = Wanted::new(of, visible);
         let hub = self.few(&wanted).await?.is_none();
-        if hub && (of.context == Context::Unknown || !self.timelines.has(&wanted.key())) {
+        if hub && !self.timelines.has(&wanted.key()) {
             return Ok(None);
         }
         self.count(of, visible).await.map(Some)
@@ -127,16 +90,16 @@ impl GraphReader {
     }
 }
 
-/// Finds the first or last event of these organisations.
-pub(crate) fn end_of(find: &Find, orgs: &[&str], end: End) -> Find {
-    let mut find = find.clone();
-    find.filter.insert("orgid", doc! {"$in": orgs});
-    let direction = match end {
-        End::First => 1,
-        End::Last => -1,
+/// Finds the first or last of the wanted events.
+pub(crate) fn end_of(wanted: &Wanted<'_>, end: End) -> Find {
+    let (time, tie) = match end {
+        End::First => (1, -1),
+        End::Last => (-1, 1),
     };
-    find.project(doc! {"_id": 0, "timestamp": 1})
-        .sort(doc! {"timestamp": direction})
+    wanted
+        .find()
+        .project(doc! {"_id": 0, "timestamp": 1})
+        .sort(doc! {"timestamp": time, "_tie": tie})
         .limit(1)
 }
 
@@ -149,5 +112,5 @@ pub(crate) fn referred(subject: Hash, visible: &Visible) -> Find {
         category: None,
         context: Context::All,
     };
-    Wanted::new(&any, Within::All, visible).find().limit(1)
+    Wanted::new(&any, visible).find().limit(1)
 }

@@ -1,40 +1,33 @@
 //! Events of sessions that are identified by an instance, such as a sensor, to which the events themselves do not
 //! refer.
 
-use std::collections::BTreeSet;
-
-use bson::{Document, doc};
-use serde::Deserialize;
-use tahoe_core::Hash;
+use bson::{Bson, doc};
 use tahoe_core::question::{Conditions, Context};
 
+use crate::archive::ids::{OrgTag, SessionId};
+use crate::archive::stored;
 use crate::error::StoreError;
-use crate::graph::read::lookup::events_by_hash;
-use crate::graph::read::pages::{self, EventPage, Place};
+use crate::graph::read::lookup::events_of_sessions;
+use crate::graph::read::pages::{EventPage, Place, place};
 use crate::graph::read::reader::GraphReader;
 use crate::graph::read::seen::Seen;
-use crate::graph::read::wanted::{any_of, range};
-use crate::mongo::collection::from_document;
-use crate::mongo::find::ASK;
-use crate::mongo::find::Find;
-use crate::mongo::indexes::SESSION_CREF;
+use crate::graph::read::wanted::{Wanted, range};
+use crate::mongo::find::{ASK, Find};
+use crate::mongo::indexes::SESSION_KNOWN;
 use crate::visible::Visible;
 
-/// The most events of sessions that one query reads.
+/// The most events of sessions that one query reads, and the most sessions.
 const MOST: usize = 20_000;
 
 /// The events of some sessions that meet the conditions, newest first.
 #[derive(Debug, Default)]
 pub struct SessionEvents {
     places: Vec<Place>,
+    /// The queries that find the events: those of the sessions, a part at a time, and those that refer to a subject
+    /// themselves.
+    finds: Vec<Find>,
     /// Whether there may be more events, in sessions that began earlier.
     pub cut: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct Row {
-    #[serde(rename = "_ref")]
-    refs: Vec<Hash>,
 }
 
 impl GraphReader {
@@ -46,44 +39,44 @@ impl GraphReader {
         of: &Conditions,
         visible: &Visible,
     ) -> Result<Option<SessionEvents>, StoreError> {
-        let doing = "reading the sessions that are known by something";
-        let mut hashes = BTreeSet::new();
-        let (mut any, mut cut) = (false, false);
-        let mut rows = sessions(of).rows(&self.coll).await?;
-        while let Some(row) = rows.next().await? {
-            let wrong = |message| StoreError::Write {
-                doing,
-                code: 0,
-                message,
-            };
-            let row: Row = from_document(&row).map_err(wrong)?;
-            any = true;
-            cut |= row.refs.len() > MOST;
-            hashes.extend(row.refs);
-            if hashes.len() > MOST {
-                cut = true;
+        let mut ids: Vec<SessionId> = Vec::new();
+        for row in sessions(of, visible).all(&self.coll).await? {
+            ids.extend(
+                row.get_binary("_id")
+                    .ok()
+                    .and_then(|id| SessionId::read(id.bytes)),
+            );
+        }
+        if ids.is_empty() {
+            return Ok(None);
+        }
+        let mut events = SessionEvents {
+            cut: ids.len() > MOST,
+            ..SessionEvents::default()
+        };
+        // sessions refer to nothing in a context
+        if matches!(of.context, Context::Malicious | Context::Benign) {
+            ids.clear();
+        }
+        let direct = Wanted::new(of, visible).find();
+        let finds = ids.chunks(ASK).map(|part| among(part, of));
+        for find in std::iter::once(direct).chain(finds) {
+            let room = (MOST + 1).saturating_sub(events.places.len());
+            let places = find.clone().project(place()).limit(room.max(1) as i64);
+            events
+                .places
+                .extend(places.read::<Place>(&self.coll).await?);
+            events.finds.push(find);
+            if events.places.len() > MOST {
+                events.cut = true;
                 break;
             }
         }
-        if !any {
-            return Ok(None);
-        }
-        // sessions refer to nothing in a context
-        if matches!(of.context, Context::Malicious | Context::Benign) {
-            hashes.clear();
-        }
-        let direct = direct(of, visible).read::<Place>(&self.coll).await?;
-        cut |= direct.len() > MOST;
-        let mut places = direct;
-        let hashes: Vec<Hash> = hashes.into_iter().collect();
-        for part in hashes.chunks(ASK) {
-            places.extend(among(part, of, visible).read::<Place>(&self.coll).await?);
-        }
-        places.sort_by(Place::newer);
-        places.dedup_by(|a, b| a._hash == b._hash);
+        events.places.sort_by(Place::newer);
+        events.places.dedup();
         // must not reveal that other organisations have such sessions
-        cut &= !places.is_empty();
-        Ok(Some(SessionEvents { places, cut }))
+        events.cut &= !events.places.is_empty();
+        Ok(Some(events))
     }
 
     /// Returns a page of these events, `size` from the `page`th page (from 1) on.
@@ -96,8 +89,19 @@ impl GraphReader {
         let size = size as usize;
         let skip = (page.saturating_sub(1) as usize).saturating_mul(size);
         let places = events.places.iter().skip(skip).take(size + 1);
-        let places: Vec<Place> = places.cloned().collect();
-        Ok(EventPage::of(self.at(&places).await?, size))
+        let mut left: Vec<Place> = places.copied().collect();
+        let order = left.clone();
+        let mut rows = Vec::new();
+        for find in &events.finds {
+            let found = self.at(find.clone(), &left).await?;
+            left.retain(|place| !found.iter().any(|row| place.is_of(row)));
+            rows.extend(found);
+            if left.is_empty() {
+                break;
+            }
+        }
+        rows.sort_by_key(|row| order.iter().position(|place| place.is_of(row)));
+        Ok(EventPage::of(rows, size))
     }
 }
 
@@ -117,29 +121,28 @@ impl SessionEvents {
     }
 }
 
-/// Finds the sessions that a subject identifies and that began before the end of the range, or at an unknown time.
-pub(crate) fn sessions(of: &Conditions) -> Find {
-    let mut filter = doc! {"itype": "session", "_cref": any_of(&of.subjects)};
+/// Finds the sessions that a subject identifies and that began before the end of the range, or at an unknown time, those
+/// that began last first.
+pub(crate) fn sessions(of: &Conditions, visible: &Visible) -> Find {
+    let orgs: Vec<OrgTag> = visible.orgs().into_iter().map(OrgTag::of).collect();
+    let known = orgs.iter().flat_map(|org| {
+        let subjects = of.subjects.iter();
+        subjects.map(|subject| stored::known_by(org, *subject))
+    });
+    let mut filter = doc! {"_known": {"$in": known.collect::<Vec<Bson>>()}};
     if let Some(end) = of.range.end {
         filter.insert("start_time", doc! {"$not": {"$gt": end}});
     }
-    Find::new(
-        "reading the sessions that are known by something",
-        SESSION_CREF,
-        filter,
-    )
-    .project(doc! {"_id": 0, "_ref": {"$slice": ["$_ref", MOST as i64 + 1]}})
-    .sort(doc! {"start_time": -1})
-    .limit(MOST as i64 + 1)
+    let doing = "reading the sessions that are known by something";
+    Find::new(doing, SESSION_KNOWN, filter)
+        .project(doc! {"_id": 1})
+        .sort(doc! {"start_time": -1})
+        .limit(MOST as i64 + 1)
 }
 
-fn place() -> Document {
-    doc! {"_id": 0, "_hash": 1, "orgid": 1, "timestamp": 1}
-}
-
-/// Finds those of these events that `visible` shows and that meet the conditions on time and category.
-pub(crate) fn among(events: &[Hash], of: &Conditions, visible: &Visible) -> Find {
-    let mut find = events_by_hash("reading the events of sessions", events, visible);
+/// Finds the events of these sessions that meet the conditions on time and category.
+pub(crate) fn among(sessions: &[SessionId], of: &Conditions) -> Find {
+    let mut find = events_of_sessions(sessions);
     let times = range(&of.range);
     if !times.is_empty() {
         find.filter.insert("timestamp", times);
@@ -147,12 +150,5 @@ pub(crate) fn among(events: &[Hash], of: &Conditions, visible: &Visible) -> Find
     if let Some(category) = of.category {
         find.filter.insert("category", category.as_str());
     }
-    find.project(place())
-}
-
-/// Finds the events that refer to a subject themselves.
-pub(crate) fn direct(of: &Conditions, visible: &Visible) -> Find {
-    pages::events(of, visible)
-        .project(place())
-        .limit(MOST as i64 + 1)
+    find
 }

@@ -2,15 +2,29 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use tahoe_core::{Children, Event, Hash, Instance, Node, Session};
+use tahoe_core::{Children, Event, Hash, Instance, Node, OrgId, Session};
+
+use crate::archive::ids::{OrgTag, RawId, SessionId};
+use crate::archive::keys;
+#[cfg(feature = "inspect")]
+use crate::archive::{ids, stored};
 
 /// All instances made of a batch of raws, each once.
 #[derive(Debug, Default)]
 pub struct GraphBatch {
     pub(super) nodes: HashMap<Hash, Node>,
     pub(super) events: HashMap<Hash, Event>,
-    pub(super) sessions: HashMap<Hash, Session>,
+    pub(super) sessions: HashMap<SessionId, PartOfSession>,
+    /// Elements of the raws and sessions to which events belong, by event. The events may be stored already.
+    pub(super) keys: HashMap<Hash, BTreeSet<Vec<u8>>>,
     bytes: usize,
+}
+
+/// A session as far as the raws of the batch show it.
+#[derive(Debug)]
+pub(super) struct PartOfSession {
+    pub(super) session: Session,
+    pub(super) orgid: OrgId,
 }
 
 /// Bytes of a hash in an array of a document, with its index there.
@@ -34,17 +48,42 @@ impl GraphBatch {
         hashes
     }
 
-    /// Adds a part of a session and the instances that identify the session, and returns their hashes.
-    pub fn add_session(&mut self, session: Session) -> BTreeSet<Hash> {
+    /// Adds a part of a session of this organisation and the instances that identify the session, and returns their
+    /// hashes. Its events, which must be of the same organisation, are found by the session.
+    pub fn add_session(&mut self, session: Session, orgid: &OrgId) -> BTreeSet<Hash> {
         let mut hashes = session.refs();
         self.add_nodes(session.children().iter());
         hashes.insert(session.hash());
         self.bytes += HASH_BYTES * hashes.len() + INSTANCE_BYTES;
+        let id = SessionId::of(session.hash(), &OrgTag::of(orgid.as_str()));
+        for event in session.events() {
+            self.keys
+                .entry(event)
+                .or_default()
+                .insert(id.bytes().to_vec());
+        }
         self.sessions
-            .entry(session.hash())
-            .and_modify(|known| known.merge(&session))
-            .or_insert(session);
+            .entry(id)
+            .and_modify(|known| known.session.merge(&session))
+            .or_insert_with(|| PartOfSession {
+                session,
+                orgid: orgid.clone(),
+            });
         hashes
+    }
+
+    /// Records that a filter, given by its name without a version, made these events of a raw.
+    pub fn add_source(
+        &mut self,
+        raw: &RawId,
+        filter: &str,
+        events: impl IntoIterator<Item = Hash>,
+    ) {
+        let element = keys::of_raw(raw, filter);
+        for event in events {
+            self.bytes += element.len();
+            self.keys.entry(event).or_default().insert(element.to_vec());
+        }
     }
 
     fn add_nodes<'a>(&mut self, nodes: impl Iterator<Item = &'a Node>) {
@@ -65,13 +104,43 @@ impl GraphBatch {
         }
     }
 
-    /// Returns all instances as they would be stored in an empty archive: a bare insert of the same data writes these.
+    /// Removes the attributes and objects of which `known` is true.
+    #[cfg(feature = "inspect")]
+    pub fn forget_nodes(&mut self, mut known: impl FnMut(Hash) -> bool) {
+        self.nodes.retain(|hash, _| !known(*hash));
+    }
+
+    /// Returns all documents, as they are stored in an empty archive.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn documents(&self) -> Result<Vec<bson::RawDocumentBuf>, String> {
+        let node = |node: &Node| match node {
+            Node::Attribute(attribute) => stored::plain(attribute.hash(), attribute),
+            Node::Object(object) => stored::plain(object.hash(), object),
+        };
+        let event = |event: &Event| {
+            let keys = self.keys.get(&event.hash()).into_iter().flatten();
+            let keys = keys.map(|key| ids::binary(key.clone()));
+            stored::event(event, &OrgTag::of(event.orgid().as_str()), keys)
+        };
+        let session = |(id, part): (&SessionId, &PartOfSession)| {
+            stored::session(id, &part.session, part.orgid.as_str())
+        };
+        let nodes = self.nodes.values().map(node);
+        let events = self.events.values().map(event);
+        nodes
+            .chain(events)
+            .chain(self.sessions.iter().map(session))
+            .collect()
+    }
+
+    /// Returns all instances, as they are in an empty archive.
     pub fn instances(self) -> impl Iterator<Item = Instance> {
         let nodes = self.nodes.into_values().map(Instance::from);
         let events = self.events.into_values().map(Instance::Event);
+        let sessions = self.sessions.into_values();
         nodes
             .chain(events)
-            .chain(self.sessions.into_values().map(Instance::Session))
+            .chain(sessions.map(|part| Instance::Session(part.session)))
     }
 }
 

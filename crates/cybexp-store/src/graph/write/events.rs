@@ -1,43 +1,42 @@
-//! Writing events. The transaction of each batch also notes the hours that it changes.
+//! Writing events, under a note of the hours that they change.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bson::RawDocumentBuf;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use mongodb::error::ErrorKind;
+use bson::{Bson, Document, RawDocumentBuf, doc};
 use tahoe_core::{Event, Hash};
-use tokio::sync::Mutex;
 
+use crate::archive::ids::{self, OrgTag, binary};
 use crate::archive::missing::{self, Rejected, Written};
 use crate::archive::open::Archive;
+use crate::archive::stored;
 use crate::error::StoreError;
 use crate::graph::hours::hour_of;
 use crate::graph::journal::Lane;
-use crate::mongo::bulk::{COMMAND_DOCUMENTS, DUPLICATE_KEY};
-use crate::mongo::collection::{Documents, to_document};
-use crate::mongo::transaction;
+use crate::graph::write::batch::GraphBatch;
+use crate::mongo::bulk::{self, Update};
+use crate::mongo::collection::Documents;
 
-/// Batches written at once, enough to keep two cores of the server busy.
-const LANES: usize = 2;
-/// The most bytes of a batch; a single event may have more.
-const BATCH_BYTES: usize = 8 << 20;
-const DOING: &str = "writing events";
+const INSERTING: &str = "writing events";
+const ADDING: &str = "adding sessions and raws to events";
 
-/// Writes events, with its own lanes in the journal; cheap to clone.
+/// The most bytes of events held before they are written.
+const PART_BYTES: usize = 32 << 20;
+
+/// Changes events, with its own lanes in the journal; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct EventWriter {
     coll: Documents,
     journal: Documents,
-    lanes: Arc<[Mutex<Lane>; LANES]>,
+    /// Lanes without an open note.
+    lanes: Arc<Mutex<Vec<Lane>>>,
 }
 
-/// An event in the form in which it will be stored.
-struct New {
-    hash: Hash,
-    orgid: String,
-    hour: i64,
-    document: RawDocumentBuf,
+/// The events of a batch that have to be inserted, under an open note.
+#[derive(Debug)]
+pub(super) struct Fresh<'a> {
+    events: Vec<&'a Event>,
+    note: Option<Lane>,
 }
 
 impl EventWriter {
@@ -45,123 +44,131 @@ impl EventWriter {
         Self {
             coll: archive.coll.clone(),
             journal: archive.journal.clone(),
-            lanes: Arc::new(std::array::from_fn(|_| Mutex::new(Lane::new()))),
+            lanes: Arc::default(),
         }
     }
 
-    /// Inserts the events that are not stored.
+    /// Opens a note of these hours, if there are any.
+    pub(super) async fn open(&self, hours: &BTreeSet<i64>) -> Result<Option<Lane>, StoreError> {
+        if hours.is_empty() {
+            return Ok(None);
+        }
+        let lanes = || self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lane = lanes().pop().unwrap_or_else(Lane::new);
+        lane.open(&self.journal, hours).await?;
+        Ok(Some(lane))
+    }
+
+    /// Closes a note once what it announced is written. Where that failed the note stays open, and is found to be one of
+    /// a dead writer.
+    pub(super) async fn close(&self, note: Option<Lane>) -> Result<(), StoreError> {
+        if let Some(lane) = note {
+            lane.close(&self.journal).await?;
+            let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            lanes.push(lane);
+        }
+        Ok(())
+    }
+
+    /// Looks which events of the batch are stored, opens a note for the others, and adds to those that are stored the
+    /// sessions and raws that they lack.
+    pub(super) async fn prepare<'a>(&self, batch: &'a GraphBatch) -> Result<Fresh<'a>, StoreError> {
+        let hashes: BTreeSet<Hash> = batch
+            .events
+            .keys()
+            .chain(batch.keys.keys())
+            .copied()
+            .collect();
+        let ids: Vec<Bson> = hashes.iter().copied().map(ids::of_hash).collect();
+        let existing = missing::existing(&self.coll, ids.iter()).await?;
+        let mut events: Vec<&Event> = batch.events.values().collect();
+        events.retain(|event| !existing.holds(&ids::of_hash(event.hash())));
+        events.sort_unstable_by_key(|event| event.hash());
+        let hours = events.iter().map(|event| hour_of(event.timestamp().get()));
+        let stored = hashes
+            .iter()
+            .copied()
+            .filter(|hash| existing.holds(&ids::of_hash(*hash)));
+        let (note, ()) = futures::try_join!(
+            async { self.open(&hours.collect()).await },
+            self.add_keys(batch, stored.collect())
+        )?;
+        Ok(Fresh { events, note })
+    }
+
+    /// Inserts the events and closes the note.
     pub(super) async fn insert(
         &self,
-        events: impl Iterator<Item = &Event>,
+        fresh: Fresh<'_>,
+        batch: &GraphBatch,
     ) -> Result<Written, StoreError> {
-        let mut events: Vec<&Event> = events.collect();
-        events.sort_unstable_by_key(|event| (event.hash(), event.orgid()));
-        let hashes = events.iter().map(|event| event.hash());
-        let existing = missing::existing(&self.coll, hashes).await?;
-        let offered = events.len() as u64;
-        events.retain(|event| !existing.holds(event.hash(), event.orgid().as_str()));
-        let mut written = Written::default();
-        let mut new = Vec::with_capacity(events.len());
-        for event in events {
-            match to_document(event) {
-                Ok(document) => new.push(New {
-                    hash: event.hash(),
-                    orgid: event.orgid().as_str().to_owned(),
-                    hour: hour_of(event.timestamp().get()),
-                    document,
-                }),
-                Err(reason) => written.rejected.push(Rejected {
-                    hash: event.hash(),
-                    reason,
-                }),
+        let mut written = Written {
+            existing: (batch.events.len() - fresh.events.len()) as u64,
+            ..Written::default()
+        };
+        let mut orgs: HashMap<&str, OrgTag> = HashMap::new();
+        let mut hashes: Vec<Hash> = Vec::new();
+        let mut documents: Vec<RawDocumentBuf> = Vec::new();
+        let mut bytes = 0;
+        for event in fresh.events {
+            let hash = event.hash();
+            let orgid = event.orgid().as_str();
+            let org = orgs.entry(orgid).or_insert_with(|| OrgTag::of(orgid));
+            match stored::event(event, org, keys_of(batch, hash)) {
+                Ok(document) => {
+                    bytes += document.as_bytes().len();
+                    hashes.push(hash);
+                    documents.push(document);
+                }
+                Err(reason) => written.rejected.push(Rejected { hash, reason }),
+            }
+            if bytes >= PART_BYTES {
+                self.insert_part(&mut hashes, &mut documents, batch, &mut written)
+                    .await?;
+                bytes = 0;
             }
         }
-        let batches = batches(new).into_iter().enumerate();
-        let batches = batches.map(|(n, batch)| self.insert_batch(n % LANES, batch));
-        let mut batches = stream::iter(batches.collect::<Vec<_>>()).buffer_unordered(LANES);
-        while let Some((inserted, rejected)) = batches.try_next().await? {
-            written.inserted += inserted;
-            written.rejected.extend(rejected);
-        }
-        written.existing = offered - written.inserted - written.rejected.len() as u64;
+        self.insert_part(&mut hashes, &mut documents, batch, &mut written)
+            .await?;
+        self.close(fresh.note).await?;
         Ok(written)
     }
 
-    /// Inserts a batch, unless all of it is stored by now.
-    async fn insert_batch(
+    async fn insert_part(
         &self,
-        lane: usize,
-        mut batch: Vec<New>,
-    ) -> Result<(u64, Vec<Rejected>), StoreError> {
-        let mut lane = self.lanes[lane].lock().await;
-        let mut rejected = Vec::new();
-        while !batch.is_empty() {
-            let hours: BTreeSet<i64> = batch.iter().map(|new| new.hour).collect();
-            let note = lane.next(&hours);
-            let documents: Vec<&RawDocumentBuf> = batch.iter().map(|new| &new.document).collect();
-            let context = (self, &documents, &note);
-            let done = transaction::run(&self.coll, DOING, context, |session, context| {
-                let (writer, documents, note) = *context;
-                async move {
-                    let insert = writer.coll.named(DOING);
-                    let insert = insert.insert_many(documents.iter().copied()).part();
-                    insert.session(&mut *session).await?;
-                    note.write(&writer.journal, session).await
-                }
-                .boxed()
-            });
-            let Err(error) = done.await else {
-                lane.written(&note);
-                return Ok((batch.len() as u64, rejected));
-            };
-            // after some errors it is unknown whether the note was written, so its number is not used again
-            *lane = Lane::new();
-            let (index, duplicate, reason) = refused(&error).ok_or(error)?;
-            if duplicate {
-                // another process inserted some of them in the meantime
-                let hashes = batch.iter().map(|new| new.hash);
-                let existing = missing::existing(&self.coll, hashes).await?;
-                batch.retain(|new| !existing.holds(new.hash, &new.orgid));
-            } else {
-                let hash = batch.swap_remove(index).hash;
-                rejected.push(Rejected { hash, reason });
-            }
-        }
-        Ok((0, rejected))
+        hashes: &mut Vec<Hash>,
+        documents: &mut Vec<RawDocumentBuf>,
+        batch: &GraphBatch,
+        written: &mut Written,
+    ) -> Result<(), StoreError> {
+        let insert = missing::insert_documents(&self.coll, hashes, documents, INSERTING, written);
+        let raced = insert.await?;
+        self.add_keys(batch, raced).await
+    }
+
+    /// Adds to stored events the sessions and raws of the batch. They are found by these, and counted as before.
+    async fn add_keys(&self, batch: &GraphBatch, mut stored: Vec<Hash>) -> Result<(), StoreError> {
+        stored.retain(|hash| batch.keys.contains_key(hash));
+        stored.sort_unstable();
+        let updates = stored.iter().map(|hash| Update {
+            filter: doc! {"_id": ids::of_hash(*hash)},
+            update: addition(keys_of(batch, *hash)).into(),
+            upsert: false,
+        });
+        let updates: Vec<Update> = updates.collect();
+        bulk::update(&self.coll, &updates, ADDING)
+            .await?
+            .whole(ADDING)?;
+        Ok(())
     }
 }
 
-/// Returns the first document that the server refused: its index, whether it is stored already, and the reason.
-fn refused(error: &StoreError) -> Option<(usize, bool, String)> {
-    let StoreError::Database { cause, .. } = error else {
-        return None;
-    };
-    let ErrorKind::InsertMany(refused) = &*cause.kind else {
-        return None;
-    };
-    let first = refused.write_errors.as_ref()?.first()?;
-    Some((
-        first.index,
-        first.code == DUPLICATE_KEY,
-        first.message.clone(),
-    ))
+fn keys_of(batch: &GraphBatch, event: Hash) -> impl Iterator<Item = Bson> {
+    let keys = batch.keys.get(&event).into_iter().flatten();
+    keys.map(|element| binary(element.clone()))
 }
 
-fn batches(events: Vec<New>) -> Vec<Vec<New>> {
-    let mut batches: Vec<Vec<New>> = Vec::new();
-    let mut bytes = 0;
-    for event in events {
-        let size = event.document.as_bytes().len();
-        bytes += size;
-        match batches.last_mut() {
-            Some(batch) if batch.len() < COMMAND_DOCUMENTS && bytes <= BATCH_BYTES => {
-                batch.push(event)
-            }
-            _ => {
-                bytes = size;
-                batches.push(vec![event]);
-            }
-        }
-    }
-    batches
+/// Makes the update that adds elements to an event.
+pub(crate) fn addition(keys: impl Iterator<Item = Bson>) -> Document {
+    doc! {"$addToSet": {"_keys": {"$each": keys.collect::<Vec<_>>()}}}
 }

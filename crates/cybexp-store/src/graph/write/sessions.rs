@@ -1,27 +1,31 @@
 //! Writing sessions. The parts of a session make the same document in any order.
 
-use bson::doc;
+use bson::{Document, doc};
 use tahoe_core::Session;
 
+use crate::archive::ids::SessionId;
 use crate::archive::missing::{Rejected, Written};
+use crate::archive::stored;
 use crate::error::{Doing, StoreError};
+use crate::graph::write::batch::PartOfSession;
 use crate::mongo::bulk::{self, Update};
 use crate::mongo::collection::Documents;
 
-/// Merges parts of sessions into the documents of these sessions.
+const DOING: &str = "merging sessions";
+
+/// Merges parts of sessions into the documents of these sessions. A session does not list its events, so a part without
+/// news about its times changes no document that exists.
 pub(super) async fn write(
     coll: &Documents,
-    sessions: impl Iterator<Item = &Session>,
+    sessions: &[(&SessionId, &PartOfSession)],
 ) -> Result<Written, StoreError> {
-    let mut sessions: Vec<&Session> = sessions.collect();
-    sessions.sort_unstable_by_key(|session| session.hash());
     let updates: Vec<Update> = sessions
         .iter()
-        .map(|session| merge(session))
+        .map(|(id, part)| merge(id, &part.session, part.orgid.as_str()))
         .collect::<Result<_, StoreError>>()?;
-    let updated = bulk::update(coll, &updates, "merging sessions").await?;
+    let updated = bulk::update(coll, &updates, DOING).await?;
     let rejected = updated.failures.into_iter().map(|failure| Rejected {
-        hash: sessions[failure.index].hash(),
+        hash: sessions[failure.index].1.session.hash(),
         reason: failure.message,
     });
     Ok(Written {
@@ -31,22 +35,24 @@ pub(super) async fn write(
     })
 }
 
+/// Whether a part says when the session began or ended.
+pub(super) fn has_times(session: &Session) -> bool {
+    let times = [session.start_time(), session.end_time(), session.duration()];
+    times.iter().any(Option::is_some)
+}
+
 /// Makes the update that merges a part. Updates of several parts give the same document in any order.
-pub(crate) fn merge(session: &Session) -> Result<Update, StoreError> {
-    let doing = "merging sessions";
-    let data = bson::serialize_to_bson(session.children()).doing(doing)?;
-    let refs = bson::serialize_to_bson(&session.refs()).doing(doing)?;
-    let cref = bson::serialize_to_bson(session.children().cref()).doing(doing)?;
-    let mut update = doc! {
-        "$setOnInsert": {
-            "itype": "session", "sub_type": session.sub_type().as_str(), "data": data, "_cref": cref,
-        },
-        "$addToSet": {"_ref": {"$each": refs}},
-    };
+pub(crate) fn merge(id: &SessionId, session: &Session, orgid: &str) -> Result<Update, StoreError> {
+    let mut document = session_document(id, session, orgid)?;
+    // these are merged below, and an update must not name a field twice
+    ["_id", "start_time", "end_time", "duration"]
+        .iter()
+        .for_each(|name| drop(document.remove(name)));
+    let mut update = doc! {"$setOnInsert": document};
     if let Some(start) = session.start_time() {
         update.insert("$min", doc! {"start_time": start.get()});
     }
-    let mut latest = bson::Document::new();
+    let mut latest = Document::new();
     if let Some(end) = session.end_time() {
         latest.insert("end_time", end.get());
     }
@@ -57,8 +63,22 @@ pub(crate) fn merge(session: &Session) -> Result<Update, StoreError> {
         update.insert("$max", latest);
     }
     Ok(Update {
-        filter: doc! {"_hash": session.hash().to_string()},
+        filter: doc! {"_id": id.bson()},
         update: update.into(),
         upsert: true,
     })
+}
+
+fn session_document(
+    id: &SessionId,
+    session: &Session,
+    orgid: &str,
+) -> Result<Document, StoreError> {
+    let wrong = |message| StoreError::Write {
+        doing: DOING,
+        code: 0,
+        message,
+    };
+    let document = stored::session(id, session, orgid).map_err(wrong)?;
+    Document::try_from(&document).doing(DOING)
 }

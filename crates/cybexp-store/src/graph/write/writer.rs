@@ -1,20 +1,27 @@
 //! The writer of the graph.
 
-use tahoe_core::Node;
+use std::time::Instant;
 
-use crate::archive::missing::{self, Written};
+use tahoe_core::{Hash, Node};
+
+use crate::archive::ids::{self, SessionId};
+use crate::archive::missing::{self, New, Written};
 use crate::archive::open::Archive;
+use crate::archive::stored;
 use crate::error::StoreError;
-use crate::graph::write::batch::GraphBatch;
+use crate::graph::write::batch::{GraphBatch, PartOfSession};
 use crate::graph::write::events::EventWriter;
+use crate::graph::write::known::Known;
 use crate::graph::write::sessions;
 use crate::mongo::collection::Documents;
 
 /// Writes attributes, objects, events and sessions into an archive; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct GraphWriter {
-    coll: Documents,
-    events: EventWriter,
+    pub(super) coll: Documents,
+    pub(super) events: EventWriter,
+    nodes: Known<Hash>,
+    sessions: Known<SessionId>,
 }
 
 impl GraphWriter {
@@ -23,36 +30,73 @@ impl GraphWriter {
         Self {
             coll: archive.coll.clone(),
             events: EventWriter::new(archive),
+            nodes: Known::new(),
+            sessions: Known::new(),
         }
     }
 
-    /// Writes a batch. Instances are written before those that refer to them, so that a reader who finds an event finds
-    /// its attributes. Stored instances are never overwritten, because an analyst may have set an event's category;
-    /// sessions are merged.
+    /// Writes a batch. Instances are written before the events that refer to them, so that a reader who finds an event
+    /// finds its attributes. Stored instances are never overwritten, because an analyst may have set an event's
+    /// category: an event only gets the sessions and raws that it lacks, and sessions are merged.
     ///
     /// # Errors
     /// If the database fails. An instance that it cannot store is no error, but is listed in [`Written::rejected`].
     pub async fn write(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
-        let nodes = batch
-            .nodes
-            .values()
-            .map(|node| (node.hash(), None, StoredNode(node)));
-        let doing = "writing attributes and objects";
-        let mut written = missing::insert(&self.coll, nodes, doing).await?;
-        written.add(self.events.insert(batch.events.values()).await?);
-        written.add(sessions::write(&self.coll, batch.sessions.values()).await?);
+        let (mut written, sessions, fresh) = futures::try_join!(
+            self.write_nodes(batch),
+            self.write_sessions(batch),
+            self.events.prepare(batch)
+        )?;
+        written.add(sessions);
+        written.add(self.events.insert(fresh, batch).await?);
         Ok(written)
     }
-}
 
-/// A node in the form of its own document.
-struct StoredNode<'a>(&'a Node);
+    async fn write_nodes(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
+        let begun = Instant::now();
+        let all: Vec<&Node> = batch.nodes.values().collect();
+        let known = all.len();
+        let unknown = self.nodes.unknown(all, |node| node.hash());
+        let known = known - unknown.len();
+        let new = unknown.iter().map(|&node| New {
+            id: ids::of_hash(node.hash()),
+            hash: node.hash(),
+            content: node,
+        });
+        let document = |new: &New<&Node>| match new.content {
+            Node::Attribute(attribute) => stored::plain(new.hash, attribute),
+            Node::Object(object) => stored::plain(new.hash, object),
+        };
+        let doing = "writing attributes and objects";
+        let mut written = missing::insert(&self.coll, new.collect(), document, doing).await?;
+        written.existing += known as u64;
+        let refused: Vec<Hash> = written
+            .rejected
+            .iter()
+            .map(|rejected| rejected.hash)
+            .collect();
+        let stored = unknown.iter().map(|node| node.hash());
+        self.nodes
+            .learn(stored.filter(|hash| !refused.contains(hash)), begun);
+        Ok(written)
+    }
 
-impl serde::Serialize for StoredNode<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Node::Attribute(attribute) => attribute.serialize(serializer),
-            Node::Object(object) => object.serialize(serializer),
+    async fn write_sessions(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
+        let begun = Instant::now();
+        let (news, mut rest): (Vec<_>, Vec<_>) = batch
+            .sessions
+            .iter()
+            .partition(|(_, part)| sessions::has_times(&part.session));
+        let known = rest.len();
+        rest = self.sessions.unknown(rest, |(id, _)| **id);
+        let known = known - rest.len();
+        let mut parts: Vec<(&SessionId, &PartOfSession)> = news.into_iter().chain(rest).collect();
+        parts.sort_unstable_by_key(|(id, _)| **id);
+        let mut written = sessions::write(&self.coll, &parts).await?;
+        written.existing += known as u64;
+        if written.rejected.is_empty() {
+            self.sessions.learn(parts.iter().map(|(id, _)| **id), begun);
         }
+        Ok(written)
     }
 }

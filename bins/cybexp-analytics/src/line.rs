@@ -1,0 +1,243 @@
+//! One filter at work: raws are read, filtered and written, each part while the part before it is written.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use cybexp_filters::Filter;
+use cybexp_store::{
+    FilterVersion, GraphBatch, GraphWriter, PendingRaw, RawMarker, RawQueue, Raws, Standing,
+    StoreError, Taken, Written,
+};
+use metrics::{counter, gauge};
+
+use crate::batch::{BatchOutcome, TakenRaws, run_filter};
+
+/// Time between two looks whether another worker runs a higher version of the filter.
+const ANNOUNCE: Duration = Duration::from_secs(10);
+
+/// What a step of a line found.
+pub(crate) enum LineStep {
+    /// The number of raws that were written.
+    Worked(u64),
+    /// Nothing to do, for this time at most if it is given.
+    Nothing(Option<Duration>),
+}
+
+/// A filter with the queue of its raws.
+pub(crate) struct Line {
+    filter: &'static dyn Filter,
+    queue: RawQueue,
+    raws: Raws,
+    graph: GraphWriter,
+    /// A part that was filtered and is not written.
+    filtered: Option<Part>,
+    standing: Standing,
+    announced: Option<Instant>,
+}
+
+/// Raws that went through the filter, and those of the same batch that did not yet.
+struct Part {
+    graph: GraphBatch,
+    batch: BatchOutcome,
+    rest: TakenRaws,
+}
+
+/// What the next part is made of.
+enum Next {
+    Part(Part),
+    /// There is none; others may give back raws after this time.
+    None(Option<Duration>),
+}
+
+impl Line {
+    pub(crate) async fn open(
+        filter: &'static dyn Filter,
+        raws: &Raws,
+        graph: &GraphWriter,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            filter,
+            queue: raws.queue(&filter.id()).await?,
+            raws: raws.clone(),
+            graph: graph.clone(),
+            filtered: None,
+            standing: Standing::Current,
+            announced: None,
+        })
+    }
+
+    fn version(&self) -> FilterVersion<'static> {
+        FilterVersion {
+            name: self.filter.name(),
+            version: self.filter.version(),
+            typetags: self.filter.typetags(),
+        }
+    }
+
+    /// Writes one part, while the next one is read and filtered. After an error the raws in hand are taken again.
+    pub(crate) async fn step(&mut self) -> anyhow::Result<LineStep> {
+        let step = self.try_step().await;
+        if step.is_err() {
+            self.filtered = None;
+            // if this fails, too, others take the raws when the lease ends
+            let _ = self.queue.release().await;
+        }
+        step
+    }
+
+    async fn try_step(&mut self) -> anyhow::Result<LineStep> {
+        let wait = match self.stand().await? {
+            Standing::Outdated => return Ok(LineStep::Nothing(None)),
+            Standing::Risen(Duration::ZERO) => {
+                self.walk().await?;
+                Some(Duration::ZERO)
+            }
+            Standing::Risen(wait) => Some(wait),
+            Standing::Current => None,
+        };
+        let part = match self.filtered.take() {
+            Some(part) => part,
+            None => match next(self.filter, &mut self.queue, None).await? {
+                Next::Part(part) => part,
+                Next::None(lease) => {
+                    return Ok(LineStep::Nothing(wait.into_iter().chain(lease).min()));
+                }
+            },
+        };
+        let Part {
+            graph,
+            mut batch,
+            rest,
+        } = part;
+        let writing = write(
+            self.filter,
+            &self.graph,
+            self.queue.marker(),
+            &graph,
+            &mut batch,
+        );
+        let (written, next) = tokio::join!(writing, next(self.filter, &mut self.queue, Some(rest)));
+        let written = written?;
+        self.queue.marked(&batch.outcomes);
+        record(self.filter, &batch, &written);
+        if let Next::Part(part) = next? {
+            self.filtered = Some(part);
+        }
+        Ok(LineStep::Worked(batch.outcomes.len() as u64))
+    }
+
+    /// Returns the place of this version among those of all workers, which is asked for from time to time.
+    async fn stand(&mut self) -> anyhow::Result<Standing> {
+        if self.announced.is_none_or(|at| at.elapsed() >= ANNOUNCE) {
+            let standing = self.raws.announce(self.version()).await?;
+            if standing == Standing::Outdated && self.standing != standing {
+                tracing::warn!(
+                    filter = self.filter.id(),
+                    "another worker has a higher version of this filter: this one rests"
+                );
+            }
+            self.standing = standing;
+            self.announced = Some(Instant::now());
+        }
+        Ok(match (self.standing, self.announced) {
+            (Standing::Risen(wait), Some(at)) => Standing::Risen(wait.saturating_sub(at.elapsed())),
+            (standing, _) => standing,
+        })
+    }
+
+    /// Makes older raws wait for this version, some at a time.
+    async fn walk(&mut self) -> anyhow::Result<()> {
+        match self.raws.walk(self.version()).await? {
+            Some(0) => {}
+            Some(raws) => tracing::info!(
+                filter = self.filter.id(),
+                raws,
+                "older raws wait for this version"
+            ),
+            None => self.standing = Standing::Current,
+        }
+        Ok(())
+    }
+}
+
+/// Returns the next part: of the same batch as long as some of it is left, else of a batch that is taken.
+async fn next(
+    filter: &'static dyn Filter,
+    queue: &mut RawQueue,
+    rest: Option<TakenRaws>,
+) -> anyhow::Result<Next> {
+    let raws = match rest.filter(|rest| rest.len() > 0) {
+        Some(rest) => rest,
+        None => match queue.take().await? {
+            Taken::Work(raws) => {
+                let oldest = raws.iter().flatten().map(|raw: &PendingRaw| raw.timestamp);
+                let lag = now() - oldest.fold(now(), f64::min);
+                gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(lag);
+                raws.into_iter()
+            }
+            Taken::Leased(wait) => return Ok(Next::None(Some(wait))),
+            Taken::Nothing => {
+                gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(0.0);
+                return Ok(Next::None(None));
+            }
+        },
+    };
+    if raws.len() == 0 {
+        // other workers were faster
+        return Ok(Next::None(Some(Duration::ZERO)));
+    }
+    let part = tokio::task::spawn_blocking(move || {
+        let mut rest = raws;
+        let (graph, batch) = run_filter(filter, &mut rest);
+        Part { graph, batch, rest }
+    });
+    Ok(Next::Part(part.await?))
+}
+
+/// Writes a part: first what was made of the raws, then what an earlier version made goes, at last the raws are marked.
+async fn write(
+    filter: &'static dyn Filter,
+    writer: &GraphWriter,
+    marker: RawMarker,
+    graph: &GraphBatch,
+    batch: &mut BatchOutcome,
+) -> anyhow::Result<Written> {
+    let written = writer.write(graph).await?;
+    batch.reject(&written.rejected);
+    let removed = writer.replace(filter.name(), &batch.remade()).await?;
+    counter!("cybexp_analytics_replaced_total", "filter" => filter.name()).increment(removed);
+    marker.mark(&batch.outcomes, now()).await?;
+    Ok(written)
+}
+
+fn now() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default().as_secs_f64()
+}
+
+fn record(filter: &'static dyn Filter, batch: &BatchOutcome, written: &Written) {
+    let name = filter.name();
+    let mut refused = 0;
+    for outcome in &batch.outcomes {
+        if let Err(reason) = &outcome.made {
+            refused += 1;
+            tracing::warn!(raw = outcome.raw, filter = name, reason, "quarantined");
+        }
+    }
+    let done = batch.outcomes.len() as u64 - refused;
+    counter!("cybexp_analytics_raws_total", "filter" => name, "outcome" => "done").increment(done);
+    counter!("cybexp_analytics_raws_total", "filter" => name, "outcome" => "refused")
+        .increment(refused);
+    for (raw, left_out) in &batch.left_out {
+        tracing::info!(%raw, filter = name, ?left_out, "read, but for some of it");
+        for (why, parts) in left_out {
+            counter!("cybexp_analytics_left_out_total", "filter" => name, "why" => *why)
+                .increment(*parts);
+        }
+    }
+    for (event, count) in &batch.unknown {
+        counter!("cybexp_analytics_unknown_total", "filter" => name, "event" => *event)
+            .increment(*count);
+    }
+    counter!("cybexp_analytics_instances_total", "outcome" => "new").increment(written.inserted);
+    counter!("cybexp_analytics_instances_total", "outcome" => "known").increment(written.existing);
+}

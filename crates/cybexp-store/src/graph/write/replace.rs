@@ -1,0 +1,118 @@
+//! Replacing what an earlier version of a filter made of raws.
+
+use std::collections::{BTreeSet, HashSet};
+
+use bson::{Bson, Document, doc};
+use serde::Deserialize;
+use tahoe_core::Hash;
+
+use crate::archive::ids::{self, RawId, binary};
+use crate::archive::keys::{self, LEAST_TIE};
+use crate::error::StoreError;
+use crate::graph::hours::hour_of;
+use crate::graph::write::writer::GraphWriter;
+use crate::mongo::bulk::{self, Update};
+use crate::mongo::find::{ASK, Find};
+use crate::mongo::indexes::EVENT_KEYS;
+
+const LOOKING: &str = "reading the events made of raws";
+const REMOVING: &str = "removing events that no raw makes";
+const LEAVING: &str = "taking raws from events";
+
+/// Raws whose events are looked up together.
+const RAWS: usize = 200;
+
+/// A raw that a new version of a filter has read, with the hashes of all that it made.
+#[derive(Debug)]
+pub struct Remade<'a> {
+    /// The raw.
+    pub raw: RawId,
+    /// Hashes of the instances that the new version made.
+    pub made: &'a [Hash],
+}
+
+/// An event that was made of a raw.
+#[derive(Debug, Deserialize)]
+struct Made {
+    #[serde(rename = "_hash")]
+    hash: Hash,
+    timestamp: f64,
+    #[serde(rename = "_keys")]
+    keys: Vec<bson::Binary>,
+    #[serde(default, rename = "_judged")]
+    judged: Option<Bson>,
+}
+
+impl GraphWriter {
+    /// Removes the events that a filter, given by its name without a version, made of these raws before and does not
+    /// make any more. An event that another raw or another filter makes, too, stays, and so does one that an analyst has
+    /// judged. Returns the number of removed events.
+    pub async fn replace(&self, filter: &str, remade: &[Remade<'_>]) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for part in remade.chunks(RAWS) {
+            removed += self.replace_part(filter, part).await?;
+        }
+        Ok(removed)
+    }
+
+    async fn replace_part(&self, filter: &str, part: &[Remade<'_>]) -> Result<u64, StoreError> {
+        let ours: HashSet<Vec<u8>> = part
+            .iter()
+            .map(|remade| keys::of_raw(&remade.raw, filter).to_vec())
+            .collect();
+        let made: HashSet<Hash> = part
+            .iter()
+            .flat_map(|remade| remade.made)
+            .copied()
+            .collect();
+        let (mut left, mut gone) = (Vec::new(), Vec::new());
+        let mut hours = BTreeSet::new();
+        let elements: Vec<Bson> = ours.iter().cloned().map(binary).collect();
+        let events: Vec<Made> = made_of(&elements).read(&self.coll).await?;
+        for event in events {
+            if made.contains(&event.hash) {
+                continue;
+            }
+            let others = event.keys.iter().map(|key| &key.bytes);
+            let others = others
+                .filter(|key| keys::is_of_raw(key) && !ours.contains(*key))
+                .count();
+            if others == 0 && event.judged.is_none() {
+                hours.insert(hour_of(event.timestamp));
+                // only if no other raw was added in the meantime
+                let unchanged: Vec<Bson> = event.keys.into_iter().map(Bson::Binary).collect();
+                gone.push(doc! {"_id": ids::of_hash(event.hash), "_keys": unchanged});
+            } else {
+                left.push(event.hash);
+            }
+        }
+        let updates: Vec<Update> = left
+            .into_iter()
+            .map(|hash| leave(hash, &elements))
+            .collect();
+        bulk::update(&self.coll, &updates, LEAVING)
+            .await?
+            .whole(LEAVING)?;
+        let note = self.events.open(&hours).await?;
+        let removed = bulk::delete(&self.coll, &gone, REMOVING).await?;
+        self.events.close(note).await?;
+        Ok(removed)
+    }
+}
+
+/// Finds the events that have one of these raw elements.
+pub(crate) fn made_of(elements: &[Bson]) -> Find {
+    debug_assert!(elements.len() <= ASK);
+    let filter = doc! {"_keys": {"$in": elements}, "_tie": {"$gte": LEAST_TIE}};
+    Find::new(LOOKING, EVENT_KEYS, filter)
+        .project(doc! {"_id": 0, "_hash": 1, "timestamp": 1, "_keys": 1, "_judged": 1})
+}
+
+fn leave(event: Hash, elements: &[Bson]) -> Update {
+    let pull: Document = doc! {"$pullAll": {"_keys": elements}};
+    Update {
+        filter: doc! {"_id": ids::of_hash(event)},
+        update: pull.into(),
+        upsert: false,
+    }
+}
