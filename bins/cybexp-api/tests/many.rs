@@ -25,7 +25,7 @@ fn records() -> Vec<Vec<u8>> {
     vec![
         br#"{"eventid": "cowrie.session.connect", "n": 1}"#.to_vec(),
         b"".to_vec(),
-        b"text\r\n--a-test-of-the-api-is-no-boundary\r\n".to_vec(),
+        b"text\r\n--another-boundary--\r\n".to_vec(),
         b"caf\xe9 \x00\xff".to_vec(),
         utf16,
         b"\xef\xbb\xbf[1, -0, 1.0]".to_vec(),

@@ -334,11 +334,13 @@ async fn an_entry_at_which_archives_die_is_set_aside_and_no_other() {
     let most = [40, 32, 1, 1, 1];
     let mut queue = cache.pending().await.unwrap();
     while let Taken::Work(taken) = queue.take().await.unwrap() {
-        assert!(
-            taken.len() <= most[deaths],
-            "{} after {deaths} deaths",
-            taken.len()
-        );
+        if taken.iter().any(|one| one.id == poison) {
+            assert!(
+                taken.len() <= most[deaths],
+                "{} after {deaths} deaths",
+                taken.len()
+            );
+        }
         let dies = taken.iter().any(|one| one.id == poison && one.read.is_ok());
         if dies {
             deaths += 1;
