@@ -9,6 +9,7 @@ use cybexp_store::{Cache, Identity, Queries, Submitter};
 use tokio::sync::Semaphore;
 
 use crate::attempts::Attempts;
+use crate::budget::Budget;
 use crate::waiting::Waiting;
 
 /// The state of the API: handles of databases, keys, and who waits for a report.
@@ -31,6 +32,8 @@ pub struct App {
     pub(crate) wait: Duration,
     pub(crate) token_ttl: Duration,
     pub(crate) max_body_bytes: u64,
+    /// The memory of all submissions in work.
+    pub(crate) budget: Budget,
     /// A password takes 19 MiB and 20 ms to check: more at once would be a way to fill the memory.
     pub(crate) logins: Semaphore,
     /// Logins that wait for their turn.

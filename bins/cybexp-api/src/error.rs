@@ -1,12 +1,13 @@
 //! The errors of requests: a status and a message, as the Python API gave them.
 
 use axum::Json;
-use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use cybexp_store::StoreError;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tahoe_core::submission::RecordError;
 use utoipa::ToSchema;
 
 /// The error of a request.
@@ -27,6 +28,15 @@ pub(crate) enum ApiError {
     /// The request is longer than this many bytes.
     #[error("the request is larger than {0} bytes")]
     TooLarge(u64),
+    /// The submission has more records than this.
+    #[error("the submission has more than {0} records")]
+    TooManyRecords(usize),
+    /// Records cannot be stored, because they are too large.
+    #[error("{}", too_large(.0))]
+    Records(Vec<LargeRecord>),
+    /// Too many submissions are in work.
+    #[error("too much is being submitted at once: try again later")]
+    Busy,
     /// The client stopped sending.
     #[error("the request came too slowly")]
     TooSlow,
@@ -39,6 +49,30 @@ pub(crate) enum ApiError {
     /// The API failed.
     #[error("Server Error!")]
     Internal(#[from] anyhow::Error),
+}
+
+/// A record that is too large to be stored.
+#[derive(Debug)]
+pub(crate) struct LargeRecord {
+    /// Its number, beginning with 1.
+    pub(crate) n: usize,
+    /// Whether the submission has other records.
+    pub(crate) among_others: bool,
+    pub(crate) error: RecordError,
+}
+
+fn too_large(bad: &[LargeRecord]) -> String {
+    match bad {
+        [] => String::new(),
+        [one] if !one.among_others => one.error.to_string(),
+        [first, rest @ ..] => {
+            let more = match rest.len() {
+                0 => String::new(),
+                more => format!(" (and {more} more)"),
+            };
+            format!("record {}: {}{more}", first.n, first.error)
+        }
+    }
 }
 
 /// A message for people.
@@ -68,6 +102,13 @@ impl ApiError {
     pub(crate) fn body(&self) -> Value {
         let mut body = match self {
             Self::Failed(_, report) => Value::clone(report),
+            // programs leave these records out, and submit the others again
+            Self::Records(bad) => {
+                let bad = bad.iter().map(
+                    |LargeRecord { n, error, .. }| json!({"n": n, "reason": error.to_string()}),
+                );
+                json!({"bad": bad.collect::<Vec<_>>()})
+            }
             _ => json!({}),
         };
         body["message"] = self.to_string().into();
@@ -81,7 +122,10 @@ impl IntoResponse for ApiError {
             Self::BadRequest(_) | Self::Failed(..) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) | Self::TooManyRecords(_) | Self::Records(_) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooMany(seconds) => {
                 let after = [(RETRY_AFTER, seconds.to_string())];
@@ -97,6 +141,11 @@ impl IntoResponse for ApiError {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };
-        (status, Json(self.body())).into_response()
+        let mut response = (status, Json(self.body())).into_response();
+        if let Self::Busy = self {
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
     }
 }

@@ -7,6 +7,7 @@ mod app;
 mod asking;
 mod attempts;
 mod auth;
+mod budget;
 mod cors;
 mod error;
 mod json;
@@ -17,7 +18,7 @@ mod waiting;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use axum::response::IntoResponse as _;
@@ -32,6 +33,7 @@ use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::attempts::Attempts;
+use crate::budget::Budget;
 use crate::error::ApiError;
 use crate::waiting::Waiting;
 
@@ -46,8 +48,8 @@ const HEADERS: Duration = Duration::from_secs(15);
 const CONNECTIONS: usize = 4096;
 /// The most logins that wait for their turn, which is about a second's work.
 const WAITING_LOGINS: usize = 100;
-/// How often what broken uploads left is looked for.
-const SWEEP: Duration = Duration::from_secs(60);
+/// How often the chunks of large submissions are looked for that an API which died has left, and how old they must be.
+const SWEEP: Duration = Duration::from_secs(3600);
 
 /// Runs until asked to stop.
 pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
@@ -95,6 +97,7 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         wait: Duration::from_secs(config.api.wait_s),
         token_ttl: Duration::from_secs(config.api.token_ttl_s),
         max_body_bytes: config.api.max_body_bytes,
+        budget: Budget::new(config.api.max_body_bytes),
         logins: tokio::sync::Semaphore::new(2),
         waiting_logins: tokio::sync::Semaphore::new(WAITING_LOGINS),
         attempts: Attempts::default(),
@@ -149,19 +152,26 @@ async fn watch(ctx: DaemonContext, cache: Cache) {
     }
 }
 
-/// Removes what broken uploads left. An API that was killed may have left a transaction in the way, which the server
-/// ends after a minute: then the next sweep does it.
+/// Removes what APIs left that died while they wrote large submissions.
 async fn sweep(ctx: DaemonContext, cache: Cache) {
     let mut sweep = tokio::time::interval(SWEEP);
+    let mut from = 0.0;
     loop {
         tokio::select! {
             () = ctx.shutdown.begun() => return,
             _ = sweep.tick() => {}
         }
-        match cache.sweep_uploads().await {
-            Ok(0) => {}
-            Ok(swept) => tracing::info!(swept, "removed what broken uploads had left"),
-            Err(error) => tracing::warn!(%error, "could not sweep up after broken uploads"),
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let until = now.unwrap_or_default().as_secs_f64() - SWEEP.as_secs_f64();
+        match cache.sweep_orphans(from, until).await {
+            Ok(swept) => {
+                if swept > 0 {
+                    tracing::info!(swept, "removed submissions that were never complete");
+                }
+                // ids hold whole seconds
+                from = until - 1.0;
+            }
+            Err(error) => tracing::warn!(%error, "could not look for incomplete submissions"),
         }
     }
 }

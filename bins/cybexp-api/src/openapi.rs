@@ -105,7 +105,9 @@ pub fn description() -> Description {
                     Content::new(Some(Ref::from_schema_name("Message"))),
                 );
                 let responses = &mut operation.responses.responses;
-                responses.insert(status.as_str().to_owned(), response.build().into());
+                // a description of the operation's own says more
+                let place = responses.entry(status.as_str().to_owned());
+                place.or_insert_with(|| response.build().into());
             }
         }
     }

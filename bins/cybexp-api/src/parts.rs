@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
 use futures::{Stream, StreamExt};
@@ -24,6 +24,7 @@ const NONSENSE_BYTES: usize = 256 << 10;
 pub(crate) struct Parts {
     multipart: Multipart,
     source: Arc<UploadBody>,
+    length: Option<u64>,
 }
 
 /// A part of a request's body.
@@ -43,13 +44,18 @@ impl<S: Send + Sync> FromRequest<S> for Parts {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (head, body) = request.into_parts();
+        let length = body.size_hint().exact();
         let source = Arc::new(UploadBody {
             body: Mutex::new(body.into_data_stream()),
             pending: AtomicUsize::new(0),
         });
         let parsed = Body::from_stream(checked(Arc::clone(&source)));
         match Multipart::from_request(Request::from_parts(head, parsed), state).await {
-            Ok(multipart) => Ok(Self { multipart, source }),
+            Ok(multipart) => Ok(Self {
+                multipart,
+                source,
+                length,
+            }),
             Err(rejection) => {
                 source.linger().await;
                 Err(ApiError::BadRequest(rejection.body_text()))
@@ -59,6 +65,11 @@ impl<S: Send + Sync> FromRequest<S> for Parts {
 }
 
 impl Parts {
+    /// Returns the length of the body in bytes, if the client said it.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
     /// Returns the next part.
     pub(crate) async fn next(&mut self) -> Result<Option<UploadPart<'_>>, ApiError> {
         let field = patient(self.multipart.next_field()).await?;

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use bson::doc;
 use common::{API, NO_ARGS, all, is, start, status_of, stored};
-use cybexp_store::LooseEnds;
 use cybexp_testkit::{Api, Daemon, Form, Site, eventually};
 use futures::StreamExt;
 use serde_json::json;
@@ -51,10 +50,10 @@ async fn throughput_and_memory() {
     for (seal, count, size, at_once) in [
         ("jwe", 1000, 1000, 16),
         ("jwe", 1000, 1000, 50),
-        ("jwe", 5, 50_000_000, 1),
-        ("jwe", 5, 50_000_000, 5),
+        ("jwe", 20, 14_000_000, 1),
+        ("jwe", 20, 14_000_000, 5),
         ("legacy", 1000, 1000, 50),
-        ("legacy", 5, 50_000_000, 5),
+        ("legacy", 20, 14_000_000, 5),
     ] {
         let (site, api) = start("load", json!({"api": {"seal": seal}})).await;
         println!("{seal}:");
@@ -103,7 +102,7 @@ async fn twenty_kills() {
     for round in 0..20 {
         let senders: Vec<_> = (0..12)
             .map(|n| {
-                let size = [100, 1000, 300_000, 6_000_000, 20_000_000, 50_000_000][n % 6];
+                let size = [100, 1000, 300_000, 6_000_000, 10_000_000, 14_000_000][n % 6];
                 let form = Form::submission(&site, "text").file("x", &vec![b'x'; size]);
                 let (token, url) = (token.clone(), format!("http://{}/raw", api.address));
                 tokio::spawn(async move {
@@ -128,25 +127,18 @@ async fn twenty_kills() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let loose = site.cache.loose_ends().await.unwrap();
         println!("kill {round}: {loose:?}");
-        let only_uploads = LooseEnds {
-            uploads: loose.uploads,
-            ..LooseEnds::default()
-        };
-        assert_eq!(loose, only_uploads);
         api = Api::start(API, NO_ARGS, &site).await;
     }
     let since = Instant::now();
-    loop {
+    // a killed API may have left a transaction, which the server ends after a minute
+    eventually("what there is belongs together", async || {
         let loose = site.cache.loose_ends().await.unwrap();
-        if loose == LooseEnds::default() {
-            break;
-        }
-        assert!(since.elapsed() < Duration::from_secs(240), "{loose:?}");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+        loose.entries_without_file + loose.files_without_entry == 0
+    })
+    .await;
     let counts = stored(&site).await;
     println!(
-        "nothing loose {:.0} s after the last start; {acknowledged} acknowledged, {counts:?} entries, files, chunks, uploads",
+        "nothing loose {:.0} s after the last start; {acknowledged} acknowledged, {counts:?} entries, files, chunks",
         since.elapsed().as_secs_f64()
     );
     let entries = all(&site, "cache", "file_entries").await.len();

@@ -1,39 +1,36 @@
-//! Makes a raw of sealed bytes, without input or output.
+//! Makes a raw of a record, without input or output.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cybexp_filters::lighten;
-use cybexp_seal::PrivateKey;
+use cybexp_filters::{dispensable, lighten};
 use cybexp_store::{Entry, check_fits};
 use tahoe_core::canonical::{HASHED_BYTES, measure};
 use tahoe_core::submission::data_of;
 use tahoe_core::{OrgId, Raw, SubType, SubmissionTags, Timestamp, Value};
 
-/// Opens a sealed submission and makes its raw. The error names the field at fault.
-pub(crate) fn open(key: &PrivateKey, entry: &Entry, sealed: &[u8]) -> Result<Raw, String> {
+/// Makes the raw of one record of an entry. The error names the field at fault.
+pub(crate) fn of_record(entry: &Entry, bytes: Vec<u8>) -> Result<Raw, String> {
     let tags = SubmissionTags {
         typetag: entry.typetag.clone(),
         orgid: entry.orgid.clone(),
         timezone: entry.timezone.clone(),
     };
-    // a submission that makes a library panic must not stop the others
-    catch_unwind(AssertUnwindSafe(|| {
-        let bytes = key.open(sealed).map_err(|error| format!("seal: {error}"))?;
-        raw_of(&tags, entry.timestamp, bytes)
-    }))
-    .unwrap_or_else(|_| Err("opening it panicked: please report this".to_owned()))
+    // a record that makes a library panic must not stop the others
+    catch_unwind(AssertUnwindSafe(|| raw_of(&tags, entry.timestamp, bytes)))
+        .unwrap_or_else(|_| Err("reading it panicked: please report this".to_owned()))
 }
 
-/// Makes the raw of a submission whose seal is open. The error names the field at fault.
+/// Makes the raw of a record whose seal is open. The error names the field at fault.
 pub fn raw_of(tags: &SubmissionTags, timestamp: f64, bytes: Vec<u8>) -> Result<Raw, String> {
     let field =
         |name: &'static str| move |error: &dyn std::fmt::Display| format!("{name}: {error}");
     let sub_type = SubType::new(&tags.typetag).map_err(|error| field("typetag")(&error))?;
     let orgid = OrgId::new(&tags.orgid).map_err(|error| field("orgid")(&error))?;
     let at = Timestamp::new(timestamp).map_err(|error| field("timestamp")(&error))?;
-    let mut data = data_of(bytes).map_err(|error| field("data")(&error))?;
-    let gone = lighten(&tags.typetag, &mut data, fits);
+    let data = data_of(bytes, dispensable(&tags.typetag)).map_err(|error| field("data")(&error))?;
+    let (mut value, mut gone) = (data.value, data.without.to_vec());
+    gone.extend(lighten(&tags.typetag, &mut value, fits));
     if !gone.is_empty() {
         let (typetag, fields) = (&tags.typetag, gone.join(", "));
         tracing::warn!(
@@ -43,7 +40,7 @@ pub fn raw_of(tags: &SubmissionTags, timestamp: f64, bytes: Vec<u8>) -> Result<R
             "too large to be stored whole: the raw lacks these fields"
         );
     }
-    Raw::new(sub_type, data, orgid, tags.timezone.clone(), Some(at))
+    Raw::new(sub_type, value, orgid, tags.timezone.clone(), Some(at))
         .map_err(|error| field("data")(&error))
 }
 

@@ -1,13 +1,14 @@
 //! From the spool to the API: one task for each input that has something in the spool.
 //!
-//! Records are sent in the order in which they were taken, some at the same time. What the API has is removed; what it
-//! refuses is set aside, unless it refuses everything: then it is not the record that is wrong, and all of it waits.
+//! Records are sent in the order in which they were taken: all that wait, up to a limit, in one submission, and one at once
+//! if one waits. What the API has is removed; what it refuses is set aside, unless it refuses everything: then it is not the
+//! record that is wrong, and all of it waits.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cybexp_client::{ClientError, Part};
+use cybexp_client::ClientError;
 use cybexp_service::Backoff;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -23,11 +24,10 @@ use crate::api::ApiState;
 use crate::status::{SharedStatus, now};
 use cybexp_spool::{InputId, KnownInput, Queued, Spool, SpoolError};
 
-/// Submissions of one input under way at the same time. More bring no speed: the API stores those together that come
-/// together.
-const IN_FLIGHT: usize = 32;
-/// Approximate limit of the records of one input in memory, in bytes.
-const BYTES: u64 = 8 << 20;
+/// The most records of a submission.
+const RECORDS: usize = 10_000;
+/// The bytes at which a submission takes no further record, and which an input reads ahead, about.
+const BYTES: u64 = 4 << 20;
 /// Refusals in a row after which the fault is not sought in the record, but in the input or the API.
 const REFUSALS: u32 = 8;
 /// The longest wait of an input whose records are all refused.
@@ -84,6 +84,7 @@ impl Poster {
             waiting: VecDeque::new(),
             held: HashSet::new(),
             bytes: 0,
+            most: RECORDS,
             refusals: 0,
             any_posted: false,
             backoff: Backoff::new(MAX_BACKOFF),
@@ -133,6 +134,8 @@ struct Posting {
     held: HashSet<i64>,
     /// Bytes of the records in `held`.
     bytes: u64,
+    /// The most records of the next submission: fewer after a failure, until submissions are taken again.
+    most: usize,
     /// Refusals in a row.
     refusals: u32,
     /// Whether the API has taken something since this began, or began anew.
@@ -142,7 +145,7 @@ struct Posting {
     pause: Option<Instant>,
 }
 
-type PostOutcome = (Queued, Result<(), ClientError>);
+type PostOutcome = (Vec<Queued>, Result<(), ClientError>);
 
 impl Posting {
     async fn run(mut self) {
@@ -152,27 +155,22 @@ impl Posting {
         let mut under_way = FuturesUnordered::new();
         let mut more = true;
         while !stop.is_cancelled() {
-            if more && self.waiting.len() < IN_FLIGHT && self.bytes < BYTES {
+            if more && self.waiting.len() < RECORDS && self.bytes < BYTES {
                 more = self.read().await;
             }
-            let width = match self.pause {
-                Some(_) => 0,
-                None if self.refusals >= REFUSALS => 1,
-                None => IN_FLIGHT,
-            };
-            if under_way.len() < width && !self.waiting.is_empty() {
+            // one submission at a time keeps the order, and what comes meanwhile goes together
+            if under_way.is_empty() && self.pause.is_none() && !self.waiting.is_empty() {
                 let sure = tokio::select! {
                     biased;
                     () = stop.cancelled() => break,
-                    sure = self.api.ready(), if under_way.is_empty() => sure,
-                    () = std::future::ready(()), if !under_way.is_empty() => self.api.status().up,
+                    sure = self.api.ready() => sure,
                 };
-                let width = if sure { width } else { 1 };
-                while under_way.len() < width
-                    && let Some(record) = self.waiting.pop_front()
-                {
-                    under_way.push(self.send(record));
-                }
+                let most = match sure && self.refusals < REFUSALS {
+                    true => self.most,
+                    false => 1,
+                };
+                let records = self.fill(most);
+                under_way.push(self.send(records));
             }
             let pause = self.pause;
             tokio::select! {
@@ -204,10 +202,7 @@ impl Posting {
     /// Reads on in the spool; whether there may be more.
     async fn read(&mut self) -> bool {
         let room = BYTES - self.bytes;
-        let next = self
-            .spool
-            .next(self.id, self.after, 4 * IN_FLIGHT, room)
-            .await;
+        let next = self.spool.next(self.id, self.after, RECORDS, room).await;
         let records = match next {
             Ok(records) => records,
             Err(SpoolError::Gone) => return false,
@@ -233,59 +228,98 @@ impl Posting {
         true
     }
 
-    fn send(&self, record: Queued) -> impl Future<Output = PostOutcome> + use<> {
+    /// Takes the next records that make a submission, at most this many. A submission has one name.
+    fn fill(&mut self, most: usize) -> Vec<Queued> {
+        let mut records: Vec<Queued> = Vec::new();
+        let mut bytes = 0;
+        while records.len() < most
+            && bytes < BYTES
+            && let Some(next) = self.waiting.front()
+            && records.first().is_none_or(|first| first.name == next.name)
+        {
+            bytes += next.data.len() as u64;
+            records.extend(self.waiting.pop_front());
+        }
+        records
+    }
+
+    fn send(&self, records: Vec<Queued>) -> impl Future<Output = PostOutcome> + use<> {
         let (client, tags) = (self.api.client(), self.tags.borrow().clone());
-        let name = record.name.clone().unwrap_or_else(|| self.name.clone());
+        let name = records.first().and_then(|record| record.name.clone());
+        let name = name.unwrap_or_else(|| self.name.clone());
         async move {
             let since = Instant::now();
-            let bytes = record.data.len() as u64;
-            let part = Part::stream_with_length(record.data.clone(), bytes);
-            let outcome = client.submit(&tags, name, part).await;
+            let data: Vec<_> = records.iter().map(|record| &record.data).collect();
+            let outcome = client.submit(&tags, &name, &data).await;
             histogram!("cybexp_input_post_seconds").record(since.elapsed());
-            (record, outcome)
+            (records, outcome)
         }
     }
 
-    fn judge(&mut self, (record, outcome): PostOutcome) {
+    fn judge(&mut self, (records, outcome): PostOutcome) {
         let error = match outcome {
-            Ok(()) => {
-                self.api.fine();
-                self.refusals = 0;
-                self.backoff.success();
-                self.spool.posted(self.id, record.id);
-                self.done(&record);
-                self.any_posted = true;
-                self.status.change(|status| {
-                    status.refusal = None;
-                    status.posted += 1;
-                    status.spooled = status.spooled.saturating_sub(1);
-                });
-                counter!("cybexp_input_posted_total", "input" => self.name.clone()).increment(1);
-                return;
-            }
+            Ok(()) => return self.posted(&records),
             Err(error) => error,
         };
         let told = error.brief();
         match error {
             ClientError::Unreachable { .. } | ClientError::Failed { .. } => {
                 self.api.trouble(&told);
-                self.back(record);
+                // it may have been too much at once for the network or a proxy
+                self.most = (records.len() / 2).max(1);
+                self.back(records);
             }
-            // wrong token, wrong organisation, wrong URL: no fault of the record
+            // wrong token, wrong organisation, wrong URL: no fault of the records
             ClientError::Unauthorized(_) | ClientError::NotTheApi(_) => {
-                self.back(record);
+                self.back(records);
                 self.hold(&told);
+            }
+            ClientError::Refused { bad, .. } if !bad.is_empty() => {
+                let bad: HashMap<usize, String> = bad.into_iter().collect();
+                let mut others = Vec::with_capacity(records.len());
+                for (index, record) in records.into_iter().enumerate() {
+                    match bad.get(&index) {
+                        Some(reason) => self.set_aside(&record, reason),
+                        None => others.push(record),
+                    }
+                }
+                self.back(others);
+            }
+            // the record at fault is looked for
+            ClientError::Refused { .. } if records.len() > 1 => {
+                self.most = records.len() / 2;
+                self.back(records);
             }
             ClientError::Refused { .. } => {
                 self.refusals += 1;
                 if self.refusals >= REFUSALS {
-                    self.back(record);
+                    self.back(records);
                     self.hold(&told);
                 } else {
-                    self.set_aside(&record, &told);
+                    records
+                        .iter()
+                        .for_each(|record| self.set_aside(record, &told));
                 }
             }
         }
+    }
+
+    fn posted(&mut self, records: &[Queued]) {
+        self.api.fine();
+        self.refusals = 0;
+        self.backoff.success();
+        self.most = (self.most * 2).min(RECORDS);
+        let ids = records.iter().map(|record| record.id).collect();
+        self.spool.posted_all(self.id, ids);
+        records.iter().for_each(|record| self.done(record));
+        self.any_posted = true;
+        let count = records.len() as u64;
+        self.status.change(|status| {
+            status.refusal = None;
+            status.posted += count;
+            status.spooled = status.spooled.saturating_sub(count);
+        });
+        counter!("cybexp_input_posted_total", "input" => self.name.clone()).increment(count);
     }
 
     fn set_aside(&mut self, record: &Queued, reason: &str) {
@@ -336,10 +370,12 @@ impl Posting {
         self.bytes -= record.data.len() as u64;
     }
 
-    /// To be sent again, where it was.
-    fn back(&mut self, record: Queued) {
-        let place = self.waiting.partition_point(|other| other.id < record.id);
-        self.waiting.insert(place, record);
+    /// To be sent again, where they were.
+    fn back(&mut self, records: Vec<Queued>) {
+        for record in records.into_iter().rev() {
+            let place = self.waiting.partition_point(|other| other.id < record.id);
+            self.waiting.insert(place, record);
+        }
     }
 }
 

@@ -147,10 +147,10 @@ pub(crate) fn preview(bytes: &[u8], typetag: &str, by_lines: bool, timezone: &st
             break;
         }
         preview.records += 1;
-        let data = data_of(record.to_vec());
-        let made = data.and_then(|data| {
+        let data = data_of(record.to_vec(), filter.dispensable());
+        let made = data.map_err(|error| error.to_string()).and_then(|data| {
             let input = RawInput {
-                data: &data,
+                data: &data.value,
                 orgid: &orgid,
                 timezone,
                 timestamp,

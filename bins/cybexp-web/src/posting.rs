@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
-use cybexp_client::{Client, ClientError, Part};
+use cybexp_client::{Client, ClientError};
 use futures::{StreamExt, stream};
 use tahoe_core::SubmissionTags;
 
@@ -205,10 +205,7 @@ async fn send(
     }
     let sends = all.into_iter().map(|(tags, name, place, record)| {
         let client = client.clone();
-        async move {
-            let part = Part::bytes(record.to_vec());
-            (place, client.submit_traced(&tags, name, part).await)
-        }
+        async move { (place, client.submit_traced(&tags, &name, &[record]).await) }
     });
     let mut sends = stream::iter(sends).buffer_unordered(IN_FLIGHT);
     while let Some((place, outcome)) = sends.next().await {

@@ -116,3 +116,44 @@ async fn small_raws_that_make_much_are_written_as_they_come() {
     assert_eq!(events, 100_000);
     assert!(peak < 512, "{peak} MiB");
 }
+
+/// Texts whose values would take a gigabyte or more, though each is short enough for a submission.
+fn hostile() -> Vec<String> {
+    let list = |item: &str, count: usize| format!("[{}{item}]", format!("{item},").repeat(count));
+    let endless = list("0", 7_000_000);
+    let mut hostile = vec![list("0", 7_000_000); 4];
+    hostile.extend([
+        list("0", 30_000_000),
+        list("{\"\":0}", 1_000_000),
+        list("[[[[0]]]]", 1_000_000),
+        // no JSON in the end, and so a text that is stored
+        endless.trim_end_matches(']').to_owned(),
+    ]);
+    hostile
+}
+
+#[tokio::test]
+async fn what_would_fill_the_memory_is_set_aside_and_the_rest_goes_on() {
+    let site = Site::new("hostile", json!({})).await;
+    let hostile = hostile();
+    site.submit("note", hostile.iter().map(String::as_str))
+        .await;
+    let good: Vec<String> = (0..100).map(|n| json!({"n": n}).to_string()).collect();
+    site.submit("note", good.iter().map(String::as_str)).await;
+    // and the same as records among others
+    let records: Vec<&[u8]> = [&good[0], &hostile[0], &hostile[6], &good[1]]
+        .map(|text| text.as_bytes())
+        .to_vec();
+    let many = site.submission_of_many("note", &records);
+    site.cache.submit(&[many]).await.unwrap();
+
+    let (_, peak) = once(&site, "archive");
+    assert!(peak < 512, "{peak} MiB");
+    let raws = site.collection("tahoe", "instance").await;
+    assert_eq!(raws.count_documents(doc! {}).await.unwrap(), 101);
+    let refused = site.cache.refused(0).await.unwrap();
+    assert_eq!(refused.len(), hostile.len() - 1 + 2);
+    for one in refused {
+        assert!(one.reason.contains("MiB"), "{one:?}");
+    }
+}

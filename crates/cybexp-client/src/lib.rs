@@ -1,18 +1,19 @@
 //! A client of the API: submits records and asks queries.
 
+mod form;
 mod people;
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use reqwest::multipart::Form;
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tahoe_core::SubmissionTags;
 
-pub use reqwest::multipart::Part;
+use form::SubmissionForm;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// The longest that one question may take; the API answers "check back later" long before.
@@ -57,6 +58,9 @@ pub enum ClientError {
         status: StatusCode,
         /// The message of the API, which may hold any characters.
         message: String,
+        /// The records at fault, if the API names them: their positions among those of the submission, beginning with 0,
+        /// and the reasons. The others can be submitted without them.
+        bad: Vec<(usize, String)>,
     },
     /// The API or a proxy in front of it fails; the same request may succeed later.
     #[error("{} ({})", trouble(*.of_api, message), status.as_u16())]
@@ -177,33 +181,40 @@ impl Client {
         Ok(answer["result"].take())
     }
 
-    /// Submits a file.
-    pub async fn submit(
+    /// Submits one record or many, which are stored together or not at all.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] names the records at fault if the API does. An API that knows no submissions of many records
+    /// may take the first one only, which counts as a refusal.
+    pub async fn submit<R: AsRef<[u8]>>(
         &self,
         tags: &SubmissionTags,
-        name: String,
-        file: Part,
+        name: &str,
+        records: &[R],
     ) -> Result<(), ClientError> {
-        self.submit_traced(tags, name, file).await.map(drop)
+        self.submit_traced(tags, name, records).await.map(drop)
     }
 
-    /// Submits a file, and returns the id by which [`Client::submission`] knows it.
-    pub async fn submit_traced(
+    /// Submits records as [`Client::submit`] does, and returns the id by which [`Client::submission`] knows them.
+    pub async fn submit_traced<R: AsRef<[u8]>>(
         &self,
         tags: &SubmissionTags,
-        name: String,
-        file: Part,
+        name: &str,
+        records: &[R],
     ) -> Result<String, ClientError> {
-        let form = Form::new()
-            // the fields that can be refused without the file come before it
-            .text("orgid", tags.orgid.clone())
-            .text("typetag", tags.typetag.clone())
-            .text("timezone", tags.timezone.clone())
-            .text("name", name.clone())
-            .part("file", file.file_name(name));
+        let SubmissionForm { content_type, body } = SubmissionForm::new(tags, name, records);
         let request = self.http.post(self.url("raw")).timeout(SUBMIT);
-        let answer = self.json(self.send(request.multipart(form)).await?).await?;
-        Ok(answer["id"].as_str().unwrap_or_default().to_owned())
+        let request = request.header(CONTENT_TYPE, content_type).body(body);
+        let response = self.send(request).await?;
+        let (status, taken) = (response.status(), self.json(response).await?);
+        if records.len() > 1 && taken["records"] != records.len() {
+            return Err(ClientError::Refused {
+                status,
+                message: "the API takes one record at a time".to_owned(),
+                bad: Vec::new(),
+            });
+        }
+        Ok(taken["id"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Returns the state of a submission.
@@ -323,7 +334,11 @@ impl Client {
         let message = short(message.unwrap_or(&text));
         Err(match status {
             StatusCode::UNAUTHORIZED => ClientError::Unauthorized(message),
-            StatusCode::NOT_FOUND if of_api => ClientError::Refused { status, message },
+            StatusCode::NOT_FOUND if of_api => ClientError::Refused {
+                status,
+                message,
+                bad: Vec::new(),
+            },
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 ClientError::NotTheApi(self.base.clone())
             }
@@ -334,7 +349,18 @@ impl Client {
                 message,
                 of_api,
             },
-            status if status.is_client_error() => ClientError::Refused { status, message },
+            status if status.is_client_error() => {
+                let bad = body.as_ref().and_then(|body| body["bad"].as_array());
+                let bad = bad.into_iter().flatten().filter_map(|bad| {
+                    let n = usize::try_from(bad["n"].as_u64()?).ok()?;
+                    Some((n.checked_sub(1)?, short(bad["reason"].as_str()?)))
+                });
+                ClientError::Refused {
+                    status,
+                    message,
+                    bad: bad.collect(),
+                }
+            }
             status => ClientError::Failed {
                 status,
                 message,

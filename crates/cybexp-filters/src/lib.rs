@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 use tahoe_core::{Event, OrgId, Session, Timestamp, Value};
 
-pub use lighten::lighten;
+pub use lighten::{dispensable, lighten};
 pub use normal::{NotOne, normal};
 pub use typetag::{UnreadTypetag, known_typetags, readers, unread_typetag};
 

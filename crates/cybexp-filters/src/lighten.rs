@@ -14,10 +14,8 @@ pub fn lighten(
     data: &mut Value,
     fits: impl Fn(&Value) -> bool,
 ) -> Vec<&'static str> {
-    let mut filters = FILTERS.iter();
-    let filter = filters.find(|filter| filter.typetags().contains(&typetag));
     let mut gone = Vec::new();
-    for field in filter.map_or(&[][..], |filter| filter.dispensable()) {
+    for field in dispensable(typetag) {
         if fits(data) {
             break;
         }
@@ -26,6 +24,13 @@ pub fn lighten(
         }
     }
     gone
+}
+
+/// Returns the fields that a submission of this typetag may lose if it is too large, the least useful first.
+pub fn dispensable(typetag: &str) -> &'static [&'static str] {
+    let mut filters = FILTERS.iter();
+    let filter = filters.find(|filter| filter.typetags().contains(&typetag));
+    filter.map_or(&[], |filter| filter.dispensable())
 }
 
 /// Drops a field from all objects below a value, but not from the value itself. Returns whether any had it.

@@ -6,8 +6,6 @@ use std::time::Instant;
 use cybexp_seal::{Format, PrivateKey};
 
 const BYTES: usize = 64 << 20;
-/// As a request body comes.
-const PIECE: usize = 64 << 10;
 const RUNS: usize = 5;
 
 fn main() {
@@ -25,15 +23,6 @@ fn main() {
     };
     for format in [Format::Jwe, Format::Legacy] {
         let whole = best(&|| drop(public.seal(format, &plain)));
-        let pieces = best(&|| {
-            let mut sealer = public.sealer(format).expect("it seals");
-            let mut out = Vec::new();
-            for piece in plain.chunks(PIECE) {
-                out.clear();
-                sealer.push(piece, &mut out);
-            }
-            let _ = sealer.finish(&mut out);
-        });
-        println!("{format:?}: {whole:.0} MiB/s at once, {pieces:.0} MiB/s in pieces of 64 KiB");
+        println!("{format:?}: {whole:.0} MiB/s");
     }
 }

@@ -1,7 +1,6 @@
 //! JWE compact serialisation (RFC 7516), for exactly one pair of algorithms.
 
 use std::collections::BTreeMap;
-use std::mem;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
@@ -11,8 +10,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::gcm::Gcm;
-use crate::head::PIECE;
 use crate::session::{SessionKey, nonce};
 use crate::{OpenError, PrivateKey, PublicKey, SealError};
 
@@ -21,8 +18,6 @@ const ENC: &str = "A256GCM";
 const TAG: usize = 16;
 /// Longer headers than this are not looked for.
 const MAX_HEADER: usize = 4096;
-/// Bytes that are whole groups of base64 and whole blocks of AES.
-const WHOLE: usize = 48;
 
 /// The fields that a header may hold. `zip` and `crit` are refused with everything else: compressed text could be a bomb,
 /// and no critical extension is understood here.
@@ -48,58 +43,26 @@ pub(crate) fn header(sealed: &[u8]) -> Option<Vec<u8>> {
     Some(json)
 }
 
-/// Seals a piece at a time.
-///
-/// Pushed bytes are held until there is a multiple of [`WHOLE`] of them, so that the blocks of the cipher and the groups of
-/// base64 end together.
-pub(crate) struct JweSealer {
-    /// The first three parts, until they are written.
-    head: String,
-    gcm: Gcm,
-    held: Vec<u8>,
-}
-
-impl JweSealer {
-    pub(crate) fn new(key: &PublicKey) -> Result<Self, SealError> {
-        let (session, wrapped) = key.wrap_new(&OAEP_SHA256_MGF1SHA256)?;
-        let nonce = nonce::<NONCE_LEN>()?;
-        let mut head = BASE64URL.encode(format!(r#"{{"alg":"{ALG}","enc":"{ENC}"}}"#));
-        let gcm = Gcm::new(&session, &nonce, head.as_bytes());
-        for part in [&wrapped[..], &nonce] {
-            head.push('.');
-            BASE64URL.encode_string(part, &mut head);
-        }
-        head.push('.');
-        Ok(Self {
-            head,
-            gcm,
-            held: Vec::new(),
+/// Seals `plaintext`, which is encrypted where it is.
+pub(crate) fn seal(key: &PublicKey, mut plaintext: Vec<u8>) -> Result<Vec<u8>, SealError> {
+    let (session, wrapped) = key.wrap_new(&OAEP_SHA256_MGF1SHA256)?;
+    let nonce = nonce::<NONCE_LEN>()?;
+    let header = BASE64URL.encode(format!(r#"{{"alg":"{ALG}","enc":"{ENC}"}}"#));
+    let tag = aead(&session)
+        .and_then(|aead| {
+            let nonce = Nonce::assume_unique_for_key(nonce);
+            aead.seal_in_place_separate_tag(nonce, Aad::from(&header), &mut plaintext)
         })
+        .map_err(|_| SealError)?;
+    let parts = [&wrapped[..], &nonce, &plaintext, tag.as_ref()];
+    let length = parts.iter().map(|part| 1 + encoded_len(part.len()));
+    let mut sealed = Vec::with_capacity(header.len() + length.sum::<usize>());
+    sealed.extend(header.into_bytes());
+    for part in parts {
+        sealed.push(b'.');
+        encode(part, &mut sealed);
     }
-
-    /// Length of what comes out for so many bytes.
-    pub(crate) fn sealed_len(&self, plaintext: usize) -> usize {
-        self.head.len() + encoded_len(plaintext) + 1 + encoded_len(TAG)
-    }
-
-    pub(crate) fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) {
-        out.extend(mem::take(&mut self.head).into_bytes());
-        for piece in plaintext.chunks(PIECE) {
-            self.held.extend(piece);
-            let whole = self.held.len() / WHOLE * WHOLE;
-            self.gcm.encrypt(&mut self.held[..whole]);
-            encode(&self.held[..whole], out);
-            self.held.drain(..whole);
-        }
-    }
-
-    pub(crate) fn finish(mut self, out: &mut Vec<u8>) {
-        self.push(b"", out);
-        self.gcm.encrypt(&mut self.held);
-        encode(&self.held, out);
-        out.push(b'.');
-        encode(&self.gcm.tag(), out);
-    }
+    Ok(sealed)
 }
 
 fn encoded_len(bytes: usize) -> usize {

@@ -5,56 +5,26 @@
 use aes::Aes256;
 use aws_lc_rs::rsa::OAEP_SHA1_MGF1SHA1;
 use eax::aead::AeadInOut;
-use eax::online::{EaxOnline, Encrypt};
 use eax::{Eax, KeyInit};
 
-use crate::head::{Head, PIECE};
 use crate::session::nonce;
 use crate::{OpenError, PrivateKey, PublicKey, SealError};
 
 const NONCE: usize = 16;
 const TAG: usize = 16;
 
-/// Seals a piece at a time; the tag, which stands before the ciphertext, comes last.
-pub(crate) struct LegacySealer {
-    /// Wrapped key, nonce and room for the tag, until they are written.
-    head: Vec<u8>,
-    tag_at: usize,
-    eax: EaxOnline<Aes256, Encrypt>,
-}
-
-impl LegacySealer {
-    pub(crate) fn new(key: &PublicKey) -> Result<Self, SealError> {
-        let (session, mut head) = key.wrap_new(&OAEP_SHA1_MGF1SHA1)?;
-        let nonce = nonce::<NONCE>()?;
-        head.extend(nonce);
-        let tag_at = head.len();
-        head.extend([0; TAG]);
-        let eax = EaxOnline::with_key_and_nonce((&*session).into(), (&nonce).into());
-        Ok(Self { head, tag_at, eax })
-    }
-
-    /// Length of what comes out for so many bytes.
-    pub(crate) fn sealed_len(&self, plaintext: usize) -> usize {
-        self.tag_at + TAG + plaintext
-    }
-
-    pub(crate) fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) {
-        out.append(&mut self.head);
-        for piece in plaintext.chunks(PIECE) {
-            let start = out.len();
-            out.extend(piece);
-            self.eax.encrypt(&mut out[start..]);
-        }
-    }
-
-    pub(crate) fn finish(mut self, out: &mut Vec<u8>) -> Head {
-        self.push(b"", out);
-        Head {
-            offset: self.tag_at,
-            bytes: self.eax.finish().into(),
-        }
-    }
+/// Seals `plaintext`, which is encrypted where it is.
+pub(crate) fn seal(key: &PublicKey, mut plaintext: Vec<u8>) -> Result<Vec<u8>, SealError> {
+    let (session, mut sealed) = key.wrap_new(&OAEP_SHA1_MGF1SHA1)?;
+    let nonce = nonce::<NONCE>()?;
+    let tag = Eax::<Aes256>::new((&*session).into())
+        .encrypt_inout_detached((&nonce).into(), b"", plaintext.as_mut_slice().into())
+        .map_err(|_| SealError)?;
+    sealed.reserve_exact(NONCE + TAG + plaintext.len());
+    sealed.extend(nonce);
+    sealed.extend(tag);
+    sealed.extend(plaintext);
+    Ok(sealed)
 }
 
 pub(crate) fn open(key: &PrivateKey, sealed: &[u8]) -> Result<Vec<u8>, OpenError> {

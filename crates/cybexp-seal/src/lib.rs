@@ -1,15 +1,13 @@
 //! Seals and opens submissions: the only crate with keys and ciphers.
 //!
 //! [`PublicKey::seal`] turns bytes into a sealed blob that only the owner of the matching [`PrivateKey`] can
-//! [open](PrivateKey::open); a [`Sealer`] does the same with what comes in pieces. Two formats are spoken, see [`Format`]; opening tells them apart by itself.
+//! [open](PrivateKey::open). Two formats are spoken, see [`Format`]; opening tells them apart by itself.
 //!
 //! Every submission gets its own random 256-bit session key, which is wrapped with RSA-OAEP. Keys have at least
 //! 2048 bits. No `Debug` output shows key material, and session keys and the PEM text of private keys are held in
 //! memory that is wiped.
 
 mod error;
-mod gcm;
-mod head;
 mod jwe;
 mod key;
 mod legacy;
@@ -19,18 +17,15 @@ pub mod password;
 mod pem;
 mod proof;
 mod session;
-mod stream;
 mod token;
 
 use serde::{Deserialize, Serialize};
 
 pub use error::{KeyError, OpenError, SealError};
-pub use head::Head;
 pub use key::{PrivateKey, PublicKey};
 pub use mac::{Macs, Message, Purpose};
 pub use own::OwnKey;
 pub use proof::Prover;
-pub use stream::Sealer;
 pub use token::{Claims, Holder, Issued, TokenError, Tokens};
 
 /// How a sealed blob is laid out.
@@ -42,6 +37,21 @@ pub enum Format {
     Jwe,
     /// The form that the Python system reads and writes: RSA-OAEP(SHA-1) and AES-256 in EAX mode.
     Legacy,
+}
+
+impl PublicKey {
+    /// Seals `plaintext` for the owner of the private key.
+    pub fn seal(&self, format: Format, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
+        self.seal_owned(format, plaintext.to_vec())
+    }
+
+    /// Seals `plaintext` as [`Self::seal`] does, and encrypts it where it is, for large submissions.
+    pub fn seal_owned(&self, format: Format, plaintext: Vec<u8>) -> Result<Vec<u8>, SealError> {
+        match format {
+            Format::Jwe => jwe::seal(self, plaintext),
+            Format::Legacy => legacy::seal(self, plaintext),
+        }
+    }
 }
 
 impl PrivateKey {

@@ -203,6 +203,10 @@ fn an_error_names_the_file_and_the_key() {
             "api.max_body_bytes",
         ),
         (
+            r#"{"api": {"max_body_bytes": 94371841}}"#.to_owned(),
+            "api.max_body_bytes",
+        ),
+        (
             r#"{"analytics": {"max_backoff_s": 0}}"#.to_owned(),
             "analytics.max_backoff_s",
         ),

@@ -234,18 +234,21 @@ impl SpoolFile {
         Ok(queued)
     }
 
-    pub(crate) fn posted(&mut self, input: InputId, record: i64) -> rusqlite::Result<()> {
-        let removed = self
+    pub(crate) fn posted(&mut self, input: InputId, records: &[i64]) -> rusqlite::Result<()> {
+        let mut delete = self
             .connection
-            .prepare_cached("DELETE FROM record WHERE id = ?1")?
-            .execute([record])?;
+            .prepare_cached("DELETE FROM record WHERE id = ?1")?;
         // a record that was posted twice counts once
+        let mut removed = 0;
+        for record in records {
+            removed += delete.execute([record])? as u64;
+        }
         if removed > 0 {
             self.connection
-                .prepare_cached("UPDATE input SET posted = posted + 1 WHERE id = ?1")?
-                .execute([input.0])?;
+                .prepare_cached("UPDATE input SET posted = posted + ?2 WHERE id = ?1")?
+                .execute(params![input.0, removed])?;
             if let Some(spooled) = self.spooled.get_mut(&input) {
-                *spooled = spooled.saturating_sub(1);
+                *spooled = spooled.saturating_sub(removed);
             }
         }
         Ok(())

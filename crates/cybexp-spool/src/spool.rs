@@ -92,8 +92,13 @@ impl Spool {
 
     /// The API has this record: it is removed. Not waited for, because to post it again would do no harm.
     pub fn posted(&self, input: InputId, record: i64) {
+        self.posted_all(input, vec![record]);
+    }
+
+    /// The API has these records: they are removed, as by [`Self::posted`].
+    pub fn posted_all(&self, input: InputId, records: Vec<i64>) {
         self.tell(Effect::Freed, move |database| {
-            database.posted(input, record)
+            database.posted(input, &records)
         });
     }
 

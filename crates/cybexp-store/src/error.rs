@@ -60,9 +60,6 @@ pub enum StoreError {
         "{0} holds an archive of the form before this release already: look at it, and rename or drop it"
     )]
     Occupied(String),
-    /// An upload got no bytes for so long that it was swept.
-    #[error("the upload was given up, since nothing came for a minute")]
-    Swept,
     /// The task that stores submissions has ended, which only happens at a shutdown.
     #[error("submissions are no longer stored: the service is stopping")]
     Stopped,
@@ -82,7 +79,6 @@ impl StoreError {
             | Self::OldForm(_)
             | Self::Migrating(_)
             | Self::Occupied(_)
-            | Self::Swept
             | Self::Stopped => false,
         }
     }

@@ -7,7 +7,9 @@ mod common;
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use common::*;
-use cybexp_store::{Cache, EntryQueue, Opened, SealedEntry, Taken};
+use cybexp_store::{
+    Cache, EntryQueue, EntryRecordId, Opened, OpenedRecords, SealedEntry, Selection, Taken,
+};
 use mongodb::Collection;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,10 +156,10 @@ async fn what_is_not_whole_comes_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_ends_before_64_mib() {
+async fn a_batch_ends_before_16_mib() {
     let (cache, _) = cache().await;
     // the first three fit; the one too large for any batch comes alone
-    let sizes = [30 << 20, 30 << 20, 1, 30 << 20, 65 << 20, 1];
+    let sizes = [7 << 20, 7 << 20, 1, 7 << 20, 17 << 20, 1];
     let submissions: Vec<_> = sizes.iter().map(|size| submission(*size)).collect();
     cache.submit(&submissions).await.unwrap();
     let mut queue = cache.pending().await.unwrap();
@@ -212,6 +214,159 @@ async fn any_gridfs_driver_reads_what_is_submitted() {
     let mut file = bucket.open_download_stream(fid).await.unwrap();
     file.read_to_end(&mut bytes).await.unwrap();
     assert!(bytes == submission(600 << 10).sealed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_records_of_a_submission_have_results_of_their_own() {
+    let (cache, db) = cache().await;
+    let mut many = submission(3);
+    many.entry.records = Some(4);
+    cache.submit(&[many]).await.unwrap();
+    let id = find(&entries(&db).await, doc! {}).await[0]
+        .get_object_id("_id")
+        .unwrap();
+    let bad = |n: u32| (n, Err(format!("record {n} is bad")));
+    let good = |n: u32| (n, Ok(hash(&format!("raw {n}"))));
+    let mut queue = cache.pending().await.unwrap();
+    let mark = async |queue: &mut EntryQueue, again: Option<Vec<u32>>, records| {
+        let taken = take(queue).await.remove(0);
+        let entry = taken.read.unwrap().0;
+        assert_eq!((entry.records, &entry.again), (Some(4), &again));
+        let opened = OpenedRecords { id, entry, records };
+        queue.mark_records(&opened).await.unwrap();
+    };
+    mark(&mut queue, None, vec![good(1), bad(2), bad(3), bad(4)]).await;
+
+    let record = |n| EntryRecordId { id, n: Some(n) };
+    let listed = async || -> Vec<String> {
+        let refused = cache.refused(0).await.unwrap();
+        refused.into_iter().map(|one| one.id).collect()
+    };
+    let ids = [2, 3, 4].map(|n| record(n).to_string());
+    assert_eq!(listed().await, ids);
+    assert_eq!(cache.count_refused().await.unwrap(), 3);
+    assert_eq!(cache.refused(2).await.unwrap().len(), 2);
+    let reason = |text: &str| Selection {
+        reason: Some(text.to_owned()),
+        ..Selection::default()
+    };
+    let third = cache.refused_of(&reason("Record 3"), 0).await.unwrap();
+    assert_eq!((third.len(), &*third[0].reason), (1, "record 3 is bad"));
+    let shown = cache.refused_record(id, 3).await.unwrap().unwrap();
+    assert_eq!(
+        (&shown["n"], &shown["reason"]),
+        (&3.into(), &"record 3 is bad".into())
+    );
+    assert!(shown.get("bad").is_none() && shown["typetag"] == "cowrie");
+    assert!(cache.refused_record(id, 1).await.unwrap().is_none());
+
+    // one is read again, and is good now; the others stay as they were
+    assert!(!cache.retry_record(id, 1).await.unwrap());
+    assert!(cache.retry_record(id, 3).await.unwrap());
+    assert_eq!(cache.count_pending().await.unwrap(), 1);
+    mark(&mut queue, Some(vec![3]), vec![good(3)]).await;
+    assert_eq!(listed().await, [ids[0].clone(), ids[2].clone()]);
+    let fate = cache.fate(&id.to_hex()).await.unwrap().unwrap();
+    let raw = |n: u32| Some(hash(&format!("raw {n}")).to_string());
+    assert_eq!(fate.raws, [raw(1), None, raw(3), None]);
+    assert!(fate.processed && fate.error.is_none());
+    assert_eq!(fate.bad.iter().map(|bad| bad.n).collect::<Vec<_>>(), [2, 4]);
+    let of_raw = raw(3).unwrap();
+    let name = cache.name_of(&of_raw, 1.5).await.unwrap();
+    // its entry was made later than a minute after its timestamp
+    assert_eq!(name, None);
+
+    // somebody asks for another one while the first is read: both are done in the end
+    assert!(cache.retry_record(id, 2).await.unwrap());
+    let taken = take(&mut queue).await.remove(0).read.unwrap().0;
+    assert_eq!(
+        cache.retry_all(&reason("record 4")).await.unwrap(),
+        0,
+        "it is pending"
+    );
+    let again = doc! {"$addToSet": {"again": 4_i64}};
+    entries(&db)
+        .await
+        .update_one(doc! {"_id": id}, again)
+        .await
+        .unwrap();
+    let opened = OpenedRecords {
+        id,
+        entry: taken,
+        records: vec![good(2)],
+    };
+    queue.mark_records(&opened).await.unwrap();
+    assert_eq!(cache.count_pending().await.unwrap(), 1);
+    mark(&mut queue, Some(vec![2, 4]), vec![good(2), bad(4)]).await;
+    assert_eq!(listed().await, ids[2..]);
+
+    // all that are left: retried with the entry's id, then deleted
+    assert!(cache.retry(id).await.unwrap());
+    mark(&mut queue, Some(vec![4]), vec![bad(4)]).await;
+    assert_eq!(cache.retry_all(&reason("record 4")).await.unwrap(), 1);
+    mark(&mut queue, Some(vec![4]), vec![bad(4)]).await;
+    assert!(!cache.delete_refused_record(id, 3).await.unwrap());
+    assert_eq!(
+        cache.delete_all_refused(&reason("record 9")).await.unwrap(),
+        0
+    );
+    assert_eq!(
+        cache.delete_all_refused(&reason("record 4")).await.unwrap(),
+        1
+    );
+    assert_eq!(cache.count_refused().await.unwrap(), 0);
+    let entry = find(&entries(&db).await, doc! {}).await.remove(0);
+    for gone in ["bad", "bad_data", "again", "error"] {
+        assert!(!entry.contains_key(gone), "{entry}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_at_which_archives_die_is_set_aside_and_no_other() {
+    let (cache, db) = cache().await;
+    cache.submit(&vec![submission(1); 40]).await.unwrap();
+    let poison = find(&entries(&db).await, doc! {}).await[1]
+        .get_object_id("_id")
+        .unwrap();
+    let leases = collection(&db, "leases").await;
+    let ended = doc! {"$set": {"until": bson::DateTime::from_millis(0)}};
+    let (mut deaths, mut done) = (0, 0);
+    let most = [40, 32, 1, 1, 1];
+    let mut queue = cache.pending().await.unwrap();
+    while let Taken::Work(taken) = queue.take().await.unwrap() {
+        if taken.iter().any(|one| one.id == poison) {
+            assert!(
+                taken.len() <= most[deaths],
+                "{} after {deaths} deaths",
+                taken.len()
+            );
+        }
+        let dies = taken.iter().any(|one| one.id == poison && one.read.is_ok());
+        if dies {
+            deaths += 1;
+            queue = cache.pending().await.unwrap();
+            leases.update_many(doc! {}, ended.clone()).await.unwrap();
+            continue;
+        }
+        let opened = taken.into_iter().map(|one| Opened {
+            id: one.id,
+            raw: one.read.map(|_| hash("raw")),
+        });
+        let opened: Vec<Opened> = opened.collect();
+        queue.mark(&opened).await.unwrap();
+        done += opened.len();
+    }
+    assert_eq!((deaths, done), (4, 40));
+    let refused = cache.refused(0).await.unwrap();
+    assert_eq!((refused.len(), &refused[0].id), (1, &poison.to_hex()));
+    assert!(
+        refused[0].reason.contains("died 4 times"),
+        "{}",
+        refused[0].reason
+    );
+    // who asks for it once more gets it
+    assert!(cache.retry(poison).await.unwrap());
+    assert!(take(&mut queue).await[0].read.is_ok());
 }
 
 async fn cache() -> (Cache, String) {

@@ -7,6 +7,7 @@ use cybexp_store::{
     Archive, Cache, GraphWriter, Identity, NewEntry, Queries, Raws, Server, Submission,
 };
 use serde_json::{Value, json};
+use tahoe_core::many::JoinedRecords;
 use tahoe_core::question::Question;
 use tahoe_core::{Hash, Org, Query, Socket, Status, SubmissionTags, Timestamp, User};
 use tempfile::TempDir;
@@ -116,9 +117,23 @@ impl Site {
                 timezone: "UTC".to_owned(),
             },
             timestamp: 1_700_000_000.5,
+            records: None,
         };
         let sealed = self.seal(text.as_bytes());
         Submission { entry, sealed }
+    }
+
+    /// Makes a sealed submission of many records.
+    pub fn submission_of_many(&self, typetag: &str, records: &[&[u8]]) -> Submission {
+        let mut joined = JoinedRecords::default();
+        for record in records {
+            joined.begin();
+            joined.extend(record);
+        }
+        let mut submission = self.submission(typetag, "");
+        submission.entry.records = Some(records.len() as u32);
+        submission.sealed = self.seal(&joined.into_bytes());
+        submission
     }
 
     /// Stores sealed submissions of these texts.
@@ -130,6 +145,19 @@ impl Site {
             .submit(&submissions)
             .await
             .expect("submissions are stored");
+    }
+
+    /// Returns the number of records that no archive has taken, those within submissions of many among them.
+    pub async fn records_pending(&self) -> u64 {
+        let entries = self.collection("cache", "file_entries").await;
+        let pending = bson::doc! {"processed": false};
+        let mut rows = entries.find(pending).await.expect("the cache can be read");
+        let mut records = 0;
+        while rows.advance().await.expect("the cache can be read") {
+            let many = rows.current().get("records").ok().flatten();
+            records += many.and_then(|many| many.as_i64()).unwrap_or(1) as u64;
+        }
+        records
     }
 
     /// Makes a waiting, sealed query of the site's user. `socket` is the address at which the client waits.

@@ -8,6 +8,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::weight;
+
+pub use crate::weight::Weight;
+
 /// The deepest nesting that is read: MongoDB stores documents of at most 100 levels.
 pub const DEPTH_LIMIT: usize = 90;
 
@@ -24,15 +28,18 @@ pub enum ParseError {
 
 /// Reads one JSON value. Floats are exact, `-0` is the int 0, a lone surrogate escape is U+FFFD.
 pub fn parse(text: &str) -> Result<Value, ParseError> {
-    let mut scan = Scan::new(text);
-    scan.run();
-    if scan.too_deep {
-        return Err(ParseError::Unstorable(format!(
-            "nested deeper than {DEPTH_LIMIT} levels"
-        )));
-    }
-    let value: Value = serde_json::from_str(&scan.finish())
-        .map_err(|error| ParseError::Syntax(error.to_string()))?;
+    parse_without(text, &[])
+}
+
+/// Reads one JSON value as [`parse`] does, without the fields of these names. Fields of the outermost object stay.
+pub fn parse_without(text: &str, without: &[&str]) -> Result<Value, ParseError> {
+    let mut scan = Scan::of(text)?;
+    let text = scan.finish();
+    let value = match without {
+        [] => serde_json::from_str(&text),
+        without => weight::read_without(&text, without),
+    };
+    let value = value.map_err(|error| ParseError::Syntax(error.to_string()))?;
     match scan.unstorable {
         Some(reason) => Err(ParseError::Unstorable(reason)),
         None if has_nul_key(&value) => Err(ParseError::Unstorable(
@@ -40,6 +47,12 @@ pub fn parse(text: &str) -> Result<Value, ParseError> {
         )),
         None => Ok(value),
     }
+}
+
+/// Weighs one JSON value that [`parse_without`] would read with the same arguments. Nothing of it is kept in memory.
+pub fn weigh(text: &str, without: &[&str]) -> Result<Weight, ParseError> {
+    let text = Scan::of(text)?.finish();
+    weight::weigh(&text, without).map_err(|error| ParseError::Syntax(error.to_string()))
 }
 
 fn has_nul_key(value: &Value) -> bool {
@@ -73,6 +86,18 @@ impl<'a> Scan<'a> {
             unstorable: None,
             out: String::new(),
             done: 0,
+        }
+    }
+
+    /// Goes over the text once.
+    fn of(text: &'a str) -> Result<Self, ParseError> {
+        let mut scan = Self::new(text);
+        scan.run();
+        match scan.too_deep {
+            true => Err(ParseError::Unstorable(format!(
+                "nested deeper than {DEPTH_LIMIT} levels"
+            ))),
+            false => Ok(scan),
         }
     }
 

@@ -15,6 +15,7 @@ mod hash;
 mod identity;
 mod instance;
 pub mod json;
+pub mod many;
 mod nearest;
 mod node;
 mod org_id;
@@ -31,6 +32,7 @@ mod sub_type;
 pub mod submission;
 mod submission_tags;
 pub mod time;
+mod weight;
 
 pub use canonical::{TooLarge, canonical};
 pub use checked::AmbiguousNumber;

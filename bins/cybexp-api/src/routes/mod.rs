@@ -18,6 +18,7 @@ pub(crate) fn describe_metrics() {
         "cybexp_api_submissions_total",
         "submissions that were taken"
     );
+    describe_counter!("cybexp_api_submission_records_total", "the records in them");
     describe_counter!(
         "cybexp_api_submission_bytes_total",
         "their bytes, before they were sealed"

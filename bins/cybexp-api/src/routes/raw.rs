@@ -1,37 +1,55 @@
 //! Submissions.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use cybexp_seal::Sealer;
-use cybexp_store::{Head, Incoming, NewEntry};
+use cybexp_filters::dispensable;
+use cybexp_store::{NewEntry, Submission};
 use metrics::counter;
 use serde::Serialize;
+use tahoe_core::many::{JoinedRecords, MAX_RECORDS};
+use tahoe_core::submission::check_size;
 use tahoe_core::time::parse_tzname;
 use tahoe_core::{SubType, SubmissionTags};
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::error::{ApiError, Message, bad};
+use crate::budget::Charge;
+use crate::error::{ApiError, LargeRecord, Message, bad};
 use crate::parts::{Parts, UploadPart};
+use crate::routes::submission::BadRecord;
 
 /// The longest text field.
 const TEXT_BYTES: usize = 1024;
+/// The memory that is charged for a body whose length the client does not say, until more of it has come.
+const FIRST_BYTES: u64 = 64 << 10;
+/// The time that any body may take, and the least bytes a second beyond it: a client that is slower holds memory which
+/// others wait for.
+const UPLOAD: Duration = Duration::from_secs(60);
+const LEAST_RATE: u64 = 8 << 10;
+/// The longest submission that is sealed where it was received; a longer one is sealed on a thread for such work.
+const QUICK_BYTES: usize = 32 << 10;
 
-/// A submission.
+/// A submission of one record or many.
 #[derive(ToSchema)]
 #[allow(
     dead_code,
     reason = "only its description is used: the body is read part by part"
 )]
-pub(crate) struct Submission {
-    /// The data to be stored.
-    #[schema(format = Binary, content_media_type = "application/octet-stream")]
-    file: String,
+#[schema(as = Submission)]
+pub(crate) struct SubmissionForm {
+    /// The record to be stored. Repeat this part to submit up to 65,536 records at once: each becomes what it would
+    /// become alone.
+    #[schema(
+        min_items = 1,
+        max_items = 65536,
+        content_media_type = "application/octet-stream"
+    )]
+    file: Vec<String>,
     /// The name of the submission [default: the name of the file].
     #[schema(max_length = 1024)]
     name: Option<String>,
@@ -55,16 +73,36 @@ pub(crate) struct Taken {
     /// The id of the submission, for `GET /raw/{id}`.
     #[schema(pattern = "^[0-9a-f]{24}$")]
     id: String,
+    /// The number of records, if there are many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<u32>,
 }
 
-/// Submit data; admins of the organisation only
+/// The refusal of a submission.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only its description is used")]
+pub(crate) struct TooLarge {
+    /// The reason.
+    #[schema(
+        example = "record 7: 16000000 bytes as a document are more than the 15 MiB that one record may have"
+    )]
+    message: String,
+    /// The records that are too large. The others can be submitted without them.
+    bad: Option<Vec<BadRecord>>,
+}
+
+/// Submit one record or many; admins of the organisation only
+///
+/// A submission is stored as a whole or not at all. To submit the same again does no harm.
 #[utoipa::path(post, path = "/raw",
-    request_body(content = Submission, content_type = "multipart/form-data"),
+    request_body(content = SubmissionForm, content_type = "multipart/form-data"),
     security(("bearer" = [])),
     responses(
         (status = 201, description = "The submission is stored, sealed.", body = Taken),
         (status = 400, description = "A field is missing or wrong.", body = Message),
         (status = 401, description = "The token is missing or invalid, or its user is not an admin of the organisation.", body = Message),
+        (status = 413, description = "The submission, or a record of it, is too large. A record may have 15 MiB as a document of the archive, and a submission `api.max_body_bytes`.", body = TooLarge),
+        (status = 503, description = "Too much is being submitted at once. `Retry-After` says when to try again.", body = Message),
     )
 )]
 pub(crate) async fn raw(
@@ -85,44 +123,69 @@ pub(crate) async fn raw(
     if taken.is_err() {
         parts.linger().await;
     }
-    let taken = Taken {
-        message: "File uploaded successfully!".to_owned(),
-        id: taken?,
-    };
-    Ok((StatusCode::CREATED, Json(taken)))
+    Ok((StatusCode::CREATED, Json(taken?)))
 }
 
-/// Stores the submission, or nothing of it; gives its id.
-async fn take(app: &App, caller: &Caller, parts: &mut Parts) -> Result<String, ApiError> {
-    let mut received = Received::default();
-    let outcome = receive(app, caller, parts, &mut received).await;
-    let Received { file, size, .. } = received;
-    let (entry, file) = match (outcome, file) {
-        (Ok(entry), Some(file)) => (entry, file),
-        (Ok(_), None) => return Err(bad("file", "is missing")),
-        (Err(error), file) => {
-            if let Some((_, incoming)) = file {
-                incoming.abort().await;
-            }
-            return Err(error);
+/// Stores the submission, or nothing of it.
+async fn take(app: &Arc<App>, caller: &Caller, parts: &mut Parts) -> Result<Taken, ApiError> {
+    let length = parts.length().unwrap_or(FIRST_BYTES);
+    let charge = app.budget.charge(length.min(app.max_body_bytes)).await?;
+    let mut received = Received::new(charge, length.min(app.max_body_bytes));
+    receive(app, caller, parts, &mut received).await?;
+    let (size, count) = (received.size, received.records.len());
+    let mut entry = entry(&mut received)?;
+    let records = u32::try_from(count).ok().filter(|count| *count > 1);
+    entry.records = records;
+    let Received {
+        records: data,
+        charge,
+        ..
+    } = received;
+    let sealed = match size > QUICK_BYTES as u64 {
+        false => seal(app, &entry.tags.typetag, data)?,
+        true => {
+            let (app, typetag) = (Arc::clone(app), entry.tags.typetag.clone());
+            let sealing = tokio::task::spawn_blocking(move || seal(&app, &typetag, data));
+            sealing.await.map_err(anyhow::Error::from)??
         }
     };
-    let (sealer, mut incoming) = file;
-    let mut rest = Vec::new();
-    let head = sealer.finish(&mut rest).map(|head| Head {
-        offset: head.offset,
-        bytes: head.bytes,
-    });
-    incoming.write(&rest).await?;
-    let id = incoming.commit(entry, head).await?;
+    let id = app.submitter.submit(Submission { entry, sealed }).await?;
+    drop(charge);
     counter!("cybexp_api_submissions_total").increment(1);
+    counter!("cybexp_api_submission_records_total").increment(count as u64);
     counter!("cybexp_api_submission_bytes_total").increment(size);
-    Ok(id.to_string())
+    Ok(Taken {
+        message: "File uploaded successfully!".to_owned(),
+        id: id.to_string(),
+        records,
+    })
 }
 
-#[derive(Default)]
+/// Seals records, if all of them can be stored.
+fn seal(app: &App, typetag: &str, records: JoinedRecords) -> Result<Vec<u8>, ApiError> {
+    let dispensable = dispensable(typetag);
+    let among_others = records.len() > 1;
+    let large = (1..).zip(records.iter()).filter_map(|(n, record)| {
+        let error = check_size(record, dispensable).err()?;
+        Some(LargeRecord {
+            n,
+            among_others,
+            error,
+        })
+    });
+    let large: Vec<LargeRecord> = large.collect();
+    if !large.is_empty() {
+        return Err(ApiError::Records(large));
+    }
+    let sealed = app.public_key.seal_owned(app.format, records.into_bytes());
+    Ok(sealed.map_err(anyhow::Error::from)?)
+}
+
 struct Received {
-    file: Option<(Sealer, Incoming)>,
+    charge: Charge,
+    since: Instant,
+    records: JoinedRecords,
+    /// The bytes of all records.
     size: u64,
     filename: Option<String>,
     name: Option<String>,
@@ -131,22 +194,42 @@ struct Received {
     timezone: Option<String>,
 }
 
-/// Reads all parts, in whatever order they come; the file goes through the seal into the database meanwhile.
+impl Received {
+    fn new(charge: Charge, length: u64) -> Self {
+        Self {
+            charge,
+            since: Instant::now(),
+            records: JoinedRecords::with_capacity(usize::try_from(length).unwrap_or_default()),
+            size: 0,
+            filename: None,
+            name: None,
+            orgid: None,
+            typetag: None,
+            timezone: None,
+        }
+    }
+}
+
+/// Reads all parts, in whatever order they come.
 async fn receive(
     app: &App,
     caller: &Caller,
     parts: &mut Parts,
     received: &mut Received,
-) -> Result<NewEntry, ApiError> {
+) -> Result<(), ApiError> {
     while let Some(mut part) = parts.next().await? {
+        if part.name() == "file" {
+            if received.records.len() == MAX_RECORDS {
+                return Err(ApiError::TooManyRecords(MAX_RECORDS));
+            }
+            if received.records.is_empty() {
+                received.filename = part.filename().map(str::to_owned);
+            }
+            take_file(app, &mut part, received).await?;
+            continue;
+        }
         let name = part.name().to_owned();
         let slot = match name.as_str() {
-            "file" if received.file.is_some() => return Err(bad("file", "is given twice")),
-            "file" => {
-                received.filename = part.filename().map(str::to_owned);
-                take_file(app, &mut part, received).await?;
-                continue;
-            }
             "name" => &mut received.name,
             "orgid" => &mut received.orgid,
             "typetag" => &mut received.typetag,
@@ -168,10 +251,10 @@ async fn receive(
                 .await?;
         }
     }
-    if received.file.is_none() {
-        return Err(bad("file", "is missing"));
+    match received.records.is_empty() {
+        true => Err(bad("file", "is missing")),
+        false => Ok(()),
     }
-    entry(received)
 }
 
 async fn take_file(
@@ -179,21 +262,17 @@ async fn take_file(
     part: &mut UploadPart<'_>,
     received: &mut Received,
 ) -> Result<(), ApiError> {
-    let sealer = app
-        .public_key
-        .sealer(app.format)
-        .map_err(anyhow::Error::from)?;
-    let incoming = Incoming::new(&app.cache, &app.submitter);
-    let (sealer, incoming) = received.file.insert((sealer, incoming));
-    let mut sealed = Vec::new();
+    received.records.begin();
     while let Some(bytes) = part.chunk().await? {
         received.size += bytes.len() as u64;
         if received.size > app.max_body_bytes {
             return Err(ApiError::TooLarge(app.max_body_bytes));
         }
-        sealer.push(&bytes, &mut sealed);
-        incoming.write(&sealed).await?;
-        sealed.clear();
+        if received.since.elapsed() > UPLOAD + Duration::from_secs(received.size / LEAST_RATE) {
+            return Err(ApiError::TooSlow);
+        }
+        received.charge.grow(received.size).await?;
+        received.records.extend(&bytes);
     }
     Ok(())
 }
@@ -231,5 +310,6 @@ fn entry(received: &mut Received) -> Result<NewEntry, ApiError> {
             timezone,
         },
         timestamp: since.as_secs_f64(),
+        records: None,
     })
 }

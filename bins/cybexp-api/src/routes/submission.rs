@@ -31,8 +31,24 @@ pub(crate) struct SubmissionState {
     /// The reason, if the submission is in quarantine.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// The hashes of the raws that the archive made of the submission.
-    raws: Vec<String>,
+    /// The number of records, if the submission has many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<u32>,
+    /// The hashes of the raws that the archive made of the submission, in the order of its records; null for a record of
+    /// which there is none.
+    raws: Vec<Option<String>>,
+    /// The records that are in quarantine, while the others are in the archive.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bad: Vec<BadRecord>,
+}
+
+/// A record that is refused or in quarantine.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BadRecord {
+    /// The number of the record, beginning with 1.
+    n: u32,
+    /// The reason.
+    reason: String,
 }
 
 /// The state of a submission.
@@ -41,7 +57,7 @@ pub(crate) struct SubmissionState {
 enum Stage {
     /// The submission is stored sealed, and the archive has not opened it yet.
     Waiting,
-    /// The submission is in the archive, and filters read it.
+    /// The submission is in the archive, but for the records in `bad`, and filters read it.
     Archived,
     /// The submission could not be opened or read. `cybexp quarantine` shows it, and can try again.
     Quarantined,
@@ -79,17 +95,26 @@ impl SubmissionState {
     fn of(id: String, fate: Fate) -> Self {
         Self {
             id: id.to_ascii_lowercase(),
-            status: match (fate.processed, fate.bad) {
+            status: match (fate.processed, &fate.error) {
                 (false, _) => Stage::Waiting,
-                (true, false) => Stage::Archived,
-                (true, true) => Stage::Quarantined,
+                (true, None) => Stage::Archived,
+                (true, Some(_)) => Stage::Quarantined,
             },
             name: fate.name,
             typetag: fate.typetag,
             orgid: fate.orgid,
             timestamp: fate.timestamp,
             error: fate.error,
+            records: fate.records,
             raws: fate.raws,
+            bad: fate
+                .bad
+                .into_iter()
+                .map(|bad| BadRecord {
+                    n: bad.n,
+                    reason: bad.reason,
+                })
+                .collect(),
         }
     }
 }

@@ -49,12 +49,12 @@ pub(crate) async fn all(site: &Site, section: &str, coll: &str) -> Vec<Document>
         .unwrap()
 }
 
-/// How much the cache holds: entries, files, chunks and uploads.
-pub(crate) async fn stored(site: &Site) -> [usize; 4] {
-    let mut counts = [0; 4];
+/// How much the cache holds: entries, files and chunks.
+pub(crate) async fn stored(site: &Site) -> [usize; 3] {
+    let mut counts = [0; 3];
     for (count, coll) in counts
         .iter_mut()
-        .zip(["file_entries", "fs.files", "fs.chunks", "uploads"])
+        .zip(["file_entries", "fs.files", "fs.chunks"])
     {
         *count = all(site, "cache", coll).await.len();
     }

@@ -1,11 +1,10 @@
 //! Queries that are wrong: each fails with a reason that names the field.
 
 use cybexp_seal::{Format, PrivateKey};
-use cybexp_store::GraphBatch;
 use serde_json::{Value, json};
 use tahoe_core::{Hash, Query};
 
-use crate::world::{World, attribute, event};
+use crate::world::World;
 
 #[tokio::test]
 async fn every_bad_field_is_named() {
@@ -254,24 +253,4 @@ async fn expect(world: &World, query: Query, reason: &str) {
         "`{said}` does not begin with `{reason}`"
     );
     assert!(said.len() < 400, "{said}");
-}
-
-/// A document that no daemon of ours wrote fails the queries that meet it, instead of being tried for ever.
-#[tokio::test]
-async fn an_archive_that_holds_something_else_is_told() {
-    let world = World::new("strange").await;
-    let mut batch = GraphBatch::default();
-    let subject = attribute("ipv4", "203.0.113.7");
-    batch.add_event(event(world.site.orgid, 0.0, vec![subject.into()]));
-    world.write(&batch).await;
-    let archive = world.site.collection("tahoe", "instance").await;
-    let strange = bson::doc! {"$set": {"_cref": 7}};
-    archive
-        .update_one(bson::doc! {"itype": "event"}, strange)
-        .await
-        .unwrap();
-    let question = json!({"sub_type": "ipv4", "data": "203.0.113.7"});
-    assert_eq!(world.count(question.clone()).await, 1);
-    let query = world.query("related", &question);
-    expect(&world, query, "reading the events of a query: ").await;
 }

@@ -25,7 +25,7 @@ use crate::up::asked_to_stop;
 use crate::up::ports::free_metrics;
 use crate::up::setup::FirstStart;
 use crate::up::suite::{Suite, SuiteHome, SuiteOptions};
-use cybexp_client::{Client, Part};
+use cybexp_client::Client;
 use cybexp_term as term;
 use sources::DemoSources;
 use tahoe_core::SubmissionTags;
@@ -210,8 +210,7 @@ async fn submit(client: &Client, orgid: &str) -> anyhow::Result<u64> {
             orgid: orgid.to_owned(),
             timezone: "UTC".to_owned(),
         };
-        let file = Part::text(record.text);
-        client.submit(&tags, record.file.to_owned(), file).await
+        client.submit(&tags, record.file, &[record.text]).await
     });
     let posts = posts.collect::<FuturesUnordered<_>>();
     let posted = posts.try_collect::<Vec<()>>().await?.len();

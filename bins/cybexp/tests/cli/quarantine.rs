@@ -176,3 +176,49 @@ fn id_of(listed: &Value, kind: &str) -> String {
         .unwrap_or_else(|| panic!("{kind}: {listed}"));
     row["id"].as_str().unwrap().to_owned()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_among_many_is_shown_retried_and_deleted_alone() {
+    let site = Site::new("quarantine", json!({})).await;
+    let records: [&[u8]; 4] = [b"{}", b"[NaN]", b"[1]", b"[Infinity]"];
+    let many = site.submission_of_many("sighting", &records);
+    site.cache.submit(&[many]).await.unwrap();
+    process(&site);
+
+    let listed = || json_of(&cybexp(&site, &["quarantine", "list", "--json"]).good());
+    let ids = || -> Vec<String> {
+        let all = listed();
+        let entries = all.as_array().unwrap().iter();
+        let entries = entries.filter(|one| one["kind"] == "entry");
+        entries
+            .map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let [second, fourth] = &ids()[..] else {
+        panic!("{:?}", ids());
+    };
+    assert!(second.ends_with(":2") && fourth.ends_with(":4"));
+    let shown = json_of(&cybexp(&site, &["quarantine", "show", second]).good());
+    assert_eq!(shown["n"], 2);
+    assert!(shown["reason"].as_str().unwrap().contains("NaN"), "{shown}");
+    assert_eq!(shown["records"], 4);
+
+    cybexp(&site, &["quarantine", "retry", second]).good();
+    // those that wait are not set aside, and the other one is as it was
+    let waits = cybexp(&site, &["quarantine", "retry", second]).bad();
+    assert!(waits.contains("is not set aside"), "{waits}");
+    process(&site);
+    assert_eq!(ids(), [second.clone(), fourth.clone()]);
+    cybexp(&site, &["quarantine", "delete", "--yes", second]).good();
+    assert_eq!(ids(), std::slice::from_ref(&fourth));
+    let all = [
+        "quarantine",
+        "delete",
+        "--yes",
+        "--all",
+        "--reason",
+        "infinity",
+    ];
+    let gone = cybexp(&site, &all).good();
+    assert_eq!((ids().len(), gone.as_str()), (0, ""));
+}

@@ -111,6 +111,9 @@ async fn survive(scale: &Scale) {
         }
     }
     assert!(lost.is_empty(), "{lost:?}");
+    let many = doc! {"records": {"$gt": 1}};
+    let many = entries.count_documents(many).await.unwrap();
+    assert!(many > 0, "no submission held many records");
 }
 
 /// The API and archive daemon that the input daemon under test posts to.

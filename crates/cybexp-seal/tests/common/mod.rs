@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use cybexp_seal::{Format, PrivateKey, PublicKey};
+use cybexp_seal::{Format, PrivateKey};
 
 pub(crate) const PASSPHRASE: &str = "correct horse";
 pub(crate) const FORMATS: [Format; 2] = [Format::Jwe, Format::Legacy];
@@ -24,24 +24,4 @@ pub(crate) fn text(name: &str) -> String {
 
 pub(crate) fn key(bits: u32) -> PrivateKey {
     PrivateKey::from_pem(&text(&format!("{bits}_pkcs8.pem")), None).expect("a test key")
-}
-
-/// Seals pieces of these lengths, which make up `plain`.
-pub(crate) fn sealed_in_pieces(
-    key: &PublicKey,
-    format: Format,
-    mut plain: &[u8],
-    lengths: impl IntoIterator<Item = usize>,
-) -> Vec<u8> {
-    let mut sealer = key.sealer(format).expect("it seals");
-    let mut out = Vec::new();
-    for length in lengths {
-        let (piece, rest) = plain.split_at(length);
-        sealer.push(piece, &mut out);
-        plain = rest;
-    }
-    if let Some(head) = sealer.finish(&mut out) {
-        out[head.offset..][..head.bytes.len()].copy_from_slice(&head.bytes);
-    }
-    out
 }

@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use super::{Config, ConfigError, MongoUrl, Secret};
 use crate::backoff::MAX_BACKOFF;
 
+/// The longest submission that may be taken, in bytes. Sealed it is a third longer, and the archive reads files of up to
+/// 128 MiB.
+const MAX_BODY_BYTES: u64 = 90 << 20;
+
 type Wrong = (String, &'static str);
 
 impl Config {
@@ -124,6 +128,12 @@ impl Config {
         ] {
             ensure(number > 0, key, "must be more than 0")?;
         }
+        let readable = api.max_body_bytes <= MAX_BODY_BYTES;
+        ensure(
+            readable,
+            "api.max_body_bytes",
+            "must be at most 94371840 (90 MiB)",
+        )?;
         let longest = analytics.max_backoff_s <= MAX_BACKOFF.as_secs();
         ensure(longest, "analytics.max_backoff_s", "must be at most 3600")?;
         let named = !report.callback_hosts.iter().any(String::is_empty);

@@ -1,9 +1,9 @@
 //! The fate of a submission, as far as the cache knows it.
 
-use bson::doc;
+use bson::{Binary, doc};
 use serde::Deserialize;
 
-use crate::cache::entry::EntryId;
+use crate::cache::entry::{BadRecord, EntryId, raws_of};
 use crate::cache::open::Cache;
 use crate::error::StoreError;
 use crate::mongo::find::Find;
@@ -11,9 +11,9 @@ use crate::mongo::indexes::ID;
 
 /// An entry, with the result of the archive daemon.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(from = "FateRow")]
 pub struct Fate {
     /// The file name, as it was sent.
-    #[serde(default)]
     pub name: String,
     /// The type of the data.
     pub typetag: String,
@@ -22,17 +22,59 @@ pub struct Fate {
     /// The time at which the submission was accepted, in Unix seconds.
     pub timestamp: f64,
     /// Whether the archive daemon has processed the entry.
-    #[serde(default)]
     pub processed: bool,
-    /// Whether the entry was set aside.
-    #[serde(default, rename = "bad_data")]
-    pub bad: bool,
-    /// The reason why the entry was set aside.
-    #[serde(default)]
+    /// The reason why the whole entry was set aside; `None` if it was not.
     pub error: Option<String>,
-    /// Hashes of the raws that were made of the entry.
+    /// The number of records, if the submission has many.
+    pub records: Option<u32>,
+    /// The hash of the raw of each record; `None` for a record of which there is none.
+    pub raws: Vec<Option<String>>,
+    /// The records that were set aside.
+    pub bad: Vec<BadRecord>,
+}
+
+/// The fields of an entry that tell its fate.
+#[derive(Deserialize)]
+struct FateRow {
+    #[serde(default)]
+    name: String,
+    typetag: String,
+    orgid: String,
+    timestamp: f64,
+    #[serde(default)]
+    processed: bool,
+    #[serde(default)]
+    bad_data: bool,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    records: Option<u32>,
     #[serde(default, rename = "_ref")]
-    pub raws: Vec<String>,
+    refs: Vec<String>,
+    #[serde(default)]
+    raws: Option<Binary>,
+    #[serde(default)]
+    bad: Vec<BadRecord>,
+}
+
+impl From<FateRow> for Fate {
+    fn from(row: FateRow) -> Self {
+        let whole = row.bad_data && row.bad.is_empty();
+        Self {
+            name: row.name,
+            typetag: row.typetag,
+            orgid: row.orgid,
+            timestamp: row.timestamp,
+            processed: row.processed,
+            error: whole.then(|| row.error.unwrap_or_default()),
+            records: row.records,
+            raws: match row.raws {
+                Some(raws) => raws_of(&raws.bytes),
+                None => row.refs.into_iter().map(Some).collect(),
+            },
+            bad: row.bad,
+        }
+    }
 }
 
 impl Cache {

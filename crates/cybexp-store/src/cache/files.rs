@@ -11,7 +11,7 @@ use crate::mongo::find::Find;
 use crate::mongo::indexes::{CHUNK_FILE, ID};
 
 /// The most bytes of a batch. A larger file is a batch by itself.
-const BATCH_BYTES: u64 = 64 << 20;
+const BATCH_BYTES: u64 = 16 << 20;
 /// The longest file that is read, in bytes: a submission whose raw fits in a document is shorter when sealed.
 const FILE_LIMIT_BYTES: u64 = 128 << 20;
 

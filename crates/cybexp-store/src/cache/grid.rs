@@ -35,9 +35,13 @@ pub(crate) fn file(fid: ObjectId, length: usize, name: &str) -> RawDocumentBuf {
 
 /// Makes the entry of a file, which has the same id.
 pub(crate) fn entry(fid: ObjectId, entry: &NewEntry) -> RawDocumentBuf {
-    rawdoc! {
+    let mut document = rawdoc! {
         "_id": fid, "name": entry.name.as_str(), "typetag": entry.tags.typetag.as_str(),
         "orgid": entry.tags.orgid.as_str(), "timezone": entry.tags.timezone.as_str(),
         "timestamp": entry.timestamp, "processed": false, "fid": fid,
+    };
+    if let Some(records) = entry.records {
+        document.append(cstr!("records"), i64::from(records));
     }
+    document
 }

@@ -13,8 +13,6 @@ pub struct Cache {
     pub(crate) entries: Documents,
     pub(crate) files: Documents,
     pub(crate) chunks: Documents,
-    /// Registrations of the files that are being written.
-    pub(crate) uploads: Documents,
 }
 
 impl Cache {
@@ -26,12 +24,10 @@ impl Cache {
             entries: server.collection(db, coll),
             files: server.collection(db, "fs.files"),
             chunks: server.collection(db, "fs.chunks"),
-            uploads: server.collection(db, "uploads"),
         };
         indexes::ensure(&cache.entries, &indexes::entries()).await?;
         indexes::ensure(&cache.files, &indexes::grid_files()).await?;
         indexes::ensure(&cache.chunks, &indexes::grid_chunks()).await?;
-        indexes::ensure(&cache.uploads, &indexes::uploads()).await?;
         Ok(cache)
     }
 

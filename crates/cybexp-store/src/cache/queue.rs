@@ -1,24 +1,31 @@
 //! The queue of the entries that no archive daemon has processed.
 
 use bson::oid::ObjectId;
-use bson::{Bson, doc};
+use bson::{Bson, RawBsonRef, RawDocumentBuf, doc};
 use tahoe_core::Hash;
 
 use crate::cache::entry::{ENTRY_FIELDS, Entry};
 use crate::cache::files;
 use crate::cache::open::Cache;
+use crate::cache::records::{self, OpenedRecords};
 use crate::error::StoreError;
 use crate::mongo::bulk::{self, Failure, Update};
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ENTRY_PROCESSED;
 use crate::mongo::lease::{self, Lease, Taken};
-use crate::mongo::row::{Row, is_of_the_document, remains};
+use crate::mongo::row::{Row, is_of_the_document, remains, row};
 use crate::mongo::watch::Watch;
 
 /// The most entries of a batch.
 const BATCH: i64 = 500;
-/// The most bytes of an entry's fields that are read.
-const ENTRY_BYTES: usize = 64 << 10;
+/// The most bytes of an entry's fields that are read: the results of many records are among them.
+const ENTRY_BYTES: usize = 12 << 20;
+/// The bytes of entries at which a batch takes no further one, without their files.
+const BATCH_BYTES: usize = 16 << 20;
+/// The most entries of a batch whose entries an archive daemon died at once. If it dies again, each is taken alone.
+const SUSPECTS: usize = 32;
+/// The number of deaths at which an entry is set aside. At the last two it was alone.
+const DEATHS: u32 = 4;
 
 /// An entry for the archive daemon to open, or the reason why it cannot be read.
 #[derive(Debug)]
@@ -67,22 +74,36 @@ pub struct EntryQueue {
 impl EntryQueue {
     /// Takes a batch, oldest first.
     pub async fn take(&mut self) -> Result<Taken<SealedEntry>, StoreError> {
+        self.suspect().await?;
         let others = self.lease.others().await?;
         let find = pending(&others.items);
-        let rows: Vec<Row<Entry>> = find.each(&self.cache.entries).await?;
-        if rows.is_empty() {
+        let mut rows = find.rows(&self.cache.entries).await?;
+        let (mut documents, mut bytes) = (Vec::new(), 0);
+        // an entry of many records may hold megabytes of results, when some are to be read again
+        while bytes < BATCH_BYTES
+            && let Some(document) = rows.next().await?
+        {
+            bytes += document.as_bytes().len();
+            documents.push(document);
+        }
+        documents.truncate(safe(&documents));
+        if documents.is_empty() {
             return self
                 .lease
                 .rest(&others, pending(&[]), &self.cache.entries)
                 .await;
         }
+        let rows: Vec<Row<Entry>> = documents.iter().map(row).collect();
         let ids = rows.iter().map(|row| row.id.clone());
         let ours = self.lease.take(ids.collect()).await?;
         let entries: Vec<(ObjectId, Result<Entry, String>)> = rows
             .into_iter()
             .filter_map(|row| Some((row.id.as_object_id()?, row.read)))
             .filter(|(id, _)| ours.contains(id))
-            .map(|(id, read)| (id, read.map_err(|error| format!("not an entry: {error}"))))
+            .map(|(id, read)| {
+                let entry = read.map_err(|error| format!("not an entry: {error}"));
+                (id, entry.and_then(survivable))
+            })
             .collect();
         let fids = entries
             .iter()
@@ -122,9 +143,69 @@ impl EntryQueue {
         updated.whole(doing).map(drop)
     }
 
+    /// Marks the entry of a submission that has many records, once the raws are written.
+    pub async fn mark_records(&self, opened: &OpenedRecords) -> Result<(), StoreError> {
+        let doing = "marking an entry of many records";
+        let update = [records::marked(opened)];
+        let updated = bulk::update(&self.cache.entries, &update, doing).await?;
+        updated.whole(doing).map(drop)
+    }
+
+    /// Extends the lease of these entries, in the middle of long work.
+    pub async fn renew(
+        &mut self,
+        entries: impl Iterator<Item = ObjectId>,
+    ) -> Result<(), StoreError> {
+        let entries = entries.map(Bson::from).collect();
+        self.lease.take(entries).await.map(drop)
+    }
+
+    /// Notes on each entry that an archive daemon died while it worked on it.
+    async fn suspect(&self) -> Result<(), StoreError> {
+        let died = self.lease.dead().await?;
+        if !died.is_empty() {
+            let filter = doc! {"_id": {"$in": died}, "processed": false};
+            let noting = self
+                .cache
+                .entries
+                .named("noting that an archive daemon died");
+            let note = noting.update_many(filter, doc! {"$inc": {"killed": 1}});
+            note.send().await?;
+        }
+        Ok(())
+    }
+
     /// Releases all leased entries, so that another worker need not wait for the lease to end.
     pub async fn release(&mut self) -> Result<(), StoreError> {
         self.lease.release().await
+    }
+}
+
+/// Returns the number of entries that are taken together: those at which as many archive daemons died as at the first.
+fn safe(documents: &[RawDocumentBuf]) -> usize {
+    let deaths = |document: &RawDocumentBuf| match document.get("killed") {
+        Ok(Some(RawBsonRef::Int32(killed))) => i64::from(killed),
+        Ok(Some(RawBsonRef::Int64(killed))) => killed,
+        _ => 0,
+    };
+    let first = documents.first().map_or(0, deaths);
+    let most = match first {
+        0 => documents.len(),
+        1 => SUSPECTS,
+        _ => 1,
+    };
+    let alike = documents.iter().take(most);
+    alike.take_while(|one| deaths(one) == first).count()
+}
+
+/// Refuses an entry at which the archive daemon dies again and again.
+fn survivable(entry: Entry) -> Result<Entry, String> {
+    match entry.killed >= DEATHS {
+        true => Err(format!(
+            "the archive daemon died {} times while it worked on this",
+            entry.killed
+        )),
+        false => Ok(entry),
     }
 }
 
@@ -132,9 +213,12 @@ pub(crate) fn marked(opened: &Opened) -> Update {
     let update = match &opened.raw {
         Ok(hash) => doc! {
             "$set": {"processed": true, "_ref": [hash.to_string()]},
-            "$unset": {"bad_data": "", "error": ""},
+            "$unset": {"bad_data": "", "error": "", "killed": ""},
         },
-        Err(reason) => doc! {"$set": {"processed": true, "bad_data": true, "error": reason}},
+        Err(reason) => doc! {
+            "$set": {"processed": true, "bad_data": true, "error": reason},
+            "$unset": {"again": "", "bad": "", "killed": ""},
+        },
     };
     Update {
         filter: doc! {"_id": opened.id},

@@ -2,18 +2,21 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::cache::entry::{EntryId, NewEntry, Submission};
+use crate::cache::entry::{EntryId, Submission};
 use crate::cache::open::Cache;
 use crate::cache::submit::{GROUP, GROUP_BYTES};
-use crate::cache::upload::{Head, Upload};
 use crate::error::StoreError;
 
-/// A handle to the task that writes the submissions of all callers. Submissions that arrive while one group is written
-/// form the next group. So no caller waits for a timer, and under load one transaction serves hundreds.
+/// A handle to the tasks that write the submissions of all callers. Submissions that arrive while one group is written
+/// form the next group. So no caller waits for a timer, and under load one transaction serves hundreds. Large submissions
+/// are written one after the other beside the groups.
 ///
-/// The task ends when the last handle is gone.
+/// The tasks end when the last handle is gone.
 #[derive(Debug, Clone)]
-pub struct Submitter(mpsc::Sender<Job>);
+pub struct Submitter {
+    small: mpsc::Sender<Job>,
+    large: mpsc::Sender<Job>,
+}
 
 #[derive(Debug)]
 struct Job {
@@ -23,29 +26,32 @@ struct Job {
 }
 
 impl Submitter {
-    /// Starts the task in the current runtime.
+    /// Starts the tasks in the current runtime.
     pub fn new(cache: &Cache) -> Self {
-        let (sender, jobs) = mpsc::channel(GROUP);
+        let (small, jobs) = mpsc::channel(GROUP);
         tokio::spawn(serve(cache.clone(), jobs));
-        Self(sender)
+        let (large, jobs) = mpsc::channel(1);
+        tokio::spawn(serve(cache.clone(), jobs));
+        Self { small, large }
     }
 
-    /// Stores a submission, which is durable once this returns. If the caller stops waiting, the submission may still
-    /// be stored.
-    pub async fn submit(&self, submission: Submission) -> Result<(), StoreError> {
-        self.submit_as(EntryId::new(), submission).await
-    }
-
-    async fn submit_as(&self, id: EntryId, submission: Submission) -> Result<(), StoreError> {
+    /// Stores a submission and returns the id of its entry. The submission is durable once this returns. If the caller
+    /// stops waiting, the submission may still be stored.
+    pub async fn submit(&self, submission: Submission) -> Result<EntryId, StoreError> {
+        let id = EntryId::new();
+        let lane = match submission.sealed.len() > GROUP_BYTES {
+            true => &self.large,
+            false => &self.small,
+        };
         let (answer, answered) = oneshot::channel();
         let job = Job {
             id,
             submission,
             answer,
         };
-        let sent = self.0.send(job).await;
+        let sent = lane.send(job).await;
         match (sent, answered.await) {
-            (Ok(()), Ok(answer)) => answer,
+            (Ok(()), Ok(answer)) => answer.map(|()| id),
             _ => Err(StoreError::Stopped),
         }
     }
@@ -75,49 +81,5 @@ async fn serve(cache: Cache, mut jobs: mpsc::Receiver<Job>) {
             // a caller that stopped waiting needs no answer
             let _ = answer.send(stored);
         }
-    }
-}
-
-/// A submission of unknown length. A small one is stored together with others, and a large one as an [`Upload`].
-#[derive(Debug)]
-pub struct Incoming {
-    upload: Upload,
-    submitter: Submitter,
-}
-
-impl Incoming {
-    /// Starts an empty submission.
-    pub fn new(cache: &Cache, submitter: &Submitter) -> Self {
-        Self {
-            upload: cache.begin_upload(),
-            submitter: submitter.clone(),
-        }
-    }
-
-    /// Adds sealed bytes. After an error, only [`abort`](Self::abort) may follow.
-    pub async fn write(&mut self, sealed: &[u8]) -> Result<(), StoreError> {
-        self.upload.write(sealed).await
-    }
-
-    /// Makes an entry of the bytes, and returns its id. The entry is durable once this returns.
-    pub async fn commit(
-        mut self,
-        entry: NewEntry,
-        head: Option<Head>,
-    ) -> Result<EntryId, StoreError> {
-        let id = self.upload.id();
-        match self.upload.small(head) {
-            Some(sealed) => {
-                let submission = Submission { entry, sealed };
-                self.submitter.submit_as(id, submission).await?;
-            }
-            None => self.upload.commit(entry, head).await?,
-        }
-        Ok(id)
-    }
-
-    /// Drops the submission. Chunks that cannot be deleted now are swept later.
-    pub async fn abort(self) {
-        self.upload.abort().await;
     }
 }

@@ -64,7 +64,6 @@ impl Server {
                 (coll, indexes::entries()),
                 ("fs.files", indexes::grid_files()),
                 ("fs.chunks", indexes::grid_chunks()),
-                ("uploads", indexes::uploads()),
             ],
             Purpose::Archive => vec![(coll, indexes::archive()), (&journal, indexes::journal())],
             Purpose::Queries => vec![(coll, indexes::queries())],

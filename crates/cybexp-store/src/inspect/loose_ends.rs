@@ -17,10 +17,8 @@ pub struct LooseEnds {
     pub entries_without_file: usize,
     /// Files that no entry names.
     pub files_without_entry: usize,
-    /// Files that exist only as chunks, without an unfinished upload.
+    /// Files that exist only as chunks.
     pub chunks_without_file: usize,
-    /// Uploads that are unfinished, or not yet swept.
-    pub uploads: usize,
 }
 
 impl Cache {
@@ -29,13 +27,10 @@ impl Cache {
         let entries = ids(&self.entries, "$fid").await?;
         let files = ids(&self.files, "$_id").await?;
         let chunks = ids(&self.chunks, "$files_id").await?;
-        let uploads = ids(&self.uploads, "$_id").await?;
-        let homeless = chunks.difference(&files);
         Ok(LooseEnds {
             entries_without_file: entries.difference(&files).count(),
             files_without_entry: files.difference(&entries).count(),
-            chunks_without_file: homeless.filter(|fid| !uploads.contains(*fid)).count(),
-            uploads: uploads.len(),
+            chunks_without_file: chunks.difference(&files).count(),
         })
     }
 }

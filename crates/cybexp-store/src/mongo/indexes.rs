@@ -117,8 +117,6 @@ pub(crate) const ENTRY_BAD: &str = "entry_bad";
 pub(crate) const CHUNK_FILE: &str = "files_id_1_n_1";
 /// GridFS files by id.
 pub(crate) const ID: &str = "_id_";
-/// Uploads by the end of their lease.
-pub(crate) const UPLOAD_UNTIL: &str = "upload_until";
 /// Leases by the work for which they are held.
 pub(crate) const LEASE_WORK: &str = "lease_work";
 
@@ -214,11 +212,6 @@ pub(crate) fn grid_files() -> Vec<Index> {
 /// Indexes of GridFS chunks, named as in the GridFS specification.
 pub(crate) fn grid_chunks() -> Vec<Index> {
     vec![Index::new(CHUNK_FILE, doc! {"files_id": 1, "n": 1}).unique()]
-}
-
-/// Indexes of the registrations of uploads.
-pub(crate) fn uploads() -> Vec<Index> {
-    vec![Index::new(UPLOAD_UNTIL, doc! {"until": 1})]
 }
 
 /// Indexes of leases. Those of processes that died are deleted an hour later.

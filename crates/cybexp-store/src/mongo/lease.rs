@@ -137,6 +137,20 @@ impl Lease {
         Ok(ours.difference(&theirs).cloned().collect())
     }
 
+    /// Removes the leases of workers that died, and returns the items that these held. Only one worker gets them.
+    pub(crate) async fn dead(&self) -> Result<Vec<Bson>, StoreError> {
+        let mut items = Vec::new();
+        let rows: Vec<LeaseRow> = ended(&self.work, self.token).read(&self.coll).await?;
+        for row in rows {
+            let removing = self.coll.named("removing the lease of a dead worker");
+            let it = doc! {"_id": row._id, "until": row.until};
+            if removing.delete_one(it).send().await?.deleted_count > 0 {
+                items.extend(row.items);
+            }
+        }
+        Ok(items)
+    }
+
     /// Tells why a worker found nothing to take: other workers may have leased the items that `theirs` finds.
     pub(crate) async fn rest<T>(
         &mut self,
@@ -184,6 +198,15 @@ pub(crate) fn rows(work: &str, but: ObjectId) -> Find {
     Find::new("reading the leases of a queue", LEASE_WORK, filter)
         .within(&["items", "until"], LEASE_BYTES)
         .limit(WORKERS)
+}
+
+/// Finds the leases of other workers that have ended.
+pub(crate) fn ended(work: &str, but: ObjectId) -> Find {
+    let mut find = rows(work, but);
+    find.doing = "looking for dead workers";
+    find.filter
+        .insert("$expr", doc! {"$lte": ["$until", "$$NOW"]});
+    find
 }
 
 /// Makes the condition on `_id` that excludes these items. Documents whose id has another type are excluded, too: they

@@ -3,12 +3,14 @@
 use bson::oid::ObjectId;
 use bson::{Document, doc};
 
+use crate::cache::entry::raws_of;
 use crate::cache::open::Cache;
 use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
-use crate::quarantine::list::{bad_entries, refused_raw, refused_raws};
+use crate::quarantine::list::{partly_bad, refused_raw, refused_raws, whole_entries};
+use crate::quarantine::records::PartlyBad;
 use crate::quarantine::selection::{Selection, id_at};
 use crate::raws::queue::Raws;
 
@@ -24,9 +26,19 @@ impl Cache {
         Ok(self.delete_entries(find).await? > 0)
     }
 
-    /// Deletes the selected entries that could not be opened, with their sealed bytes, and returns their number.
+    /// Deletes the selected records that could not be opened, and returns their number. Entries that were set aside as a
+    /// whole go with their sealed bytes.
     pub async fn delete_all_refused(&self, selection: &Selection) -> Result<u64, StoreError> {
-        self.delete_entries(bad_entries(selection)).await
+        let mut deleted = self.delete_entries(whole_entries(selection)).await?;
+        let partly = partly_bad(selection).project(doc! {"bad": 1});
+        let mut rows = partly.rows(&self.entries).await?;
+        while let Some(row) = rows.next().await? {
+            let row = Document::try_from(&row).unwrap_or_default();
+            if let Some(entry) = PartlyBad::read(&row) {
+                deleted += self.delete_records(&entry.selected(selection)).await?;
+            }
+        }
+        Ok(deleted)
     }
 
     async fn delete_entries(&self, find: Find) -> Result<u64, StoreError> {
@@ -51,10 +63,16 @@ impl Cache {
     /// in Unix seconds. `None` if its entry does not exist any more, or was made more than a minute later. It reads the
     /// entries of that minute.
     pub async fn name_of(&self, raw: &str, timestamp: f64) -> Result<Option<String>, StoreError> {
-        let find = made_of(raw, timestamp);
-        let rows = find.read::<Document>(&self.entries).await?;
-        let name = rows.first().and_then(|row| row.get_str("name").ok());
-        Ok(name.map(str::to_owned))
+        let mut rows = made_of(raw, timestamp).rows(&self.entries).await?;
+        while let Some(row) = rows.next().await? {
+            let row = Document::try_from(&row).unwrap_or_default();
+            let raws = row.get_binary_generic("raws");
+            let holds = |raws: &Vec<u8>| raws_of(raws).iter().flatten().any(|hash| hash == raw);
+            if raws.map_or(true, holds) {
+                return Ok(row.get_str("name").ok().map(str::to_owned));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -84,8 +102,15 @@ async fn delete(coll: &Documents, filter: Document) -> Result<u64, StoreError> {
 
 fn made_of(hash: &str, timestamp: f64) -> Find {
     let around = doc! {"$gte": id_at(timestamp - BEFORE_S), "$lt": id_at(timestamp + AFTER_S)};
-    let filter = doc! {"_id": around, "_ref": hash};
-    Find::new("looking for a raw's submission", ID, filter)
-        .project(doc! {"name": 1})
-        .limit(1)
+    // many records have the timestamp of their submission, and their hashes cannot be searched
+    let either = vec![
+        doc! {"_ref": hash},
+        doc! {"timestamp": timestamp, "raws": {"$exists": true}},
+    ];
+    Find::new(
+        "looking for a raw's submission",
+        ID,
+        doc! {"_id": around, "$or": either},
+    )
+    .project(doc! {"name": 1, "raws": 1})
 }

@@ -12,6 +12,8 @@ use crate::error::{Doing, StoreError};
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{ENTRY_BAD, ID, RAW_ERROR};
+use crate::quarantine::record_id::EntryRecordId;
+use crate::quarantine::records::PartlyBad;
 use crate::quarantine::selection::Selection;
 use crate::raws::queue::Raws;
 
@@ -26,7 +28,8 @@ const SHOWN: i64 = 100;
 pub struct Refused {
     /// The typetag under which it was submitted.
     pub typetag: String,
-    /// The id of an entry, 24 hexadecimal digits, or the first 16 digits of the `_hash` of a raw.
+    /// The id of an entry or of one of its records, as [`EntryRecordId`] writes it, or the first 16 digits of the `_hash`
+    /// of a raw.
     pub id: String,
     /// The part that refused it: the archive daemon, or a filter's id.
     pub by: String,
@@ -55,9 +58,11 @@ impl Cache {
         limit: i64,
     ) -> Result<Vec<Refused>, StoreError> {
         let find = bad_entries(selection).sort(doc! {"_id": -1}).limit(limit);
+        let most = usize::try_from(limit).ok().filter(|limit| *limit > 0);
         let mut all = Vec::new();
         each(&self.entries, find.project(entry_fields()), |row| {
-            all.extend(refused_entry(row));
+            let room = most.map_or(usize::MAX, |most| most - all.len().min(most));
+            all.extend(refused_entries(row, selection).take(room));
         })
         .await?;
         Ok(all)
@@ -71,18 +76,21 @@ impl Cache {
     ) -> Result<(), StoreError> {
         let find = bad_entries(selection).project(entry_fields());
         each(&self.entries, find, |row| {
-            if let Some(refused) = refused_entry(row) {
-                take(refused);
-            }
+            refused_entries(row, selection).for_each(&mut take);
         })
         .await
     }
 
-    /// Counts the entries that the archive daemon could not open.
+    /// Counts the records that the archive daemon could not open.
     pub async fn count_refused(&self) -> Result<u64, StoreError> {
-        bad_entries(&Selection::default())
-            .count(&self.entries)
-            .await
+        let whole = whole_entries(&Selection::default());
+        let mut count = whole.count(&self.entries).await?;
+        let partly = partly_bad(&Selection::default()).project(doc! {"bad.n": 1});
+        each(&self.entries, partly, |row| {
+            count += row.get_array("bad").map_or(0, Vec::len) as u64;
+        })
+        .await?;
+        Ok(count)
     }
 
     /// Returns the document of an entry that could not be opened, as extended JSON.
@@ -90,21 +98,44 @@ impl Cache {
         document(&self.entries, doc! {"_id": id, "bad_data": true}).await
     }
 
-    /// Has the archive daemon try an entry again. Returns false if it is not quarantined.
+    /// Has the archive daemon try an entry again, or all records of it that are quarantined. Returns false if there are
+    /// none.
     pub async fn retry(&self, id: ObjectId) -> Result<bool, StoreError> {
-        let filter = doc! {"_id": id, "bad_data": true};
-        Ok(self.retry_entries(filter, ID).await? > 0)
+        let whole = doc! {"_id": id, "bad_data": true, "bad": {"$exists": false}};
+        if self.retry_entries(whole, ID).await? > 0 {
+            return Ok(true);
+        }
+        let find = Find::new(SHOWING, ID, doc! {"_id": id, "bad_data": true}).limit(1);
+        Ok(self.retry_parts(find, &Selection::default()).await? > 0)
     }
 
-    /// Has the archive daemon try all selected entries again that it could not open. Returns their number.
+    /// Has the archive daemon try all selected records again that it could not open. Returns their number.
     pub async fn retry_all(&self, selection: &Selection) -> Result<u64, StoreError> {
-        let filter = bad_entries(selection).filter;
-        self.retry_entries(filter, ENTRY_BAD).await
+        let whole = whole_entries(selection).filter;
+        let whole = self.retry_entries(whole, ENTRY_BAD).await?;
+        Ok(whole + self.retry_parts(partly_bad(selection), selection).await?)
     }
 
     async fn retry_entries(&self, filter: Document, hint: &str) -> Result<u64, StoreError> {
-        let again = doc! {"$set": {"processed": false}, "$unset": {"bad_data": "", "error": ""}};
+        let again = doc! {
+            "$set": {"processed": false}, "$unset": {"bad_data": "", "error": "", "killed": ""},
+        };
         update(&self.entries, filter, again, hint).await
+    }
+
+    /// Has the selected records of entries that have many tried again.
+    async fn retry_parts(&self, find: Find, selection: &Selection) -> Result<u64, StoreError> {
+        let mut again = 0;
+        let mut rows = find.project(doc! {"bad": 1}).rows(&self.entries).await?;
+        while let Some(row) = rows.next().await? {
+            let row = Document::try_from(&row).unwrap_or_default();
+            let entry = PartlyBad::read(&row).map(|entry| entry.selected(selection));
+            if let Some(entry) = entry.filter(|entry| !entry.bad.is_empty()) {
+                self.retry_records(&entry).await?;
+                again += entry.bad.len() as u64;
+            }
+        }
+        Ok(again)
     }
 }
 
@@ -231,10 +262,30 @@ pub(crate) fn again() -> Vec<Document> {
     ]
 }
 
+/// Finds the entries that hold selected records.
 pub(crate) fn bad_entries(selection: &Selection) -> Find {
     let mut filter = doc! {"bad_data": true};
-    filter.extend(selection.conditions("typetag", "error"));
+    let mut conditions = selection.conditions("typetag", "error");
+    if let Some(reason) = conditions.remove("error") {
+        let either = doc! {"$or": [{"error": &reason}, {"bad.reason": &reason}]};
+        filter.insert("$and", vec![either]);
+    }
+    filter.extend(conditions);
     Find::new("listing bad entries", ENTRY_BAD, filter)
+}
+
+/// Finds the entries that were set aside as a whole.
+pub(crate) fn whole_entries(selection: &Selection) -> Find {
+    let mut find = bad_entries(selection);
+    find.filter.insert("bad", doc! {"$exists": false});
+    find
+}
+
+/// Finds the entries of which some records were set aside.
+pub(crate) fn partly_bad(selection: &Selection) -> Find {
+    let mut find = bad_entries(selection);
+    find.filter.insert("bad", doc! {"$exists": true});
+    find
 }
 
 pub(crate) fn refused_raws(typetags: &[&str], selection: &Selection) -> Find {
@@ -259,26 +310,43 @@ pub(crate) fn refused_raw(hash: &[u8]) -> Document {
 }
 
 fn entry_fields() -> Document {
-    doc! {"typetag": 1, "error": 1, "orgid": 1, "timestamp": 1, "name": 1}
+    doc! {"typetag": 1, "error": 1, "orgid": 1, "timestamp": 1, "name": 1, "bad": 1}
 }
 
 fn raw_fields() -> Document {
     doc! {"sub_type": 1, "_error": 1, "orgid": 1, "timestamp": 1, "_hash": 1}
 }
 
-fn refused_entry(row: &Document) -> Option<Refused> {
-    let text = |field| row.get_str(field).unwrap_or_default().to_owned();
-    let id = row.get_object_id("_id").ok()?;
-    Some(Refused {
-        typetag: text("typetag"),
-        id: id.to_hex(),
-        by: "archive".to_owned(),
-        reason: text("error"),
-        orgid: text("orgid"),
-        timestamp: taken_in(row, id),
-        name: Some(text("name")),
-        hash: None,
-    })
+/// Returns the entry, or the selected ones of its records.
+fn refused_entries(row: &Document, selection: &Selection) -> impl Iterator<Item = Refused> {
+    let of = |id: EntryRecordId, reason: String| {
+        let text = |field| row.get_str(field).unwrap_or_default().to_owned();
+        Refused {
+            typetag: text("typetag"),
+            id: id.to_string(),
+            by: "archive".to_owned(),
+            reason,
+            orgid: text("orgid"),
+            timestamp: taken_in(row, id.id),
+            name: Some(text("name")),
+            hash: None,
+        }
+    };
+    let all: Vec<Refused> = match PartlyBad::read(row) {
+        Some(entry) => {
+            let PartlyBad { id, bad } = entry.selected(selection);
+            let id = |n| EntryRecordId { id, n: Some(n) };
+            bad.into_iter()
+                .map(|bad| of(id(bad.n), bad.reason))
+                .collect()
+        }
+        None => {
+            let reason = row.get_str("error").unwrap_or_default().to_owned();
+            let id = row.get_object_id("_id").ok();
+            id.map(|id| of(id.into(), reason)).into_iter().collect()
+        }
+    };
+    all.into_iter()
 }
 
 fn refused_row(row: &Document) -> Option<Refused> {

@@ -2,4 +2,6 @@
 
 pub(crate) mod discard;
 pub(crate) mod list;
+pub(crate) mod record_id;
+pub(crate) mod records;
 pub(crate) mod selection;

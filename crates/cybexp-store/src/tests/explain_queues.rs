@@ -12,6 +12,7 @@ use crate::archive::open::Archive;
 use crate::archive::{ids, stored};
 use crate::cache::files;
 use crate::cache::open::Cache;
+use crate::cache::orphans;
 use crate::cache::queue as entries;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
@@ -219,7 +220,29 @@ async fn leases_that_hold_are_found_among_those_that_ended() {
     let plan = Plan::find(&leases, &lease::rows("cowrie", ObjectId::new())).await;
     assert_eq!(plan.returned, 3);
     plan.reads_at_most(2 * 3 + 2, 3);
+    // those of workers that died
+    fill(&leases, (0..3).map(|_| row("email@1", -60))).await;
+    let plan = Plan::find(&leases, &lease::ended("email@1", ObjectId::new())).await;
+    assert_eq!(plan.returned, 3);
+    plan.reads_at_most(2 * 3 + 2, 3);
     drop(queue);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_without_a_file_are_sought_in_the_index_alone() {
+    let (server, db) = server().await;
+    let cache = Cache::open(&server, &db, "file_entries").await.unwrap();
+    let at = |second: u32, i: u8| {
+        let mut id = [i; 12];
+        id[..4].copy_from_slice(&second.to_be_bytes());
+        ObjectId::from_bytes(id)
+    };
+    let chunks = (0..100).flat_map(|i| (0..20).map(move |second| (second, i)));
+    let chunks = chunks.map(|(second, i)| doc! {"files_id": at(second, i), "n": 0});
+    fill(&cache.chunks, chunks).await;
+    let plan = Plan::find(&cache.chunks, &orphans::begun(at(5, 0), at(6, 0))).await;
+    assert_eq!(plan.returned, 99);
+    plan.reads_at_most(99 + 2, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,6 @@ mod explain_identity;
 mod explain_neighbours;
 mod explain_queues;
 mod explain_unread;
-mod explain_uploads;
 mod hubs;
 mod journal;
 mod lease;

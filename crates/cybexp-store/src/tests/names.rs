@@ -77,13 +77,10 @@ async fn use_cache(server: &Server, db: &str) {
             timezone: "UTC".to_owned(),
         },
         timestamp: 1.0,
+        records: None,
     };
     let sealed = b"sealed".to_vec();
     cache.submit(&[Submission { entry, sealed }]).await.unwrap();
-    let mut upload = cache.begin_upload();
-    upload.write(&vec![7; 3 << 20]).await.unwrap();
-    upload.abort().await;
-    cache.sweep_uploads().await.unwrap();
     let mut queue = cache.pending().await.unwrap();
     let Taken::Work(entries) = queue.take().await.unwrap() else {
         panic!("an entry waits");

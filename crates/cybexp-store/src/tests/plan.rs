@@ -84,11 +84,6 @@ impl Plan {
         Self::of(coll, doc! {"update": coll.name(), "updates": [statement]}).await
     }
 
-    pub(super) async fn delete(coll: &Documents, filter: Document) -> Self {
-        let statement = doc! {"q": filter, "limit": 0};
-        Self::of(coll, doc! {"delete": coll.name(), "deletes": [statement]}).await
-    }
-
     pub(super) async fn find_and_modify(coll: &Documents, find: &Find, update: Document) -> Self {
         let command = doc! {
             "findAndModify": coll.name(), "query": &find.filter, "sort": find.sort.as_ref(),

@@ -110,6 +110,7 @@ pub(crate) fn submission(bytes: usize) -> Submission {
             timezone: "America/Los_Angeles".to_owned(),
         },
         timestamp: 1.5,
+        records: None,
     };
     let sealed = (0..bytes).map(|i| (i % 251) as u8).collect();
     Submission { entry, sealed }

@@ -1,20 +1,21 @@
 //! Reads records from files, with no more of them in memory than are being sent.
 
 use std::io::SeekFrom;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use cybexp_client::Part;
-use reqwest::Body;
 use tokio::fs::File;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncSeekExt, BufReader};
 use tokio::sync::mpsc::Sender;
-use tokio_util::io::ReaderStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::shape::{HEAD_BYTES, is_blank};
+use super::shape::is_blank;
 use super::source::{Position, PostSource};
 
-/// The longest record that is held in memory, which is a line or the content of a pipe. A MongoDB document holds less.
+/// The longest record that is read. The archive stores less.
 const LIMIT_BYTES: u64 = 64 << 20;
+/// The most bytes of records in memory, unless a single one is longer.
+const AHEAD_BYTES: usize = 32 << 20;
 /// The reason why an empty source is refused.
 const EMPTY: &str = "is empty: there is nothing to submit";
 
@@ -25,13 +26,9 @@ pub(super) struct OutgoingRecord {
     pub(super) name: String,
     /// The length of the record in its source, with the end of its line.
     pub(super) bytes: u64,
-    data: Data,
-}
-
-enum Data {
-    Memory(Vec<u8>),
-    /// A whole file, read while it is sent.
-    File(PathBuf),
+    pub(super) data: Vec<u8>,
+    /// The record's share of the bytes in memory.
+    _share: OwnedSemaphorePermit,
 }
 
 /// A record, or the failure to read one.
@@ -46,25 +43,12 @@ pub(super) struct ReadOutcome {
     pub(super) read: Result<OutgoingRecord, (String, String)>,
 }
 
-impl OutgoingRecord {
-    /// Returns the record as a part of a form, from its beginning.
-    pub(super) async fn part(&self) -> std::io::Result<Part> {
-        match &self.data {
-            Data::Memory(data) => Ok(Part::bytes(data.clone())),
-            Data::File(path) => {
-                // a file that grows meanwhile is sent up to its former length
-                let file = File::open(path).await?.take(self.bytes);
-                let body = Body::wrap_stream(ReaderStream::new(file));
-                Ok(Part::stream_with_length(body, self.bytes))
-            }
-        }
-    }
-}
-
 /// Reads all sources, one after the other, until the receiver of `items` is gone.
 pub(super) async fn all(sources: Vec<PostSource>, items: Sender<ReadOutcome>) {
+    let room = Arc::new(Semaphore::new(AHEAD_BYTES));
     for (source, from) in sources.into_iter().enumerate() {
         let mut out = Out {
+            room: &room,
             place: from.place.clone(),
             source,
             number: 0,
@@ -83,6 +67,7 @@ pub(super) async fn all(sources: Vec<PostSource>, items: Sender<ReadOutcome>) {
 
 /// The receiver of a source's outcomes, with the position reached.
 struct Out<'a> {
+    room: &'a Arc<Semaphore>,
     place: String,
     source: usize,
     number: u64,
@@ -105,16 +90,22 @@ impl Out<'_> {
     }
 
     async fn put_data(&mut self, place: String, bytes: u64, data: Vec<u8>) -> bool {
-        let read = match data.len() as u64 > LIMIT_BYTES {
-            true => Err((place, format!("is longer than {LIMIT_BYTES} bytes"))),
-            false => Ok(OutgoingRecord {
-                place,
-                name: name(&self.place),
-                bytes,
-                data: Data::Memory(data),
-            }),
+        if data.len() as u64 > LIMIT_BYTES {
+            let reason = format!("is longer than {LIMIT_BYTES} bytes");
+            return self.put(bytes, Err((place, reason))).await;
+        }
+        let share = data.len().clamp(1, AHEAD_BYTES) as u32;
+        let Ok(share) = Arc::clone(self.room).acquire_many_owned(share).await else {
+            return false;
         };
-        self.put(bytes, read).await
+        let record = OutgoingRecord {
+            place,
+            name: name(&self.place),
+            bytes,
+            data,
+            _share: share,
+        };
+        self.put(bytes, Ok(record)).await
     }
 }
 
@@ -136,19 +127,8 @@ async fn one(source: PostSource, out: &mut Out<'_>) -> std::io::Result<()> {
         // an earlier post has submitted this line
         return Ok(());
     }
-    if bytes < HEAD_BYTES as u64 && is_blank(&std::fs::read(&source.path)?) {
-        let place = out.place.clone();
-        out.put(bytes, Err((place, EMPTY.to_owned()))).await;
-        return Ok(());
-    }
-    let record = OutgoingRecord {
-        place: out.place.clone(),
-        name: name(&out.place),
-        bytes,
-        data: Data::File(source.path),
-    };
-    out.put(bytes, Ok(record)).await;
-    Ok(())
+    // a file that grows meanwhile is sent up to its former length
+    whole(file.take(bytes), out).await
 }
 
 /// Returns the file name without its folders.
@@ -157,7 +137,7 @@ fn name(place: &str) -> String {
     name.unwrap_or(place).to_owned()
 }
 
-/// Reads all of a pipe as one record.
+/// Reads all of a file or pipe as one record.
 async fn whole(source: impl AsyncRead + Unpin, out: &mut Out<'_>) -> std::io::Result<()> {
     let mut data = Vec::new();
     source.take(LIMIT_BYTES + 1).read_to_end(&mut data).await?;
@@ -224,7 +204,9 @@ mod tests {
 
     async fn items(text: &[u8], position: Position) -> Vec<ReadOutcome> {
         let (sender, mut receiver) = mpsc::channel(8);
+        let room = Arc::new(Semaphore::new(AHEAD_BYTES));
         let mut out = Out {
+            room: &room,
             place: "dir/log.json".to_owned(),
             source: 0,
             number: 0,
@@ -251,10 +233,7 @@ mod tests {
             let mut seen = Vec::new();
             for item in items(text, from).await {
                 let Ok(OutgoingRecord {
-                    place,
-                    name,
-                    data: Data::Memory(data),
-                    ..
+                    place, name, data, ..
                 }) = item.read
                 else {
                     panic!("all can be read");

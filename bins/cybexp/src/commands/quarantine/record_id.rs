@@ -3,18 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
-use cybexp_store::EntryId;
+use cybexp_store::EntryRecordId;
 
 /// The least number of bytes of a raw's hash.
 const LEAST: usize = 4;
-/// The number of bytes of an entry's id.
-const ENTRY: usize = 12;
+/// The number of digits of an entry's id.
+const ENTRY: usize = 24;
 
 /// An entry, or the raws whose hash begins with some bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum RecordId {
-    /// The id of an entry of the cache: 24 hexadecimal digits.
-    Entry(EntryId),
+    /// The id of an entry of the cache, 24 hexadecimal digits; of a record of an entry that has many, a colon and its
+    /// number follow.
+    Entry(EntryRecordId),
     /// The beginning of the hash of a raw: 8 hexadecimal digits or more, but not 24.
     Raw(Vec<u8>),
 }
@@ -23,12 +24,12 @@ impl FromStr for RecordId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.len() == ENTRY || text.contains(':') {
+            let entry: Result<EntryRecordId, _> = text.parse();
+            return entry.map(Self::Entry).map_err(|error| error.to_string());
+        }
         let bytes = hex::decode(text).unwrap_or_default();
         match bytes.len() {
-            ENTRY => text
-                .parse()
-                .map(Self::Entry)
-                .map_err(|error| format!("{error}")),
             LEAST..=32 => Ok(Self::Raw(bytes)),
             _ => Err("an id has an even number of hexadecimal digits, 8 to 64".to_owned()),
         }
@@ -54,7 +55,19 @@ mod tests {
         assert!(matches!(parse(&"ab".repeat(12)), Ok(RecordId::Entry(_))));
         assert!(matches!(parse(&"ab".repeat(32)), Ok(RecordId::Raw(_))));
         assert!(matches!(parse("0123abcd"), Ok(RecordId::Raw(_))));
-        for wrong in ["", "abc", "0123ab", "xyz12345", &"ab".repeat(33)] {
+        let record = parse(&format!("{}:7", "ab".repeat(12)));
+        assert!(matches!(
+            record,
+            Ok(RecordId::Entry(EntryRecordId { n: Some(7), .. }))
+        ));
+        for wrong in [
+            "",
+            "abc",
+            "0123ab",
+            "xyz12345",
+            "0123abcd:1",
+            &"ab".repeat(33),
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

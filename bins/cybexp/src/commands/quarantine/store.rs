@@ -3,7 +3,7 @@
 use anyhow::Context;
 use cybexp_filters::known_typetags;
 use cybexp_service::Config;
-use cybexp_store::{Archive, Cache, Raws, Refused, Selection, Unread};
+use cybexp_store::{Archive, Cache, EntryRecordId, Raws, Refused, Selection, Unread};
 use cybexp_term::{self as term, DIM, RED};
 use serde_json::Value;
 
@@ -123,7 +123,13 @@ impl Quarantine {
     /// Returns the document of a quarantined record, or the documents where several organisations submitted it.
     pub(super) async fn document(&self, id: &RecordId) -> anyhow::Result<Value> {
         let mut found = match id {
-            RecordId::Entry(id) => self.cache.refused_entry(*id).await?.into_iter().collect(),
+            RecordId::Entry(EntryRecordId { id, n: None }) => {
+                self.cache.refused_entry(*id).await?.into_iter().collect()
+            }
+            RecordId::Entry(EntryRecordId { id, n: Some(n) }) => {
+                let record = self.cache.refused_record(*id, *n).await?;
+                record.into_iter().collect()
+            }
             RecordId::Raw(hash) => self.raws.refused_raw(hash).await?,
         };
         match found.len() {
@@ -137,7 +143,10 @@ impl Quarantine {
         let mut again = 0;
         for id in ids {
             let done = match id {
-                RecordId::Entry(id) => self.cache.retry(*id).await?,
+                RecordId::Entry(EntryRecordId { id, n: None }) => self.cache.retry(*id).await?,
+                RecordId::Entry(EntryRecordId { id, n: Some(n) }) => {
+                    self.cache.retry_record(*id, *n).await?
+                }
                 RecordId::Raw(hash) => self.raws.retry(hash).await?,
             };
             again += counted(done, id);
@@ -150,7 +159,12 @@ impl Quarantine {
         let mut gone = 0;
         for id in ids {
             let done = match id {
-                RecordId::Entry(id) => self.cache.delete_refused(*id).await?,
+                RecordId::Entry(EntryRecordId { id, n: None }) => {
+                    self.cache.delete_refused(*id).await?
+                }
+                RecordId::Entry(EntryRecordId { id, n: Some(n) }) => {
+                    self.cache.delete_refused_record(*id, *n).await?
+                }
                 RecordId::Raw(hash) => self.raws.delete_refused(hash).await?,
             };
             gone += counted(done, id);

@@ -56,8 +56,15 @@ impl GraphReader {
         let size = size as usize;
         let wanted = Wanted::new(of, visible);
         if let (0, [whole]) = (skip, &wanted.parts()[..]) {
-            let rows = first(whole, size).read(&self.coll).await?;
-            return Ok(EventPage::of(rows, size));
+            let mut rows = first(whole, size).each(&self.coll).await?;
+            // an event that cannot be read has its place on a page, too
+            let more = rows.len() > size;
+            rows.truncate(size);
+            let events = rows.into_iter().filter_map(|row| row.read.ok());
+            return Ok(EventPage {
+                events: events.collect(),
+                more,
+            });
         }
         match self.start(&wanted, skip).await? {
             Some(start) => self.page_from(&wanted, start, size).await,
@@ -110,7 +117,12 @@ impl GraphReader {
                 places.take(size + 1).collect()
             }
         };
-        Ok(EventPage::of(self.at(wanted.find(), &places).await?, size))
+        let more = places.len() > size;
+        let events = self.at(wanted.find(), &places[..size.min(places.len())]);
+        Ok(EventPage {
+            events: events.await?,
+            more,
+        })
     }
 
     /// Returns those of the events that `find` finds which are at these places, in their order.

@@ -1,9 +1,9 @@
-//! Measures the speed and memory of storing submissions: `cargo bench -p cybexp-store --bench upload`.
+//! Measures the speed and memory of storing submissions: `cargo bench -p cybexp-store --bench submit`.
 #![allow(clippy::print_stdout, reason = "what it prints is its purpose")]
 
 use std::time::{Duration, Instant};
 
-use cybexp_store::{Cache, Incoming, LooseEnds, NewEntry, Server, Submission, Submitter};
+use cybexp_store::{Cache, LooseEnds, NewEntry, Server, Submission, Submitter};
 use cybexp_testkit::{mongo_url, status_of, unique};
 use futures::future::join_all;
 use tahoe_core::SubmissionTags;
@@ -11,8 +11,6 @@ use tahoe_core::SubmissionTags;
 const SMALL: usize = 1000;
 const SMALL_BYTES: usize = 1 << 10;
 const LARGE_BYTES: usize = 50 << 20;
-/// Bytes of one write, about as in a sealed request body.
-const PIECE: usize = 64 << 10;
 
 #[tokio::main]
 async fn main() {
@@ -21,13 +19,19 @@ async fn main() {
         .await
         .expect("a cache");
     let submitter = Submitter::new(&cache);
-    upload(&cache, &submitter, PIECE).await;
+    submitter
+        .submit(of(SMALL_BYTES))
+        .await
+        .expect("it is stored");
     println!("memory at the beginning: {} MiB", memory_mib("VmRSS"));
 
     for callers in [1, 50, 200] {
         let caller = async |n| {
             for _ in 0..n {
-                submitter.submit(small()).await.expect("it is stored");
+                submitter
+                    .submit(of(SMALL_BYTES))
+                    .await
+                    .expect("it is stored");
             }
         };
         let spent = time(join_all((0..callers).map(|_| caller(SMALL / callers)))).await;
@@ -36,7 +40,10 @@ async fn main() {
     }
     let alone = async |n| {
         for _ in 0..n {
-            cache.submit(&[small()]).await.expect("it is stored");
+            cache
+                .submit(&[of(SMALL_BYTES)])
+                .await
+                .expect("it is stored");
         }
     };
     let spent = time(join_all((0..50).map(|_| alone(SMALL / 50)))).await;
@@ -44,12 +51,12 @@ async fn main() {
     println!("{SMALL} of 1 KiB, 50 callers, each with a transaction of its own: {rate:.0}/s");
     println!("peak memory so far: {} MiB", memory_mib("VmHWM"));
 
-    for uploads in [1, 5] {
-        let all = join_all((0..uploads).map(|_| upload(&cache, &submitter, LARGE_BYTES)));
+    for count in [1, 5] {
+        let all = join_all((0..count).map(|_| submitter.submit(of(LARGE_BYTES))));
         let spent = time(all).await;
-        let rate = ((uploads * LARGE_BYTES) >> 20) as f64 / spent.as_secs_f64();
+        let rate = ((count * LARGE_BYTES) >> 20) as f64 / spent.as_secs_f64();
         let peak = memory_mib("VmHWM");
-        println!("{uploads} of 50 MiB at once: {rate:.0} MiB/s, peak memory so far: {peak} MiB");
+        println!("{count} of 50 MiB at once: {rate:.0} MiB/s, peak memory so far: {peak} MiB");
     }
     let loose = cache.loose_ends().await.expect("they are read");
     assert_eq!(loose, LooseEnds::default());
@@ -61,19 +68,7 @@ async fn time<T>(work: impl Future<Output = T>) -> Duration {
     began.elapsed()
 }
 
-async fn upload(cache: &Cache, submitter: &Submitter, bytes: usize) {
-    let piece = vec![7; PIECE];
-    let mut incoming = Incoming::new(cache, submitter);
-    for _ in 0..bytes / PIECE {
-        incoming.write(&piece).await.expect("it is written");
-    }
-    incoming
-        .commit(small().entry, None)
-        .await
-        .expect("it is stored");
-}
-
-fn small() -> Submission {
+fn of(bytes: usize) -> Submission {
     let entry = NewEntry {
         name: "cowrie.json".to_owned(),
         tags: SubmissionTags {
@@ -82,8 +77,9 @@ fn small() -> Submission {
             timezone: "UTC".to_owned(),
         },
         timestamp: 1.5,
+        records: None,
     };
-    let sealed = vec![7; SMALL_BYTES];
+    let sealed = vec![7; bytes];
     Submission { entry, sealed }
 }
 
