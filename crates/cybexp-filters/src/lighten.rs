@@ -4,8 +4,8 @@ use tahoe_core::Value;
 
 use crate::FILTERS;
 
-/// Drops fields that the filter of this typetag never reads, one by one, until the data fits. Returns the names of the
-/// dropped fields.
+/// Drops fields that no filter of this typetag reads, one by one, until the data fits. Returns the names of the dropped
+/// fields.
 ///
 /// Since version 2.5.8, MISP writes with each cluster of a galaxy all related clusters: a megabyte for one technique of
 /// ATT&CK, eleven levels deep. An event of fifty attributes is then too large for a raw.
@@ -14,15 +14,21 @@ pub fn lighten(
     data: &mut Value,
     fits: impl Fn(&Value) -> bool,
 ) -> Vec<&'static str> {
-    let mut filters = FILTERS.iter();
-    let filter = filters.find(|filter| filter.typetags().contains(&typetag));
+    let mut readers = FILTERS
+        .iter()
+        .filter(|filter| filter.typetags().contains(&typetag));
+    let first = readers.next();
+    let mut dispensable = first.map_or(Vec::new(), |filter| filter.dispensable().to_vec());
+    for other in readers {
+        dispensable.retain(|field| other.dispensable().contains(field));
+    }
     let mut gone = Vec::new();
-    for field in filter.map_or(&[][..], |filter| filter.dispensable()) {
+    for field in dispensable {
         if fits(data) {
             break;
         }
         if drop_below(data, field) {
-            gone.push(*field);
+            gone.push(field);
         }
     }
     gone

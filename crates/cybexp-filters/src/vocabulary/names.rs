@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use tahoe_core::SubType;
 
-use crate::{misp, vocab};
+use crate::{first::misp, vocab};
 
 /// Name that stands for `ipv4` or `ipv6`, whichever the value is.
 pub(super) const IP: &str = "ip";
@@ -52,12 +52,13 @@ pub(super) fn form(sub_type: &SubType) -> Form {
         "url" => Form::Url,
         "email_addr" => Form::Mail,
         "port" => Form::Port,
-        "height" | "width" => Form::Whole,
+        "height" | "width" | "command_count" => Form::Whole,
         "success" => Form::TrueOrFalse,
         "asn" => Form::Asn,
         "cidr" => Form::Network,
         "cve_id" => Form::Cve,
         "country_code2" => Form::Country,
+        "behaviour" => Form::Hex(24),
         "hassh" | "hasshserver" | "ja3" | "md5" | "imphash" => Form::Hex(32),
         "sha1" => Form::Hex(40),
         "sha224" | "sha3_224" | "sha512_224" => Form::Hex(56),
