@@ -153,6 +153,8 @@ pub struct Analytics {
     pub coll: Option<String>,
     /// The longest wait after failures, in seconds.
     pub max_backoff_s: u64,
+    /// Databases of networks, with which the filter `geoip` tells where an address is: MaxMind's format, or CSV of ranges.
+    pub geoip: Vec<PathBuf>,
 }
 
 impl Default for Analytics {
@@ -162,6 +164,7 @@ impl Default for Analytics {
             db: None,
             coll: None,
             max_backoff_s: 3600,
+            geoip: Vec::new(),
         }
     }
 }
@@ -186,6 +189,8 @@ pub struct Report {
     pub max_concurrent: u32,
     /// The time in milliseconds for a threatrank. Data that is not read by then widens the bound of its error.
     pub threatrank_budget_ms: u64,
+    /// Allow lists in the format of MISP's warninglists: files, or folders of them.
+    pub known_good: Vec<PathBuf>,
 }
 
 impl Default for Report {
@@ -199,6 +204,7 @@ impl Default for Report {
             lease_s: 60,
             max_concurrent: 64,
             threatrank_budget_ms: 400,
+            known_good: Vec::new(),
         }
     }
 }
