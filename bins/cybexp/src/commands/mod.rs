@@ -7,6 +7,7 @@ mod clock;
 mod databases;
 mod doctor;
 mod filter;
+mod geoip;
 mod keygen;
 mod manual;
 mod named;
@@ -57,9 +58,12 @@ pub(crate) enum Tool {
     /// Records that were set aside: list, show, retry, delete
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
-    /// Try a filter on a record, without a database
+    /// Try the filters on a record or a session, without a database
     #[command(subcommand)]
     Filter(filter::FilterCommand),
+    /// Databases of networks: install free ones, look up an address
+    #[command(subcommand)]
+    Geoip(geoip::GeoipCommand),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
     /// Measure the speed of reports on this machine
@@ -123,7 +127,8 @@ async fn run(
         Tool::Post(args) => post::run(args, &config()?).await,
         Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
-        Tool::Filter(action) => filter::run(&action),
+        Tool::Filter(action) => filter::run(&action, config),
+        Tool::Geoip(action) => geoip::run(&action, config),
         Tool::Doctor => doctor::run(&ConfigChoice::of(common)).await,
         Tool::Bench(action) => bench::run(action, config).await,
         Tool::Ready(args) => ready::run(&args).await,
