@@ -28,7 +28,8 @@ pub fn raw_of(tags: &SubmissionTags, timestamp: f64, bytes: Vec<u8>) -> Result<R
     let sub_type = SubType::new(&tags.typetag).map_err(|error| field("typetag")(&error))?;
     let orgid = OrgId::new(&tags.orgid).map_err(|error| field("orgid")(&error))?;
     let at = Timestamp::new(timestamp).map_err(|error| field("timestamp")(&error))?;
-    let data = data_of(bytes, dispensable(&tags.typetag)).map_err(|error| field("data")(&error))?;
+    let dispensable = dispensable(&tags.typetag);
+    let data = data_of(bytes, &dispensable).map_err(|error| field("data")(&error))?;
     let (mut value, mut gone) = (data.value, data.without.to_vec());
     gone.extend(lighten(&tags.typetag, &mut value, fits));
     if !gone.is_empty() {

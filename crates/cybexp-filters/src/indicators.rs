@@ -18,6 +18,7 @@ mod tools;
 use std::collections::HashSet;
 
 use crate::url::{self, Language};
+pub(crate) use encoded::decoded as base64_text;
 pub(crate) use indicator::{Indicator, Kind};
 
 /// Returns the indicators in prose, mark-up or data, in order. A host counts only in a URL or if it is defanged,

@@ -1,123 +1,25 @@
-//! Filters: pure functions from one raw to TAHOE instances.
+//! Filters: pure functions that make TAHOE instances.
 //!
-//! A filter touches no database, clock or network: the same raw gives the same instances, always. To add
-//! one: its file here, its line in [`FILTERS`], a case in `tests/fixtures/filters/<name>/`.
+//! [`first`] reads raws, [`second`] reads the instances that the first stage made. No filter touches a database, clock
+//! or network.
 
-mod cowrie;
-mod email;
 mod feed;
 mod fields;
+pub mod first;
 mod indicators;
 mod lighten;
-mod misp;
 mod normal;
-mod openphish;
-mod phishtank;
-mod sighting;
+pub mod second;
 mod time;
 mod typetag;
 pub mod url;
 mod vocab;
 pub mod vocabulary;
 
-use std::collections::BTreeMap;
-
-use tahoe_core::{Event, OrgId, Session, Timestamp, Value};
-
+pub use first::{FILTERS, Filter, RawInput, Refusal, Yield};
 pub use lighten::{dispensable, lighten};
 pub use normal::{NotOne, normal};
 pub use typetag::{UnreadTypetag, known_typetags, readers, unread_typetag};
-
-/// Every filter of the suite. No two share a name or a typetag.
-pub const FILTERS: &[&dyn Filter] = &[
-    &cowrie::Cowrie,
-    &email::Email,
-    &misp::Misp,
-    &openphish::OpenPhish,
-    &phishtank::PhishTank,
-    &sighting::Sighting,
-];
-
-/// The input of a filter.
-#[derive(Debug, Clone, Copy)]
-pub struct RawInput<'a> {
-    /// The submission, as the archive stored it.
-    pub data: &'a Value,
-    /// The organisation to which the events belong.
-    pub orgid: &'a OrgId,
-    /// IANA name of the time zone for times without an offset.
-    pub timezone: &'a str,
-    /// Time at which the API accepted the submission.
-    pub timestamp: Timestamp,
-}
-
-/// The result of a filter on one raw.
-#[derive(Debug, Clone, Default)]
-pub struct Yield {
-    /// Events, with all instances that they refer to.
-    pub events: Vec<Event>,
-    /// Sessions as far as this raw shows them, to be merged into the stored ones.
-    pub sessions: Vec<Session>,
-    /// The event ID of a record that makes no event, for counting. The set of its values is bounded, so that it can be
-    /// a metric's label: an unknown ID is `other`.
-    pub unknown: Option<&'static str>,
-    /// The number of parts of the raw that were left out, by reason. A part is a line of a feed, for example, or an
-    /// element beyond a limit. The set of reasons is bounded, as for `unknown`. The parts stay in the raw.
-    pub left_out: BTreeMap<&'static str, u64>,
-}
-
-impl Yield {
-    fn leave_out(&mut self, why: &'static str) {
-        self.leave_out_many(why, 1);
-    }
-
-    fn leave_out_many(&mut self, why: &'static str, parts: u64) {
-        if parts > 0 {
-            *self.left_out.entry(why).or_default() += parts;
-        }
-    }
-}
-
-/// The reason why a filter refused a raw; it names the field at fault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Refusal(String);
-
-impl Refusal {
-    pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
-
-/// A filter: reads the raws of some sub_types.
-pub trait Filter: Sync {
-    /// The filter's name: an ASCII identifier in lower case, the same in source, fixtures and metrics.
-    fn name(&self) -> &'static str;
-
-    /// The version of the filter. Raising it makes the worker process all old raws again.
-    fn version(&self) -> u32;
-
-    /// The raw sub_types that the filter reads. A typetag belongs to exactly one filter, because the worker finds
-    /// pending raws by their typetag and this filter's id alone.
-    fn typetags(&self) -> &'static [&'static str];
-
-    /// Makes the events and sessions of one raw.
-    ///
-    /// # Errors
-    /// If the raw cannot be read; the reason names the field.
-    fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal>;
-
-    /// Fields that this filter never reads and that may be large, the least useful first. [`lighten()`] drops them from a
-    /// submission that is too large to be stored. A field at the top of the submission stays.
-    fn dispensable(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    /// Returns the id that a raw's `filters` holds once this filter has processed it: `cowrie@1`.
-    fn id(&self) -> String {
-        format!("{}@{}", self.name(), self.version())
-    }
-}
 
 /// Shortens a text from a raw and makes it printable, for a refusal's reason.
 fn excerpt(text: &str) -> String {

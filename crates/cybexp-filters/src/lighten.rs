@@ -4,8 +4,8 @@ use tahoe_core::Value;
 
 use crate::FILTERS;
 
-/// Drops fields that the filter of this typetag never reads, one by one, until the data fits. Returns the names of the
-/// dropped fields.
+/// Drops fields that no filter of this typetag reads, one by one, until the data fits. Returns the names of the dropped
+/// fields.
 ///
 /// Since version 2.5.8, MISP writes with each cluster of a galaxy all related clusters: a megabyte for one technique of
 /// ATT&CK, eleven levels deep. An event of fifty attributes is then too large for a raw.
@@ -20,17 +20,24 @@ pub fn lighten(
             break;
         }
         if drop_below(data, field) {
-            gone.push(*field);
+            gone.push(field);
         }
     }
     gone
 }
 
-/// Returns the fields that a submission of this typetag may lose if it is too large, the least useful first.
-pub fn dispensable(typetag: &str) -> &'static [&'static str] {
-    let mut filters = FILTERS.iter();
-    let filter = filters.find(|filter| filter.typetags().contains(&typetag));
-    filter.map_or(&[], |filter| filter.dispensable())
+/// Returns the fields that a submission of this typetag may lose if it is too large, the least useful first: those that
+/// none of its filters reads.
+pub fn dispensable(typetag: &str) -> Vec<&'static str> {
+    let mut readers = FILTERS
+        .iter()
+        .filter(|filter| filter.typetags().contains(&typetag));
+    let first = readers.next();
+    let mut fields = first.map_or(Vec::new(), |filter| filter.dispensable().to_vec());
+    for other in readers {
+        fields.retain(|field| other.dispensable().contains(field));
+    }
+    fields
 }
 
 /// Drops a field from all objects below a value, but not from the value itself. Returns whether any had it.

@@ -4,10 +4,15 @@ use tahoe_core::nearest;
 
 use crate::FILTERS;
 
-/// Returns the typetags that filters read, in the order of [`FILTERS`].
+/// Returns the typetags that filters read, each once, in the order of [`FILTERS`].
 pub fn known_typetags() -> Vec<&'static str> {
-    let all = FILTERS.iter().flat_map(|filter| filter.typetags());
-    all.copied().collect()
+    let mut known = Vec::new();
+    for typetag in FILTERS.iter().flat_map(|filter| filter.typetags()) {
+        if !known.contains(typetag) {
+            known.push(*typetag);
+        }
+    }
+    known
 }
 
 /// Returns the names of the filters that read the raws of a typetag.

@@ -19,7 +19,9 @@ sub_types! {
     FILE_UPLOAD = "file_upload";
     GREYNOISE = "greynoise";
     MISP = "misp";
+    NETBLOCK = "netblock";
     NETWORK_TRAFFIC = "network_traffic";
+    PARENT_DOMAIN = "parent_domain";
     PHISHTANK_URL = "phishtank_url";
     REVERSE_DNS = "reverse_dns";
     SESSION_PARAMS = "session_params";
@@ -57,16 +59,18 @@ sub_types! {
     WHOIS_REGISTRANT = "whois_registrant";
 }
 
-// Attributes; `SHELL_COMMAND` is also an event.
+// Attributes; `SHELL_COMMAND` and `BEHAVIOUR` are also events.
 sub_types! {
     ATTRIBUTES:
     ANALYSIS = "analysis";
     ARCH = "arch";
     ASN = "asn";
     ASN_NAME = "asn_name";
+    BEHAVIOUR = "behaviour";
     BODY = "body";
     CIDR = "cidr";
     CLASSIFICATION = "classification";
+    COMMAND_COUNT = "command_count";
     COMMENT = "comment";
     COMP_ALGO = "comp_algo";
     COUNTRY_CODE2 = "country_code2";

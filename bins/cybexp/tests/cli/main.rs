@@ -7,6 +7,7 @@
 
 mod doctor;
 mod filter;
+mod geoip;
 mod identity;
 mod keygen;
 mod manual;

@@ -41,7 +41,7 @@ fn is_digit(c: char) -> bool {
 }
 
 /// Returns the text that a word encodes; `None` if the decoded bytes are no text.
-fn decoded(word: &str) -> Option<String> {
+pub(crate) fn decoded(word: &str) -> Option<String> {
     let digits = word.trim_end_matches('=');
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
     for group in digits.as_bytes().chunks(4) {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use tahoe_core::SubType;
 
-use crate::{misp, vocab};
+use crate::{first::misp, vocab};
 
 /// Name that stands for `ipv4` or `ipv6`, whichever the value is.
 pub(super) const IP: &str = "ip";
@@ -52,12 +52,13 @@ pub(super) fn form(sub_type: &SubType) -> ValueForm {
         "url" => ValueForm::Url,
         "email_addr" => ValueForm::Mail,
         "port" => ValueForm::Port,
-        "height" | "width" => ValueForm::Whole,
+        "height" | "width" | "command_count" => ValueForm::Whole,
         "success" => ValueForm::TrueOrFalse,
         "asn" => ValueForm::Asn,
         "cidr" => ValueForm::Network,
         "cve_id" => ValueForm::Cve,
         "country_code2" => ValueForm::Country,
+        "behaviour" => ValueForm::Hex(24),
         "hassh" | "hasshserver" | "ja3" | "md5" | "imphash" => ValueForm::Hex(32),
         "sha1" => ValueForm::Hex(40),
         "sha224" | "sha3_224" | "sha512_224" => ValueForm::Hex(56),

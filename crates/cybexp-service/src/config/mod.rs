@@ -346,7 +346,13 @@ impl Config {
     }
 
     fn resolve(&mut self, folder: &Path) {
-        for path in [&mut self.input.run_dir, &mut self.input.spool_dir] {
+        let folders = [&mut self.input.run_dir, &mut self.input.spool_dir];
+        let data = self
+            .analytics
+            .geoip
+            .iter_mut()
+            .chain(&mut self.report.known_good);
+        for path in folders.into_iter().chain(data) {
             *path = folder.join(&*path);
         }
         folder.clone_into(&mut self.folder);

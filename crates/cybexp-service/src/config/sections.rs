@@ -159,6 +159,8 @@ pub struct Analytics {
     pub coll: Option<String>,
     /// The longest wait after failures, in seconds.
     pub max_backoff_s: u64,
+    /// Databases of networks, with which the filter `geoip` tells where an address is: MaxMind's format, or CSV of ranges.
+    pub geoip: Vec<PathBuf>,
 }
 
 impl Default for Analytics {
@@ -168,6 +170,7 @@ impl Default for Analytics {
             db: None,
             coll: None,
             max_backoff_s: 3600,
+            geoip: Vec::new(),
         }
     }
 }
@@ -195,6 +198,8 @@ pub struct Report {
     pub accept_unsigned: bool,
     /// The time in milliseconds for a threatrank. Data that is not read by then widens the bound of its error.
     pub threatrank_budget_ms: u64,
+    /// Allow lists in the format of MISP's warninglists: files, or folders of them.
+    pub known_good: Vec<PathBuf>,
 }
 
 impl Default for Report {
@@ -209,6 +214,7 @@ impl Default for Report {
             max_concurrent: 64,
             accept_unsigned: false,
             threatrank_budget_ms: 400,
+            known_good: Vec::new(),
         }
     }
 }

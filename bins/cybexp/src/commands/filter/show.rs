@@ -11,15 +11,7 @@ use cybexp_term::{BOLD, DIM, GREEN, RED, short};
 pub(super) fn lines(made: &Yield) -> Vec<String> {
     let mut lines = Vec::new();
     for event in &made.events {
-        let marks = Marks(Some(event));
-        lines.push(format!(
-            "{BOLD}event {}{BOLD:#} {} {DIM}{} {}{DIM:#}",
-            event.sub_type(),
-            category(event.category()),
-            time(event.timestamp()),
-            event.hash()
-        ));
-        marks.draw(&Vec::from_iter(event.children().iter()), "", &mut lines);
+        lines.extend(self::event(event));
     }
     for session in &made.sessions {
         lines.push(format!(
@@ -30,6 +22,20 @@ pub(super) fn lines(made: &Yield) -> Vec<String> {
         ));
         Marks(None).draw(&Vec::from_iter(session.children().iter()), "", &mut lines);
     }
+    lines
+}
+
+/// Returns the lines of the tree of an event.
+pub(super) fn event(event: &Event) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{BOLD}event {}{BOLD:#} {} {DIM}{} {}{DIM:#}",
+        event.sub_type(),
+        category(event.category()),
+        time(event.timestamp()),
+        event.hash()
+    )];
+    let children = Vec::from_iter(event.children().iter());
+    Marks(Some(event)).draw(&children, "", &mut lines);
     lines
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::text::unescaped;
 use super::tokens::{HtmlToken, HtmlTokens, attributes};
-use crate::email::{decode, redirect};
+use crate::first::email::{decode, redirect};
 use crate::url;
 
 /// The most nested pages, each within a `data:` URL of another.

@@ -331,7 +331,7 @@ static TYPES: &[(&str, MispKind)] = &[
 mod tests {
     use super::*;
 
-    const LIST: &str = include_str!("../../../../tests/fixtures/misp/types.txt");
+    const LIST: &str = include_str!("../../../../../tests/fixtures/misp/types.txt");
 
     #[test]
     fn the_table_is_misps_own_list_and_sorted() {
