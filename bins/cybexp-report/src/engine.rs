@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cybexp_lists::KnownGood;
 use cybexp_store::{Access, GraphReader, Identity, StoreError, Visible};
 use lru::LruCache;
 use tahoe_core::question::Question;
@@ -33,6 +34,12 @@ impl Engine {
             identity,
             known: Arc::new(Mutex::new(LruCache::new(KNOWN))),
         }
+    }
+
+    /// Names in answers the allow lists that hold the value.
+    pub fn with_known_good(mut self, lists: KnownGood) -> Self {
+        self.sources.known_good = Arc::new(lists);
+        self
     }
 
     /// Answers a question that the user of this hash asked at `now`, in Unix seconds, or gives the reason why there is no

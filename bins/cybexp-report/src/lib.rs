@@ -24,8 +24,10 @@ mod subject;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
+use cybexp_lists::KnownGood;
 use cybexp_service::{
-    DaemonContext, QueryMacs, Servers, Step, WakeSignal, WorkOptions, Worker, open,
+    DaemonContext, Fatal, QueryMacs, Servers, Step, WakeSignal, WorkOptions, Worker, open,
     read_private_key, work_loop,
 };
 use cybexp_store::{Archive, GraphReader, Identity, Queries, Turn};
@@ -49,6 +51,12 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     account::describe_metrics();
     let config = &ctx.config.report;
     let key = Arc::new(read_private_key(&config.private_key)?);
+    let lists = config.known_good.clone();
+    let known_good = tokio::task::spawn_blocking(move || KnownGood::load(&lists));
+    let known_good = known_good
+        .await?
+        .context("report.known_good")
+        .context(Fatal)?;
     let admission = Admission::new(QueryMacs::new(&ctx.config)?, config.accept_unsigned);
     let opened = open(&ctx, || async {
         let mut servers = Servers::new(&ctx);
@@ -75,7 +83,8 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
                 graph,
                 identity,
                 Duration::from_millis(config.threatrank_budget_ms),
-            ),
+            )
+            .with_known_good(known_good),
             key,
             admission,
             memory: Memory::new(),

@@ -1,5 +1,8 @@
 //! One page of an answer.
 
+use std::collections::BTreeSet;
+
+use cybexp_lists::KnownGood;
 use cybexp_store::{CompositeRow, Seen};
 use serde_json::{Map, Value, json};
 use tahoe_core::question::QueryType;
@@ -59,6 +62,15 @@ impl ReportPage {
         match told.is_empty() {
             true => self,
             false => self.with("about", told),
+        }
+    }
+
+    /// Adds the names of the allow lists that hold a form of the value.
+    pub(crate) fn known_good(self, forms: &[Attribute], lists: &KnownGood) -> Self {
+        let names: BTreeSet<&str> = forms.iter().flat_map(|form| lists.find(form)).collect();
+        match names.is_empty() {
+            true => self,
+            false => self.with("known_good", names.into_iter().collect::<Vec<_>>()),
         }
     }
 

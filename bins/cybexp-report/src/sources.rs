@@ -1,7 +1,9 @@
 //! The archive as reports read it, with the rows and ranks that were read before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use cybexp_lists::KnownGood;
 use cybexp_store::{GraphReader, InstanceRow, StoreError, Visible};
 use tahoe_core::Hash;
 use threatrank::{Limits, NodeKind};
@@ -20,6 +22,8 @@ pub(crate) struct Sources {
     /// Kinds of nodes, for threatranks.
     pub(crate) kinds: Remembered<NodeKind>,
     nodes: Remembered<InstanceRow>,
+    /// The allow lists that the operator names.
+    pub(crate) known_good: Arc<KnownGood>,
     /// Bounds of one threatrank.
     pub(crate) limits: Limits,
     /// Threatranks that were worked out before.
@@ -45,6 +49,7 @@ impl Sources {
             archive,
             kinds: Remembered::new(),
             nodes: Remembered::new(),
+            known_good: Arc::default(),
             limits: Limits::new(budget),
             ranks: Ranks::new(),
         }

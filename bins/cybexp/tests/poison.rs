@@ -8,7 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson, DateTime, Document, doc, oid::ObjectId};
 use cybexp_seal::{Format, PrivateKey};
 use cybexp_store::{NewEntry, Submission};
 use cybexp_testkit::{Daemon, Site};
@@ -131,9 +132,17 @@ fn refused_records() -> Vec<(&'static str, String, &'static str)> {
 /// Documents among the raws that are none.
 fn not_raws() -> Vec<(Document, &'static str)> {
     let raw = |more: Document| {
+        let hash = Hash::of(&[&ObjectId::new().to_hex()]);
+        let mut id = vec![b'r'];
+        id.extend(hash.as_bytes());
+        id.extend([0; 16]);
+        let id = Binary {
+            subtype: BinarySubtype::Generic,
+            bytes: id,
+        };
         let mut raw = doc! {
-            "itype": "raw", "sub_type": "cowrie", "orgid": "unr", "timezone": "UTC",
-            "_hash": ObjectId::new().to_hex(),
+            "_id": id, "itype": "raw", "sub_type": "cowrie", "orgid": "unr", "timezone": "UTC",
+            "timestamp": 1.0, "_hash": hash.to_string(), "_todo": ["cowrie"],
         };
         raw.extend(more);
         raw
@@ -332,7 +341,10 @@ async fn raws_that_the_filter_cannot_take_are_set_aside_with_the_reason() {
     let bad = all(&site, "tahoe", "instance", doc! {"_valid": false}).await;
     assert_eq!(bad.len(), expected.len());
     for raw in &bad {
-        let error = raw.get_document("_error").unwrap();
+        let [error] = &raw.get_array("_error").unwrap()[..] else {
+            panic!("one filter reads it: {raw}");
+        };
+        let error = error.as_document().unwrap();
         let reason = error.get_str("reason").unwrap();
         println!("{reason}");
         let hash = raw.get_str("_hash").unwrap();

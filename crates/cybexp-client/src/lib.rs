@@ -18,6 +18,8 @@ use form::SubmissionForm;
 const CONNECT: Duration = Duration::from_secs(10);
 /// The longest that one question may take; the API answers "check back later" long before.
 const ANSWER: Duration = Duration::from_secs(120);
+/// The message of the API about a path that it does not have: the URL is wrong, not the request.
+const NO_SUCH_PATH: &str = "there is no such path";
 /// The longest that one submission may take.
 const SUBMIT: Duration = Duration::from_secs(600);
 /// The time between two tries of the same query.
@@ -334,7 +336,7 @@ impl Client {
         let message = short(message.unwrap_or(&text));
         Err(match status {
             StatusCode::UNAUTHORIZED => ClientError::Unauthorized(message),
-            StatusCode::NOT_FOUND if of_api => ClientError::Refused {
+            StatusCode::NOT_FOUND if of_api && message != NO_SUCH_PATH => ClientError::Refused {
                 status,
                 message,
                 bad: Vec::new(),

@@ -55,6 +55,8 @@ struct ReportHead {
 struct AboutValue {
     /// The forms of the value that were looked for, if the question gave a value. For the port `80` this is the int 80.
     about: Option<Vec<Form>>,
+    /// The names of the operator's allow lists that hold the value; missing if none does.
+    known_good: Option<Vec<String>>,
     /// The time of the first of all events, in Unix seconds; missing if there are no events.
     first_seen: Option<f64>,
     /// The time of the last of all events, in Unix seconds; missing if there are no events.

@@ -21,7 +21,7 @@ pub(crate) async fn answer(conditions: &Conditions, asked: Asked<'_>) -> Answere
         Err(reason) => return Ok(Err(reason)),
     };
     if let Some(events) = &subject.sessions {
-        return Ok(Ok(of_sessions(&subject, events)));
+        return Ok(Ok(of_sessions(&subject, events, asked)));
     }
     let (count, seen) = futures::try_join!(
         sources.archive.count(&subject.of, visible),
@@ -29,20 +29,21 @@ pub(crate) async fn answer(conditions: &Conditions, asked: Asked<'_>) -> Answere
     )?;
     if count == 0 {
         match subject.elsewhere(asked).await? {
-            Elsewhere::Sessions(events) => return Ok(Ok(of_sessions(&subject, &events))),
+            Elsewhere::Sessions(events) => return Ok(Ok(of_sessions(&subject, &events, asked))),
             Elsewhere::Unknown(reason) => return Ok(Err(reason)),
             Elsewhere::Nowhere => {}
         }
     }
-    Ok(Ok(page(&subject, count, seen)))
+    Ok(Ok(page(&subject, count, seen, asked)))
 }
 
-fn of_sessions(subject: &Subject, events: &SessionEvents) -> ReportPage {
-    page(subject, events.count(), events.seen()).cut(events.cut)
+fn of_sessions(subject: &Subject, events: &SessionEvents, asked: Asked<'_>) -> ReportPage {
+    page(subject, events.count(), events.seen(), asked).cut(events.cut)
 }
 
-fn page(subject: &Subject, count: u64, seen: Option<Seen>) -> ReportPage {
+fn page(subject: &Subject, count: u64, seen: Option<Seen>, asked: Asked<'_>) -> ReportPage {
     ReportPage::only(QueryType::Count, Value::from(count))
         .seen(seen)
         .about(subject.told())
+        .known_good(subject.told(), &asked.sources.known_good)
 }

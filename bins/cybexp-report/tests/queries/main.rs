@@ -11,6 +11,7 @@ mod count;
 mod forms;
 mod forms_of_values;
 mod graph;
+mod known_good;
 mod life;
 mod pages;
 mod seen;

@@ -23,7 +23,18 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new(name: &str) -> Self {
-        let site = Site::new(name, json!({"report": {"accept_unsigned": true}})).await;
+        Self::with_lists(name, &[]).await
+    }
+
+    /// A site whose operator names these allow lists.
+    pub(crate) async fn with_lists(name: &str, lists: &[Value]) -> Self {
+        let files = (0..lists.len()).map(|n| format!("list{n}.json"));
+        let files: Vec<String> = files.collect();
+        let report = json!({"accept_unsigned": true, "known_good": &files});
+        let site = Site::new(name, json!({"report": report})).await;
+        for (file, list) in files.iter().zip(lists) {
+            std::fs::write(site.folder.path().join(file), list.to_string()).unwrap();
+        }
         let daemon = Daemon::start::<&str>(env!("CARGO_BIN_EXE_cybexp-report"), &[], &site);
         Self {
             site,

@@ -57,6 +57,7 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
     }
     let told = ReportPage::only(QueryType::Related, Value::Null)
         .about(subject.told())
+        .known_good(subject.told(), &asked.sources.known_good)
         .events(&page.events)
         .total(total)
         .seen(seen);

@@ -23,6 +23,7 @@ pub(super) fn count(subject: &SubjectArgs, report: &Value) {
     term::align_right(&mut table, 2);
     anstream::println!("{table}");
     taken_as(subject, report);
+    known_good(report);
     if report["cut"] == true {
         anstream::println!(
             "{YELLOW}there may be more, in older sessions: ask for a shorter time{YELLOW:#}"
@@ -50,6 +51,7 @@ pub(super) fn related(subject: &SubjectArgs, scope: &ScopeArgs, report: &Value) 
         summary(data);
     }
     taken_as(subject, report);
+    known_good(report);
     if report["cut"] == true {
         anstream::println!(
             "{YELLOW}there is more than a report holds: ask for a lower level, or a shorter time{YELLOW:#}"
@@ -112,6 +114,18 @@ fn taken_as(subject: &SubjectArgs, report: &Value) {
     });
     let told: Vec<String> = told.collect();
     anstream::println!("{DIM}looked for as {}{DIM:#}", told.join(" and "));
+}
+
+/// Prints the allow lists that hold the value.
+fn known_good(report: &Value) {
+    let lists = report["known_good"].as_array().into_iter().flatten();
+    let lists: Vec<&str> = lists.filter_map(Value::as_str).collect();
+    if !lists.is_empty() {
+        anstream::println!(
+            "{DIM}known good by {}{DIM:#}",
+            term::short(&lists.join(", "))
+        );
+    }
 }
 
 fn kind(value: &Value) -> &'static str {
