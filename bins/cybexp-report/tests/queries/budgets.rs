@@ -108,8 +108,13 @@ async fn a_malformed_event_is_left_out_of_answers() {
     .enumerate()
     {
         let mut event = good.clone();
-        event.remove("_id");
-        event.insert("_hash", tahoe_core::Hash::of(&[&n.to_string()]).to_string());
+        let hash = tahoe_core::Hash::of(&[&n.to_string()]);
+        let id = bson::Binary {
+            subtype: bson::spec::BinarySubtype::Generic,
+            bytes: hash.as_bytes().to_vec(),
+        };
+        event.insert("_id", id);
+        event.insert("_hash", hash.to_string());
         event.insert(field, value);
         coll.insert_one(event).await.unwrap();
     }

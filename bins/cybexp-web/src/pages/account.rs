@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tahoe_core::{Role, User};
 
 use crate::error::WebError;
@@ -16,10 +16,11 @@ use crate::view::text;
 /// `GET /account`
 pub(crate) async fn account(person: SignedIn, params: Params) -> Result<Response, WebError> {
     let client = &person.client;
-    let (me, user_of, admin_of) = tokio::try_join!(
+    let (me, user_of, admin_of, invitations) = tokio::try_join!(
         client.whoami(),
         client.orgs_user_of(),
-        client.orgs_admin_of()
+        client.orgs_admin_of(),
+        client.invitations()
     )?;
     let superuser = me["sub_type"] == Role::Superuser.as_str();
     let body = html! {
@@ -33,7 +34,8 @@ pub(crate) async fn account(person: SignedIn, params: Params) -> Result<Response
         }
         section aria-labelledby="orgs" {
             h2 #orgs { "Organisations" }
-            (orgs(&user_of, &admin_of))
+            (invited(&person, &invitations))
+            (orgs(&person, &user_of, &admin_of))
         }
         @if superuser { (making(&person)) }
     };
@@ -76,6 +78,22 @@ pub(crate) async fn create(PersonForm(person, fields): PersonForm) -> Result<Res
     Ok(Redirect::to(&link("/account", &[("done", &done)])).into_response())
 }
 
+/// `POST /account/membership`: accepts or declines an invitation, or leaves an organisation.
+pub(crate) async fn membership(
+    PersonForm(person, fields): PersonForm,
+) -> Result<Response, WebError> {
+    let path = match fields.get("what") {
+        Some("accept") => "user/invitations/accept",
+        Some("decline") => "user/invitations/decline",
+        Some("leave") => "org/leave",
+        _ => return Err(WebError::Wrong("The form names no change.".to_owned())),
+    };
+    let org = json!({"org_hash": fields.get("hash").unwrap_or_default()});
+    let answer = person.client.post(path, &org).await?;
+    let done = answer["message"].as_str().unwrap_or_default();
+    Ok(Redirect::to(&link("/account", &[("done", done)])).into_response())
+}
+
 /// Returns the hashes that a user may have who is named by mail address or hash: that of a superuser is another one.
 pub(super) fn user_hashes(text: &str) -> Vec<String> {
     match text.contains('@') {
@@ -91,7 +109,36 @@ pub(super) fn part<'a>(document: &'a Value, field: &str) -> &'a str {
     document["data"][field][0].as_str().unwrap_or_default()
 }
 
-fn orgs(user_of: &Value, admin_of: &Value) -> Markup {
+fn invited(person: &SignedIn, invitations: &Value) -> Markup {
+    let all = invitations
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let field = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+    html! {
+        @for one in all {
+            @let org = field(one, "org_hash");
+            div.notice {
+                (text::line(&field(one, "orgname"))) " invites you as " (text::line(&field(one, "membership"))) ". "
+                (change(person, &org, "accept", "Accept"))
+                (change(person, &org, "decline", "Decline"))
+            }
+        }
+    }
+}
+
+fn change(person: &SignedIn, org: &str, what: &str, said: &str) -> Markup {
+    html! {
+        form.inline action="/account/membership" method="post" {
+            (csrf(person))
+            input type="hidden" name="hash" value=(org);
+            input type="hidden" name="what" value=(what);
+            button.quiet type="submit" { (said) }
+        }
+    }
+}
+
+fn orgs(person: &SignedIn, user_of: &Value, admin_of: &Value) -> Markup {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let (user_of, admin_of) = (list(user_of), list(admin_of));
     let is_admin = |hash: &Value| admin_of.iter().any(|org| org["_hash"] == *hash);
@@ -103,10 +150,10 @@ fn orgs(user_of: &Value, admin_of: &Value) -> Markup {
     all.extend(others);
     html! {
         @if all.is_empty() {
-            p { "None. An admin of an organisation can add you, by your mail address." }
+            p { "None. An admin of an organisation can invite you, by your mail address." }
         } @else {
             table {
-                thead { tr { th { "name" } th { "full name" } th { "you are" } th.n { "users" } } }
+                thead { tr { th { "name" } th { "full name" } th { "you are" } th.n { "users" } th { "change" } } }
                 tbody {
                     @for document in &all {
                         @let hash = document["_hash"].as_str().unwrap_or_default();
@@ -118,6 +165,7 @@ fn orgs(user_of: &Value, admin_of: &Value) -> Markup {
                             td { (text::line(part(document, "name"))) }
                             td { @if is_admin(&document["_hash"]) { "admin" } @else { "user" } }
                             td.n { (document["_usr_ref"].as_array().map_or(0, Vec::len)) }
+                            td { (change(person, hash, "leave", "Leave")) }
                         }
                     }
                 }

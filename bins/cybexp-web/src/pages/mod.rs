@@ -51,6 +51,7 @@ pub(crate) const PAGES: &[PageEntry] = &[
     page("/posted", None, || get(posted::posted)),
     page("/account", Some("Account"), || get(account::account)),
     page("/account/new", None, || post(account::create)),
+    page("/account/membership", None, || post(account::membership)),
     page("/org", None, || get(org::org).post(org::change)),
     page("/sign-in", None, || {
         get(sign_in::form).post(sign_in::sign_in)

@@ -86,7 +86,11 @@ pub(crate) async fn change(PersonForm(person, fields): PersonForm) -> Result<Res
     for user in users {
         let (client, user) = (&person.client, [user]);
         done = Some(match fields.get("what") {
-            Some("add") => client.org_add(&org, &user, membership).await,
+            // the API says that they are added, as the Python API does, also where it only invites them
+            Some("add") => {
+                let added = client.org_add(&org, &user, membership).await;
+                added.map(|_| "Done. Who is invited joins by accepting it.".to_owned())
+            }
             Some("remove") => client.org_remove(&org, &user, membership).await,
             _ => return Err(wrong()),
         });

@@ -101,9 +101,25 @@ async fn an_admin_changes_who_belongs() {
     assert_eq!(added.status, 303, "{}", added.text());
     let shown = admin.get(&added.location).await.text();
     assert!(
-        shown.contains(STRANGER) && shown.contains("successfully added"),
+        !shown.contains(STRANGER) && shown.contains("invited"),
         "{shown}"
     );
+    // joins by accepting
+    let mut stranger = suite.person(STRANGER).await;
+    let account = stranger.get("/account").await;
+    assert!(
+        account.text().contains("invites you as user"),
+        "{}",
+        account.text()
+    );
+    let accept = [
+        ("csrf", account.csrf()),
+        ("hash", org.clone()),
+        ("what", "accept".to_owned()),
+    ];
+    let accepted = stranger.post("/account/membership", &accept).await;
+    assert_eq!(accepted.status, 303, "{}", accepted.text());
+    assert!(admin.get(&page).await.text().contains(STRANGER));
     let hash = suite.user(STRANGER).await.hash().to_string();
     let removed = admin.post("/org", &change("remove", "all", &hash)).await;
     assert_eq!(removed.status, 303, "{}", removed.text());

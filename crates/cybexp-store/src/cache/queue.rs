@@ -20,6 +20,8 @@ use crate::mongo::watch::Watch;
 const BATCH: i64 = 500;
 /// The most bytes of an entry's fields that are read: the results of many records are among them.
 const ENTRY_BYTES: usize = 12 << 20;
+/// The most bytes of an entry's typetag, organisation and time zone.
+const TAGS_BYTES: usize = 64 << 10;
 /// The bytes of entries at which a batch takes no further one, without their files.
 const BATCH_BYTES: usize = 16 << 20;
 /// The most entries of a batch whose entries an archive daemon died at once. If it dies again, each is taken alone.
@@ -198,8 +200,15 @@ fn safe(documents: &[RawDocumentBuf]) -> usize {
     alike.take_while(|one| deaths(one) == first).count()
 }
 
-/// Refuses an entry at which the archive daemon dies again and again.
+/// Refuses an entry at which the archive daemon dies again and again, and one whose tags are no tags.
 fn survivable(entry: Entry) -> Result<Entry, String> {
+    let tags = [&entry.typetag, &entry.orgid, &entry.timezone];
+    let bytes = tags.iter().map(|tag| tag.len()).sum::<usize>();
+    if bytes > TAGS_BYTES {
+        return Err(format!(
+            "not an entry: its tags have {bytes} bytes, more than {TAGS_BYTES}"
+        ));
+    }
     match entry.killed >= DEATHS {
         true => Err(format!(
             "the archive daemon died {} times while it worked on this",
