@@ -8,12 +8,12 @@
 //!    records `command.success` and `command.failed` repeat parts of a line, and are read only where there are no others.
 //!    Taken off: white space at the end, also as the letters `\r\n`. Left out: what a honeypot logs as a command although
 //!    a program printed it (`Enter new UNIX password:`).
-//! 2. **Commands** ([`script`]). A line is cut as a shell cuts it, a semicolon being the same as a new line; the other
+//! 2. **Commands** (`script`). A line is cut as a shell cuts it, a semicolon being the same as a new line; the other
 //!    operators stay, and so does an operator at the very end (`cat /bin/echo;`). Scripts in `$(…)`, `sh -c '…'`,
 //!    `echo '…' | sh` and base64 are cut, too, and follow the command that holds them.
-//! 3. **Order of words** ([`tools`]). Options, with their values, come before other words, sorted; redirections come
+//! 3. **Order of words** (`tools`). Options, with their values, come before other words, sorted; redirections come
 //!    last, sorted.
-//! 4. **Kinds** ([`kinds`], [`names`], [`applets`], [`random`]):
+//! 4. **Kinds** (`kinds`, `names`, `applets`, `random`):
 //!
 //! | kind | stands for |
 //! |---|---|
