@@ -14,7 +14,7 @@ use crate::batch::{BatchOutcome, TakenRaws, run_filter};
 /// Time between two looks whether another worker runs a higher version of the filter.
 const ANNOUNCE: Duration = Duration::from_secs(10);
 
-/// What a step of a line found.
+/// The result of a step of a line.
 pub(crate) enum LineStep {
     /// The number of raws that were written.
     Worked(u64),
@@ -41,7 +41,7 @@ struct Part {
     rest: TakenRaws,
 }
 
-/// What the next part is made of.
+/// The next part, or the reason why there is none.
 enum Next {
     Part(Box<Part>),
     /// There is none; others may give back raws after this time.

@@ -27,7 +27,7 @@ pub struct App {
     /// Memory of the reports that are being handed out, in KiB.
     pub(crate) reports: Semaphore,
     pub(crate) format: Format,
-    /// Where report daemons find this API.
+    /// The address at which report daemons find this API.
     pub(crate) host: String,
     pub(crate) wait: Duration,
     pub(crate) token_ttl: Duration,

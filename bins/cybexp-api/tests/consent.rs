@@ -69,7 +69,7 @@ impl People {
         org.unwrap().unwrap()
     }
 
-    /// What the organisation's admin is told of its members.
+    /// The members of the organisation, as its admin is told.
     async fn told(&self) -> String {
         let body = json!({"org_hash": self.site.orgid});
         let answer = self.api.post("/org/info", Some(&self.admin), &body).await;

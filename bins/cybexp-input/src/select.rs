@@ -1,4 +1,4 @@
-//! Which inputs are meant.
+//! Selecting inputs by name and plugin.
 
 use std::collections::BTreeSet;
 

@@ -216,7 +216,7 @@ async fn a_daemon_asked_to_stop_leaves_what_it_has_not_begun() {
     all_ready(&site, &queries).await;
 }
 
-/// Who asks hundreds of questions does not keep others waiting, and is not kept waiting for ever.
+/// A user who asks hundreds of questions does not keep others waiting, and is not kept waiting for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_one_question_does_not_wait_for_who_asks_many() {
     let more = json!({"report": {"accept_unsigned": true, "max_concurrent": 4}});

@@ -29,7 +29,7 @@ const WORTH: [&str; 8] = [
     "domain",
 ];
 
-/// What a filter would make.
+/// The instances that a filter would make.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Preview {
     /// The records that were tried.

@@ -1,4 +1,4 @@
-//! Where the next page of a list is.
+//! Finding the next page of a list.
 
 use cybexp_spool::ItemKey;
 use reqwest::Response;
@@ -70,7 +70,7 @@ impl Paging {
         }
     }
 
-    /// Which URL the `Link` header of an answer names.
+    /// The URL that the `Link` header of an answer names.
     pub fn linked(&self, response: &Response) -> Option<Url> {
         match self {
             Self::None => None,

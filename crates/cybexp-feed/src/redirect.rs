@@ -22,7 +22,7 @@ const HARMLESS: [HeaderName; 7] = [
 const COOKIES: usize = 30;
 const COOKIE_BYTES: usize = 4096;
 
-/// Which redirects are followed. From https to http: none.
+/// The redirects that are followed. From https to http: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redirects {
     /// All redirects; secrets stay with the host that they are for.

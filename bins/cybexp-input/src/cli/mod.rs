@@ -68,7 +68,7 @@ enum InputCommand {
     Drop(drop::DropArgs),
     /// Print completions for a shell
     Completions {
-        /// Which shell
+        /// The shell
         shell: Shell,
     },
 }

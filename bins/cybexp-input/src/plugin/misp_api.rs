@@ -167,9 +167,9 @@ impl Plugin for MispApiPlugin {
 #[derive(Debug)]
 struct MispSource {
     client: MispClient,
-    /// Which events are asked for.
+    /// Conditions on the events that are asked for.
     of: String,
-    /// Where a fetch that failed was: the next one goes on from there, or the many pages of a server that fails now and then
+    /// The place at which a fetch failed: the next one goes on from there, or the many pages of a server that fails now and then
     /// would never be through.
     walk: Option<EventWalk>,
 }
@@ -177,7 +177,7 @@ struct MispSource {
 /// The position up to which events are taken.
 #[derive(Debug, Serialize, Deserialize)]
 struct MispApiCursor {
-    /// Which ones.
+    /// The selected events.
     of: String,
     /// Unix seconds.
     timestamp: i64,

@@ -21,7 +21,7 @@ use crate::sink::RecordSink;
 use cybexp_feed::{self as feed, Fetched, Http, HttpOptions, HttpRefusal, Pieces, Validators};
 use cybexp_spool::ItemKey;
 
-/// Where the community's feed is: the URL of openphish.com redirects there, where it works.
+/// The URL of the community's feed: the URL of openphish.com redirects there, where it works.
 const FEED: &str =
     "https://raw.githubusercontent.com/openphish/public_feed/refs/heads/main/feed.txt";
 /// URLs in one record.

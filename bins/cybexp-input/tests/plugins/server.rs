@@ -144,7 +144,7 @@ pub(crate) async fn bzip2(data: &[u8]) -> Vec<u8> {
     encoder.into_inner()
 }
 
-/// Where the certificates and keys of tests are.
+/// The folder of the tests' certificates and keys.
 pub(crate) fn fixture(name: &str) -> std::path::PathBuf {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/tls");
     std::path::PathBuf::from(root).join(name)

@@ -10,7 +10,7 @@ use cybexp_testkit::Site;
 use serde_json::Value;
 use tahoe_core::{Event, Hash, Instance, OrgId, Raw, Session, SubType, Timestamp};
 
-/// Who wrote an archive of the old form.
+/// The writer of an archive of the old form.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Writer {
     /// The release before.

@@ -1,4 +1,4 @@
-//! Where something is in a JSON document.
+//! Places in a JSON document.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Which certificates of servers are trusted.
+//! The certificates of servers that are trusted.
 
 use std::collections::HashSet;
 use std::io;

@@ -1,4 +1,4 @@
-//! What a filter of the first stage takes and gives.
+//! The input and the result of a filter of the first stage.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
-//! What a filter of the second stage takes and gives.
+//! The input and the result of a filter of the second stage.
 
 use tahoe_core::{Attribute, Event, OrgId, Session};
 
 use super::networks::Networks;
 
-/// What a second-stage filter reads.
+/// The instances that a second-stage filter reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// Attributes of these sub_types. The filter's work on one is the same whatever event holds it: once for each
@@ -60,7 +60,7 @@ pub trait SecondFilter: Sync {
     /// The version of the filter's code.
     fn version(&self) -> u32;
 
-    /// What the filter reads.
+    /// The instances that the filter reads.
     fn source(&self) -> Source;
 
     /// Makes the derived events of one input.

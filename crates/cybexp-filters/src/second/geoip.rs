@@ -1,4 +1,4 @@
-//! Where an address is, and whose network it is in.
+//! The country and the network of an address.
 
 use tahoe_core::{Attribute, Event, Finite, Node, Object};
 

@@ -1,4 +1,4 @@
-//! What holds for all sessions: the behaviour does not depend on what is random, and takes linear time.
+//! Properties of all sessions: the behaviour does not depend on what is random, and takes linear time.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 
 use crate::session::Made;
 
-/// What a bot draws anew for each session.
+/// The values that a bot draws anew for each session.
 #[derive(Debug, Clone)]
 struct Drawn {
     address: String,

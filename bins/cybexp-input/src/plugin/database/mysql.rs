@@ -25,7 +25,7 @@ pub(super) struct MySql {
     select: Arc<CursorQuery>,
     /// The types of the columns.
     kinds: Vec<String>,
-    /// Which one the cursor is.
+    /// The index of the cursor's column.
     place: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Where a database is: one of three kinds of servers, or a file.
+//! The place of a database: one of three kinds of servers, or a file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -27,7 +27,7 @@ const INSTRUCTIONS: i32 = 100_000;
 pub(super) struct Sqlite {
     connection: SqliteConnection,
     select: Arc<CursorQuery>,
-    /// Which column the cursor is.
+    /// The index of the cursor's column.
     place: usize,
 }
 

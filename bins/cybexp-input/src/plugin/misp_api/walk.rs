@@ -1,4 +1,4 @@
-//! Which page of a MISP to ask for next.
+//! The page of a MISP to ask for next.
 //!
 //! MISP has pages by number only, and events move while they are read: one that is edited goes to the end, one that is
 //! deleted lets those after it move up, over the edge of a page, where nobody sees them. So, where the server orders by time

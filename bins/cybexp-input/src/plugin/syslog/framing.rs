@@ -1,4 +1,4 @@
-//! Where messages end in a stream (RFC 6587): octet counting, `LENGTH SP MESSAGE`, and lines. Senders mix them.
+//! The ends of messages in a stream (RFC 6587): octet counting, `LENGTH SP MESSAGE`, and lines. Senders mix them.
 
 /// A longer message is cut: RFC 5424 asks for 2048 bytes, and a UDP datagram has no more than this.
 pub(super) const LONGEST: usize = 64 << 10;

@@ -144,7 +144,7 @@ fn remember(tracks: &[Track]) {
     }
 }
 
-/// What was read, by submission: the records of one source that wait when a submission can be sent.
+/// The records that were read, by submission: the records of one source that wait when a submission can be sent.
 struct Gather {
     items: mpsc::Receiver<ReadOutcome>,
     /// The first item of the next submission, if it was taken already.

@@ -27,7 +27,7 @@ const FOLDERS: &[&str] = &[
 const HEX: usize = 16;
 const BASE64: usize = 24;
 
-/// What a session tells about its texts.
+/// Facts about the texts of a session.
 pub(super) struct Known<'a> {
     /// The names of files that it fetches.
     pub(super) names: &'a Names,

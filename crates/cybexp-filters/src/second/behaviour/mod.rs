@@ -1,4 +1,4 @@
-//! What a session did, as a value: two sessions of one bot share it, at whatever site.
+//! The behaviour of a session, as a value: two sessions of one bot share it, at whatever site.
 //!
 //! The value is a hash of the session's *normal form*: its different commands, in the order in which they first stand,
 //! with all that changes between sessions of one bot replaced by its kind. Whatever is not recognised as changing stays

@@ -58,7 +58,7 @@ impl Names {
             Fetches::Host => fetches = program.name == "nc",
             Fetches::No => {}
         }
-        // What is copied, renamed or written from a payload is a payload.
+        // a file that is copied, renamed or written from a payload is a payload
         let words = program.words;
         let is_payload = |word: &String| self.has(word) || escapes::is_bytes(word);
         let passes_on = match program.name {

@@ -60,7 +60,7 @@ pub(super) fn normal(lines: &[Vec<&str>], passwords: &HashSet<&str>) -> Vec<Stri
             .iter()
             .map(|script| Tokens::of(script, &names, passwords))
             .collect();
-        // Which of the lines of one moment was first is not known. A part that the honeypot logs again follows its line.
+        // The order of lines of one moment is not known. A part that the honeypot logs again follows its line.
         lines.sort_by_cached_key(|tokens| (std::cmp::Reverse(tokens.list.len()), tokens.text()));
         for token in lines.into_iter().flat_map(|tokens| tokens.list) {
             if form.len() < COMMANDS && seen.insert(token.key) {

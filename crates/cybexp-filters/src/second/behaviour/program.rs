@@ -1,4 +1,4 @@
-//! Which program a command runs, behind `busybox`, `sudo` and the like.
+//! The program that a command runs, behind `busybox`, `sudo` and the like.
 
 use super::script::Command;
 use super::tools::{self, Argument, Tool};

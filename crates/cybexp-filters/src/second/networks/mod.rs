@@ -22,7 +22,7 @@ const FILE_BYTES: u64 = 1 << 30;
 /// The number of hexadecimal digits of a version.
 const VERSION_DIGITS: usize = 12;
 
-/// What databases tell about an address.
+/// The facts that databases tell about an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
     /// The country's code of two letters (ISO 3166-1).
@@ -41,7 +41,7 @@ impl Found {
     }
 }
 
-/// What one database tells about an address, with the length of the network's prefix.
+/// The facts that one database tells about an address, with the length of the network's prefix.
 struct Part {
     found: Found,
     prefix: u8,

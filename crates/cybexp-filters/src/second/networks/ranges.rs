@@ -20,7 +20,7 @@ struct Range<T> {
     label: u32,
 }
 
-/// What the ranges of one network's owner have in common.
+/// The fields that the ranges of one network's owner have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Label {
     country: Option<String>,
