@@ -43,14 +43,3 @@ impl App {
         })
     }
 }
-
-/// Returns the current time in whole Unix seconds.
-pub(crate) fn unix_now() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.unwrap_or_default().as_secs()
-}
-
-/// Returns a random text of 32 hexadecimal digits, which nobody can guess.
-pub(crate) fn random_id() -> String {
-    hex::encode(rand::random::<[u8; 16]>())
-}

@@ -2,18 +2,13 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-
-use crate::error::WebError;
 
 /// A file that pages refer to.
 pub(crate) struct Asset {
     name: &'static str,
-    kind: &'static str,
-    text: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) text: &'static str,
 }
 
 /// The style sheet.
@@ -53,17 +48,12 @@ impl Asset {
     }
 }
 
-/// `GET /assets/VERSION/NAME`
-pub(crate) async fn asset(
-    Path((version, name)): Path<(String, String)>,
-) -> Result<Response, WebError> {
-    let asset = ALL.into_iter().find(|asset| asset.name == name);
-    let asset = asset.ok_or_else(|| WebError::NotFound("There is no such file.".to_owned()))?;
-    // a page of another version of the program asks for its own file: it gets this one, for now
-    let cache = match version == *VERSION {
-        true => "public, max-age=31536000, immutable",
-        false => "no-store",
-    };
-    let headers = [(CONTENT_TYPE, asset.kind), (CACHE_CONTROL, cache)];
-    Ok((headers, asset.text).into_response())
+/// Returns the file of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Asset> {
+    ALL.into_iter().find(|asset| asset.name == name)
+}
+
+/// Whether this is the version of the files, as [`Asset::path`] has it.
+pub(crate) fn is_current(version: &str) -> bool {
+    version == *VERSION
 }

@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use futures::StreamExt;
 
 use crate::app::App;
+use crate::csrf::CSRF;
 use crate::error::WebError;
 use crate::params::Params;
 use crate::sign_in::{Session, SignedIn, Visitor};
@@ -18,8 +19,6 @@ pub(crate) const FORM_BYTES: usize = 1 << 20;
 pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 /// The time for which a browser whose form was refused may go on sending. It reads the response only after that.
 pub(crate) const LINGER: Duration = Duration::from_secs(10);
-/// The name of the field that holds the session's token.
-pub(crate) const CSRF: &str = "csrf";
 
 /// A form of a person who is signed in.
 pub(crate) struct PersonForm(pub(crate) SignedIn, pub(crate) Params);

@@ -9,8 +9,8 @@ use cybexp_client::{Client, ClientError};
 use futures::{StreamExt, stream};
 use tahoe_core::SubmissionTags;
 
-use crate::app::random_id;
 use crate::guess::records;
+use crate::random::random_id;
 use crate::subject::Subject;
 
 /// The most bytes that wait for a person's word, of all persons.

@@ -1,6 +1,7 @@
 //! The pages, one file each, and the table of their routes.
 
 mod account;
+mod asset;
 mod event;
 mod export;
 mod org;
@@ -18,45 +19,36 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get, post};
 
 use crate::app::App;
-use crate::assets::asset;
 use crate::error::WebError;
 use crate::guard::guard;
 
-/// A page: its path, its name in the menu, and what answers.
-pub(crate) struct PageEntry {
-    pub(crate) path: &'static str,
-    /// The name in the menu, if the page stands in it.
-    pub(crate) menu: Option<&'static str>,
-    route: fn() -> MethodRouter<Arc<App>>,
-}
-
-const fn page(
+/// A page: its path, and what answers.
+struct PageEntry {
     path: &'static str,
-    menu: Option<&'static str>,
     route: fn() -> MethodRouter<Arc<App>>,
-) -> PageEntry {
-    PageEntry { path, menu, route }
 }
 
-/// All pages. The menu shows them in this order.
-pub(crate) const PAGES: &[PageEntry] = &[
-    page("/", Some("Search"), || get(search::home)),
-    page("/search", None, || get(search::one).post(search::many)),
-    page("/value", None, || get(value::value)),
-    page("/value/export", None, || get(export::export)),
-    page("/event", None, || get(event::event)),
-    page("/session", None, || get(session::session)),
-    page("/post", Some("Post"), || get(post::form).post(post::check)),
-    page("/post/send", None, || post(posted::send)),
-    page("/posted", None, || get(posted::posted)),
-    page("/account", Some("Account"), || get(account::account)),
-    page("/account/new", None, || post(account::create)),
-    page("/account/membership", None, || post(account::membership)),
-    page("/org", None, || get(org::org).post(org::change)),
-    page("/sign-in", None, || {
-        get(sign_in::form).post(sign_in::sign_in)
-    }),
-    page("/sign-out", None, || post(sign_in::sign_out)),
+const fn page(path: &'static str, route: fn() -> MethodRouter<Arc<App>>) -> PageEntry {
+    PageEntry { path, route }
+}
+
+/// All pages.
+const PAGES: &[PageEntry] = &[
+    page("/", || get(search::home)),
+    page("/search", || get(search::one).post(search::many)),
+    page("/value", || get(value::value)),
+    page("/value/export", || get(export::export)),
+    page("/event", || get(event::event)),
+    page("/session", || get(session::session)),
+    page("/post", || get(post::form).post(post::check)),
+    page("/post/send", || post(posted::send)),
+    page("/posted", || get(posted::posted)),
+    page("/account", || get(account::account)),
+    page("/account/new", || post(account::create)),
+    page("/account/membership", || post(account::membership)),
+    page("/org", || get(org::org).post(org::change)),
+    page("/sign-in", || get(sign_in::form).post(sign_in::sign_in)),
+    page("/sign-out", || post(sign_in::sign_out)),
 ];
 
 /// Returns the routes of all pages.
@@ -66,7 +58,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         router = router.route(page.path, (page.route)());
     }
     router
-        .route("/assets/{version}/{name}", get(asset))
+        .route("/assets/{version}/{name}", get(asset::asset))
         .fallback(async || WebError::NotFound("There is no such page.".to_owned()))
         .method_not_allowed_fallback(async || {
             WebError::NotFound("There is no such page.".to_owned())
@@ -80,6 +72,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::menu::MENU;
 
     #[test]
     fn every_path_is_there_once() {
@@ -88,5 +81,6 @@ mod tests {
         let all = paths.len();
         paths.dedup();
         assert_eq!(paths.len(), all);
+        assert!(MENU.iter().all(|(path, _)| paths.contains(path)));
     }
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::account::part;
 use crate::app::App;
+use crate::csrf::CSRF;
 use crate::error::WebError;
 use crate::form;
 use crate::guess::{self, Preview};
@@ -263,9 +264,7 @@ async fn receive(app: &App, person: &SignedIn, request: Request) -> Result<Vec<U
         let name = part.file_name().map(str::to_owned);
         let bytes = take(&mut part, &mut left, app.max_upload_bytes).await?;
         if !checked {
-            let token = std::str::from_utf8(&bytes)
-                .ok()
-                .filter(|_| field == form::CSRF);
+            let token = std::str::from_utf8(&bytes).ok().filter(|_| field == CSRF);
             form::check(Some(&person.session), token)?;
             checked = true;
             continue;

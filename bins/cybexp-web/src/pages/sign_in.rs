@@ -14,8 +14,9 @@ use metrics::counter;
 use secrecy::SecretString;
 
 use crate::app::App;
+use crate::csrf::CSRF;
 use crate::error::WebError;
-use crate::form::{CSRF, PersonForm, VisitorForm};
+use crate::form::{PersonForm, VisitorForm};
 use crate::params::Params;
 use crate::sign_in::{Person, Session, Visitor};
 use crate::view::frame::plain_page;

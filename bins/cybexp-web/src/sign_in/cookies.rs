@@ -6,7 +6,8 @@ use cybexp_seal::OwnKey;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::app::{random_id, unix_now};
+use crate::clock::unix_now;
+use crate::random::random_id;
 
 const PURPOSE: &str = "cybexp-web session";
 

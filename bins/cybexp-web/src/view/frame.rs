@@ -4,8 +4,8 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::assets::{ICON, SCRIPT, STYLE};
-use crate::form::CSRF;
-use crate::pages::PAGES;
+use crate::csrf::CSRF;
+use crate::menu::MENU;
 use crate::sign_in::SignedIn;
 
 /// The mark at which a frame is cut in two. It cannot stand in a page otherwise, because texts are escaped.
@@ -68,7 +68,7 @@ fn bar(person: &SignedIn, searched: &str) -> Markup {
         }
         nav aria-label="Pages" {
             ul {
-                @for (path, name) in PAGES.iter().filter_map(|page| Some((page.path, page.menu?))) {
+                @for (path, name) in MENU {
                     li { a href=(path) { (name) } }
                 }
             }
