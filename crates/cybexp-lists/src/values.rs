@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 /// The number of leading bits of a hash by which entries are grouped.
 const GROUP_BITS: u32 = 16;
 
-/// What a text stands for.
+/// The meaning of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Role {
     /// A host, and all hosts below it.

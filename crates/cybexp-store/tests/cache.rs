@@ -385,7 +385,7 @@ async fn take(queue: &mut EntryQueue) -> Vec<SealedEntry> {
     }
 }
 
-/// What other programs wrote among the entries is set aside by its `_id`, and holds up nothing.
+/// A document of another program among the entries is set aside by its `_id`, and holds up nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poisoned_entry_is_set_aside_and_nothing_else() {
     let (cache, db) = cache().await;

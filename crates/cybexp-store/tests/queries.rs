@@ -341,7 +341,7 @@ async fn what_cannot_be_claimed_is_set_aside_and_nothing_else() {
     );
 }
 
-/// Who asks a thousand questions waits behind who asks one.
+/// A user who asks a thousand questions waits behind one who asks one.
 #[tokio::test(flavor = "multi_thread")]
 async fn users_take_turns() {
     let (queries, _) = queries().await;

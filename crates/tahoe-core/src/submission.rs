@@ -33,7 +33,7 @@ pub enum RecordError {
     /// It would take too much memory.
     #[error("{0} bytes in memory are more than the {limit} MiB that one record may take", limit = MEMORY_BYTES >> 20)]
     Memory(u64),
-    /// It is JSON with a value that BSON cannot hold.
+    /// The record is JSON with a value that BSON cannot hold.
     #[error("{0}")]
     Unstorable(String),
 }

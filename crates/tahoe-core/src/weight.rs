@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 const ELEMENT_BYTES: u64 = 2;
 /// The bytes of the length and the terminator of a BSON document or string.
 const FRAME_BYTES: u64 = 5;
-/// What an allocation takes beyond its content, in bytes.
+/// Bytes of an allocation beyond its content.
 const ALLOCATION_BYTES: u64 = 16;
 
 /// The size of a JSON value that has not been read yet.

@@ -151,7 +151,7 @@ fn hostile_sessions_take_linear_time() {
     }
 }
 
-/// Of twenty thousand sessions of thirty bots, each in its own words, come thirty behaviours.
+/// Twenty thousand sessions of thirty bots, each in its own words, have thirty behaviours.
 #[test]
 fn many_sessions_of_few_bots_have_few_behaviours() {
     const BOTS: usize = 30;

@@ -1,4 +1,4 @@
-//! What a new version of a filter makes takes the place of what the old one made, and writers of the same events.
+//! Replacing the events of an older version of a filter, and several writers of the same events.
 
 use std::collections::BTreeSet;
 
