@@ -45,6 +45,8 @@ pub struct CensusRow {
     id: bson::Binary,
     #[serde(default, rename = "_keys")]
     keys: Vec<bson::Binary>,
+    #[serde(default)]
+    timestamp: f64,
 }
 
 impl Archive {
@@ -53,7 +55,7 @@ impl Archive {
         let doing = "taking a census";
         let fields = doc! {
             "_id": 1, "_hash": 1, "orgid": 1, "itype": 1, "_ref": 1, "filters": 1,
-            "start_time": 1, "end_time": 1, "duration": 1, "_keys": 1,
+            "timestamp": 1, "start_time": 1, "end_time": 1, "duration": 1, "_keys": 1,
         };
         let find = self.coll.named(doing).find(doc! {});
         let find = find.with(|find| find.projection(fields));
@@ -112,13 +114,12 @@ fn refer(rows: &mut [CensusRow]) {
     for row in rows {
         let more = match row.itype.as_str() {
             "session" => events.get(&row.id.bytes),
-            "raw" => {
-                RawId::read(&row.id.bytes).and_then(|id| of_raws.get(&keys::raw_element(&id)[..]))
-            }
+            "raw" => RawId::read(&row.id.bytes)
+                .and_then(|id| of_raws.get(&keys::raw_element(&id, row.timestamp)[..])),
             _ => None,
         };
         row.refs.extend(more.into_iter().flatten().cloned());
-        (row.keys, row.id.bytes) = Default::default();
+        (row.keys, row.id.bytes, row.timestamp) = Default::default();
     }
 }
 

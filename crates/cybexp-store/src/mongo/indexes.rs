@@ -134,7 +134,7 @@ pub(crate) fn archive() -> Vec<Index> {
         Index::new(EVENT_KEYS, doc! {"_keys": 1, "timestamp": -1, "_tie": 1})
             .partial(doc! {"_tie": {"$gte": LEAST_TIE}}),
         Index::new(EVENT_SAMPLE, doc! {"_keys": 1, "_tie": 1})
-            .partial(doc! {"_tie": {"$gte": 0_i64, "$lt": SAMPLED}}),
+            .partial(doc! {"_tie": {"$gte": LEAST_TIE, "$lt": SAMPLED}}),
         Index::new(SESSION_KNOWN, doc! {"_known": 1, "start_time": -1})
             .partial(doc! {"_known": {"$exists": true}}),
     ]

@@ -72,14 +72,16 @@ impl GraphBatch {
         hashes
     }
 
-    /// Records that a filter, given by its name without a version, made these events of a raw.
+    /// Records that a filter, given by its name without a version, made these events of a raw that was accepted at this
+    /// time, in Unix seconds.
     pub fn add_source(
         &mut self,
         raw: &RawId,
+        accepted: f64,
         filter: &str,
         events: impl IntoIterator<Item = Hash>,
     ) {
-        let element = keys::of_raw(raw, filter);
+        let element = keys::of_raw(raw, accepted, filter);
         for event in events {
             self.bytes += element.len();
             self.keys.entry(event).or_default().insert(element.to_vec());

@@ -27,6 +27,8 @@ const RAWS: usize = 200;
 pub struct Remade<'a> {
     /// The raw.
     pub raw: RawId,
+    /// The time at which it was accepted, in Unix seconds.
+    pub accepted: f64,
     /// Hashes of the instances that the new version made.
     pub made: &'a [Hash],
 }
@@ -70,7 +72,7 @@ impl GraphWriter {
     ) -> Result<(u64, u64), StoreError> {
         let mut made: HashMap<Vec<u8>, HashSet<Hash>> = HashMap::new();
         for remade in part {
-            let element = keys::of_raw(&remade.raw, filter).to_vec();
+            let element = keys::of_raw(&remade.raw, remade.accepted, filter).to_vec();
             made.entry(element).or_default().extend(remade.made);
         }
         let (mut left, mut gone) = (Vec::new(), Vec::new());
