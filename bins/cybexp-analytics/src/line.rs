@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cybexp_filters::Filter;
 use cybexp_store::{
-    FilterVersion, GraphBatch, GraphWriter, PendingRaw, RawMarker, RawQueue, Raws, StoreError,
+    FilterVersion, GraphBatch, GraphWriter, PendingRaw, RawOutcome, RawQueue, Raws, StoreError,
     Taken, VersionStanding, Written,
 };
 use metrics::{counter, gauge};
@@ -30,6 +30,8 @@ pub(crate) struct Line {
     graph: GraphWriter,
     /// A part that was filtered and is not written.
     filtered: Option<Box<Part>>,
+    /// Raws whose part is written, and that are not marked.
+    unmarked: Vec<RawOutcome>,
     standing: VersionStanding,
     announced: Option<Instant>,
 }
@@ -60,6 +62,7 @@ impl Line {
             raws: raws.clone(),
             graph: graph.clone(),
             filtered: None,
+            unmarked: Vec::new(),
             standing: VersionStanding::Current,
             announced: None,
         })
@@ -73,11 +76,13 @@ impl Line {
         }
     }
 
-    /// Writes one part, while the next one is read and filtered. After an error the raws in hand are taken again.
+    /// Writes one part, while the raws of the one before it are marked, and the next one is read and filtered. After an
+    /// error the raws in hand are taken again.
     pub(crate) async fn step(&mut self) -> anyhow::Result<LineStep> {
         let step = self.try_step().await;
         if step.is_err() {
             self.filtered = None;
+            self.unmarked.clear();
             // if this fails, too, others take the raws when the lease ends
             let _ = self.queue.release().await;
         }
@@ -108,21 +113,32 @@ impl Line {
             mut batch,
             rest,
         } = *part;
-        let writing = write(
-            self.filter,
-            &self.graph,
-            self.queue.marker(),
-            &graph,
-            &mut batch,
+        let marker = self.queue.marker();
+        let (written, marked, next) = tokio::join!(
+            write(self.filter, &self.graph, &graph, &mut batch),
+            marker.mark(&self.unmarked, now()),
+            next(self.filter, &mut self.queue, Some(rest))
         );
-        let (written, next) = tokio::join!(writing, next(self.filter, &mut self.queue, Some(rest)));
+        marked?;
+        self.queue.marked(&self.unmarked);
+        self.unmarked.clear();
         let written = written?;
-        self.queue.marked(&batch.outcomes);
         record(self.filter, &batch, &written);
-        if let Next::Part(part) = next? {
-            self.filtered = Some(part);
+        let worked = batch.outcomes.len() as u64;
+        self.unmarked = batch.outcomes;
+        match next? {
+            Next::Part(part) => self.filtered = Some(part),
+            Next::None(_) => self.mark().await?,
         }
-        Ok(LineStep::Worked(batch.outcomes.len() as u64))
+        Ok(LineStep::Worked(worked))
+    }
+
+    /// Marks the raws of the part that was written last.
+    async fn mark(&mut self) -> anyhow::Result<()> {
+        self.queue.marker().mark(&self.unmarked, now()).await?;
+        self.queue.marked(&self.unmarked);
+        self.unmarked.clear();
+        Ok(())
     }
 
     /// Returns the place of this version among those of all workers, which is asked for from time to time.
@@ -195,11 +211,10 @@ async fn next(
     Ok(Next::Part(Box::new(part.await?)))
 }
 
-/// Writes a part: first what was made of the raws, then what an earlier version made goes, at last the raws are marked.
+/// Writes a part: first what was made of the raws, then what an earlier version made goes.
 async fn write(
     filter: &'static dyn Filter,
     writer: &GraphWriter,
-    marker: RawMarker,
     graph: &GraphBatch,
     batch: &mut BatchOutcome,
 ) -> anyhow::Result<Written> {
@@ -207,7 +222,6 @@ async fn write(
     batch.reject(&written.rejected);
     let removed = writer.replace(filter.name(), &batch.remade()).await?;
     counter!("cybexp_analytics_replaced_total", "filter" => filter.name()).increment(removed);
-    marker.mark(&batch.outcomes, now()).await?;
     Ok(written)
 }
 
