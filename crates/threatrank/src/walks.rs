@@ -117,7 +117,8 @@ impl Gaps {
         let mut from = 0;
         for hops in (0..HOPS).rev() {
             let attributes = graph.events[from].attributes.as_deref().unwrap_or_default();
-            let Some(attribute) = choose(attributes, &self.through[hops + 1], rng) else {
+            let through = |attribute| graph.scale(from, attribute) * self.through[hops + 1][attribute];
+            let Some(attribute) = choose(attributes, through, rng) else {
                 return walk;
             };
             if !push_new(&mut walk.attributes, attribute) {
@@ -128,7 +129,7 @@ impl Gaps {
                 return walk;
             }
             let events = graph.attributes[attribute].as_deref().unwrap_or_default();
-            let Some(event) = choose(events, &self.behind[hops], rng) else {
+            let Some(event) = choose(events, |event| self.behind[hops][event], rng) else {
                 return walk;
             };
             if !push_new(&mut walk.events, event) {
@@ -154,12 +155,12 @@ fn push_new(way: &mut Vec<usize>, next: usize) -> bool {
 }
 
 /// Chooses one of these, with a probability proportional to its value.
-fn choose(among: &[usize], values: &[f64], rng: &mut impl Rng) -> Option<usize> {
-    let sum: f64 = among.iter().map(|&one| values[one]).sum();
+fn choose(among: &[usize], value: impl Fn(usize) -> f64, rng: &mut impl Rng) -> Option<usize> {
+    let sum: f64 = among.iter().map(|&one| value(one)).sum();
     let mut left = rng.random::<f64>() * sum;
-    let mut possible = among.iter().filter(|one| values[**one] > 0.0);
+    let mut possible = among.iter().filter(|one| value(**one) > 0.0);
     let found = possible.clone().find(|one| {
-        left -= values[**one];
+        left -= value(**one);
         left < 0.0
     });
     // rounding may leave a little

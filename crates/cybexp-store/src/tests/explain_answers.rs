@@ -154,7 +154,7 @@ async fn sessions_of_many_organisations_are_read_in_parts() {
         plan.reads_at_most(2 * 200, 200);
     }
     orgs.push("unr");
-    let known = archive.known_by(&of, &visible(&orgs)).await.unwrap();
+    let known = archive.known_by(&of, &visible(&orgs), 20_000).await.unwrap();
     assert_eq!(known.len(), 450 + 30);
     let tags: Vec<OrgTag> = names.iter().map(|name| OrgTag::of(name)).collect();
     let kind = SubType::from_static("cowrie_session");
