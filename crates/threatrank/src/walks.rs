@@ -117,7 +117,8 @@ impl Gaps {
         let mut from = 0;
         for hops in (0..HOPS).rev() {
             let attributes = graph.events[from].attributes.as_deref().unwrap_or_default();
-            let through = |attribute| graph.scale(from, attribute) * self.through[hops + 1][attribute];
+            let through =
+                |attribute| graph.scale(from, attribute) * self.through[hops + 1][attribute];
             let Some(attribute) = choose(attributes, through, rng) else {
                 return walk;
             };

@@ -85,7 +85,10 @@ async fn count(
 ) -> Result<(BTreeMap<i64, Bucket>, bool), cybexp_store::StoreError> {
     let (archive, visible) = (&asked.sources.archive, asked.visible);
     let wanted = |category: &Category| subject.of.category.is_none_or(|wanted| wanted == *category);
-    let wanted = CATEGORIES.iter().enumerate().filter(|(_, category)| wanted(category));
+    let wanted = CATEGORIES
+        .iter()
+        .enumerate()
+        .filter(|(_, category)| wanted(category));
     let counts = wanted.map(|(place, category)| async move {
         let of = Conditions {
             category: Some(*category),

@@ -85,10 +85,10 @@ fn defaults_of_the_table_change_nothing() {
             FieldKind::Integer(bounds) => json!(bounds.default),
             FieldKind::Choice(_) => json!(ALL),
             FieldKind::Name(names) => (
-            names.iter().map(|name| json!(name)).collect(),
-            Some(json!("decade")),
-        ),
-        FieldKind::Bool(default) => json!(default),
+                names.iter().map(|name| json!(name)).collect(),
+                Some(json!("decade")),
+            ),
+            FieldKind::Bool(default) => json!(default),
             FieldKind::Text
             | FieldKind::Scalar
             | FieldKind::Hash

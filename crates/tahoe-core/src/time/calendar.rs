@@ -85,7 +85,9 @@ impl Calendar {
     fn begin(self, date: NaiveDate) -> f64 {
         let midnight = date.and_time(NaiveTime::MIN);
         match self.tz.from_local_datetime(&midnight) {
-            MappedLocalTime::Single(at) | MappedLocalTime::Ambiguous(at, _) => at.timestamp() as f64,
+            MappedLocalTime::Single(at) | MappedLocalTime::Ambiguous(at, _) => {
+                at.timestamp() as f64
+            }
             MappedLocalTime::None => to_epoch(midnight, None, self.tz).unwrap_or_default(),
         }
     }
@@ -101,26 +103,63 @@ mod tests {
     fn day(tz: &str, text: &str) -> (String, f64) {
         let tz: Tz = tz.parse().unwrap();
         let at = parse_instant(text, tz).unwrap();
-        let (start, end) = Calendar { step: Step::Day, tz }.around(at);
+        let (start, end) = Calendar {
+            step: Step::Day,
+            tz,
+        }
+        .around(at);
         assert!((start..end).contains(&at));
         let start_utc = DateTime::from_timestamp(start as i64, 0).unwrap();
-        (start_utc.format("%F %R").to_string(), (end - start) / HOUR_S)
+        (
+            start_utc.format("%F %R").to_string(),
+            (end - start) / HOUR_S,
+        )
     }
 
     #[test]
     fn days_begin_at_midnight_of_the_zone() {
         for (tz, at, start, hours) in [
             ("UTC", "2024-03-31 12:00", "2024-03-31 00:00", 24.0),
-            ("Europe/Berlin", "2024-03-31 12:00", "2024-03-30 23:00", 23.0),
-            ("Europe/Berlin", "2024-10-27 00:00", "2024-10-26 22:00", 25.0),
+            (
+                "Europe/Berlin",
+                "2024-03-31 12:00",
+                "2024-03-30 23:00",
+                23.0,
+            ),
+            (
+                "Europe/Berlin",
+                "2024-10-27 00:00",
+                "2024-10-26 22:00",
+                25.0,
+            ),
             ("Asia/Kolkata", "2024-05-05 23:59", "2024-05-04 18:30", 24.0),
-            ("Asia/Kathmandu", "2024-05-05 00:00", "2024-05-04 18:15", 24.0),
+            (
+                "Asia/Kathmandu",
+                "2024-05-05 00:00",
+                "2024-05-04 18:15",
+                24.0,
+            ),
             // midnight is skipped: the day begins at 01:00
-            ("America/Sao_Paulo", "2018-11-04 12:00", "2018-11-04 03:00", 23.0),
+            (
+                "America/Sao_Paulo",
+                "2018-11-04 12:00",
+                "2018-11-04 03:00",
+                23.0,
+            ),
             // set back from midnight to 23:00
-            ("America/Sao_Paulo", "2018-02-17 23:30", "2018-02-17 02:00", 25.0),
+            (
+                "America/Sao_Paulo",
+                "2018-02-17 23:30",
+                "2018-02-17 02:00",
+                25.0,
+            ),
             // midnight is there twice
-            ("America/Havana", "2023-11-05 12:00", "2023-11-05 04:00", 25.0),
+            (
+                "America/Havana",
+                "2023-11-05 12:00",
+                "2023-11-05 04:00",
+                25.0,
+            ),
             // the 30th was left out
             ("Pacific/Apia", "2011-12-31 12:00", "2011-12-30 10:00", 24.0),
         ] {
@@ -130,9 +169,15 @@ mod tests {
 
     #[test]
     fn weeks_begin_before_monday() {
-        let week = Calendar { step: Step::Week, tz: Tz::Europe__Berlin };
+        let week = Calendar {
+            step: Step::Week,
+            tz: Tz::Europe__Berlin,
+        };
         // Sunday, and the Monday after it
-        for (at, start) in [("2024-03-31 23:59", "2024-03-25"), ("2024-04-01", "2024-04-01")] {
+        for (at, start) in [
+            ("2024-03-31 23:59", "2024-03-25"),
+            ("2024-04-01", "2024-04-01"),
+        ] {
             let [at, start] = [at, start].map(|text| parse_instant(text, week.tz).unwrap());
             assert_eq!(week.around(at).0, start);
         }
@@ -143,7 +188,10 @@ mod tests {
     #[test]
     fn what_is_long_ago_or_far_off_has_a_step() {
         for step in Step::ALL {
-            let steps = Calendar { step, tz: Tz::America__New_York };
+            let steps = Calendar {
+                step,
+                tz: Tz::America__New_York,
+            };
             let (start, end) = steps.around(0.0);
             assert_eq!(steps.around(-1e12), (start, end));
             assert!(start <= 0.0 && end > 0.0);

@@ -41,7 +41,12 @@ pub(super) fn sentence(event: &StoryEvent) -> Sentence<'_> {
     match event.sub_type.as_str() {
         "connection" => {
             let rest = of.text(&["protocol"]).map(|name| format!("by {name}"));
-            with("connection", "connected to port", of.at(&["dst", "port"]), rest)
+            with(
+                "connection",
+                "connected to port",
+                of.at(&["dst", "port"]),
+                rest,
+            )
         }
         "ssh" | "telnet" => login(of),
         "shell_command" => match of.at(&["shell_command"]) {
@@ -132,7 +137,8 @@ struct Data<'a>(Option<&'a Value>);
 impl<'a> Data<'a> {
     /// Returns the first value under a path of sub_types.
     fn first(self, path: &[&str]) -> Option<&'a Value> {
-        path.iter().try_fold(self.0?, |at, name| at.get(name)?.get(0))
+        path.iter()
+            .try_fold(self.0?, |at, name| at.get(name)?.get(0))
     }
 
     /// Returns the first value under a path of sub_types, with the last of these.
@@ -245,7 +251,11 @@ mod tests {
             ("brand_new", json!({}), "other: made an event brand_new"),
             // what nobody made
             ("ssh", json!([1]), "client: spoke"),
-            ("shell_command", json!({"shell_command": "ls"}), "command: changed the password of"),
+            (
+                "shell_command",
+                json!({"shell_command": "ls"}),
+                "command: changed the password of",
+            ),
         ] {
             assert_eq!(told(sub_type, data), expected);
         }

@@ -154,18 +154,35 @@ mod tests {
 
     #[test]
     fn what_is_said_again_is_one_step() {
-        let commands = [(100.0, "w"), (101.5, "w"), (101.5, "w"), (200.0, "ls"), (201.0, "w")];
+        let commands = [
+            (100.0, "w"),
+            (101.5, "w"),
+            (101.5, "w"),
+            (200.0, "ls"),
+            (201.0, "w"),
+        ];
         let (steps, cut) = told(commands.map(|(at, text)| command(at, text)).into(), None);
         assert!(!cut);
-        let of = |field: &str| steps.iter().map(|step| step[field].clone()).collect::<Vec<_>>();
+        let of = |field: &str| {
+            steps
+                .iter()
+                .map(|step| step[field].clone())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of("times"), [3, 1, 1]);
         assert_eq!(of("after"), [0.0, 100.0, 101.0]);
         assert_eq!(of("gap"), [Value::Null, json!(98.5), json!(1.0)]);
         assert_eq!(of("until"), [json!(101.5), Value::Null, Value::Null]);
-        assert_eq!(steps[1]["value"], json!({"sub_type": "shell_command", "data": "ls"}));
+        assert_eq!(
+            steps[1]["value"],
+            json!({"sub_type": "shell_command", "data": "ls"})
+        );
         // a later page knows the time before it
         let (steps, _) = told(vec![command(130.0, "w")], Some(110.0));
-        assert_eq!((&steps[0]["after"], &steps[0]["gap"]), (&json!(30.0), &json!(20.0)));
+        assert_eq!(
+            (&steps[0]["after"], &steps[0]["gap"]),
+            (&json!(30.0), &json!(20.0))
+        );
     }
 
     #[test]

@@ -67,7 +67,11 @@ impl Histogram {
     }
 
     /// Counts the events of whole hours, and returns the parts of the others.
-    pub(crate) fn of_hours(hours: Hours, wanted: &Wanted<'_>, steps: Calendar) -> (Self, Vec<HourPart>) {
+    pub(crate) fn of_hours(
+        hours: Hours,
+        wanted: &Wanted<'_>,
+        steps: Calendar,
+    ) -> (Self, Vec<HourPart>) {
         let (mut all, mut parts) = (Self::default(), Vec::new());
         for (hour, events) in hours {
             let (begin, end) = (hour as f64 * HOUR_S, (hour + 1) as f64 * HOUR_S);
@@ -154,7 +158,10 @@ impl GraphReader {
             }
         });
         let counts: Vec<_> = counts.collect();
-        let counted: Vec<u64> = stream::iter(counts).buffered(COUNTERS).try_collect().await?;
+        let counted: Vec<u64> = stream::iter(counts)
+            .buffered(COUNTERS)
+            .try_collect()
+            .await?;
         all.add_parts(&parts, &counted);
         Ok(all.steps())
     }

@@ -170,8 +170,7 @@ impl GraphReader {
             let find = times(session).sort(doc! {"timestamp": by, "_tie": -by});
             find.limit(1).read::<At>(&self.coll)
         };
-        let (events, first, last) =
-            futures::try_join!(all.count(&self.coll), end(1), end(-1))?;
+        let (events, first, last) = futures::try_join!(all.count(&self.coll), end(1), end(-1))?;
         let seen = first.first().zip(last.first());
         let seen = seen.map(|(first, last)| Seen {
             first: first.timestamp,
