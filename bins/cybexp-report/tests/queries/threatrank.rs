@@ -141,7 +141,7 @@ async fn the_score_of_a_value_is_that_of_the_paths_that_end_at_it() {
         (data, &report_of_ip["about"])
     );
 
-    let forms = report(&world, json!({"sub_type": "port", "data": 80})).await;
+    let forms = report(&world, json!({"sub_type": "port", "data": "80"})).await;
     assert!(near(&forms["data"]["score"], -2.0), "{forms}");
     assert_eq!(forms["data"]["events"], 2);
     assert_eq!(forms["about"].as_array().unwrap().len(), 2);
@@ -182,7 +182,7 @@ async fn the_score_of_a_hub_is_bounded() {
         data["score"].as_f64().unwrap(),
         data["error_bound"].as_f64().unwrap(),
     );
-    assert!((score + 400.0).abs() <= bound && bound < 2_400.0, "{data}");
+    assert!((score + 400.0).abs() <= bound && bound <= 2_400.0, "{data}");
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ async fn events_are_counted_by_the_days_of_a_zone() {
         ),
         (
             json!({"sub_type": "ipv4", "data": "x"}),
-            "field data: `\"x\"` ",
+            "field data: `x` is not ",
         ),
         (
             json!({"sub_type": "nothing", "data": "x"}),

@@ -19,6 +19,7 @@ use threatrank::{
 };
 
 use crate::clock::unix_now;
+use crate::hubs::KnownHubs;
 use crate::page::ReportPage;
 use crate::ranks::RankedPage;
 use crate::rows::Remembered;
@@ -130,7 +131,9 @@ async fn rank(target: Target, asked: Asked<'_>) -> Result<Value, StoreError> {
     let seen = SeenGraph {
         archive: &sources.archive,
         kinds: &sources.kinds,
+        hubs: &sources.hubs,
         visible,
+        orgs: visible.fingerprint(),
     };
     let mut around = Neighbourhood::new(&seen, target, now, sources.limits, began);
     around.read().await?;
@@ -178,7 +181,10 @@ async fn contributors(
 struct SeenGraph<'a> {
     archive: &'a GraphReader,
     kinds: &'a Remembered<NodeKind>,
+    hubs: &'a KnownHubs,
     visible: &'a Visible,
+    /// The fingerprint of `visible`.
+    orgs: Hash,
 }
 
 impl Source for SeenGraph<'_> {
@@ -199,9 +205,24 @@ impl Source for SeenGraph<'_> {
         most: usize,
         room: usize,
     ) -> Result<Vec<AttributeEvents>, StoreError> {
-        self.archive
-            .events_of_attributes(attributes, self.visible, most, room)
-            .await
+        let is_hub = |attribute: &&Hash| self.hubs.has_more(**attribute, self.orgs, most);
+        let (hubs, others): (Vec<&Hash>, Vec<&Hash>) = attributes.iter().partition(is_hub);
+        let others: Vec<Hash> = others.into_iter().copied().collect();
+        let read = self
+            .archive
+            .events_of_attributes(&others, self.visible, most, room);
+        let mut rows = match others.is_empty() {
+            true => vec![],
+            false => read.await?,
+        };
+        for hub in rows.iter().filter(|row| row.events.is_none()) {
+            self.hubs.add(hub.hash, self.orgs, most);
+        }
+        rows.extend(hubs.into_iter().map(|hash| AttributeEvents {
+            hash: *hash,
+            events: None,
+        }));
+        Ok(rows)
     }
 
     async fn degree(&self, attribute: Hash) -> Result<u64, StoreError> {
