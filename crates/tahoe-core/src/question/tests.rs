@@ -84,10 +84,6 @@ fn defaults_of_the_table_change_nothing() {
         let default = match field.kind {
             FieldKind::Integer(bounds) => json!(bounds.default),
             FieldKind::Choice(_) => json!(ALL),
-            FieldKind::Name(names) => (
-                names.iter().map(|name| json!(name)).collect(),
-                Some(json!("decade")),
-            ),
             FieldKind::Bool(default) => json!(default),
             FieldKind::Text
             | FieldKind::Scalar
