@@ -10,6 +10,7 @@ use cybexp_store::{
 use metrics::{counter, gauge};
 
 use crate::batch::{BatchOutcome, TakenRaws, run_filter};
+use crate::second::{Deriver, Met};
 
 /// Time between two looks whether another worker runs a higher version of the filter.
 const ANNOUNCE: Duration = Duration::from_secs(10);
@@ -28,6 +29,8 @@ pub(crate) struct Line {
     queue: RawQueue,
     raws: Raws,
     graph: GraphWriter,
+    /// The second stage, unless it is off.
+    deriver: Option<Deriver>,
     /// A part that was filtered and is not written.
     filtered: Option<Box<Part>>,
     standing: VersionStanding,
@@ -38,6 +41,8 @@ pub(crate) struct Line {
 struct Part {
     graph: GraphBatch,
     batch: BatchOutcome,
+    /// The attributes from which the second stage derived events.
+    met: Option<Met>,
     rest: TakenRaws,
 }
 
@@ -53,12 +58,14 @@ impl Line {
         filter: &'static dyn Filter,
         raws: &Raws,
         graph: &GraphWriter,
+        deriver: Option<Deriver>,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             filter,
             queue: raws.queue(&filter.id()).await?,
             raws: raws.clone(),
             graph: graph.clone(),
+            deriver,
             filtered: None,
             standing: VersionStanding::Current,
             announced: None,
@@ -96,7 +103,7 @@ impl Line {
         };
         let part = match self.filtered.take() {
             Some(part) => part,
-            None => match next(self.filter, &mut self.queue, None).await? {
+            None => match next(self.filter, &self.deriver, &mut self.queue, None).await? {
                 Next::Part(part) => part,
                 Next::None(lease) => {
                     return Ok(LineStep::Nothing(wait.into_iter().chain(lease).min()));
@@ -106,6 +113,7 @@ impl Line {
         let Part {
             graph,
             mut batch,
+            met,
             rest,
         } = *part;
         let writing = write(
@@ -115,8 +123,12 @@ impl Line {
             &graph,
             &mut batch,
         );
-        let (written, next) = tokio::join!(writing, next(self.filter, &mut self.queue, Some(rest)));
+        let next = next(self.filter, &self.deriver, &mut self.queue, Some(rest));
+        let (written, next) = tokio::join!(writing, next);
         let written = written?;
+        if let (Some(deriver), Some(met)) = (&self.deriver, met) {
+            deriver.learn(met);
+        }
         self.queue.marked(&batch.outcomes);
         record(self.filter, &batch, &written);
         if let Next::Part(part) = next? {
@@ -164,6 +176,7 @@ impl Line {
 /// Returns the next part: of the same batch as long as some of it is left, else of a batch that is taken.
 async fn next(
     filter: &'static dyn Filter,
+    deriver: &Option<Deriver>,
     queue: &mut RawQueue,
     rest: Option<TakenRaws>,
 ) -> anyhow::Result<Next> {
@@ -187,10 +200,17 @@ async fn next(
         // other workers were faster
         return Ok(Next::None(Some(Duration::ZERO)));
     }
+    let deriver = deriver.clone();
     let part = tokio::task::spawn_blocking(move || {
         let mut rest = raws;
-        let (graph, batch) = run_filter(filter, &mut rest);
-        Part { graph, batch, rest }
+        let (mut graph, batch) = run_filter(filter, &mut rest);
+        let met = deriver.map(|deriver| deriver.derive(&mut graph));
+        Part {
+            graph,
+            batch,
+            met,
+            rest,
+        }
     });
     Ok(Next::Part(Box::new(part.await?)))
 }

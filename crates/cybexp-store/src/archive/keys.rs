@@ -168,6 +168,11 @@ pub(crate) fn of_source(org: &OrgTag, source: Hash, filter: &str) -> [u8; SOURCE
     element
 }
 
+/// Whether an element of an event's list is that of a source.
+pub(crate) fn is_of_source(element: &[u8]) -> bool {
+    element.len() == SOURCE_BYTES && element[0] == SOURCE
+}
+
 /// Returns the beginning of all elements of a raw, which a filter's name follows.
 pub(crate) fn raw_element(raw: &RawId) -> [u8; 25] {
     let mut element = [RAW; 25];

@@ -1,6 +1,7 @@
 //! Proof that an index serves every operation that the daemons repeat: `explain` of the very same queries and updates,
 //! each in a collection with many other documents.
 
+mod derived;
 mod explain_answers;
 mod explain_graph;
 mod explain_identity;

@@ -68,6 +68,12 @@ impl GraphBatch {
         nature.unwrap_or(Nature::Observed)
     }
 
+    /// Returns the observed events of the batch.
+    pub fn observed(&self) -> impl Iterator<Item = &Event> {
+        let events = self.events.iter();
+        events.filter_map(|(hash, event)| (!self.natures.contains_key(hash)).then_some(event))
+    }
+
     /// Adds a part of a session of this organisation and the instances that identify the session, and returns their
     /// hashes. Its events, which must be of the same organisation, are found by the session.
     pub fn add_session(&mut self, session: Session, orgid: &OrgId) -> BTreeSet<Hash> {
