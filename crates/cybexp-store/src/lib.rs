@@ -28,6 +28,7 @@ mod visible;
 mod tests;
 
 pub use archive::ids::{RawId, SessionId};
+pub use archive::keys::DerivedFrom;
 pub use archive::missing::{Rejected, Written};
 pub use archive::open::Archive;
 pub use cache::entry::{BadRecord, Entry, EntryId, NewEntry, Submission};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use cybexp_filters::second::{Input, Networks, SecondFilter, SessionInput, Source};
-use cybexp_store::{GraphBatch, Rederived, SessionRead};
+use cybexp_store::{DerivedFrom, GraphBatch, Rederived, SessionRead};
 use metrics::counter;
 use tahoe_core::{Attribute, Event, Hash, Node, OrgId};
 
@@ -81,7 +81,8 @@ impl Deriver {
         for (orgid, attribute) in met.values() {
             for filter in filters.iter().filter(|filter| reads(**filter, attribute)) {
                 for event in self.of_attribute(*filter, orgid, attribute) {
-                    graph.add_derived(event, attribute.hash(), filter.name());
+                    let source = DerivedFrom::Attribute(attribute.hash());
+                    graph.add_derived(event, source, filter.name());
                 }
             }
         }
@@ -105,10 +106,11 @@ impl Deriver {
         graph: &mut GraphBatch,
     ) -> Rederived {
         let events = self.of_attribute(filter, &orgid, attribute);
-        let made = add(events, attribute.hash(), filter, graph);
+        let source = DerivedFrom::Attribute(attribute.hash());
+        let made = add(events, source, filter, graph);
         Rederived {
             orgid,
-            source: attribute.hash(),
+            source,
             made,
         }
     }
@@ -125,10 +127,11 @@ impl Deriver {
             events: &read.events,
         });
         let events = self.run(filter, &input);
-        let made = add(events, read.hash(), filter, graph);
+        let source = DerivedFrom::Session(read.session.hash());
+        let made = add(events, source, filter, graph);
         Rederived {
             orgid: read.orgid.clone(),
-            source: read.hash(),
+            source,
             made,
         }
     }
@@ -163,7 +166,7 @@ impl Deriver {
 
 fn add(
     events: Vec<Event>,
-    source: Hash,
+    source: DerivedFrom,
     filter: &'static dyn SecondFilter,
     graph: &mut GraphBatch,
 ) -> Vec<Hash> {

@@ -5,7 +5,8 @@
 //! | reference | 17 | 16 bytes of SHA-256(organisation, hash of the attribute or object), then a byte for nature, context and category |
 //! | session | 49 | the `_id` of the event's session |
 //! | raw | 29 | kind, 16 bytes of the raw's hash, 8 bytes of the organisation, 4 bytes of the filter's name |
-//! | source | 21 | kind, 16 bytes as of a reference to the attribute or session that the event was derived from, 4 bytes of the filter's name |
+//! | source | 21 | kind, 16 bytes as of a reference to the attribute that the event was derived from, 4 bytes of the filter's name |
+//! | source | 53 | kind, 48 bytes of the `_id` of the session that the event was derived from, 4 bytes of the filter's name |
 //!
 //! An event has one reference element for each hash of its `_ref`. The organisation is mixed into it, so the index needs
 //! no field for it, and a reader only reads keys of organisations that it may see. 16 bytes of SHA-256 cannot be met by
@@ -18,16 +19,21 @@ use sha2::{Digest, Sha256};
 use tahoe_core::question::Context;
 use tahoe_core::{Category, Event, Hash};
 
-use super::ids::{OrgTag, RawId, binary};
+use super::ids::{OrgTag, RawId, SessionId, binary};
 
 /// First byte of a raw element.
 const RAW: u8 = b'R';
 /// Length of a raw element, in bytes.
 const RAW_BYTES: usize = 29;
-/// First byte of a source element.
+/// First byte of the element of an attribute as a source.
 const SOURCE: u8 = b'D';
-/// Length of a source element, in bytes.
+/// Its length, in bytes.
 const SOURCE_BYTES: usize = 21;
+/// First byte of the element of a session as a source. It is another one than that of a session to which an event
+/// belongs: a derived event is no part of it.
+const SESSION_SOURCE: u8 = b'd';
+/// Its length, in bytes.
+const SESSION_SOURCE_BYTES: usize = 53;
 
 /// The least `_tie`. The index of events is partial, so every query by it names a bound that all events meet.
 pub(crate) const LEAST_TIE: i64 = i64::MIN;
@@ -159,18 +165,46 @@ pub(crate) fn of_event(event: &Event, org: &OrgTag, nature: Nature) -> impl Iter
     })
 }
 
-/// Returns the element of an event that a second-stage filter, given by its name, derived from the attribute or session
-/// of this hash.
-pub(crate) fn of_source(org: &OrgTag, source: Hash, filter: &str) -> [u8; SOURCE_BYTES] {
-    let mut element = [SOURCE; SOURCE_BYTES];
-    element[1..17].copy_from_slice(&digest(org, source)[..16]);
-    element[17..].copy_from_slice(&Sha256::digest(filter.as_bytes())[..4]);
+/// The attribute or session of which a second-stage filter made an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DerivedFrom {
+    /// The attribute of this hash.
+    Attribute(Hash),
+    /// The session of this hash.
+    Session(Hash),
+}
+
+/// Returns the element of an event that a second-stage filter, given by its name, derived from this.
+pub(crate) fn of_source(org: &OrgTag, source: DerivedFrom, filter: &str) -> Vec<u8> {
+    let mut element = match source {
+        DerivedFrom::Attribute(hash) => [&[SOURCE], &digest(org, hash)[..16]].concat(),
+        DerivedFrom::Session(hash) => {
+            let id = SessionId::of(hash, org);
+            [&[SESSION_SOURCE], &id.bytes()[1..]].concat()
+        }
+    };
+    element.extend_from_slice(&Sha256::digest(filter.as_bytes())[..4]);
     element
+}
+
+/// Returns the session that an element of an event's list names: that to which the event belongs, or from which it was
+/// derived.
+pub(crate) fn session_of(element: &[u8]) -> Option<SessionId> {
+    match element {
+        [SESSION_SOURCE, id @ ..] if element.len() == SESSION_SOURCE_BYTES => {
+            SessionId::of_rest(&id[..48])
+        }
+        _ => SessionId::read(element),
+    }
 }
 
 /// Whether an element of an event's list is that of a source.
 pub(crate) fn is_of_source(element: &[u8]) -> bool {
-    element.len() == SOURCE_BYTES && element[0] == SOURCE
+    match element.first() {
+        Some(&SOURCE) => element.len() == SOURCE_BYTES,
+        Some(&SESSION_SOURCE) => element.len() == SESSION_SOURCE_BYTES,
+        _ => false,
+    }
 }
 
 /// Returns the beginning of all elements of a raw, which a filter's name follows.
@@ -227,6 +261,28 @@ mod tests {
         let all = Nature::ALL.map(|nature| Kinds::OBSERVED.of_nature(nature));
         let union = all.into_iter().reduce(Kinds::and).expect("three natures");
         assert_eq!(union.count(), 36);
+    }
+
+    #[test]
+    fn sources_are_told_from_other_elements() {
+        let (org, hash) = (OrgTag::of("a"), Hash::of(&["one"]));
+        let of = |source| of_source(&org, source, "geoip");
+        let (attribute, session) = (
+            of(DerivedFrom::Attribute(hash)),
+            of(DerivedFrom::Session(hash)),
+        );
+        let id = SessionId::of(hash, &org);
+        let raw = of_raw(&RawId::of(hash, &org), "cowrie");
+        for (element, is_source, names) in [
+            (&attribute[..], true, None),
+            (&session[..], true, Some(id)),
+            (id.bytes(), false, Some(id)),
+            (&raw[..], false, None),
+        ] {
+            assert_eq!(is_of_source(element), is_source, "{element:?}");
+            assert_eq!(session_of(element), names, "{element:?}");
+        }
+        assert!(!is_of_raw(&attribute) && !is_of_raw(&session));
     }
 
     #[test]

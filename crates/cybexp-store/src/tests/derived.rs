@@ -10,7 +10,7 @@ use tahoe_core::{Attribute, Event, Hash, Session, SubType};
 use super::plan::Plan;
 use super::{attribute, event, fill_stored, org, server, visible};
 use crate::archive::ids::{self, OrgTag, RawId, SessionId};
-use crate::archive::keys;
+use crate::archive::keys::{self, DerivedFrom};
 use crate::archive::open::Archive;
 use crate::archive::stored;
 use crate::graph::derived::due::{self, Due, DueSession, DueSessions, EVENTS_OF_ONE};
@@ -92,7 +92,11 @@ async fn derived_events_count_only_where_they_are_asked_for() {
         batch.add_event(event("unr", f64::from(n), &[&address]));
     }
     let derived = event("unr", 0.0, &[&address, &network]);
-    batch.add_derived(derived.clone(), address.hash(), "netblock");
+    batch.add_derived(
+        derived.clone(),
+        DerivedFrom::Attribute(address.hash()),
+        "netblock",
+    );
     assert_eq!(batch.observed().count(), 5);
     writer.write(&batch).await.unwrap();
     for (subject, plain, all) in [(&address, 5, 6), (&network, 0, 1)] {
@@ -127,17 +131,33 @@ async fn a_new_version_replaces_only_what_differs() {
     let make = |of: &Attribute, with: &Attribute, orgid| event(orgid, 0.0, &[of, with]);
     let mut first = GraphBatch::default();
     for orgid in ["unr", "usc"] {
-        first.add_derived(make(&a, &old, orgid), a.hash(), "geoip");
-        first.add_derived(make(&b, &old, orgid), b.hash(), "geoip");
-        first.add_derived(make(&a, &b, orgid), a.hash(), "netblock");
+        first.add_derived(
+            make(&a, &old, orgid),
+            DerivedFrom::Attribute(a.hash()),
+            "geoip",
+        );
+        first.add_derived(
+            make(&b, &old, orgid),
+            DerivedFrom::Attribute(b.hash()),
+            "geoip",
+        );
+        first.add_derived(
+            make(&a, &b, orgid),
+            DerivedFrom::Attribute(a.hash()),
+            "netblock",
+        );
     }
     // equal results of two sources
-    first.add_derived(make(&a, &old, "unr"), b.hash(), "geoip");
+    first.add_derived(
+        make(&a, &old, "unr"),
+        DerivedFrom::Attribute(b.hash()),
+        "geoip",
+    );
     writer.write(&first).await.unwrap();
     let (now, same) = (make(&a, &new, "unr"), make(&b, &old, "unr"));
     let mut second = GraphBatch::default();
-    second.add_derived(now.clone(), a.hash(), "geoip");
-    second.add_derived(same.clone(), b.hash(), "geoip");
+    second.add_derived(now.clone(), DerivedFrom::Attribute(a.hash()), "geoip");
+    second.add_derived(same.clone(), DerivedFrom::Attribute(b.hash()), "geoip");
     assert_eq!(
         writer.write(&second).await.unwrap().inserted,
         2,
@@ -145,7 +165,7 @@ async fn a_new_version_replaces_only_what_differs() {
     );
     let made = |source: &Attribute, event: &Event| Rederived {
         orgid: org("unr"),
-        source: source.hash(),
+        source: DerivedFrom::Attribute(source.hash()),
         made: vec![event.hash()],
     };
     let there = async |event: Event| {
@@ -186,12 +206,20 @@ async fn what_nothing_holds_is_derived_no_more() {
     let mut made = batch("unr", "s1", &[&observed]);
     for orgid in ["unr", "usc"] {
         for one in [&held, &unheld] {
-            made.add_derived(event(orgid, 0.0, &[one, &network]), one.hash(), "netblock");
+            made.add_derived(
+                event(orgid, 0.0, &[one, &network]),
+                DerivedFrom::Attribute(one.hash()),
+                "netblock",
+            );
         }
     }
     let (kept, emptied) = (session("s1", &[]).hash(), session("s2", &[]).hash());
     for (session, n) in [(kept, 1.0), (emptied, 2.0)] {
-        made.add_derived(event("unr", n, &[&network]), session, "behaviour");
+        made.add_derived(
+            event("unr", n, &[&network]),
+            DerivedFrom::Session(session),
+            "behaviour",
+        );
     }
     writer.write(&made).await.unwrap();
     let all = [held.hash(), unheld.hash(), network.hash(), kept, emptied];
@@ -345,11 +373,8 @@ async fn of_a_long_session_the_first_events_are_read() {
     let long = SessionId::of(session("long", &[]).hash(), &OrgTag::of("unr"));
     let plan = Plan::find(&archive.coll, &due::events_of(&[long], 100)).await;
     plan.reads_at_most(103, 101);
-    let source = keys::of_source(
-        &OrgTag::of("unr"),
-        long.bytes()[..32].try_into().map(Hash::from_bytes).unwrap(),
-        "x",
-    );
+    let source = DerivedFrom::Session(session("long", &[]).hash());
+    let source = keys::of_source(&OrgTag::of("unr"), source, "behaviour");
     let find = rederive::derived_from(&[ids::binary(source)]);
     Plan::find(&archive.coll, &find).await.reads_at_most(1, 0);
 }
@@ -377,7 +402,7 @@ async fn an_archive_is_gone_through_once_for_each_version() {
     );
     made.add_derived(
         event("unr", 0.0, &[&attribute("derived")]),
-        events[0].hash(),
+        DerivedFrom::Attribute(events[0].hash()),
         "netblock",
     );
     writer.write(&made).await.unwrap();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bson::{Bson, RawDocument, RawDocumentBuf, doc};
-use tahoe_core::{Event, Hash, Instance, OrgId, Session};
+use tahoe_core::{Event, Instance, OrgId, Session};
 
 use crate::archive::ids::SessionId;
 use crate::archive::keys::LEAST_TIE;
@@ -170,13 +170,6 @@ impl DueSessions {
     /// Gives back all sessions that were taken.
     pub async fn release(&mut self) -> Result<(), StoreError> {
         self.lease.release().await
-    }
-}
-
-impl SessionRead {
-    /// Returns the session's hash.
-    pub fn hash(&self) -> Hash {
-        self.session.hash()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use tahoe_core::{Children, Event, Hash, Instance, Node, OrgId, Session};
 
 use crate::archive::ids::{OrgTag, RawId, SessionId};
-use crate::archive::keys::{self, Nature};
+use crate::archive::keys::{self, DerivedFrom, Nature};
 #[cfg(feature = "inspect")]
 use crate::archive::{ids, stored};
 
@@ -51,14 +51,14 @@ impl GraphBatch {
     }
 
     /// Adds an event that a second-stage filter, given by its name, derived from an attribute or session of the event's
-    /// organisation, which is given by its hash.
-    pub fn add_derived(&mut self, event: Event, source: Hash, filter: &str) {
+    /// organisation.
+    pub fn add_derived(&mut self, event: Event, source: DerivedFrom, filter: &str) {
         let org = OrgTag::of(event.orgid().as_str());
         let element = keys::of_source(&org, source, filter);
         let hash = event.hash();
         self.natures.insert(hash, Nature::Derived);
-        self.keys.entry(hash).or_default().insert(element.to_vec());
         self.bytes += element.len();
+        self.keys.entry(hash).or_default().insert(element);
         self.add_event(event);
     }
 

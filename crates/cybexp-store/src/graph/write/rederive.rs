@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tahoe_core::{Hash, OrgId};
 
 use crate::archive::ids::{self, OrgTag, SessionId, binary};
-use crate::archive::keys::{self, Kinds, LEAST_TIE};
+use crate::archive::keys::{self, DerivedFrom, Kinds, LEAST_TIE};
 use crate::error::StoreError;
 use crate::graph::hours::hour_of;
 use crate::graph::write::writer::GraphWriter;
@@ -27,8 +27,8 @@ const LOOKING: &str = "reading the events derived from something";
 pub struct Rederived {
     /// The organisation.
     pub orgid: OrgId,
-    /// The hash of the attribute or session.
-    pub source: Hash,
+    /// The attribute or session.
+    pub source: DerivedFrom,
     /// Hashes of the events that the filter made of it now.
     pub made: Vec<Hash>,
 }
@@ -56,7 +56,7 @@ impl GraphWriter {
             let mut made: HashMap<Vec<u8>, HashSet<Hash>> = HashMap::new();
             for source in part {
                 let org = OrgTag::of(source.orgid.as_str());
-                let element = keys::of_source(&org, source.source, filter).to_vec();
+                let element = keys::of_source(&org, source.source, filter);
                 made.entry(element).or_default().extend(&source.made);
             }
             removed += self.keep_only(made).await?;
@@ -103,23 +103,26 @@ impl GraphWriter {
         Ok(removed)
     }
 
-    /// Removes the events that were derived from these attributes or sessions of an organisation, where no observed event
-    /// of it holds them any more. Returns their number. Call it after observed events were removed.
+    /// Removes the events that were derived from the attributes and sessions of these hashes in an organisation, where no
+    /// observed event of it holds them any more. Returns their number. Call it after observed events were removed.
     pub async fn drop_unobserved(&self, orgid: &str, sources: &[Hash]) -> Result<u64, StoreError> {
         let stage = &self.news.stage;
-        let sessions = stage.sessions.iter().map(|(name, _)| *name);
-        let filters: Vec<&str> = stage.attributes.iter().copied().chain(sessions).collect();
+        let filters = stage.attributes.len() + stage.sessions.len();
         let org = OrgTag::of(orgid);
-        if filters.is_empty() {
+        if filters == 0 {
             return Ok(0);
         }
         let mut removed = 0;
-        for part in sources.chunks((ASK / filters.len().max(1)).max(1)) {
+        for part in sources.chunks((ASK / filters).max(1)) {
             let mut elements: HashMap<Vec<u8>, Hash> = HashMap::new();
-            for source in part {
-                let of_filters = filters.iter();
+            for &hash in part {
+                let (attribute, session) =
+                    (DerivedFrom::Attribute(hash), DerivedFrom::Session(hash));
+                let attributes = stage.attributes.iter().map(|name| (attribute, *name));
+                let sessions = stage.sessions.iter().map(|(name, _)| (session, *name));
+                let sources = attributes.chain(sessions);
                 elements.extend(
-                    of_filters.map(|name| (keys::of_source(&org, *source, name).to_vec(), *source)),
+                    sources.map(|(source, name)| (keys::of_source(&org, source, name), hash)),
                 );
             }
             let asked: Vec<Bson> = elements.keys().cloned().map(binary).collect();
