@@ -5,8 +5,8 @@
 //! | reference | 17 | 16 bytes of SHA-256(organisation, hash of the attribute or object), then a byte for nature, context and category |
 //! | session | 49 | the `_id` of the event's session |
 //! | raw | 29 | kind, 16 bytes of the raw's hash, 8 bytes of the organisation, 4 bytes of the filter's name |
-//! | source | 21 | kind, 16 bytes as of a reference to the attribute that the event was derived from, 4 bytes of the filter's name |
-//! | source | 53 | kind, 48 bytes of the `_id` of the session that the event was derived from, 4 bytes of the filter's name |
+//! | source | 21 | kind, 16 bytes as of a reference to the attribute or session that the event was derived from, 4 bytes of the filter's name |
+//! | link | 49 | kind, and the rest of the `_id` of the session that the event was derived from |
 //!
 //! An event has one reference element for each hash of its `_ref`. The organisation is mixed into it, so the index needs
 //! no field for it, and a reader only reads keys of organisations that it may see. 16 bytes of SHA-256 cannot be met by
@@ -25,15 +25,13 @@ use super::ids::{OrgTag, RawId, SessionId, binary};
 const RAW: u8 = b'R';
 /// Length of a raw element, in bytes.
 const RAW_BYTES: usize = 29;
-/// First byte of the element of an attribute as a source.
+/// First byte of a source element.
 const SOURCE: u8 = b'D';
-/// Its length, in bytes.
+/// Length of a source element, in bytes.
 const SOURCE_BYTES: usize = 21;
-/// First byte of the element of a session as a source. It is another one than that of a session to which an event
-/// belongs: a derived event is no part of it.
-const SESSION_SOURCE: u8 = b'd';
-/// Its length, in bytes.
-const SESSION_SOURCE_BYTES: usize = 53;
+/// First byte of a link. It is another one than that of a session to which an event belongs: a derived event is no part
+/// of it.
+const LINK: u8 = b'd';
 
 /// The least `_tie`. The index of events is partial, so every query by it names a bound that all events meet.
 pub(crate) const LEAST_TIE: i64 = i64::MIN;
@@ -174,37 +172,39 @@ pub enum DerivedFrom {
     Session(Hash),
 }
 
-/// Returns the element of an event that a second-stage filter, given by its name, derived from this.
-pub(crate) fn of_source(org: &OrgTag, source: DerivedFrom, filter: &str) -> Vec<u8> {
-    let mut element = match source {
-        DerivedFrom::Attribute(hash) => [&[SOURCE], &digest(org, hash)[..16]].concat(),
-        DerivedFrom::Session(hash) => {
-            let id = SessionId::of(hash, org);
-            [&[SESSION_SOURCE], &id.bytes()[1..]].concat()
+impl DerivedFrom {
+    /// Returns the hash of the attribute or session.
+    pub fn hash(self) -> Hash {
+        match self {
+            Self::Attribute(hash) | Self::Session(hash) => hash,
         }
-    };
-    element.extend_from_slice(&Sha256::digest(filter.as_bytes())[..4]);
-    element
+    }
+}
+
+/// Returns the source element of an event that a second-stage filter, given by its name, derived from the attribute or
+/// session of this hash.
+pub(crate) fn of_source(org: &OrgTag, source: Hash, filter: &str) -> Vec<u8> {
+    let filter = &Sha256::digest(filter.as_bytes())[..4];
+    [&[SOURCE], &digest(org, source)[..16], filter].concat()
+}
+
+/// Returns the link of events that were derived from a session.
+pub(crate) fn link(session: &SessionId) -> Vec<u8> {
+    [&[LINK], &session.bytes()[1..]].concat()
 }
 
 /// Returns the session that an element of an event's list names: that to which the event belongs, or from which it was
 /// derived.
 pub(crate) fn session_of(element: &[u8]) -> Option<SessionId> {
     match element {
-        [SESSION_SOURCE, id @ ..] if element.len() == SESSION_SOURCE_BYTES => {
-            SessionId::of_rest(&id[..48])
-        }
+        [LINK, rest @ ..] => SessionId::of_rest(rest),
         _ => SessionId::read(element),
     }
 }
 
 /// Whether an element of an event's list is that of a source.
 pub(crate) fn is_of_source(element: &[u8]) -> bool {
-    match element.first() {
-        Some(&SOURCE) => element.len() == SOURCE_BYTES,
-        Some(&SESSION_SOURCE) => element.len() == SESSION_SOURCE_BYTES,
-        _ => false,
-    }
+    element.len() == SOURCE_BYTES && element[0] == SOURCE
 }
 
 /// Returns the beginning of all elements of a raw, which a filter's name follows.
@@ -266,23 +266,19 @@ mod tests {
     #[test]
     fn sources_are_told_from_other_elements() {
         let (org, hash) = (OrgTag::of("a"), Hash::of(&["one"]));
-        let of = |source| of_source(&org, source, "geoip");
-        let (attribute, session) = (
-            of(DerivedFrom::Attribute(hash)),
-            of(DerivedFrom::Session(hash)),
-        );
+        let source = of_source(&org, hash, "geoip");
         let id = SessionId::of(hash, &org);
-        let raw = of_raw(&RawId::of(hash, &org), "cowrie");
+        let (link, raw) = (link(&id), of_raw(&RawId::of(hash, &org), "cowrie"));
         for (element, is_source, names) in [
-            (&attribute[..], true, None),
-            (&session[..], true, Some(id)),
+            (&source[..], true, None),
+            (&link[..], false, Some(id)),
             (id.bytes(), false, Some(id)),
             (&raw[..], false, None),
         ] {
             assert_eq!(is_of_source(element), is_source, "{element:?}");
             assert_eq!(session_of(element), names, "{element:?}");
         }
-        assert!(!is_of_raw(&attribute) && !is_of_raw(&session));
+        assert!(!is_of_raw(&source) && !is_of_raw(&link));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::archive::stored;
 use crate::graph::derived::due::{self, Due, DueSession, DueSessions, EVENTS_OF_ONE};
 use crate::graph::derived::progress::{Backfill, SecondVersion};
 use crate::graph::derived::walk::{self, Walked};
+use crate::graph::read::lookup;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::write::batch::GraphBatch;
 use crate::graph::write::news::{self, SecondStage};
@@ -373,10 +374,64 @@ async fn of_a_long_session_the_first_events_are_read() {
     let long = SessionId::of(session("long", &[]).hash(), &OrgTag::of("unr"));
     let plan = Plan::find(&archive.coll, &due::events_of(&[long], 100)).await;
     plan.reads_at_most(103, 101);
-    let source = DerivedFrom::Session(session("long", &[]).hash());
-    let source = keys::of_source(&OrgTag::of("unr"), source, "behaviour");
+    let source = keys::of_source(&OrgTag::of("unr"), session("long", &[]).hash(), "behaviour");
     let find = rederive::derived_from(&[ids::binary(source)]);
     Plan::find(&archive.coll, &find).await.reads_at_most(1, 0);
+}
+
+/// What was derived from a session leads to it, but is no part of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_behaviour_leads_to_its_sessions() {
+    let (archive, writer, reader) = opened(Duration::ZERO).await;
+    let behaviour = attribute("behaviour");
+    let observed = event("unr", 1.0, &[&attribute("command")]);
+    let derived = event("unr", 2.0, &[&behaviour]);
+    let [a, b] = ["a", "b"].map(|name| session(name, &[&observed]));
+    let mut made = GraphBatch::default();
+    made.add_event(observed.clone());
+    for session in [&a, &b] {
+        made.add_session(session.clone(), &org("unr"));
+        made.add_derived(
+            derived.clone(),
+            DerivedFrom::Session(session.hash()),
+            "behaviour",
+        );
+    }
+    writer.write(&made).await.unwrap();
+    let id = |session: &Session| SessionId::of(session.hash(), &OrgTag::of("unr"));
+    let sessions = async || {
+        let page = reader.events(&asks(&behaviour, true), &visible(&["unr"]), 1, 10);
+        let mut ids = page.await.unwrap().events[0].sessions.clone();
+        ids.sort_unstable();
+        ids
+    };
+    let mut both = vec![id(&a), id(&b)];
+    both.sort_unstable();
+    assert_eq!(sessions().await, both);
+    let (events, _) = reader.events_of_sessions(&both, 10).await.unwrap();
+    assert_eq!(
+        events.iter().map(|event| event.hash).collect::<Vec<_>>(),
+        [observed.hash()]
+    );
+    let (events, more) = reader.derived_from_sessions(&both, 10).await.unwrap();
+    assert_eq!(
+        events.iter().map(|event| event.hash).collect::<Vec<_>>(),
+        [derived.hash()]
+    );
+    assert!(!more);
+    // the same result of two sessions, of which one has another result now
+    let gone = Rederived {
+        orgid: org("unr"),
+        source: DerivedFrom::Session(a.hash()),
+        made: vec![],
+    };
+    assert_eq!(
+        writer.replace_derived("behaviour", &[gone]).await.unwrap(),
+        0
+    );
+    assert_eq!(sessions().await, [id(&b)]);
+    let plan = Plan::find(&archive.coll, &lookup::derived_from_sessions(&[id(&b)])).await;
+    plan.reads_at_most(2, 1);
 }
 
 fn version(id: &str, version: u32) -> SecondVersion {

@@ -54,11 +54,15 @@ impl GraphBatch {
     /// organisation.
     pub fn add_derived(&mut self, event: Event, source: DerivedFrom, filter: &str) {
         let org = OrgTag::of(event.orgid().as_str());
-        let element = keys::of_source(&org, source, filter);
+        let element = keys::of_source(&org, source.hash(), filter);
         let hash = event.hash();
         self.natures.insert(hash, Nature::Derived);
         self.bytes += element.len();
-        self.keys.entry(hash).or_default().insert(element);
+        let elements = self.keys.entry(hash).or_default();
+        elements.insert(element);
+        if let DerivedFrom::Session(session) = source {
+            elements.insert(keys::link(&SessionId::of(session, &org)));
+        }
         self.add_event(event);
     }
 

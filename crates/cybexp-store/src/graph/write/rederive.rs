@@ -33,6 +33,14 @@ pub struct Rederived {
     pub made: Vec<Hash>,
 }
 
+/// The events that stay of those derived from one source.
+#[derive(Debug, Default)]
+struct Kept {
+    events: HashSet<Hash>,
+    /// The link to the source, if it is a session.
+    link: Option<Vec<u8>>,
+}
+
 /// A derived event.
 #[derive(Debug, Deserialize)]
 struct DerivedRow {
@@ -53,11 +61,20 @@ impl GraphWriter {
     ) -> Result<u64, StoreError> {
         let mut removed = 0;
         for part in sources.chunks(ASK) {
-            let mut made: HashMap<Vec<u8>, HashSet<Hash>> = HashMap::new();
-            for source in part {
-                let org = OrgTag::of(source.orgid.as_str());
-                let element = keys::of_source(&org, source.source, filter);
-                made.entry(element).or_default().extend(&source.made);
+            let mut made: HashMap<Vec<u8>, Kept> = HashMap::new();
+            for Rederived {
+                orgid,
+                source,
+                made: events,
+            } in part
+            {
+                let org = OrgTag::of(orgid.as_str());
+                let element = keys::of_source(&org, source.hash(), filter);
+                let kept = made.entry(element).or_default();
+                kept.events.extend(events);
+                if let DerivedFrom::Session(session) = source {
+                    kept.link = Some(keys::link(&SessionId::of(*session, &org)));
+                }
             }
             removed += self.keep_only(made).await?;
         }
@@ -65,7 +82,7 @@ impl GraphWriter {
     }
 
     /// Removes the derived events that have one of these source elements, but for those named beside it.
-    async fn keep_only(&self, made: HashMap<Vec<u8>, HashSet<Hash>>) -> Result<u64, StoreError> {
+    async fn keep_only(&self, made: HashMap<Vec<u8>, Kept>) -> Result<u64, StoreError> {
         let elements: Vec<Bson> = made.keys().cloned().map(binary).collect();
         let events: Vec<DerivedRow> = derived_from(&elements).read(&self.coll).await?;
         let (mut left, mut gone): (Vec<Update>, Vec<_>) = (Vec::new(), Vec::new());
@@ -74,7 +91,10 @@ impl GraphWriter {
             let (mut sources, mut leaves) = (0, Vec::new());
             for key in event.keys.iter().map(|key| &key.bytes) {
                 match made.get(key) {
-                    Some(made) if !made.contains(&event.hash) => leaves.push(binary(key.clone())),
+                    Some(kept) if !kept.events.contains(&event.hash) => {
+                        leaves.push(binary(key.clone()));
+                        leaves.extend(kept.link.clone().map(binary));
+                    }
                     _ => sources += usize::from(keys::is_of_source(key)),
                 }
             }
@@ -116,14 +136,9 @@ impl GraphWriter {
         for part in sources.chunks((ASK / filters).max(1)) {
             let mut elements: HashMap<Vec<u8>, Hash> = HashMap::new();
             for &hash in part {
-                let (attribute, session) =
-                    (DerivedFrom::Attribute(hash), DerivedFrom::Session(hash));
-                let attributes = stage.attributes.iter().map(|name| (attribute, *name));
-                let sessions = stage.sessions.iter().map(|(name, _)| (session, *name));
-                let sources = attributes.chain(sessions);
-                elements.extend(
-                    sources.map(|(source, name)| (keys::of_source(&org, source, name), hash)),
-                );
+                let sessions = stage.sessions.iter().map(|(name, _)| *name);
+                let names = stage.attributes.iter().copied().chain(sessions);
+                elements.extend(names.map(|name| (keys::of_source(&org, hash, name), hash)));
             }
             let asked: Vec<Bson> = elements.keys().cloned().map(binary).collect();
             let events: Vec<DerivedRow> = derived_from(&asked).read(&self.coll).await?;
@@ -139,7 +154,7 @@ impl GraphWriter {
             });
             let unheld: HashSet<Hash> = try_join_all(reads).await?.into_iter().flatten().collect();
             elements.retain(|_, source| unheld.contains(source));
-            let nothing = elements.into_keys().map(|key| (key, HashSet::new()));
+            let nothing = elements.into_keys().map(|key| (key, Kept::default()));
             removed += self.keep_only(nothing.collect()).await?;
         }
         Ok(removed)
