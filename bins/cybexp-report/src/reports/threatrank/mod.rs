@@ -237,6 +237,7 @@ impl Source for SeenGraph<'_> {
             range: TimeRange::default(),
             category: None,
             context: Context::All,
+            derived: false,
         };
         self.archive.count(&all, self.visible).await
     }
