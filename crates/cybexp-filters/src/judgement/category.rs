@@ -87,7 +87,10 @@ impl CategoryRecord {
                 .forms()
                 .map_err(|reason| format!("field context[{n}].{reason}"))?;
             for form in &forms {
-                if seen.insert(*form, one.context).is_some_and(|other| other != one.context) {
+                if seen
+                    .insert(*form, one.context)
+                    .is_some_and(|other| other != one.context)
+                {
                     return Err(format!(
                         "field context[{n}]: is given twice, in two contexts"
                     ));
@@ -172,8 +175,14 @@ mod tests {
                 json!([{"_hash": Hash::of(&["a"]), "data": 1, "context": "benign"}]),
                 "field context[0]._hash: stands in place of sub_type and data",
             ),
-            (json!(vec![url("benign"); CONTEXTS + 1]), "field context: names more"),
-            (json!([{"_hash": "00", "context": "benign"}]), "no change of category: "),
+            (
+                json!(vec![url("benign"); CONTEXTS + 1]),
+                "field context: names more",
+            ),
+            (
+                json!([{"_hash": "00", "context": "benign"}]),
+                "no change of category: ",
+            ),
             (json!([url("evil")]), "no change of category: "),
         ] {
             let refused = record(context).unwrap_err();

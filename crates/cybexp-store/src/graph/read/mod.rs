@@ -10,5 +10,6 @@ pub(crate) mod rows;
 pub(crate) mod seen;
 pub(crate) mod sessions;
 pub(crate) mod timelines;
+pub(crate) mod verdicts;
 pub(crate) mod version;
 pub(crate) mod wanted;
