@@ -4,6 +4,7 @@
 //! are written twice are found to exist. A raw that its filter refuses is marked with the reason.
 
 mod batch;
+mod judge;
 mod line;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use cybexp_service::{
 use cybexp_store::{Archive, GraphWriter, Raws};
 use metrics::{describe_counter, describe_gauge};
 
+use judge::Judge;
 use line::{Line, LineStep};
 
 pub use batch::{BatchOutcome, TakenRaws, run_filter};
@@ -34,12 +36,12 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         for &filter in FILTERS {
             lines.push(Line::open(filter, &raws, &graph).await?);
         }
-        Ok((raws.watch(), lines))
+        let judge = Judge::open(&raws, &graph).await?;
+        Ok((raws.watch(), Analyst { judge, lines }))
     });
-    let Some((watch, lines)) = opened.await? else {
+    let Some((watch, analyst)) = opened.await? else {
         return Ok(());
     };
-    let analyst = Analyst { lines };
     let options = WorkOptions {
         max_backoff: Duration::from_secs(ctx.config.analytics.max_backoff_s),
         ..WorkOptions::new(NAME)
@@ -75,6 +77,7 @@ fn describe() {
 }
 
 struct Analyst {
+    judge: Judge,
     lines: Vec<Line>,
 }
 
@@ -85,8 +88,13 @@ impl Worker for Analyst {
         let mut worked = 0;
         let mut wait: Option<Duration> = None;
         let mut failed = None;
+        // judgements first: there are few, and people wait for them
+        let mut steps = vec![self.judge.step().await];
         for line in &mut self.lines {
-            match line.step().await {
+            steps.push(line.step().await);
+        }
+        for step in steps {
+            match step {
                 Ok(LineStep::Worked(raws)) => worked += raws,
                 Ok(LineStep::Nothing(time)) => wait = wait.into_iter().chain(time).min(),
                 Err(error) => failed = Some(error),

@@ -20,6 +20,8 @@ pub const RESERVED: [&str; 2] = [VERDICT, EVENT_CATEGORY];
 
 /// The name of what applies changes of category, as it stands in a raw's `filters`.
 pub const JUDGE: &str = "event_category";
+/// Its id, with the version.
+pub const JUDGE_ID: &str = "event_category@1";
 
 /// The most characters of a reason.
 pub const REASON_CHARS: usize = 1000;
