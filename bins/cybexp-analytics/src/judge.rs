@@ -7,6 +7,7 @@ use cybexp_store::{
     GraphWriter, Judgement, PendingRaw, RawOutcome, RawQueue, Raws, StoreError, Taken,
 };
 use metrics::counter;
+use tahoe_core::Timestamp;
 
 use crate::line::{LineStep, now};
 
@@ -72,6 +73,8 @@ impl Judge {
 
 /// Reads a judgement, or says why it is none.
 fn judgement(raw: &PendingRaw) -> Result<Judgement, String> {
+    // a time that is none would win over all others for ever
+    let at = Timestamp::new(raw.timestamp).map_err(|error| format!("timestamp: {error}"))?;
     let record = CategoryRecord::read(&raw.data)?;
     let change = record.change()?;
     Ok(Judgement {
@@ -80,7 +83,7 @@ fn judgement(raw: &PendingRaw) -> Result<Judgement, String> {
         event: change.event,
         category: change.category,
         contexts: change.contexts,
-        at: raw.timestamp,
+        at: at.get(),
         by: record.analyst,
         reason: record.reason,
     })

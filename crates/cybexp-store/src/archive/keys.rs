@@ -159,14 +159,6 @@ pub(crate) fn of_event(event: &Event, org: &OrgTag, nature: Nature) -> impl Iter
     })
 }
 
-/// Length of a reference element, in bytes.
-const REFERENCE_BYTES: usize = 17;
-
-/// Whether an element of an event's list is that of a reference.
-pub(crate) fn is_reference(element: &[u8]) -> bool {
-    element.len() == REFERENCE_BYTES
-}
-
 /// Returns the element of an event that a second-stage filter, given by its name, derived from the attribute or session
 /// of this hash.
 pub(crate) fn of_source(org: &OrgTag, source: Hash, filter: &str) -> [u8; SOURCE_BYTES] {

@@ -1,8 +1,7 @@
 //! The verdicts of organisations on a value.
 
-use std::collections::BTreeMap;
-
 use bson::{Bson, doc};
+use futures::future::try_join_all;
 use serde::Deserialize;
 use tahoe_core::question::Context;
 use tahoe_core::{Category, Hash, Verdict};
@@ -60,26 +59,40 @@ impl GraphReader {
         forms: &[Hash],
         visible: &Visible,
     ) -> Result<Vec<GivenVerdict>, StoreError> {
-        let mut latest: BTreeMap<String, VerdictRow> = BTreeMap::new();
+        let orgs = visible.orgs();
         let at_once = POINTS / (forms.len() * of_judged().count()).max(1);
-        for orgs in visible.orgs().chunks(at_once.max(1)) {
-            let mut orgs = orgs.to_vec();
-            while !orgs.is_empty() {
-                let rows: Vec<VerdictRow> = verdicts(forms, &orgs).read(&self.coll).await?;
-                let all = (rows.len() as i64) < ROWS;
-                for row in rows {
-                    orgs.retain(|org| *org != row.orgid);
-                    latest.entry(row.orgid.clone()).or_insert(row);
-                }
-                if all {
-                    break;
-                }
-                // who changed their mind that often must not hide the others
-            }
-        }
-        let mut given: Vec<GivenVerdict> = latest.into_values().filter_map(given).collect();
+        let parts = orgs.chunks(at_once.max(1));
+        let reads = parts.map(|orgs| self.latest(forms, orgs.to_vec()));
+        let latest = try_join_all(reads).await?;
+        let latest = latest.into_iter().flatten();
+        let mut given: Vec<GivenVerdict> = latest.filter_map(given).collect();
         given.sort_by(|a, b| b.at.total_cmp(&a.at).then(a.orgid.cmp(&b.orgid)));
         Ok(given)
+    }
+
+    /// Returns the latest verdict of each of these organisations that has given one.
+    async fn latest(
+        &self,
+        forms: &[Hash],
+        mut orgs: Vec<&str>,
+    ) -> Result<Vec<VerdictRow>, StoreError> {
+        let mut latest = Vec::new();
+        while !orgs.is_empty() {
+            let rows: Vec<VerdictRow> = verdicts(forms, &orgs).read(&self.coll).await?;
+            let all = (rows.len() as i64) < ROWS;
+            for row in rows {
+                let before = orgs.len();
+                orgs.retain(|org| *org != row.orgid);
+                if orgs.len() < before {
+                    latest.push(row);
+                }
+            }
+            if all {
+                break;
+            }
+            // who changed their mind that often must not hide the others
+        }
+        Ok(latest)
     }
 }
 

@@ -3,7 +3,7 @@
 //! The elements of an event's list hold context and category, so they are made anew, under a note of the event's hour. The
 //! update names the list that was read: where a raw was added, or somebody else judged in the meantime, it is done again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bson::{Binary, Bson, Document, doc};
 use serde::Deserialize;
@@ -230,14 +230,14 @@ impl StoredEvent {
         let event = after.apply(event);
         let event = event.map_err(|error| wrong(error.to_string()))?;
         let unchanged: Vec<Bson> = self.keys.iter().cloned().map(Bson::Binary).collect();
-        let others = self
-            .keys
-            .iter()
-            .filter(|key| !keys::is_reference(&key.bytes));
-        let others = others.cloned().map(Bson::Binary);
         let org = OrgTag::of(&self.orgid);
-        let references = keys::of_event(&event, &org, Nature::Observed);
-        let keys: Vec<Bson> = references.chain(others).collect();
+        let references: Vec<Bson> = keys::of_event(&event, &org, Nature::Observed).collect();
+        // the element that a reference had before differs in the last byte alone
+        let renewed: HashSet<&[u8]> = references.iter().filter_map(stem).collect();
+        let others = unchanged
+            .iter()
+            .filter(|key| stem(key).is_none_or(|stem| !renewed.contains(stem)));
+        let keys: Vec<Bson> = others.chain(&references).cloned().collect();
         let hashes = |hashes: &[Hash]| -> Vec<Bson> {
             hashes.iter().map(|hash| hash.to_string().into()).collect()
         };
@@ -265,6 +265,14 @@ impl StoredEvent {
             Instance::Event(event) => Ok(event),
             _ => Err("it is no event".to_owned()),
         }
+    }
+}
+
+/// Returns an element without its last byte, which holds context and category where the element is that of a reference.
+fn stem(element: &Bson) -> Option<&[u8]> {
+    match element {
+        Bson::Binary(Binary { bytes, .. }) => bytes.split_last().map(|(_, stem)| stem),
+        _ => None,
     }
 }
 
