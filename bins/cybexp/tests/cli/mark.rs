@@ -1,5 +1,10 @@
 //! Judgements: verdicts on values and categories of events, through the whole suite.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "it prints the times it measures, and what a terminal shows"
+)]
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 
