@@ -1,6 +1,9 @@
 //! Judgements: verdicts on values and categories of events, through the whole suite.
 
-#![allow(clippy::print_stdout, reason = "the figures are part of what it shows")]
+#![allow(
+    clippy::print_stdout,
+    reason = "it prints the times it measures, and what a terminal shows"
+)]
 
 use std::process::Command;
 use std::time::{Duration, Instant};
