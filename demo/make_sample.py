@@ -377,9 +377,9 @@ NETWORKS = [
     ("192.0.2.192", "192.0.2.255", 64497, "Example Cloud", "XB"),
     ("198.51.100.0", "198.51.100.127", 64498, "Example Broadband", "XC"),
     ("198.51.100.128", "198.51.100.255", 64499, "Example Hosting", "XB"),
-    ("203.0.113.0", "203.0.113.255", 64500, "Bulletproof Example Ltd", "XD"),
+    ("203.0.113.0", "203.0.113.255", 64500, "Bulletproof Example", "XD"),
     ("2001:db8:66::", "2001:db8:66:ffff:ffff:ffff:ffff:ffff", 64498, "Example Broadband", "XC"),
-    ("2001:db8:bad::", "2001:db8:bad:ffff:ffff:ffff:ffff:ffff", 64500, "Bulletproof Example Ltd", "XD"),
+    ("2001:db8:bad::", "2001:db8:bad:ffff:ffff:ffff:ffff:ffff", 64500, "Bulletproof Example", "XD"),
 ]
 
 # In the format of MISP's warninglists.

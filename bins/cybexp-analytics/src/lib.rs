@@ -63,7 +63,9 @@ pub async fn run_with(
         };
         let mut lines = Vec::new();
         for &filter in filters {
-            let deriver = stage.as_ref().map(SecondStageWork::deriver);
+            // nothing is derived from a value because somebody judged it
+            let stage = stage.as_ref().filter(|_| !filter.makes_verdicts());
+            let deriver = stage.map(SecondStageWork::deriver);
             lines.push(Line::open(filter, &raws, &graph, deriver).await?);
         }
         let judge = Judge::open(&raws, &graph).await?;

@@ -28,19 +28,18 @@ pub(super) async fn origins(client: &Client) -> anyhow::Result<()> {
         took += its;
         let first = |name: &str| term::value(&origin[name][0]);
         let does = DOES.iter().any(|name| !events["data"][name].is_null());
-        let list = count["known_good"][0].as_str();
-        let remark = match (does, list) {
-            (true, None) => String::new(),
-            (true, Some(list)) => format!("known good: {list}"),
-            (false, None) => "only connects".to_owned(),
-            (false, Some(_)) => "only connects, known good".to_owned(),
+        let is_good = count["known_good"][0].is_string();
+        let remark = match (does, is_good) {
+            (_, true) => "known good",
+            (false, false) => "only connects",
+            (true, false) => "",
         };
         table.add_row([
             address.to_owned(),
             term::value(&count["data"]),
             first("country_code2"),
             first("asn_name"),
-            remark,
+            remark.to_owned(),
         ]);
     }
     term::align_right(&mut table, 1);
@@ -51,10 +50,13 @@ pub(super) async fn origins(client: &Client) -> anyhow::Result<()> {
     let (around, its) = quietly(client, &derived_from(&data)).await?;
     let addresses = listed(&around["ipv4"]);
     anstream::println!(
-        "{CYAN}{network}{CYAN:#} holds {} {DIM}({} ms){DIM:#}",
-        addresses.join(", "),
+        "{CYAN}{network}{CYAN:#} holds {BOLD}{} addresses{BOLD:#} {DIM}({} ms){DIM:#}",
+        addresses.len(),
         (took + its).as_millis()
     );
+    for line in addresses.chunks(4) {
+        anstream::println!("  {}", short(&line.join(", ")));
+    }
     Ok(())
 }
 
@@ -76,7 +78,8 @@ pub(super) async fn campaign(client: &Client) -> anyhow::Result<()> {
             .map(|row| term::value(&row[0]))
             .collect()
     };
-    let sessions = held_by("sessionid", "cowrie_session=session");
+    let data = json!({"sub_type": "behaviour", "data": behaviour, "derived": true});
+    let count = client.ask("count", &data, false, super::REPORT).await?;
     let sensors = held_by("sensor", "cowrie_session=session");
     let ipv6 = held_by("ipv6", "attacker=object");
     let attackers: Vec<String> = held_by("ipv4", "attacker=object")
@@ -86,7 +89,7 @@ pub(super) async fn campaign(client: &Client) -> anyhow::Result<()> {
     let short_name: String = behaviour.chars().take(SHOWN).collect();
     anstream::println!(
         "behaviour {CYAN}{short_name}…{CYAN:#}: {BOLD}{} sessions{BOLD:#} at {} {DIM}({} ms){DIM:#}",
-        sessions.len(),
+        count["data"],
         sensors.into_iter().collect::<Vec<_>>().join(", "),
         took.as_millis()
     );
