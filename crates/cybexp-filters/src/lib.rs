@@ -19,7 +19,7 @@ pub mod vocabulary;
 pub use first::{FILTERS, Filter, RawInput, Refusal, Yield};
 pub use lighten::{dispensable, lighten};
 pub use normal::{NotOne, normal};
-pub use typetag::{UnreadTypetag, known_typetags, readers, unread_typetag};
+pub use typetag::{UnreadTypetag, is_feed, known_typetags, readers, unread_typetag};
 
 /// Shortens a text from a raw and makes it printable, for a refusal's reason.
 fn excerpt(text: &str) -> String {
