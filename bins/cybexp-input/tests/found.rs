@@ -70,6 +70,6 @@ fn commands_find_the_configuration_of_up_and_the_daemon_does_not() {
 
     // the daemon takes what it is given, or the usual files: here are none, and no inputs with them
     let (code, told) = run(&["run", "--name", "theirs"]);
-    assert_eq!(code, Some(2), "{told}");
+    assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("the configuration has no inputs"), "{told}");
 }

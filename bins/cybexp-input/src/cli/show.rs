@@ -184,7 +184,7 @@ mod tests {
         let shown = words(&shown);
         let oslo = "3 errors, the last 5 min ago: the source is\\naway; tries again in 60 s";
         assert!(shown.contains(oslo), "{shown}");
-        let rome = "rome: the API takes nothing of it: no (401)";
+        let rome = ": the API takes nothing of it: no (401)";
         assert!(shown.ends_with(rome), "{shown}");
     }
 
