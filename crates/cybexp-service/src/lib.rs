@@ -21,6 +21,7 @@ mod metrics;
 mod peer;
 mod retry;
 mod shutdown;
+pub mod site;
 mod systemd;
 mod wake;
 mod work;

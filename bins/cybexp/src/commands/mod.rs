@@ -31,11 +31,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Subcommand;
 use cybexp_service::config::{Log, LogFormat, LogLevel};
-use cybexp_service::{CommonArgs, ConfigError, EXIT_FAILED, EXIT_USAGE, init_logging};
-use cybexp_term as term;
+use cybexp_service::site::ConfigChoice;
+use cybexp_service::{CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE, init_logging};
+use cybexp_term::{self as term, DIM};
 use tokio::runtime::Runtime;
 
-use crate::site::ConfigChoice;
 use usage::Usage;
 
 #[derive(Subcommand)]
@@ -124,12 +124,21 @@ pub(crate) fn main(
     })
 }
 
+/// Loads the chosen file. If there are others, a line on the standard error names the chosen one.
+fn load(choice: &ConfigChoice) -> Result<Config, ConfigError> {
+    if let Some(note) = choice.note() {
+        let note = term::wrapped(&term::line(&note), 0, 2);
+        anstream::eprintln!("{DIM}{note}{DIM:#}");
+    }
+    Config::load(choice.file.as_deref())
+}
+
 async fn run(
     tool: Tool,
     common: &CommonArgs,
     command_line: fn() -> clap::Command,
 ) -> anyhow::Result<ExitCode> {
-    let config = || ConfigChoice::of(common).load();
+    let config = || load(&ConfigChoice::of(common));
     match tool {
         Tool::Keygen(args) => keygen::run(&args, config),
         Tool::User(action) => user::run(action, &config()?).await,

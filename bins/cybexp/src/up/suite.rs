@@ -8,6 +8,8 @@ use anyhow::ensure;
 use clap::ValueEnum;
 use cybexp_service::Config;
 use cybexp_service::config::{LogFormat, LogLevel};
+use cybexp_service::site::lock::{self, Lock};
+use cybexp_service::site::{Registered, register};
 use cybexp_store::{Identity, Server};
 use mongo_local::Mongod;
 
@@ -18,9 +20,7 @@ use super::setup::{
 };
 use crate::children::{ChildLogs, ChildProcesses};
 use crate::daemon::Daemon;
-use crate::lock::{self, Lock};
 use crate::own_api;
-use crate::site::{Registered, register};
 use cybexp_client::Client;
 
 /// The longest wait for the API to answer after the start.

@@ -84,6 +84,11 @@ pub trait Filter: Sync {
         &[]
     }
 
+    /// Tells whether a record of these typetags is a whole feed, so that its lines are not records of their own.
+    fn reads_feeds(&self) -> bool {
+        false
+    }
+
     /// Returns the id that a raw's `filters` holds once this filter has processed it: `cowrie@1`.
     fn id(&self) -> String {
         format!("{}@{}", self.name(), self.version())

@@ -32,6 +32,10 @@ impl Filter for OpenPhish {
         &["openphish_feed"]
     }
 
+    fn reads_feeds(&self) -> bool {
+        true
+    }
+
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
         feed::read(raw.data, |entry| match entry {
             FeedEntry::Url(url) => feed::event(vocab::SIGHTING, raw, raw.timestamp, url, None),

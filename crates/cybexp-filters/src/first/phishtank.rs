@@ -25,6 +25,10 @@ impl Filter for PhishTank {
         &["phishtank_feed"]
     }
 
+    fn reads_feeds(&self) -> bool {
+        true
+    }
+
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
         feed::read(raw.data, |entry| match entry {
             FeedEntry::Url(url) => feed::event(vocab::PHISHTANK_URL, raw, raw.timestamp, url, None),

@@ -11,10 +11,9 @@ mod work;
 use std::process::ExitCode;
 
 use cybexp_service::Config;
-
+use cybexp_service::site::ConfigChoice;
 use cybexp_term::{GREEN, RED};
 
-use crate::site::ConfigChoice;
 use sheet::Checklist;
 
 pub(super) async fn run(choice: &ConfigChoice) -> anyhow::Result<ExitCode> {
