@@ -7,6 +7,7 @@ mod clock;
 mod databases;
 mod doctor;
 mod filter;
+mod forget;
 mod geoip;
 mod keygen;
 mod manual;
@@ -63,6 +64,9 @@ pub(crate) enum Tool {
     /// Records in quarantine: list, show, retry, delete
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Remove a raw, a value or all data of an organisation, at once
+    #[command(subcommand)]
+    Forget(forget::ForgetCommand),
     /// Try the filters on a record or a session, without a database
     #[command(subcommand)]
     Filter(filter::FilterCommand),
@@ -135,6 +139,7 @@ async fn run(
         Tool::Post(args) => post::run(args, &config()?).await,
         Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
+        Tool::Forget(action) => forget::run(action, &config()?).await,
         Tool::Filter(action) => filter::run(&action, config),
         Tool::Geoip(action) => geoip::run(&action, config),
         Tool::Migrate(args) => migrate::run(&args, &config()?).await,

@@ -88,7 +88,6 @@ impl RawId {
     }
 
     /// Reads the `_id` of a raw; `None` if it is another one.
-    #[cfg(feature = "inspect")]
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let id: Owned = bytes.try_into().ok()?;
         (id[0] == RAW).then_some(Self(id))

@@ -11,7 +11,9 @@ use crate::mongo::collection::{DOCUMENT_LIMIT_BYTES, to_document, too_large};
 const REFERENCES: usize = 10_000;
 
 /// The fields that only the archive knows. They are no part of an instance.
-pub(crate) const INTERNAL: [&str; 6] = ["_id", "_keys", "_tie", "_known", "_todo", "_judged"];
+pub(crate) const INTERNAL: [&str; 7] = [
+    "_id", "_keys", "_tie", "_known", "_todo", "_judged", "_going",
+];
 
 /// Makes the projection of a whole instance.
 pub(crate) fn instance_fields() -> Document {

@@ -14,6 +14,7 @@ mod moments;
 mod names;
 mod plan;
 mod replace;
+mod sweep;
 
 use bson::{Bson, Document, RawDocumentBuf};
 use cybexp_testkit::{mongo_url, unique};

@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod events;
 mod known;
+pub(crate) mod remove;
 pub(crate) mod replace;
 pub(crate) mod sessions;
 pub(crate) mod writer;
