@@ -5,6 +5,7 @@
 
 mod batch;
 mod line;
+mod parts;
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use metrics::{describe_counter, describe_gauge};
 
 use line::{Line, LineStep};
 
-pub use batch::{BatchOutcome, TakenRaws, run_filter};
+pub use batch::{BatchOutcome, Part, TakenRaws, Unfinished, run_filter};
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "analytics";

@@ -9,7 +9,8 @@ use cybexp_store::{
 };
 use metrics::{counter, gauge};
 
-use crate::batch::{BatchOutcome, TakenRaws, run_filter};
+use crate::batch::{BatchOutcome, Part, Unfinished};
+use crate::parts::Parts;
 
 /// Time between two looks whether another worker runs a higher version of the filter.
 const ANNOUNCE: Duration = Duration::from_secs(10);
@@ -22,23 +23,24 @@ pub(crate) enum LineStep {
     Nothing(Option<Duration>),
 }
 
+/// Time after which the lease of the raws in hand is extended.
+const RENEW: Duration = Duration::from_secs(10);
+
 /// A filter with the queue of its raws.
 pub(crate) struct Line {
     filter: &'static dyn Filter,
     queue: RawQueue,
     raws: Raws,
     graph: GraphWriter,
-    /// A part that was filtered and is not written.
+    /// The parts of the batch in hand that are not made yet, or not taken.
+    parts: Option<Parts>,
+    /// A part that was made and is not written.
     filtered: Option<Box<Part>>,
+    /// What became of the raw that the last part did not end.
+    unfinished: Unfinished,
+    renewed: Instant,
     standing: VersionStanding,
     announced: Option<Instant>,
-}
-
-/// Raws that went through the filter, and those of the same batch that did not yet.
-struct Part {
-    graph: GraphBatch,
-    batch: BatchOutcome,
-    rest: TakenRaws,
 }
 
 /// The next part, or the reason why there is none.
@@ -59,7 +61,10 @@ impl Line {
             queue: raws.queue(&filter.id()).await?,
             raws: raws.clone(),
             graph: graph.clone(),
+            parts: None,
             filtered: None,
+            unfinished: Unfinished::default(),
+            renewed: Instant::now(),
             standing: VersionStanding::Current,
             announced: None,
         })
@@ -78,6 +83,8 @@ impl Line {
         let step = self.try_step().await;
         if step.is_err() {
             self.filtered = None;
+            self.parts = None;
+            self.unfinished = Unfinished::default();
             // if this fails, too, others take the raws when the lease ends
             let _ = self.queue.release().await;
         }
@@ -96,33 +103,35 @@ impl Line {
         };
         let part = match self.filtered.take() {
             Some(part) => part,
-            None => match next(self.filter, &mut self.queue, None).await? {
+            None => match next(self.filter, &mut self.queue, &mut self.parts).await? {
                 Next::Part(part) => part,
                 Next::None(lease) => {
                     return Ok(LineStep::Nothing(wait.into_iter().chain(lease).min()));
                 }
             },
         };
-        let Part {
-            graph,
-            mut batch,
-            rest,
-        } = *part;
+        let Part { graph, mut batch } = *part;
         let writing = write(
             self.filter,
             &self.graph,
             self.queue.marker(),
             &graph,
-            &mut batch,
+            (&mut batch, &mut self.unfinished),
         );
-        let (written, next) = tokio::join!(writing, next(self.filter, &mut self.queue, Some(rest)));
+        let (written, next) =
+            tokio::join!(writing, next(self.filter, &mut self.queue, &mut self.parts));
         let written = written?;
         self.queue.marked(&batch.outcomes);
         record(self.filter, &batch, &written);
         if let Next::Part(part) = next? {
             self.filtered = Some(part);
         }
-        Ok(LineStep::Worked(batch.outcomes.len() as u64))
+        if self.renewed.elapsed() > RENEW {
+            self.queue.renew().await?;
+            self.renewed = Instant::now();
+        }
+        // a part in the middle of a raw is work, too
+        Ok(LineStep::Worked(batch.outcomes.len().max(1) as u64))
     }
 
     /// Returns the place of this version among those of all workers, which is asked for from time to time.
@@ -165,34 +174,30 @@ impl Line {
 async fn next(
     filter: &'static dyn Filter,
     queue: &mut RawQueue,
-    rest: Option<TakenRaws>,
+    parts: &mut Option<Parts>,
 ) -> anyhow::Result<Next> {
-    let raws = match rest.filter(|rest| rest.len() > 0) {
-        Some(rest) => rest,
-        None => match queue.take().await? {
-            Taken::Work(raws) => {
-                let oldest = raws.iter().flatten().map(|raw: &PendingRaw| raw.timestamp);
-                let lag = now() - oldest.fold(now(), f64::min);
-                gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(lag);
-                raws.into_iter()
-            }
-            Taken::Leased(wait) => return Ok(Next::None(Some(wait))),
-            Taken::Nothing => {
-                gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(0.0);
-                return Ok(Next::None(None));
-            }
-        },
-    };
-    if raws.len() == 0 {
-        // other workers were faster
-        return Ok(Next::None(Some(Duration::ZERO)));
+    if let Some(made) = parts {
+        if let Some(part) = made.next().await? {
+            return Ok(Next::Part(part));
+        }
+        *parts = None;
     }
-    let part = tokio::task::spawn_blocking(move || {
-        let mut rest = raws;
-        let (graph, batch) = run_filter(filter, &mut rest);
-        Part { graph, batch, rest }
-    });
-    Ok(Next::Part(Box::new(part.await?)))
+    let raws = match queue.take().await? {
+        Taken::Work(raws) => {
+            let oldest = raws.iter().flatten().map(|raw: &PendingRaw| raw.timestamp);
+            let lag = now() - oldest.fold(now(), f64::min);
+            gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(lag);
+            raws.into_iter()
+        }
+        Taken::Leased(wait) => return Ok(Next::None(Some(wait))),
+        Taken::Nothing => {
+            gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(0.0);
+            return Ok(Next::None(None));
+        }
+    };
+    let part = parts.insert(Parts::begin(filter, raws)).next().await?;
+    // if it is empty, other workers were faster
+    Ok(part.map_or(Next::None(Some(Duration::ZERO)), Next::Part))
 }
 
 /// Writes a part: first what was made of the raws, then what an earlier version made goes, at last the raws are marked.
@@ -201,10 +206,10 @@ async fn write(
     writer: &GraphWriter,
     marker: RawMarker,
     graph: &GraphBatch,
-    batch: &mut BatchOutcome,
+    (batch, unfinished): (&mut BatchOutcome, &mut Unfinished),
 ) -> anyhow::Result<Written> {
     let written = writer.write(graph).await?;
-    batch.reject(&written.rejected);
+    batch.reject(&written.rejected, unfinished);
     let removed = writer.replace(filter.name(), &batch.remade()).await?;
     counter!("cybexp_analytics_replaced_total", "filter" => filter.name()).increment(removed);
     marker.mark(&batch.outcomes, now()).await?;

@@ -337,8 +337,20 @@ impl MispSource {
                 }
                 page.unseen += 1;
                 here.insert(event.key, timestamp);
-                batch.marks.push((event.key, timestamp));
-                batch.push(feed::text(event.text));
+                let key = event.key;
+                match event.records() {
+                    Ok(records) => {
+                        for record in records {
+                            // without the event's mark: records that are taken again become the same raws
+                            if batch.is_full() {
+                                sink.take(mem::take(&mut batch)).await?;
+                            }
+                            batch.push(record);
+                        }
+                        batch.marks.push((key, timestamp));
+                    }
+                    Err(why) => events.leave_out(why),
+                }
             }
             if batch.is_full() {
                 here.clear();

@@ -77,7 +77,7 @@ pub(crate) enum Tool {
     Geoip(geoip::GeoipCommand),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
-    /// Measure the speed of reports on this machine
+    /// Measure the speed of reports, or of the way in, on this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
     /// Exit with 0 if a URL answers with 200

@@ -3,7 +3,7 @@
 //! Events and raws go at once, and with them every answer that showed them. Attributes, objects and sessions that nothing
 //! names any more go with the sweep of the archive daemon, some ten minutes later.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use crate::archive::keys;
 use crate::archive::open::Archive;
 use crate::error::StoreError;
 use crate::graph::write::remove::{self, Removable};
-use crate::graph::write::replace::{Judged, Remade};
+use crate::graph::write::replace::Judged;
 use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk::COMMAND_DOCUMENTS;
 use crate::mongo::collection::from_document;
@@ -116,25 +116,13 @@ impl Forget {
             let old = self.old_raws(doc! {"_id": {"$in": ids}}).await?;
             // even those that wait for a filter: a worker may have one in hand, so the sweep looks once more
             let whole: Vec<Document> = old.iter().map(|raw| doc! {"_id": raw.id.bson()}).collect();
-            let mut by_filter: BTreeMap<String, Vec<Remade<'_>>> = BTreeMap::new();
-            for raw in &old {
-                for name in raw.names() {
-                    let remade = Remade {
-                        raw: raw.id,
-                        made: &[],
-                    };
-                    by_filter.entry(name).or_default().push(remade);
-                }
-            }
-            let removed = raws::remove_where(&self.archive, &self.writer, &old, &whole).await?;
+            let judged = Judged::Go;
+            let removed =
+                raws::remove_where(&self.archive, &self.writer, &old, &whole, judged).await?;
             forgotten.add(Forgotten {
                 raws: removed.raws,
                 events: removed.events,
             });
-            for (filter, remade) in by_filter {
-                let judged = self.writer.replace_or(&filter, &remade, Judged::Go);
-                forgotten.events += judged.await?;
-            }
         }
         Ok(forgotten)
     }

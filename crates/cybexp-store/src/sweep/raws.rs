@@ -14,7 +14,7 @@ use crate::archive::ids::RawId;
 use crate::archive::missing;
 use crate::archive::open::Archive;
 use crate::error::StoreError;
-use crate::graph::write::replace::Remade;
+use crate::graph::write::replace::{Judged, Remade};
 use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk;
 use crate::mongo::find::Find;
@@ -44,7 +44,7 @@ pub(crate) struct OldRaw {
 
 impl OldRaw {
     /// Returns the names of the filters that read it or are to read it.
-    pub(crate) fn names(&self) -> Vec<String> {
+    fn names(&self) -> Vec<String> {
         let read = self.filters.iter().map(|id| name_of(id));
         let names: BTreeSet<&str> = read.chain(self.todo.iter().map(String::as_str)).collect();
         names.into_iter().map(str::to_owned).collect()
@@ -89,15 +89,16 @@ pub(crate) async fn remove(
     raws: &[OldRaw],
 ) -> Result<RemovedRaws, StoreError> {
     let filters: Vec<Document> = raws.iter().map(|raw| unread(raw.id.bson())).collect();
-    remove_where(archive, writer, raws, &filters).await
+    remove_where(archive, writer, raws, &filters, Judged::Stay).await
 }
 
-/// Removes raws that meet these conditions, one for each.
+/// Removes raws that meet these conditions, one for each, and the events that no other raw makes.
 pub(crate) async fn remove_where(
     archive: &Archive,
     writer: &GraphWriter,
     raws: &[OldRaw],
     conditions: &[Document],
+    judged: Judged,
 ) -> Result<RemovedRaws, StoreError> {
     let named: Vec<(RawId, Vec<String>)> = raws.iter().map(|raw| (raw.id, raw.names())).collect();
     let noted = named.iter().map(|(id, names)| (id.bson(), names.clone()));
@@ -106,7 +107,7 @@ pub(crate) async fn remove_where(
     let (gone, _) = still_there(archive, named).await?;
     Ok(RemovedRaws {
         raws: removed,
-        events: remove_events(writer, &gone).await?,
+        events: remove_events(writer, &gone, judged).await?,
     })
 }
 
@@ -126,7 +127,7 @@ pub(crate) async fn look_again(
         Some((id, row.filters.clone()))
     });
     let (gone, back) = still_there(archive, named.collect()).await?;
-    let events = remove_events(writer, &gone).await?;
+    let events = remove_events(writer, &gone, Judged::Stay).await?;
     // events of a raw that came back may have been removed after they were written
     for (id, names) in &back {
         let filters: Vec<String> = names.iter().map(|name| format!("{name}@0")).collect();
@@ -152,10 +153,11 @@ async fn still_there(archive: &Archive, raws: Named) -> Result<(Named, Named), S
         .partition(|(id, _)| !existing.holds(&id.bson())))
 }
 
-/// Removes what filters made of raws that are gone, unless another raw makes it or an analyst has judged it.
+/// Removes what filters made of raws that are gone, unless another raw makes it.
 async fn remove_events(
     writer: &GraphWriter,
     gone: &[(RawId, Vec<String>)],
+    judged: Judged,
 ) -> Result<u64, StoreError> {
     let filters: BTreeSet<&str> = gone
         .iter()
@@ -172,7 +174,7 @@ async fn remove_events(
                 made: &[],
             })
             .collect();
-        removed += writer.replace(filter, &remade).await?;
+        removed += writer.replace_or(filter, &remade, judged).await?;
     }
     Ok(removed)
 }

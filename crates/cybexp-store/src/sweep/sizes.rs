@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{ENTRY_BAD, ID, RAW_TYPE};
+use crate::mongo::server::Server;
 use crate::quarantine::selection::id_at;
 use crate::queries::queue::Queries;
 use crate::sweep::cache::CacheKeep;
@@ -29,6 +30,14 @@ pub struct Size {
     pub disk_bytes: u64,
     /// Bytes of indexes.
     pub index_bytes: u64,
+}
+
+impl Server {
+    /// Has the server write a checkpoint, by which it knows how much collections take on disk.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        let fsync = self.command("writing a checkpoint", doc! {"fsync": 1});
+        fsync.await.map(drop)
+    }
 }
 
 impl Archive {
