@@ -14,9 +14,10 @@ use serde_json::value::RawValue;
 pub(super) const ONE_BYTES: usize = 8 << 20;
 /// The most bytes of attributes and objects in one of several records; a single longer one is alone.
 const PART_BYTES: usize = 4 << 20;
-/// The longest field that is repeated. Of those that describe an event, only lists of relations and reports are longer, and
-/// no filter reads these.
-const FIELD_BYTES: usize = 256 << 10;
+/// The most bytes of the fields that are repeated.
+const HEAD_BYTES: usize = 4 << 20;
+/// Fields of an event that may be large, and that the filter does not read.
+const UNREAD: [&str; 4] = ["RelatedEvent", "ShadowAttribute", "EventReport", "Galaxy"];
 /// The longest event that is taken, in bytes: it is in memory as a whole.
 pub(super) const EVENT_BYTES: usize = 128 << 20;
 
@@ -26,29 +27,41 @@ const DIVIDED: [&str; 2] = ["Attribute", "Object"];
 /// Returns the records of an event, given without the object around it.
 ///
 /// # Errors
-/// If it is no JSON object, or its attributes or objects are no list.
-pub(super) fn records(event: &str) -> Result<Vec<Bytes>, serde_json::Error> {
+/// Says why it cannot be divided: its attributes or objects are no list, or the rest of it is too large.
+pub(super) fn records(event: &str) -> Result<Vec<Bytes>, String> {
+    divided(event).map_err(|why| format!("cannot be divided: {why}"))
+}
+
+fn divided(event: &str) -> Result<Vec<Bytes>, String> {
+    let told = |error: serde_json::Error| error.to_string();
     if event.len() <= ONE_BYTES {
         return Ok(vec![format!("{{\"Event\":{event}}}").into()]);
     }
-    let fields: Fields<'_> = serde_json::from_str(event)?;
+    let fields: Fields<'_> = serde_json::from_str(event).map_err(told)?;
     let mut head = String::new();
     let mut parts: Vec<(&str, &str)> = Vec::new();
     for (name, value) in &fields.0 {
         match DIVIDED.iter().find(|divided| *divided == name) {
             Some(divided) => {
-                let elements: Option<Vec<&RawValue>> = serde_json::from_str(value.get())?;
+                let elements: Option<Vec<&RawValue>> = serde_json::from_str(value.get())
+                    .map_err(|error| format!("{name}: {error}"))?;
                 let elements = elements.into_iter().flatten();
                 parts.extend(elements.map(|element| (*divided, element.get())));
             }
-            None if value.get().len() <= FIELD_BYTES => {
-                head.push_str(&serde_json::to_string(name)?);
+            None if UNREAD.contains(&name.as_str()) => {}
+            None => {
+                head.push_str(&serde_json::to_string(name).map_err(told)?);
                 head.push(':');
                 head.push_str(value.get());
                 head.push(',');
             }
-            None => {}
         }
+    }
+    if head.len() > HEAD_BYTES {
+        return Err(format!(
+            "what describes it is longer than {} MiB",
+            HEAD_BYTES >> 20
+        ));
     }
     Ok(groups(&parts)
         .map(|group| record(&head, group).into())
@@ -161,8 +174,16 @@ mod tests {
     #[test]
     fn what_is_no_list_is_an_error_and_null_is_none() {
         let long = "x".repeat(9 << 20);
-        assert!(records(&json!({"a": long, "Attribute": 1}).to_string()).is_err());
-        let none = records(&json!({"a": long, "info": "i", "Attribute": null}).to_string());
+        let wrong = records(&json!({"Galaxy": long, "Attribute": 1}).to_string());
+        assert!(
+            wrong
+                .unwrap_err()
+                .starts_with("cannot be divided: Attribute: ")
+        );
+        let wrong = records(&json!({"info": long, "Attribute": []}).to_string());
+        let why = "cannot be divided: what describes it is longer than 4 MiB";
+        assert_eq!(wrong.unwrap_err(), why);
+        let none = records(&json!({"Galaxy": long, "info": "i", "Attribute": null}).to_string());
         assert_eq!(
             none.unwrap(),
             [r#"{"Event":{"info":"i","Attribute":[],"Object":[]}}"#]

@@ -64,12 +64,12 @@ impl MispEvent {
     ///
     /// # Errors
     /// Says why it cannot be divided.
-    pub(super) fn records(self) -> Result<Vec<Bytes>, String> {
+    pub(super) fn records(&self) -> Result<Vec<Bytes>, String> {
         if self.text.get().len() <= misp_parts::ONE_BYTES {
-            return Ok(vec![feed::text(self.text).into()]);
+            return Ok(vec![self.text.get().to_owned().into()]);
         }
         let wrapped: Wrapped<'_> = feed::object(&self.text)?;
         let records = misp_parts::records(wrapped.event.get());
-        records.map_err(|error| format!("an event cannot be divided: {error}"))
+        records.map_err(|why| format!("an event {why}"))
     }
 }

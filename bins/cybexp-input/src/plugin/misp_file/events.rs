@@ -132,7 +132,7 @@ fn event(entry: &str) -> FoundEvent {
     }
     match misp_parts::records(event) {
         Ok(records) => FoundEvent::Event(records),
-        Err(error) => FoundEvent::Not(format!("cannot be divided: {error}")),
+        Err(why) => FoundEvent::Not(why),
     }
 }
 

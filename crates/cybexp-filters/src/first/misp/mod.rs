@@ -171,7 +171,7 @@ impl Making {
     fn weigh(&mut self, report: &FoundEvent<'_>) -> Result<(bool, Category), Refusal> {
         self.spend(REPORT_COST)?;
         let (mut found, mut flagged) = (false, false);
-        self.pieces(report, &mut |_, piece| {
+        let _ = self.pieces(report, &mut |_, piece| {
             found = true;
             flagged |= !piece.malicious.is_empty();
             Ok(ControlFlow::Continue(()))

@@ -107,7 +107,7 @@ impl BenchSuite {
         loop {
             self.suite.children.check()?;
             let mut pending = self.cache.count_pending().await?;
-            for filter in FILTERS.iter().filter(|_| pending == 0) {
+            for filter in FILTERS {
                 pending += self.raws.count_pending(&filter.id()).await?;
             }
             if pending == 0 {
