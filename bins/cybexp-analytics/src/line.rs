@@ -10,7 +10,8 @@ use cybexp_store::{
 use metrics::{counter, gauge};
 
 use crate::batch::{BatchOutcome, Part, Unfinished};
-use crate::parts::Parts;
+use crate::parts::{DerivedPart, Parts};
+use crate::second::Deriver;
 
 /// Time between two looks whether another worker runs a higher version of the filter.
 const ANNOUNCE: Duration = Duration::from_secs(10);
@@ -32,10 +33,12 @@ pub(crate) struct Line {
     queue: RawQueue,
     raws: Raws,
     graph: GraphWriter,
+    /// The second stage, unless it is off.
+    deriver: Option<Deriver>,
     /// The parts of the batch in hand that are not made yet, or not taken.
     parts: Option<Parts>,
     /// A part that was made and is not written.
-    filtered: Option<Box<Part>>,
+    filtered: Option<Box<DerivedPart>>,
     /// What became of the raw that the last part did not end.
     unfinished: Unfinished,
     renewed: Instant,
@@ -45,7 +48,7 @@ pub(crate) struct Line {
 
 /// The next part, or the reason why there is none.
 enum Next {
-    Part(Box<Part>),
+    Part(Box<DerivedPart>),
     /// There is none; others may give back raws after this time.
     None(Option<Duration>),
 }
@@ -55,12 +58,14 @@ impl Line {
         filter: &'static dyn Filter,
         raws: &Raws,
         graph: &GraphWriter,
+        deriver: Option<Deriver>,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             filter,
             queue: raws.queue(&filter.id()).await?,
             raws: raws.clone(),
             graph: graph.clone(),
+            deriver,
             parts: None,
             filtered: None,
             unfinished: Unfinished::default(),
@@ -103,14 +108,16 @@ impl Line {
         };
         let part = match self.filtered.take() {
             Some(part) => part,
-            None => match next(self.filter, &mut self.queue, &mut self.parts).await? {
+            None => match next(self.filter, &self.deriver, &mut self.queue, &mut self.parts).await?
+            {
                 Next::Part(part) => part,
                 Next::None(lease) => {
                     return Ok(LineStep::Nothing(wait.into_iter().chain(lease).min()));
                 }
             },
         };
-        let Part { graph, mut batch } = *part;
+        let DerivedPart { part, met } = *part;
+        let Part { graph, mut batch } = part;
         let writing = write(
             self.filter,
             &self.graph,
@@ -118,9 +125,12 @@ impl Line {
             &graph,
             (&mut batch, &mut self.unfinished),
         );
-        let (written, next) =
-            tokio::join!(writing, next(self.filter, &mut self.queue, &mut self.parts));
+        let next = next(self.filter, &self.deriver, &mut self.queue, &mut self.parts);
+        let (written, next) = tokio::join!(writing, next);
         let written = written?;
+        if let (Some(deriver), Some(met)) = (&self.deriver, met) {
+            deriver.learn(met);
+        }
         self.queue.marked(&batch.outcomes);
         record(self.filter, &batch, &written);
         if let Next::Part(part) = next? {
@@ -173,6 +183,7 @@ impl Line {
 /// Returns the next part: of the same batch as long as some of it is left, else of a batch that is taken.
 async fn next(
     filter: &'static dyn Filter,
+    deriver: &Option<Deriver>,
     queue: &mut RawQueue,
     parts: &mut Option<Parts>,
 ) -> anyhow::Result<Next> {
@@ -195,7 +206,10 @@ async fn next(
             return Ok(Next::None(None));
         }
     };
-    let part = parts.insert(Parts::begin(filter, raws)).next().await?;
+    let part = parts
+        .insert(Parts::begin(filter, deriver.clone(), raws))
+        .next()
+        .await?;
     // if it is empty, other workers were faster
     Ok(part.map_or(Next::None(Some(Duration::ZERO)), Next::Part))
 }

@@ -8,16 +8,28 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinHandle;
 
 use crate::batch::{Part, TakenRaws, run_filter};
+use crate::second::{Deriver, Met};
+
+/// A part, with what the second stage derived from it.
+pub(crate) struct DerivedPart {
+    pub(crate) part: Part,
+    /// The attributes from which the second stage derived events.
+    pub(crate) met: Option<Met>,
+}
 
 /// A filter at work on a batch. Dropped, it makes no further part.
 pub(crate) struct Parts {
-    parts: Receiver<Box<Part>>,
+    parts: Receiver<Box<DerivedPart>>,
     thread: JoinHandle<()>,
 }
 
 impl Parts {
     /// Begins to make the parts of a batch. One is made ahead of what is taken.
-    pub(crate) fn begin(filter: &'static dyn Filter, raws: TakenRaws) -> Self {
+    pub(crate) fn begin(
+        filter: &'static dyn Filter,
+        deriver: Option<Deriver>,
+        raws: TakenRaws,
+    ) -> Self {
         let (sender, parts) = mpsc::channel(1);
         let runtime = Handle::current();
         let thread = tokio::task::spawn_blocking(move || {
@@ -26,7 +38,11 @@ impl Parts {
                 return;
             };
             let mut room = Some(permit);
-            run_filter(filter, raws, &mut |part| {
+            run_filter(filter, raws, &mut |mut part| {
+                let met = deriver
+                    .as_ref()
+                    .map(|deriver| deriver.derive(&mut part.graph));
+                let part = DerivedPart { part, met };
                 if let Some(permit) = room.take() {
                     permit.send(Box::new(part));
                 }
@@ -46,7 +62,7 @@ impl Parts {
     ///
     /// # Errors
     /// If the thread died.
-    pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Box<Part>>> {
+    pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Box<DerivedPart>>> {
         match self.parts.recv().await {
             Some(part) => Ok(Some(part)),
             None => {

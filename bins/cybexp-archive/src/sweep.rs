@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use cybexp_filters::second::{SECOND_FILTERS, Source};
 use cybexp_service::{Config, Sweeper};
-use cybexp_store::{Archive, Cache, CacheKeep, CacheSweep, Sweep};
+use cybexp_store::{Archive, Cache, CacheKeep, CacheSweep, SecondStage, Sweep};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use crate::now;
@@ -43,7 +44,7 @@ impl OldData {
         let raws = raws.filter_map(|(typetag, keep)| Some((typetag.clone(), keep.seconds()?)));
         Self {
             cache: CacheSweep::new(cache, keep),
-            archive: Sweep::new(archive, raws.collect()),
+            archive: Sweep::new(archive, raws.collect()).with_second_stage(second_stage()),
             began: Instant::now(),
             looked: None,
         }
@@ -63,6 +64,18 @@ impl OldData {
         }
         Ok(())
     }
+}
+
+/// Returns the names of the filters whose events go with what they were derived from.
+fn second_stage() -> SecondStage {
+    let mut stage = SecondStage::default();
+    for filter in SECOND_FILTERS {
+        match filter.source() {
+            Source::Attributes(_) => stage.attributes.push(filter.name()),
+            Source::Sessions(sub_types) => stage.sessions.push((filter.name(), sub_types)),
+        }
+    }
+    stage
 }
 
 impl Sweeper for OldData {

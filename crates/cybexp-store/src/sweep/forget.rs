@@ -20,7 +20,7 @@ use crate::mongo::bulk::COMMAND_DOCUMENTS;
 use crate::mongo::collection::from_document;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{EVENT_KEYS, ID};
-use crate::sweep::named;
+use crate::sweep::named::{self, Naming};
 use crate::sweep::orgs;
 use crate::sweep::raws::{self, OldRaw};
 use crate::sweep::rows::{self, Candidates};
@@ -212,7 +212,7 @@ impl Forget {
         let orgs: Vec<OrgTag> = orgs.iter().map(|org| OrgTag::of(org)).collect();
         let elements = values
             .iter()
-            .flat_map(|hash| named::references(*hash, &orgs));
+            .flat_map(|hash| named::references(*hash, &orgs, Naming::Any.kinds()));
         let filter = doc! {
             "_keys": {"$in": elements.collect::<Vec<Bson>>()},
             "_tie": {"$gte": keys::LEAST_TIE},

@@ -5,7 +5,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tahoe_core::Hash;
 
 use crate::archive::ids::{self, OrgTag, SessionId};
-use crate::archive::keys::{self, Kinds, LEAST_TIE};
+use crate::archive::keys::{self, Kinds, LEAST_TIE, Nature};
 use crate::archive::stored;
 use crate::error::StoreError;
 use crate::mongo::collection::Documents;
@@ -39,6 +39,14 @@ impl Nameable {
         SessionId::read(&id.bytes).map(Self::Session).or_else(hash)
     }
 
+    /// Returns the hash of the node.
+    pub(crate) fn hash(&self) -> Hash {
+        match self {
+            Self::Node(hash) => *hash,
+            Self::Session(id) => id.hash(),
+        }
+    }
+
     /// Returns the node's `_id`.
     pub(crate) fn id(&self) -> Bson {
         match self {
@@ -48,12 +56,35 @@ impl Nameable {
     }
 }
 
-/// Returns for each node whether anything of these organisations names it.
+/// The events that may name a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// Those that keep alive what was derived from the node: observed ones, and verdicts.
+    Lasting,
+    /// All, also derived ones.
+    Any,
+}
+
+impl Naming {
+    pub(crate) fn kinds(self) -> Kinds {
+        let verdicts = Kinds::OBSERVED.of_nature(Nature::Verdict);
+        let lasting = Kinds::OBSERVED.and(verdicts);
+        match self {
+            Self::Lasting => lasting,
+            Self::Any => lasting.and(Kinds::OBSERVED.of_nature(Nature::Derived)),
+        }
+    }
+}
+
+/// Returns for each node whether a session, or an event of these, names it in these organisations.
 pub(crate) async fn named(
     coll: &Documents,
+    naming: Naming,
     nodes: &[(Nameable, Vec<OrgTag>)],
 ) -> Result<Vec<bool>, StoreError> {
-    let looks = nodes.iter().map(|(node, orgs)| is_named(coll, *node, orgs));
+    let looks = nodes
+        .iter()
+        .map(|(node, orgs)| is_named(coll, naming, *node, orgs));
     // a list first: the compiler does not recognise a lazily mapped stream as `Send`
     let looks: Vec<_> = looks.collect();
     stream::iter(looks).buffered(AT_ONCE).try_collect().await
@@ -64,7 +95,7 @@ async fn is_named(coll: &Documents, node: Nameable, orgs: &[OrgTag]) -> Result<b
         Nameable::Session(id) => any(coll, events_with(vec![id.bson()])).await,
         Nameable::Node(hash) => {
             for part in orgs.chunks(ORGS) {
-                if any(coll, events_with(references(hash, part))).await?
+                if any(coll, events_with(references(hash, part, naming.kinds()))).await?
                     || any(coll, sessions_with(known(hash, part))).await?
                 {
                     return Ok(true);
@@ -80,8 +111,8 @@ async fn any(coll: &Documents, find: Find) -> Result<bool, StoreError> {
 }
 
 /// Returns the elements of events that name an attribute or object.
-pub(crate) fn references(hash: Hash, orgs: &[OrgTag]) -> Vec<Bson> {
-    let of_org = |org| keys::references(org, hash, Kinds::ALL);
+pub(crate) fn references(hash: Hash, orgs: &[OrgTag], kinds: Kinds) -> Vec<Bson> {
+    let of_org = |org| keys::references(org, hash, kinds);
     orgs.iter().flat_map(of_org).collect()
 }
 

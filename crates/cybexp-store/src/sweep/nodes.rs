@@ -4,7 +4,7 @@
 //! node where `_going` is unchanged. A writer trusts for five minutes at most that a node exists, so an event of a writer
 //! that looked before is seen by then, and a writer that looks later finds the node's row and takes `_going` away.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bson::oid::ObjectId;
@@ -12,14 +12,14 @@ use bson::{Bson, Document, doc};
 use serde::Deserialize;
 use tahoe_core::Hash;
 
-use crate::archive::ids::{self, OrgTag};
+use crate::archive::ids::OrgTag;
 use crate::archive::open::Archive;
 use crate::error::StoreError;
+use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk::{self, Update};
-use crate::mongo::collection::Documents;
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::ID;
-use crate::sweep::named::{Nameable, named};
+use crate::sweep::named::{Nameable, Naming, named};
 use crate::sweep::orgs;
 use crate::sweep::rows::{self, Candidates, GoingRow, RowKind};
 
@@ -49,30 +49,44 @@ struct Identified {
     refs: Vec<Hash>,
 }
 
-/// Looks at candidates of at least this age, and marks those that nothing names. Returns the number of candidates.
-pub(crate) async fn look(archive: &Archive, age: Duration) -> Result<u64, StoreError> {
+/// Looks at candidates of at least this age, and marks those that nothing names. What was derived from one that no observed
+/// event of its organisation names any more goes before. Returns the number of candidates, and of removed events.
+pub(crate) async fn look(
+    archive: &Archive,
+    writer: &GraphWriter,
+    age: Duration,
+) -> Result<(u64, u64), StoreError> {
     let find = rows::due(RowKind::Candidate, age, STEP);
     let rows: Vec<GoingRow> = find.read(&archive.going).await?;
     if rows.is_empty() {
-        return Ok(0);
+        return Ok((0, 0));
     }
-    let nodes: Vec<Bson> = rows.iter().map(GoingRow::node).collect();
-    let own = |(row, node): (&GoingRow, &Bson)| {
-        Some((Nameable::read(node)?, vec![OrgTag::of(&row.orgid)]))
-    };
+    let read = rows
+        .iter()
+        .filter_map(|row| Some((row.orgid.as_str(), Nameable::read(&row.node())?)));
+    let read: Vec<(&str, Nameable)> = read.collect();
+    let own = read
+        .iter()
+        .map(|(orgid, node)| (*node, vec![OrgTag::of(orgid)]));
+    let own: Vec<(Nameable, Vec<OrgTag>)> = own.collect();
     // by its own organisation first, which is where most nodes are still named
-    let own: Vec<_> = rows.iter().zip(&nodes).filter_map(own).collect();
-    let by_own = named(&archive.coll, &own).await?;
-    let left: Vec<Nameable> = own
-        .into_iter()
-        .zip(by_own)
-        .filter(|(_, named)| !named)
-        .map(|((node, _), _)| node)
-        .collect();
+    let by_own = named(&archive.coll, Naming::Lasting, &own).await?;
+    let mut left: Vec<Nameable> = Vec::new();
+    let mut unobserved: BTreeMap<&str, Vec<Hash>> = BTreeMap::new();
+    for ((orgid, node), named) in read.into_iter().zip(by_own) {
+        if !named {
+            left.push(node);
+            unobserved.entry(orgid).or_default().push(node.hash());
+        }
+    }
+    let mut removed = 0;
+    for (orgid, sources) in unobserved {
+        removed += writer.drop_unobserved(orgid, &sources).await?;
+    }
     let unnamed = unnamed(archive, &left).await?;
     mark(archive, &unnamed).await?;
     rows::done(&archive.going, &rows).await?;
-    Ok(rows.len() as u64)
+    Ok((rows.len() as u64, removed))
 }
 
 /// Deletes nodes that have been marked for at least this long and that nothing names still.
@@ -130,7 +144,7 @@ async fn unnamed(archive: &Archive, nodes: &[Nameable]) -> Result<Vec<Bson>, Sto
     let orgs: Vec<OrgTag> = orgs.iter().map(|org| OrgTag::of(org)).collect();
     let asked: Vec<(Nameable, Vec<OrgTag>)> =
         nodes.iter().map(|node| (*node, orgs.clone())).collect();
-    let named = named(&archive.coll, &asked).await?;
+    let named = named(&archive.coll, Naming::Any, &asked).await?;
     let unnamed = nodes.iter().zip(named).filter(|(_, named)| !named);
     Ok(unnamed.map(|(node, _)| node.id()).collect())
 }
@@ -143,26 +157,6 @@ async fn mark(archive: &Archive, nodes: &[Bson]) -> Result<(), StoreError> {
         let these = doc! {"_id": {"$in": part}};
         let update = doc! {"$set": {"_going": token}};
         bulk::update_all(&archive.coll, &[(these, update)], MARKING).await?;
-    }
-    Ok(())
-}
-
-/// Takes `_going` from those of these nodes that are going, so that they stay. A node that is gone by then is for the
-/// caller to insert anew.
-pub(crate) async fn rescue(
-    archive: &Documents,
-    going: &Documents,
-    nodes: &[Bson],
-) -> Result<(), StoreError> {
-    for part in nodes.chunks(ASK) {
-        let found = rows::going_among(part).all(going).await?;
-        let found = found.iter().filter_map(|row| row.get_binary("_id").ok());
-        let found: Vec<Bson> = found.map(|id| ids::binary(id.bytes.to_vec())).collect();
-        if !found.is_empty() {
-            let these = doc! {"_id": {"$in": found}};
-            let update = doc! {"$unset": {"_going": ""}};
-            bulk::update_all(archive, &[(these, update)], KEEPING).await?;
-        }
     }
     Ok(())
 }

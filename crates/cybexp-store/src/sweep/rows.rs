@@ -25,6 +25,7 @@ use crate::mongo::indexes::{GOING_AT, ID};
 
 const NOTING: &str = "noting what may have to go";
 const LOOKING: &str = "looking for what may have to go";
+const KEEPING: &str = "keeping what is named again";
 const DONE: &str = "forgetting what was looked at";
 
 /// Bytes of the organisation in the `_id` of a candidate.
@@ -169,4 +170,24 @@ pub(crate) fn going_among(nodes: &[Bson]) -> Find {
         doc! {"_id": {"$in": nodes}},
     )
     .project(doc! {"_id": 1})
+}
+
+/// Takes `_going` from those of these nodes that are going, so that they stay. A node that is gone by then is for the
+/// caller to insert anew.
+pub(crate) async fn rescue(
+    archive: &Documents,
+    going: &Documents,
+    nodes: &[Bson],
+) -> Result<(), StoreError> {
+    for part in nodes.chunks(ASK) {
+        let found = going_among(part).all(going).await?;
+        let found = found.iter().filter_map(|row| row.get_binary("_id").ok());
+        let found: Vec<Bson> = found.map(|id| binary(id.bytes.to_vec())).collect();
+        if !found.is_empty() {
+            let these = doc! {"_id": {"$in": found}};
+            let update = doc! {"$unset": {"_going": ""}};
+            bulk::update_all(archive, &[(these, update)], KEEPING).await?;
+        }
+    }
+    Ok(())
 }

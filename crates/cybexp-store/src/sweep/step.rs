@@ -1,18 +1,22 @@
 //! The sweep of an archive, a step at a time.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
 
 use crate::archive::open::Archive;
 use crate::error::StoreError;
+use crate::graph::write::news::SecondStage;
 use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk::WRITE_TIME;
 use crate::mongo::collection::from_document;
 use crate::mongo::lease::LEASE;
 use crate::sweep::raws::{self, OldRaw};
 use crate::sweep::{nodes, orgs, turn};
+
+/// Time after which the turn is kept anew, well before it ends.
+const TURN: Duration = Duration::from_secs(30);
 
 /// Name in `archive.keep` of all typetags that it does not name.
 pub(crate) const OTHERS: &str = "*";
@@ -59,6 +63,8 @@ pub struct Sweep {
     archive: Archive,
     writer: GraphWriter,
     token: ObjectId,
+    /// The time at which this process took or kept the turn last.
+    turn: Option<Instant>,
     waits: Waits,
     /// Seconds for which raws are kept, by typetag.
     keep: BTreeMap<String, f64>,
@@ -82,11 +88,19 @@ impl Sweep {
             archive: archive.clone(),
             writer: GraphWriter::new(archive),
             token: ObjectId::new(),
+            turn: None,
             waits: Waits::default(),
             keep,
             place: Place::default(),
             searched: false,
         }
+    }
+
+    /// Returns the same sweep with these filters of the second stage, whose events go with what they were derived from.
+    #[must_use]
+    pub fn with_second_stage(mut self, stage: SecondStage) -> Self {
+        self.writer = self.writer.with_second_stage(stage);
+        self
     }
 
     /// Waits nowhere, as nothing else may be at work.
@@ -103,20 +117,25 @@ impl Sweep {
 
     /// Does a small part of the work, at this time in Unix seconds. Of several processes only one does anything.
     pub async fn step(&mut self, now: f64) -> Result<Swept, StoreError> {
-        if !turn::take(&self.archive.going, self.token).await? {
-            return Ok(Swept::default());
+        if self.turn.is_none_or(|since| since.elapsed() > TURN) {
+            self.turn = None;
+            if !turn::take(&self.archive.going, self.token).await? {
+                return Ok(Swept::default());
+            }
+            self.turn = Some(Instant::now());
         }
         if !self.searched {
             orgs::complete(&self.archive).await?;
             self.searched = true;
         }
         let removed = nodes::remove(&self.archive, self.waits.going).await?;
-        let looked = nodes::look(&self.archive, self.waits.settled).await?;
+        let (looked, derived) =
+            nodes::look(&self.archive, &self.writer, self.waits.settled).await?;
         let (again, events) =
             raws::look_again(&self.archive, &self.writer, self.waits.in_hand).await?;
         let mut swept = self.old_raws(now).await?;
         swept.more |= removed.looked + looked + again > 0;
-        swept.events += events;
+        swept.events += events + derived;
         swept.nodes += removed.nodes;
         swept.sessions += removed.sessions;
         Ok(swept)
@@ -125,6 +144,9 @@ impl Sweep {
     /// Removes the next raws that are too old. At the end of a pass there are no more, and the next step begins another.
     async fn old_raws(&mut self, now: f64) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
+        if self.keep.is_empty() {
+            return Ok(swept);
+        }
         let Some(typetag) = self.typetag().await? else {
             self.place = Place::default();
             return Ok(swept);

@@ -12,13 +12,15 @@ use tahoe_core::{Attribute, Event, Hash, Node, Object, Raw, Session, SubType};
 use super::plan::Plan;
 use super::{at, attribute, hash, org, server, visible};
 use crate::archive::ids::{self, OrgTag, RawId, SessionId};
-use crate::archive::keys;
+use crate::archive::keys::{self, DerivedFrom};
 use crate::archive::open::Archive;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::write::batch::GraphBatch;
+use crate::graph::write::news::SecondStage;
 use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk;
 use crate::raws::queue::Raws;
+use crate::sweep::named::Naming;
 use crate::sweep::rows::{self, RowKind};
 use crate::sweep::step::{Sweep, Swept};
 use crate::sweep::{named, nodes, raws};
@@ -180,6 +182,7 @@ async fn count(reader: &GraphReader, of: Hash) -> u64 {
         range: TimeRange::default(),
         category: None,
         context: Context::All,
+        derived: false,
     };
     reader.count(&of, &visible(&["unr"])).await.unwrap()
 }
@@ -276,7 +279,7 @@ async fn a_writer_keeps_a_node_that_goes_or_makes_it_anew() {
     let old: Vec<raws::OldRaw> = old.read(&archive.coll).await.unwrap();
     let removed = raws::remove(&archive, &writer, &old).await.unwrap();
     assert_eq!((removed.raws, removed.events), (10, 10));
-    while nodes::look(&archive, zero).await.unwrap() > 0 {}
+    while nodes::look(&archive, &writer, zero).await.unwrap().0 > 0 {}
     let going = documents(&archive).await;
     let going = going
         .values()
@@ -363,10 +366,10 @@ async fn each_look_of_the_sweep_is_served_by_an_index() {
     let orgs: Vec<OrgTag> = (0..20).map(|n| OrgTag::of(&format!("org{n}"))).collect();
     let orgs = [&[OrgTag::of("unr")], &orgs[..]].concat();
     for (named, returned) in [(attribute("shared").hash(), 1), (hash("unknown"), 0)] {
-        let find = named::events_with(named::references(named, &orgs));
+        let find = named::events_with(named::references(named, &orgs, Naming::Any.kinds()));
         let plan = Plan::find(&archive.coll, &find).await;
         assert_eq!(plan.returned, returned);
-        plan.reads_at_most(2 * 12 * 21, 0);
+        plan.reads_at_most(2 * 36 * 21, 0);
     }
     let sensor = Attribute::new(sub_type("sensor"), "s1");
     let find = named::sessions_with(named::known(sensor.hash(), &orgs));
@@ -389,4 +392,37 @@ async fn each_look_of_the_sweep_is_served_by_an_index() {
     let plan = Plan::find(&archive.going, &find).await;
     assert_eq!(plan.returned, 500);
     plan.reads_at_most(501, 500);
+}
+
+/// What was derived from an attribute stays while an observed event of the organisation holds the attribute.
+#[tokio::test(flavor = "multi_thread")]
+async fn derived_events_go_with_what_they_were_derived_from() {
+    let archive = archive().await;
+    let writer = GraphWriter::new(&archive);
+    submit(&archive, &writer, "unr", 0..20, 9000).await;
+    // an event of today of the first address
+    submit(&archive, &writer, "unr", 50..51, 51).await;
+    let network = Attribute::new(sub_type("cidr"), "192.0.2.0/24");
+    let mut batch = GraphBatch::default();
+    for n in 0..20 {
+        let children: Vec<Node> = vec![address(n).into(), network.clone().into()];
+        let event = Event::new(sub_type("netblock"), org("unr"), at(0.0), children).unwrap();
+        let source = DerivedFrom::Attribute(address(n).hash());
+        batch.add_derived(event, source, "netblock");
+    }
+    writer.write(&batch).await.unwrap();
+    let stage = SecondStage {
+        attributes: vec!["netblock"],
+        ..SecondStage::default()
+    };
+    let mut sweep = sweep(&archive, 30.0).with_second_stage(stage);
+    let swept = swept(&mut sweep).await;
+    assert_eq!((swept.raws, swept.events), (20, 20 + 19));
+    nothing_dangles(&archive).await;
+    let left = documents(&archive).await;
+    let networks = left
+        .values()
+        .filter(|row| row.get_str("sub_type").unwrap() == "netblock");
+    assert_eq!(networks.count(), 1);
+    assert!(left.contains_key(&network.hash().as_bytes()[..]));
 }

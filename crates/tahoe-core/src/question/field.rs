@@ -190,6 +190,14 @@ pub const SUMMARY_GRAPH: Field = field(
     "Whether to return, with each value, the path from it to the attribute.",
 );
 
+/// Whether derived events count.
+pub const DERIVED: Field = field(
+    "derived",
+    FieldKind::Bool(false),
+    "Whether events that filters derived from others count, too: the network, country or domain of a value, the behaviour \
+     of a session.",
+);
+
 /// All fields of questions.
 pub const FIELDS: &[Field] = &[
     SUB_TYPE,
@@ -206,4 +214,5 @@ pub const FIELDS: &[Field] = &[
     PAGE,
     SUMMARY,
     SUMMARY_GRAPH,
+    DERIVED,
 ];
