@@ -90,7 +90,12 @@ pub(crate) async fn named(
     stream::iter(looks).buffered(AT_ONCE).try_collect().await
 }
 
-async fn is_named(coll: &Documents, node: Nameable, orgs: &[OrgTag]) -> Result<bool, StoreError> {
+async fn is_named(
+    coll: &Documents,
+    naming: Naming,
+    node: Nameable,
+    orgs: &[OrgTag],
+) -> Result<bool, StoreError> {
     match node {
         Nameable::Session(id) => any(coll, events_with(vec![id.bson()])).await,
         Nameable::Node(hash) => {
