@@ -113,6 +113,8 @@ async fn site() -> Site {
                 "token": {"file": "token"},
             },
             "input": {"run_dir": "run", "spool_dir": "spool", "inputs": [input]},
+            // what is derived from a session depends on when it was looked at, until the session is complete
+            "analytics": {"second_stage": false},
         }),
     )
     .await;
