@@ -13,7 +13,7 @@ use cybexp_store::{GraphBatch, PendingRaw, RawId, RawOutcome, Rejected, Remade};
 use tahoe_core::{Hash, OrgId, Timestamp};
 
 /// The size of the made instances at which a part ends. A part that is written takes as much again.
-const PART_BYTES: usize = 12 << 20;
+const PART_BYTES: usize = 6 << 20;
 
 /// Raws that were taken.
 pub type TakenRaws = vec::IntoIter<Result<PendingRaw, RawOutcome>>;

@@ -70,6 +70,7 @@ impl MispEvent {
         }
         let wrapped: Wrapped<'_> = feed::object(&self.text)?;
         let records = misp_parts::records(wrapped.event.get());
-        records.map_err(|why| format!("an event {why}"))
+        // with its key: pages of which nothing can be taken are told apart by what was left out
+        records.map_err(|why| format!("an event {why} ({})", self.key))
     }
 }
