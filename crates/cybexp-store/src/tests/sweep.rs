@@ -193,7 +193,7 @@ async fn a_year_is_swept_to_thirty_days_while_a_writer_is_at_work() {
     let (writer, reader) = (GraphWriter::new(&archive), GraphReader::new(&archive));
     let year = 365 * 6;
     submit(&archive, &writer, "unr", 0..year, year).await;
-    submit(&archive, &writer, "other", year - 400..year - 300, year).await;
+    submit(&archive, &writer, "other", year - 150..year - 50, year).await;
     // a hub, whose count is kept
     assert_eq!(count(&reader, attribute("shared").hash()).await, 2190);
 
