@@ -7,6 +7,7 @@ mod clock;
 mod databases;
 mod doctor;
 mod filter;
+mod forget;
 mod geoip;
 mod keygen;
 mod manual;
@@ -67,6 +68,9 @@ pub(crate) enum Tool {
     /// Records in quarantine: list, show, retry, delete
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Remove a raw, a value or all data of an organisation, at once
+    #[command(subcommand)]
+    Forget(forget::ForgetCommand),
     /// Try the filters on a record or a session, without a database; run one over what is in the archive
     #[command(subcommand)]
     Filter(filter::FilterCommand),
@@ -77,7 +81,7 @@ pub(crate) enum Tool {
     Geoip(geoip::GeoipCommand),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
-    /// Measure the speed of reports on this machine
+    /// Measure the speed of reports, or of the way in, on this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
     /// Exit with 0 if a URL answers with 200
@@ -149,6 +153,7 @@ async fn run(
         Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Mark(action) => mark::run(action, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
+        Tool::Forget(action) => forget::run(action, &config()?).await,
         Tool::Filter(action) => filter::run(&action, config).await,
         Tool::Geoip(action) => geoip::run(&action, config),
         Tool::Migrate(args) => migrate::run(&args, &config()?).await,

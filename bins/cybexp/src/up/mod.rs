@@ -71,6 +71,7 @@ pub(crate) fn main(args: &UpArgs, common: CommonArgs, named: bool) -> ExitCode {
 async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
     let config = common.config;
     let options = SuiteOptions {
+        only: None,
         inputs: !args.no_inputs,
         log_level: common.log_level,
         log_format: common.log_format,

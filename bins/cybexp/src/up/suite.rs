@@ -41,6 +41,8 @@ pub(crate) enum SuiteHome<'a> {
 pub(crate) struct SuiteOptions {
     /// Runs the inputs that the configuration enables.
     pub(crate) inputs: bool,
+    /// Runs only these of the daemons.
+    pub(crate) only: Option<Vec<Daemon>>,
     /// The value of `--log-level`.
     pub(crate) log_level: Option<LogLevel>,
     /// The value of `--log-format`.
@@ -95,6 +97,9 @@ impl Suite {
         let config = Config::from_file(&file)?;
         let mut daemons = Daemon::wanted(&config);
         daemons.retain(|daemon| options.inputs || *daemon != Daemon::Input);
+        if let Some(only) = &options.only {
+            daemons.retain(|daemon| only.contains(daemon));
+        }
         ports::check(&config, &daemons)?;
         let mongod = match mongod {
             Some(mongod) => Some(mongod),
