@@ -201,7 +201,7 @@ fn it_shows_the_suite_at_work_and_leaves_nothing_behind() {
         "┆ XD      ┆ Bulletproof Example ┆",
         "┆ only connects ",
         "┆ known good ",
-        "203.0.113.0/24 holds 203.0.113.",
+        "203.0.113.0/24 holds 5 addresses",
         "sessions at london, osaka, reno",
         "docs/ARCHITECTURE.md",
     ] {
