@@ -5,6 +5,7 @@
 
 mod batch;
 mod line;
+mod rest;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use cybexp_store::{Archive, GraphWriter, Raws};
 use metrics::{describe_counter, describe_gauge};
 
 use line::{Line, LineStep};
+use rest::Rest;
 
 pub use batch::{BatchOutcome, TakenRaws, run_filter};
 
@@ -32,14 +34,16 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         let (raws, graph) = (Raws::new(&archive), GraphWriter::new(&archive));
         let mut lines = Vec::new();
         for &filter in FILTERS {
-            lines.push(Line::open(filter, &raws, &graph).await?);
+            let line = Line::open(filter, &raws, &graph).await?;
+            lines.push((line, Rest::new(filter.name())));
         }
         Ok((raws.watch(), lines))
     });
     let Some((watch, lines)) = opened.await? else {
         return Ok(());
     };
-    let analyst = Analyst { lines };
+    let once = ctx.once;
+    let analyst = Analyst { lines, once };
     let options = WorkOptions {
         max_backoff: Duration::from_secs(ctx.config.analytics.max_backoff_s),
         ..WorkOptions::new(NAME)
@@ -75,28 +79,51 @@ fn describe() {
 }
 
 struct Analyst {
-    lines: Vec<Line>,
+    lines: Vec<(Line, Rest)>,
+    /// Whether a filter that fails is to end the daemon, after some tries.
+    once: bool,
 }
 
 impl Worker for Analyst {
-    /// Writes one part of each filter, so that no filter's backlog holds up the others. An error of one filter does not
-    /// keep the others from their part.
+    /// Writes one part of each filter, so that no filter's backlog holds up the others. A filter that fails rests by itself.
+    /// The step fails if all do, for then it is the database.
     async fn step(&mut self) -> anyhow::Result<Step> {
         let mut worked = 0;
         let mut wait: Option<Duration> = None;
-        let mut failed = None;
-        for line in &mut self.lines {
-            match line.step().await {
-                Ok(LineStep::Worked(raws)) => worked += raws,
-                Ok(LineStep::Nothing(time)) => wait = wait.into_iter().chain(time).min(),
-                Err(error) => failed = Some(error),
+        let mut any_good = false;
+        let mut failed = Vec::new();
+        for (line, rest) in &mut self.lines {
+            if let Some(left) = rest.left() {
+                wait = wait.into_iter().chain([left]).min();
+                continue;
+            }
+            let step = match line.step().await {
+                Ok(step) => step,
+                Err(error) => {
+                    failed.push((rest, error));
+                    continue;
+                }
+            };
+            rest.over();
+            any_good = true;
+            match step {
+                LineStep::Worked(raws) => worked += raws,
+                LineStep::Nothing(time) => wait = wait.into_iter().chain(time).min(),
             }
         }
-        match (failed, worked, wait) {
-            (Some(error), ..) => Err(error),
-            (None, 0, None) => Ok(Step::Idle),
-            (None, 0, Some(wait)) => Ok(Step::Wait(wait)),
-            (None, worked, _) => Ok(Step::Worked(worked)),
+        if (self.once || !any_good)
+            && let Some((_, error)) = failed.pop()
+        {
+            return Err(error);
+        }
+        for (rest, error) in failed {
+            let left = rest.failed(&error);
+            wait = wait.into_iter().chain([left]).min();
+        }
+        match (worked, wait) {
+            (0, None) => Ok(Step::Idle),
+            (0, Some(wait)) => Ok(Step::Wait(wait)),
+            (worked, _) => Ok(Step::Worked(worked)),
         }
     }
 }
