@@ -45,7 +45,11 @@ impl Rest {
     pub(crate) fn over(&mut self) {
         if self.until.take().is_some() {
             let failures = self.backoff.failures();
-            tracing::info!(filter = self.filter, failures, "the filter is at work again");
+            tracing::info!(
+                filter = self.filter,
+                failures,
+                "the filter is at work again"
+            );
             self.backoff.success();
         }
     }

@@ -10,8 +10,7 @@ use secrecy::ExposeSecret as _;
 pub(crate) fn client(config: &Config) -> anyhow::Result<Client> {
     let token = config.api_token()?;
     let given = !token.expose_secret().is_empty();
-    let client =
-        Client::new(config.api.url.clone(), given.then_some(token)).context("api.url")?;
+    let client = Client::new(config.api.url.clone(), given.then_some(token)).context("api.url")?;
     Ok(match api_prover(config) {
         Some((port, prover)) => client.wants_proof(port, prover),
         None => client,

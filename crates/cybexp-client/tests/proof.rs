@@ -28,7 +28,10 @@ impl Server {
     fn start(port: u16, secret: &'static str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (sent, stop) = (Arc::<Mutex<String>>::default(), Arc::<Mutex<bool>>::default());
+        let (sent, stop) = (
+            Arc::<Mutex<String>>::default(),
+            Arc::<Mutex<bool>>::default(),
+        );
         let (all, stopped) = (Arc::clone(&sent), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -114,7 +117,11 @@ async fn a_token_is_sent_to_the_api_only_even_if_another_takes_its_port_later() 
     let sent = api.sent();
     assert!(sent.starts_with("GET /proof/"), "{sent}");
     assert_eq!(sent.matches(TOKEN).count(), 2);
-    assert_eq!(sent.matches("GET /proof/").count(), 1, "believed for a while");
+    assert_eq!(
+        sent.matches("GET /proof/").count(),
+        1,
+        "believed for a while"
+    );
     let port = api.port;
     drop(api);
     let gone = submit(&client).await.unwrap_err();
@@ -124,7 +131,10 @@ async fn a_token_is_sent_to_the_api_only_even_if_another_takes_its_port_later() 
     assert!(matches!(error, ClientError::AnotherProcess(_)), "{error:?}");
     assert!(error.is_passing(), "the API may come back");
     client.ping().await.unwrap_err();
-    client.login("a@b.example", &"the password".into()).await.unwrap_err();
+    client
+        .login("a@b.example", &"the password".into())
+        .await
+        .unwrap_err();
     let sent = other.sent();
     assert_eq!(sent.matches("GET /proof/").count(), 3, "{sent}");
     assert!(!sent.contains(TOKEN) && !sent.contains("the password"));

@@ -83,7 +83,9 @@ pub(crate) async fn read(
 
 /// Whether a request says that its body is JSON.
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next());
     let kind = kind.unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json")
@@ -95,9 +97,7 @@ fn parse(text: &[u8]) -> Result<Value, ApiError> {
     let value = Bounded { room: &mut room }.deserialize(&mut deserializer);
     let value = value.and_then(|value| deserializer.end().map(|()| value));
     value.map_err(|error| {
-        ApiError::BadRequest(format!(
-            "Failed to parse the request body as JSON: {error}"
-        ))
+        ApiError::BadRequest(format!("Failed to parse the request body as JSON: {error}"))
     })
 }
 
