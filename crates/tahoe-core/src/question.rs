@@ -21,7 +21,7 @@ use crate::scalar::Scalar;
 use crate::sub_type::SubType;
 use crate::time::{Step, TimeRange};
 use error::{bad, one_of};
-use field::{ALL, BY, Bounds, LEVEL, LEVELS, PAGE, PAGES};
+use field::{ALL, BY, Bounds, DERIVED, LEVEL, LEVELS, PAGE, PAGES};
 
 pub use choices::{Context, ReturnType};
 pub use error::QuestionError;
@@ -46,6 +46,8 @@ pub struct Conditions {
     pub category: Option<Category>,
     /// The context in which the events refer to the subject.
     pub context: Context,
+    /// Whether derived events count, too, and not only observed ones.
+    pub derived: bool,
 }
 
 /// The form of a related report.
@@ -128,6 +130,7 @@ impl Conditions {
             range: TimeRange::default(),
             category: None,
             context: Context::All,
+            derived: false,
         }
     }
 }
@@ -303,6 +306,7 @@ impl UnreadFields {
                         .map(|context| (context.as_str(), context)),
                 )?
                 .unwrap_or(Context::All),
+            derived: self.bool(DERIVED.name)?.unwrap_or(false),
         })
     }
 

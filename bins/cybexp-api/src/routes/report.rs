@@ -243,7 +243,7 @@ struct SessionHead {
     sub_type: String,
     /// The hash of the organisation that owns the session.
     orgid: String,
-    /// The values that identify the session: for each sub_type a list.
+    /// The values that identify the session: for each sub_type a list. Empty if they have more than 8 KiB.
     #[schema(example = json!({"sessionid": ["8d0c"], "sensor": ["london"]}))]
     data: BTreeMap<String, Vec<Value>>,
     /// The start in Unix seconds; missing if it is unknown.

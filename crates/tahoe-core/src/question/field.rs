@@ -227,6 +227,14 @@ pub const SUMMARY_GRAPH: Field = field(
 )
 .of(RELATED);
 
+/// Whether derived events count.
+pub const DERIVED: Field = field(
+    "derived",
+    FieldKind::Bool(false),
+    "Whether events that filters derived from others count, too: the network, country or domain of a value, the behaviour \
+     of a session.",
+);
+
 /// All fields of questions.
 pub const FIELDS: &[Field] = &[
     SUB_TYPE,
@@ -244,4 +252,5 @@ pub const FIELDS: &[Field] = &[
     SUMMARY,
     SUMMARY_GRAPH,
     BY,
+    DERIVED,
 ];

@@ -92,11 +92,12 @@ async fn find(
 
 /// Makes the main fields of a session.
 fn head(session: &SessionHead) -> Value {
+    let data = session.data.clone().unwrap_or_else(|| json!({}));
     let mut fields = Map::from_iter([
         ("_hash".to_owned(), json!(session.hash)),
         ("sub_type".to_owned(), json!(session.sub_type)),
         ("orgid".to_owned(), json!(session.orgid)),
-        ("data".to_owned(), session.data.clone()),
+        ("data".to_owned(), data),
     ]);
     let times = [
         ("start_time", session.start_time),

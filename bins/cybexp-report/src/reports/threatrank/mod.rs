@@ -9,11 +9,11 @@ mod tests;
 use std::collections::HashMap;
 use std::time::Instant;
 
-use cybexp_store::{GraphReader, StoreError, Visible};
+use cybexp_store::{GraphReader, StoreError, Version, Visible};
 use serde_json::{Value, json};
-use tahoe_core::Hash;
 use tahoe_core::question::{Conditions, Context, QueryType, Ranked};
 use tahoe_core::time::TimeRange;
+use tahoe_core::{Attribute, Hash};
 use threatrank::{
     AttributeEvents, Draw, EventRefs, EventTime, Neighbourhood, NodeKind, Rank, Source, Target,
 };
@@ -38,17 +38,17 @@ pub(crate) async fn answer(ranked: &Ranked, asked: Asked<'_>) -> Answered {
 }
 
 async fn of_event(event: Hash, asked: Asked<'_>) -> Answered {
-    let read = async || {
-        let found = asked.sources.archive.event_time(event, asked.visible);
-        let Some(target) = found.await? else {
-            return Ok(None);
-        };
-        let mut data = rank(Target::Event(target), asked).await?;
-        data["_hash"] = json!(event);
-        Ok(Some(ReportPage::only(QueryType::ThreatRank, data)))
+    let place = Place::of(event, asked).await?;
+    if let Some(page) = place.remembered() {
+        return Ok(Ok(page));
+    }
+    let found = asked.sources.archive.event_time(event, asked.visible);
+    let Some(target) = found.await? else {
+        return Ok(Err("field _hash: there is no such event".to_owned()));
     };
-    let page = remembered(event, asked, read).await?;
-    Ok(page.ok_or_else(|| "field _hash: there is no such event".to_owned()))
+    let mut data = rank(Target::Event(target), asked).await?;
+    data["_hash"] = json!(event);
+    Ok(Ok(place.keep(data)))
 }
 
 async fn of_attribute(conditions: &Conditions, asked: Asked<'_>) -> Answered {
@@ -56,21 +56,13 @@ async fn of_attribute(conditions: &Conditions, asked: Asked<'_>) -> Answered {
         Ok(subject) => subject,
         Err(reason) => return Ok(Err(reason)),
     };
-    let forms: Vec<Hash> = subject
-        .told()
-        .iter()
-        .map(tahoe_core::Attribute::hash)
-        .collect();
+    let forms: Vec<Hash> = subject.told().iter().map(Attribute::hash).collect();
     let names: Vec<String> = forms.iter().map(Hash::to_string).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let read = async || {
-        let data = rank(Target::Attribute(forms.clone()), asked).await?;
-        let page = ReportPage::only(QueryType::ThreatRank, data);
-        Ok(Some(page))
-    };
-    let page = remembered(Hash::of(&names), asked, read).await?;
-    let Some(page) = page else {
-        return Ok(Err("field data: nothing is known of it".to_owned()));
+    let place = Place::of(Hash::of(&names), asked).await?;
+    let page = match place.remembered() {
+        Some(page) => page,
+        None => place.keep(rank(Target::Attribute(forms), asked).await?),
     };
     if page.data["events"] == 0
         && let Elsewhere::Unknown(reason) = subject.elsewhere(asked).await?
@@ -82,37 +74,50 @@ async fn of_attribute(conditions: &Conditions, asked: Asked<'_>) -> Answered {
         .known_good(subject.told(), &asked.sources.known_good)))
 }
 
-/// Returns the answer about this target that was made before, if it still holds, or else a new one; nothing if the user
-/// can see no such target.
-async fn remembered(
-    of: Hash,
-    asked: Asked<'_>,
-    make: impl AsyncFnOnce() -> Result<Option<ReportPage>, StoreError>,
-) -> Result<Option<ReportPage>, StoreError> {
-    let Asked {
-        sources,
-        visible,
-        now,
-        redo,
-    } = asked;
-    // before anything is read, so what comes in meanwhile counts as a change
-    let version = sources.archive.version(&TimeRange::default()).await?;
-    let of = (of, visible.clone());
-    if !redo && let Some(page) = sources.ranks.get(&of, version, now) {
-        return Ok(Some(page));
+/// The place of an answer among those that were made before.
+struct Place<'a> {
+    of: (Hash, Visible),
+    version: Version,
+    begun: f64,
+    asked: Asked<'a>,
+}
+
+impl<'a> Place<'a> {
+    /// Returns the place of this target. Reads the archive's version before anything else is read, so an event that comes
+    /// in meanwhile counts as a change.
+    async fn of(target: Hash, asked: Asked<'a>) -> Result<Self, StoreError> {
+        let version = asked.sources.archive.version(&TimeRange::default()).await?;
+        Ok(Self {
+            of: (target, asked.visible.clone()),
+            version,
+            begun: unix_now(),
+            asked,
+        })
     }
-    let begun = unix_now();
-    let Some(mut page) = make().await? else {
-        return Ok(None);
-    };
-    page.begun = Some(begun);
-    let ranked = RankedPage {
-        version,
-        page: page.clone(),
-        now,
-    };
-    sources.ranks.put(of, ranked);
-    Ok(Some(page))
+
+    /// Returns the answer that was made before, if it still holds and may be used.
+    fn remembered(&self) -> Option<ReportPage> {
+        let Asked {
+            sources, now, redo, ..
+        } = self.asked;
+        match redo {
+            true => None,
+            false => sources.ranks.get(&self.of, self.version, now),
+        }
+    }
+
+    /// Keeps a new answer, and returns it.
+    fn keep(self, data: Value) -> ReportPage {
+        let mut page = ReportPage::only(QueryType::ThreatRank, data);
+        page.begun = Some(self.begun);
+        let ranked = RankedPage {
+            version: self.version,
+            page: page.clone(),
+            now: self.asked.now,
+        };
+        self.asked.sources.ranks.put(self.of, ranked);
+        page
+    }
 }
 
 /// Works out a report's data.
@@ -232,6 +237,7 @@ impl Source for SeenGraph<'_> {
             range: TimeRange::default(),
             category: None,
             context: Context::All,
+            derived: false,
         };
         self.archive.count(&all, self.visible).await
     }

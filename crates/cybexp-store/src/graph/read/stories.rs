@@ -19,6 +19,8 @@ use crate::visible::Visible;
 const TOLD: &str = "reading the story of a session";
 /// The most bytes of an event's data that are read; of larger ones, only the other fields are.
 const DATA_BYTES: i32 = 64 << 10;
+/// The most bytes of the values that identify a session; longer ones are not read.
+const KNOWN_BYTES: i32 = 8 << 10;
 
 /// A session without its events.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -33,9 +35,9 @@ pub struct SessionHead {
     pub sub_type: String,
     /// The organisation that owns the session.
     pub orgid: String,
-    /// The values that identify it.
+    /// The values that identify it; `None` if they are long.
     #[serde(default)]
-    pub data: Value,
+    pub data: Option<Value>,
     /// The start, in Unix seconds.
     #[serde(default)]
     pub start_time: Option<f64>,
@@ -182,18 +184,23 @@ impl GraphReader {
 
 fn head() -> Document {
     doc! {
-        "_id": 1, "_hash": 1, "sub_type": 1, "orgid": 1, "data": 1, "start_time": 1, "end_time": 1, "duration": 1,
+        "_id": 1, "_hash": 1, "sub_type": 1, "orgid": 1, "data": data_within(KNOWN_BYTES),
+        "start_time": 1, "end_time": 1, "duration": 1,
     }
+}
+
+/// Makes the projection of `data` that leaves it out if it has more than this many bytes.
+fn data_within(most: i32) -> Document {
+    // data that is no document has a size, too
+    let small = doc! {"$lte": [{"$bsonSize": {"data": "$data"}}, most]};
+    doc! {"$cond": [small, "$data", "$$REMOVE"]}
 }
 
 /// Finds the events of a page and one more.
 pub(crate) fn told(session: SessionId, skip: u64, size: u32) -> Find {
-    // data that is no document has a size, too
-    let small = doc! {"$lte": [{"$bsonSize": {"data": "$data"}}, DATA_BYTES]};
-    let data = doc! {"$cond": [small, "$data", "$$REMOVE"]};
     let mut find = times(session)
         .project(doc! {
-            "_id": 0, "_hash": 1, "sub_type": 1, "category": 1, "timestamp": 1, "data": data,
+            "_id": 0, "_hash": 1, "sub_type": 1, "category": 1, "timestamp": 1, "data": data_within(DATA_BYTES),
         })
         .skip(skip)
         .limit(i64::from(size) + 1);
