@@ -44,8 +44,8 @@ impl FromRequestParts<Arc<App>> for AnyClient {
 
 impl AnyClient {
     /// Keeps the connection of a request that came in whole from being closed for another one of the client.
-    pub(crate) fn is_heard(&self) -> Option<Heard> {
-        self.peer.clone().map(Peer::is_heard)
+    pub(crate) fn speaks(&self) -> Option<Heard> {
+        self.peer.clone().map(Peer::speaks)
     }
 }
 

@@ -155,8 +155,8 @@ mod tests {
         let places = [0; 3].map(|_| crowd.enter(ip, 3, start).unwrap());
         assert!(crowd.enter(ip, 3, start + TIME_TO_SPEAK / 2).is_none());
         let later = start + TIME_TO_SPEAK;
-        let heard = Arc::clone(&places[0].peer).is_heard();
-        let _heard = Arc::clone(&places[2].peer).is_heard();
+        let heard = Arc::clone(&places[0].peer).speaks();
+        let _heard = Arc::clone(&places[2].peer).speaks();
         let new = crowd.enter(ip, 3, later).unwrap();
         assert!(closed(&places[1]) && !closed(&places[0]));
         assert!(crowd.enter(ip, 3, later).is_none() && !closed(&new));

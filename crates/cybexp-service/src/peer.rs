@@ -53,7 +53,7 @@ impl Peer {
 
     /// Notes that a request without a good token came in whole, and is in work until the result is dropped. Its work must be
     /// bounded and short, for its connection is not closed to make room for others of the same client.
-    pub fn is_heard(self: Arc<Self>) -> Heard {
+    pub fn speaks(self: Arc<Self>) -> Heard {
         self.heard.fetch_add(1, Ordering::Relaxed);
         Heard(self)
     }
@@ -179,11 +179,11 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_silent_after_a_while_unless_it_is_heard() {
+    fn a_client_is_silent_after_a_while_unless_it_speaks() {
         let (now, second) = (Instant::now(), Duration::from_secs(1));
         let peer = Arc::new(Peer::new(ip("192.0.2.1"), now));
         assert!(!peer.is_silent(now, second));
-        let heard = Arc::clone(&peer).is_heard();
+        let heard = Arc::clone(&peer).speaks();
         assert!(!peer.is_silent(now + second, second));
         drop(heard);
         assert!(peer.is_silent(now + second, second));

@@ -55,7 +55,7 @@ pub(crate) async fn login(
     client: AnyClient,
     StrangersBody(login): StrangersBody<Login>,
 ) -> Result<Json<Token>, ApiError> {
-    let _heard = client.is_heard();
+    let _heard = client.speaks();
     let address = client.address;
     let hashes = Role::ALL.map(|role| User::hash_of(role, &login.email));
     let attempt = app.attempts.charge(address, hashes[0], Instant::now());
