@@ -4,9 +4,11 @@
 //! are written twice are found to exist. A raw that its filter refuses is marked with the reason.
 
 mod batch;
+mod judge;
 mod line;
 mod rest;
 mod second;
+mod sum;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +22,11 @@ use cybexp_service::{
 use cybexp_store::{Archive, GraphWriter, Raws, SecondStage};
 use metrics::{describe_counter, describe_gauge};
 
+use judge::Judge;
 use line::{Line, LineStep};
 use rest::Rest;
 use second::{SecondStageWork, StageStep, second_stage};
+use sum::StepSum;
 
 pub use batch::{BatchOutcome, TakenRaws, run_filter};
 pub use second::{BackfillStep, Backfiller};
@@ -63,11 +67,15 @@ pub async fn run_with(
         };
         let mut lines = Vec::new();
         for &filter in filters {
-            let deriver = stage.as_ref().map(SecondStageWork::deriver);
+            // nothing is derived from a value because somebody judged it
+            let stage = stage.as_ref().filter(|_| !filter.makes_verdicts());
+            let deriver = stage.map(SecondStageWork::deriver);
             let line = Line::open(filter, &raws, &graph, deriver).await?;
             lines.push((line, Rest::new(filter.name())));
         }
+        let judge = Judge::open(&raws, &graph).await?;
         let analyst = Analyst {
+            judge: (judge, Rest::new("judgements")),
             lines,
             stage: stage.map(|stage| (stage, Rest::new("second stage"))),
             once: ctx.once,
@@ -147,6 +155,7 @@ fn describe() {
 }
 
 struct Analyst {
+    judge: (Judge, Rest),
     lines: Vec<(Line, Rest)>,
     /// The second stage, unless it is off.
     stage: Option<(SecondStageWork, Rest)>,
@@ -155,63 +164,33 @@ struct Analyst {
 }
 
 impl Worker for Analyst {
-    /// Writes one part of each filter, so that no filter's backlog holds up the others. A filter that fails rests by itself.
-    /// The step fails if all do, for then it is the database.
+    /// Writes one part of each filter, so that no filter's backlog holds up the others. What fails rests by itself; the step
+    /// fails if all does, for then it is the database.
     async fn step(&mut self) -> anyhow::Result<Step> {
-        let mut worked = 0;
-        let mut wait: Option<Duration> = None;
-        let mut any_good = false;
-        let mut failed = Vec::new();
+        let mut sum = StepSum::default();
         if let Some((stage, _)) = &mut self.stage {
             stage.stand().await?;
         }
+        // judgements first: there are few, and people wait for them
+        let (judge, rest) = &mut self.judge;
+        if sum.is_ready(rest) {
+            sum.add(rest, judge.step().await);
+        }
         for (line, rest) in &mut self.lines {
-            if let Some(left) = rest.left() {
-                wait = wait.into_iter().chain([left]).min();
-                continue;
-            }
-            match line.step().await {
-                Ok(step) => {
-                    rest.over();
-                    any_good = true;
-                    match step {
-                        LineStep::Worked(raws) => worked += raws,
-                        LineStep::Nothing(time) => wait = wait.into_iter().chain(time).min(),
-                    }
-                }
-                Err(error) => failed.push((rest, error)),
+            if sum.is_ready(rest) {
+                sum.add(rest, line.step().await);
             }
         }
-        if let Some((stage, rest)) = &mut self.stage {
-            if let Some(left) = rest.left() {
-                wait = wait.into_iter().chain([left]).min();
-            } else {
-                match stage.step(worked > 0).await {
-                    Ok(step) => {
-                        rest.over();
-                        any_good = true;
-                        match step {
-                            StageStep::Worked(read) => worked += read,
-                            StageStep::Nothing(time) => wait = wait.into_iter().chain(time).min(),
-                        }
-                    }
-                    Err(error) => failed.push((rest, error)),
-                }
-            }
-        }
-        if (self.once || !any_good)
-            && let Some((_, error)) = failed.pop()
+        if let Some((stage, rest)) = &mut self.stage
+            && sum.is_ready(rest)
         {
-            return Err(error);
+            let step = stage.step(sum.worked() > 0).await;
+            let step = step.map(|step| match step {
+                StageStep::Worked(read) => LineStep::Worked(read),
+                StageStep::Nothing(time) => LineStep::Nothing(time),
+            });
+            sum.add(rest, step);
         }
-        for (rest, error) in failed {
-            let left = rest.failed(&error);
-            wait = wait.into_iter().chain([left]).min();
-        }
-        match (worked, wait) {
-            (0, None) => Ok(Step::Idle),
-            (0, Some(wait)) => Ok(Step::Wait(wait)),
-            (worked, _) => Ok(Step::Worked(worked)),
-        }
+        sum.step(self.once)
     }
 }
