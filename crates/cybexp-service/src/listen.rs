@@ -146,12 +146,14 @@ pub async fn serve_clients(
     }
 }
 
-/// Tells a client that it has too many connections. What it has sent is read, or it might not come to read the answer.
+/// Tells a client that it has too many connections, once it said something: many clients take an answer before their request
+/// for an error. What else it sent is read, or it might not come to read the answer.
 async fn refuse(mut stream: TcpStream) {
     let answer = async {
+        let mut sent = [0; 4096];
+        stream.read(&mut sent).await?;
         stream.write_all(TOO_MANY.as_bytes()).await?;
         stream.shutdown().await?;
-        let mut sent = [0; 4096];
         while stream.read(&mut sent).await? > 0 {}
         Ok::<_, std::io::Error>(())
     };
