@@ -6,6 +6,7 @@
 mod batch;
 mod judge;
 mod line;
+mod parts;
 mod rest;
 mod second;
 mod sum;
@@ -28,7 +29,7 @@ use rest::Rest;
 use second::{SecondStageWork, StageStep, second_stage};
 use sum::StepSum;
 
-pub use batch::{BatchOutcome, TakenRaws, run_filter};
+pub use batch::{BatchOutcome, Part, TakenRaws, Unfinished, run_filter};
 pub use second::{BackfillStep, Backfiller};
 
 /// The daemon's name in the configuration, in logs and in metrics.

@@ -119,6 +119,8 @@ pub(crate) const ENTRY_BAD: &str = "entry_bad";
 pub(crate) const CHUNK_FILE: &str = "files_id_1_n_1";
 /// GridFS files by id.
 pub(crate) const ID: &str = "_id_";
+/// Rows of what may have to go by kind, oldest first.
+pub(crate) const GOING_AT: &str = "going_at";
 /// Leases by the work for which they are held.
 pub(crate) const LEASE_WORK: &str = "lease_work";
 
@@ -149,6 +151,11 @@ pub(crate) fn journal() -> Vec<Index> {
     let mut expiry = Index::new("journal_expiry", doc! {"at": 1});
     expiry.expire_s = Some(86_400);
     vec![expiry]
+}
+
+/// Indexes of the rows of what may have to go.
+pub(crate) fn going() -> Vec<Index> {
+    vec![Index::new(GOING_AT, doc! {"kind": 1, "at": 1})]
 }
 
 /// Indexes of queries and reports.
