@@ -151,7 +151,9 @@ pub async fn serve_clients(
 async fn refuse(mut stream: TcpStream) {
     let answer = async {
         let mut sent = [0; 4096];
-        stream.read(&mut sent).await?;
+        if stream.read(&mut sent).await? == 0 {
+            return Ok(());
+        }
         stream.write_all(TOO_MANY.as_bytes()).await?;
         stream.shutdown().await?;
         while stream.read(&mut sent).await? > 0 {}
