@@ -185,7 +185,10 @@ async fn stranger(site: &Site) -> Stranger {
     let user = User::new("eve@example.com", "no password", "Eve").unwrap();
     let users = std::slice::from_ref(&user);
     let org = Org::new("elsewhere", "Elsewhere", users, users).unwrap();
-    site.identity.add(&org, &[user.clone()]).await.unwrap();
+    site.identity
+        .add(&org, std::slice::from_ref(&user))
+        .await
+        .unwrap();
     Stranger {
         api: Api::start(CYBEXP, &["daemon", "api"], site).await,
         token: site.token(&user),
