@@ -65,7 +65,34 @@ pub const PAGES: Bounds = Bounds {
     default: 1,
 };
 
+/// The bounds of [`LIMIT`].
+pub const LIMITS: Bounds = Bounds {
+    least: 1,
+    most: 1000,
+    default: 20,
+};
+
+/// The longest [`TEXT`] and [`AFTER`], in bytes.
+pub const TEXT_BYTES: usize = 2048;
+
 const EVENTS: &[QueryType] = &[QueryType::Count, QueryType::Related];
+/// Query types that take a sub_type.
+const TYPED: &[QueryType] = &[
+    QueryType::Count,
+    QueryType::Related,
+    QueryType::Top,
+    QueryType::Search,
+    QueryType::New,
+];
+/// Query types that take a time range.
+const TIMED: &[QueryType] = &[
+    QueryType::Count,
+    QueryType::Related,
+    QueryType::Top,
+    QueryType::New,
+];
+/// Query types that select events by how they have a value.
+const CHOSEN: &[QueryType] = &[QueryType::Count, QueryType::Related, QueryType::Top];
 
 const fn field(name: &'static str, kind: FieldKind, about: &'static str) -> Field {
     Field {
@@ -76,12 +103,22 @@ const fn field(name: &'static str, kind: FieldKind, about: &'static str) -> Fiel
     }
 }
 
+impl Field {
+    const fn of(self, query_types: &'static [QueryType]) -> Self {
+        Self {
+            query_types,
+            ..self
+        }
+    }
+}
+
 /// Kind of the attribute that the question is about.
 pub const SUB_TYPE: Field = field(
     "sub_type",
     FieldKind::Text,
     "The sub_type of an attribute, such as `url`. `ip` stands for `ipv4` or `ipv6`, depending on the value.",
-);
+)
+.of(TYPED);
 
 /// Value of the attribute that the question is about.
 pub const DATA: Field = field(
@@ -95,7 +132,7 @@ pub const DATA: Field = field(
 pub const HASH: Field = Field {
     name: "_hash",
     kind: FieldKind::Hash,
-    query_types: QueryType::ALL,
+    query_types: &[QueryType::Count, QueryType::Related, QueryType::ThreatRank],
     about: "The hash of any instance, in place of `sub_type` and `data`; for a threatrank, the hash of an event.",
 };
 
@@ -103,29 +140,33 @@ pub const HASH: Field = Field {
 pub const FROM: Field = field(
     "from",
     FieldKind::Time,
-    "The earliest time of the events: Unix seconds, or a date and time.",
-);
+    "The earliest time of the events, or at which new values were first seen: Unix seconds, or a date and time.",
+)
+.of(TIMED);
 
 /// End of the time range.
 pub const TO: Field = field(
     "to",
     FieldKind::Time,
-    "The latest time of the events: Unix seconds, or a date and time.",
-);
+    "The latest time of the events, or at which new values were first seen: Unix seconds, or a date and time.",
+)
+.of(TIMED);
 
 /// Length of a time range that ends now.
 pub const LAST: Field = field(
     "last",
     FieldKind::Text,
     "The length of time until now, such as `30min`, `2h`, `7d`, `1M` or `1Y`, in place of `from` and `to`.",
-);
+)
+.of(TIMED);
 
 /// Time zone of the time range.
 pub const TZNAME: Field = field(
     "tzname",
     FieldKind::Text,
     "The IANA name of the time zone of `from` and `to` [default: UTC].",
-);
+)
+.of(TIMED);
 
 /// Category of the events.
 pub const CATEGORY: Field = field(
@@ -136,7 +177,8 @@ pub const CATEGORY: Field = field(
         Category::Unknown.as_str(),
     ]),
     "The category of the events.",
-);
+)
+.of(CHOSEN);
 
 /// Context of the attribute in the events.
 pub const CONTEXT: Field = field(
@@ -147,7 +189,8 @@ pub const CONTEXT: Field = field(
         Context::Unknown.as_str(),
     ]),
     "The context in which the events have the attribute.",
-);
+)
+.of(CHOSEN);
 
 /// Kind of instances in the report.
 pub const RETURN_TYPE: Field = field(
@@ -190,6 +233,39 @@ pub const SUMMARY_GRAPH: Field = field(
     "Whether to return, with each value, the path from it to the attribute.",
 );
 
+/// Kind of the events in which values are counted.
+pub const EVENT: Field = field(
+    "event",
+    FieldKind::Text,
+    "The sub_type of the events in which the values are counted, such as `ssh` [default: any].",
+)
+.of(&[QueryType::Top]);
+
+/// Beginning of the values that are searched for.
+pub const TEXT: Field = field(
+    "text",
+    FieldKind::Text,
+    "The beginning of the values, in upper or lower case. Of addresses it may also be a network, such as \
+     `203.0.113.0/24`; of hosts, it is the domain at or below which they are. Without it, all values are listed.",
+)
+.of(&[QueryType::Search]);
+
+/// Place at which a page begins.
+pub const AFTER: Field = field(
+    "after",
+    FieldKind::Text,
+    "The field `after` of the page before, to get the next one.",
+)
+.of(&[QueryType::Search, QueryType::New]);
+
+/// Largest number of values.
+pub const LIMIT: Field = field(
+    "limit",
+    FieldKind::Integer(LIMITS),
+    "The most values that are returned.",
+)
+.of(&[QueryType::Top, QueryType::Search, QueryType::New]);
+
 /// All fields of questions.
 pub const FIELDS: &[Field] = &[
     SUB_TYPE,
@@ -206,4 +282,8 @@ pub const FIELDS: &[Field] = &[
     PAGE,
     SUMMARY,
     SUMMARY_GRAPH,
+    EVENT,
+    TEXT,
+    AFTER,
+    LIMIT,
 ];

@@ -14,11 +14,24 @@ pub enum QueryType {
     Related,
     /// The threat score of an event.
     ThreatRank,
+    /// The most frequent values of a sub_type.
+    Top,
+    /// The values of a sub_type that begin with a text.
+    Search,
+    /// The values of a sub_type that were first seen in a time range.
+    New,
 }
 
 impl QueryType {
     /// All query types.
-    pub const ALL: &[Self] = &[Self::Count, Self::Related, Self::ThreatRank];
+    pub const ALL: &[Self] = &[
+        Self::Count,
+        Self::Related,
+        Self::ThreatRank,
+        Self::Top,
+        Self::Search,
+        Self::New,
+    ];
 
     /// Returns the name of the type, as in documents.
     pub const fn as_str(self) -> &'static str {
@@ -26,6 +39,9 @@ impl QueryType {
             Self::Count => "count",
             Self::Related => "related",
             Self::ThreatRank => "threatrank",
+            Self::Top => "top",
+            Self::Search => "search",
+            Self::New => "new",
         }
     }
 }
