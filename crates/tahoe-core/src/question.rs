@@ -22,7 +22,7 @@ use crate::sub_type::SubType;
 use crate::time::TimeRange;
 use error::{bad, one_of};
 use field::{
-    AFTER, ALL, Bounds, EVENT, LEVEL, LEVELS, LIMIT, LIMITS, PAGE, PAGES, SUB_TYPE, TEXT,
+    AFTER, ALL, Bounds, DERIVED, EVENT, LEVEL, LEVELS, LIMIT, LIMITS, PAGE, PAGES, SUB_TYPE, TEXT,
     TEXT_BYTES,
 };
 
@@ -50,6 +50,8 @@ pub struct Conditions {
     pub category: Option<Category>,
     /// The context in which the events refer to the subject.
     pub context: Context,
+    /// Whether derived events count, too, and not only observed ones.
+    pub derived: bool,
 }
 
 /// The form of a related report.
@@ -331,6 +333,7 @@ impl UnreadFields {
             range: self.range(now)?,
             category: self.category()?,
             context: self.context()?,
+            derived: self.bool(DERIVED.name)?.unwrap_or(false),
         })
     }
 

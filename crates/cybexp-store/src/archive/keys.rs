@@ -2,14 +2,16 @@
 //!
 //! | element | bytes | content |
 //! |---|---|---|
-//! | reference | 17 | 16 bytes of SHA-256(organisation, hash of the attribute or object), then a byte for context and category |
+//! | reference | 17 | 16 bytes of SHA-256(organisation, hash of the attribute or object), then a byte for nature, context and category |
 //! | session | 49 | the `_id` of the event's session |
 //! | raw | 29 | kind, 16 bytes of the raw's hash, 8 bytes of the organisation, 4 bytes of the filter's name |
+//! | source | 21 | kind, 16 bytes as of a reference to the attribute or session that the event was derived from, 4 bytes of the filter's name |
 //!
 //! An event has one reference element for each hash of its `_ref`. The organisation is mixed into it, so the index needs
 //! no field for it, and a reader only reads keys of organisations that it may see. 16 bytes of SHA-256 cannot be met by
-//! accident or by force. The byte for context and category makes every combination of conditions a set of points of the
-//! index: a reader names all twelve where it has no condition.
+//! accident or by force. The last byte makes every combination of conditions a set of points of the index: a reader names
+//! all twelve of observed events where it has no condition. Events that are no observations have values of their own
+//! there, so that nobody finds one who does not ask for it.
 
 use bson::Bson;
 use sha2::{Digest, Sha256};
@@ -22,6 +24,10 @@ use super::ids::{OrgTag, RawId, binary};
 const RAW: u8 = b'R';
 /// Length of a raw element, in bytes.
 const RAW_BYTES: usize = 29;
+/// First byte of a source element.
+const SOURCE: u8 = b'D';
+/// Length of a source element, in bytes.
+const SOURCE_BYTES: usize = 21;
 
 /// The least `_tie`. The index of events is partial, so every query by it names a bound that all events meet.
 pub(crate) const LEAST_TIE: i64 = i64::MIN;
@@ -29,28 +35,55 @@ pub(crate) const LEAST_TIE: i64 = i64::MIN;
 pub(crate) const SAMPLED: i64 = 1 << 60;
 
 /// Number of combinations of context and category.
-const KINDS: u8 = 12;
+const COMBINATIONS: u8 = 12;
 
-/// A set of combinations of the context of a reference and the category of its event.
+/// Whether an event is an observation. The others are found only by readers that ask for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Nature {
+    /// Something that a source reported.
+    Observed,
+    /// Something that a filter of the second stage made of observed events.
+    Derived,
+    /// An analyst's verdict on an attribute.
+    Verdict,
+}
+
+impl Nature {
+    /// All natures.
+    const ALL: [Self; 3] = [Self::Observed, Self::Derived, Self::Verdict];
+
+    /// The first byte of the combinations of this nature.
+    const fn first(self) -> u8 {
+        COMBINATIONS
+            * match self {
+                Self::Observed => 0,
+                Self::Derived => 1,
+                Self::Verdict => 2,
+            }
+    }
+}
+
+/// A set of combinations of an event's nature, the context of a reference and the category of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Kinds(u16);
+pub(crate) struct Kinds(u64);
 
 /// Returns the byte of a combination.
-fn kind(malicious: bool, benign: bool, category: Category) -> u8 {
+fn kind(nature: Nature, malicious: bool, benign: bool, category: Category) -> u8 {
     let context = u8::from(benign) + 2 * u8::from(malicious);
     let category = match category {
         Category::Unknown => 0,
         Category::Benign => 1,
         Category::Malicious => 2,
     };
-    context * 3 + category
+    nature.first() + context * 3 + category
 }
 
 impl Kinds {
-    /// All combinations.
-    pub(crate) const ALL: Self = Self((1 << KINDS) - 1);
+    /// All combinations of observed events.
+    pub(crate) const OBSERVED: Self = Self((1 << COMBINATIONS) - 1);
 
-    /// Returns the combinations that meet the conditions. A reference in unknown context is in neither.
+    /// Returns the combinations of observed events that meet the conditions. A reference in unknown context is in
+    /// neither.
     pub(crate) fn of(context: Context, category: Option<Category>) -> Self {
         let mut set = 0;
         for (malicious, benign) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -62,15 +95,25 @@ impl Kinds {
             };
             for one in [Category::Unknown, Category::Benign, Category::Malicious] {
                 if met && category.is_none_or(|wanted| wanted == one) {
-                    set |= 1 << kind(malicious, benign, one);
+                    set |= 1 << kind(Nature::Observed, malicious, benign, one);
                 }
             }
         }
         Self(set)
     }
 
+    /// Returns the same combinations of events of this nature. The set holds combinations of observed events only.
+    pub(crate) fn of_nature(self, nature: Nature) -> Self {
+        Self((self.0 & Self::OBSERVED.0) << nature.first())
+    }
+
+    /// Returns the combinations that are in either set.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     fn iter(self) -> impl Iterator<Item = u8> {
-        (0..KINDS).filter(move |kind| self.0 & (1 << kind) != 0)
+        (0..COMBINATIONS * Nature::ALL.len() as u8).filter(move |kind| self.0 & (1 << kind) != 0)
     }
 
     /// Returns the number of combinations in the set.
@@ -104,12 +147,25 @@ pub(crate) fn references(org: &OrgTag, hash: Hash, kinds: Kinds) -> impl Iterato
 }
 
 /// Returns the reference elements of an event.
-pub(crate) fn of_event(event: &Event, org: &OrgTag) -> impl Iterator<Item = Bson> {
-    event.children().refs().iter().map(|hash| {
+pub(crate) fn of_event(event: &Event, org: &OrgTag, nature: Nature) -> impl Iterator<Item = Bson> {
+    event.children().refs().iter().map(move |hash| {
         let malicious = event.malicious().binary_search(hash).is_ok();
         let benign = event.benign().binary_search(hash).is_ok();
-        reference(org, *hash, kind(malicious, benign, event.category()))
+        reference(
+            org,
+            *hash,
+            kind(nature, malicious, benign, event.category()),
+        )
     })
+}
+
+/// Returns the element of an event that a second-stage filter, given by its name, derived from the attribute or session
+/// of this hash.
+pub(crate) fn of_source(org: &OrgTag, source: Hash, filter: &str) -> [u8; SOURCE_BYTES] {
+    let mut element = [SOURCE; SOURCE_BYTES];
+    element[1..17].copy_from_slice(&digest(org, source)[..16]);
+    element[17..].copy_from_slice(&Sha256::digest(filter.as_bytes())[..4]);
+    element
 }
 
 /// Returns the beginning of all elements of a raw, which a filter's name follows.
@@ -154,11 +210,18 @@ mod tests {
     #[test]
     fn conditions_are_sets_of_kinds() {
         let count = |context, category| Kinds::of(context, category).count();
-        assert_eq!(Kinds::of(Context::All, None), Kinds::ALL);
+        assert_eq!(Kinds::of(Context::All, None), Kinds::OBSERVED);
         assert_eq!(count(Context::Malicious, None), 6);
         assert_eq!(count(Context::Unknown, None), 3);
         assert_eq!(count(Context::Benign, Some(Category::Malicious)), 2);
         assert_eq!(count(Context::All, Some(Category::Unknown)), 4);
+    }
+
+    #[test]
+    fn natures_share_no_kind() {
+        let all = Nature::ALL.map(|nature| Kinds::OBSERVED.of_nature(nature));
+        let union = all.into_iter().reduce(Kinds::and).expect("three natures");
+        assert_eq!(union.count(), 36);
     }
 
     #[test]

@@ -57,6 +57,7 @@ fn about(subjects: i32, context: Context) -> Conditions {
         range: TimeRange::default(),
         category: None,
         context,
+        derived: false,
     }
 }
 

@@ -320,6 +320,7 @@ fn conditions(context: Context, category: Option<Category>, range: TimeRange) ->
         range,
         category,
         context,
+        derived: false,
     }
 }
 

@@ -266,6 +266,14 @@ pub const LIMIT: Field = field(
 )
 .of(&[QueryType::Top, QueryType::Search, QueryType::New]);
 
+/// Whether derived events count.
+pub const DERIVED: Field = field(
+    "derived",
+    FieldKind::Bool(false),
+    "Whether events that filters derived from others count, too: the network, country or domain of a value, the behaviour \
+     of a session.",
+);
+
 /// All fields of questions.
 pub const FIELDS: &[Field] = &[
     SUB_TYPE,
@@ -286,4 +294,5 @@ pub const FIELDS: &[Field] = &[
     TEXT,
     AFTER,
     LIMIT,
+    DERIVED,
 ];

@@ -7,8 +7,8 @@ use clap::builder::{PossibleValuesParser, RangedI64ValueParser};
 use cybexp_filters::vocabulary;
 use serde_json::{Map, Value, json};
 use tahoe_core::question::field::{
-    ALL, Bounds, CATEGORY, CONTEXT, DATA, FROM, Field, FieldKind, HASH, LAST, LEVEL, LEVELS, PAGE,
-    PAGES, RETURN_TYPE, SUB_TYPE, SUMMARY, SUMMARY_GRAPH, TO, TZNAME,
+    ALL, Bounds, CATEGORY, CONTEXT, DATA, DERIVED, FROM, Field, FieldKind, HASH, LAST, LEVEL,
+    LEVELS, PAGE, PAGES, RETURN_TYPE, SUB_TYPE, SUMMARY, SUMMARY_GRAPH, TO, TZNAME,
 };
 use tahoe_core::{Attribute, Hash, Scalar, SubType};
 
@@ -41,6 +41,8 @@ pub(crate) struct SubjectArgs {
     category: String,
     #[arg(long, default_value = ALL, value_parser = choice(&CONTEXT), help = about(&CONTEXT))]
     context: String,
+    #[arg(id = DERIVED.name, long = "derived", help = about(&DERIVED))]
+    derived: bool,
 }
 
 /// The kind of a scalar.
@@ -131,6 +133,7 @@ impl SubjectArgs {
         add(TZNAME.name, self.tz.as_deref().map(Value::from));
         add(CATEGORY.name, chosen(&self.category));
         add(CONTEXT.name, chosen(&self.context));
+        add(DERIVED.name, self.derived.then(|| json!(true)));
         Ok(fields)
     }
 }
