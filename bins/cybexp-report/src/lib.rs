@@ -20,6 +20,7 @@ mod rows;
 mod shares;
 mod sources;
 mod subject;
+mod values;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -22,6 +22,7 @@ mod mongo;
 mod quarantine;
 mod queries;
 mod raws;
+mod values;
 mod visible;
 
 #[cfg(test)]
@@ -83,4 +84,8 @@ pub use raws::outcome::RawOutcome;
 pub use raws::pending::PendingRaw;
 pub use raws::queue::{RawMarker, RawQueue, Raws};
 pub use raws::versions::{FilterVersion, VersionStanding};
+pub use values::page::{ValuePage, ValueRow};
+pub use values::place::{NewPlace, ValuePlace};
+pub use values::search::ValueSearch;
+pub use values::walk::ValueWalk;
 pub use visible::Visible;

@@ -239,6 +239,8 @@ struct Rest {
     after: Option<String>,
     /// True while the archive's list of values is being made, so that values may be missing.
     incomplete: Option<bool>,
+    /// True if values are missing because they are too long.
+    cut: Option<bool>,
 }
 
 /// The reason why there is no report. If the question could be read, the response also has the other fields of a report, as

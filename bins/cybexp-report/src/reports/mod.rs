@@ -1,7 +1,9 @@
 //! The reports: one file (or folder) each, and the registry that finds the one for a question.
 
 mod count;
+mod new;
 mod related;
+mod search;
 mod threatrank;
 
 use tahoe_core::question::Question;
@@ -14,5 +16,8 @@ pub(crate) async fn answer(question: &Question, asked: Asked<'_>) -> Answered {
         Question::Count(conditions) => count::answer(conditions, asked).await,
         Question::Related(related) => related::answer(related, asked).await,
         Question::ThreatRank { event } => threatrank::answer(*event, asked).await,
+        Question::Search(search) => search::answer(search, asked).await,
+        Question::New(new) => new::answer(new, asked).await,
+        Question::Top(_) => todo!(),
     }
 }

@@ -17,5 +17,6 @@ mod pages;
 mod seen;
 mod sessions;
 mod threatrank;
+mod values;
 mod world;
 mod wrong;

@@ -7,6 +7,7 @@ use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{self, ID};
 use crate::mongo::server::Server;
+use crate::values::walked;
 
 /// The archive: `tahoe_db.instance`, which holds raws and the TAHOE graph; cheap to clone.
 ///
@@ -21,6 +22,8 @@ pub struct Archive {
     pub(crate) journal: Documents,
     /// The highest version of each filter.
     pub(crate) filters: Documents,
+    /// A row for each organisation and value.
+    pub(crate) values: Documents,
 }
 
 impl Archive {
@@ -40,6 +43,8 @@ impl Archive {
         }
         indexes::ensure(&archive.coll, &indexes::archive()).await?;
         indexes::ensure(&archive.journal, &indexes::journal()).await?;
+        indexes::ensure(&archive.values, &indexes::values()).await?;
+        walked::begin(&archive.coll, &archive.values).await?;
         Ok(archive)
     }
 
@@ -50,6 +55,7 @@ impl Archive {
             coll: server.collection(db, coll),
             journal: server.collection(db, &journal(coll)),
             filters: server.collection(db, &format!("{coll}_filters")),
+            values: server.collection(db, &format!("{coll}_values")),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::graph::write::events::EventWriter;
 use crate::graph::write::known::Known;
 use crate::graph::write::sessions;
 use crate::mongo::collection::Documents;
+use crate::values::write::ValueWriter;
 
 /// Writes attributes, objects, events and sessions into an archive; cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,6 +23,7 @@ pub struct GraphWriter {
     pub(super) events: EventWriter,
     nodes: Known<Hash>,
     sessions: Known<SessionId>,
+    values: ValueWriter,
 }
 
 impl GraphWriter {
@@ -32,6 +34,7 @@ impl GraphWriter {
             events: EventWriter::new(archive),
             nodes: Known::new(),
             sessions: Known::new(),
+            values: ValueWriter::new(&archive.values),
         }
     }
 
@@ -42,9 +45,10 @@ impl GraphWriter {
     /// # Errors
     /// If the database fails. An instance that it cannot store is no error, but is listed in [`Written::rejected`].
     pub async fn write(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
-        let (mut written, sessions, fresh) = futures::try_join!(
+        let (mut written, sessions, (), fresh) = futures::try_join!(
             self.write_nodes(batch),
             self.write_sessions(batch),
+            self.values.write(batch.seen_values()),
             self.events.prepare(batch)
         )?;
         written.add(sessions);
