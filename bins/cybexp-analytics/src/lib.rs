@@ -4,6 +4,7 @@
 //! are written twice are found to exist. A raw that its filter refuses is marked with the reason.
 
 mod batch;
+mod keeper;
 mod line;
 
 use std::time::Duration;
@@ -34,9 +35,9 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         for &filter in FILTERS {
             lines.push(Line::open(filter, &raws, &graph).await?);
         }
-        Ok((raws.watch(), lines))
+        Ok((archive, raws.watch(), lines))
     });
-    let Some((watch, lines)) = opened.await? else {
+    let Some((archive, watch, lines)) = opened.await? else {
         return Ok(());
     };
     let analyst = Analyst { lines };
@@ -44,7 +45,14 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         max_backoff: Duration::from_secs(ctx.config.analytics.max_backoff_s),
         ..WorkOptions::new(NAME)
     };
-    work_loop(&ctx, analyst, WakeSignal::follow(watch), options).await
+    let kept = archive.clone();
+    let keeper = (!ctx.once).then(|| tokio::spawn(keeper::keep(kept, ctx.shutdown.clone())));
+    work_loop(&ctx, analyst, WakeSignal::follow(watch), options).await?;
+    match keeper {
+        Some(keeper) => keeper.await?,
+        None => keeper::walk(&archive).await?,
+    }
+    Ok(())
 }
 
 fn describe() {

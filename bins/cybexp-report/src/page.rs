@@ -101,6 +101,13 @@ impl ReportPage {
         self.with("events", events.iter().map(told).collect::<Vec<_>>())
     }
 
+    /// Adds the number of different values, the sum of their numbers, and whether these are exact.
+    pub(crate) fn counted(self, distinct: u64, sum: u64, exact: bool) -> Self {
+        self.with("distinct", distinct)
+            .with("sum", sum)
+            .with("exact", exact)
+    }
+
     /// Adds the place behind which the next page begins, if there is one.
     pub(crate) fn goes_on(mut self, after: Option<String>) -> Self {
         match after {

@@ -22,6 +22,7 @@ mod mongo;
 mod quarantine;
 mod queries;
 mod raws;
+mod tables;
 mod values;
 mod visible;
 
@@ -84,6 +85,8 @@ pub use raws::outcome::RawOutcome;
 pub use raws::pending::PendingRaw;
 pub use raws::queue::{RawMarker, RawQueue, Raws};
 pub use raws::versions::{FilterVersion, VersionStanding};
+pub use tables::keeper::HourKeeper;
+pub use tables::top::{TopPage, TopValues};
 pub use values::page::{ValuePage, ValueRow};
 pub use values::place::{NewPlace, ValuePlace};
 pub use values::search::ValueSearch;

@@ -5,6 +5,7 @@ mod new;
 mod related;
 mod search;
 mod threatrank;
+mod top;
 
 use tahoe_core::question::Question;
 
@@ -18,6 +19,6 @@ pub(crate) async fn answer(question: &Question, asked: Asked<'_>) -> Answered {
         Question::ThreatRank { event } => threatrank::answer(*event, asked).await,
         Question::Search(search) => search::answer(search, asked).await,
         Question::New(new) => new::answer(new, asked).await,
-        Question::Top(_) => todo!(),
+        Question::Top(top) => top::answer(top, asked).await,
     }
 }

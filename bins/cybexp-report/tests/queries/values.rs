@@ -1,9 +1,9 @@
 //! Search and new values: what is found, in which order, and by whom.
 
 use bson::doc;
-use cybexp_store::GraphBatch;
+use cybexp_store::{GraphBatch, HourKeeper};
 use serde_json::{Value, json};
-use tahoe_core::{Hash, Org, Scalar, User};
+use tahoe_core::{Category, Hash, Org, Scalar, User};
 
 use crate::world::{NOW, World, attribute, event, object};
 
@@ -221,4 +221,135 @@ async fn the_values_of_other_organisations_change_no_answer() {
     let many: Vec<_> = (0..300).map(name).collect();
     world.write(&seen(strange, -1e5, &many)).await;
     assert_eq!(ask().await, before);
+}
+
+/// Makes the tables of all hours that are over.
+async fn keep_tables(world: &World) {
+    let keeper = HourKeeper::open(&world.site.archive).await.unwrap();
+    let mut keeper = keeper.without_rest();
+    for _ in 0..20 {
+        keeper.step(*NOW + 1e6).await.unwrap();
+    }
+}
+
+/// The most frequent values are the same whatever tables there are, and whoever else has values.
+#[tokio::test]
+async fn the_most_frequent_values_are_exact_with_and_without_tables() {
+    let world = World::new("top").await;
+    let (ours, theirs, strange) = (
+        world.site.orgid,
+        partner(&world).await,
+        stranger(&world).await,
+    );
+    let hour = 3600.0;
+    let mut batch = GraphBatch::default();
+    for n in 0..300_i64 {
+        let org = if n % 3 == 0 { theirs } else { ours };
+        let name = attribute("username", format!("user{}", n % 7 * (n % 2)));
+        let at = (n % 30 - 15) as f64 * hour / 2.0 + n as f64;
+        let mut made = event(
+            org,
+            at,
+            vec![name.clone().into(), attribute("port", n).into()],
+        );
+        if n % 5 == 0 {
+            made = made
+                .with_category(Category::Malicious)
+                .with_malicious([name.hash()])
+                .unwrap();
+        }
+        batch.add_event(made);
+        let other = event(strange, at, vec![name.into()]);
+        batch.add_event(other);
+    }
+    world.write(&batch).await;
+    let expected = |keep: &dyn Fn(i64, f64) -> bool| {
+        let mut counts = std::collections::BTreeMap::new();
+        for n in 0..300_i64 {
+            if keep(n, *NOW + (n % 30 - 15) as f64 * hour / 2.0 + n as f64) {
+                *counts
+                    .entry(format!("user{}", n % 7 * (n % 2)))
+                    .or_insert(0) += 1;
+            }
+        }
+        let mut counts: Vec<(i64, String)> =
+            counts.into_iter().map(|(name, n)| (-n, name)).collect();
+        counts.sort();
+        counts
+            .into_iter()
+            .map(|(n, name)| (name, -n))
+            .collect::<Vec<_>>()
+    };
+    let (from, to) = (*NOW - 4.3 * hour, *NOW + 3.7 * hour);
+    let whole = (*NOW / hour).floor() * hour;
+    let questions = [
+        (json!({}), expected(&|_, _| true)),
+        (
+            json!({"from": from, "to": to}),
+            expected(&|_, at| at >= from && at <= to),
+        ),
+        (
+            json!({"from": whole, "to": whole + 1800.0, "category": "malicious"}),
+            expected(&|n, at| n % 5 == 0 && at >= whole && at <= whole + 1800.0),
+        ),
+        (
+            json!({"context": "malicious"}),
+            expected(&|n, _| n % 5 == 0),
+        ),
+        (
+            json!({"context": "unknown", "event": "ssh"}),
+            expected(&|n, _| n % 5 != 0),
+        ),
+        (json!({"event": "telnet"}), vec![]),
+    ];
+    let check = async |told: &str| {
+        for (question, expected) in &questions {
+            let mut question = question.clone();
+            question["sub_type"] = json!("username");
+            let report = world.ask("top", question.clone()).await.unwrap();
+            let rows = report["data"].as_array().unwrap();
+            let mut found: Vec<(i64, String)> = rows
+                .iter()
+                .map(|row| {
+                    (
+                        -row["count"].as_i64().unwrap(),
+                        row["data"].as_str().unwrap().to_owned(),
+                    )
+                })
+                .collect();
+            assert!(found.is_sorted_by_key(|(n, _)| *n), "{told}: {report}");
+            found.sort();
+            let found: Vec<_> = found.into_iter().map(|(n, name)| (name, -n)).collect();
+            assert_eq!(&found, expected, "{told}: {question}");
+            assert_eq!(report["exact"], true);
+            assert_eq!(report["distinct"], expected.len());
+            let sum: i64 = expected.iter().map(|(_, n)| n).sum();
+            assert_eq!(report["sum"], sum);
+        }
+    };
+    check("without tables").await;
+    keep_tables(&world).await;
+    let tables = world.site.collection("tahoe", "instance_hours").await;
+    assert!(tables.count_documents(doc! {"right": true}).await.unwrap() > 10);
+    check("with tables").await;
+    check("with tables in memory").await;
+    // tables of an hour that changed are not used, and made again
+    let name = attribute("username", "late");
+    let mut late = GraphBatch::default();
+    for n in 0..400 {
+        late.add_event(event(ours, f64::from(n) / 100.0, vec![name.clone().into()]));
+    }
+    world.write(&late).await;
+    for told in ["changed", "made again"] {
+        let report = world
+            .ask("top", json!({"sub_type": "username", "limit": 1}))
+            .await
+            .unwrap();
+        assert_eq!(
+            report["data"],
+            json!([{"sub_type": "username", "data": "late", "count": 400}]),
+            "{told}"
+        );
+        keep_tables(&world).await;
+    }
 }

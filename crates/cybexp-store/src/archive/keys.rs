@@ -177,6 +177,13 @@ pub(crate) fn of_org(org: &OrgTag) -> [u8; ORG_BYTES] {
     element
 }
 
+/// Returns bounds of the elements of all organisations, which lie between them.
+pub(crate) fn of_orgs() -> ([u8; ORG_BYTES], [u8; ORG_BYTES]) {
+    let (mut least, mut most) = ([0; ORG_BYTES], [0xff; ORG_BYTES]);
+    (least[0], most[0]) = (ORG, ORG);
+    (least, most)
+}
+
 /// Whether an event with these elements is an observation. Its references tell.
 pub(crate) fn is_observed<'a>(mut elements: impl Iterator<Item = &'a [u8]>) -> bool {
     let kind = elements.find_map(|element| (element.len() == 17).then_some(element[16]));

@@ -24,6 +24,8 @@ pub struct Archive {
     pub(crate) filters: Documents,
     /// A row for each organisation and value.
     pub(crate) values: Documents,
+    /// Tables of the values of each hour.
+    pub(crate) hours: Documents,
 }
 
 impl Archive {
@@ -56,6 +58,7 @@ impl Archive {
             journal: server.collection(db, &journal(coll)),
             filters: server.collection(db, &format!("{coll}_filters")),
             values: server.collection(db, &format!("{coll}_values")),
+            hours: server.collection(db, &format!("{coll}_hours")),
         }
     }
 }

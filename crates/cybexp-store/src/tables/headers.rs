@@ -81,7 +81,11 @@ fn id(hour: u32) -> Bson {
 
 /// Tells that events of these hours are about to change. A note of the hours must be open.
 pub(crate) async fn change(coll: &Documents, hours: &BTreeSet<i64>) -> Result<(), StoreError> {
-    let hours: Vec<Bson> = hours.iter().filter_map(|hour| number(*hour)).map(id).collect();
+    let hours: Vec<Bson> = hours
+        .iter()
+        .filter_map(|hour| number(*hour))
+        .map(id)
+        .collect();
     for part in hours.chunks(ASK) {
         let (filter, update) = changed(part);
         bulk::update_all(coll, &[(filter, update)], CHANGING).await?;
@@ -111,7 +115,9 @@ pub(crate) async fn begin(coll: &Documents, hour: u32) -> Result<Option<Header>,
 /// Keeps the ids of chunks that are about to be written, so that they are found if their maker dies.
 pub(crate) async fn writing(coll: &Documents, hour: u32, ids: &[Bson]) -> Result<(), StoreError> {
     let update = doc! {"$push": {"written": {"$each": ids}}};
-    let writing = coll.named(MAKING).update_one(doc! {"_id": id(hour)}, update);
+    let writing = coll
+        .named(MAKING)
+        .update_one(doc! {"_id": id(hour)}, update);
     writing.send().await?;
     Ok(())
 }

@@ -112,7 +112,8 @@ impl HourKeeper {
         match news {
             News::Hours(hours) => {
                 let now = Instant::now();
-                self.pending.extend(hours.into_iter().map(|hour| (hour, now)));
+                self.pending
+                    .extend(hours.into_iter().map(|hour| (hour, now)));
             }
             News::Anything => self.begun = false,
         }
@@ -182,12 +183,7 @@ impl HourKeeper {
     }
 
     /// Writes the tables of an organisation, and returns the ids of their chunks.
-    async fn write(
-        &self,
-        org: &OrgTag,
-        hour: u32,
-        made: Made,
-    ) -> Result<Vec<Bson>, StoreError> {
+    async fn write(&self, org: &OrgTag, hour: u32, made: Made) -> Result<Vec<Bson>, StoreError> {
         let (mut ids, mut from, mut n) = (Vec::new(), Some(0), 0_u16);
         while let Some(begin) = from {
             let mut builder = Builder::new(None, begin);

@@ -12,6 +12,7 @@ pub(crate) mod builder;
 pub(crate) mod entries;
 pub(crate) mod headers;
 pub(crate) mod keeper;
+pub(crate) mod kept;
 pub(crate) mod merge;
 pub(crate) mod scan;
 pub(crate) mod stored;

@@ -26,8 +26,9 @@ struct At {
 
 /// Finds the observed events of an organisation at these times, with what tables need of them.
 pub(crate) fn events(org: &OrgTag, times: Document) -> Find {
-    of_org(COUNTING, org, times)
-        .project(doc! {"_id": 0, "sub_type": 1, "category": 1, "data": 1, "_mal_ref": 1, "_ben_ref": 1})
+    of_org(COUNTING, org, times).project(
+        doc! {"_id": 0, "sub_type": 1, "category": 1, "data": 1, "_mal_ref": 1, "_ben_ref": 1},
+    )
 }
 
 fn of_org(doing: &'static str, org: &OrgTag, times: Document) -> Find {
@@ -60,8 +61,9 @@ pub(crate) async fn newest_time(
 
 /// Finds an event of an organisation whose element is greater than this one.
 pub(crate) fn next_org(after: &[u8]) -> Find {
-    let most = [&keys::of_org(&OrgTag::LAST)[..17], &[0xff]].concat();
-    let element = doc! {"$elemMatch": {"$gt": binary(after.to_vec()), "$lte": binary(most)}};
+    let (_, most) = keys::of_orgs();
+    let element =
+        doc! {"$elemMatch": {"$gt": binary(after.to_vec()), "$lte": binary(most.to_vec())}};
     let filter = doc! {"_keys": element, "_tie": {"$gte": LEAST_TIE}};
     Find::new(ORGS, EVENT_KEYS, filter)
         .project(doc! {"_id": 0, "orgid": 1, "_keys": 1})
@@ -78,7 +80,7 @@ pub(crate) async fn orgs(coll: &Documents) -> Result<Vec<OrgTag>, StoreError> {
         keys: Vec<Binary>,
     }
     let mut all = Vec::new();
-    let mut after = vec![0; keys::of_org(&OrgTag::LAST).len()];
+    let mut after = keys::of_orgs().0.to_vec();
     loop {
         let found: Vec<Keyed> = next_org(&after).read(coll).await?;
         let Some(event) = found.first() else {

@@ -3,6 +3,7 @@
 mod arguments;
 mod many;
 mod show;
+mod values;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use tahoe_core::question::field::HASH;
 use super::api::ApiArgs;
 use arguments::{ScopeArgs, SubjectArgs};
 use cybexp_term as term;
+use values::{NewArgs, SearchArgs, TopArgs};
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
@@ -73,6 +75,27 @@ pub(crate) enum Action {
         #[command(flatten)]
         ask: Ask,
     },
+    /// Show the most frequent values of a sub_type
+    Top {
+        #[command(flatten)]
+        of: TopArgs,
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// Search the values of a sub_type: by their beginning, addresses by network, hosts by domain
+    Search {
+        #[command(flatten)]
+        of: SearchArgs,
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// Show the values of a sub_type that were first seen in a time range, newest first
+    New {
+        #[command(flatten)]
+        of: NewArgs,
+        #[command(flatten)]
+        ask: Ask,
+    },
 }
 
 /// Returns the paragraph of the help that lists the sub_types.
@@ -123,6 +146,18 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
             let fields = Map::from_iter([(HASH.name.to_owned(), json!(event))]);
             let report = ask.ask(config, "threatrank", fields).await?;
             ask.show(&report, |report| show::threatrank(event, report));
+        }
+        Action::Top { of, ask } => {
+            let report = ask.ask(config, "top", of.fields()).await?;
+            ask.show(&report, values::top);
+        }
+        Action::Search { of, ask } => {
+            let report = ask.ask(config, "search", of.fields()).await?;
+            ask.show(&report, values::first_seen);
+        }
+        Action::New { of, ask } => {
+            let report = ask.ask(config, "new", of.fields()).await?;
+            ask.show(&report, values::first_seen);
         }
     }
     Ok(ExitCode::SUCCESS)

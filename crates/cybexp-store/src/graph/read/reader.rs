@@ -7,6 +7,7 @@ use crate::archive::open::Archive;
 use crate::error::StoreError;
 use crate::graph::read::timelines::Timelines;
 use crate::mongo::collection::Documents;
+use crate::tables::kept::KeptTables;
 use crate::values::walked;
 
 /// Reads the graph of an archive: instances by hash, the events of a query, counts and pages of them; cheap to clone.
@@ -16,6 +17,8 @@ use crate::values::walked;
 pub struct GraphReader {
     pub(crate) coll: Documents,
     pub(crate) values: Documents,
+    pub(crate) hours: Documents,
+    pub(crate) tables: KeptTables,
     pub(crate) timelines: Timelines,
     /// Whether all values were found to have rows.
     complete: Arc<AtomicBool>,
@@ -27,6 +30,8 @@ impl GraphReader {
         Self {
             coll: archive.coll.clone(),
             values: archive.values.clone(),
+            hours: archive.hours.clone(),
+            tables: KeptTables::new(),
             timelines: Timelines::new(archive),
             complete: Arc::default(),
         }
