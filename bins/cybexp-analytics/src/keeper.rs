@@ -1,4 +1,4 @@
-//! What analytics keeps beside the archive: rows of values that an older archive lacks, and the tables of hours.
+//! Keeps the collections beside the archive: rows of values that an older archive lacks, and the tables of hours.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

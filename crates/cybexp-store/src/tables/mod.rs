@@ -10,6 +10,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod entries;
+pub(crate) mod gaps;
 pub(crate) mod headers;
 pub(crate) mod keeper;
 pub(crate) mod kept;
