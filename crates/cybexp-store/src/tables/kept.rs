@@ -10,8 +10,11 @@ use crate::tables::headers::Made;
 const TABLE_BYTES: usize = 200;
 /// The most bytes of tables that are kept in memory.
 const KEPT_BYTES: usize = 64 << 20;
-/// A table, or a part of an hour, of one organisation and sub_type: chunks with the sub_types of their events.
-pub(crate) type Table = Arc<Vec<(Vec<String>, Arc<[u8]>)>>;
+/// The chunks of a table: the sub_types of the events, and the entries.
+pub(crate) type TableChunks = Vec<(Vec<String>, Arc<[u8]>)>;
+
+/// A table, or a part of an hour, of one organisation and sub_type.
+pub(crate) type Table = Arc<TableChunks>;
 
 /// The key of a table: the beginning of its chunks' ids, the hour, the making of the hour's tables, and the ends of the part
 /// of the hour.

@@ -21,7 +21,7 @@ use crate::tables::builder::Builder;
 use crate::tables::entries::ValueId;
 use crate::tables::gaps::{Gap, gaps, whole_hours};
 use crate::tables::headers::{self, Header, Made};
-use crate::tables::kept::{Table, WHOLE};
+use crate::tables::kept::{Table, TableChunks, WHOLE};
 use crate::tables::merge::{Most, Part, most};
 use crate::tables::{scan, stored};
 use crate::visible::Visible;
@@ -164,7 +164,7 @@ impl GraphReader {
         let (Some(first), Some(last)) = (missing.keys().min(), missing.keys().max()) else {
             return Ok((tables, false));
         };
-        let mut read: HashMap<u32, Vec<(Vec<String>, Arc<[u8]>)>> = HashMap::new();
+        let mut read: HashMap<u32, TableChunks> = HashMap::new();
         let mut rows = stored::chunks(org, sub_type, *first, *last)
             .rows(&self.hours)
             .await?;
