@@ -66,6 +66,9 @@ async fn main() {
             after.index_bytes as f64 / raws as f64,
             after.data_bytes as f64 / raws as f64,
         );
+        let indexes = after.indexes.iter();
+        let indexes = indexes.map(|(name, bytes)| format!("{name} {}", bytes / raws as u64));
+        println!("          {}", indexes.collect::<Vec<_>>().join(", "));
     }
 }
 

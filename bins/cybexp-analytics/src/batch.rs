@@ -24,7 +24,7 @@ pub struct BatchOutcome {
     /// The number of parts of raws that were left out, by raw and reason.
     pub left_out: Vec<(RawId, BTreeMap<&'static str, u64>)>,
     /// Raws that an earlier version of the filter has read, by their place in `outcomes`.
-    again: Vec<(RawId, usize)>,
+    again: Vec<(RawId, f64, usize)>,
 }
 
 impl BatchOutcome {
@@ -47,9 +47,13 @@ impl BatchOutcome {
 
     /// Returns the raws that an earlier version of the filter has read, with what they made now.
     pub fn remade(&self) -> Vec<Remade<'_>> {
-        let again = self.again.iter().filter_map(|(raw, place)| {
+        let again = self.again.iter().filter_map(|(raw, accepted, place)| {
             let made = self.outcomes.get(*place)?.made.as_ref().ok()?;
-            Some(Remade { raw: *raw, made })
+            Some(Remade {
+                raw: *raw,
+                accepted: *accepted,
+                made,
+            })
         });
         again.collect()
     }
@@ -82,9 +86,12 @@ pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, Bat
             }
             let mut hashes = BTreeSet::new();
             for event in made.events {
-                graph.add_source(&raw.id, filter.name(), [event.hash()]);
+                graph.add_source(&raw.id, raw.timestamp, filter.name(), [event.hash()]);
                 // not append, which walks through all instances each time
-                hashes.extend(graph.add_event(event));
+                hashes.extend(match filter.makes_verdicts() {
+                    true => graph.add_verdict(event),
+                    false => graph.add_event(event),
+                });
             }
             for session in made.sessions {
                 hashes.extend(graph.add_session(session, &orgid));
@@ -92,7 +99,9 @@ pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, Bat
             hashes.into_iter().collect()
         });
         if raw.filters.iter().any(|id| id.starts_with(&earlier)) {
-            batch.again.push((raw.id, batch.outcomes.len()));
+            batch
+                .again
+                .push((raw.id, raw.timestamp, batch.outcomes.len()));
         }
         batch.outcomes.push(RawOutcome::new(&raw, made));
     }

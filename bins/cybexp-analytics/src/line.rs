@@ -4,12 +4,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cybexp_filters::Filter;
 use cybexp_store::{
-    FilterVersion, GraphBatch, GraphWriter, PendingRaw, RawMarker, RawQueue, Raws, StoreError,
+    FilterVersion, GraphBatch, GraphWriter, PendingRaw, RawOutcome, RawQueue, Raws, StoreError,
     Taken, VersionStanding, Written,
 };
 use metrics::{counter, gauge};
 
 use crate::batch::{BatchOutcome, TakenRaws, run_filter};
+use crate::second::{Deriver, Met};
 
 /// Time between two looks whether another worker runs a higher version of the filter.
 const ANNOUNCE: Duration = Duration::from_secs(10);
@@ -28,8 +29,12 @@ pub(crate) struct Line {
     queue: RawQueue,
     raws: Raws,
     graph: GraphWriter,
+    /// The second stage, unless it is off.
+    deriver: Option<Deriver>,
     /// A part that was filtered and is not written.
     filtered: Option<Box<Part>>,
+    /// Raws whose part is written, and that are not marked.
+    unmarked: Vec<RawOutcome>,
     standing: VersionStanding,
     announced: Option<Instant>,
 }
@@ -38,6 +43,8 @@ pub(crate) struct Line {
 struct Part {
     graph: GraphBatch,
     batch: BatchOutcome,
+    /// The attributes from which the second stage derived events.
+    met: Option<Met>,
     rest: TakenRaws,
 }
 
@@ -53,13 +60,16 @@ impl Line {
         filter: &'static dyn Filter,
         raws: &Raws,
         graph: &GraphWriter,
+        deriver: Option<Deriver>,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             filter,
             queue: raws.queue(&filter.id()).await?,
             raws: raws.clone(),
             graph: graph.clone(),
+            deriver,
             filtered: None,
+            unmarked: Vec::new(),
             standing: VersionStanding::Current,
             announced: None,
         })
@@ -73,11 +83,13 @@ impl Line {
         }
     }
 
-    /// Writes one part, while the next one is read and filtered. After an error the raws in hand are taken again.
+    /// Writes one part, while the raws of the one before it are marked, and the next one is read and filtered. After an
+    /// error the raws in hand are taken again.
     pub(crate) async fn step(&mut self) -> anyhow::Result<LineStep> {
         let step = self.try_step().await;
         if step.is_err() {
             self.filtered = None;
+            self.unmarked.clear();
             // if this fails, too, others take the raws when the lease ends
             let _ = self.queue.release().await;
         }
@@ -96,7 +108,7 @@ impl Line {
         };
         let part = match self.filtered.take() {
             Some(part) => part,
-            None => match next(self.filter, &mut self.queue, None).await? {
+            None => match next(self.filter, &self.deriver, &mut self.queue, None).await? {
                 Next::Part(part) => part,
                 Next::None(lease) => {
                     return Ok(LineStep::Nothing(wait.into_iter().chain(lease).min()));
@@ -106,23 +118,38 @@ impl Line {
         let Part {
             graph,
             mut batch,
+            met,
             rest,
         } = *part;
-        let writing = write(
-            self.filter,
-            &self.graph,
-            self.queue.marker(),
-            &graph,
-            &mut batch,
+        let marker = self.queue.marker();
+        let (written, marked, next) = tokio::join!(
+            write(self.filter, &self.graph, &graph, &mut batch),
+            marker.mark(&self.unmarked, now()),
+            next(self.filter, &self.deriver, &mut self.queue, Some(rest))
         );
-        let (written, next) = tokio::join!(writing, next(self.filter, &mut self.queue, Some(rest)));
+        marked?;
+        self.queue.marked(&self.unmarked);
+        self.unmarked.clear();
         let written = written?;
-        self.queue.marked(&batch.outcomes);
-        record(self.filter, &batch, &written);
-        if let Next::Part(part) = next? {
-            self.filtered = Some(part);
+        if let (Some(deriver), Some(met)) = (&self.deriver, met) {
+            deriver.learn(met);
         }
-        Ok(LineStep::Worked(batch.outcomes.len() as u64))
+        record(self.filter, &batch, &written);
+        let worked = batch.outcomes.len() as u64;
+        self.unmarked = batch.outcomes;
+        match next? {
+            Next::Part(part) => self.filtered = Some(part),
+            Next::None(_) => self.mark().await?,
+        }
+        Ok(LineStep::Worked(worked))
+    }
+
+    /// Marks the raws of the part that was written last.
+    async fn mark(&mut self) -> anyhow::Result<()> {
+        self.queue.marker().mark(&self.unmarked, now()).await?;
+        self.queue.marked(&self.unmarked);
+        self.unmarked.clear();
+        Ok(())
     }
 
     /// Returns the place of this version among those of all workers, which is asked for from time to time.
@@ -164,6 +191,7 @@ impl Line {
 /// Returns the next part: of the same batch as long as some of it is left, else of a batch that is taken.
 async fn next(
     filter: &'static dyn Filter,
+    deriver: &Option<Deriver>,
     queue: &mut RawQueue,
     rest: Option<TakenRaws>,
 ) -> anyhow::Result<Next> {
@@ -187,19 +215,25 @@ async fn next(
         // other workers were faster
         return Ok(Next::None(Some(Duration::ZERO)));
     }
+    let deriver = deriver.clone();
     let part = tokio::task::spawn_blocking(move || {
         let mut rest = raws;
-        let (graph, batch) = run_filter(filter, &mut rest);
-        Part { graph, batch, rest }
+        let (mut graph, batch) = run_filter(filter, &mut rest);
+        let met = deriver.map(|deriver| deriver.derive(&mut graph));
+        Part {
+            graph,
+            batch,
+            met,
+            rest,
+        }
     });
     Ok(Next::Part(Box::new(part.await?)))
 }
 
-/// Writes a part: first what was made of the raws, then what an earlier version made goes, at last the raws are marked.
+/// Writes a part: first what was made of the raws, then what an earlier version made goes.
 async fn write(
     filter: &'static dyn Filter,
     writer: &GraphWriter,
-    marker: RawMarker,
     graph: &GraphBatch,
     batch: &mut BatchOutcome,
 ) -> anyhow::Result<Written> {
@@ -207,11 +241,11 @@ async fn write(
     batch.reject(&written.rejected);
     let removed = writer.replace(filter.name(), &batch.remade()).await?;
     counter!("cybexp_analytics_replaced_total", "filter" => filter.name()).increment(removed);
-    marker.mark(&batch.outcomes, now()).await?;
     Ok(written)
 }
 
-fn now() -> f64 {
+/// Returns the time in Unix seconds.
+pub(crate) fn now() -> f64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.unwrap_or_default().as_secs_f64()
 }

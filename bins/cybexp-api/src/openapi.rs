@@ -14,7 +14,9 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::error::Message;
 use crate::json::JSON_BYTES;
-use crate::routes::{identity, login, membership, ping, proof, query, raw, submission};
+use crate::routes::{
+    category, identity, login, membership, ping, proof, query, raw, submission, verdict,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -44,6 +46,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(login::logout))
         .routes(routes!(query::query))
         .routes(routes!(submission::submission))
+        .routes(routes!(verdict::verdict))
+        .routes(routes!(verdict::withdraw))
+        .routes(routes!(category::event_category))
         .routes(routes!(identity::create_user))
         .routes(routes!(identity::create_org))
         .routes(routes!(identity::org_add_user))

@@ -11,6 +11,7 @@ mod callback;
 mod clock;
 mod desk;
 mod engine;
+mod hubs;
 mod memory;
 mod page;
 mod question;

@@ -20,9 +20,7 @@ pub(crate) fn kinds(sub_type: &SubType) -> Vec<&str> {
 /// Returns the reason why nothing was found of this sub_type, if it is one that no filter makes.
 pub(crate) fn unknown(sub_type: &SubType) -> Option<String> {
     let name = sub_type.as_str();
-    let known = kinds(sub_type)
-        .into_iter()
-        .any(|name| vocabulary::is_known(name));
+    let known = kinds(sub_type).into_iter().any(vocabulary::is_known);
     (!known).then(|| {
         format!(
             "field sub_type: nothing was found of `{}`: {}",

@@ -1,5 +1,7 @@
 //! Direct access to stored documents, to write those that the suite never writes, and to see those that it wrote.
 
+use std::collections::BTreeMap;
+
 use bson::{Bson, Document, doc};
 use mongodb::{Client, Collection};
 use serde_json::Value;
@@ -7,7 +9,7 @@ use serde_json::Value;
 use crate::Site;
 
 /// The size of an archive on disk.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ArchiveSize {
     /// The number of documents.
     pub documents: u64,
@@ -15,6 +17,8 @@ pub struct ArchiveSize {
     pub data_bytes: u64,
     /// Bytes of all indexes.
     pub index_bytes: u64,
+    /// Bytes of each index, by its name.
+    pub indexes: BTreeMap<String, u64>,
 }
 
 impl Site {
@@ -31,16 +35,15 @@ impl Site {
             .run_command(doc! {"collStats": archive.name()})
             .await;
         let stats = stats.expect("the server knows the collection");
-        let number = |name: &str| match stats.get(name) {
-            Some(Bson::Int32(n)) => u64::try_from(*n).unwrap_or_default(),
-            Some(Bson::Int64(n)) => u64::try_from(*n).unwrap_or_default(),
-            Some(Bson::Double(n)) => *n as u64,
-            _ => 0,
-        };
+        let number = |name: &str| stats.get(name).map_or(0, whole);
+        let indexes = stats.get_document("indexSizes").into_iter().flatten();
         ArchiveSize {
             documents: number("count"),
             data_bytes: number("storageSize"),
             index_bytes: number("totalIndexSize"),
+            indexes: indexes
+                .map(|(name, bytes)| (name.clone(), whole(bytes)))
+                .collect(),
         }
     }
 
@@ -57,5 +60,15 @@ impl Site {
             .await
             .expect("a valid URL");
         client.database(text("db")).collection(coll)
+    }
+}
+
+/// Returns a number of the server's statistics; 0 if it is none.
+fn whole(number: &Bson) -> u64 {
+    match number {
+        Bson::Int32(n) => u64::try_from(*n).unwrap_or_default(),
+        Bson::Int64(n) => u64::try_from(*n).unwrap_or_default(),
+        Bson::Double(n) => *n as u64,
+        _ => 0,
     }
 }

@@ -242,6 +242,12 @@ fn arguments(port: u16, options: &Options) -> Vec<OsString> {
         "--setParameter=diagnosticDataCollectionEnabled=false",
         // the least: the password is random, and no slower to guess for more rounds
         "--setParameter=scramSHA256IterationCount=5000",
+        // Nothing reads the past. To keep five minutes of it, as is the default, the server writes each page of an
+        // index again and again, and keeps the room of keys that are gone.
+        "--setParameter=minSnapshotHistoryWindowInSeconds=0",
+        // Keys of hashes stand at random places, so a page that waits longer is written once for several keys.
+        "--wiredTigerEngineConfigString=eviction_dirty_target=20,eviction_dirty_trigger=40,\
+         eviction_updates_target=10,eviction_updates_trigger=20",
     ];
     arguments.extend(fixed.map(Into::into));
     arguments.push("--keyFile".into());

@@ -11,6 +11,7 @@ mod tests;
 
 use std::net::IpAddr;
 
+use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use crate::canonical::{canonical_within, decanonical};
@@ -19,11 +20,11 @@ use crate::hash::Hash;
 use crate::node::Attribute;
 use crate::scalar::Scalar;
 use crate::sub_type::SubType;
-use crate::time::TimeRange;
+use crate::time::{Step, TimeRange};
 use error::{bad, one_of};
 use field::{
-    AFTER, ALL, Bounds, DERIVED, EVENT, LEVEL, LEVELS, LIMIT, LIMITS, PAGE, PAGES, SUB_TYPE, TEXT,
-    TEXT_BYTES,
+    AFTER, ALL, BY, Bounds, DERIVED, EVENT, LEVEL, LEVELS, LIMIT, LIMITS, PAGE, PAGES, SUB_TYPE,
+    TEXT, TEXT_BYTES,
 };
 
 pub use choices::{Context, ReturnType};
@@ -81,6 +82,35 @@ pub struct Related {
     pub shape: Shape,
 }
 
+/// The subject of a threatrank query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ranked {
+    /// An event.
+    Event(Hash),
+    /// An attribute: the conditions select all events that refer to it.
+    Attribute(Conditions),
+}
+
+/// The question of a timeline query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimelineOf {
+    /// Selects the events.
+    pub conditions: Conditions,
+    /// The length of a bucket; `None` if the report chooses.
+    pub by: Option<Step>,
+    /// The time zone in which days and weeks begin.
+    pub tz: Tz,
+}
+
+/// The question of a session query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoryOf {
+    /// The subject is the session, one of its events, or an attribute that identifies it.
+    pub conditions: Conditions,
+    /// The page of steps, from 1.
+    pub page: u32,
+}
+
 /// A checked question.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Question {
@@ -89,16 +119,31 @@ pub enum Question {
     /// A related query.
     Related(Related),
     /// A threat rank query.
-    ThreatRank {
-        /// The event to be ranked.
-        event: Hash,
-    },
+    ThreatRank(Ranked),
+    /// A timeline query.
+    Timeline(TimelineOf),
     /// A top query.
     Top(Top),
+    /// A session query.
+    Session(StoryOf),
     /// A search.
     Search(Search),
     /// A query for new values.
     New(NewValues),
+}
+
+impl Conditions {
+    /// Selects all events that refer to the subject.
+    fn all_of((subject, attribute): Subject) -> Self {
+        Self {
+            subjects: vec![subject],
+            attribute,
+            range: TimeRange::default(),
+            category: None,
+            context: Context::All,
+            derived: false,
+        }
+    }
 }
 
 impl Question {
@@ -128,7 +173,9 @@ impl Question {
             QueryType::Count => Ok(Self::Count(Self::read_related(fields, now)?.conditions)),
             QueryType::Related => Ok(Self::Related(Self::read_related(fields, now)?)),
             QueryType::ThreatRank => Self::read_threatrank(fields),
+            QueryType::Timeline => Self::read_timeline(fields, now),
             QueryType::Top => Self::read_top(fields, now),
+            QueryType::Session => Self::read_session(fields),
             QueryType::Search => Self::read_search(fields),
             QueryType::New => Self::read_new(fields, now),
         }
@@ -146,7 +193,7 @@ impl Question {
             },
             limit: fields.int(LIMIT.name, LIMITS)?,
         };
-        fields.end("top")?;
+        fields.end("a top")?;
         Ok(Self::Top(top))
     }
 
@@ -157,7 +204,7 @@ impl Question {
             after: fields.short(AFTER.name)?,
             limit: fields.int(LIMIT.name, LIMITS)?,
         };
-        fields.end("search")?;
+        fields.end("a search")?;
         Ok(Self::Search(search))
     }
 
@@ -168,19 +215,33 @@ impl Question {
             after: fields.short(AFTER.name)?,
             limit: fields.int(LIMIT.name, LIMITS)?,
         };
-        fields.end("new")?;
+        fields.end("a new")?;
         Ok(Self::New(new))
     }
 
     fn read_threatrank(mut fields: UnreadFields) -> Result<Self, QuestionError> {
-        let event = fields.text("_hash")?;
-        if let Some((field, _)) = fields.0.iter().find(|(_, value)| !value.is_null()) {
-            let reason = "is not a field of a threatrank query";
-            return Err(bad(crate::excerpt::excerpt(field), reason));
-        }
-        let event = event.ok_or_else(|| bad("_hash", "is missing"))?;
-        let event = read_hash(&event)?;
-        Ok(Self::ThreatRank { event })
+        let (subject, attribute) = fields.subject()?;
+        fields.end("a threatrank")?;
+        Ok(Self::ThreatRank(match attribute {
+            None => Ranked::Event(subject),
+            Some(_) => Ranked::Attribute(Conditions::all_of((subject, attribute))),
+        }))
+    }
+
+    fn read_timeline(mut fields: UnreadFields, now: f64) -> Result<Self, QuestionError> {
+        let tz = fields.0.get("tzname").and_then(Value::as_str);
+        let tz = tz.map_or(Ok(Tz::UTC), crate::time::parse_tzname)?;
+        let conditions = fields.conditions(now)?;
+        let by = fields.choice(BY.name, &Step::ALL.map(|step| (step.as_str(), step)))?;
+        fields.end("a timeline")?;
+        Ok(Self::Timeline(TimelineOf { conditions, by, tz }))
+    }
+
+    fn read_session(mut fields: UnreadFields) -> Result<Self, QuestionError> {
+        let conditions = Conditions::all_of(fields.subject()?);
+        let page = fields.int(PAGE.name, PAGES)?;
+        fields.end("a session")?;
+        Ok(Self::Session(StoryOf { conditions, page }))
     }
 
     /// Reads the fields of a related query. A count takes the same fields, and ignores those that do not select events.
@@ -209,6 +270,9 @@ impl Question {
         Ok(related)
     }
 }
+
+/// The hash of a subject, and its sub_type and data if these were given.
+type Subject = (Hash, Option<(SubType, Scalar)>);
 
 /// The fields not read yet; `null` stands for a field that is not there.
 struct UnreadFields(Map<String, Value>);
@@ -314,17 +378,6 @@ impl UnreadFields {
         Ok(context.unwrap_or(Context::All))
     }
 
-    /// Refuses the fields that are left.
-    fn end(&self, qtype: &str) -> Result<(), QuestionError> {
-        match self.0.iter().find(|(_, value)| !value.is_null()) {
-            Some((field, _)) => Err(bad(
-                crate::excerpt::excerpt(field),
-                format!("is not a field of a {qtype} query"),
-            )),
-            None => Ok(()),
-        }
-    }
-
     fn conditions(&mut self, now: f64) -> Result<Conditions, QuestionError> {
         let (subject, attribute) = self.subject()?;
         Ok(Conditions {
@@ -337,7 +390,18 @@ impl UnreadFields {
         })
     }
 
-    fn subject(&mut self) -> Result<(Hash, Option<(SubType, Scalar)>), QuestionError> {
+    /// Checks that no field is left that a query of this kind does not take.
+    fn end(&self, kind: &str) -> Result<(), QuestionError> {
+        match self.0.iter().find(|(_, value)| !value.is_null()) {
+            Some((field, _)) => {
+                let reason = format!("is not a field of {kind} query");
+                Err(bad(crate::excerpt::excerpt(field), reason))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn subject(&mut self) -> Result<Subject, QuestionError> {
         let hash = self.text("_hash")?;
         let sub_type = self.text("sub_type")?;
         let data = self.0.shift_remove("data");

@@ -56,6 +56,12 @@ impl Raw {
         &self.orgid
     }
 
+    /// Returns the time at which it was accepted, where that is known.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        self.timestamp
+    }
+
     /// Returns the raw's hash. It identifies the raw only together with the organisation, because two may submit the
     /// same data.
     pub fn hash(&self) -> Hash {

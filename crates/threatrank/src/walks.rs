@@ -1,8 +1,8 @@
 //! Walks through the gaps of a graph, which estimate the paths behind them.
 //!
 //! A walk goes from the target to a gap at random, to each gap with a probability equal to its share of [`Gaps::mass`].
-//! From there it goes on along the parts that are read for it: to any event of an attribute, to any other attribute of
-//! an event. The worth of the paths that it finds lies between 0 and 1, and its expected value is the sum over all
+//! From there it goes on along the parts that are read for it: to any event of an attribute, to any attribute of an
+//! event where it has not been. The worth of the paths that it finds lies between 0 and 1, and its expected value is the sum over all
 //! paths with gaps, divided by the mass. Walks have no input or output: the caller reads the parts that they need.
 
 use std::collections::HashSet;
@@ -34,9 +34,20 @@ pub(crate) struct Walk {
     attributes: Vec<usize>,
     /// Factor of the worth of paths that the walk finds from here on.
     factor: f64,
+    /// Lower bound of the share of the walks that would have come here if hubs also gave the events of the walk itself.
+    certain: f64,
     at: WalkPosition,
-    /// The worth of each path that was found, and the number of the path's attributes.
-    found: Vec<(f64, usize)>,
+    found: Vec<FoundPath>,
+}
+
+/// A path that a walk found.
+#[derive(Debug)]
+struct FoundPath {
+    worth: f64,
+    /// The least that the worth is, if it is overrated because the walk's events were drawn from hubs.
+    least: f64,
+    /// Number of the path's attributes.
+    hops: usize,
 }
 
 /// An attribute, and the number of hops of a walk before it.
@@ -50,11 +61,11 @@ enum WalkPosition {
 }
 
 /// The results of walks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Walked {
-    /// Share by which the paths may be overrated, because the draws of events are slightly biased.
-    overrated: f64,
     values: Vec<f64>,
+    /// The least that each value is.
+    least: Vec<f64>,
     /// The contribution of each attribute.
     contributions: Vec<(usize, f64)>,
     paths: HashSet<(Vec<usize>, Vec<usize>)>,
@@ -111,13 +122,16 @@ impl Gaps {
             events: Vec::new(),
             attributes: Vec::new(),
             factor: 1.0,
+            certain: 1.0,
             at: WalkPosition::End,
             found: Vec::new(),
         };
         let mut from = 0;
         for hops in (0..HOPS).rev() {
             let attributes = graph.events[from].attributes.as_deref().unwrap_or_default();
-            let Some(attribute) = choose(attributes, &self.through[hops + 1], rng) else {
+            let through =
+                |attribute| graph.scale(from, attribute) * self.through[hops + 1][attribute];
+            let Some(attribute) = choose(attributes, through, rng) else {
                 return walk;
             };
             if !push_new(&mut walk.attributes, attribute) {
@@ -128,7 +142,7 @@ impl Gaps {
                 return walk;
             }
             let events = graph.attributes[attribute].as_deref().unwrap_or_default();
-            let Some(event) = choose(events, &self.behind[hops], rng) else {
+            let Some(event) = choose(events, |event| self.behind[hops][event], rng) else {
                 return walk;
             };
             if !push_new(&mut walk.events, event) {
@@ -154,12 +168,12 @@ fn push_new(way: &mut Vec<usize>, next: usize) -> bool {
 }
 
 /// Chooses one of these, with a probability proportional to its value.
-fn choose(among: &[usize], values: &[f64], rng: &mut impl Rng) -> Option<usize> {
-    let sum: f64 = among.iter().map(|&one| values[one]).sum();
+fn choose(among: &[usize], value: impl Fn(usize) -> f64, rng: &mut impl Rng) -> Option<usize> {
+    let sum: f64 = among.iter().map(|&one| value(one)).sum();
     let mut left = rng.random::<f64>() * sum;
-    let mut possible = among.iter().filter(|one| values[**one] > 0.0);
+    let mut possible = among.iter().filter(|one| value(**one) > 0.0);
     let found = possible.clone().find(|one| {
-        left -= values[**one];
+        left -= value(**one);
         left < 0.0
     });
     // rounding may leave a little
@@ -174,6 +188,21 @@ impl Walk {
             .last()
             .filter(|_| self.at == WalkPosition::Attribute);
         here.map(|&attribute| (attribute, self.attributes.len() - 1))
+    }
+
+    /// Moves on to an event of the attribute, which was drawn from a sample without the walk's own events. The attribute
+    /// has more than this many events.
+    pub(crate) fn go_to_drawn(&mut self, event: usize, graph: &Graph, more_than: usize) {
+        let from = self.attributes.last();
+        let holds = |event: &usize| {
+            let attributes = graph.events[*event].attributes.as_ref();
+            attributes.is_none_or(|attributes| from.is_none_or(|from| attributes.contains(from)))
+        };
+        // each of these should have been drawn with a probability of one over the number of events
+        let own = self.events.iter().chain([&0]);
+        let own = own.filter(|&event| holds(event)).count() as f64;
+        self.certain *= (1.0 - own / more_than.max(1) as f64).max(0.0);
+        self.go_to_event(event, graph);
     }
 
     /// Moves on to an event of the attribute, which was chosen among all with equal probability.
@@ -194,48 +223,45 @@ impl Walk {
         here.filter(|_| self.at == WalkPosition::EventNode)
     }
 
-    /// Moves on to any other attribute of the event, whose attributes are known now.
+    /// Moves on to any attribute of the event that the walk has not been at; the event's attributes are known now. The
+    /// others are on no simple path, so the factor is the share of those that are left.
     pub(crate) fn go_to_attribute(&mut self, graph: &Graph, rng: &mut impl Rng) {
         self.at = WalkPosition::End;
         let Some(event) = self.events.last().map(|&event| &graph.events[event]) else {
             return;
         };
-        let (Some(attributes), Some(&from)) = (&event.attributes, self.attributes.last()) else {
+        let Some(attributes) = &event.attributes else {
             return;
         };
         let degree = attributes.len().max(1) as f64;
         if event.malicious {
             let worth = self.factor * event.decay / degree;
-            self.found.push((worth, self.attributes.len()));
+            self.found.push(FoundPath {
+                worth,
+                least: worth * self.certain,
+                hops: self.attributes.len(),
+            });
         }
-        let others = attributes.iter().filter(|&&attribute| attribute != from);
+        let others = attributes.iter();
+        let others = others.filter(|attribute| !self.attributes.contains(attribute));
         let others: Vec<usize> = others.copied().collect();
         if self.attributes.len() == HOPS || others.is_empty() {
             return;
         }
         self.factor *= event.decay * others.len() as f64 / degree;
-        let next = others[rng.random_range(0..others.len())];
-        if push_new(&mut self.attributes, next) {
-            self.at = WalkPosition::Attribute;
-        }
+        self.attributes
+            .push(others[rng.random_range(0..others.len())]);
+        self.at = WalkPosition::Attribute;
     }
 }
 
 impl Walked {
-    pub(crate) fn new(overrated: f64) -> Self {
-        Self {
-            overrated,
-            values: Vec::new(),
-            contributions: Vec::new(),
-            paths: HashSet::new(),
-        }
-    }
-
     pub(crate) fn add(&mut self, walks: Vec<Walk>) {
         for walk in walks {
-            let value: f64 = walk.found.iter().map(|(worth, _)| worth).sum();
-            self.values.push(value.min(1.0));
-            for (worth, hops) in walk.found {
+            let sum = |of: fn(&FoundPath) -> f64| walk.found.iter().map(of).sum::<f64>().min(1.0);
+            self.values.push(sum(|path| path.worth));
+            self.least.push(sum(|path| path.least));
+            for FoundPath { worth, hops, .. } in walk.found {
                 let (events, attributes) = (&walk.events[..hops], &walk.attributes[..hops]);
                 self.contributions
                     .extend(attributes.iter().map(|&attribute| (attribute, worth)));
@@ -250,9 +276,9 @@ impl Rank {
     pub(crate) fn add(&mut self, gaps: &Gaps, walked: &Walked) {
         let n = walked.values.len().max(1) as f64;
         let mean = walked.values.iter().sum::<f64>() / n;
-        let (low, high) = mean_between(&walked.values);
+        let (_, high) = mean_between(&walked.values);
+        let (least, _) = mean_between(&walked.least);
         self.score -= gaps.mass * mean;
-        let least = low * (1.0 - walked.overrated);
         self.error_bound += gaps.mass * (high - mean).max(mean - least);
         self.paths += walked.paths.len() as u64;
         for &(attribute, worth) in &walked.contributions {

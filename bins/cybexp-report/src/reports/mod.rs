@@ -4,7 +4,9 @@ mod count;
 mod new;
 mod related;
 mod search;
+mod session;
 mod threatrank;
+mod timeline;
 mod top;
 
 use tahoe_core::question::Question;
@@ -16,9 +18,11 @@ pub(crate) async fn answer(question: &Question, asked: Asked<'_>) -> Answered {
     match question {
         Question::Count(conditions) => count::answer(conditions, asked).await,
         Question::Related(related) => related::answer(related, asked).await,
-        Question::ThreatRank { event } => threatrank::answer(*event, asked).await,
+        Question::ThreatRank(ranked) => threatrank::answer(ranked, asked).await,
+        Question::Timeline(timeline) => timeline::answer(timeline, asked).await,
+        Question::Top(top) => top::answer(top, asked).await,
+        Question::Session(story) => session::answer(story, asked).await,
         Question::Search(search) => search::answer(search, asked).await,
         Question::New(new) => new::answer(new, asked).await,
-        Question::Top(top) => top::answer(top, asked).await,
     }
 }

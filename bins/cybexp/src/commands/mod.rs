@@ -10,6 +10,7 @@ mod filter;
 mod geoip;
 mod keygen;
 mod manual;
+mod mark;
 mod membership;
 mod migrate;
 mod named;
@@ -60,10 +61,13 @@ pub(crate) enum Tool {
     Post(post::PostArgs),
     /// Ask a question through the API, or many
     Query(Box<query::Args>),
+    /// Judge for an organisation: a verdict on a value, or the category of an event
+    #[command(subcommand)]
+    Mark(mark::MarkCommand),
     /// Records in quarantine: list, show, retry, delete
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
-    /// Try the filters on a record or a session, without a database
+    /// Try the filters on a record or a session, without a database; run one over what is in the archive
     #[command(subcommand)]
     Filter(filter::FilterCommand),
     /// Take over an archive that the Python system or an earlier release wrote; the daemons must be stopped
@@ -134,8 +138,9 @@ async fn run(
         Tool::Token(args) => token::run(args, &config()?).await,
         Tool::Post(args) => post::run(args, &config()?).await,
         Tool::Query(args) => query::run(*args, &config()?).await,
+        Tool::Mark(action) => mark::run(action, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
-        Tool::Filter(action) => filter::run(&action, config),
+        Tool::Filter(action) => filter::run(&action, config).await,
         Tool::Geoip(action) => geoip::run(&action, config),
         Tool::Migrate(args) => migrate::run(&args, &config()?).await,
         Tool::Doctor => doctor::run(&ConfigChoice::of(common)).await,

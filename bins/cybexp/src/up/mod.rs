@@ -1,5 +1,6 @@
 //! `cybexp up`: the whole suite on one machine.
 
+pub(crate) mod browser;
 mod mongo;
 pub(crate) mod ports;
 pub(crate) mod setup;
@@ -77,6 +78,7 @@ async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
         admin: &args.admin,
         key_bits: 3072,
         more: json!({}),
+        files: &[],
     };
     let folder = match (&args.dir, &config) {
         (Some(folder), _) => folder.clone(),
@@ -92,9 +94,11 @@ async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
         () = &mut stop => return Ok(()),
     };
     show::up(&suite, args.no_inputs);
+    let mut presses = browser::offer(&suite);
     loop {
         tokio::select! {
             () = &mut stop => break,
+            () = browser::pressed(&mut presses) => browser::open(&suite, &args.admin).await,
             () = tokio::time::sleep(LOOK) => suite.look().await,
         }
     }

@@ -30,6 +30,8 @@ pub(crate) struct FirstStart<'a> {
     pub(crate) key_bits: u32,
     /// Further settings for the configuration, by section.
     pub(crate) more: Value,
+    /// Data files beside the configuration, by name.
+    pub(crate) files: &'a [(&'static str, &'static str)],
 }
 
 /// The accounts that the first start made. Password and token are shown only then.
@@ -69,6 +71,9 @@ pub(crate) fn prepare(folder: &Path, first: &FirstStart<'_>) -> anyhow::Result<P
         for (key, value) in values.as_object().into_iter().flatten() {
             config[section][key] = value.clone();
         }
+    }
+    for (name, content) in first.files {
+        write_secret(&folder.join(name), content)?;
     }
     // written last: its presence says that the rest is complete
     write_secret(&file, &serde_json::to_string_pretty(&config)?)?;
@@ -128,8 +133,18 @@ pub(crate) async fn renew_token(
 }
 
 async fn issue(config: &Config, identity: &Identity, user: &User) -> anyhow::Result<String> {
+    issue_for(config, identity, user, config.api.token_ttl_s).await
+}
+
+/// Makes a token that is good for so many seconds.
+pub(super) async fn issue_for(
+    config: &Config,
+    identity: &Identity,
+    user: &User,
+    seconds: u64,
+) -> anyhow::Result<String> {
     let tokens = Tokens::new(&config.identity_secret()?, false);
-    let ttl = std::time::Duration::from_secs(config.api.token_ttl_s);
+    let ttl = std::time::Duration::from_secs(seconds);
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let generation = identity.standing(user.hash()).await?.generation;
     let holder = Holder {

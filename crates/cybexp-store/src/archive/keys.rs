@@ -2,29 +2,38 @@
 //!
 //! | element | bytes | content |
 //! |---|---|---|
-//! | reference | 17 | 16 bytes of SHA-256(organisation, hash of the attribute or object), then a byte for nature, context and category |
+//! | reference | 13 | 12 bytes of SHA-256(organisation, hash of the attribute or object), then a byte for nature, context and category |
 //! | session | 49 | the `_id` of the event's session |
-//! | raw | 29 | kind, 16 bytes of the raw's hash, 8 bytes of the organisation, 4 bytes of the filter's name |
+//! | raw | 25 | kind, the second in which the raw was accepted, 12 bytes of its hash, 4 bytes of the organisation, 4 bytes of the filter's name |
 //! | organisation | 18 | kind, 16 bytes of the organisation, 0; of observed events only |
-//! | source | 21 | kind, 16 bytes as of a reference to the attribute or session that the event was derived from, 4 bytes of the filter's name |
+//! | source | 17 | kind, 12 bytes as of a reference to the attribute or session that the event was derived from, 4 bytes of the filter's name |
+//! | link | 49 | kind, and the rest of the `_id` of the session that the event was derived from |
 //!
 //! An event has one reference element for each hash of its `_ref`. The organisation is mixed into it, so the index needs
-//! no field for it, and a reader only reads keys of organisations that it may see. 16 bytes of SHA-256 cannot be met by
-//! accident or by force. The last byte makes every combination of conditions a set of points of the index: a reader names
+//! no field for it, and a reader only reads keys of organisations that it may see. 12 bytes of SHA-256 cannot be met by
+//! accident, and who looks for a value that meets a given one has to try 2^96. The last byte makes every combination of conditions a set of points of the index: a reader names
 //! all twelve of observed events where it has no condition. Events that are no observations have values of their own
 //! there, so that nobody finds one who does not ask for it.
+//!
+//! A raw element begins with a time because what is looked up by it is new as a rule, and because keys that are written
+//! together then stand together: a key at a random place costs the server a page of its own.
 
 use bson::Bson;
 use sha2::{Digest, Sha256};
 use tahoe_core::question::Context;
 use tahoe_core::{Category, Event, Hash};
 
-use super::ids::{OrgTag, RawId, binary};
+use super::ids::{OrgTag, RawId, SessionId, binary};
 
 /// First byte of a raw element.
 const RAW: u8 = b'R';
-/// Length of a raw element, in bytes.
-const RAW_BYTES: usize = 29;
+/// Length of a raw element, in bytes, and of its part before the filter's name.
+const RAW_BYTES: usize = 25;
+const RAW_PREFIX: usize = 21;
+/// Bytes of a reference's digest.
+const DIGEST: usize = 12;
+/// Length of a reference element, in bytes. No other element has it.
+const REFERENCE_BYTES: usize = DIGEST + 1;
 /// First byte of an organisation element.
 const ORG: u8 = b'O';
 /// Length of an organisation element, in bytes. No other element has it.
@@ -32,12 +41,17 @@ const ORG_BYTES: usize = 18;
 /// First byte of a source element.
 const SOURCE: u8 = b'D';
 /// Length of a source element, in bytes.
-const SOURCE_BYTES: usize = 21;
+const SOURCE_BYTES: usize = 1 + DIGEST + 4;
+/// First byte of a link. It is another one than that of a session to which an event belongs: a derived event is no part
+/// of it.
+const LINK: u8 = b'd';
 
+/// Bits of a `_tie`: an integer of so many takes 6 bytes of an index key, where 64 bits take 9.
+const TIE_BITS: u32 = 39;
 /// The least `_tie`. The index of events is partial, so every query by it names a bound that all events meet.
-pub(crate) const LEAST_TIE: i64 = i64::MIN;
-/// Events with a `_tie` from 0 up to this one are the sample: a sixteenth of all events.
-pub(crate) const SAMPLED: i64 = 1 << 60;
+pub(crate) const LEAST_TIE: i64 = 0;
+/// Events with a `_tie` below this one are the sample: a sixteenth of all events.
+pub(crate) const SAMPLED: i64 = 1 << (TIE_BITS - 4);
 
 /// Number of combinations of context and category.
 pub(crate) const COMBINATIONS: u8 = 12;
@@ -133,12 +147,12 @@ impl Kinds {
 }
 
 /// Returns the bytes by which an organisation's references to a hash are found.
-pub(crate) fn digest(org: &OrgTag, hash: Hash) -> [u8; 16] {
+pub(crate) fn digest(org: &OrgTag, hash: Hash) -> [u8; DIGEST] {
     let mut sha = Sha256::new();
     sha.update(org.bytes());
     sha.update(hash.as_bytes());
-    let mut digest = [0; 16];
-    digest.copy_from_slice(&sha.finalize()[..16]);
+    let mut digest = [0; DIGEST];
+    digest.copy_from_slice(&sha.finalize()[..DIGEST]);
     digest
 }
 
@@ -186,40 +200,79 @@ pub(crate) fn of_orgs() -> ([u8; ORG_BYTES], [u8; ORG_BYTES]) {
 
 /// Whether an event with these elements is an observation. Its references tell.
 pub(crate) fn is_observed<'a>(mut elements: impl Iterator<Item = &'a [u8]>) -> bool {
-    let kind = elements.find_map(|element| (element.len() == 17).then_some(element[16]));
+    let kind =
+        elements.find_map(|element| (element.len() == REFERENCE_BYTES).then_some(element[DIGEST]));
     kind.is_none_or(|kind| kind < COMBINATIONS)
 }
 
-/// Returns the element of an event that a second-stage filter, given by its name, derived from the attribute or session
-/// of this hash.
-pub(crate) fn of_source(org: &OrgTag, source: Hash, filter: &str) -> [u8; SOURCE_BYTES] {
-    let mut element = [SOURCE; SOURCE_BYTES];
-    element[1..17].copy_from_slice(&digest(org, source)[..16]);
-    element[17..].copy_from_slice(&Sha256::digest(filter.as_bytes())[..4]);
-    element
+/// The attribute or session of which a second-stage filter made an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DerivedFrom {
+    /// The attribute of this hash.
+    Attribute(Hash),
+    /// The session of this hash.
+    Session(Hash),
 }
 
-/// Returns the beginning of all elements of a raw, which a filter's name follows.
-pub(crate) fn raw_element(raw: &RawId) -> [u8; 25] {
-    let mut element = [RAW; 25];
+impl DerivedFrom {
+    /// Returns the hash of the attribute or session.
+    pub fn hash(self) -> Hash {
+        match self {
+            Self::Attribute(hash) | Self::Session(hash) => hash,
+        }
+    }
+}
+
+/// Returns the source element of an event that a second-stage filter, given by its name, derived from the attribute or
+/// session of this hash.
+pub(crate) fn of_source(org: &OrgTag, source: Hash, filter: &str) -> Vec<u8> {
+    let filter = &Sha256::digest(filter.as_bytes())[..4];
+    [&[SOURCE], &digest(org, source)[..], filter].concat()
+}
+
+/// Returns the link of events that were derived from a session.
+pub(crate) fn link(session: &SessionId) -> Vec<u8> {
+    [&[LINK], &session.bytes()[1..]].concat()
+}
+
+/// Returns the session that an element of an event's list names: that to which the event belongs, or from which it was
+/// derived.
+pub(crate) fn session_of(element: &[u8]) -> Option<SessionId> {
+    match element {
+        [LINK, rest @ ..] => SessionId::of_rest(rest),
+        _ => SessionId::read(element),
+    }
+}
+
+/// Whether an element of an event's list is that of a source.
+pub(crate) fn is_of_source(element: &[u8]) -> bool {
+    element.len() == SOURCE_BYTES && element[0] == SOURCE
+}
+
+/// Returns the beginning of all elements of a raw that was accepted at this time, which a filter's name follows.
+pub(crate) fn raw_element(raw: &RawId, accepted: f64) -> [u8; RAW_PREFIX] {
+    let mut element = [RAW; RAW_PREFIX];
     let id = raw.bytes();
-    element[1..17].copy_from_slice(&id[1..17]);
-    element[17..].copy_from_slice(&id[33..41]);
+    // the cast keeps within its bounds what is before 1970 or after 2106
+    element[1..5].copy_from_slice(&(accepted as u32).to_be_bytes());
+    element[5..17].copy_from_slice(&id[1..13]);
+    element[17..].copy_from_slice(&id[33..37]);
     element
 }
 
-/// Returns the element of a raw of which a filter, given by its name without a version, made an event.
-pub(crate) fn of_raw(raw: &RawId, filter: &str) -> [u8; RAW_BYTES] {
+/// Returns the element of a raw, accepted at this time, of which a filter, given by its name without a version, made an
+/// event.
+pub(crate) fn of_raw(raw: &RawId, accepted: f64, filter: &str) -> [u8; RAW_BYTES] {
     let mut element = [RAW; RAW_BYTES];
-    element[..25].copy_from_slice(&raw_element(raw));
-    element[25..].copy_from_slice(&Sha256::digest(filter.as_bytes())[..4]);
+    element[..RAW_PREFIX].copy_from_slice(&raw_element(raw, accepted));
+    element[RAW_PREFIX..].copy_from_slice(&Sha256::digest(filter.as_bytes())[..4]);
     element
 }
 
 /// Returns the part of a raw's element that names the raw.
 #[cfg(feature = "inspect")]
 pub(crate) fn raw_of(element: &[u8]) -> &[u8] {
-    &element[..25]
+    &element[..RAW_PREFIX]
 }
 
 /// Whether an element of an event's list is that of a raw.
@@ -227,11 +280,11 @@ pub(crate) fn is_of_raw(element: &[u8]) -> bool {
     element.len() == RAW_BYTES && element[0] == RAW
 }
 
-/// Returns the place of an event among those of the same time: the first 8 bytes of its hash.
+/// Returns the place of an event among those of the same time: the first bits of its hash.
 pub(crate) fn tie(event: Hash) -> i64 {
     let mut first = [0; 8];
-    first.copy_from_slice(&event.as_bytes()[..8]);
-    i64::from_be_bytes(first)
+    first[3..].copy_from_slice(&event.as_bytes()[..5]);
+    i64::from_be_bytes(first) >> (40 - TIE_BITS)
 }
 
 #[cfg(test)]
@@ -256,9 +309,29 @@ mod tests {
     }
 
     #[test]
+    fn sources_are_told_from_other_elements() {
+        let (org, hash) = (OrgTag::of("a"), Hash::of(&["one"]));
+        let source = of_source(&org, hash, "geoip");
+        let id = SessionId::of(hash, &org);
+        let (link, raw) = (link(&id), of_raw(&RawId::of(hash, &org), 0.0, "cowrie"));
+        for (element, is_source, names) in [
+            (&source[..], true, None),
+            (&link[..], false, Some(id)),
+            (id.bytes(), false, Some(id)),
+            (&raw[..], false, None),
+        ] {
+            assert_eq!(is_of_source(element), is_source, "{element:?}");
+            assert_eq!(session_of(element), names, "{element:?}");
+        }
+        assert!(!is_of_raw(&source) && !is_of_raw(&link));
+    }
+
+    #[test]
     fn a_sixteenth_is_the_sample() {
         let sampled = (0..16_000)
-            .filter(|n| (0..SAMPLED).contains(&tie(Hash::of(&[&n.to_string()]))))
+            .map(|n| tie(Hash::of(&[&n.to_string()])))
+            .inspect(|tie| assert!((LEAST_TIE..1 << TIE_BITS).contains(tie)))
+            .filter(|tie| (LEAST_TIE..SAMPLED).contains(tie))
             .count();
         assert!((900..1100).contains(&sampled), "{sampled}");
     }

@@ -11,9 +11,10 @@ use crate::mongo::collection::{DOCUMENT_LIMIT_BYTES, to_document, too_large};
 const REFERENCES: usize = 10_000;
 
 /// The fields that only the archive knows. They are no part of an instance.
-pub(crate) const INTERNAL: [&str; 6] = ["_id", "_keys", "_tie", "_known", "_todo", "_judged"];
+pub(crate) const INTERNAL: [&str; 7] =
+    ["_id", "_keys", "_tie", "_known", "_todo", "_due", "_judged"];
 
-/// Field of a derived event, which is true.
+/// Field of an event that is no observation, which is true.
 pub(crate) const DERIVED: &str = "derived";
 
 /// Makes the projection of a whole instance.
@@ -50,8 +51,8 @@ pub(crate) fn plain(hash: Hash, node: &impl serde::Serialize) -> Result<RawDocum
     document(ids::of_hash(hash), node, Document::new())
 }
 
-/// Makes the stored document of an event. `keys` are the elements of its sessions, raws and sources. A derived event says
-/// so in a field.
+/// Makes the stored document of an event. `keys` are the elements of its sessions, raws and sources. An event that is no
+/// observation says so in a field.
 pub(crate) fn event(
     event: &Event,
     org: &OrgTag,
@@ -70,7 +71,7 @@ pub(crate) fn event(
         .chain(found_by_org)
         .collect();
     let mut more = doc! {"_keys": keys, "_tie": keys::tie(event.hash())};
-    if nature == Nature::Derived {
+    if nature != Nature::Observed {
         more.insert(DERIVED, true);
     }
     document(ids::of_hash(event.hash()), event, more)

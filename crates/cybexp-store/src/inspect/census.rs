@@ -29,6 +29,9 @@ pub struct CensusRow {
     /// their sessions, and all to which these refer.
     #[serde(default, rename = "_ref")]
     pub refs: Vec<String>,
+    /// Whether it is an event that a second-stage filter derived.
+    #[serde(default)]
+    pub derived: bool,
     /// The filters that have processed a raw, sorted.
     #[serde(default)]
     pub filters: Vec<String>,
@@ -45,6 +48,8 @@ pub struct CensusRow {
     id: bson::Binary,
     #[serde(default, rename = "_keys")]
     keys: Vec<bson::Binary>,
+    #[serde(default)]
+    timestamp: f64,
 }
 
 impl Archive {
@@ -52,8 +57,8 @@ impl Archive {
     pub async fn census(&self) -> Result<Vec<CensusRow>, StoreError> {
         let doing = "taking a census";
         let fields = doc! {
-            "_id": 1, "_hash": 1, "orgid": 1, "itype": 1, "_ref": 1, "filters": 1,
-            "start_time": 1, "end_time": 1, "duration": 1, "_keys": 1,
+            "_id": 1, "_hash": 1, "orgid": 1, "itype": 1, "_ref": 1, "derived": 1, "filters": 1,
+            "timestamp": 1, "start_time": 1, "end_time": 1, "duration": 1, "_keys": 1,
         };
         let find = self.coll.named(doing).find(doc! {});
         let find = find.with(|find| find.projection(fields));
@@ -112,13 +117,12 @@ fn refer(rows: &mut [CensusRow]) {
     for row in rows {
         let more = match row.itype.as_str() {
             "session" => events.get(&row.id.bytes),
-            "raw" => {
-                RawId::read(&row.id.bytes).and_then(|id| of_raws.get(&keys::raw_element(&id)[..]))
-            }
+            "raw" => RawId::read(&row.id.bytes)
+                .and_then(|id| of_raws.get(&keys::raw_element(&id, row.timestamp)[..])),
             _ => None,
         };
         row.refs.extend(more.into_iter().flatten().cloned());
-        (row.keys, row.id.bytes) = Default::default();
+        (row.keys, row.id.bytes, row.timestamp) = Default::default();
     }
 }
 

@@ -23,6 +23,8 @@ pub struct ServerInfo {
     pub version: String,
     /// Whether it is part of a replica set or a sharded cluster: only those have transactions and change streams.
     pub replicated: bool,
+    /// Seconds of history that it keeps. `None` where it keeps none that could be set, or does not tell this user.
+    pub history_s: Option<i32>,
 }
 
 /// The purpose of a collection, which determines its indexes.
@@ -45,9 +47,16 @@ impl Server {
         let hello = self.command(doing, doc! {"hello": 1}).await?;
         let build = self.command(doing, doc! {"buildInfo": 1}).await?;
         let router = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+        let history = "minSnapshotHistoryWindowInSeconds";
+        let settings = self.command(doing, doc! {"getParameter": 1, history: 1});
+        let history_s = settings
+            .await
+            .ok()
+            .and_then(|set| set.get_i32(history).ok());
         Ok(ServerInfo {
             version: build.get_str("version").unwrap_or_default().to_owned(),
             replicated: router || hello.contains_key("setName"),
+            history_s,
         })
     }
 

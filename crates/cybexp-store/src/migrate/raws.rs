@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use bson::{Bson, Document, doc};
-use tahoe_core::{Hash, Instance, Raw};
+use tahoe_core::{Hash, Instance, Raw, Timestamp};
 
 use crate::archive::ids::{OrgTag, RawId, SessionId};
 use crate::archive::{keys, missing, stored};
@@ -52,6 +52,7 @@ pub(super) async fn plan(
         let orgid = raw.orgid().as_str();
         let org = OrgTag::of(orgid);
         let id = RawId::of(raw.hash(), &org);
+        let accepted = raw.timestamp().map_or(0.0, Timestamp::get);
         let todo = (pass.readers)(raw.sub_type().as_str());
         let by = makers(&todo, &document.notes);
         let mut lacks = 0;
@@ -60,7 +61,7 @@ pub(super) async fn plan(
                 Some(Found::Node) => {}
                 Some(Found::Event(owner)) if owner == orgid => {
                     for filter in &by {
-                        plan.add_key(*hash, keys::of_raw(&id, filter));
+                        plan.add_key(*hash, keys::of_raw(&id, accepted, filter));
                     }
                 }
                 Some(Found::Event(_)) => lacks += 1,

@@ -14,6 +14,8 @@ use crate::mongo::operation::timed;
 
 /// The most documents of one command. More would gain nothing but a longer wait (`docs/ARCHITECTURE.md`, "Writing").
 pub(crate) const COMMAND_DOCUMENTS: usize = 1000;
+/// Documents of a command beyond which a batch is cut into several, so that the server works on them side by side.
+const SHARE_DOCUMENTS: usize = 200;
 /// Commands sent at once, enough to keep two cores of the server busy.
 const CONCURRENT: usize = 2;
 /// The most bytes of one command; the wire holds 48 MB.
@@ -223,13 +225,15 @@ fn failures(reply: &Document, place: impl Fn(usize) -> usize) -> impl Iterator<I
 
 /// Cuts a batch into commands by number and size, each with the index of its first item in the batch.
 fn chunks<T>(items: &[T], limit_bytes: usize, size: impl Fn(&T) -> usize) -> Vec<(usize, &[T])> {
+    let share = items.len().div_ceil(CONCURRENT);
+    let most = share.clamp(SHARE_DOCUMENTS, COMMAND_DOCUMENTS);
     let mut parts = Vec::new();
     let mut start = 0;
     while start < items.len() {
         let mut bytes = 0;
         let fits = items[start..]
             .iter()
-            .take(COMMAND_DOCUMENTS)
+            .take(most)
             .take_while(|item| {
                 bytes += size(item);
                 bytes <= limit_bytes
@@ -298,8 +302,12 @@ pub(crate) async fn update(
     }
     for _ in 0..RACES {
         let mut raced = HashSet::new();
-        for (_, part) in chunks(&left, UPDATE_COMMAND_BYTES, |(_, u)| u.as_bytes().len()) {
-            let reply = update_command(coll, part, doing).await?;
+        let commands = chunks(&left, UPDATE_COMMAND_BYTES, |(_, u)| u.as_bytes().len())
+            .into_iter()
+            .map(|(_, part)| update_command(coll, part, doing))
+            .collect::<Vec<_>>();
+        let mut replies = stream::iter(commands).buffer_unordered(CONCURRENT);
+        while let Some(reply) = replies.try_next().await? {
             updated.matched += reply.matched;
             updated.upserted += reply.upserted;
             for failure in reply.failures {
@@ -310,6 +318,7 @@ pub(crate) async fn update(
                 }
             }
         }
+        drop(replies);
         left.retain(|(index, _)| raced.contains(index));
         if left.is_empty() {
             return Ok(updated);

@@ -20,6 +20,9 @@ use crate::graph::write::{events, replace, sessions};
 use crate::identity::users::{self as identity, Identity};
 use crate::mongo::bulk::Update;
 
+/// The time at which all raws of these tests were accepted.
+const AT: f64 = 1_700_000_000.0;
+
 const CONTEXTS: [Context; 4] = [
     Context::All,
     Context::Malicious,
@@ -66,7 +69,7 @@ async fn a_session_is_merged_by_its_id() {
 #[tokio::test(flavor = "multi_thread")]
 async fn elements_are_added_to_an_event_by_its_id() {
     let archive = archive_with_events().await;
-    let raw = keys::of_raw(&RawId::new(hash("raw"), "unr"), "cowrie");
+    let raw = keys::of_raw(&RawId::new(hash("raw"), "unr"), AT, "cowrie");
     let addition = Update {
         filter: events::with_room(ours("unr", 7).hash()),
         update: events::addition(std::iter::once(ids::binary(raw))).into(),
@@ -176,7 +179,7 @@ async fn events_of_sessions_and_of_raws_are_found_by_these() {
     let session = |i: i32| SessionId::of(hash(format_args!("session{i}")), &org);
     let element = |i: i32| {
         let raw = RawId::new(hash(format_args!("raw{i}")), "unr");
-        ids::binary(keys::of_raw(&raw, "cowrie"))
+        ids::binary(keys::of_raw(&raw, AT, "cowrie"))
     };
     let events = (0..3000).map(|i| {
         let own = attribute(format_args!("own{i}"));

@@ -181,9 +181,9 @@ async fn the_walk_makes_what_an_older_archive_lacks() {
     };
     assert_eq!(rows(&archive).await, 2001);
     archive.values.driver().delete_many(doc! {}).await.unwrap();
-    let elements = [Bson::from(crate::archive::ids::binary(
+    let elements = [crate::archive::ids::binary(
         crate::archive::keys::of_org(&OrgTag::of("unr")).to_vec(),
-    ))];
+    )];
     let pull = doc! {"$pullAll": {"_keys": elements.to_vec()}};
     archive
         .coll

@@ -1,6 +1,7 @@
 //! Proof that an index serves every operation that the daemons repeat: `explain` of the very same queries and updates,
 //! each in a collection with many other documents.
 
+mod derived;
 mod explain_answers;
 mod explain_graph;
 mod explain_identity;
@@ -10,11 +11,13 @@ mod explain_unread;
 mod explain_values;
 mod hubs;
 mod journal;
+mod judge;
 mod lease;
 mod moments;
 mod names;
 mod plan;
 mod replace;
+mod verdicts;
 
 use bson::{Bson, Document, RawDocumentBuf};
 use cybexp_testkit::{mongo_url, unique};

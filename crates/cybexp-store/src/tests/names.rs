@@ -128,10 +128,19 @@ async fn use_archive(server: &Server, db: &str) {
     });
     let events: Vec<Hash> = events.collect();
     of_raw = batch();
-    of_raw.add_source(&id, "cowrie", events.iter().copied());
+    of_raw.add_source(&id, 0.0, "cowrie", events.iter().copied());
     writer.write(&of_raw).await.unwrap();
     let made = &events[1..];
-    let removed = writer.replace("cowrie", &[Remade { raw: id, made }]).await;
+    let removed = writer
+        .replace(
+            "cowrie",
+            &[Remade {
+                raw: id,
+                accepted: 0.0,
+                made,
+            }],
+        )
+        .await;
     assert_eq!(removed.unwrap(), 1);
     writer.write(&batch()).await.unwrap();
 

@@ -16,6 +16,9 @@ use crate::graph::write::batch::GraphBatch;
 use crate::graph::write::replace::Remade;
 use crate::graph::write::writer::GraphWriter;
 
+/// The time at which all raws of these tests were accepted.
+const AT: f64 = 1_700_000_000.0;
+
 async fn opened() -> (Archive, GraphWriter, GraphReader) {
     let (server, db) = server().await;
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
@@ -43,7 +46,7 @@ fn hashes(events: impl IntoIterator<Item = i32>) -> Vec<Hash> {
 fn made(raw: &RawId, filter: &str, events: impl IntoIterator<Item = i32>) -> GraphBatch {
     let mut batch = GraphBatch::default();
     for n in events {
-        batch.add_source(raw, filter, [one(n).hash()]);
+        batch.add_source(raw, AT, filter, [one(n).hash()]);
         batch.add_event(one(n));
     }
     batch
@@ -120,12 +123,13 @@ async fn a_new_version_removes_what_only_the_old_one_made() {
     let made = hashes([0, 1, 20]);
     let remade = [Remade {
         raw: ours,
+        accepted: AT,
         made: &made,
     }];
     assert_eq!(writer.replace("cowrie", &remade).await.unwrap(), 5);
     assert_eq!(stored(&archive, 0..30).await, [0, 1, 2, 3, 4, 20]);
     assert_eq!(count(&reader).await, 2_106);
-    let element = |raw: &RawId, filter| keys::of_raw(raw, filter).to_vec();
+    let element = |raw: &RawId, filter| keys::of_raw(raw, AT, filter).to_vec();
     for (n, left) in [
         (0, vec![element(&ours, "cowrie")]),
         (2, vec![element(&other, "cowrie")]),
@@ -149,16 +153,25 @@ async fn an_event_of_two_raws_goes_with_the_second() {
     }
     let event = hashes([1]);
     let remade = [
-        Remade { raw: a, made: &[] },
+        Remade {
+            raw: a,
+            accepted: AT,
+            made: &[],
+        },
         Remade {
             raw: b,
+            accepted: AT,
             made: &event,
         },
     ];
     assert_eq!(writer.replace("cowrie", &remade).await.unwrap(), 0);
     let left = elements(&archive, event[0]).await.unwrap();
-    assert_eq!(left, [keys::of_raw(&b, "cowrie").to_vec()].into());
-    let remade = [Remade { raw: b, made: &[] }];
+    assert_eq!(left, [keys::of_raw(&b, AT, "cowrie").to_vec()].into());
+    let remade = [Remade {
+        raw: b,
+        accepted: AT,
+        made: &[],
+    }];
     assert_eq!(writer.replace("cowrie", &remade).await.unwrap(), 1);
     assert_eq!(elements(&archive, event[0]).await, None);
 }
@@ -186,7 +199,7 @@ async fn two_writers_of_the_same_events_leave_the_marks_of_both() {
         assert!(written.iter().all(|written| written.rejected.is_empty()));
         let mut expected = BTreeSet::new();
         for (name, (_, session)) in ["a", "b"].into_iter().zip(&parts) {
-            expected.insert(keys::of_raw(&raw(&format!("{name}{round}")), "cowrie").to_vec());
+            expected.insert(keys::of_raw(&raw(&format!("{name}{round}")), AT, "cowrie").to_vec());
             expected.insert(session.bytes().to_vec());
         }
         for event in hashes(events) {
@@ -215,13 +228,14 @@ async fn an_event_that_goes_while_another_raw_makes_it_stays() {
         let batch = made(&new, "cowrie", events.clone());
         let remade = [Remade {
             raw: old,
+            accepted: AT,
             made: &[],
         }];
         let (removed, written) =
             futures::join!(writer.replace("cowrie", &remade), other.write(&batch));
         raced += removed.unwrap();
         assert!(written.unwrap().rejected.is_empty());
-        let ours = keys::of_raw(&new, "cowrie").to_vec();
+        let ours = keys::of_raw(&new, AT, "cowrie").to_vec();
         for event in hashes(events) {
             let elements = elements(&archive, event).await;
             assert_eq!(elements, Some([ours.clone()].into()));

@@ -3,6 +3,7 @@
 use super::choices::{Context, ReturnType};
 use super::query_type::QueryType;
 use crate::event::Category;
+use crate::time::Step;
 
 /// A field of a question.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,8 @@ pub enum FieldKind {
     Integer(Bounds),
     /// One of these names, or [`ALL`], which is the default.
     Choice(&'static [&'static str]),
+    /// One of these names. If the field is not given, the report chooses.
+    Name(&'static [&'static str]),
     /// True or false, with the default.
     Bool(bool),
 }
@@ -75,24 +78,33 @@ pub const LIMITS: Bounds = Bounds {
 /// The longest [`TEXT`] and [`AFTER`], in bytes.
 pub const TEXT_BYTES: usize = 2048;
 
-const EVENTS: &[QueryType] = &[QueryType::Count, QueryType::Related];
-/// Query types that take a sub_type.
-const TYPED: &[QueryType] = &[
+/// Queries about events that meet conditions.
+const EVENTS: &[QueryType] = &[QueryType::Count, QueryType::Related, QueryType::Timeline];
+/// Queries with the form of a related report, and count, which ignores it.
+const RELATED: &[QueryType] = &[QueryType::Count, QueryType::Related];
+/// Queries about an instance.
+const SUBJECTS: &[QueryType] = &[
     QueryType::Count,
     QueryType::Related,
-    QueryType::Top,
-    QueryType::Search,
-    QueryType::New,
+    QueryType::ThreatRank,
+    QueryType::Timeline,
+    QueryType::Session,
 ];
-/// Query types that take a time range.
+/// Queries about a time range.
 const TIMED: &[QueryType] = &[
     QueryType::Count,
     QueryType::Related,
+    QueryType::Timeline,
     QueryType::Top,
     QueryType::New,
 ];
-/// Query types that select events by how they have a value.
-const CHOSEN: &[QueryType] = &[QueryType::Count, QueryType::Related, QueryType::Top];
+/// Queries that select events by the way in which they have a value.
+const CHOSEN: &[QueryType] = &[
+    QueryType::Count,
+    QueryType::Related,
+    QueryType::Timeline,
+    QueryType::Top,
+];
 
 const fn field(name: &'static str, kind: FieldKind, about: &'static str) -> Field {
     Field {
@@ -118,7 +130,7 @@ pub const SUB_TYPE: Field = field(
     FieldKind::Text,
     "The sub_type of an attribute, such as `url`. `ip` stands for `ipv4` or `ipv6`, depending on the value.",
 )
-.of(TYPED);
+.of(QueryType::ALL);
 
 /// Value of the attribute that the question is about.
 pub const DATA: Field = field(
@@ -126,14 +138,16 @@ pub const DATA: Field = field(
     FieldKind::Scalar,
     "The value of the attribute. It is normalised as filters normalise it: `YA.RU` and `ya[.]ru` are the domain `ya.ru`, \
      and the text `80` is the port 80.",
-);
+)
+.of(SUBJECTS);
 
 /// Hash of the instance that the question is about.
 pub const HASH: Field = Field {
     name: "_hash",
     kind: FieldKind::Hash,
-    query_types: &[QueryType::Count, QueryType::Related, QueryType::ThreatRank],
-    about: "The hash of any instance, in place of `sub_type` and `data`; for a threatrank, the hash of an event.",
+    query_types: SUBJECTS,
+    about: "The hash of any instance, in place of `sub_type` and `data`. For a threatrank, the hash of an event; for a \
+            session, that of the session or of one of its events.",
 };
 
 /// Beginning of the time range.
@@ -164,7 +178,7 @@ pub const LAST: Field = field(
 pub const TZNAME: Field = field(
     "tzname",
     FieldKind::Text,
-    "The IANA name of the time zone of `from` and `to` [default: UTC].",
+    "The IANA name of the time zone of `from` and `to`, and of the days and weeks of a timeline [default: UTC].",
 )
 .of(TIMED);
 
@@ -202,7 +216,8 @@ pub const RETURN_TYPE: Field = field(
         ReturnType::Session.as_str(),
     ]),
     "The kind of instances to return.",
-);
+)
+.of(RELATED);
 
 /// Depth of the search.
 pub const LEVEL: Field = field(
@@ -210,28 +225,46 @@ pub const LEVEL: Field = field(
     FieldKind::Integer(LEVELS),
     "The depth of the search. 1: the events that have the attribute. Each further level adds the sessions of these \
      events, and the other events of these sessions.",
-);
+)
+.of(RELATED);
 
 /// Number of the page.
 pub const PAGE: Field = field(
     "page",
     FieldKind::Integer(PAGES),
-    "The number of the page. A page has ten events, newest first.",
-);
+    "The number of the page. A page of a related report has ten events, newest first; that of a session has 200, oldest \
+     first.",
+)
+.of(&[QueryType::Count, QueryType::Related, QueryType::Session]);
+
+/// Length of the buckets of a timeline.
+pub const BY: Field = field(
+    "by",
+    FieldKind::Name(&[
+        Step::Hour.as_str(),
+        Step::Day.as_str(),
+        Step::Week.as_str(),
+    ]),
+    "The length of time for which events are counted together. If it is not given, it depends on the time from the first \
+     event to the last.",
+)
+.of(&[QueryType::Timeline]);
 
 /// Whether the report holds values or documents.
 pub const SUMMARY: Field = field(
     "summary",
     FieldKind::Bool(true),
     "Whether to return values by sub_type (true) or whole documents (false).",
-);
+)
+.of(RELATED);
 
 /// Whether the report holds paths.
 pub const SUMMARY_GRAPH: Field = field(
     "summary_graph",
     FieldKind::Bool(false),
     "Whether to return, with each value, the path from it to the attribute.",
-);
+)
+.of(RELATED);
 
 /// Kind of the events in which values are counted.
 pub const EVENT: Field = field(
@@ -270,8 +303,8 @@ pub const LIMIT: Field = field(
 pub const DERIVED: Field = field(
     "derived",
     FieldKind::Bool(false),
-    "Whether events that filters derived from others count, too: the network, country or domain of a value, the behaviour \
-     of a session.",
+    "Whether events that are no observations count, too: what filters derived, such as the network, country or domain of a \
+     value or the behaviour of a session, and verdicts of analysts.",
 );
 
 /// All fields of questions.
@@ -290,6 +323,7 @@ pub const FIELDS: &[Field] = &[
     PAGE,
     SUMMARY,
     SUMMARY_GRAPH,
+    BY,
     EVENT,
     TEXT,
     AFTER,

@@ -12,10 +12,14 @@ pub enum QueryType {
     Count,
     /// The instances seen together with an instance.
     Related,
-    /// The threat score of an event.
+    /// The threat score of an event or attribute.
     ThreatRank,
+    /// The numbers of events that refer to an instance, by time and category.
+    Timeline,
     /// The most frequent values of a sub_type.
     Top,
+    /// All that happened in a session.
+    Session,
     /// The values of a sub_type that begin with a text.
     Search,
     /// The values of a sub_type that were first seen in a time range.
@@ -28,7 +32,9 @@ impl QueryType {
         Self::Count,
         Self::Related,
         Self::ThreatRank,
+        Self::Timeline,
         Self::Top,
+        Self::Session,
         Self::Search,
         Self::New,
     ];
@@ -39,7 +45,9 @@ impl QueryType {
             Self::Count => "count",
             Self::Related => "related",
             Self::ThreatRank => "threatrank",
+            Self::Timeline => "timeline",
             Self::Top => "top",
+            Self::Session => "session",
             Self::Search => "search",
             Self::New => "new",
         }

@@ -36,19 +36,24 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
         Err(reason) => return Ok(Err(reason)),
     };
     let of = &subject.of;
-    let (mut page, mut total, mut seen) = (EventPage::default(), None, None);
-    if subject.sessions.is_none() {
-        (page, total, seen) = futures::try_join!(
-            archive.events(of, visible, related.page, PAGE),
-            archive.total(of, visible),
-            archive.seen(of, visible),
-        )?;
-    }
+    let found = async {
+        match subject.sessions {
+            Some(_) => Ok((EventPage::default(), None, None)),
+            None => futures::try_join!(
+                archive.events(of, visible, related.page, PAGE),
+                archive.total(of, visible),
+                archive.seen(of, visible),
+            ),
+        }
+    };
+    let verdicts = archive.verdicts(&subject.forms, visible);
+    let ((mut page, mut total, mut seen), verdicts) = futures::try_join!(found, verdicts)?;
     if subject.sessions.is_none() && seen.is_none() {
         match subject.elsewhere(asked).await? {
             Elsewhere::Sessions(events) => subject.sessions = Some(events),
-            Elsewhere::Unknown(reason) => return Ok(Err(reason)),
-            Elsewhere::Nowhere => {}
+            // a value of which nothing but a verdict is known is no typing error
+            Elsewhere::Unknown(reason) if verdicts.is_empty() => return Ok(Err(reason)),
+            Elsewhere::Unknown(_) | Elsewhere::Nowhere => {}
         }
     }
     if let Some(events) = &subject.sessions {
@@ -58,10 +63,17 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
     let told = ReportPage::only(QueryType::Related, Value::Null)
         .about(subject.told())
         .known_good(subject.told(), &asked.sources.known_good)
+        .verdicts(&verdicts)
         .events(&page.events)
         .total(total)
         .seen(seen);
-    let mut reached = reach(page.events, related.level, archive).await?;
+    let mut reached = reach(
+        page.events,
+        related.level,
+        related.conditions.derived,
+        archive,
+    )
+    .await?;
     if let Some(events) = &subject.sessions {
         reached.cut |= events.cut;
         reach_sessions(&mut reached, archive).await?;
@@ -76,10 +88,12 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
     }))
 }
 
-/// Each level above the first adds the sessions of the events reached, and those sessions' other events.
+/// Each level above the first adds the sessions of the events reached, and those sessions' other events; with `derived`
+/// also what filters derived from the sessions.
 async fn reach(
     events: Vec<CompositeRow>,
     level: u8,
+    derived: bool,
     archive: &GraphReader,
 ) -> Result<Reached, StoreError> {
     let mut reached = Reached::default();
@@ -96,6 +110,11 @@ async fn reach(
         reached.cut |= cut;
         reached.add_sessions(rows);
         sessions = reached.add_events(events);
+        if derived {
+            let (events, cut) = archive.derived_from_sessions(&new, EVENTS).await?;
+            reached.cut |= cut;
+            reached.add_events(events);
+        }
     }
     Ok(reached)
 }

@@ -103,6 +103,12 @@ async fn answers(sheet: &mut Checklist, url: &str, name: &str) -> Option<Server>
                      with --replSet rs0 and run rs.initiate() in mongosh",
                 );
             }
+            if let Some(seconds) = info.history_s.filter(|seconds| *seconds > 0) {
+                sheet.note(
+                    format!("MongoDB at {name} keeps {seconds} s of history, which nothing reads"),
+                    "minSnapshotHistoryWindowInSeconds: 0 halves its work and its indexes (OPERATIONS, \"Capacity\")",
+                );
+            }
             Some(server)
         }
         Err(error) => {

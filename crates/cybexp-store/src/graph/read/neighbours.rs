@@ -10,6 +10,7 @@ use serde::Deserialize;
 use tahoe_core::Hash;
 use threatrank::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind};
 
+use crate::archive::ids::binary;
 use crate::archive::keys::{self, Kinds, LEAST_TIE, SAMPLED};
 use crate::archive::stored::DERIVED;
 use crate::error::{Doing, StoreError};
@@ -203,7 +204,8 @@ pub(crate) fn drawn(hub: Hash, orgs: &[&str], ties: [i64; 2], events: usize) -> 
 }
 
 /// Reads the events of each attribute by a query of its own, all in one round trip. A single `find` by all attributes
-/// could not stop at an attribute with too many events.
+/// could not stop at an attribute with too many events. The events are counted first, by the index alone: that costs a
+/// tenth of reading those of a hub in vain.
 pub(crate) fn events_of_attributes(
     attributes: &[Hash],
     coll: &str,
@@ -216,17 +218,28 @@ pub(crate) fn events_of_attributes(
         doc! {"_id": n as i64, "keys": points(&[*attribute], &orgs, Kinds::OBSERVED)}
     });
     let attributes: Vec<Bson> = attributes.map(Bson::from).collect();
-    let events = vec![
-        doc! {"$match": {"_tie": {"$gte": LEAST_TIE}}},
-        doc! {"$limit": most as i64 + 1},
-        doc! {"$project": time()},
-    ];
-    let too_many = doc! {"$gt": [{"$size": "$events"}, most as i64]};
+    let look_up = |then: Document, name: &str| {
+        let events = vec![
+            doc! {"$match": {"_tie": {"$gte": LEAST_TIE}}},
+            doc! {"$limit": most as i64 + 1},
+            then,
+        ];
+        doc! {"$lookup": {
+            "from": coll, "localField": "keys", "foreignField": "_keys", "pipeline": events, "as": name,
+        }}
+    };
+    let too_many = |list: Bson| doc! {"$gt": [list, most as i64]};
+    let counted = doc! {"$ifNull": [{"$first": "$counted.n"}, 0]};
+    // an element that no event has
+    let none = vec![binary([0])];
     vec![
         doc! {"$documents": attributes},
-        doc! {"$lookup": {
-            "from": coll, "localField": "keys", "foreignField": "_keys", "pipeline": events, "as": "events",
-        }},
-        doc! {"$project": {"events": {"$cond": [too_many, null, "$events"]}}},
+        look_up(doc! {"$count": "n"}, "counted"),
+        doc! {"$set": {"keys": {"$cond": [too_many(counted.clone().into()), none, "$keys"]}}},
+        look_up(doc! {"$project": time()}, "events"),
+        // events may have come in since they were counted
+        doc! {"$project": {"events": {"$cond": [
+            {"$or": [too_many(counted.into()), too_many(doc! {"$size": "$events"}.into())]}, null, "$events",
+        ]}}},
     ]
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use tahoe_core::{Children, Event, Hash, Instance, Node, OrgId, Session};
 
 use crate::archive::ids::{OrgTag, RawId, SessionId};
-use crate::archive::keys::{self, Nature};
+use crate::archive::keys::{self, DerivedFrom, Nature};
 #[cfg(feature = "inspect")]
 use crate::archive::{ids, stored};
 
@@ -51,21 +51,37 @@ impl GraphBatch {
     }
 
     /// Adds an event that a second-stage filter, given by its name, derived from an attribute or session of the event's
-    /// organisation, which is given by its hash.
-    pub fn add_derived(&mut self, event: Event, source: Hash, filter: &str) {
+    /// organisation.
+    pub fn add_derived(&mut self, event: Event, source: DerivedFrom, filter: &str) {
         let org = OrgTag::of(event.orgid().as_str());
-        let element = keys::of_source(&org, source, filter);
+        let element = keys::of_source(&org, source.hash(), filter);
         let hash = event.hash();
         self.natures.insert(hash, Nature::Derived);
-        self.keys.entry(hash).or_default().insert(element.to_vec());
         self.bytes += element.len();
+        let elements = self.keys.entry(hash).or_default();
+        elements.insert(element);
+        if let DerivedFrom::Session(session) = source {
+            elements.insert(keys::link(&SessionId::of(session, &org)));
+        }
         self.add_event(event);
+    }
+
+    /// Adds the event of an analyst's verdict and all instances that it refers to, and returns their hashes.
+    pub fn add_verdict(&mut self, event: Event) -> BTreeSet<Hash> {
+        self.natures.insert(event.hash(), Nature::Verdict);
+        self.add_event(event)
     }
 
     /// Returns the nature of an event of the batch.
     pub(super) fn nature(&self, event: Hash) -> Nature {
         let nature = self.natures.get(&event).copied();
         nature.unwrap_or(Nature::Observed)
+    }
+
+    /// Returns the observed events of the batch.
+    pub fn observed(&self) -> impl Iterator<Item = &Event> {
+        let events = self.events.iter();
+        events.filter_map(|(hash, event)| (!self.natures.contains_key(hash)).then_some(event))
     }
 
     /// Adds a part of a session of this organisation and the instances that identify the session, and returns their
@@ -92,14 +108,16 @@ impl GraphBatch {
         hashes
     }
 
-    /// Records that a filter, given by its name without a version, made these events of a raw.
+    /// Records that a filter, given by its name without a version, made these events of a raw that was accepted at this
+    /// time, in Unix seconds.
     pub fn add_source(
         &mut self,
         raw: &RawId,
+        accepted: f64,
         filter: &str,
         events: impl IntoIterator<Item = Hash>,
     ) {
-        let element = keys::of_raw(raw, filter);
+        let element = keys::of_raw(raw, accepted, filter);
         for event in events {
             self.bytes += element.len();
             self.keys.entry(event).or_default().insert(element.to_vec());

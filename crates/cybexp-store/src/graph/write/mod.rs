@@ -2,7 +2,11 @@
 
 pub(crate) mod batch;
 pub(crate) mod events;
+pub(crate) mod judge;
+mod judged;
 mod known;
+pub(crate) mod news;
+pub(crate) mod rederive;
 pub(crate) mod replace;
 pub(crate) mod seen_values;
 pub(crate) mod sessions;
