@@ -5,6 +5,7 @@
 
 mod batch;
 mod judge;
+mod keeper;
 mod line;
 mod parts;
 mod rest;
@@ -81,16 +82,23 @@ pub async fn run_with(
             stage: stage.map(|stage| (stage, Rest::new("second stage"))),
             once: ctx.once,
         };
-        Ok((raws.watch(), analyst))
+        Ok((archive, raws.watch(), analyst))
     });
-    let Some((watch, analyst)) = opened.await? else {
+    let Some((archive, watch, analyst)) = opened.await? else {
         return Ok(());
     };
     let options = WorkOptions {
         max_backoff: Duration::from_secs(ctx.config.analytics.max_backoff_s),
         ..WorkOptions::new(NAME)
     };
-    work_loop(&ctx, analyst, WakeSignal::follow(watch), options).await
+    let kept = archive.clone();
+    let keeper = (!ctx.once).then(|| tokio::spawn(keeper::keep(kept, ctx.shutdown.clone())));
+    work_loop(&ctx, analyst, WakeSignal::follow(watch), options).await?;
+    match keeper {
+        Some(keeper) => keeper.await?,
+        None => keeper::walk(&archive).await?,
+    }
+    Ok(())
 }
 
 /// Loads the databases of networks, where there is a second stage.

@@ -22,6 +22,7 @@ mod shares;
 mod sources;
 mod subject;
 mod sweep;
+mod values;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,6 +8,7 @@ mod explain_identity;
 mod explain_neighbours;
 mod explain_queues;
 mod explain_unread;
+mod explain_values;
 mod hubs;
 mod journal;
 mod judge;
