@@ -6,6 +6,7 @@ mod explain_answers;
 mod explain_graph;
 mod explain_identity;
 mod explain_neighbours;
+mod explain_picks;
 mod explain_queues;
 mod explain_unread;
 mod explain_values;
