@@ -6,14 +6,17 @@
 mod app;
 mod ask;
 mod assets;
+mod chart;
 mod clock;
 mod csrf;
 mod error;
+mod file;
 mod form;
 mod graph;
 mod guard;
 mod guess;
 mod instances;
+mod map;
 mod menu;
 mod pages;
 mod params;
@@ -21,7 +24,6 @@ mod posting;
 mod query;
 mod random;
 mod sign_in;
-mod story;
 mod subject;
 mod view;
 

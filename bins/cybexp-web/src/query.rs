@@ -17,6 +17,17 @@ pub(crate) const CATEGORIES: [&str; 3] = ["malicious", "benign", "unknown"];
 /// The greatest depth.
 pub(crate) const DEEPEST: u32 = 3;
 
+/// The sub_types that filters derive: what holds them is derived, too, or was never observed.
+const DERIVED: [&str; 7] = [
+    "behaviour",
+    "cidr",
+    "asn",
+    "asn_name",
+    "country_code2",
+    "domain",
+    "command_count",
+];
+
 /// The question of a page about a value.
 #[derive(Debug, Clone)]
 pub(crate) struct PageQuery {
@@ -32,18 +43,34 @@ pub(crate) struct PageQuery {
 impl PageQuery {
     /// Reads the parameters of a page.
     pub(crate) fn read(params: &Params) -> Option<Self> {
+        let subject = Subject::read(params)?;
+        // a behaviour is one of sessions
+        let level = 1 + u32::from(subject.sub_type() == Some("behaviour"));
         Some(Self {
-            subject: Subject::read(params)?,
-            level: params.number("level", 1, DEEPEST).unwrap_or(1),
+            level: params.number("level", 1, DEEPEST).unwrap_or(level),
+            subject,
             page: params.number("page", 1, 1_000_000).unwrap_or(1),
             last: params.choice("last", &LAST.map(|(name, _)| name)),
             category: params.choice("category", &CATEGORIES),
         })
     }
 
+    /// Returns the fields that name the value, with those events by which it is found.
+    pub(crate) fn observed(&self) -> Map<String, Value> {
+        let mut fields = self.subject.fields();
+        if self
+            .subject
+            .sub_type()
+            .is_some_and(|name| DERIVED.contains(&name))
+        {
+            fields.insert("derived".to_owned(), json!(true));
+        }
+        fields
+    }
+
     /// Returns the fields that select the events.
     pub(crate) fn conditions(&self) -> Map<String, Value> {
-        let mut fields = self.subject.fields();
+        let mut fields = self.observed();
         if let Some(last) = self.last {
             fields.insert("last".to_owned(), json!(last));
         }
@@ -66,7 +93,7 @@ impl PageQuery {
     pub(crate) fn path(&self, path: &str, page: u32) -> String {
         let (level, page) = (self.level.to_string(), page.to_string());
         let mut more = Vec::new();
-        if self.level > 1 {
+        if self.level > 1 || self.subject.sub_type() == Some("behaviour") {
             more.push(("level", level.as_str()));
         }
         if page != "1" {

@@ -106,3 +106,35 @@ for (const picture of document.querySelectorAll("svg[data-zoom]")) {
   canvas.addEventListener("click", (event) => { if (moved) { event.preventDefault(); moved = false; } }, true);
   canvas.addEventListener("dragstart", (event) => event.preventDefault());
 }
+
+// pictures as PNG: the file of the picture, drawn at twice its size
+for (const link of document.querySelectorAll("a[data-png]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  button.textContent = "PNG";
+  link.after(" ", button);
+  button.addEventListener("click", () => {
+    const picture = new Image();
+    picture.addEventListener("load", () => {
+      const canvas = document.createElement("canvas");
+      const scale = Math.min(2, 8000 / Math.max(picture.width, picture.height));
+      canvas.width = picture.width * scale;
+      canvas.height = picture.height * scale;
+      const paint = canvas.getContext("2d");
+      paint.fillStyle = "#fff";
+      paint.fillRect(0, 0, canvas.width, canvas.height);
+      paint.drawImage(picture, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob((png) => {
+        const kept = document.createElement("a");
+        kept.href = URL.createObjectURL(png);
+        kept.download = "cybexp-graph.png";
+        kept.click();
+        setTimeout(() => URL.revokeObjectURL(kept.href), 60000);
+        button.dataset.bytes = png.size;
+      }, "image/png");
+    });
+    picture.addEventListener("error", () => { button.textContent = "PNG: not possible"; });
+    picture.src = link.href;
+  });
+}

@@ -2,9 +2,13 @@
 
 mod account;
 mod asset;
+mod category;
 mod event;
 mod export;
+mod finding;
+mod list;
 mod org;
+mod overview;
 mod post;
 mod posted;
 mod search;
@@ -12,6 +16,7 @@ mod session;
 mod sign_in;
 mod ticket;
 mod value;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -37,10 +42,16 @@ const fn page(path: &'static str, route: fn() -> MethodRouter<Arc<App>>) -> Page
 const PAGES: &[PageEntry] = &[
     page("/", || get(search::home)),
     page("/search", || get(search::one).post(search::many)),
+    page("/overview", || get(overview::overview)),
+    page("/overview/export", || get(overview::export)),
+    page("/list", || get(list::list)),
     page("/value", || get(value::value)),
     page("/value/export", || get(export::export)),
+    page("/verdict", || post(verdict::judge)),
     page("/event", || get(event::event)),
+    page("/event/category", || post(category::change)),
     page("/session", || get(session::session)),
+    page("/session/export", || get(session::export)),
     page("/post", || get(post::form).post(post::check)),
     page("/post/send", || post(posted::send)),
     page("/posted", || get(posted::posted)),

@@ -124,7 +124,7 @@ pub(super) fn graph(query: &PageQuery, related: &Related) -> Markup {
             (legend())
             p.exports {
                 "Take with you: "
-                a href=(export("svg")) download { "SVG" } " " a href=(export("csv")) download { "CSV" } " "
+                a href=(export("svg")) download data-png { "SVG" } " " a href=(export("csv")) download { "CSV" } " "
                 a href=(export("json")) download { "JSON" }
             }
         }
