@@ -1,6 +1,7 @@
 //! The conditions of a page's questions: how deep, which page, which events.
 
 use serde_json::{Map, Value, json};
+use tahoe_core::Hash;
 
 use crate::params::Params;
 use crate::subject::Subject;
@@ -14,6 +15,8 @@ pub(crate) const LAST: [(&str, &str); 4] = [
 ];
 /// Categories that a page can be narrowed to.
 pub(crate) const CATEGORIES: [&str; 3] = ["malicious", "benign", "unknown"];
+/// The most values that are expanded in one picture.
+pub(crate) const EXPANDED: usize = 4;
 /// The greatest depth.
 pub(crate) const DEEPEST: u32 = 3;
 
@@ -38,6 +41,8 @@ pub(crate) struct PageQuery {
     pub(crate) page: u32,
     pub(crate) last: Option<&'static str>,
     pub(crate) category: Option<&'static str>,
+    /// The hashes of other values whose events are in the picture, too.
+    pub(crate) with: Vec<String>,
 }
 
 impl PageQuery {
@@ -52,6 +57,12 @@ impl PageQuery {
             page: params.number("page", 1, 1_000_000).unwrap_or(1),
             last: params.choice("last", &LAST.map(|(name, _)| name)),
             category: params.choice("category", &CATEGORIES),
+            with: params
+                .all("with")
+                .filter_map(|hash| hash.parse::<Hash>().ok())
+                .map(|hash| hash.to_string())
+                .take(EXPANDED)
+                .collect(),
         })
     }
 
@@ -89,6 +100,18 @@ impl PageQuery {
         fields
     }
 
+    /// Returns the fields of the question for the documents of another value that is expanded.
+    pub(crate) fn expanded(&self, hash: &str) -> Map<String, Value> {
+        let other = Self {
+            subject: Subject::Hash(hash.to_owned()),
+            level: 1,
+            page: 1,
+            with: Vec::new(),
+            ..*self
+        };
+        other.documents()
+    }
+
     /// Returns the path of another page of the same question.
     pub(crate) fn path(&self, path: &str, page: u32) -> String {
         let (level, page) = (self.level.to_string(), page.to_string());
@@ -99,6 +122,7 @@ impl PageQuery {
         if page != "1" {
             more.push(("page", page.as_str()));
         }
+        more.extend(self.with.iter().map(|hash| ("with", hash.as_str())));
         more.extend(self.last.map(|last| ("last", last)));
         more.extend(self.category.map(|category| ("category", category)));
         self.subject.path_with(path, &more)

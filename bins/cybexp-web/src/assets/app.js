@@ -49,7 +49,7 @@ for (const drop of document.querySelectorAll("[data-drop]")) {
 }
 
 // pan and zoom of pictures: drag, wheel with Ctrl, keys + - 0 and arrows
-for (const picture of document.querySelectorAll("svg[data-zoom]")) {
+const move = (picture) => {
   const canvas = picture.closest(".canvas");
   const whole = picture.viewBox.baseVal;
   const home = {x: whole.x, y: whole.y, width: whole.width, height: whole.height};
@@ -105,10 +105,35 @@ for (const picture of document.querySelectorAll("svg[data-zoom]")) {
   // the end of a drag is no click
   canvas.addEventListener("click", (event) => { if (moved) { event.preventDefault(); moved = false; } }, true);
   canvas.addEventListener("dragstart", (event) => event.preventDefault());
-}
+};
+document.querySelectorAll("svg[data-zoom]").forEach(move);
+
+// a value is expanded in the picture without a new page; with Shift, also by a click on its node
+document.addEventListener("click", (event) => {
+  const node = event.shiftKey && event.target.closest("svg.graph a[data-hash]");
+  const offered = node && document.querySelector(`a[data-expands="${CSS.escape(node.dataset.hash)}"]`);
+  const link = node ? offered : event.target.closest("a[data-graph]");
+  const figure = link?.closest("figure");
+  if (!figure || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+  event.preventDefault();
+  const request = new XMLHttpRequest();
+  request.responseType = "document";
+  request.open("GET", link.href);
+  request.addEventListener("load", () => {
+    const fresh = request.response?.querySelector("figure.graph");
+    if (!fresh) { location.href = link.href; return; }
+    figure.replaceWith(document.adoptNode(fresh));
+    history.replaceState(null, "", link.href);
+    fresh.querySelectorAll("svg[data-zoom]").forEach(move);
+    fresh.querySelectorAll("a[data-png]").forEach(offerPng);
+    fresh.querySelector(".canvas").focus();
+  });
+  request.addEventListener("error", () => { location.href = link.href; });
+  request.send();
+});
 
 // pictures as PNG: the file of the picture, drawn at twice its size
-for (const link of document.querySelectorAll("a[data-png]")) {
+const offerPng = (link) => {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet";
@@ -137,4 +162,5 @@ for (const link of document.querySelectorAll("a[data-png]")) {
     picture.addEventListener("error", () => { button.textContent = "PNG: not possible"; });
     picture.src = link.href;
   });
-}
+};
+document.querySelectorAll("a[data-png]").forEach(offerPng);

@@ -59,7 +59,7 @@ fn draw(graph: &Graph, name: &str, style: Option<&str>) -> Markup {
                 g.node.(node.class).(kind_class(node.kind)) transform=(format!("translate({} {})", at(places[n][0]), at(places[n][1]))) {
                     @match (&node.path, style) {
                         // links of a page lead nowhere from a file
-                        (Some(path), None) => { a href=(path) { (inner) } }
+                        (Some(path), None) => { a href=(path) data-hash=[node.hash.as_ref()] { (inner) } }
                         _ => { (inner) }
                     }
                 }
@@ -162,6 +162,7 @@ mod tests {
             label,
             count: 1,
             path: Some("/value?type=ipv4".to_owned()),
+            hash: None,
         };
         let mut graph = Graph::default();
         graph.nodes.push(node(Kind::Subject, "center".to_owned()));

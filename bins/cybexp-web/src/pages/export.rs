@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 
+use super::expansion::expanded;
 use crate::app::App;
 use crate::ask::{ask_one, question};
 use crate::error::WebError;
@@ -28,8 +29,8 @@ pub(crate) async fn export(
         .ok_or_else(wrong)?;
     let asked = question("related", query.documents());
     let report = ask_one(&person.client, asked, app.wait).await?;
+    let related = expanded(&app, &person, &query, &report).await?;
     let made = tokio::task::spawn_blocking(move || {
-        let related = Related::read(&query.subject, &report);
         Ok(match form {
             "csv" => csv(&related)?,
             "svg" => {

@@ -4,6 +4,7 @@ mod account;
 mod asset;
 mod category;
 mod event;
+mod expansion;
 mod export;
 mod finding;
 mod list;

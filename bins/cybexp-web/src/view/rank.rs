@@ -10,7 +10,7 @@ use crate::instances::scalar;
 use crate::subject::Subject;
 
 /// The most contributors that are shown.
-const SHOWN: usize = 10;
+const SHOWN: usize = 8;
 
 /// Shows the data of a threatrank report.
 pub(crate) fn rank(data: &Value) -> Markup {

@@ -23,6 +23,7 @@ use futures::{FutureExt, StreamExt, stream};
 use maud::{Markup, html};
 use tokio::task::JoinHandle;
 
+use super::expansion::expanded;
 use crate::app::App;
 use crate::ask::{ask_one, question};
 use crate::error::WebError;
@@ -80,9 +81,10 @@ async fn around(app: Arc<App>, person: SignedIn, query: PageQuery) -> Result<Mar
     if related.events.is_empty() {
         return Ok(nothing(&query));
     }
+    let around = expanded(&app, &person, &query, &report).await?;
     let shown = tokio::task::spawn_blocking(move || {
         html! {
-            (related::graph(&query, &related))
+            (related::graph(&query, &around))
             (related::lists(&query, &related))
             (events::events(&query, &related))
         }
