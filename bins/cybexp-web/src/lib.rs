@@ -16,7 +16,6 @@ mod graph;
 mod guard;
 mod guess;
 mod instances;
-mod map;
 mod menu;
 mod pages;
 mod params;
