@@ -111,24 +111,25 @@ document.querySelectorAll("svg[data-zoom]").forEach(move);
 // a value is expanded in the picture without a new page; with Shift, also by a click on its node
 document.addEventListener("click", (event) => {
   const node = event.shiftKey && event.target.closest("svg.graph a[data-hash]");
-  const offered = node && document.querySelector(`a[data-expands="${CSS.escape(node.dataset.hash)}"]`);
-  const link = node ? offered : event.target.closest("a[data-graph]");
+  const link = node || event.target.closest("a[data-graph]");
   const figure = link?.closest("figure");
   if (!figure || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
   event.preventDefault();
+  const to = new URL(node ? location.href : link.href);
+  if (node) to.searchParams.append("with", node.dataset.hash);
   const request = new XMLHttpRequest();
   request.responseType = "document";
-  request.open("GET", link.href);
+  request.open("GET", to);
   request.addEventListener("load", () => {
     const fresh = request.response?.querySelector("figure.graph");
-    if (!fresh) { location.href = link.href; return; }
+    if (!fresh) { location.href = to; return; }
     figure.replaceWith(document.adoptNode(fresh));
-    history.replaceState(null, "", link.href);
+    history.replaceState(null, "", to);
     fresh.querySelectorAll("svg[data-zoom]").forEach(move);
     fresh.querySelectorAll("a[data-png]").forEach(offerPng);
     fresh.querySelector(".canvas").focus();
   });
-  request.addEventListener("error", () => { location.href = link.href; });
+  request.addEventListener("error", () => { location.href = to; });
   request.send();
 });
 

@@ -160,7 +160,7 @@ fn expanding(query: &PageQuery, graph: &Graph) -> Markup {
                     ul.inline {
                         @for (node, hash) in nodes {
                             @let with = [query.with.as_slice(), std::slice::from_ref(hash)].concat();
-                            li { a.step data-graph data-expands=(hash) href=(path(with)) { (text::plain(&node.label, 40)) } }
+                            li { a.step data-graph href=(path(with)) { (text::plain(&node.label, 40)) } }
                         }
                     }
                 }
