@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cybexp_seal::{Format, Prover, PublicKey, Tokens};
 use cybexp_service::QueryMacs;
-use cybexp_store::{Cache, Identity, Queries, Submitter};
+use cybexp_store::{Cache, Feeds, Identity, Queries, Submitter};
 use tokio::sync::Semaphore;
 
 use crate::attempts::Attempts;
@@ -17,6 +17,7 @@ pub struct App {
     pub(crate) cache: Cache,
     pub(crate) submitter: Submitter,
     pub(crate) queries: Queries,
+    pub(crate) feeds: Feeds,
     pub(crate) identity: Identity,
     pub(crate) tokens: Tokens,
     pub(crate) macs: QueryMacs,

@@ -14,6 +14,7 @@ mod json;
 mod openapi;
 mod parts;
 mod routes;
+mod sharing;
 mod waiting;
 
 use std::net::SocketAddr;
@@ -28,7 +29,7 @@ use cybexp_service::{
     BEAT_EVERY, ClientLimits, DaemonContext, Fatal, QueryMacs, Servers, open, read_public_key,
     serve_clients,
 };
-use cybexp_store::{Cache, Identity, Queries, Submitter};
+use cybexp_store::{Cache, Feeds, Identity, Queries, Submitter};
 use tokio::net::TcpListener;
 
 use crate::app::App;
@@ -71,10 +72,11 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         );
         let cache = Cache::open(&servers.of(&cache).await?, &cache.db, &cache.coll).await?;
         let queries = Queries::open(&servers.of(&report).await?, &report.db, &report.coll).await?;
+        let feeds = Feeds::open(&servers.of(&report).await?, &report.db).await?;
         let identity = Identity::open(&servers.of(&who).await?, &who.db, &who.coll).await?;
-        Ok((cache, queries, identity))
+        Ok((cache, queries, feeds, identity))
     });
-    let Some((cache, queries, identity)) = opened.await? else {
+    let Some((cache, queries, feeds, identity)) = opened.await? else {
         return Ok(());
     };
     routes::describe_metrics();
@@ -82,6 +84,7 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         submitter: Submitter::new(&cache),
         cache: cache.clone(),
         queries,
+        feeds,
         identity,
         tokens,
         macs: QueryMacs::new(config)?,

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::error::Message;
 use crate::json::JSON_BYTES;
-use crate::routes::{identity, login, membership, ping, proof, query, raw, submission};
+use crate::routes::{feeds, identity, login, membership, ping, proof, query, raw, submission};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -56,6 +56,11 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(membership::accept))
         .routes(routes!(membership::decline))
         .routes(routes!(membership::leave))
+        .routes(routes!(feeds::add, feeds::list))
+        .routes(routes!(feeds::remove))
+        .routes(routes!(feeds::token))
+        .routes(routes!(feeds::file))
+        .routes(routes!(feeds::misp_file))
         .layer(DefaultBodyLimit::max(JSON_BYTES));
     let uploads = OpenApiRouter::new()
         .routes(routes!(raw::raw))

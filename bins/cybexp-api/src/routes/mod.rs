@@ -1,5 +1,6 @@
 //! The endpoints.
 
+pub(crate) mod feeds;
 pub(crate) mod identity;
 pub(crate) mod login;
 pub(crate) mod membership;

@@ -6,6 +6,7 @@ mod bench;
 mod clock;
 mod databases;
 mod doctor;
+mod feed;
 mod filter;
 mod geoip;
 mod keygen;
@@ -60,6 +61,9 @@ pub(crate) enum Tool {
     Post(post::PostArgs),
     /// Ask a question through the API, or many
     Query(Box<query::Args>),
+    /// Feeds, which others read by URL: add, list, show, remove
+    #[command(subcommand)]
+    Feed(feed::FeedCommand),
     /// Records in quarantine: list, show, retry, delete
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
@@ -134,6 +138,7 @@ async fn run(
         Tool::Token(args) => token::run(args, &config()?).await,
         Tool::Post(args) => post::run(args, &config()?).await,
         Tool::Query(args) => query::run(*args, &config()?).await,
+        Tool::Feed(action) => feed::run(action, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
         Tool::Filter(action) => filter::run(&action, config),
         Tool::Geoip(action) => geoip::run(&action, config),

@@ -1,0 +1,5 @@
+//! Feeds as they leave: who may read one, and its bytes.
+
+pub(crate) mod access;
+pub(crate) mod body;
+pub(crate) mod convert;
