@@ -10,6 +10,7 @@ use cybexp_store::{
 use metrics::{counter, gauge};
 
 use crate::batch::{BatchOutcome, TakenRaws, run_filter};
+use crate::second::{Deriver, Met};
 
 /// Time between two looks whether another worker runs a higher version of the filter.
 const ANNOUNCE: Duration = Duration::from_secs(10);
@@ -28,6 +29,8 @@ pub(crate) struct Line {
     queue: RawQueue,
     raws: Raws,
     graph: GraphWriter,
+    /// The second stage, unless it is off.
+    deriver: Option<Deriver>,
     /// A part that was filtered and is not written.
     filtered: Option<Box<Part>>,
     /// Raws whose part is written, and that are not marked.
@@ -40,6 +43,8 @@ pub(crate) struct Line {
 struct Part {
     graph: GraphBatch,
     batch: BatchOutcome,
+    /// The attributes from which the second stage derived events.
+    met: Option<Met>,
     rest: TakenRaws,
 }
 
@@ -55,12 +60,14 @@ impl Line {
         filter: &'static dyn Filter,
         raws: &Raws,
         graph: &GraphWriter,
+        deriver: Option<Deriver>,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             filter,
             queue: raws.queue(&filter.id()).await?,
             raws: raws.clone(),
             graph: graph.clone(),
+            deriver,
             filtered: None,
             unmarked: Vec::new(),
             standing: VersionStanding::Current,
@@ -101,7 +108,7 @@ impl Line {
         };
         let part = match self.filtered.take() {
             Some(part) => part,
-            None => match next(self.filter, &mut self.queue, None).await? {
+            None => match next(self.filter, &self.deriver, &mut self.queue, None).await? {
                 Next::Part(part) => part,
                 Next::None(lease) => {
                     return Ok(LineStep::Nothing(wait.into_iter().chain(lease).min()));
@@ -111,18 +118,22 @@ impl Line {
         let Part {
             graph,
             mut batch,
+            met,
             rest,
         } = *part;
         let marker = self.queue.marker();
         let (written, marked, next) = tokio::join!(
             write(self.filter, &self.graph, &graph, &mut batch),
             marker.mark(&self.unmarked, now()),
-            next(self.filter, &mut self.queue, Some(rest))
+            next(self.filter, &self.deriver, &mut self.queue, Some(rest))
         );
         marked?;
         self.queue.marked(&self.unmarked);
         self.unmarked.clear();
         let written = written?;
+        if let (Some(deriver), Some(met)) = (&self.deriver, met) {
+            deriver.learn(met);
+        }
         record(self.filter, &batch, &written);
         let worked = batch.outcomes.len() as u64;
         self.unmarked = batch.outcomes;
@@ -180,6 +191,7 @@ impl Line {
 /// Returns the next part: of the same batch as long as some of it is left, else of a batch that is taken.
 async fn next(
     filter: &'static dyn Filter,
+    deriver: &Option<Deriver>,
     queue: &mut RawQueue,
     rest: Option<TakenRaws>,
 ) -> anyhow::Result<Next> {
@@ -203,10 +215,17 @@ async fn next(
         // other workers were faster
         return Ok(Next::None(Some(Duration::ZERO)));
     }
+    let deriver = deriver.clone();
     let part = tokio::task::spawn_blocking(move || {
         let mut rest = raws;
-        let (graph, batch) = run_filter(filter, &mut rest);
-        Part { graph, batch, rest }
+        let (mut graph, batch) = run_filter(filter, &mut rest);
+        let met = deriver.map(|deriver| deriver.derive(&mut graph));
+        Part {
+            graph,
+            batch,
+            met,
+            rest,
+        }
     });
     Ok(Next::Part(Box::new(part.await?)))
 }

@@ -12,6 +12,7 @@ mod clock;
 mod desk;
 mod engine;
 mod feeds;
+mod hubs;
 mod memory;
 mod page;
 mod question;

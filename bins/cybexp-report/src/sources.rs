@@ -8,6 +8,7 @@ use cybexp_store::{GraphReader, InstanceRow, StoreError, Visible};
 use tahoe_core::Hash;
 use threatrank::{Limits, NodeKind};
 
+use crate::hubs::KnownHubs;
 use crate::page::ReportPage;
 use crate::ranks::Ranks;
 use crate::rows::Remembered;
@@ -22,6 +23,8 @@ pub(crate) struct Sources {
     /// Kinds of nodes, for threatranks.
     pub(crate) kinds: Remembered<NodeKind>,
     nodes: Remembered<InstanceRow>,
+    /// Attributes of many events, for threatranks.
+    pub(crate) hubs: KnownHubs,
     /// The allow lists that the operator names.
     pub(crate) known_good: Arc<KnownGood>,
     /// Bounds of one threatrank.
@@ -49,6 +52,7 @@ impl Sources {
             archive,
             kinds: Remembered::new(),
             nodes: Remembered::new(),
+            hubs: KnownHubs::new(),
             known_good: Arc::default(),
             limits: Limits::new(budget),
             ranks: Ranks::new(),

@@ -6,13 +6,14 @@ use cybexp_client::Client;
 use cybexp_service::Config;
 
 use crate::posting::{Postings, Tray};
-use crate::sign_in::{Cookies, Tries};
+use crate::sign_in::{Cookies, Tickets, Tries};
 
 /// The state of the daemon.
 pub(crate) struct App {
     /// A client of the API without a token.
     pub(crate) client: Client,
     pub(crate) cookies: Cookies,
+    pub(crate) tickets: Tickets,
     pub(crate) tries: Tries,
     pub(crate) tray: Tray,
     pub(crate) postings: Postings,
@@ -30,9 +31,11 @@ impl App {
     pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
         let web = &config.web;
         let api = web.api_url.as_ref().unwrap_or(&config.api.url);
+        let secret = config.web_secret()?;
         Ok(Self {
             client: Client::new(api.clone(), None)?,
-            cookies: Cookies::new(config.web_secret()?.as_ref(), web.secure_cookie),
+            cookies: Cookies::new(secret.as_ref(), web.secure_cookie),
+            tickets: Tickets::new(secret.as_ref()),
             tries: Tries::default(),
             tray: Tray::default(),
             postings: Postings::default(),

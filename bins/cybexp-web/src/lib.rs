@@ -31,7 +31,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::response::IntoResponse as _;
 use cybexp_client::Client;
-use cybexp_service::{BEAT_EVERY, ClientLimits, DaemonContext, Fatal, serve_clients};
+use cybexp_service::{BEAT_EVERY, ClientLimits, Config, DaemonContext, Fatal, serve_clients};
 use tokio::net::TcpListener;
 
 use crate::app::App;
@@ -57,7 +57,7 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     let app = Arc::new(App::new(config)?);
     metrics::describe_counter!(
         "cybexp_web_sign_ins_total",
-        "sign-ins by outcome: right, wrong or too_many"
+        "sign-ins by outcome: right, wrong, too_many, or ticket"
     );
     metrics::describe_counter!("cybexp_web_responses_total", "responses by status class");
     metrics::describe_histogram!(
@@ -80,6 +80,14 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     };
     serve_clients(listener, pages::router(app), limits, panicked, stop).await;
     Ok(())
+}
+
+/// Returns the path of a page that signs the person of this address in, once and within two minutes, with this token of
+/// the API. `None` if the configuration has no `web.secret`, by which the daemon knows who made the link.
+pub fn sign_in_path(config: &Config, email: &str, token: &str) -> anyhow::Result<Option<String>> {
+    let secret = config.web_secret()?;
+    let ticket = secret.map(|secret| sign_in::issue(&secret, email, token));
+    Ok(ticket.map(|ticket| format!("/sign-in/ticket?ticket={ticket}")))
 }
 
 /// Says that the daemon lives and whether the API does.

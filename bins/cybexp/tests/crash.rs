@@ -10,6 +10,7 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use cybexp_filters::FILTERS;
+use cybexp_filters::second::SECOND_FILTERS;
 use cybexp_store::CensusRow;
 use cybexp_testkit::{Daemon, Site, cowrie, eventually};
 use rand::rngs::StdRng;
@@ -53,6 +54,15 @@ async fn daemons_killed_at_work_lose_nothing_and_repeat_nothing() {
         rows.iter().filter(|row| row.itype == "raw").count(),
         records
     );
+    let tally = site.archive.tally().await.unwrap();
+    for derived in ["behaviour", "netblock"] {
+        assert!(
+            tally
+                .iter()
+                .any(|tally| tally.itype == "event" && tally.sub_type == derived),
+            "{derived}"
+        );
+    }
     assert_eq!(site.cache.refused(1).await.unwrap(), []);
 }
 
@@ -80,7 +90,9 @@ async fn undisturbed(lines: &[String]) -> Vec<CensusRow> {
 /// Submits a part of the lines for each kill, so that there is always work to be interrupted. Returns the site, and the
 /// number of kills that interrupted work.
 async fn disturbed(lines: &[String], kills: usize) -> (Site, usize) {
-    let site = Site::new("crash", json!({})).await;
+    // sessions are read again and again while they grow, and in the end
+    let soon = json!({"analytics": {"session_settle_s": 1, "session_open_s": 1}});
+    let site = Site::new("crash", soon).await;
     let mut rng = StdRng::seed_from_u64(2);
     let start = |daemon| Daemon::start(CYBEXP, &["daemon", daemon], &site);
     let mut daemons = DAEMONS.map(|daemon| Some(start(daemon)));
@@ -125,6 +137,10 @@ async fn pending(site: &Site) -> u64 {
     let mut pending = site.cache.count_pending().await.unwrap();
     for filter in FILTERS {
         pending += site.raws.count_pending(&filter.id()).await.unwrap();
+    }
+    for filter in SECOND_FILTERS {
+        let waiting = site.archive.count_waiting_sessions(filter.name()).await;
+        pending += waiting.unwrap();
     }
     pending
 }

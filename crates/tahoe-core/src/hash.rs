@@ -26,7 +26,7 @@ impl Hash {
     }
 
     /// Makes a hash of a SHA-256 that was computed elsewhere.
-    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 

@@ -34,7 +34,7 @@ mod submission_tags;
 pub mod time;
 mod weight;
 
-pub use canonical::{TooLarge, canonical};
+pub use canonical::{TooLarge, canonical, measure as canonical_bytes};
 pub use checked::AmbiguousNumber;
 pub use event::{Category, Event, NotReferenced};
 pub use hash::{Hash, InvalidHash};

@@ -10,6 +10,7 @@ mod tests;
 
 use std::net::IpAddr;
 
+use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use crate::canonical::{canonical_within, decanonical};
@@ -18,9 +19,9 @@ use crate::hash::Hash;
 use crate::node::Attribute;
 use crate::scalar::Scalar;
 use crate::sub_type::SubType;
-use crate::time::TimeRange;
+use crate::time::{Step, TimeRange};
 use error::{bad, one_of};
-use field::{ALL, Bounds, LEVEL, LEVELS, PAGE, PAGES};
+use field::{ALL, BY, Bounds, DERIVED, LEVEL, LEVELS, PAGE, PAGES};
 
 pub use choices::{Context, ReturnType};
 pub use error::QuestionError;
@@ -45,6 +46,8 @@ pub struct Conditions {
     pub category: Option<Category>,
     /// The context in which the events refer to the subject.
     pub context: Context,
+    /// Whether derived events count, too, and not only observed ones.
+    pub derived: bool,
 }
 
 /// The form of a related report.
@@ -74,6 +77,35 @@ pub struct Related {
     pub shape: Shape,
 }
 
+/// The subject of a threatrank query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ranked {
+    /// An event.
+    Event(Hash),
+    /// An attribute: the conditions select all events that refer to it.
+    Attribute(Conditions),
+}
+
+/// The question of a timeline query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimelineOf {
+    /// Selects the events.
+    pub conditions: Conditions,
+    /// The length of a bucket; `None` if the report chooses.
+    pub by: Option<Step>,
+    /// The time zone in which days and weeks begin.
+    pub tz: Tz,
+}
+
+/// The question of a session query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoryOf {
+    /// The subject is the session, one of its events, or an attribute that identifies it.
+    pub conditions: Conditions,
+    /// The page of steps, from 1.
+    pub page: u32,
+}
+
 /// A checked question.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Question {
@@ -82,10 +114,25 @@ pub enum Question {
     /// A related query.
     Related(Related),
     /// A threat rank query.
-    ThreatRank {
-        /// The event to be ranked.
-        event: Hash,
-    },
+    ThreatRank(Ranked),
+    /// A timeline query.
+    Timeline(TimelineOf),
+    /// A session query.
+    Session(StoryOf),
+}
+
+impl Conditions {
+    /// Selects all events that refer to the subject.
+    fn all_of((subject, attribute): Subject) -> Self {
+        Self {
+            subjects: vec![subject],
+            attribute,
+            range: TimeRange::default(),
+            category: None,
+            context: Context::All,
+            derived: false,
+        }
+    }
 }
 
 impl Question {
@@ -115,18 +162,34 @@ impl Question {
             QueryType::Count => Ok(Self::Count(Self::read_related(fields, now)?.conditions)),
             QueryType::Related => Ok(Self::Related(Self::read_related(fields, now)?)),
             QueryType::ThreatRank => Self::read_threatrank(fields),
+            QueryType::Timeline => Self::read_timeline(fields, now),
+            QueryType::Session => Self::read_session(fields),
         }
     }
 
     fn read_threatrank(mut fields: UnreadFields) -> Result<Self, QuestionError> {
-        let event = fields.text("_hash")?;
-        if let Some((field, _)) = fields.0.iter().find(|(_, value)| !value.is_null()) {
-            let reason = "is not a field of a threatrank query";
-            return Err(bad(crate::excerpt::excerpt(field), reason));
-        }
-        let event = event.ok_or_else(|| bad("_hash", "is missing"))?;
-        let event = read_hash(&event)?;
-        Ok(Self::ThreatRank { event })
+        let (subject, attribute) = fields.subject()?;
+        fields.end("a threatrank")?;
+        Ok(Self::ThreatRank(match attribute {
+            None => Ranked::Event(subject),
+            Some(_) => Ranked::Attribute(Conditions::all_of((subject, attribute))),
+        }))
+    }
+
+    fn read_timeline(mut fields: UnreadFields, now: f64) -> Result<Self, QuestionError> {
+        let tz = fields.0.get("tzname").and_then(Value::as_str);
+        let tz = tz.map_or(Ok(Tz::UTC), crate::time::parse_tzname)?;
+        let conditions = fields.conditions(now)?;
+        let by = fields.choice(BY.name, &Step::ALL.map(|step| (step.as_str(), step)))?;
+        fields.end("a timeline")?;
+        Ok(Self::Timeline(TimelineOf { conditions, by, tz }))
+    }
+
+    fn read_session(mut fields: UnreadFields) -> Result<Self, QuestionError> {
+        let conditions = Conditions::all_of(fields.subject()?);
+        let page = fields.int(PAGE.name, PAGES)?;
+        fields.end("a session")?;
+        Ok(Self::Session(StoryOf { conditions, page }))
     }
 
     /// Reads the fields of a related query. A count takes the same fields, and ignores those that do not select events.
@@ -155,6 +218,9 @@ impl Question {
         Ok(related)
     }
 }
+
+/// The hash of a subject, and its sub_type and data if these were given.
+type Subject = (Hash, Option<(SubType, Scalar)>);
 
 /// The fields not read yet; `null` stands for a field that is not there.
 struct UnreadFields(Map<String, Value>);
@@ -240,10 +306,22 @@ impl UnreadFields {
                         .map(|context| (context.as_str(), context)),
                 )?
                 .unwrap_or(Context::All),
+            derived: self.bool(DERIVED.name)?.unwrap_or(false),
         })
     }
 
-    fn subject(&mut self) -> Result<(Hash, Option<(SubType, Scalar)>), QuestionError> {
+    /// Checks that no field is left that a query of this kind does not take.
+    fn end(&self, kind: &str) -> Result<(), QuestionError> {
+        match self.0.iter().find(|(_, value)| !value.is_null()) {
+            Some((field, _)) => {
+                let reason = format!("is not a field of {kind} query");
+                Err(bad(crate::excerpt::excerpt(field), reason))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn subject(&mut self) -> Result<Subject, QuestionError> {
         let hash = self.text("_hash")?;
         let sub_type = self.text("sub_type")?;
         let data = self.0.shift_remove("data");

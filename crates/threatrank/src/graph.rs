@@ -1,17 +1,23 @@
 //! The known part of the graph, and the weights of its events.
 
+use std::collections::BTreeMap;
+
 /// The longest path, in hops.
 pub(crate) const HOPS: usize = 3;
 /// Share of an event's weight that remains after a day.
 const DECAY: f64 = 0.998;
 const DAY_S: f64 = 86_400.0;
 
-/// Events and attributes, which refer to each other by index. The target is event 0.
+/// Events and attributes, which refer to each other by index. The target is event 0. If the target is an attribute,
+/// event 0 stands for an event that is not counted among those of any attribute, and has only the target.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Graph {
     pub(crate) events: Vec<EventNode>,
     /// The events of each attribute, sorted; `None` if they were not read.
     pub(crate) attributes: Vec<Option<Vec<usize>>>,
+    /// The number of events of each attribute that is the target, in any of its forms; empty if the target is an event.
+    /// Paths end at such an attribute, so they are not divided by it.
+    pub(crate) ends: BTreeMap<usize, f64>,
 }
 
 /// An event of the graph.
@@ -65,11 +71,22 @@ impl Graph {
 
     /// Computes for each event the sum over its attributes.
     pub(crate) fn sums(&self, through: &[f64]) -> Vec<f64> {
-        let sum = |event: &EventNode| {
+        let sum = |(number, event): (usize, &EventNode)| {
             let attributes = event.attributes.iter().flatten();
-            attributes.map(|&attribute| through[attribute]).sum()
+            attributes
+                .map(|&attribute| self.scale(number, attribute) * through[attribute])
+                .sum()
         };
-        self.events.iter().map(sum).collect()
+        self.events.iter().enumerate().map(sum).collect()
+    }
+
+    /// Returns the factor of all paths that come to this event through this attribute: 1, unless the attribute is the
+    /// target, where paths end.
+    pub(crate) fn scale(&self, event: usize, attribute: usize) -> f64 {
+        match event {
+            0 => self.ends.get(&attribute).copied().unwrap_or(1.0),
+            _ => 1.0,
+        }
     }
 }
 

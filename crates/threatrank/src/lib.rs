@@ -1,10 +1,13 @@
-//! Ranks how threatening an event is, by the paths that lead to it from malicious events. The crate has no input or
+//! Ranks how threatening an event or attribute is, by the paths that lead to it from malicious events. The crate has no input or
 //! output: the caller's [`Source`] reads the graph, one level at a time.
 //!
 //! The score is the sum over all simple paths *m* – attribute – event – … – attribute – target of at most three
 //! hops (a hop goes from event over attribute to event, so it is two edges) from any malicious event *m*, which may
 //! lead through other malicious events, of −Π over the path's nodes, the target excluded, of 0.998^d / L. An
 //! attribute's L is the number of its events, an event's that of its attributes, and d is an event's age in days.
+//!
+//! The score of an attribute is the same sum over the paths that end at the attribute: those of an event that has only
+//! this attribute and is not counted among its events, times the number of these.
 //!
 //! # Bounds for a graph with gaps
 //!
@@ -24,9 +27,9 @@
 //! A [`Neighbourhood`] is read and searched, and then walked through if it has gaps:
 //!
 //! ```
-//! # use threatrank::{EventTime, Limits, Neighbourhood, Rank, Source};
+//! # use threatrank::{Limits, Neighbourhood, Rank, Source, Target};
 //! # use std::time::{Duration, Instant};
-//! async fn rank<S: Source>(source: &S, target: EventTime, now: f64) -> Result<Rank, S::Error> {
+//! async fn rank<S: Source>(source: &S, target: Target, now: f64) -> Result<Rank, S::Error> {
 //!     let limits = Limits::new(Duration::from_millis(1500));
 //!     let mut around = Neighbourhood::new(source, target, now, limits, Instant::now());
 //!     around.read().await?;
@@ -53,4 +56,4 @@ pub use limits::Limits;
 pub use neighbourhood::Neighbourhood;
 pub use sampling::WALKERS;
 pub use search::Rank;
-pub use source::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind, Source};
+pub use source::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind, Source, Target};

@@ -13,7 +13,7 @@ use crate::draws::Draws;
 use crate::graph::{EventNode, Graph, HOPS};
 use crate::limits::Limits;
 use crate::search::{Rank, STEPS};
-use crate::source::{AttributeEvents, EventTime, NodeKind, Source};
+use crate::source::{AttributeEvents, EventTime, NodeKind, Source, Target};
 use crate::walks::{Gaps, Stop};
 
 /// The most events whose attributes are read at once, and the most attributes whose events are. The clock is checked
@@ -31,12 +31,12 @@ const SEARCH_WITH_GAPS: f64 = 0.15;
 /// The part of the graph around an event that was read.
 pub struct Neighbourhood<'a, S> {
     pub(crate) source: &'a S,
-    target: EventTime,
+    target: Target,
     now: f64,
     pub(crate) graph: Graph,
     /// Hashes of the graph's attributes.
     pub(crate) names: Vec<Hash>,
-    /// Hashes of the graph's events; the first is the target.
+    /// Hashes of the graph's events; the first is the target, or that of the attribute which is the target.
     pub(crate) hashes: Vec<Hash>,
     /// Indexes of the graph's events, by hash.
     events: HashMap<Hash, usize>,
@@ -57,10 +57,17 @@ pub struct Neighbourhood<'a, S> {
 
 impl<'a, S: Source> Neighbourhood<'a, S> {
     /// Makes a graph of only the target. Its rank is as of `now`, in Unix seconds. The time limit began at `began`.
-    pub fn new(source: &'a S, target: EventTime, now: f64, limits: Limits, began: Instant) -> Self {
+    pub fn new(
+        source: &'a S,
+        target: impl Into<Target>,
+        now: f64,
+        limits: Limits,
+        began: Instant,
+    ) -> Self {
+        let target = target.into();
         let mut around = Self {
             source,
-            target,
+            target: target.clone(),
             now,
             graph: Graph::default(),
             names: Vec::new(),
@@ -74,8 +81,25 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
             began,
             until: began + limits.time.mul_f64(READING),
         };
-        around.number(target);
+        match target {
+            Target::Event(event) => drop(around.number(event)),
+            Target::Attribute(forms) => around.stand_for(forms),
+        }
         around
+    }
+
+    /// Makes event 0 the one that has only the target, an attribute in these forms.
+    fn stand_for(&mut self, forms: Vec<Hash>) {
+        let mut event = EventNode::new(self.now, false, self.now);
+        event.attributes = Some((0..forms.len()).collect());
+        self.graph.events.push(event);
+        self.hashes
+            .push(forms.first().copied().unwrap_or_else(|| Hash::of(&[])));
+        for (number, form) in forms.into_iter().enumerate() {
+            self.nodes.insert(form, Some(number));
+            self.names.push(form);
+            self.graph.attributes.push(None);
+        }
     }
 
     /// Reads the part of the graph on which the rank depends, as far as the limits allow.
@@ -83,18 +107,34 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
     /// # Errors
     /// If the source cannot be read.
     pub async fn read(&mut self) -> Result<(), S::Error> {
-        // the rank of a malicious event does not depend on other events
-        if !self.target.malicious {
-            self.read_levels().await?;
+        match self.target.clone() {
+            // the rank of a malicious event does not depend on other events
+            Target::Event(target) if target.malicious => Ok(()),
+            Target::Event(target) => {
+                let attributes = self.read_attributes(vec![target]).await?;
+                self.read_levels(attributes).await
+            }
+            Target::Attribute(forms) => {
+                self.read_levels(forms.clone()).await?;
+                for (number, form) in forms.into_iter().enumerate() {
+                    let events = match &self.graph.attributes[number] {
+                        Some(events) => events.len() as u64,
+                        None => self.source.degree(form).await?,
+                    };
+                    self.graph.ends.insert(number, events as f64);
+                }
+                Ok(())
+            }
         }
-        Ok(())
     }
 
-    async fn read_levels(&mut self) -> Result<(), S::Error> {
-        let mut level = vec![self.target];
+    async fn read_levels(&mut self, mut attributes: Vec<Hash>) -> Result<(), S::Error> {
+        let mut level = vec![];
         for hops in 1..=HOPS {
-            let attributes = self.read_attributes(level).await?;
-            level = self.read_events(attributes).await?;
+            if hops > 1 {
+                attributes = self.read_attributes(std::mem::take(&mut level)).await?;
+            }
+            level = self.read_events(std::mem::take(&mut attributes)).await?;
             if hops == HOPS {
                 // events this far away can only begin a path
                 level.retain(|event| event.malicious);
@@ -116,6 +156,15 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
         };
         self.gaps = Some(gaps);
         self.graph.rank(STEPS, Some(until))
+    }
+
+    /// Returns the number of events of the attribute that is the target, each form counted by itself; `None` if the
+    /// target is an event.
+    pub fn events_of_target(&self) -> Option<u64> {
+        match self.target {
+            Target::Event(_) => None,
+            Target::Attribute(_) => Some(self.graph.ends.values().sum::<f64>() as u64),
+        }
     }
 
     /// Returns the hashes of the attributes, in the order of [`Rank::contributions`].

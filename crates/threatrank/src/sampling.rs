@@ -36,8 +36,8 @@ const HUB: usize = 200;
 /// Share by which the paths that walks find may be overrated: each of three draws should lead back to one of the one,
 /// two or three events before it, with a probability below 1 / [`HUB`] for each.
 const OVERRATED: f64 = (1 + 2 + 3) as f64 / HUB as f64;
-/// The fewest events drawn from a hub.
-const DRAWN: usize = 32;
+/// The fewest events drawn from a hub. Most hubs are met by one walk or two.
+const DRAWN: usize = 8;
 /// The most events of an attribute that are listed because too few of them can be drawn.
 const LISTED: usize = 100_000;
 

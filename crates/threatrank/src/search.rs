@@ -97,7 +97,7 @@ impl Search<'_> {
             if self.attributes.contains(&attribute) {
                 continue;
             }
-            let product = product / events.len() as f64;
+            let product = product * graph.scale(from, attribute) / events.len() as f64;
             self.attributes.push(attribute);
             if hops == 1 {
                 self.end(product);

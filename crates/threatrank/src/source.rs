@@ -61,6 +61,21 @@ pub struct EventRefs {
     pub refs: Vec<Hash>,
 }
 
+/// The target of a rank.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// An event.
+    Event(EventTime),
+    /// An attribute, in the forms that events have; each form is an attribute of its own.
+    Attribute(Vec<Hash>),
+}
+
+impl From<EventTime> for Target {
+    fn from(event: EventTime) -> Self {
+        Self::Event(event)
+    }
+}
+
 /// A graph as one reader sees it, with only those events that the reader may see.
 pub trait Source: Sync {
     /// The error of a read.
@@ -87,6 +102,9 @@ pub trait Source: Sync {
         most: usize,
         room: usize,
     ) -> impl Future<Output = Result<Vec<AttributeEvents>, Self::Error>> + Send;
+
+    /// Counts the events of an attribute.
+    fn degree(&self, attribute: Hash) -> impl Future<Output = Result<u64, Self::Error>> + Send;
 
     /// Draws some events of each of these hubs, in the order of the draws. If there are fewer than requested, the part
     /// of the sample has no more.

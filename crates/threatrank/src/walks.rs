@@ -1,8 +1,8 @@
 //! Walks through the gaps of a graph, which estimate the paths behind them.
 //!
 //! A walk goes from the target to a gap at random, to each gap with a probability equal to its share of [`Gaps::mass`].
-//! From there it goes on along the parts that are read for it: to any event of an attribute, to any other attribute of
-//! an event. The worth of the paths that it finds lies between 0 and 1, and its expected value is the sum over all
+//! From there it goes on along the parts that are read for it: to any event of an attribute, to any attribute of an
+//! event where it has not been. The worth of the paths that it finds lies between 0 and 1, and its expected value is the sum over all
 //! paths with gaps, divided by the mass. Walks have no input or output: the caller reads the parts that they need.
 
 use std::collections::HashSet;
@@ -117,7 +117,9 @@ impl Gaps {
         let mut from = 0;
         for hops in (0..HOPS).rev() {
             let attributes = graph.events[from].attributes.as_deref().unwrap_or_default();
-            let Some(attribute) = choose(attributes, &self.through[hops + 1], rng) else {
+            let through =
+                |attribute| graph.scale(from, attribute) * self.through[hops + 1][attribute];
+            let Some(attribute) = choose(attributes, through, rng) else {
                 return walk;
             };
             if !push_new(&mut walk.attributes, attribute) {
@@ -128,7 +130,7 @@ impl Gaps {
                 return walk;
             }
             let events = graph.attributes[attribute].as_deref().unwrap_or_default();
-            let Some(event) = choose(events, &self.behind[hops], rng) else {
+            let Some(event) = choose(events, |event| self.behind[hops][event], rng) else {
                 return walk;
             };
             if !push_new(&mut walk.events, event) {
@@ -154,12 +156,12 @@ fn push_new(way: &mut Vec<usize>, next: usize) -> bool {
 }
 
 /// Chooses one of these, with a probability proportional to its value.
-fn choose(among: &[usize], values: &[f64], rng: &mut impl Rng) -> Option<usize> {
-    let sum: f64 = among.iter().map(|&one| values[one]).sum();
+fn choose(among: &[usize], value: impl Fn(usize) -> f64, rng: &mut impl Rng) -> Option<usize> {
+    let sum: f64 = among.iter().map(|&one| value(one)).sum();
     let mut left = rng.random::<f64>() * sum;
-    let mut possible = among.iter().filter(|one| values[**one] > 0.0);
+    let mut possible = among.iter().filter(|one| value(**one) > 0.0);
     let found = possible.clone().find(|one| {
-        left -= values[**one];
+        left -= value(**one);
         left < 0.0
     });
     // rounding may leave a little
@@ -194,13 +196,14 @@ impl Walk {
         here.filter(|_| self.at == WalkPosition::EventNode)
     }
 
-    /// Moves on to any other attribute of the event, whose attributes are known now.
+    /// Moves on to any attribute of the event that the walk has not been at; the event's attributes are known now. The
+    /// others are on no simple path, so the factor is the share of those that are left.
     pub(crate) fn go_to_attribute(&mut self, graph: &Graph, rng: &mut impl Rng) {
         self.at = WalkPosition::End;
         let Some(event) = self.events.last().map(|&event| &graph.events[event]) else {
             return;
         };
-        let (Some(attributes), Some(&from)) = (&event.attributes, self.attributes.last()) else {
+        let Some(attributes) = &event.attributes else {
             return;
         };
         let degree = attributes.len().max(1) as f64;
@@ -208,16 +211,16 @@ impl Walk {
             let worth = self.factor * event.decay / degree;
             self.found.push((worth, self.attributes.len()));
         }
-        let others = attributes.iter().filter(|&&attribute| attribute != from);
+        let others = attributes.iter();
+        let others = others.filter(|attribute| !self.attributes.contains(attribute));
         let others: Vec<usize> = others.copied().collect();
         if self.attributes.len() == HOPS || others.is_empty() {
             return;
         }
         self.factor *= event.decay * others.len() as f64 / degree;
-        let next = others[rng.random_range(0..others.len())];
-        if push_new(&mut self.attributes, next) {
-            self.at = WalkPosition::Attribute;
-        }
+        self.attributes
+            .push(others[rng.random_range(0..others.len())]);
+        self.at = WalkPosition::Attribute;
     }
 }
 

@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 use tahoe_core::Hash;
 use threatrank::{
     AttributeEvents, Draw, EventRefs, EventTime, Limits, Neighbourhood, NodeKind, Rank, Source,
-    WALKERS,
+    Target, WALKERS,
 };
 
 const NOW: f64 = 1_700_000_000.0;
@@ -52,7 +52,7 @@ impl Memory {
         memory
     }
 
-    fn rank(&self, target: EventTime, limits: Limits) -> Rank {
+    fn rank(&self, target: impl Into<Target>, limits: Limits) -> Rank {
         let mut around = Neighbourhood::new(self, target, NOW, limits, Instant::now());
         block_on(async {
             around.read().await.unwrap();
@@ -96,12 +96,17 @@ impl Source for Memory {
             if listed >= room {
                 break;
             }
-            let events = self.attributes[&hash].clone();
+            let events = self.attributes.get(&hash).cloned().unwrap_or_default();
             let events = Some(events).filter(|events| events.len() <= most);
             listed += events.as_ref().map_or(0, Vec::len);
             rows.push(AttributeEvents { hash, events });
         }
         Ok(rows)
+    }
+
+    async fn degree(&self, attribute: Hash) -> Result<u64, Infallible> {
+        let events = self.attributes.get(&attribute);
+        Ok(events.map_or(0, |events| events.len() as u64))
     }
 
     async fn draw_events(&self, draws: &[Draw]) -> Result<Vec<Vec<EventTime>>, Infallible> {
@@ -129,8 +134,13 @@ fn the_true_score_is_within_the_bound_however_little_is_read() {
     for graph in 0..GRAPHS {
         let memory = Memory::new(&mut StdRng::seed_from_u64(graph));
         let targets = memory.events.values().map(|(event, _)| *event);
-        for target in targets.filter(|event| !event.malicious).take(10) {
-            let truth = memory.rank(target, all);
+        let targets = targets.filter(|event| !event.malicious).take(10);
+        let targets = targets.map(Target::Event);
+        // some are hubs, and one is in no event
+        let attributes = [1, 2, 9, 20, 99].map(|n| Hash::of(&["attribute", &n.to_string()]));
+        let attributes = attributes.map(|one| Target::Attribute(vec![one]));
+        for target in targets.chain(attributes) {
+            let truth = memory.rank(target.clone(), all);
             assert_eq!(truth.error_bound, 0.0, "{truth:?}");
             for limits in [
                 Limits { hub: 5, ..all },
@@ -148,7 +158,7 @@ fn the_true_score_is_within_the_bound_however_little_is_read() {
                     ..all
                 },
             ] {
-                let found = memory.rank(target, limits);
+                let found = memory.rank(target.clone(), limits);
                 let error = (found.score - truth.score).abs();
                 assert!(
                     error <= found.error_bound + 1e-12,

@@ -60,6 +60,12 @@ fn value(kind: FieldKind, about: &str) -> Object {
                     .chain([Value::Null]),
             ))
             .default(Some(ALL.into())),
+        FieldKind::Name(names) => value.schema_type(types(&[Type::String])).enum_values(Some(
+            names
+                .iter()
+                .map(|name| Value::from(*name))
+                .chain([Value::Null]),
+        )),
         FieldKind::Bool(default) => value
             .schema_type(types(&[Type::Boolean]))
             .default(Some(default.into())),

@@ -17,7 +17,8 @@ use crate::error::ApiError;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QueryRequest {
-    /// The type of report: `count`, `related` or `threatrank`. A threatrank takes the `_hash` of an event and no other field.
+    /// The type of report: `count`, `related`, `threatrank`, `timeline` or `session`. A threatrank takes the `_hash` of an
+    /// event, or `sub_type` and `data` of an attribute, and no other field.
     #[serde(rename = "type")]
     #[schema(example = "count")]
     pub(super) qtype: String,

@@ -21,6 +21,10 @@ pub(crate) enum AnyReport {
     Related(RelatedReport),
     /// The report of a `threatrank` question.
     ThreatRank(ThreatRankReport),
+    /// The report of a `timeline` question.
+    Timeline(TimelineReport),
+    /// The report of a `session` question.
+    Session(SessionReport),
 }
 
 /// The fields that every report has.
@@ -124,11 +128,15 @@ enum RelatedData {
     Documents(Vec<Value>),
 }
 
-/// The threat score of an event.
+/// The threat score of an event or attribute.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ThreatRankReport {
     #[serde(flatten)]
     head: ReportHead,
+    /// The forms of the attribute that were ranked, if the question gave an attribute.
+    about: Option<Vec<Form>>,
+    /// The names of the operator's allow lists that hold the attribute; missing if none does.
+    known_good: Option<Vec<String>>,
     data: ThreatRank,
 }
 
@@ -136,7 +144,8 @@ pub(crate) struct ThreatRankReport {
 #[derive(Serialize, ToSchema)]
 struct ThreatRank {
     /// The score: 0 or less. 0 means that no malicious event is connected with the event; -1, that the event is as
-    /// threatening as a malicious one; less than -1, that many short paths connect it with malicious events.
+    /// threatening as a malicious one; less than -1, that many short paths connect it with malicious events. The score of
+    /// an attribute grows with the number of its events: a malicious event of three values counts a third for each.
     score: f64,
     /// The number of paths from malicious events that were found.
     paths: u64,
@@ -146,17 +155,140 @@ struct ThreatRank {
     error_bound: f64,
     /// The attributes through which paths lead, with the largest share first.
     contributors: Vec<Contributor>,
-    /// The hash of the event.
-    _hash: String,
+    /// The hash of the event; missing for an attribute.
+    _hash: Option<String>,
+    /// The number of events of the attribute; missing for an event.
+    events: Option<u64>,
 }
 
-/// An attribute that connects malicious events with this event.
+/// An attribute that connects malicious events with this event or attribute.
 #[derive(Serialize, ToSchema)]
 struct Contributor {
     sub_type: String,
     data: Value,
     /// The share of the score that came through this attribute, from 0 to 1.
     share: f64,
+}
+
+/// The numbers of events that meet the conditions, by hour, day or week and by category.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TimelineReport {
+    #[serde(flatten)]
+    head: ReportHead,
+    #[serde(flatten)]
+    about: AboutValue,
+    /// The number of events that meet the conditions, those of buckets that were left out included.
+    total: u64,
+    data: Timeline,
+}
+
+/// The numbers of events by time.
+#[derive(Serialize, ToSchema)]
+struct Timeline {
+    /// The length of a bucket: `hour`, `day` or `week`.
+    #[schema(example = "day")]
+    by: String,
+    /// The time zone in which days and weeks begin.
+    #[schema(example = "Europe/Berlin")]
+    tzname: String,
+    /// The buckets that have events, oldest first. If there are more than 10,000, the newest, and `cut` is true.
+    buckets: Vec<TimelineBucket>,
+}
+
+/// The numbers of events of one hour, day or week, by category.
+#[derive(Serialize, ToSchema)]
+struct TimelineBucket {
+    /// The beginning, in Unix seconds: a full hour of UTC, midnight in the time zone, or midnight before a Monday. The
+    /// first bucket of 1970 also has all earlier events.
+    #[schema(example = 1_700_000_000.0)]
+    start: f64,
+    /// The end, in Unix seconds, which is the beginning of the next bucket. A day may have 23 or 25 hours.
+    end: f64,
+    malicious: u64,
+    benign: u64,
+    unknown: u64,
+}
+
+/// All that happened in a session, in order of time. A page tells 200 events, and there are 100 pages at most.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SessionReport {
+    #[serde(flatten)]
+    head: ReportHead,
+    /// The number of events of the session on all pages.
+    total: u64,
+    /// The time of the first event, in Unix seconds; missing if there are no events.
+    first_seen: Option<f64>,
+    /// The time of the last event, in Unix seconds; missing if there are no events.
+    last_seen: Option<f64>,
+    /// True if the session has more events, or more other sessions are known by the value, than the report can hold.
+    cut: Option<bool>,
+    data: Story,
+}
+
+/// A session as a story.
+#[derive(Serialize, ToSchema)]
+struct Story {
+    session: SessionHead,
+    /// The steps of this page, oldest first.
+    steps: Vec<StoryStep>,
+    /// The other sessions that the value identifies, those that began last first, at most 100. Ask for their `_hash`.
+    others: Vec<SessionHead>,
+}
+
+/// The main fields of a session.
+#[derive(Serialize, ToSchema)]
+struct SessionHead {
+    _hash: String,
+    #[schema(example = "cowrie_session")]
+    sub_type: String,
+    /// The hash of the organisation that owns the session.
+    orgid: String,
+    /// The values that identify the session: for each sub_type a list. Empty if they have more than 8 KiB.
+    #[schema(example = json!({"sessionid": ["8d0c"], "sensor": ["london"]}))]
+    data: BTreeMap<String, Vec<Value>>,
+    /// The start in Unix seconds; missing if it is unknown.
+    start_time: Option<f64>,
+    /// The end in Unix seconds; missing if it is unknown.
+    end_time: Option<f64>,
+    /// The duration in seconds; missing if it is unknown.
+    duration: Option<f64>,
+}
+
+/// A step of a story: an event, or several events in a row that say the same. `said`, `value` and `rest` make a sentence.
+#[derive(Serialize, ToSchema)]
+struct StoryStep {
+    /// The hash of the first event of the step.
+    _hash: String,
+    #[schema(example = "ssh")]
+    sub_type: String,
+    /// The category of the event: `malicious`, `benign` or `unknown`.
+    category: String,
+    /// The time of the first event, in Unix seconds.
+    timestamp: f64,
+    /// The time of the last event, in Unix seconds; missing if the step is one event.
+    until: Option<f64>,
+    /// The number of events.
+    #[schema(minimum = 1)]
+    times: u32,
+    /// The seconds from the first event of the session to this step.
+    after: f64,
+    /// The seconds from the event before to this step; missing for the first event of the session.
+    gap: Option<f64>,
+    /// The kind of step: `connection`, `client` (what the client says of itself), `login` (refused), `access` (a log-in
+    /// that was let in), `command`, `file`, `network` or `other`.
+    kind: String,
+    /// The beginning of the sentence.
+    #[schema(example = "tried the password")]
+    said: String,
+    /// The value that the sentence is about; missing if there is none.
+    value: Option<Form>,
+    /// The rest of the sentence; missing if there is none.
+    #[schema(example = "as root, and was refused")]
+    rest: Option<String>,
+    /// The event's data: for each sub_type a list of values and, for objects, of the same. Missing if it is too long for
+    /// the report; then `cut` is true.
+    #[schema(value_type = Option<Object>)]
+    data: Option<Value>,
 }
 
 /// The reason why there is no report. If the question could be read, the response also has the other fields of a report, as

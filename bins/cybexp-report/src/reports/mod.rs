@@ -2,7 +2,9 @@
 
 mod count;
 mod related;
+mod session;
 mod threatrank;
+mod timeline;
 
 use tahoe_core::question::Question;
 
@@ -13,6 +15,8 @@ pub(crate) async fn answer(question: &Question, asked: Asked<'_>) -> Answered {
     match question {
         Question::Count(conditions) => count::answer(conditions, asked).await,
         Question::Related(related) => related::answer(related, asked).await,
-        Question::ThreatRank { event } => threatrank::answer(*event, asked).await,
+        Question::ThreatRank(ranked) => threatrank::answer(ranked, asked).await,
+        Question::Timeline(timeline) => timeline::answer(timeline, asked).await,
+        Question::Session(story) => session::answer(story, asked).await,
     }
 }

@@ -16,6 +16,8 @@ mod life;
 mod pages;
 mod seen;
 mod sessions;
+mod stories;
 mod threatrank;
+mod timelines;
 mod world;
 mod wrong;

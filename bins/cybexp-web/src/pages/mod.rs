@@ -10,6 +10,7 @@ mod posted;
 mod search;
 mod session;
 mod sign_in;
+mod ticket;
 mod value;
 
 use std::sync::Arc;
@@ -48,6 +49,9 @@ const PAGES: &[PageEntry] = &[
     page("/account/membership", || post(account::membership)),
     page("/org", || get(org::org).post(org::change)),
     page("/sign-in", || get(sign_in::form).post(sign_in::sign_in)),
+    page("/sign-in/ticket", || {
+        get(ticket::form).post(ticket::sign_in)
+    }),
     page("/sign-out", || post(sign_in::sign_out)),
 ];
 

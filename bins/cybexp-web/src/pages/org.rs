@@ -37,7 +37,7 @@ pub(crate) async fn org(person: SignedIn, params: Params) -> Result<Response, We
         section aria-labelledby="members" {
             h2 #members { "Who belongs to it" }
             p.note { "Admins post data for the organisation and change this page. Who may read sees its events in answers." }
-            div.scroll tabindex="0" role="region" aria-labelledby="members" {
+            div.scroll tabindex="0" role="group" aria-labelledby="members" {
                 table {
                     thead { tr { th { "name" } th { "e-mail address" } th { "is" } th { "change" } } }
                     tbody {
@@ -69,7 +69,7 @@ pub(crate) async fn org(person: SignedIn, params: Params) -> Result<Response, We
             }
         }
         (adding(&person, &org))
-        p { a href="/account" { "To the account" } }
+        p { a.step href="/account" { "To the account" } }
     };
     Ok(page(&person, "Organisation", &body).into_response())
 }

@@ -88,9 +88,9 @@ fn place(text: &str) -> String {
 fn form(person: &SignedIn, typed: &str) -> Markup {
     html! {
         section.hero {
-            form action="/search" method="post" role="search" {
+            form action="/search" method="post" role="search" aria-label="Many at once" {
                 (csrf(person))
-                label for="values" { "What do you know about…" }
+                h1 { label for="values" { "What do you know about…" } }
                 textarea #values name="q" rows=(typed.lines().count().clamp(1, 12)) maxlength="262144" autofocus spellcheck="false"
                     autocapitalize="off" data-enter="submit" placeholder="203.0.113.9" { (typed) }
                 button.main type="submit" { "Search" }

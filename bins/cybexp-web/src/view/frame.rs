@@ -60,7 +60,7 @@ pub(crate) fn csrf(person: &SignedIn) -> Markup {
 
 fn bar(person: &SignedIn, searched: &str) -> Markup {
     html! {
-        form.search.compact role="search" action="/search" method="get" {
+        form.search.compact role="search" aria-label="Anywhere" action="/search" method="get" {
             label.hidden for="q" { "Search a value" }
             input #q type="search" name="q" value=(searched) placeholder="address, host, URL, hash, command…"
                 autocomplete="off" spellcheck="false" maxlength="4096" data-focus="/";

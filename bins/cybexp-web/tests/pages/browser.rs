@@ -294,6 +294,47 @@ fn pages() -> Vec<String> {
     ]
 }
 
+/// `CYBEXP_AXE` names axe-core's `axe.min.js`, as `.ci/fetch_axe.py` gets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_serious() {
+    let Some(axe) = std::env::var_os("CYBEXP_AXE").map(PathBuf::from) else {
+        println!("skipped: $CYBEXP_AXE names no axe.min.js");
+        return;
+    };
+    let axe = std::fs::read_to_string(axe).unwrap();
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let suite = filled("axe").await;
+    sign_in(&suite, &driver).await;
+    let mut pages = pages();
+    pages.push(path("/org", &[("hash", &suite.site.orgid.to_string())]));
+    pages.push(path("/value", &[("type", "ipv4"), ("data", "192.0.2.1")]));
+    let mut found = Vec::new();
+    for dark in [false, true] {
+        driver.look(1200, 900, dark).await;
+        for page in &pages {
+            driver
+                .client
+                .goto(&format!("{}{page}", suite.base))
+                .await
+                .unwrap();
+            driver
+                .until("return document.readyState === 'complete'")
+                .await;
+            driver.run(&axe).await;
+            let rules = "const done = arguments[arguments.length - 1];\
+                         axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})\
+                         .then(r => done(r.violations.map(v => v.impact + ': ' + v.help + ': ' + v.nodes[0].html)))";
+            let told = driver.client.execute_async(rules, vec![]).await.unwrap();
+            let told = told.as_array().unwrap().iter();
+            found.extend(told.map(|one| format!("{page}, dark {dark}: {}", one.as_str().unwrap())));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+    suite.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_of_all_pages() {
     let Some(folder) = std::env::var_os("CYBEXP_WEB_SHOTS").map(PathBuf::from) else {

@@ -1,5 +1,7 @@
 //! Signing in and out.
 
+use cybexp_service::Config;
+use cybexp_web::sign_in_path;
 use serde_json::json;
 
 use crate::suite::{ADMIN, PASSWORD, Suite};
@@ -93,4 +95,36 @@ async fn wrong_passwords_run_out() {
     ];
     assert_eq!(visitor.post("/sign-in", &fields).await.status, 429);
     suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_signs_in_once() {
+    let secret = "a secret of the pages, of thirty-two bytes or more";
+    let suite = Suite::with("ticket", json!({"secret": secret})).await;
+    let config = Config::from_file(&suite.site.config).unwrap();
+    let token = suite.site.token(&suite.site.user().await);
+    let link = sign_in_path(&config, ADMIN, &token).unwrap().unwrap();
+    assert!(!link.contains("eyJ"), "the token is sealed: {link}");
+
+    let mut visitor = suite.visitor();
+    let form = visitor.get(&link).await;
+    assert!(form.text().contains(ADMIN), "{}", form.text());
+    let ticket = link.split_once("ticket=").unwrap().1.to_owned();
+    let fields = |csrf: String| [("csrf", csrf), ("ticket", ticket.clone())];
+    let forged = suite
+        .visitor()
+        .post("/sign-in/ticket", &fields("x".to_owned()))
+        .await;
+    assert_eq!(forged.status, 403);
+    let signed_in = visitor.post("/sign-in/ticket", &fields(form.csrf())).await;
+    assert_eq!((signed_in.status, signed_in.location.as_str()), (303, "/"));
+    assert_eq!(visitor.get("/account").await.status, 200);
+
+    let mut other = suite.visitor();
+    let csrf = other.get("/sign-in").await.csrf();
+    assert_eq!(other.get(&link).await.status, 410);
+    assert_eq!(
+        other.post("/sign-in/ticket", &fields(csrf)).await.status,
+        410
+    );
 }

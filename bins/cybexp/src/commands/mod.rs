@@ -67,7 +67,7 @@ pub(crate) enum Tool {
     /// Records in quarantine: list, show, retry, delete
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
-    /// Try the filters on a record or a session, without a database
+    /// Try the filters on a record or a session, without a database; run one over what is in the archive
     #[command(subcommand)]
     Filter(filter::FilterCommand),
     /// Take over an archive that the Python system or an earlier release wrote; the daemons must be stopped
@@ -140,7 +140,7 @@ async fn run(
         Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Feed(action) => feed::run(action, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
-        Tool::Filter(action) => filter::run(&action, config),
+        Tool::Filter(action) => filter::run(&action, config).await,
         Tool::Geoip(action) => geoip::run(&action, config),
         Tool::Migrate(args) => migrate::run(&args, &config()?).await,
         Tool::Doctor => doctor::run(&ConfigChoice::of(common)).await,

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::daemon::Daemon;
 use crate::up::asked_to_stop;
+use crate::up::browser;
 use crate::up::ports::free_metrics;
 use crate::up::setup::FirstStart;
 use crate::up::suite::{Suite, SuiteHome, SuiteOptions};
@@ -37,6 +38,8 @@ const REPORT: Duration = Duration::from_secs(60);
 /// The time between two looks at the daemons' progress.
 const LOOK: Duration = Duration::from_millis(50);
 const ORG: &str = "demo";
+/// The address of the demo's admin.
+const ADMIN: &str = "analyst@demo.example";
 /// The size of the demo's key, which is made faster than a longer one.
 const KEY_BITS: u32 = 2048;
 
@@ -75,7 +78,13 @@ async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     };
     if shown.is_ok() && !args.exit {
         show::stay(&suite);
-        stop.await;
+        let mut presses = browser::offer(&suite);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                () = browser::pressed(&mut presses) => browser::open(&suite, ADMIN).await,
+            }
+        }
         show::line("stopping");
     }
     let stopped = suite.stop().await;
@@ -92,7 +101,7 @@ async fn start(sources: &DemoSources) -> anyhow::Result<Suite> {
     };
     let first = FirstStart {
         orgname: ORG,
-        admin: "analyst@demo.example",
+        admin: ADMIN,
         key_bits: KEY_BITS,
         more: json!({
             "api": {"url": format!("http://{listen}/"), "listen": listen.to_string()},

@@ -1,5 +1,6 @@
 //! `cybexp up`: the whole suite on one machine.
 
+pub(crate) mod browser;
 mod mongo;
 pub(crate) mod ports;
 pub(crate) mod setup;
@@ -92,9 +93,11 @@ async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
         () = &mut stop => return Ok(()),
     };
     show::up(&suite, args.no_inputs);
+    let mut presses = browser::offer(&suite);
     loop {
         tokio::select! {
             () = &mut stop => break,
+            () = browser::pressed(&mut presses) => browser::open(&suite, &args.admin).await,
             () = tokio::time::sleep(LOOK) => suite.look().await,
         }
     }

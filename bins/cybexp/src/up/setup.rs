@@ -128,8 +128,18 @@ pub(crate) async fn renew_token(
 }
 
 async fn issue(config: &Config, identity: &Identity, user: &User) -> anyhow::Result<String> {
+    issue_for(config, identity, user, config.api.token_ttl_s).await
+}
+
+/// Makes a token that is good for so many seconds.
+pub(super) async fn issue_for(
+    config: &Config,
+    identity: &Identity,
+    user: &User,
+    seconds: u64,
+) -> anyhow::Result<String> {
     let tokens = Tokens::new(&config.identity_secret()?, false);
-    let ttl = std::time::Duration::from_secs(config.api.token_ttl_s);
+    let ttl = std::time::Duration::from_secs(seconds);
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let generation = identity.standing(user.hash()).await?.generation;
     let holder = Holder {

@@ -187,6 +187,59 @@ async fn questions_are_answered_as_tables_trees_and_json() {
             .contains("no such event")
     );
     assert_eq!(query(&["threatrank", "short"]).code, 2);
+    // two events, one of them malicious
+    let ranked = query(&["threatrank", "port", "22"]).good();
+    assert!(
+        ranked.starts_with("-0.1") && ranked.contains("port 22, 2 events, 1 paths"),
+        "{ranked}"
+    );
+    assert!(ranked.contains("for each of its events"), "{ranked}");
+
+    let table = query(&[
+        "timeline",
+        "port",
+        "22",
+        "--by",
+        "day",
+        "--tz",
+        "Asia/Tokyo",
+    ])
+    .good();
+    for part in [
+        "2 events",
+        "by day, Asia/Tokyo",
+        "2023-11-15 Wed",
+        "malicious",
+        "▪",
+    ] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    let report = json_of(&query(&["timeline", "port", "22", "--json"]).good());
+    assert_eq!(report["data"]["buckets"][0]["malicious"], json!(1));
+    assert_eq!(query(&["timeline", "port", "22", "--by", "month"]).code, 2);
+
+    let story = query(&["session", "sessionid", "a1"]).good();
+    for part in [
+        "cowrie_session",
+        "sessionid a1",
+        "+0.0 fetched http://evil.example/a",
+    ] {
+        assert!(story.contains(part), "{part}: {story}");
+    }
+    assert!(!story.contains('\u{1b}'), "{story:?}");
+    let report = json_of(&query(&["session", "sensor", "reno", "--json"]).good());
+    assert_eq!(report["data"]["others"].as_array().unwrap().len(), 1);
+    let event = report["data"]["steps"][0]["_hash"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let story = query(&["session", &event]).good();
+    assert!(story.contains("sessionid a2"), "{story}");
+    assert!(
+        query(&["session", "sessionid", "a9"])
+            .bad()
+            .contains("there is no such session")
+    );
 
     let wrong = query(&["count", "url", "x", "--from", "whenever"]).bad();
     assert!(wrong.contains("field from: "), "{wrong}");

@@ -161,6 +161,12 @@ pub struct Analytics {
     pub max_backoff_s: u64,
     /// Databases of networks, with which the filter `geoip` tells where an address is: MaxMind's format, or CSV of ranges.
     pub geoip: Vec<PathBuf>,
+    /// Whether filters of the second stage derive events from what the first stage made.
+    pub second_stage: bool,
+    /// Seconds for which a session that has an end is left alone after its last news, before filters read it.
+    pub session_settle_s: u64,
+    /// The same for a session without an end.
+    pub session_open_s: u64,
 }
 
 impl Default for Analytics {
@@ -171,6 +177,9 @@ impl Default for Analytics {
             coll: None,
             max_backoff_s: 3600,
             geoip: Vec::new(),
+            second_stage: true,
+            session_settle_s: 10,
+            session_open_s: 3600,
         }
     }
 }

@@ -120,6 +120,15 @@ impl SessionId {
         &self.0
     }
 
+    /// Returns the identity whose bytes after the first are these.
+    pub(crate) fn of_rest(rest: &[u8]) -> Option<Self> {
+        let mut id = [SESSION; OWNED_BYTES];
+        (rest.len() == OWNED_BYTES - 1).then(|| {
+            id[1..].copy_from_slice(rest);
+            Self(id)
+        })
+    }
+
     /// Reads an element of an event's `_keys`, or the `_id` of a session; `None` if it is another one.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let id: Owned = bytes.try_into().ok()?;

@@ -2,14 +2,17 @@
 //!
 //! | element | bytes | content |
 //! |---|---|---|
-//! | reference | 13 | 12 bytes of SHA-256(organisation, hash of the attribute or object), then a byte for context and category |
+//! | reference | 13 | 12 bytes of SHA-256(organisation, hash of the attribute or object), then a byte for nature, context and category |
 //! | session | 49 | the `_id` of the event's session |
 //! | raw | 25 | kind, the second in which the raw was accepted, 12 bytes of its hash, 4 bytes of the organisation, 4 bytes of the filter's name |
+//! | source | 17 | kind, 12 bytes as of a reference to the attribute or session that the event was derived from, 4 bytes of the filter's name |
+//! | link | 49 | kind, and the rest of the `_id` of the session that the event was derived from |
 //!
 //! An event has one reference element for each hash of its `_ref`. The organisation is mixed into it, so the index needs
 //! no field for it, and a reader only reads keys of organisations that it may see. 12 bytes of SHA-256 cannot be met by
-//! accident, and who looks for a value that meets a given one has to try 2^96. The byte for context and category makes
-//! every combination of conditions a set of points of the index: a reader names all twelve where it has no condition.
+//! accident, and who looks for a value that meets a given one has to try 2^96. The last byte makes every combination of conditions a set of points of the index: a reader names
+//! all twelve of observed events where it has no condition. Events that are no observations have values of their own
+//! there, so that nobody finds one who does not ask for it.
 //!
 //! A raw element begins with a time because what is looked up by it is new as a rule, and because keys that are written
 //! together then stand together: a key at a random place costs the server a page of its own.
@@ -19,7 +22,7 @@ use sha2::{Digest, Sha256};
 use tahoe_core::question::Context;
 use tahoe_core::{Category, Event, Hash};
 
-use super::ids::{OrgTag, RawId, binary};
+use super::ids::{OrgTag, RawId, SessionId, binary};
 
 /// First byte of a raw element.
 const RAW: u8 = b'R';
@@ -28,6 +31,13 @@ const RAW_BYTES: usize = 25;
 const RAW_PREFIX: usize = 21;
 /// Bytes of a reference's digest.
 const DIGEST: usize = 12;
+/// First byte of a source element.
+const SOURCE: u8 = b'D';
+/// Length of a source element, in bytes.
+const SOURCE_BYTES: usize = 1 + DIGEST + 4;
+/// First byte of a link. It is another one than that of a session to which an event belongs: a derived event is no part
+/// of it.
+const LINK: u8 = b'd';
 
 /// Bits of a `_tie`: an integer of so many takes 6 bytes of an index key, where 64 bits take 9.
 const TIE_BITS: u32 = 39;
@@ -37,28 +47,55 @@ pub(crate) const LEAST_TIE: i64 = 0;
 pub(crate) const SAMPLED: i64 = 1 << (TIE_BITS - 4);
 
 /// Number of combinations of context and category.
-const KINDS: u8 = 12;
+const COMBINATIONS: u8 = 12;
 
-/// A set of combinations of the context of a reference and the category of its event.
+/// Whether an event is an observation. The others are found only by readers that ask for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Nature {
+    /// Something that a source reported.
+    Observed,
+    /// Something that a filter of the second stage made of observed events.
+    Derived,
+    /// An analyst's verdict on an attribute.
+    Verdict,
+}
+
+impl Nature {
+    /// All natures.
+    const ALL: [Self; 3] = [Self::Observed, Self::Derived, Self::Verdict];
+
+    /// The first byte of the combinations of this nature.
+    const fn first(self) -> u8 {
+        COMBINATIONS
+            * match self {
+                Self::Observed => 0,
+                Self::Derived => 1,
+                Self::Verdict => 2,
+            }
+    }
+}
+
+/// A set of combinations of an event's nature, the context of a reference and the category of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Kinds(u16);
+pub(crate) struct Kinds(u64);
 
 /// Returns the byte of a combination.
-fn kind(malicious: bool, benign: bool, category: Category) -> u8 {
+fn kind(nature: Nature, malicious: bool, benign: bool, category: Category) -> u8 {
     let context = u8::from(benign) + 2 * u8::from(malicious);
     let category = match category {
         Category::Unknown => 0,
         Category::Benign => 1,
         Category::Malicious => 2,
     };
-    context * 3 + category
+    nature.first() + context * 3 + category
 }
 
 impl Kinds {
-    /// All combinations.
-    pub(crate) const ALL: Self = Self((1 << KINDS) - 1);
+    /// All combinations of observed events.
+    pub(crate) const OBSERVED: Self = Self((1 << COMBINATIONS) - 1);
 
-    /// Returns the combinations that meet the conditions. A reference in unknown context is in neither.
+    /// Returns the combinations of observed events that meet the conditions. A reference in unknown context is in
+    /// neither.
     pub(crate) fn of(context: Context, category: Option<Category>) -> Self {
         let mut set = 0;
         for (malicious, benign) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -70,15 +107,25 @@ impl Kinds {
             };
             for one in [Category::Unknown, Category::Benign, Category::Malicious] {
                 if met && category.is_none_or(|wanted| wanted == one) {
-                    set |= 1 << kind(malicious, benign, one);
+                    set |= 1 << kind(Nature::Observed, malicious, benign, one);
                 }
             }
         }
         Self(set)
     }
 
+    /// Returns the same combinations of events of this nature. The set holds combinations of observed events only.
+    pub(crate) fn of_nature(self, nature: Nature) -> Self {
+        Self((self.0 & Self::OBSERVED.0) << nature.first())
+    }
+
+    /// Returns the combinations that are in either set.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     fn iter(self) -> impl Iterator<Item = u8> {
-        (0..KINDS).filter(move |kind| self.0 & (1 << kind) != 0)
+        (0..COMBINATIONS * Nature::ALL.len() as u8).filter(move |kind| self.0 & (1 << kind) != 0)
     }
 
     /// Returns the number of combinations in the set.
@@ -112,12 +159,60 @@ pub(crate) fn references(org: &OrgTag, hash: Hash, kinds: Kinds) -> impl Iterato
 }
 
 /// Returns the reference elements of an event.
-pub(crate) fn of_event(event: &Event, org: &OrgTag) -> impl Iterator<Item = Bson> {
-    event.children().refs().iter().map(|hash| {
+pub(crate) fn of_event(event: &Event, org: &OrgTag, nature: Nature) -> impl Iterator<Item = Bson> {
+    event.children().refs().iter().map(move |hash| {
         let malicious = event.malicious().binary_search(hash).is_ok();
         let benign = event.benign().binary_search(hash).is_ok();
-        reference(org, *hash, kind(malicious, benign, event.category()))
+        reference(
+            org,
+            *hash,
+            kind(nature, malicious, benign, event.category()),
+        )
     })
+}
+
+/// The attribute or session of which a second-stage filter made an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DerivedFrom {
+    /// The attribute of this hash.
+    Attribute(Hash),
+    /// The session of this hash.
+    Session(Hash),
+}
+
+impl DerivedFrom {
+    /// Returns the hash of the attribute or session.
+    pub fn hash(self) -> Hash {
+        match self {
+            Self::Attribute(hash) | Self::Session(hash) => hash,
+        }
+    }
+}
+
+/// Returns the source element of an event that a second-stage filter, given by its name, derived from the attribute or
+/// session of this hash.
+pub(crate) fn of_source(org: &OrgTag, source: Hash, filter: &str) -> Vec<u8> {
+    let filter = &Sha256::digest(filter.as_bytes())[..4];
+    [&[SOURCE], &digest(org, source)[..], filter].concat()
+}
+
+/// Returns the link of events that were derived from a session.
+pub(crate) fn link(session: &SessionId) -> Vec<u8> {
+    [&[LINK], &session.bytes()[1..]].concat()
+}
+
+/// Returns the session that an element of an event's list names: that to which the event belongs, or from which it was
+/// derived.
+pub(crate) fn session_of(element: &[u8]) -> Option<SessionId> {
+    match element {
+        [LINK, rest @ ..] => SessionId::of_rest(rest),
+        _ => SessionId::read(element),
+    }
+}
+
+/// Whether an element of an event's list is that of a source.
+pub(crate) fn is_of_source(element: &[u8]) -> bool {
+    element.len() == SOURCE_BYTES && element[0] == SOURCE
 }
 
 /// Returns the beginning of all elements of a raw that was accepted at this time, which a filter's name follows.
@@ -165,11 +260,36 @@ mod tests {
     #[test]
     fn conditions_are_sets_of_kinds() {
         let count = |context, category| Kinds::of(context, category).count();
-        assert_eq!(Kinds::of(Context::All, None), Kinds::ALL);
+        assert_eq!(Kinds::of(Context::All, None), Kinds::OBSERVED);
         assert_eq!(count(Context::Malicious, None), 6);
         assert_eq!(count(Context::Unknown, None), 3);
         assert_eq!(count(Context::Benign, Some(Category::Malicious)), 2);
         assert_eq!(count(Context::All, Some(Category::Unknown)), 4);
+    }
+
+    #[test]
+    fn natures_share_no_kind() {
+        let all = Nature::ALL.map(|nature| Kinds::OBSERVED.of_nature(nature));
+        let union = all.into_iter().reduce(Kinds::and).expect("three natures");
+        assert_eq!(union.count(), 36);
+    }
+
+    #[test]
+    fn sources_are_told_from_other_elements() {
+        let (org, hash) = (OrgTag::of("a"), Hash::of(&["one"]));
+        let source = of_source(&org, hash, "geoip");
+        let id = SessionId::of(hash, &org);
+        let (link, raw) = (link(&id), of_raw(&RawId::of(hash, &org), 0.0, "cowrie"));
+        for (element, is_source, names) in [
+            (&source[..], true, None),
+            (&link[..], false, Some(id)),
+            (id.bytes(), false, Some(id)),
+            (&raw[..], false, None),
+        ] {
+            assert_eq!(is_of_source(element), is_source, "{element:?}");
+            assert_eq!(session_of(element), names, "{element:?}");
+        }
+        assert!(!is_of_raw(&source) && !is_of_raw(&link));
     }
 
     #[test]

@@ -4,4 +4,5 @@ pub(crate) mod ids;
 pub(crate) mod keys;
 pub(crate) mod missing;
 pub(crate) mod open;
+pub(crate) mod rebuilt;
 pub(crate) mod stored;

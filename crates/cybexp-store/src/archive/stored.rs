@@ -4,14 +4,18 @@ use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 use tahoe_core::{Event, Hash, Raw, Session};
 
 use crate::archive::ids::{self, OrgTag, RawId, SessionId, binary};
-use crate::archive::keys;
+use crate::archive::keys::{self, Nature};
 use crate::mongo::collection::{DOCUMENT_LIMIT_BYTES, to_document, too_large};
 
 /// The most references of an event. More would make it dear to judge the event, which moves all its index keys.
 const REFERENCES: usize = 10_000;
 
 /// The fields that only the archive knows. They are no part of an instance.
-pub(crate) const INTERNAL: [&str; 6] = ["_id", "_keys", "_tie", "_known", "_todo", "_judged"];
+pub(crate) const INTERNAL: [&str; 7] =
+    ["_id", "_keys", "_tie", "_known", "_todo", "_due", "_judged"];
+
+/// Field of a derived event, which is true.
+pub(crate) const DERIVED: &str = "derived";
 
 /// Makes the projection of a whole instance.
 pub(crate) fn instance_fields() -> Document {
@@ -47,10 +51,12 @@ pub(crate) fn plain(hash: Hash, node: &impl serde::Serialize) -> Result<RawDocum
     document(ids::of_hash(hash), node, Document::new())
 }
 
-/// Makes the stored document of an event. `keys` are the elements of its sessions and raws.
+/// Makes the stored document of an event. `keys` are the elements of its sessions, raws and sources. A derived event says
+/// so in a field.
 pub(crate) fn event(
     event: &Event,
     org: &OrgTag,
+    nature: Nature,
     keys: impl IntoIterator<Item = Bson>,
 ) -> Result<RawDocumentBuf, String> {
     let references = event.children().refs().len();
@@ -59,8 +65,11 @@ pub(crate) fn event(
             "{references} references are more than the {REFERENCES} that one event may have"
         ));
     }
-    let keys: Vec<Bson> = keys::of_event(event, org).chain(keys).collect();
-    let more = doc! {"_keys": keys, "_tie": keys::tie(event.hash())};
+    let keys: Vec<Bson> = keys::of_event(event, org, nature).chain(keys).collect();
+    let mut more = doc! {"_keys": keys, "_tie": keys::tie(event.hash())};
+    if nature == Nature::Derived {
+        more.insert(DERIVED, true);
+    }
     document(ids::of_hash(event.hash()), event, more)
 }
 

@@ -68,8 +68,11 @@ impl EventStream {
     }
 
     async fn open(&self) -> Result<Stream, StoreError> {
-        let written =
-            doc! {"operationType": {"$in": ["insert", "replace"]}, "fullDocument.itype": "event"};
+        // derived events are no observations, and no feed counts them
+        let written = doc! {
+            "operationType": {"$in": ["insert", "replace"]}, "fullDocument.itype": "event",
+            "fullDocument.derived": {"$ne": true},
+        };
         let judged = ["category", "_mal_ref", "_ben_ref"].map(|field| {
             let field = format!("updateDescription.updatedFields.{field}");
             doc! {field: {"$exists": true}}

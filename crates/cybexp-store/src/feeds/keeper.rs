@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bson::{Bson, doc};
 use futures::future::BoxFuture;
@@ -38,6 +39,8 @@ const OVER: i64 = 1000;
 /// A row is not written again for a later last event unless it is later by this many seconds: an attacker of every minute
 /// would make the feed new every minute.
 const GRAIN_S: f64 = 3600.0;
+/// The least time between two searches because events were removed.
+const AGAIN: Duration = Duration::from_secs(600);
 /// Row with the place up to which events were taken. It is no feed: it has no key.
 const PLACE: &str = "*events";
 
@@ -68,6 +71,9 @@ pub struct FeedKeeper {
     graph: GraphReader,
     lease: Lease,
     stream: Option<EventStream>,
+    /// Whether events were removed since the last search for that reason, and when that was.
+    removed: bool,
+    searched: Option<Instant>,
     may_hold: FeedJudge,
     /// Makes the place of a value in a MISP feed of its type, text and time.
     place: fn(&str, &str, f64) -> i64,
@@ -103,6 +109,8 @@ impl FeedKeeper {
             graph,
             lease: Lease::open(server, db, "feeds").await?,
             stream: None,
+            removed: false,
+            searched: None,
             may_hold,
             place,
         })
@@ -178,9 +186,11 @@ impl FeedKeeper {
             self.search_again(feeds).await?;
         }
         let changes = stream.next().await?;
-        if changes.removed {
+        self.removed |= changes.removed;
+        if self.removed && self.searched.is_none_or(|at| at.elapsed() >= AGAIN) {
             // a removal does not tell of which values
             self.search_again(feeds).await?;
+            (self.removed, self.searched) = (false, Some(Instant::now()));
         }
         kept.events += changes.events.len() as u64;
         kept.more |= !changes.events.is_empty();

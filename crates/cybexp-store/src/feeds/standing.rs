@@ -94,6 +94,7 @@ impl GraphReader {
             },
             category: of.category,
             context: of.context,
+            derived: false,
         };
         let wanted = Wanted::new(&conditions, &of.visible);
         let mut count = 0;

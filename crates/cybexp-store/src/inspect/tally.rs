@@ -7,6 +7,7 @@ use crate::archive::open::Archive;
 use crate::cache::open::Cache;
 use crate::cache::queue as entries;
 use crate::error::StoreError;
+use crate::graph::derived::due;
 use crate::raws::queue::{self, Raws};
 
 /// The number of instances of a kind and type.
@@ -42,6 +43,15 @@ impl Raws {
         let mut pending = queue::pending(filter, queue::unleased(&[])).limit(0);
         pending.filter.remove("_id");
         pending.count(&self.archive.coll).await
+    }
+}
+
+impl Archive {
+    /// Counts the sessions that wait for a second-stage filter of this name, due or not.
+    pub async fn count_waiting_sessions(&self, filter: &str) -> Result<u64, StoreError> {
+        let mut waiting = due::waiting(filter, &[]).limit(0);
+        waiting.filter.remove("_id");
+        waiting.count(&self.coll).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use tahoe_core::Instance;
 
 use crate::archive::ids::{self, OrgTag};
+use crate::archive::keys::Nature;
 use crate::archive::{missing, stored};
 use crate::error::StoreError;
 use crate::migrate::check::Checked;
@@ -40,7 +41,11 @@ pub(super) async fn plan(
         nodes.add(event.children(), place);
         let orgid = event.orgid().as_str();
         let org = orgs.entry(orgid).or_insert_with(|| OrgTag::of(orgid));
-        pass.take(plan, document, stored::event(event, org, []));
+        pass.take(
+            plan,
+            document,
+            stored::event(event, org, Nature::Observed, []),
+        );
     }
     nodes.restore(pass, plan, documents).await
 }

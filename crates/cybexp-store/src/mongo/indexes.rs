@@ -85,6 +85,8 @@ pub(crate) const IDENTITY: &str = "identity";
 /// Raws by the filters that they wait for, oldest first. It is as large as the pending work. Its `_id` spares reading
 /// the raws that other workers have leased.
 pub(crate) const RAW_TODO: &str = "raw_todo";
+/// Sessions by the filters that they wait for, those that are due first.
+pub(crate) const SESSION_DUE: &str = "session_due";
 /// Raws that a filter refused, by the time at which they were accepted.
 pub(crate) const RAW_ERROR: &str = "raw_error";
 /// Raws by typetag and time.
@@ -135,6 +137,8 @@ pub(crate) fn archive() -> Vec<Index> {
     vec![
         Index::new(RAW_TODO, doc! {"_todo": 1, "timestamp": 1, "_id": 1})
             .partial(doc! {"_todo": {"$exists": true}}),
+        Index::new(SESSION_DUE, doc! {"_todo": 1, "_due": 1, "_id": 1})
+            .partial(doc! {"_due": {"$exists": true}}),
         Index::new(RAW_ERROR, doc! {"timestamp": 1}).partial(doc! {"_error": {"$exists": true}}),
         Index::new(RAW_TYPE, doc! {"sub_type": 1, "timestamp": 1}).partial(doc! {"itype": "raw"}),
         Index::new(EVENT_KEYS, doc! {"_keys": 1, "timestamp": -1, "_tie": 1})

@@ -88,11 +88,14 @@ impl Raws {
         })
     }
 
-    /// Returns a watch that wakes when a raw is stored, or is to be processed again.
+    /// Returns a watch that wakes when a raw is stored, or is to be processed again. Sessions wait for some time anyway.
     pub fn watch(&self) -> Watch {
         let of = doc! {"$or": [
-            {"operationType": "insert", "fullDocument._todo": {"$exists": true}},
-            {"operationType": "update", "updateDescription.updatedFields._todo": {"$exists": true}},
+            {"operationType": "insert", "fullDocument._todo": {"$exists": true}, "fullDocument.itype": "raw"},
+            {
+                "operationType": "update", "updateDescription.updatedFields._todo": {"$exists": true},
+                "updateDescription.updatedFields._due": {"$exists": false},
+            },
         ]};
         Watch::new(self.archive.coll.clone(), of)
     }

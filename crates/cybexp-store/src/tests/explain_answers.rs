@@ -4,7 +4,7 @@
 use bson::doc;
 use bson::oid::ObjectId;
 use tahoe_core::question::{Conditions, Context};
-use tahoe_core::time::TimeRange;
+use tahoe_core::time::{Calendar, Step, TimeRange, parse_tzname};
 use tahoe_core::{Attribute, Category, Event, Node, Session, SubType};
 
 use super::plan::Plan;
@@ -14,11 +14,12 @@ use crate::archive::open::Archive;
 use crate::archive::stored;
 use crate::cache::fate;
 use crate::cache::open::Cache;
+use crate::graph::read::histogram::{self, HourPart};
 use crate::graph::read::pages::{self, Start};
 use crate::graph::read::reader::GraphReader;
 use crate::graph::read::seen::{self, End};
-use crate::graph::read::sessions;
 use crate::graph::read::wanted::Wanted;
+use crate::graph::read::{sessions, stories};
 
 const ORGS: [&str; 3] = ["unr", "usc", "ucla"];
 
@@ -57,6 +58,7 @@ fn about(subjects: i32, context: Context) -> Conditions {
         range: TimeRange::default(),
         category: None,
         context,
+        derived: false,
     }
 }
 
@@ -154,7 +156,10 @@ async fn sessions_of_many_organisations_are_read_in_parts() {
         plan.reads_at_most(2 * 200, 200);
     }
     orgs.push("unr");
-    let known = archive.known_by(&of, &visible(&orgs)).await.unwrap();
+    let known = archive
+        .known_by(&of, &visible(&orgs), 20_000)
+        .await
+        .unwrap();
     assert_eq!(known.len(), 450 + 30);
     let tags: Vec<OrgTag> = names.iter().map(|name| OrgTag::of(name)).collect();
     let kind = SubType::from_static("cowrie_session");
@@ -249,6 +254,71 @@ async fn sessions_are_read_by_their_ids_without_the_fields_of_the_archive() {
             "{document}"
         );
     }
+}
+
+/// A page of a story reads its own events, in their order, however long the session is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_story_is_read_in_its_order() {
+    let archive = archive_with_forms().await;
+    let (id, one) = session(0);
+    let document = stored::session(&id, &one, "unr").unwrap();
+    let events = (0..900).map(|i| {
+        let event = event("unr", f64::from(i * 7919 % 900), &[&attribute(i)]);
+        stored_event(&event, [id.bson()])
+    });
+    fill_stored(&archive.coll, [document].into_iter().chain(events)).await;
+    let plan = Plan::find(&archive.coll, &stories::told(id, 400, 100)).await;
+    assert_eq!(plan.returned, 101);
+    plan.reads_at_most(501, 101);
+    // the number of events, and their times, from the index alone
+    let plan = Plan::count(&archive.coll, &stories::times(id).limit(500)).await;
+    plan.reads_at_most(501, 0);
+    let plan = Plan::find(&archive.coll, &stories::times(id).skip(399).limit(1)).await;
+    plan.reads_at_most(400, 0);
+
+    let page = archive.story(id, 3, 100).await.unwrap();
+    let times = page.events.iter().map(|event| event.timestamp);
+    assert!(times.eq((200..300).map(f64::from)));
+    assert_eq!((page.before, page.more), (Some(199.0), true));
+    assert!(page.events.iter().all(|event| event.data.is_some()));
+    let (events, seen) = archive.story_length(id, 500).await.unwrap();
+    let seen = seen.unwrap();
+    assert_eq!((events, seen.first, seen.last), (501, 0.0, 899.0));
+    let unr = visible(&["unr"]);
+    for hash in [one.hash(), page.events[0].hash] {
+        let found = archive.sessions_by_hash(hash, &unr).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].id, found[0].orgid.as_str()), (id, "unr"));
+        let nobody = visible(&["usc"]);
+        assert_eq!(archive.sessions_by_hash(hash, &nobody).await.unwrap(), []);
+    }
+}
+
+/// The times of an instance that is no hub are read from the index alone, and so are parts of hours.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_of_events_by_step_are_read_from_the_index() {
+    let archive = archive_with_forms().await;
+    let (of, visible) = (about(2, Context::All), visible(&ORGS));
+    let wanted = Wanted::new(&of, &visible);
+    let plan = Plan::find(&archive.coll, &histogram::times(&wanted)).await;
+    // an event of two forms has two keys
+    plan.reads_at_most(3 * 880 + 2 * POINTS, 0);
+    let part = HourPart {
+        hour: 0,
+        times: (100.0, 200.0),
+        step: (0.0, 3600.0),
+        most: 2400,
+        is_rest: false,
+    };
+    let plan = Plan::count(&archive.coll, &histogram::part_of_hour(&wanted, &part)).await;
+    plan.reads_at_most(3 * 110 + 3 * 2 * POINTS, 0);
+    let steps = Calendar {
+        step: Step::Hour,
+        tz: parse_tzname("UTC").unwrap(),
+    };
+    let counted = archive.count_by_step(&of, &visible, steps).await.unwrap();
+    assert_eq!(counted.len(), 1);
+    assert_eq!(counted[0].events, 3 * 800, "more than 2000: a hub");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -323,6 +323,7 @@ fn conditions(context: Context, category: Option<Category>, range: TimeRange) ->
         range,
         category,
         context,
+        derived: false,
     }
 }
 

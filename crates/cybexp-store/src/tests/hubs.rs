@@ -91,6 +91,7 @@ fn conditions() -> Vec<Conditions> {
                     range: TimeRange { start, end },
                     category,
                     context,
+                    derived: false,
                 });
             }
         }
@@ -277,6 +278,7 @@ async fn an_old_timeline_serves_until_there_is_another() {
         },
         category: None,
         context: Context::All,
+        derived: false,
     };
     let count = async |reader: &GraphReader| reader.count(&all, &visible).await.unwrap();
     assert_eq!(count(&reader).await, u64::from(EVENTS));

@@ -1,6 +1,7 @@
 //! Proof that an index serves every operation that the daemons repeat: `explain` of the very same queries and updates,
 //! each in a collection with many other documents.
 
+mod derived;
 mod explain_answers;
 mod explain_graph;
 mod explain_identity;
@@ -21,6 +22,7 @@ use serde_json::json;
 use tahoe_core::{Attribute, Event, Hash, Node, OrgId, Raw, SubType, Timestamp};
 
 use crate::archive::ids::{OrgTag, RawId};
+use crate::archive::keys::Nature;
 use crate::archive::stored;
 use crate::mongo::collection::Documents;
 use crate::mongo::server::Server;
@@ -74,7 +76,13 @@ fn event(orgid: &str, seconds: f64, children: &[&Attribute]) -> Event {
 
 /// Makes the document of an event with these elements of sessions and raws.
 fn stored_event(event: &Event, keys: impl IntoIterator<Item = Bson>) -> RawDocumentBuf {
-    stored::event(event, &OrgTag::of(event.orgid().as_str()), keys).unwrap()
+    stored::event(
+        event,
+        &OrgTag::of(event.orgid().as_str()),
+        Nature::Observed,
+        keys,
+    )
+    .unwrap()
 }
 
 /// Makes a raw, accepted at this second.

@@ -55,6 +55,7 @@ async fn counts(reader: &GraphReader) -> [i32; 3] {
             range: TimeRange { start, end },
             category: None,
             context: Context::All,
+            derived: false,
         };
         *count = reader.count(&of, &visible(&["unr"])).await.unwrap() as i32;
     }

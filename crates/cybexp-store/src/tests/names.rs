@@ -64,6 +64,7 @@ fn of_ipv4() -> Conditions {
         },
         category: None,
         context: Context::All,
+        derived: false,
     }
 }
 

@@ -57,19 +57,25 @@ impl Plan {
         let command = doc! {"aggregate": 1, "pipeline": pipeline, "cursor": {}};
         let reply = Self::explain(coll, command).await;
         let stages = reply.get_array("stages").expect("explain gives stages");
-        let mut stages = stages.iter().filter_map(Bson::as_document);
-        let lookup = stages.find(|stage| stage.contains_key("$lookup"));
-        let lookup = lookup.expect("explain gives the $lookup");
-        assert_eq!(number(lookup, "collectionScans"), 0, "{lookup}");
-        let indexes = lookup.get_array("indexesUsed").unwrap().iter();
-        Self {
-            returned: number(lookup, "nReturned"),
-            keys: number(lookup, "totalKeysExamined"),
-            documents: number(lookup, "totalDocsExamined"),
-            stages: indexes
-                .map(|name| name.as_str().unwrap().to_owned())
-                .collect(),
+        let stages = stages.iter().filter_map(Bson::as_document);
+        let lookups = stages.filter(|stage| stage.contains_key("$lookup"));
+        let mut plan = Self {
+            returned: 0,
+            keys: 0,
+            documents: 0,
+            stages: vec![],
+        };
+        for lookup in lookups {
+            assert_eq!(number(lookup, "collectionScans"), 0, "{lookup}");
+            plan.returned = number(lookup, "nReturned");
+            plan.keys += number(lookup, "totalKeysExamined");
+            plan.documents += number(lookup, "totalDocsExamined");
+            let indexes = lookup.get_array("indexesUsed").unwrap().iter();
+            plan.stages
+                .extend(indexes.map(|name| name.as_str().unwrap().to_owned()));
         }
+        assert!(!plan.stages.is_empty(), "explain gives the $lookup");
+        plan
     }
 
     pub(super) async fn update(coll: &Documents, update: &Update) -> Self {

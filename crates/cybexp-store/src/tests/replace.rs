@@ -85,6 +85,7 @@ async fn count(reader: &GraphReader) -> u64 {
         range: TimeRange::default(),
         category: None,
         context: Context::All,
+        derived: false,
     };
     reader.count(&of, &visible(&["unr"])).await.unwrap()
 }

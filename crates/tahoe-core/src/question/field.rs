@@ -3,6 +3,7 @@
 use super::choices::{Context, ReturnType};
 use super::query_type::QueryType;
 use crate::event::Category;
+use crate::time::Step;
 
 /// A field of a question.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,8 @@ pub enum FieldKind {
     Integer(Bounds),
     /// One of these names, or [`ALL`], which is the default.
     Choice(&'static [&'static str]),
+    /// One of these names. If the field is not given, the report chooses.
+    Name(&'static [&'static str]),
     /// True or false, with the default.
     Bool(bool),
 }
@@ -65,7 +68,10 @@ pub const PAGES: Bounds = Bounds {
     default: 1,
 };
 
-const EVENTS: &[QueryType] = &[QueryType::Count, QueryType::Related];
+/// Queries about events that meet conditions.
+const EVENTS: &[QueryType] = &[QueryType::Count, QueryType::Related, QueryType::Timeline];
+/// Queries with the form of a related report, and count, which ignores it.
+const RELATED: &[QueryType] = &[QueryType::Count, QueryType::Related];
 
 const fn field(name: &'static str, kind: FieldKind, about: &'static str) -> Field {
     Field {
@@ -76,12 +82,22 @@ const fn field(name: &'static str, kind: FieldKind, about: &'static str) -> Fiel
     }
 }
 
+impl Field {
+    const fn of(self, query_types: &'static [QueryType]) -> Self {
+        Self {
+            query_types,
+            ..self
+        }
+    }
+}
+
 /// Kind of the attribute that the question is about.
 pub const SUB_TYPE: Field = field(
     "sub_type",
     FieldKind::Text,
     "The sub_type of an attribute, such as `url`. `ip` stands for `ipv4` or `ipv6`, depending on the value.",
-);
+)
+.of(QueryType::ALL);
 
 /// Value of the attribute that the question is about.
 pub const DATA: Field = field(
@@ -89,14 +105,16 @@ pub const DATA: Field = field(
     FieldKind::Scalar,
     "The value of the attribute. It is normalised as filters normalise it: `YA.RU` and `ya[.]ru` are the domain `ya.ru`, \
      and the text `80` is the port 80.",
-);
+)
+.of(QueryType::ALL);
 
 /// Hash of the instance that the question is about.
 pub const HASH: Field = Field {
     name: "_hash",
     kind: FieldKind::Hash,
     query_types: QueryType::ALL,
-    about: "The hash of any instance, in place of `sub_type` and `data`; for a threatrank, the hash of an event.",
+    about: "The hash of any instance, in place of `sub_type` and `data`. For a threatrank, the hash of an event; for a \
+            session, that of the session or of one of its events.",
 };
 
 /// Beginning of the time range.
@@ -124,7 +142,7 @@ pub const LAST: Field = field(
 pub const TZNAME: Field = field(
     "tzname",
     FieldKind::Text,
-    "The IANA name of the time zone of `from` and `to` [default: UTC].",
+    "The IANA name of the time zone of `from` and `to`, and of the days and weeks of a timeline [default: UTC].",
 );
 
 /// Category of the events.
@@ -159,7 +177,8 @@ pub const RETURN_TYPE: Field = field(
         ReturnType::Session.as_str(),
     ]),
     "The kind of instances to return.",
-);
+)
+.of(RELATED);
 
 /// Depth of the search.
 pub const LEVEL: Field = field(
@@ -167,27 +186,53 @@ pub const LEVEL: Field = field(
     FieldKind::Integer(LEVELS),
     "The depth of the search. 1: the events that have the attribute. Each further level adds the sessions of these \
      events, and the other events of these sessions.",
-);
+)
+.of(RELATED);
 
 /// Number of the page.
 pub const PAGE: Field = field(
     "page",
     FieldKind::Integer(PAGES),
-    "The number of the page. A page has ten events, newest first.",
-);
+    "The number of the page. A page of a related report has ten events, newest first; that of a session has 200, oldest \
+     first.",
+)
+.of(&[QueryType::Count, QueryType::Related, QueryType::Session]);
+
+/// Length of the buckets of a timeline.
+pub const BY: Field = field(
+    "by",
+    FieldKind::Name(&[
+        Step::Hour.as_str(),
+        Step::Day.as_str(),
+        Step::Week.as_str(),
+    ]),
+    "The length of time for which events are counted together. If it is not given, it depends on the time from the first \
+     event to the last.",
+)
+.of(&[QueryType::Timeline]);
 
 /// Whether the report holds values or documents.
 pub const SUMMARY: Field = field(
     "summary",
     FieldKind::Bool(true),
     "Whether to return values by sub_type (true) or whole documents (false).",
-);
+)
+.of(RELATED);
 
 /// Whether the report holds paths.
 pub const SUMMARY_GRAPH: Field = field(
     "summary_graph",
     FieldKind::Bool(false),
     "Whether to return, with each value, the path from it to the attribute.",
+)
+.of(RELATED);
+
+/// Whether derived events count.
+pub const DERIVED: Field = field(
+    "derived",
+    FieldKind::Bool(false),
+    "Whether events that filters derived from others count, too: the network, country or domain of a value, the behaviour \
+     of a session.",
 );
 
 /// All fields of questions.
@@ -206,4 +251,6 @@ pub const FIELDS: &[Field] = &[
     PAGE,
     SUMMARY,
     SUMMARY_GRAPH,
+    BY,
+    DERIVED,
 ];

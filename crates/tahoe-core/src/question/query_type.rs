@@ -12,13 +12,23 @@ pub enum QueryType {
     Count,
     /// The instances seen together with an instance.
     Related,
-    /// The threat score of an event.
+    /// The threat score of an event or attribute.
     ThreatRank,
+    /// The numbers of events that refer to an instance, by time and category.
+    Timeline,
+    /// All that happened in a session.
+    Session,
 }
 
 impl QueryType {
     /// All query types.
-    pub const ALL: &[Self] = &[Self::Count, Self::Related, Self::ThreatRank];
+    pub const ALL: &[Self] = &[
+        Self::Count,
+        Self::Related,
+        Self::ThreatRank,
+        Self::Timeline,
+        Self::Session,
+    ];
 
     /// Returns the name of the type, as in documents.
     pub const fn as_str(self) -> &'static str {
@@ -26,6 +36,8 @@ impl QueryType {
             Self::Count => "count",
             Self::Related => "related",
             Self::ThreatRank => "threatrank",
+            Self::Timeline => "timeline",
+            Self::Session => "session",
         }
     }
 }

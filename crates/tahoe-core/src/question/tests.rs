@@ -42,6 +42,10 @@ fn samples(name: &str, kind: FieldKind) -> (Vec<Value>, Option<Value>) {
             names.iter().chain([&ALL]).map(|name| json!(name)).collect(),
             Some(json!("good")),
         ),
+        FieldKind::Name(names) => (
+            names.iter().map(|name| json!(name)).collect(),
+            Some(json!("decade")),
+        ),
         FieldKind::Bool(default) => (vec![json!(default), json!(!default)], Some(json!("true"))),
     }
 }
@@ -81,7 +85,11 @@ fn defaults_of_the_table_change_nothing() {
             FieldKind::Integer(bounds) => json!(bounds.default),
             FieldKind::Choice(_) => json!(ALL),
             FieldKind::Bool(default) => json!(default),
-            FieldKind::Text | FieldKind::Scalar | FieldKind::Hash | FieldKind::Time => continue,
+            FieldKind::Text
+            | FieldKind::Scalar
+            | FieldKind::Hash
+            | FieldKind::Time
+            | FieldKind::Name(_) => continue,
         };
         let given = read(QueryType::Related, &[(field.name, default)]).unwrap();
         assert_eq!(given, bare, "{}", field.name);

@@ -10,6 +10,7 @@
 //! zones other than UTC, GMT and Z; `UTC+3`, which dateutil reads as three hours *behind* UTC; `2020-05-21-02:00`,
 //! whose end may be an offset or a time.
 
+mod calendar;
 mod clock;
 mod day;
 mod error;
@@ -20,6 +21,7 @@ mod local;
 mod parse;
 mod range;
 
+pub use calendar::{Calendar, Step};
 pub use error::TimeError;
 pub use instant::{parse_instant, parse_tzname};
 pub use iso::parse_iso8601;

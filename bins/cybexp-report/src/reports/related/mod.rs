@@ -61,7 +61,13 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
         .events(&page.events)
         .total(total)
         .seen(seen);
-    let mut reached = reach(page.events, related.level, archive).await?;
+    let mut reached = reach(
+        page.events,
+        related.level,
+        related.conditions.derived,
+        archive,
+    )
+    .await?;
     if let Some(events) = &subject.sessions {
         reached.cut |= events.cut;
         reach_sessions(&mut reached, archive).await?;
@@ -76,10 +82,12 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
     }))
 }
 
-/// Each level above the first adds the sessions of the events reached, and those sessions' other events.
+/// Each level above the first adds the sessions of the events reached, and those sessions' other events; with `derived`
+/// also what filters derived from the sessions.
 async fn reach(
     events: Vec<CompositeRow>,
     level: u8,
+    derived: bool,
     archive: &GraphReader,
 ) -> Result<Reached, StoreError> {
     let mut reached = Reached::default();
@@ -96,6 +104,11 @@ async fn reach(
         reached.cut |= cut;
         reached.add_sessions(rows);
         sessions = reached.add_events(events);
+        if derived {
+            let (events, cut) = archive.derived_from_sessions(&new, EVENTS).await?;
+            reached.cut |= cut;
+            reached.add_events(events);
+        }
     }
     Ok(reached)
 }

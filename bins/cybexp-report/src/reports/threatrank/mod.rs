@@ -1,4 +1,4 @@
-//! The `threatrank` report: how threatening an event is, and the attributes that made it so.
+//! The `threatrank` report: how threatening an event or attribute is, and the attributes that made it so.
 //!
 //! Reads the events around it from the archive, as the user may see them; the score is worked out by the `threatrank`
 //! crate. A rank that was worked out before is used while no event has come in.
@@ -9,55 +9,119 @@ mod tests;
 use std::collections::HashMap;
 use std::time::Instant;
 
-use cybexp_store::{GraphReader, StoreError, Visible};
+use cybexp_store::{GraphReader, StoreError, Version, Visible};
 use serde_json::{Value, json};
-use tahoe_core::Hash;
-use tahoe_core::question::QueryType;
+use tahoe_core::question::{Conditions, Context, QueryType, Ranked};
 use tahoe_core::time::TimeRange;
+use tahoe_core::{Attribute, Hash};
 use threatrank::{
-    AttributeEvents, Draw, EventRefs, EventTime, Neighbourhood, NodeKind, Rank, Source,
+    AttributeEvents, Draw, EventRefs, EventTime, Neighbourhood, NodeKind, Rank, Source, Target,
 };
 
 use crate::clock::unix_now;
+use crate::hubs::KnownHubs;
 use crate::page::ReportPage;
 use crate::ranks::RankedPage;
 use crate::rows::Remembered;
 use crate::sources::{Answered, Asked, Sources};
+use crate::subject::{Elsewhere, Subject};
 
 /// The most attributes that a report names.
 const NAMED: usize = 20;
 
-/// Answers how threatening the event is.
-pub(crate) async fn answer(event: Hash, asked: Asked<'_>) -> Answered {
-    let Asked {
-        sources,
-        visible,
-        now,
-        redo,
-    } = asked;
-    // before anything is read, so what comes in meanwhile counts as a change
-    let version = sources.archive.version(&TimeRange::default()).await?;
-    let of = (event, visible.clone());
-    if !redo && let Some(page) = sources.ranks.get(&of, version, now) {
-        return Ok(Ok(page));
+/// Answers how threatening the event or attribute is.
+pub(crate) async fn answer(ranked: &Ranked, asked: Asked<'_>) -> Answered {
+    match ranked {
+        Ranked::Event(event) => of_event(*event, asked).await,
+        Ranked::Attribute(conditions) => of_attribute(conditions, asked).await,
     }
-    let begun = unix_now();
-    let Some(data) = rank(event, asked).await? else {
-        return Ok(Err("field _hash: there is no such event".to_owned()));
-    };
-    let mut page = ReportPage::only(QueryType::ThreatRank, data);
-    page.begun = Some(begun);
-    let ranked = RankedPage {
-        version,
-        page: page.clone(),
-        now,
-    };
-    sources.ranks.put(of, ranked);
-    Ok(Ok(page))
 }
 
-/// Works out a report's data; nothing if the user can see no such event.
-async fn rank(event: Hash, asked: Asked<'_>) -> Result<Option<Value>, StoreError> {
+async fn of_event(event: Hash, asked: Asked<'_>) -> Answered {
+    let place = Place::of(event, asked).await?;
+    if let Some(page) = place.remembered() {
+        return Ok(Ok(page));
+    }
+    let found = asked.sources.archive.event_time(event, asked.visible);
+    let Some(target) = found.await? else {
+        return Ok(Err("field _hash: there is no such event".to_owned()));
+    };
+    let mut data = rank(Target::Event(target), asked).await?;
+    data["_hash"] = json!(event);
+    Ok(Ok(place.keep(data)))
+}
+
+async fn of_attribute(conditions: &Conditions, asked: Asked<'_>) -> Answered {
+    let subject = match Subject::find(conditions, asked).await? {
+        Ok(subject) => subject,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let forms: Vec<Hash> = subject.told().iter().map(Attribute::hash).collect();
+    let names: Vec<String> = forms.iter().map(Hash::to_string).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let place = Place::of(Hash::of(&names), asked).await?;
+    let page = match place.remembered() {
+        Some(page) => page,
+        None => place.keep(rank(Target::Attribute(forms), asked).await?),
+    };
+    if page.data["events"] == 0
+        && let Elsewhere::Unknown(reason) = subject.elsewhere(asked).await?
+    {
+        return Ok(Err(reason));
+    }
+    Ok(Ok(page
+        .about(subject.told())
+        .known_good(subject.told(), &asked.sources.known_good)))
+}
+
+/// The place of an answer among those that were made before.
+struct Place<'a> {
+    of: (Hash, Visible),
+    version: Version,
+    begun: f64,
+    asked: Asked<'a>,
+}
+
+impl<'a> Place<'a> {
+    /// Returns the place of this target. Reads the archive's version before anything else is read, so an event that comes
+    /// in meanwhile counts as a change.
+    async fn of(target: Hash, asked: Asked<'a>) -> Result<Self, StoreError> {
+        let version = asked.sources.archive.version(&TimeRange::default()).await?;
+        Ok(Self {
+            of: (target, asked.visible.clone()),
+            version,
+            begun: unix_now(),
+            asked,
+        })
+    }
+
+    /// Returns the answer that was made before, if it still holds and may be used.
+    fn remembered(&self) -> Option<ReportPage> {
+        let Asked {
+            sources, now, redo, ..
+        } = self.asked;
+        match redo {
+            true => None,
+            false => sources.ranks.get(&self.of, self.version, now),
+        }
+    }
+
+    /// Keeps a new answer, and returns it.
+    fn keep(self, data: Value) -> ReportPage {
+        let mut page = ReportPage::only(QueryType::ThreatRank, data);
+        page.begun = Some(self.begun);
+        let ranked = RankedPage {
+            version: self.version,
+            page: page.clone(),
+            now: self.asked.now,
+        };
+        self.asked.sources.ranks.put(self.of, ranked);
+        page
+    }
+}
+
+/// Works out a report's data.
+async fn rank(target: Target, asked: Asked<'_>) -> Result<Value, StoreError> {
     let began = Instant::now();
     let Asked {
         sources,
@@ -65,38 +129,46 @@ async fn rank(event: Hash, asked: Asked<'_>) -> Result<Option<Value>, StoreError
         now,
         ..
     } = asked;
-    let Some(target) = sources.archive.event_time(event, visible).await? else {
-        return Ok(None);
+    let forms = match &target {
+        Target::Event(_) => vec![],
+        Target::Attribute(forms) => forms.clone(),
     };
     let seen = SeenGraph {
         archive: &sources.archive,
         kinds: &sources.kinds,
+        hubs: &sources.hubs,
         visible,
+        orgs: visible.fingerprint(),
     };
     let mut around = Neighbourhood::new(&seen, target, now, sources.limits, began);
     around.read().await?;
     let mut rank = tokio::task::block_in_place(|| around.search());
     around.walk(&mut rank).await?;
-    let contributors = contributors(sources, &rank, around.attributes()).await?;
-    Ok(Some(json!({
+    let contributors = contributors(sources, &rank, around.attributes(), &forms).await?;
+    let mut data = json!({
         "score": rank.score,
         "paths": rank.paths,
         "exact": rank.error_bound == 0.0,
         "error_bound": rank.error_bound,
         "contributors": contributors,
-        "_hash": event,
-    })))
+    });
+    if let Some(events) = around.events_of_target() {
+        data["events"] = json!(events);
+    }
+    Ok(data)
 }
 
-/// Returns the attributes that contributed most, with the share of the score that came through each.
+/// Returns the attributes that contributed most, with the share of the score that came through each. `target` are the
+/// attributes to which all paths lead.
 async fn contributors(
     sources: &Sources,
     rank: &Rank,
     names: &[Hash],
+    target: &[Hash],
 ) -> Result<Vec<Value>, StoreError> {
     let contributions = rank.contributions.iter().zip(names);
     let mut most: Vec<(f64, Hash)> = contributions
-        .filter(|(contribution, _)| **contribution < 0.0)
+        .filter(|(contribution, name)| **contribution < 0.0 && !target.contains(name))
         .map(|(contribution, name)| (contribution / rank.score, *name))
         .collect();
     most.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -114,7 +186,10 @@ async fn contributors(
 struct SeenGraph<'a> {
     archive: &'a GraphReader,
     kinds: &'a Remembered<NodeKind>,
+    hubs: &'a KnownHubs,
     visible: &'a Visible,
+    /// The fingerprint of `visible`.
+    orgs: Hash,
 }
 
 impl Source for SeenGraph<'_> {
@@ -135,9 +210,36 @@ impl Source for SeenGraph<'_> {
         most: usize,
         room: usize,
     ) -> Result<Vec<AttributeEvents>, StoreError> {
-        self.archive
-            .events_of_attributes(attributes, self.visible, most, room)
-            .await
+        let is_hub = |attribute: &&Hash| self.hubs.has_more(**attribute, self.orgs, most);
+        let (hubs, others): (Vec<&Hash>, Vec<&Hash>) = attributes.iter().partition(is_hub);
+        let others: Vec<Hash> = others.into_iter().copied().collect();
+        let read = self
+            .archive
+            .events_of_attributes(&others, self.visible, most, room);
+        let mut rows = match others.is_empty() {
+            true => vec![],
+            false => read.await?,
+        };
+        for hub in rows.iter().filter(|row| row.events.is_none()) {
+            self.hubs.add(hub.hash, self.orgs, most);
+        }
+        rows.extend(hubs.into_iter().map(|hash| AttributeEvents {
+            hash: *hash,
+            events: None,
+        }));
+        Ok(rows)
+    }
+
+    async fn degree(&self, attribute: Hash) -> Result<u64, StoreError> {
+        let all = Conditions {
+            subjects: vec![attribute],
+            attribute: None,
+            range: TimeRange::default(),
+            category: None,
+            context: Context::All,
+            derived: false,
+        };
+        self.archive.count(&all, self.visible).await
     }
 
     async fn draw_events(&self, draws: &[Draw]) -> Result<Vec<Vec<EventTime>>, StoreError> {

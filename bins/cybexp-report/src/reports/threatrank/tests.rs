@@ -9,9 +9,9 @@ use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tahoe_core::{Attribute, Category, Event, Hash, OrgId, SubType, Timestamp};
 
-use threatrank::{Limits, WALKERS};
+use threatrank::{Limits, Target, WALKERS};
 
-use super::rank as rank_of;
+use super::rank;
 use crate::sources::{Asked, Sources};
 
 const NOW: f64 = 1_700_000_000.0;
@@ -25,6 +25,12 @@ fn asked<'a>(sources: &'a Sources, visible: &'a Visible) -> Asked<'a> {
         now: NOW,
         redo: false,
     }
+}
+
+async fn rank_of(event: Hash, asked: Asked<'_>) -> Value {
+    let found = asked.sources.archive.event_time(event, asked.visible);
+    let target = found.await.unwrap().expect("the event is there");
+    rank(Target::Event(target), asked).await.unwrap()
 }
 
 /// Events of one to three attributes, of which the first are in most.
@@ -69,10 +75,8 @@ async fn the_true_score_is_within_the_bound_however_little_is_read() {
             .take(10)
         {
             sources.limits = all;
-            let rank = async |sources: &Sources| -> Value {
-                let rank = rank_of(target.hash(), asked(sources, &visible)).await;
-                rank.unwrap().expect("the event is there")
-            };
+            let rank =
+                async |sources: &Sources| rank_of(target.hash(), asked(sources, &visible)).await;
             let truth = rank(&sources).await;
             assert_eq!(truth["exact"], json!(true));
             for limits in [
@@ -140,10 +144,7 @@ async fn the_true_score_is_within_the_bound_where_hubs_are_drawn_from() {
     let mut sources = Sources::new(GraphReader::new(&site.archive), Duration::from_secs(3600));
     for target in [0, 700, 2_100] {
         let target = events[target].hash();
-        let rank = async |sources: &Sources| -> Value {
-            let rank = rank_of(target, asked(sources, &visible)).await;
-            rank.unwrap().expect("the event is there")
-        };
+        let rank = async |sources: &Sources| rank_of(target, asked(sources, &visible)).await;
         sources.limits.hub = EVENTS as usize;
         let truth = rank(&sources).await;
         assert_eq!(truth["exact"], json!(true), "{truth}");

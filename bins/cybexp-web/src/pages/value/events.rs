@@ -22,7 +22,7 @@ pub(super) fn events(query: &PageQuery, related: &Related) -> Markup {
     html! {
         section aria-labelledby="events" {
             h2 #events { "Events" }
-            div.scroll tabindex="0" role="region" aria-labelledby="events" {
+            div.scroll tabindex="0" role="group" aria-labelledby="events" {
                 table {
                     thead { tr { th { "time" } th { "event" } th { "category" } th { "it" } th { "with" } } }
                     tbody {
@@ -89,7 +89,7 @@ fn sessions(related: &Related) -> Markup {
     html! {
         section aria-labelledby="sessions" {
             h2 #sessions { "Sessions" }
-            div.scroll tabindex="0" role="region" aria-labelledby="sessions" {
+            div.scroll tabindex="0" role="group" aria-labelledby="sessions" {
                 table {
                     thead { tr { th { "session" } th { "sensor" } th { "began" } th { "lasted" } } }
                     tbody {

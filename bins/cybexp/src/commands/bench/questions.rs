@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use cybexp_report::{Engine, ReportPage};
 use cybexp_store::{Archive, Visible};
 use serde_json::{Value, json};
-use tahoe_core::question::Question;
+use tahoe_core::question::{Question, Ranked};
 use tahoe_core::{Category, Event, OrgId};
 
 use super::honeypots::{END_S, domain, ip, password, sighting, username};
@@ -127,6 +127,43 @@ pub(super) fn cases(events: u64) -> Vec<BenchQuestion> {
         ("threatrank, hubs", "threatrank", rank(0), Bare::Page),
         ("threatrank, mid", "threatrank", rank(1), Bare::Page),
         ("threatrank, rare", "threatrank", rank(2), Bare::Page),
+        (
+            "threatrank, address, hub",
+            "threatrank",
+            address(0),
+            Bare::Page,
+        ),
+        (
+            "threatrank, address, mid",
+            "threatrank",
+            address(MID),
+            Bare::Page,
+        ),
+        (
+            "threatrank, address, rare",
+            "threatrank",
+            address(RARE),
+            Bare::Page,
+        ),
+        (
+            "timeline, hub, days",
+            "timeline",
+            with(&method, &json!({"by": "day", "tzname": "Asia/Kolkata"})),
+            Bare::Key,
+        ),
+        (
+            "timeline, hub of addresses, hours",
+            "timeline",
+            with(&address(0), &json!({"by": "hour"})),
+            Bare::Key,
+        ),
+        ("timeline, rare", "timeline", address(RARE), Bare::Count),
+        (
+            "session, of a sensor",
+            "session",
+            json!({"sub_type": "sensor", "data": "sensor1"}),
+            Bare::Key,
+        ),
     ]
     .map(|(name, qtype, fields, bare)| BenchQuestion {
         name: name.to_owned(),
@@ -163,7 +200,12 @@ impl BenchQuestion {
         let conditions = match &self.question {
             Question::Count(conditions) => conditions,
             Question::Related(related) => &related.conditions,
-            Question::ThreatRank { event } => return Ok(archive.bare_document(*event).await?),
+            Question::ThreatRank(Ranked::Event(event)) => {
+                return Ok(archive.bare_document(*event).await?);
+            }
+            Question::ThreatRank(Ranked::Attribute(conditions)) => conditions,
+            Question::Timeline(timeline) => &timeline.conditions,
+            Question::Session(story) => &story.conditions,
         };
         match self.bare {
             Bare::Key => archive.bare_key(conditions, visible).await?,
@@ -183,7 +225,15 @@ impl BenchQuestion {
                 let values: usize = values.map(|(_, v)| v.as_array().map_or(0, Vec::len)).sum();
                 json!({"values": values, "next_page": page.next})
             }
-            Question::ThreatRank { .. } => {
+            Question::Timeline(_) => {
+                let buckets = data["buckets"].as_array().map_or(0, Vec::len);
+                json!({"buckets": buckets, "total": page.beside.get("total")})
+            }
+            Question::Session(_) => {
+                let length = |field: &str| data[field].as_array().map_or(0, Vec::len);
+                json!({"steps": length("steps"), "others": length("others"), "next_page": page.next})
+            }
+            Question::ThreatRank(_) => {
                 let mut data = data.clone();
                 if let Some(data) = data.as_object_mut() {
                     data.retain(|field, _| !field.contains("contrib"));

@@ -1,6 +1,7 @@
 //! `cybexp doctor`: checks that everything the suite needs is there, and says what to do if it is not. Changes nothing.
 
 mod daemons;
+mod data;
 mod databases;
 mod keys;
 mod people;
@@ -44,6 +45,8 @@ pub(super) async fn run(choice: &ConfigChoice) -> anyhow::Result<ExitCode> {
     }
     sheet.title("Keys");
     keys::check(&mut sheet, &config);
+    sheet.title("Data files");
+    data::check(&mut sheet, &config);
     sheet.title("Databases");
     let there = databases::check(&mut sheet, &config).await?;
     sheet.title("Users and organisations");

@@ -1,5 +1,7 @@
-//! `cybexp filter`: runs the filters of both stages on records, without a database.
+//! `cybexp filter`: runs the filters of both stages on records, without a database, and those of the second stage over an
+//! archive.
 
+mod backfill;
 mod show;
 
 use std::collections::HashSet;
@@ -29,6 +31,8 @@ pub(crate) enum FilterCommand {
     /// Print the events and sessions that the filters make of a record, with their objects and attributes; then what the
     /// second stage derives from them
     Test(FilterTestArgs),
+    /// Run a filter of the second stage over what is in the archive; once more if it has read all, else where it ended
+    Backfill(backfill::BackfillArgs),
 }
 
 #[derive(clap::Args)]
@@ -70,11 +74,20 @@ fn parse_zone(name: &str) -> Result<Tz, String> {
     parse_tzname(name).map_err(|error| error.reason.to_string())
 }
 
-pub(super) fn run(
+pub(super) async fn run(
     action: &FilterCommand,
     config: impl Fn() -> Result<Config, ConfigError>,
 ) -> anyhow::Result<ExitCode> {
-    let FilterCommand::Test(args) = action;
+    match action {
+        FilterCommand::Test(args) => test(args, config),
+        FilterCommand::Backfill(args) => backfill::run(args, &config()?).await,
+    }
+}
+
+fn test(
+    args: &FilterTestArgs,
+    config: impl Fn() -> Result<Config, ConfigError>,
+) -> anyhow::Result<ExitCode> {
     let made = make(args)?;
     for made in &made {
         for (why, parts) in &made.left_out {

@@ -7,12 +7,13 @@ use clap::builder::{PossibleValuesParser, RangedI64ValueParser};
 use cybexp_filters::vocabulary;
 use serde_json::{Map, Value, json};
 use tahoe_core::question::field::{
-    ALL, Bounds, CATEGORY, CONTEXT, DATA, FROM, Field, FieldKind, HASH, LAST, LEVEL, LEVELS, PAGE,
-    PAGES, RETURN_TYPE, SUB_TYPE, SUMMARY, SUMMARY_GRAPH, TO, TZNAME,
+    ALL, BY, Bounds, CATEGORY, CONTEXT, DATA, DERIVED, FROM, Field, FieldKind, HASH, LAST, LEVEL,
+    LEVELS, PAGE, PAGES, RETURN_TYPE, SUB_TYPE, SUMMARY, SUMMARY_GRAPH, TO, TZNAME,
 };
 use tahoe_core::{Attribute, Hash, Scalar, SubType};
 
 use super::super::named::SuggestedNames;
+use super::super::usage::Usage;
 
 /// The subject of a question, and the conditions that select events.
 #[derive(clap::Args)]
@@ -41,6 +42,8 @@ pub(crate) struct SubjectArgs {
     category: String,
     #[arg(long, default_value = ALL, value_parser = choice(&CONTEXT), help = about(&CONTEXT))]
     context: String,
+    #[arg(id = DERIVED.name, long = "derived", help = about(&DERIVED))]
+    derived: bool,
 }
 
 /// The kind of a scalar.
@@ -75,6 +78,34 @@ pub(crate) struct ScopeArgs {
     pub(super) graph: bool,
 }
 
+/// The length of a timeline's buckets.
+#[derive(clap::Args)]
+pub(crate) struct BucketArgs {
+    #[arg(id = BY.name, long = "by", value_name = "LENGTH", value_parser = choice(&BY), help = about(&BY))]
+    by: Option<String>,
+}
+
+/// An instance: its hash alone, or a value with its sub_type.
+#[derive(clap::Args)]
+pub(crate) struct InstanceArgs {
+    /// The hash of an instance, or the sub_type of VALUE
+    #[arg(
+        value_name = "HASH|SUB_TYPE",
+        value_parser = SuggestedNames(sub_types),
+        hide_possible_values = true
+    )]
+    first: String,
+    #[arg(id = DATA.name, value_name = "VALUE", help = about(&DATA), allow_negative_numbers = true)]
+    value: Option<String>,
+}
+
+/// The page of a session.
+#[derive(clap::Args)]
+pub(crate) struct PageArgs {
+    #[arg(long, default_value_t = PAGES.default, value_parser = within(PAGES), help = about(&PAGE))]
+    page: u32,
+}
+
 /// Returns a field's description as the help of an argument: without the last full stop.
 pub(super) fn about(field: &Field) -> String {
     let text = field.about.trim_end_matches('.');
@@ -94,10 +125,11 @@ fn within(bounds: Bounds) -> RangedI64ValueParser<u32> {
 /// Makes a parser of a field's names.
 fn choice(field: &Field) -> PossibleValuesParser {
     let names = match field.kind {
-        FieldKind::Choice(names) => names,
-        _ => &[],
+        FieldKind::Choice(names) => [names, &[ALL]].concat(),
+        FieldKind::Name(names) => names.to_vec(),
+        _ => vec![],
     };
-    PossibleValuesParser::new(names.iter().chain([&ALL]).copied())
+    PossibleValuesParser::new(names)
 }
 
 /// Returns the names that completions offer for SUB_TYPE.
@@ -131,7 +163,54 @@ impl SubjectArgs {
         add(TZNAME.name, self.tz.as_deref().map(Value::from));
         add(CATEGORY.name, chosen(&self.category));
         add(CONTEXT.name, chosen(&self.context));
+        add(DERIVED.name, self.derived.then(|| json!(true)));
         Ok(fields)
+    }
+}
+
+impl BucketArgs {
+    pub(super) fn fields(&self) -> Map<String, Value> {
+        let given = self.by.iter();
+        given.map(|by| (BY.name.to_owned(), json!(by))).collect()
+    }
+}
+
+impl PageArgs {
+    pub(super) fn fields(&self) -> Map<String, Value> {
+        Map::from_iter([(PAGE.name.to_owned(), json!(self.page))])
+    }
+}
+
+impl InstanceArgs {
+    /// Returns the fields that name the instance.
+    ///
+    /// # Errors
+    /// If HASH is no hash.
+    pub(super) fn fields(&self) -> anyhow::Result<Map<String, Value>> {
+        let hash = match &self.value {
+            None => &self.first,
+            Some(hash) if self.first == HASH.name => hash,
+            Some(value) => {
+                return Ok(Map::from_iter([
+                    (SUB_TYPE.name.to_owned(), json!(self.first)),
+                    (DATA.name.to_owned(), json!(value)),
+                ]));
+            }
+        };
+        let hash: Hash = hash.trim().to_ascii_lowercase().parse().map_err(|error| {
+            Usage(format!(
+                "{error}: give the HASH of an instance, or SUB_TYPE and VALUE"
+            ))
+        })?;
+        Ok(Map::from_iter([(HASH.name.to_owned(), json!(hash))]))
+    }
+
+    /// Returns the instance as it was given.
+    pub(super) fn given(&self) -> String {
+        match &self.value {
+            Some(value) => format!("{} {value}", self.first),
+            None => self.first.clone(),
+        }
     }
 }
 
@@ -201,16 +280,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_field_of_a_related_query_has_an_argument() {
-        let command = ScopeArgs::augment_args(SubjectArgs::augment_args(Command::new("related")));
-        let related = FIELDS
-            .iter()
-            .filter(|field| field.query_types.contains(&QueryType::Related));
-        for field in related {
-            let argument = command
-                .get_arguments()
-                .find(|arg| arg.get_id() == field.name);
-            assert!(argument.is_some(), "{}", field.name);
+    fn each_field_of_a_query_has_an_argument() {
+        let subject = |name: &'static str| SubjectArgs::augment_args(Command::new(name));
+        let instance = |name: &'static str| InstanceArgs::augment_args(Command::new(name));
+        for (command, qtype) in [
+            (
+                ScopeArgs::augment_args(subject("related")),
+                QueryType::Related,
+            ),
+            (
+                BucketArgs::augment_args(subject("timeline")),
+                QueryType::Timeline,
+            ),
+            (
+                PageArgs::augment_args(instance("session")),
+                QueryType::Session,
+            ),
+            (instance("threatrank"), QueryType::ThreatRank),
+        ] {
+            let fields = FIELDS
+                .iter()
+                .filter(|field| field.query_types.contains(&qtype));
+            for field in fields {
+                let mut arguments = command.get_arguments();
+                // of an instance, the first argument is the sub_type or the hash
+                let first = [SUB_TYPE.name, HASH.name].contains(&field.name);
+                assert!(
+                    arguments.any(|arg| arg.get_id() == field.name || (first && arg.get_id() == "first")),
+                    "{qtype}: {}",
+                    field.name
+                );
+            }
         }
     }
 }

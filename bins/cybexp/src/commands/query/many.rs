@@ -88,6 +88,8 @@ fn table(questions: &[Value], answers: &[Value]) {
             Some(201) => match question["type"].as_str() {
                 Some("threatrank") => body["data"]["score"].to_string(),
                 Some("related") => values(&body["data"]),
+                Some("timeline") => body["total"].to_string(),
+                Some("session") => format!("{} events", body["total"]),
                 _ => term::value(&body["data"]),
             },
             _ => term::value(&body["message"]),

@@ -3,6 +3,8 @@
 mod arguments;
 mod many;
 mod show;
+mod show_session;
+mod show_timeline;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,12 +12,10 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use cybexp_service::Config;
-use serde_json::{Map, Value, json};
-use tahoe_core::Hash;
-use tahoe_core::question::field::HASH;
+use serde_json::{Map, Value};
 
 use super::api::ApiArgs;
-use arguments::{ScopeArgs, SubjectArgs};
+use arguments::{BucketArgs, InstanceArgs, PageArgs, ScopeArgs, SubjectArgs};
 use cybexp_term as term;
 
 #[derive(clap::Args)]
@@ -65,11 +65,31 @@ pub(crate) enum Action {
         #[command(flatten)]
         ask: Ask,
     },
-    /// Tell how threatening an event is
+    /// Tell how threatening an event or a value is
+    #[command(after_help = list_of_sub_types())]
     Threatrank {
-        /// The hash of the event
-        #[arg(value_name = "HASH")]
-        event: Hash,
+        #[command(flatten)]
+        of: InstanceArgs,
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// Count the events that hold a value by hour, day or week, and by category
+    #[command(after_help = list_of_sub_types())]
+    Timeline {
+        #[command(flatten)]
+        subject: SubjectArgs,
+        #[command(flatten)]
+        bucket: BucketArgs,
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// Tell all that happened in a session: that of this hash, that of an event of this hash, or the newest that the value
+    /// identifies, such as a sessionid
+    Session {
+        #[command(flatten)]
+        of: InstanceArgs,
+        #[command(flatten)]
+        page: PageArgs,
         #[command(flatten)]
         ask: Ask,
     },
@@ -119,10 +139,25 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
             let report = ask.ask(config, "related", fields).await?;
             ask.show(&report, |report| show::related(&subject, &scope, report));
         }
-        Action::Threatrank { event, ask } => {
-            let fields = Map::from_iter([(HASH.name.to_owned(), json!(event))]);
-            let report = ask.ask(config, "threatrank", fields).await?;
-            ask.show(&report, |report| show::threatrank(event, report));
+        Action::Threatrank { of, ask } => {
+            let report = ask.ask(config, "threatrank", of.fields()?).await?;
+            ask.show(&report, |report| show::threatrank(&of.given(), report));
+        }
+        Action::Timeline {
+            subject,
+            bucket,
+            ask,
+        } => {
+            let mut fields = subject.fields()?;
+            fields.extend(bucket.fields());
+            let report = ask.ask(config, "timeline", fields).await?;
+            ask.show(&report, |report| show_timeline::timeline(&subject, report));
+        }
+        Action::Session { of, page, ask } => {
+            let mut fields = of.fields()?;
+            fields.extend(page.fields());
+            let report = ask.ask(config, "session", fields).await?;
+            ask.show(&report, show_session::session);
         }
     }
     Ok(ExitCode::SUCCESS)

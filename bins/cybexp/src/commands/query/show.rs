@@ -2,7 +2,6 @@
 
 use chrono::DateTime;
 use serde_json::Value;
-use tahoe_core::Hash;
 
 use super::arguments::{ScopeArgs, SubjectArgs};
 use crate::tree::Tree;
@@ -64,7 +63,7 @@ pub(super) fn related(subject: &SubjectArgs, scope: &ScopeArgs, report: &Value) 
 }
 
 /// Prints the number of events, and when the first and last of them were.
-fn heading(report: &Value) {
+pub(super) fn heading(report: &Value) {
     let (first, last) = (when(&report["first_seen"]), when(&report["last_seen"]));
     let seen = match first.is_empty() {
         true => "not seen".to_owned(),
@@ -97,7 +96,7 @@ fn events(report: &Value) {
 }
 
 /// Prints the forms of the value that were looked for, if they differ from the text that was typed.
-fn taken_as(subject: &SubjectArgs, report: &Value) {
+pub(super) fn taken_as(subject: &SubjectArgs, report: &Value) {
     let about = report["about"].as_array();
     let about = about.map(Vec::as_slice).unwrap_or_default();
     let typed =
@@ -117,7 +116,7 @@ fn taken_as(subject: &SubjectArgs, report: &Value) {
 }
 
 /// Prints the allow lists that hold the value.
-fn known_good(report: &Value) {
+pub(super) fn known_good(report: &Value) {
     let lists = report["known_good"].as_array().into_iter().flatten();
     let lists: Vec<&str> = lists.filter_map(Value::as_str).collect();
     if !lists.is_empty() {
@@ -185,11 +184,22 @@ fn documents(data: &Value) {
     anstream::println!("{table}");
 }
 
-pub(super) fn threatrank(event: Hash, report: &Value) {
+/// Prints the rank of an event or a value, given as it was typed.
+pub(super) fn threatrank(of: &str, report: &Value) {
     let data = &report["data"];
-    let (score, paths) = (&data["score"], &data["paths"]);
-    anstream::println!("{BOLD}{score}{BOLD:#} {DIM}event {event}, {paths} paths{DIM:#}");
-    anstream::println!("{}", meaning(data));
+    let (score, paths, of) = (&data["score"], &data["paths"], term::short(of));
+    match &data["events"] {
+        Value::Null => {
+            anstream::println!("{BOLD}{score}{BOLD:#} {DIM}event {of}, {paths} paths{DIM:#}");
+            anstream::println!("{}", meaning(data));
+        }
+        events => {
+            anstream::println!(
+                "{BOLD}{score}{BOLD:#} {DIM}{of}, {events} events, {paths} paths{DIM:#}"
+            );
+            anstream::println!("{}", meaning_of_value(data));
+        }
+    }
     if data["exact"] == false {
         let bound = &data["error_bound"];
         anstream::println!(
@@ -197,10 +207,15 @@ pub(super) fn threatrank(event: Hash, report: &Value) {
              thousand answers{YELLOW:#}"
         );
     }
+    let itself = match &data["events"] {
+        Value::Null => "-1 is a malicious event itself. ",
+        _ => "",
+    };
     anstream::println!(
-        "{DIM}scale: 0 where nothing malicious is near; the more negative, the more threatening; -1 is a malicious event \
-         itself. Old paths count less.{DIM:#}"
+        "{DIM}scale: 0 where nothing malicious is near; the more negative, the more threatening. {itself}Old paths count \
+         less.{DIM:#}"
     );
+    known_good(report);
     let contributors = data["contributors"]
         .as_array()
         .map(Vec::as_slice)
@@ -222,6 +237,23 @@ pub(super) fn threatrank(event: Hash, report: &Value) {
     }
     term::align_right(&mut table, 2);
     anstream::println!("{table}");
+}
+
+/// Explains the score of a value in a sentence. It grows with the number of events.
+fn meaning_of_value(data: &Value) -> String {
+    let score = data["score"].as_f64().unwrap_or_default();
+    let events = data["events"].as_f64().unwrap_or_default();
+    match (events, score) {
+        (0.0, _) => "no event has it".to_owned(),
+        (_, 0.0) if data["exact"] == false => {
+            "no path from a malicious event was found, but not all were searched".to_owned()
+        }
+        (_, 0.0) => "no path of up to 5 edges leads to it from a malicious event".to_owned(),
+        _ => format!(
+            "{:.4} for each of its events, of which a malicious one counts one over the number of its values",
+            score / events
+        ),
+    }
 }
 
 /// Explains a score in a sentence.

@@ -10,7 +10,7 @@ use crate::graph::read::wanted::{Wanted, within};
 use crate::visible::Visible;
 
 /// The most events that are counted key by key; an instance with more is a hub.
-const DIRECT: i64 = 2_000;
+pub(crate) const DIRECT: i64 = 2_000;
 
 impl GraphReader {
     /// Counts the events that meet the conditions, among those that `visible` shows. The result is exact.

@@ -5,7 +5,7 @@ use tahoe_core::question::ReturnType;
 use tahoe_core::{Hash, Value};
 
 use crate::archive::ids::{self, SessionId};
-use crate::archive::keys::LEAST_TIE;
+use crate::archive::keys::{self, LEAST_TIE};
 use crate::archive::stored;
 use crate::error::StoreError;
 use crate::graph::read::reader::GraphReader;
@@ -46,6 +46,26 @@ impl GraphReader {
                     .read::<CompositeRow>(&self.coll)
                     .await?,
             );
+            if all.len() > most {
+                all.truncate(most);
+                return Ok((all, true));
+            }
+        }
+        Ok((all, false))
+    }
+
+    /// Returns the events that filters derived from these sessions, up to a number of them, and whether there are more.
+    pub async fn derived_from_sessions(
+        &self,
+        sessions: &[SessionId],
+        most: usize,
+    ) -> Result<(Vec<CompositeRow>, bool), StoreError> {
+        let mut all: Vec<CompositeRow> = Vec::new();
+        for part in sessions.chunks(ASK) {
+            let room = most + 1 - all.len();
+            let find = derived_from_sessions(part).project(rows::composite());
+            let found = find.limit(room as i64).read::<CompositeRow>(&self.coll);
+            all.extend(found.await?);
             if all.len() > most {
                 all.truncate(most);
                 return Ok((all, true));
@@ -167,6 +187,14 @@ pub(crate) fn events_of_sessions(sessions: &[SessionId]) -> Find {
     let sessions: Vec<Bson> = sessions.iter().map(SessionId::bson).collect();
     let filter = doc! {"_keys": {"$in": sessions}, "_tie": {"$gte": LEAST_TIE}};
     Find::new(OF_SESSIONS, EVENT_KEYS, filter)
+}
+
+/// Finds the events that were derived from these sessions.
+pub(crate) fn derived_from_sessions(sessions: &[SessionId]) -> Find {
+    let links = sessions.iter().map(|id| ids::binary(keys::link(id)));
+    let links: Vec<Bson> = links.collect();
+    let filter = doc! {"_keys": {"$in": links}, "_tie": {"$gte": LEAST_TIE}};
+    Find::new("reading what was derived from sessions", EVENT_KEYS, filter)
 }
 
 pub(crate) fn events_by_hash(doing: &'static str, events: &[Hash], visible: &Visible) -> Find {

@@ -2,6 +2,7 @@
 
 pub(crate) mod by_hour;
 pub(crate) mod count;
+pub(crate) mod histogram;
 pub(crate) mod lookup;
 pub(crate) mod neighbours;
 pub(crate) mod pages;
@@ -9,6 +10,7 @@ pub(crate) mod reader;
 pub(crate) mod rows;
 pub(crate) mod seen;
 pub(crate) mod sessions;
+pub(crate) mod stories;
 pub(crate) mod timelines;
 pub(crate) mod version;
 pub(crate) mod wanted;

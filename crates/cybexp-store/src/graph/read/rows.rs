@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 use tahoe_core::{Hash, Value};
 
 use crate::archive::ids::SessionId;
+use crate::archive::keys;
 
 /// The fields of an event that related reports use.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -29,7 +30,7 @@ pub struct CompositeRow {
     /// The organisation that owns the event.
     #[serde(default)]
     pub orgid: Option<String>,
-    /// The sessions to which the event belongs.
+    /// The sessions to which the event belongs, or from which it was derived.
     #[serde(default, rename = "_keys", deserialize_with = "sessions")]
     pub sessions: Vec<SessionId>,
     /// The place of the event among those of the same time, where it was asked for.
@@ -42,7 +43,7 @@ fn sessions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SessionId>
     let keys: Vec<bson::Binary> = Vec::deserialize(deserializer)?;
     Ok(keys
         .iter()
-        .filter_map(|key| SessionId::read(&key.bytes))
+        .filter_map(|key| keys::session_of(&key.bytes))
         .collect())
 }
 

@@ -76,7 +76,7 @@ impl GraphReader {
         self.count(of, visible).await.map(Some)
     }
 
-    /// Returns those of these hashes to which any event refers that `visible` shows.
+    /// Returns those of these hashes to which any event refers that `visible` shows, be it observed or derived.
     pub async fn referred(
         &self,
         subjects: &[Hash],
@@ -111,6 +111,7 @@ pub(crate) fn referred(subject: Hash, visible: &Visible) -> Find {
         range: Default::default(),
         category: None,
         context: Context::All,
+        derived: true,
     };
     Wanted::new(&any, visible).find().limit(1)
 }

@@ -5,10 +5,12 @@ use bson::{Bson, doc};
 use futures::future::try_join_all;
 use serde::Deserialize;
 use tahoe_core::question::{Conditions, Context};
+use tahoe_core::time::Calendar;
 
 use crate::archive::ids::{OrgTag, SessionId};
 use crate::archive::stored;
 use crate::error::StoreError;
+use crate::graph::read::histogram::{Histogram, StepCount};
 use crate::graph::read::lookup::events_of_sessions;
 use crate::graph::read::pages::{EventPage, Place, place};
 use crate::graph::read::reader::GraphReader;
@@ -50,7 +52,7 @@ impl GraphReader {
         of: &Conditions,
         visible: &Visible,
     ) -> Result<Option<SessionEvents>, StoreError> {
-        let mut ids = self.known_by(of, visible).await?;
+        let mut ids = self.known_by(of, visible, MOST).await?;
         if ids.is_empty() {
             return Ok(None);
         }
@@ -83,22 +85,27 @@ impl GraphReader {
         Ok(Some(events))
     }
 
-    /// Returns the sessions that one of the subjects identifies, those that began last first.
+    /// Returns the sessions that one of the subjects identifies, those that began last first, up to a number of them and
+    /// one more.
     pub(crate) async fn known_by(
         &self,
         of: &Conditions,
         visible: &Visible,
+        most: usize,
     ) -> Result<Vec<SessionId>, StoreError> {
         let orgs = visible.orgs();
         let at_once = (POINTS / of.subjects.len().max(1)).max(1);
         let parts = orgs.chunks(at_once);
-        let reads = parts.map(|orgs| sessions(of, orgs).read::<Known>(&self.coll));
+        let reads = parts.map(|orgs| {
+            let find = sessions(of, orgs).limit(most as i64 + 1);
+            find.read::<Known>(&self.coll)
+        });
         let found = try_join_all(reads).await?.into_iter().flatten();
         let mut found: Vec<Known> = found.collect();
         if orgs.len() > at_once {
             let start = |known: &Known| known.start_time.unwrap_or(f64::NEG_INFINITY);
             found.sort_by(|a, b| start(b).total_cmp(&start(a)));
-            found.truncate(MOST + 1);
+            found.truncate(most + 1);
         }
         Ok(found.into_iter().map(|known| known.id).collect())
     }
@@ -133,6 +140,12 @@ impl SessionEvents {
     /// Returns the number of these events.
     pub fn count(&self) -> u64 {
         self.places.len() as u64
+    }
+
+    /// Counts these events by the steps of a calendar, oldest first.
+    pub fn by_step(&self, steps: Calendar) -> Vec<StepCount> {
+        let times = self.places.iter().map(|place| place.timestamp);
+        Histogram::of_times(times, steps).steps()
     }
 
     /// Returns the first and the last time of these events.

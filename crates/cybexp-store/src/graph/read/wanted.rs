@@ -6,7 +6,7 @@ use tahoe_core::question::Conditions;
 use tahoe_core::time::TimeRange;
 
 use crate::archive::ids::OrgTag;
-use crate::archive::keys::{self, Kinds, LEAST_TIE};
+use crate::archive::keys::{self, Kinds, LEAST_TIE, Nature};
 use crate::mongo::find::Find;
 use crate::mongo::indexes::EVENT_KEYS;
 use crate::visible::Visible;
@@ -26,7 +26,7 @@ pub(crate) struct Key {
 pub(crate) struct Wanted<'a> {
     /// The subjects; an event refers to at least one of them.
     pub subjects: Vec<Hash>,
-    /// The wanted combinations of context and category.
+    /// The wanted combinations of nature, context and category.
     pub kinds: Kinds,
     pub range: TimeRange,
     pub orgs: Vec<&'a str>,
@@ -35,9 +35,13 @@ pub(crate) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     /// Selects the events that meet the conditions.
     pub(crate) fn new(of: &Conditions, visible: &'a Visible) -> Self {
+        let observed = Kinds::of(of.context, of.category);
         Self {
             subjects: of.subjects.clone(),
-            kinds: Kinds::of(of.context, of.category),
+            kinds: match of.derived {
+                true => observed.and(observed.of_nature(Nature::Derived)),
+                false => observed,
+            },
             range: of.range,
             orgs: visible.orgs(),
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use tahoe_core::{Children, Event, Hash, Instance, Node, OrgId, Session};
 
 use crate::archive::ids::{OrgTag, RawId, SessionId};
-use crate::archive::keys;
+use crate::archive::keys::{self, DerivedFrom, Nature};
 #[cfg(feature = "inspect")]
 use crate::archive::{ids, stored};
 
@@ -14,6 +14,8 @@ use crate::archive::{ids, stored};
 pub struct GraphBatch {
     pub(super) nodes: HashMap<Hash, Node>,
     pub(super) events: HashMap<Hash, Event>,
+    /// The natures of those events that are no observations.
+    natures: HashMap<Hash, Nature>,
     pub(super) sessions: HashMap<SessionId, PartOfSession>,
     /// Elements of the raws and sessions to which events belong, by event. The events may be stored already.
     pub(super) keys: HashMap<Hash, BTreeSet<Vec<u8>>>,
@@ -46,6 +48,34 @@ impl GraphBatch {
         self.bytes += size(event.children());
         self.events.entry(event.hash()).or_insert(event);
         hashes
+    }
+
+    /// Adds an event that a second-stage filter, given by its name, derived from an attribute or session of the event's
+    /// organisation.
+    pub fn add_derived(&mut self, event: Event, source: DerivedFrom, filter: &str) {
+        let org = OrgTag::of(event.orgid().as_str());
+        let element = keys::of_source(&org, source.hash(), filter);
+        let hash = event.hash();
+        self.natures.insert(hash, Nature::Derived);
+        self.bytes += element.len();
+        let elements = self.keys.entry(hash).or_default();
+        elements.insert(element);
+        if let DerivedFrom::Session(session) = source {
+            elements.insert(keys::link(&SessionId::of(session, &org)));
+        }
+        self.add_event(event);
+    }
+
+    /// Returns the nature of an event of the batch.
+    pub(super) fn nature(&self, event: Hash) -> Nature {
+        let nature = self.natures.get(&event).copied();
+        nature.unwrap_or(Nature::Observed)
+    }
+
+    /// Returns the observed events of the batch.
+    pub fn observed(&self) -> impl Iterator<Item = &Event> {
+        let events = self.events.iter();
+        events.filter_map(|(hash, event)| (!self.natures.contains_key(hash)).then_some(event))
     }
 
     /// Adds a part of a session of this organisation and the instances that identify the session, and returns their
@@ -122,7 +152,12 @@ impl GraphBatch {
         let event = |event: &Event| {
             let keys = self.keys.get(&event.hash()).into_iter().flatten();
             let keys = keys.map(|key| ids::binary(key.clone()));
-            stored::event(event, &OrgTag::of(event.orgid().as_str()), keys)
+            stored::event(
+                event,
+                &OrgTag::of(event.orgid().as_str()),
+                self.nature(event.hash()),
+                keys,
+            )
         };
         let session = |(id, part): (&SessionId, &PartOfSession)| {
             stored::session(id, &part.session, part.orgid.as_str())

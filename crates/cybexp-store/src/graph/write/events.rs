@@ -125,7 +125,7 @@ impl EventWriter {
             let hash = event.hash();
             let orgid = event.orgid().as_str();
             let org = orgs.entry(orgid).or_insert_with(|| OrgTag::of(orgid));
-            match stored::event(event, org, keys_of(batch, hash)) {
+            match stored::event(event, org, batch.nature(hash), keys_of(batch, hash)) {
                 Ok(document) => {
                     bytes += document.as_bytes().len();
                     hashes.push(hash);

@@ -14,19 +14,29 @@ const TRUST: Duration = Duration::from_secs(300);
 
 /// The attributes and objects, or the sessions, that this process found to exist; cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Known<K: Hash + Eq>(Arc<Mutex<LruCache<K, Instant>>>);
+pub(super) struct Known<K: Hash + Eq> {
+    seen: Arc<Mutex<LruCache<K, Instant>>>,
+    trust: Duration,
+}
 
 impl<K: Hash + Eq> Known<K> {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(LruCache::new(MOST))))
+        Self::trusted_for(TRUST)
+    }
+
+    /// Makes an empty memory of what holds for this time.
+    pub(super) fn trusted_for(trust: Duration) -> Self {
+        let seen = Arc::new(Mutex::new(LruCache::new(MOST)));
+        Self { seen, trust }
     }
 
     /// Drops those that are known to exist.
     pub(super) fn unknown<T>(&self, mut items: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+        let trust = self.trust;
         let mut known = self.lock();
         items.retain(|item| {
             let seen = known.get(&key(item));
-            seen.is_none_or(|seen| seen.elapsed() > TRUST)
+            seen.is_none_or(|seen| trust.is_zero() || seen.elapsed() > trust)
         });
         items
     }
@@ -40,6 +50,6 @@ impl<K: Hash + Eq> Known<K> {
     }
 
     fn lock(&self) -> MutexGuard<'_, LruCache<K, Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

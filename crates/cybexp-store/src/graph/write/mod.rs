@@ -3,6 +3,8 @@
 pub(crate) mod batch;
 pub(crate) mod events;
 mod known;
+pub(crate) mod news;
+pub(crate) mod rederive;
 pub(crate) mod replace;
 pub(crate) mod sessions;
 pub(crate) mod writer;

@@ -13,11 +13,12 @@ use crate::mongo::collection::Documents;
 
 const DOING: &str = "merging sessions";
 
-/// Merges parts of sessions into the documents of these sessions. A session does not list its events, so a part without
-/// news about its times changes no document that exists.
+/// Merges parts of sessions into the documents of these sessions, by the update that `merge` makes of each. A session does
+/// not list its events, so a part without news about its times changes no document that exists.
 pub(super) async fn write(
     coll: &Documents,
     sessions: &[(&SessionId, &PartOfSession)],
+    merge: impl Fn(&SessionId, &Session, &str) -> Result<Update, StoreError>,
 ) -> Result<Written, StoreError> {
     let updates: Vec<Update> = sessions
         .iter()
@@ -69,7 +70,8 @@ pub(crate) fn merge(id: &SessionId, session: &Session, orgid: &str) -> Result<Up
     })
 }
 
-fn session_document(
+/// Returns the document of a session.
+pub(crate) fn session_document(
     id: &SessionId,
     session: &Session,
     orgid: &str,

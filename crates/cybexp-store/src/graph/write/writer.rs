@@ -12,16 +12,18 @@ use crate::error::StoreError;
 use crate::graph::write::batch::{GraphBatch, PartOfSession};
 use crate::graph::write::events::EventWriter;
 use crate::graph::write::known::Known;
+use crate::graph::write::news::{News, SecondStage};
 use crate::graph::write::sessions;
 use crate::mongo::collection::Documents;
 
 /// Writes attributes, objects, events and sessions into an archive; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct GraphWriter {
-    pub(super) coll: Documents,
+    pub(crate) coll: Documents,
     pub(super) events: EventWriter,
     nodes: Known<Hash>,
     sessions: Known<SessionId>,
+    pub(super) news: News,
 }
 
 impl GraphWriter {
@@ -32,7 +34,15 @@ impl GraphWriter {
             events: EventWriter::new(archive),
             nodes: Known::new(),
             sessions: Known::new(),
+            news: News::new(SecondStage::default()),
         }
+    }
+
+    /// Returns the same writer with these filters of the second stage: sessions that get news wait for those that read
+    /// sessions.
+    pub fn with_second_stage(mut self, stage: SecondStage) -> Self {
+        self.news = News::new(stage);
+        self
     }
 
     /// Writes a batch. Instances are written before the events that refer to them, so that a reader who finds an event
@@ -58,6 +68,7 @@ impl GraphWriter {
             let new = events.inserted + events.rejected.len() as u64;
             events.existing = (batch.events.len() as u64).saturating_sub(new);
         }
+        self.news.mark(&self.coll, batch).await?;
         written.add(events);
         Ok(written)
     }
@@ -102,10 +113,14 @@ impl GraphWriter {
         let known = known - rest.len();
         let mut parts: Vec<(&SessionId, &PartOfSession)> = news.into_iter().chain(rest).collect();
         parts.sort_unstable_by_key(|(id, _)| **id);
-        let mut written = sessions::write(&self.coll, &parts).await?;
+        let mut written = sessions::write(&self.coll, &parts, |id, session, orgid| {
+            self.news.merge(id, session, orgid)
+        })
+        .await?;
         written.existing += known as u64;
         if written.rejected.is_empty() {
             self.sessions.learn(parts.iter().map(|(id, _)| **id), begun);
+            self.news.learn(parts.iter().map(|(id, _)| **id), begun);
         }
         Ok(written)
     }

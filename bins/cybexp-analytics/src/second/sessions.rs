@@ -1,0 +1,102 @@
+//! One second-stage filter that reads sessions, at work.
+
+use std::time::Duration;
+
+use cybexp_filters::second::SecondFilter;
+use cybexp_store::{Archive, Due, DueSession, DueSessions, GraphBatch, GraphWriter, StoreError};
+use metrics::counter;
+
+use super::deriver::Deriver;
+
+/// A filter with the queue of its sessions.
+pub(super) struct SessionLine {
+    filter: &'static dyn SecondFilter,
+    queue: DueSessions,
+    graph: GraphWriter,
+    deriver: Deriver,
+}
+
+/// The result of looking for sessions.
+pub(super) enum SessionStep {
+    /// The number of sessions that were read.
+    Worked(u64),
+    /// None is due, for this time if it is given.
+    Nothing(Option<Duration>),
+}
+
+impl SessionLine {
+    pub(super) async fn open(
+        filter: &'static dyn SecondFilter,
+        archive: &Archive,
+        graph: &GraphWriter,
+        deriver: &Deriver,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            filter,
+            queue: DueSessions::open(archive, filter.name()).await?,
+            graph: graph.clone(),
+            deriver: deriver.clone(),
+        })
+    }
+
+    /// The name of the filter.
+    pub(super) fn name(&self) -> &'static str {
+        self.filter.name()
+    }
+
+    /// Reads the sessions that are due. After an error they are taken again.
+    pub(super) async fn step(&mut self) -> anyhow::Result<SessionStep> {
+        let step = self.try_step().await;
+        if step.is_err() {
+            // if this fails, too, others take the sessions when the lease ends
+            let _ = self.queue.release().await;
+        }
+        step
+    }
+
+    async fn try_step(&mut self) -> anyhow::Result<SessionStep> {
+        let sessions = match self.queue.take().await? {
+            Due::Sessions(sessions) => sessions,
+            Due::Later(wait) => return Ok(SessionStep::Nothing(Some(wait))),
+            Due::Nothing => return Ok(SessionStep::Nothing(None)),
+        };
+        let (filter, deriver) = (self.filter, self.deriver.clone());
+        let derive = move || {
+            let mut graph = GraphBatch::default();
+            let read = sessions
+                .iter()
+                .filter_map(|session| session.read.as_ref().ok());
+            let made: Vec<_> = read
+                .map(|read| deriver.of_session(filter, read, &mut graph))
+                .collect();
+            (sessions, graph, made)
+        };
+        let (sessions, graph, made) = tokio::task::spawn_blocking(derive).await?;
+        let written = self.graph.write(&graph).await?;
+        for rejected in &written.rejected {
+            tracing::warn!(event = %rejected.hash, filter = filter.name(), rejected.reason, "cannot be stored");
+        }
+        let replaced = self.graph.replace_derived(filter.name(), &made).await?;
+        self.queue.done(&sessions).await?;
+        record(filter.name(), &sessions, written.inserted, replaced);
+        Ok(SessionStep::Worked(sessions.len() as u64))
+    }
+}
+
+fn record(filter: &'static str, sessions: &[DueSession], derived: u64, replaced: u64) {
+    for session in sessions {
+        match &session.read {
+            Ok(read) if read.cut => {
+                tracing::info!(session = %session.id, filter, "only its first events were read");
+            }
+            Ok(_) => {}
+            Err(reason) => {
+                tracing::warn!(session = %session.id, filter, reason, "cannot be read");
+            }
+        }
+    }
+    counter!("cybexp_analytics_sessions_total", "filter" => filter)
+        .increment(sessions.len() as u64);
+    counter!("cybexp_analytics_instances_total", "outcome" => "derived").increment(derived);
+    counter!("cybexp_analytics_replaced_total", "filter" => filter).increment(replaced);
+}

@@ -1,0 +1,182 @@
+//! The second stage of one worker: what it holds, and the steps beside those of the first stage.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cybexp_filters::second::{Networks, SecondFilter, Source};
+use cybexp_store::{Archive, GraphWriter, SecondStage, StoreError, VersionStanding};
+
+use super::backfill::{BackfillStep, Backfiller};
+use super::deriver::Deriver;
+use super::sessions::{SessionLine, SessionStep};
+use super::standing::Standings;
+
+/// Time between two looks whether another worker runs a higher version of a filter.
+const ANNOUNCE: Duration = Duration::from_secs(10);
+/// Time between two looks for sessions while raws are processed.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The second stage of one worker.
+pub(crate) struct SecondStageWork {
+    deriver: Deriver,
+    ways: Vec<Way>,
+    lines: Vec<SessionLine>,
+    standings: Standings,
+    announced: Option<Instant>,
+    looked: Option<Instant>,
+    /// Whether the worker ends when nothing is to do now.
+    once: bool,
+}
+
+/// A filter with its place among those of all workers.
+struct Way {
+    backfiller: Backfiller,
+    standing: VersionStanding,
+}
+
+/// The result of a step of the second stage.
+pub(crate) enum StageStep {
+    /// The number of sessions and attributes that were read.
+    Worked(u64),
+    /// Nothing to do, for this time at most if it is given.
+    Nothing(Option<Duration>),
+}
+
+/// Returns the filters as a writer of the graph needs to know them. A session that has an end waits for `settle` after
+/// news, another one for `open`.
+pub(crate) fn second_stage(
+    filters: &[&'static dyn SecondFilter],
+    settle: Duration,
+    open: Duration,
+) -> SecondStage {
+    let mut stage = SecondStage {
+        settle,
+        open,
+        ..SecondStage::default()
+    };
+    for filter in filters {
+        match filter.source() {
+            Source::Attributes(_) => stage.attributes.push(filter.name()),
+            Source::Sessions(sub_types) => stage.sessions.push((filter.name(), sub_types)),
+        }
+    }
+    stage
+}
+
+impl SecondStageWork {
+    /// Makes the second stage of these filters. Those that lack their data rest, and say so.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn open(
+        filters: &[&'static dyn SecondFilter],
+        networks: Arc<Networks>,
+        archive: &Archive,
+        graph: &GraphWriter,
+        once: bool,
+    ) -> Result<Self, StoreError> {
+        let standings = Standings::default();
+        let deriver = Deriver::new(filters, networks, standings.clone());
+        let (mut ways, mut lines) = (Vec::new(), Vec::new());
+        for &filter in filters {
+            let Some(backfiller) = Backfiller::with(filter, archive, graph, &deriver).await? else {
+                tracing::info!(
+                    filter = filter.name(),
+                    "rests: no database of networks is named (analytics.geoip; `cybexp geoip fetch` installs some)"
+                );
+                continue;
+            };
+            if matches!(filter.source(), Source::Sessions(_)) {
+                lines.push(SessionLine::open(filter, archive, graph, &deriver).await?);
+            }
+            ways.push(Way {
+                backfiller,
+                standing: VersionStanding::Current,
+            });
+        }
+        Ok(Self {
+            deriver,
+            ways,
+            lines,
+            standings,
+            announced: None,
+            looked: None,
+            once,
+        })
+    }
+
+    /// Returns what derives events from the attributes of a batch.
+    pub(crate) fn deriver(&self) -> Deriver {
+        self.deriver.clone()
+    }
+
+    /// Announces the filters, which must come before anything is derived.
+    pub(crate) async fn stand(&mut self) -> Result<(), StoreError> {
+        if self.announced.is_some_and(|at| at.elapsed() < ANNOUNCE) {
+            return Ok(());
+        }
+        let claims = self.announced.is_none();
+        for way in &mut self.ways {
+            way.standing = way.backfiller.announce(claims).await?;
+            let name = way.backfiller.name();
+            let rests = way.standing == VersionStanding::Outdated;
+            if self.standings.set(name, rests) && rests {
+                tracing::warn!(
+                    filter = way.backfiller.id(),
+                    "another worker has a higher version or other data of this filter: this one rests"
+                );
+            }
+        }
+        self.announced = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Reads sessions that are due, and a page of what was there before a filter. `busy`: raws are being processed.
+    pub(crate) async fn step(&mut self, busy: bool) -> anyhow::Result<StageStep> {
+        self.stand().await?;
+        let (mut worked, mut wait) = (0, None::<Duration>);
+        for way in &mut self.ways {
+            let VersionStanding::Risen(risen) = way.standing else {
+                continue;
+            };
+            let since = self.announced.map_or(Duration::ZERO, |at| at.elapsed());
+            let left = risen.saturating_sub(since);
+            if !left.is_zero() {
+                wait = wait.into_iter().chain([left]).min();
+                continue;
+            }
+            match way.backfiller.step().await? {
+                BackfillStep::Page(read) => worked += read.max(1),
+                BackfillStep::Done => {
+                    way.standing = VersionStanding::Current;
+                    tracing::info!(
+                        filter = way.backfiller.id(),
+                        "has read all that was there before it"
+                    );
+                }
+                BackfillStep::NotOurs => wait = wait.into_iter().chain([ANNOUNCE]).min(),
+            }
+        }
+        // a worker that ends when nothing is to do reads the sessions at the end, for they wait for nothing
+        let often = !self.once && self.looked.is_none_or(|at| at.elapsed() >= LOOK);
+        let looks = !busy || often;
+        if looks {
+            self.looked = Some(Instant::now());
+            for line in &mut self.lines {
+                if !self.standings.is_current(line.name()) {
+                    continue;
+                }
+                match line.step().await? {
+                    SessionStep::Worked(sessions) => worked += sessions,
+                    // a worker that ends when nothing is to do does not wait for the sessions of others
+                    SessionStep::Nothing(_) if self.once => {}
+                    SessionStep::Nothing(later) => wait = wait.into_iter().chain(later).min(),
+                }
+            }
+        }
+        Ok(match worked {
+            0 => StageStep::Nothing(wait),
+            worked => StageStep::Worked(worked),
+        })
+    }
+}

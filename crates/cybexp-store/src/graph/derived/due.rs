@@ -1,0 +1,239 @@
+//! The queue of sessions that a filter of the second stage reads.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bson::{Bson, RawDocument, RawDocumentBuf, doc};
+use tahoe_core::{Event, Instance, OrgId, Session};
+
+use crate::archive::ids::SessionId;
+use crate::archive::keys::LEAST_TIE;
+use crate::archive::open::Archive;
+use crate::archive::rebuilt;
+use crate::error::StoreError;
+use crate::mongo::bulk::{self, Update};
+use crate::mongo::collection::Documents;
+use crate::mongo::find::Find;
+use crate::mongo::indexes::{EVENT_KEYS, SESSION_DUE};
+use crate::mongo::lease::{Lease, Others};
+use crate::raws::queue::unleased;
+
+const DONE: &str = "marking sessions as read by a filter";
+
+/// The most sessions of a batch: the server merges the events of no more than 200 in order.
+const BATCH: i64 = 100;
+/// The most events of a batch that are read together. If there are more, the sessions are read one by one.
+const EVENTS: usize = 20_000;
+/// The most bytes of events that are read together.
+const EVENT_BYTES: usize = 32 << 20;
+/// The most events of one session that a filter gets, the first ones in order of time.
+pub(crate) const EVENTS_OF_ONE: usize = 5_000;
+
+/// The sessions of one filter, shared with other workers of the same filter.
+#[derive(Debug)]
+pub struct DueSessions {
+    coll: Documents,
+    lease: Lease,
+    filter: String,
+}
+
+/// A session that is due.
+#[derive(Debug)]
+pub struct DueSession {
+    /// The identity of the session.
+    pub id: SessionId,
+    /// The session with its events, or the reason why it cannot be read.
+    pub read: Result<SessionRead, String>,
+    due: Bson,
+    todo: Vec<String>,
+}
+
+/// A session with its events in order of time.
+#[derive(Debug)]
+pub struct SessionRead {
+    /// The organisation of the session.
+    pub orgid: OrgId,
+    /// The session.
+    pub session: Session,
+    /// Its first events, 5,000 at most.
+    pub events: Vec<Event>,
+    /// Whether it has more events than these.
+    pub cut: bool,
+}
+
+/// The result of looking for sessions that are due.
+#[derive(Debug)]
+pub enum Due {
+    /// Sessions, leased for half a minute or until they are done.
+    Sessions(Vec<DueSession>),
+    /// None is due, and the next one will be after this time.
+    Later(Duration),
+    /// No session waits.
+    Nothing,
+}
+
+impl DueSessions {
+    /// Opens the queue of the filter with this name.
+    pub async fn open(archive: &Archive, filter: &str) -> Result<Self, StoreError> {
+        Ok(Self {
+            coll: archive.coll.clone(),
+            lease: Lease::open(&archive.server, &archive.db, filter).await?,
+            filter: filter.to_owned(),
+        })
+    }
+
+    /// Takes sessions that are due, besides those that other workers have taken.
+    pub async fn take(&mut self) -> Result<Due, StoreError> {
+        let Others { items, ends } = self.lease.others().await?;
+        let rows = waiting(&self.filter, &items).all(&self.coll).await?;
+        let wait = |row: &RawDocumentBuf| row.get_i64("wait_ms").unwrap_or(0);
+        let due: Vec<&RawDocumentBuf> = rows.iter().filter(|row| wait(row) <= 0).collect();
+        if due.is_empty() {
+            self.lease.release().await?;
+            let next = rows
+                .first()
+                .map(|row| Duration::from_millis(wait(row).max(0).cast_unsigned()));
+            let others = (!items.is_empty()).then_some(ends);
+            return Ok(match next.into_iter().chain(others).min() {
+                Some(wait) => Due::Later(wait),
+                None => Due::Nothing,
+            });
+        }
+        let ids = due.iter().filter_map(|row| Some(id_of(row)?.bson()));
+        let ours = self.lease.take_items(ids.collect()).await?;
+        let mut sessions: Vec<DueSession> = due
+            .into_iter()
+            .filter_map(read)
+            .filter(|session| ours.contains(session.id.bytes()))
+            .collect();
+        self.read_events(&mut sessions).await?;
+        Ok(Due::Sessions(sessions))
+    }
+
+    async fn read_events(&self, sessions: &mut [DueSession]) -> Result<(), StoreError> {
+        let ids: Vec<SessionId> = sessions.iter().map(|session| session.id).collect();
+        let (mut events, whole) = self.first_events(&ids, EVENTS).await?;
+        for session in sessions {
+            let Ok(read) = &mut session.read else {
+                continue;
+            };
+            if !whole {
+                let (of_it, all) = self.first_events(&[session.id], EVENTS_OF_ONE).await?;
+                (events, read.cut) = (of_it, !all);
+            }
+            read.events = events.remove(&session.id).unwrap_or_default();
+            read.cut |= read.events.len() > EVENTS_OF_ONE;
+            read.events.truncate(EVENTS_OF_ONE);
+        }
+        Ok(())
+    }
+
+    /// Reads the first events of these sessions in order of time, and tells whether they are all. Events that cannot be
+    /// read are left out.
+    async fn first_events(
+        &self,
+        sessions: &[SessionId],
+        most: usize,
+    ) -> Result<(HashMap<SessionId, Vec<Event>>, bool), StoreError> {
+        let mut found: HashMap<SessionId, Vec<Event>> = HashMap::new();
+        let mut bytes = 0;
+        let mut rows = events_of(sessions, most).rows(&self.coll).await?;
+        let mut count = 0;
+        while let Some(row) = rows.next().await? {
+            count += 1;
+            bytes += row.as_bytes().len();
+            if count > most || bytes > EVENT_BYTES {
+                return Ok((found, false));
+            }
+            let Ok(Instance::Event(event)) = rebuilt::instance(&row) else {
+                continue;
+            };
+            let of_it = row.get_array("_keys").ok().into_iter().flatten().flatten();
+            let of_it = of_it.filter_map(|key| SessionId::read(key.as_binary()?.bytes));
+            for id in of_it.filter(|id| sessions.contains(id)) {
+                found.entry(id).or_default().push(event.clone());
+            }
+        }
+        Ok((found, true))
+    }
+
+    /// Records that the filter has read these sessions, but for those that got news in the meantime, and gives all back.
+    pub async fn done(&mut self, sessions: &[DueSession]) -> Result<(), StoreError> {
+        let updates = sessions.iter().map(|session| done(&self.filter, session));
+        let updates: Vec<Update> = updates.collect();
+        bulk::update(&self.coll, &updates, DONE)
+            .await?
+            .whole(DONE)?;
+        self.lease.release().await
+    }
+
+    /// Gives back all sessions that were taken.
+    pub async fn release(&mut self) -> Result<(), StoreError> {
+        self.lease.release().await
+    }
+}
+
+fn id_of(row: &RawDocument) -> Option<SessionId> {
+    SessionId::read(row.get_binary("_id").ok()?.bytes)
+}
+
+fn read(row: &RawDocumentBuf) -> Option<DueSession> {
+    let todo = row.get_array("_todo").ok().into_iter().flatten().flatten();
+    let session = || {
+        let Instance::Session(session) = rebuilt::instance(row)? else {
+            return Err("it is no session".to_owned());
+        };
+        let orgid = row.get_str("orgid").map_err(|error| error.to_string())?;
+        Ok(SessionRead {
+            orgid: OrgId::new(orgid).map_err(|error| error.to_string())?,
+            session,
+            events: Vec::new(),
+            cut: false,
+        })
+    };
+    Some(DueSession {
+        id: id_of(row)?,
+        read: session(),
+        due: row.get("_due").ok()??.try_into().ok()?,
+        todo: todo
+            .filter_map(|name| Some(name.as_str()?.to_owned()))
+            .collect(),
+    })
+}
+
+/// Finds the sessions that wait for a filter, those that are due first, and how many milliseconds each still waits.
+pub(crate) fn waiting(filter: &str, leased: &[Bson]) -> Find {
+    let of = doc! {"_todo": filter, "_due": {"$exists": true}, "_id": unleased(leased)};
+    Find::new("reading sessions that are due", SESSION_DUE, of)
+        .project(doc! {
+            "itype": 1, "sub_type": 1, "orgid": 1, "data": 1, "start_time": 1, "end_time": 1, "duration": 1, "_hash": 1,
+            "_todo": 1, "_due": 1, "wait_ms": {"$subtract": ["$_due", "$$NOW"]},
+        })
+        .sort(doc! {"_due": 1})
+        .limit(BATCH)
+}
+
+/// Finds the first events of these sessions, and one more than `most`.
+pub(crate) fn events_of(sessions: &[SessionId], most: usize) -> Find {
+    let sessions: Vec<Bson> = sessions.iter().map(SessionId::bson).collect();
+    let filter = doc! {"_keys": {"$in": sessions}, "_tie": {"$gte": LEAST_TIE}};
+    Find::new("reading the events of sessions that are due", EVENT_KEYS, filter)
+        .project(doc! {
+            "_id": 0, "itype": 1, "sub_type": 1, "orgid": 1, "timestamp": 1, "data": 1, "_hash": 1, "_keys": 1,
+        })
+        .sort(doc! {"timestamp": 1, "_tie": -1})
+        .limit(most as i64 + 1)
+}
+
+/// Makes the update of a session that a filter has read, unless it got news in the meantime.
+pub(crate) fn done(filter: &str, session: &DueSession) -> Update {
+    let update = match session.todo.iter().any(|name| name != filter) {
+        true => doc! {"$pull": {"_todo": filter}},
+        false => doc! {"$unset": {"_todo": "", "_due": ""}},
+    };
+    Update {
+        filter: doc! {"_id": session.id.bson(), "_due": &session.due, "_todo": &session.todo},
+        update: update.into(),
+        upsert: false,
+    }
+}
