@@ -1,6 +1,7 @@
 //! The resources that all requests share.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cybexp_seal::{Format, Prover, PublicKey, Tokens};
@@ -18,6 +19,8 @@ pub struct App {
     pub(crate) submitter: Submitter,
     pub(crate) queries: Queries,
     pub(crate) feeds: Feeds,
+    /// One permit for each feed that is being read.
+    pub(crate) feed_reads: Arc<Semaphore>,
     pub(crate) identity: Identity,
     pub(crate) tokens: Tokens,
     pub(crate) macs: QueryMacs,

@@ -49,6 +49,8 @@ const HEADERS: Duration = Duration::from_secs(15);
 const CONNECTIONS: usize = 4096;
 /// The most logins that wait for their turn, which is about a second's work.
 const WAITING_LOGINS: usize = 100;
+/// The most feeds that are read at the same time.
+const FEED_READS: usize = 16;
 /// How often the chunks of large submissions are looked for that an API which died has left, and how old they must be.
 const SWEEP: Duration = Duration::from_secs(3600);
 
@@ -85,6 +87,7 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         cache: cache.clone(),
         queries,
         feeds,
+        feed_reads: Arc::new(tokio::sync::Semaphore::new(FEED_READS)),
         identity,
         tokens,
         macs: QueryMacs::new(config)?,

@@ -14,7 +14,9 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::error::Message;
 use crate::json::JSON_BYTES;
-use crate::routes::{feeds, identity, login, membership, ping, proof, query, raw, submission};
+use crate::routes::{
+    feeds, identity, login, membership, ping, proof, query, raw, submission, taxii,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -124,6 +126,7 @@ pub fn router(app: Arc<App>) -> Router {
     routes()
         .split_for_parts()
         .0
+        .merge(taxii::routes())
         .fallback(async || (StatusCode::NOT_FOUND, Message::new("there is no such path")))
         .method_not_allowed_fallback(async || {
             (

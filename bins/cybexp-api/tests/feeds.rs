@@ -341,3 +341,71 @@ async fn a_feed_is_served_while_its_maker_is_an_admin() {
     is(&remove, 401, "You are not an admin of this org!");
     reporter.stop().await;
 }
+
+/// Figures of a feed of a million values: bytes, seconds and memory of whole and of conditional requests. Run it with
+/// `cargo test -p cybexp-api --test feeds --release -- --ignored --nocapture`.
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn a_million_values() {
+    const VALUES: u32 = 1_000_000;
+    let (site, api) = start("feed_million", json!({})).await;
+    let token = site.token(&admin(&site).await);
+    let key = add(&api, &token, &feed(&site, json!({}))).await;
+    let feeds = site.collection("report", "feeds").await;
+    let stored = feeds
+        .find_one(bson::doc! {"_id": "attackers"})
+        .await
+        .unwrap()
+        .unwrap();
+    let id = stored.get_object_id("key").unwrap();
+    let values = site.collection("report", "feed_values").await;
+    let now = now();
+    for part in 0..VALUES / 10_000 {
+        let rows = (part * 10_000..(part + 1) * 10_000).map(|n| {
+            let ip = std::net::Ipv4Addr::from_bits(0x0a00_0000 + n).to_string();
+            let hash = tahoe_core::Hash::of(&[&ip]);
+            let row = bson::Binary {
+                subtype: bson::spec::BinarySubtype::Generic,
+                bytes: [&id.bytes()[..], hash.as_bytes()].concat(),
+            };
+            bson::doc! {
+                "_id": row, "feed": id, "sub_type": "ipv4", "data": ip, "seq": 1_i64, "added": now - 60.0,
+                "changed": now - 60.0, "first": now - 60.0, "last": now - 60.0, "count": 1_i64,
+                "until": now + 86_400.0, "place": i64::from(n % 256),
+            }
+        });
+        values.insert_many(rows).ordered(false).await.unwrap();
+    }
+    let mut tag = String::new();
+    for extension in ["txt", "csv", "json", "stix.json", "nft"] {
+        let path = format!("/feeds/attackers.{extension}");
+        let begun = Instant::now();
+        let mut response = api.request("GET", &path, Some(&key)).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+        tag = response.headers()["etag"].to_str().unwrap().to_owned();
+        let mut bytes = 0;
+        while let Some(piece) = response.chunk().await.unwrap() {
+            bytes += piece.len();
+        }
+        let memory = common::status_of(api.daemon.pid(), "VmHWM") / 1024;
+        let seconds = begun.elapsed().as_secs_f64();
+        println!(
+            "{extension}: {bytes} bytes in {seconds:.1} s; the API's most memory was {memory} MiB"
+        );
+        assert!(bytes as u32 > VALUES * 8 && memory < 300);
+    }
+    let mut times: Vec<Duration> = Vec::new();
+    for _ in 0..200 {
+        let begun = Instant::now();
+        let same = api
+            .request("GET", "/feeds/attackers.nft", Some(&key))
+            .header("If-None-Match", &tag);
+        assert_eq!(answer(same).await.status, 304);
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    println!(
+        "a conditional request: p50 {:?}, p99 {:?}",
+        times[100], times[198]
+    );
+}

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use cybexp_lists::KnownGood;
 use cybexp_service::DaemonContext;
 use cybexp_share::misp;
-use cybexp_store::{Feed, FeedJudge, FeedKeeper, Identity, StoreError};
+use cybexp_store::{Feed, FeedJudge, FeedKeeper, Feeds, Identity, StoreError};
 use futures::FutureExt;
 use metrics::{counter, describe_counter};
-use tahoe_core::Hash;
+use tahoe_core::{Attribute, Hash};
 
 use crate::clock;
 
@@ -35,7 +35,7 @@ pub(crate) fn describe_metrics() {
 
 /// Returns the judge of values beyond their events: no feed holds what an allow list holds.
 pub(crate) fn judge(known_good: Arc<KnownGood>) -> FeedJudge {
-    Arc::new(move |value, _feed: Feed| {
+    Arc::new(move |value: Attribute, _feed: Feed| {
         let known_good = Arc::clone(&known_good);
         async move { Ok::<_, StoreError>(known_good.find(&value).is_empty()) }.boxed()
     })
@@ -82,11 +82,13 @@ async fn round(
         }
         *leased = Some(Instant::now());
     }
-    let feeds = keeper.list().await?;
+    let stored = keeper.feeds().clone();
+    let feeds = stored.list().await?;
     if feeds.is_empty() {
+        keeper.rest().await?;
         return Ok(Duration::from_secs(1));
     }
-    rights.check(keeper, &feeds).await?;
+    rights.check(&stored, &feeds).await?;
     let kept = keeper.step(&feeds, clock::unix_now()).await?;
     counter!("cybexp_report_feed_events_total").increment(kept.events);
     for (change, n) in [("added", kept.added), ("removed", kept.removed)] {
@@ -108,7 +110,7 @@ struct Rights {
 impl Rights {
     /// Suspends the feeds whose makers are no admins of all their organisations any more, and takes back those whose makers
     /// are admins again.
-    async fn check(&mut self, keeper: &FeedKeeper, feeds: &[Feed]) -> Result<(), StoreError> {
+    async fn check(&mut self, stored: &Feeds, feeds: &[Feed]) -> Result<(), StoreError> {
         self.checked.retain(|_, at| at.elapsed() < RIGHTS);
         for feed in feeds {
             if self.checked.contains_key(&feed.name) {
@@ -119,7 +121,7 @@ impl Rights {
                 if let Some(reason) = &reason {
                     tracing::warn!(feed = feed.name, reason, "a feed is suspended");
                 }
-                keeper.suspend(feed, reason.as_deref()).await?;
+                stored.suspend(feed, reason.as_deref()).await?;
             }
             self.checked.insert(feed.name.clone(), Instant::now());
         }

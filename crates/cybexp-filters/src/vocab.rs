@@ -28,6 +28,8 @@ sub_types! {
     SHELL_INPUT = "shell_input";
     SIGHTING = "sighting";
     SSH = "ssh";
+    STIX_INDICATOR = "stix_indicator";
+    STIX_OBSERVED = "stix_observed";
     TELNET = "telnet";
     URLHAUS = "urlhaus";
     VIRUSTOTAL = "virustotal";

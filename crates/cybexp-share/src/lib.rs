@@ -17,7 +17,7 @@ mod kind;
 pub mod misp;
 pub mod stix;
 mod text;
-mod time;
+pub mod time;
 mod tlp;
 mod writer;
 

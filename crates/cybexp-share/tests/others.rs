@@ -244,7 +244,8 @@ fn nftables_takes_the_script() {
         if told.contains("cache initialization failed")
             || told.contains("Unable to initialize Netlink")
         {
-            return common::skip("the kernel has no nftables");
+            println!("skipped: the kernel has no nftables, or they are another user's");
+            return;
         }
         good(&out);
     }

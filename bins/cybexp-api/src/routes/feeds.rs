@@ -332,6 +332,7 @@ pub(crate) async fn token(
 
 /// The token of a feed in the URL.
 #[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 #[allow(dead_code, reason = "only its description is used")]
 pub(crate) struct TokenInUrl {
     /// The feed's token, for clients that can send no header. It may end up in logs of proxies.
@@ -349,6 +350,7 @@ pub(crate) struct TokenInUrl {
     (status = 401, description = "There is no such feed, or it has another token.", body = Message),
     (status = 404, description = "There is no such format, or the feed is suspended.", body = Message),
     (status = 500, description = "The database cannot be reached, or the API failed.", body = Message),
+    (status = 503, description = "Too many feeds are being read at once: try again after the seconds in `Retry-After`.", body = Message),
 ))]
 pub(crate) async fn file(
     State(app): State<Arc<App>>,
@@ -364,12 +366,15 @@ pub(crate) async fn file(
     if tag.is_known(&headers) {
         return Ok(tag.not_modified());
     }
+    let turn = Arc::clone(&app.feed_reads).try_acquire_owned();
+    let turn = turn.map_err(|_| ApiError::Busy)?;
     let rows = app
         .feeds
         .values(&feed, FeedPart::All, unix_now() as f64)
         .await?;
     let writer = FeedWriter::new(format, &head(&feed));
-    Ok(tag.stream(format.media_type, (writer, rows, tlp(&feed)), &headers))
+    let written = (writer, rows, tlp(&feed), turn);
+    Ok(tag.stream(format.media_type, written, &headers))
 }
 
 /// Read a file of a feed's MISP folder
@@ -383,6 +388,7 @@ pub(crate) async fn file(
     (status = 401, description = "There is no such feed, or it has another token.", body = Message),
     (status = 404, description = "There is no such file, or the feed is suspended.", body = Message),
     (status = 500, description = "The database cannot be reached, or the API failed.", body = Message),
+    (status = 503, description = "Too many feeds are being read at once: try again after the seconds in `Retry-After`.", body = Message),
 ))]
 pub(crate) async fn misp_file(
     State(app): State<Arc<App>>,
@@ -403,6 +409,7 @@ pub(crate) async fn misp_file(
     if tag.is_known(&headers) {
         return Ok(tag.not_modified());
     }
+    let _turn = app.feed_reads.try_acquire().map_err(|_| ApiError::Busy)?;
     let head = head(&feed);
     let events = misp_events(&app, &feed).await?;
     const JSON: &str = "application/json";

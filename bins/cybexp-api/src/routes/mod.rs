@@ -10,6 +10,7 @@ pub(crate) mod query;
 pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod submission;
+pub(crate) mod taxii;
 
 use metrics::{describe_counter, describe_histogram};
 

@@ -59,10 +59,24 @@ pub(crate) async fn feed(
     let token = hash(&token);
     let feed = app.feeds.get(name).await?;
     let feed = feed.filter(|feed| feed.token == token).ok_or_else(denied)?;
+    served(feed)
+}
+
+/// Returns the feed whose token the request has.
+pub(crate) async fn feed_of_token(app: &App, headers: &HeaderMap) -> Result<Feed, ApiError> {
+    let denied = || ApiError::Unauthorized("the token is missing, or of no feed".to_owned());
+    let token = hash(&sent(headers, None).ok_or_else(denied)?);
+    let feed = app.feeds.of_token(&token).await?.ok_or_else(denied)?;
+    served(feed)
+}
+
+/// Returns a feed that is served.
+fn served(feed: Feed) -> Result<Feed, ApiError> {
     match &feed.suspended {
-        Some(reason) => Err(ApiError::NotFound(format!(
-            "the feed is suspended: {reason}"
-        ))),
+        Some(reason) => {
+            let text = format!("the feed is suspended: {reason}");
+            Err(ApiError::NotFound(text))
+        }
         None => Ok(feed),
     }
 }

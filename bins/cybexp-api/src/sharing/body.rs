@@ -1,6 +1,7 @@
 //! The bytes of a feed, written while the database is read: memory for one piece, however long the feed is.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
@@ -11,8 +12,12 @@ use cybexp_store::{FeedRows, StoreError};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::stream;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::convert::item;
+
+/// The time that a client may take for a piece.
+const SLOW: Duration = Duration::from_secs(60);
 
 /// Writer of a feed's file, and the rows that are still to be written.
 struct Writing {
@@ -65,7 +70,7 @@ impl Writing {
     }
 }
 
-/// The name of the state of a feed's file: of its change, and of the minute if values leave by the clock.
+/// The name of the state of a feed's file, as of a change of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tag(String);
 
@@ -129,21 +134,37 @@ impl Tag {
     pub(crate) fn stream(
         &self,
         media_type: &'static str,
-        (writer, rows, tlp): (FeedWriter, FeedRows, Tlp),
+        (writer, rows, tlp, turn): (FeedWriter, FeedRows, Tlp, OwnedSemaphorePermit),
         headers: &HeaderMap,
     ) -> Response {
         let packs = takes_gzip(headers);
-        let writing = Writing {
+        let mut writing = Writing {
             rows,
             tlp,
             writer: Some(writer),
             gzip: packs.then(|| GzEncoder::new(Vec::new(), Compression::fast())),
         };
-        let pieces = stream::try_unfold(writing, async |mut writing| {
-            let piece = writing.next().await.inspect_err(|error| {
-                tracing::error!(%error, "a feed was cut off");
-            })?;
-            Ok::<_, StoreError>(piece.map(|piece| (Bytes::from(piece), writing)))
+        // in a task of its own: a client that leaves must not cut an operation of the database short
+        let (sender, receiver) = mpsc::channel(2);
+        tokio::spawn(async move {
+            let _turn = turn;
+            loop {
+                let piece = match writing.next().await {
+                    Ok(Some(piece)) => Ok(Bytes::from(piece)),
+                    Ok(None) => return,
+                    Err(error) => {
+                        tracing::error!(%error, "a feed was cut off");
+                        Err(error)
+                    }
+                };
+                let ends = piece.is_err();
+                if sender.send_timeout(piece, SLOW).await.is_err() || ends {
+                    return;
+                }
+            }
+        });
+        let pieces = stream::unfold(receiver, |mut receiver| async move {
+            Some((receiver.recv().await?, receiver))
         });
         let kind = [(header::CONTENT_TYPE, media_type)];
         let mut response = (self.headers(), kind, Body::from_stream(pieces)).into_response();

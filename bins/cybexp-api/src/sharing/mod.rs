@@ -2,4 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod body;
+pub(crate) mod collection;
 pub(crate) mod convert;
+pub(crate) mod filters;
+mod position;

@@ -10,6 +10,7 @@ pub(crate) mod misp;
 mod openphish;
 mod phishtank;
 mod sighting;
+mod stix;
 
 pub use filter::{Filter, RawInput, Refusal, Yield};
 
@@ -22,4 +23,5 @@ pub const FILTERS: &[&dyn Filter] = &[
     &openphish::OpenPhish,
     &phishtank::PhishTank,
     &sighting::Sighting,
+    &stix::Stix,
 ];

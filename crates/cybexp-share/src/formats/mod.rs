@@ -15,6 +15,8 @@ use crate::text::plain_comment;
 use crate::time;
 use crate::writer::Written;
 
+pub use stix::{head as stix_head, objects as stix_objects};
+
 /// Writes the file of a feed.
 pub(crate) trait WriteFeed {
     /// Writes what stands before the values.

@@ -7,7 +7,6 @@ use crate::ident::Uuid;
 use crate::item::{FeedHead, Item};
 use crate::stix::{Creator, Observable, indicator, marking, relationship};
 use crate::stix::{Indicated, MARKINGS};
-use crate::tlp::Tlp;
 use crate::writer::Written;
 
 struct Bundle {
@@ -22,8 +21,15 @@ pub(super) fn new(head: &FeedHead) -> Box<dyn WriteFeed + Send> {
     })
 }
 
+/// Returns the objects that tell of the feed itself: its organisation, and the labels that it may hold.
+pub fn head(head: &FeedHead, creator: &Creator) -> Vec<Value> {
+    let labels = MARKINGS.into_iter().filter(|tlp| *tlp <= head.tlp);
+    let identity = std::iter::once(creator.identity());
+    identity.chain(labels.map(marking)).collect()
+}
+
 /// Returns the objects of a value; empty if STIX has none for it.
-pub(crate) fn objects(item: &Item, head: &FeedHead, creator: &Creator) -> Vec<Value> {
+pub fn objects(item: &Item, head: &FeedHead, creator: &Creator) -> Vec<Value> {
     let Some(observable) = Observable::standard(&item.sub_type, &item.data) else {
         return Vec::new();
     };
@@ -53,12 +59,11 @@ impl WriteFeed for Bundle {
         let seq = self.head.seq.to_string();
         let id = Uuid::random_like(&["bundle", &self.head.organisation, &self.head.name, &seq]);
         out.extend(format!("{{\"type\":\"bundle\",\"id\":\"bundle--{id}\",\"objects\":[").bytes());
-        write(&self.creator.identity(), out);
-        for tlp in MARKINGS {
-            if tlp <= self.head.tlp || tlp == Tlp::Clear {
+        for (n, object) in head(&self.head, &self.creator).iter().enumerate() {
+            if n > 0 {
                 out.extend(b",\n");
-                write(&marking(tlp), out);
             }
+            write(object, out);
         }
     }
 

@@ -178,6 +178,11 @@ impl Feeds {
         Ok(named(name).read(&self.feeds).await?.pop())
     }
 
+    /// Returns the feed of a token, given by its hash.
+    pub async fn of_token(&self, token: &str) -> Result<Option<Feed>, StoreError> {
+        Ok(with_token(token).read(&self.feeds).await?.pop())
+    }
+
     /// Removes a feed and its values. Returns false if there is none of the name.
     pub async fn remove(&self, name: &str) -> Result<bool, StoreError> {
         let Some(feed) = self.get(name).await? else {
@@ -233,6 +238,12 @@ pub(crate) fn all() -> Find {
     Find::new("listing feeds", ID, filter)
         .sort(doc! {"_id": 1})
         .limit(FEEDS)
+}
+
+/// Finds the feed of a token, among the few that there are.
+pub(crate) fn with_token(token: &str) -> Find {
+    let filter = doc! {"_id": {"$type": "string"}, "token": token};
+    Find::new("looking for the feed of a token", ID, filter).limit(1)
 }
 
 pub(crate) fn named(name: &str) -> Find {

@@ -12,20 +12,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bson::{Bson, doc};
+use bson::{Bson, Document, doc};
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
-use serde::Deserialize;
-use tahoe_core::{Attribute, Hash};
+use tahoe_core::{Attribute, Hash, Scalar};
 
 use crate::archive::open::Archive;
 use crate::error::StoreError;
-use crate::feeds::changes::EventStream;
 use crate::feeds::definition::{Feed, Feeds};
 use crate::feeds::rows::{FeedValue, hash_of, id_of, ids_of};
 use crate::feeds::standing::{FeedConditions, FeedStanding, attribute, attributes};
 use crate::graph::read::reader::GraphReader;
 use crate::mongo::bulk::{self, Update};
+use crate::mongo::changes::EventStream;
 use crate::mongo::collection::from_document;
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::{FEED_UNTIL, ID};
@@ -41,6 +40,8 @@ const OVER: i64 = 1000;
 const GRAIN_S: f64 = 3600.0;
 /// The least time between two searches because events were removed.
 const AGAIN: Duration = Duration::from_secs(600);
+/// The time after which the place of the events is noted although there were none: it must not fall out of the server's log.
+const NOTED: Duration = Duration::from_secs(60);
 /// Row with the place up to which events were taken. It is no feed: it has no key.
 const PLACE: &str = "*events";
 
@@ -66,14 +67,23 @@ pub struct FeedKept {
 
 /// Keeps feeds.
 pub struct FeedKeeper {
-    feeds: Feeds,
-    archive: Archive,
-    graph: GraphReader,
+    keeping: Keeping,
     lease: Lease,
     stream: Option<EventStream>,
     /// Whether events were removed since the last search for that reason, and when that was.
     removed: bool,
     searched: Option<Instant>,
+    /// When the place of the events was last noted.
+    noted: Option<Instant>,
+    /// Whether there are no feeds.
+    resting: bool,
+}
+
+/// The part of a keeper that several judgements share.
+struct Keeping {
+    feeds: Feeds,
+    archive: Archive,
+    graph: GraphReader,
     may_hold: FeedJudge,
     /// Makes the place of a value in a MISP feed of its type, text and time.
     place: fn(&str, &str, f64) -> i64,
@@ -81,14 +91,6 @@ pub struct FeedKeeper {
 
 /// The outcome of judging a value.
 type Judged = (Hash, Attribute, Option<FeedStanding>);
-
-#[derive(Debug, Deserialize)]
-struct Known {
-    #[serde(rename = "_id")]
-    id: bson::Binary,
-    #[serde(flatten)]
-    value: FeedValue,
-}
 
 impl FeedKeeper {
     /// Makes a keeper. `may_hold` says whether feeds may hold a value, whatever its events say.
@@ -104,15 +106,19 @@ impl FeedKeeper {
         place: fn(&str, &str, f64) -> i64,
     ) -> Result<Self, StoreError> {
         Ok(Self {
-            feeds: Feeds::open(server, db).await?,
-            archive: archive.clone(),
-            graph,
+            keeping: Keeping {
+                feeds: Feeds::open(server, db).await?,
+                archive: archive.clone(),
+                graph,
+                may_hold,
+                place,
+            },
             lease: Lease::open(server, db, "feeds").await?,
             stream: None,
             removed: false,
             searched: None,
-            may_hold,
-            place,
+            noted: None,
+            resting: false,
         })
     }
 
@@ -122,6 +128,8 @@ impl FeedKeeper {
         let ours = self.lease.take_items(vec![item]).await?;
         if ours.is_empty() {
             self.stream = None;
+            // a lease that waits would take the other's place when that one renews its own
+            self.lease.release().await?;
         }
         Ok(!ours.is_empty())
     }
@@ -131,37 +139,54 @@ impl FeedKeeper {
         self.lease.release().await
     }
 
-    /// Returns all feeds.
-    pub async fn list(&self) -> Result<Vec<Feed>, StoreError> {
-        self.feeds.list().await
+    /// Returns the feeds that are kept.
+    pub fn feeds(&self) -> &Feeds {
+        &self.keeping.feeds
     }
 
-    /// Suspends a feed, or ends that.
-    pub async fn suspend(&self, feed: &Feed, reason: Option<&str>) -> Result<(), StoreError> {
-        self.feeds.suspend(feed, reason).await
+    /// Forgets the place of the events while there are no feeds: the first one is searched for in the whole archive.
+    pub async fn rest(&mut self) -> Result<(), StoreError> {
+        if self.resting {
+            return Ok(());
+        }
+        let forgetting = self
+            .keeping
+            .feeds
+            .feeds
+            .named("forgetting the place of the feeds");
+        forgetting.delete_one(doc! {"_id": PLACE}).send().await?;
+        self.stream = None;
+        self.resting = true;
+        Ok(())
     }
 
     /// Does one step for these feeds: takes the changes of events, looks at values whose time is over, and searches the
     /// archive a step further for feeds that are new. Waits for half a second where there is nothing to do.
     pub async fn step(&mut self, feeds: &[Feed], now: f64) -> Result<FeedKept, StoreError> {
+        self.resting = false;
         let mut kept = FeedKept::default();
         let mut usable = Vec::new();
         for feed in feeds.iter().filter(|feed| feed.suspended.is_none()) {
             match FeedConditions::of(feed) {
                 Ok(conditions) => usable.push((feed, conditions)),
-                Err(reason) => self.feeds.suspend(feed, Some(&reason)).await?,
+                Err(reason) => self.keeping.feeds.suspend(feed, Some(&reason)).await?,
             }
             if feed.writing {
-                self.end(feed, now).await?;
+                self.keeping.end(feed, now).await?;
             }
         }
         self.follow(feeds, &usable, now, &mut kept).await?;
         for (feed, conditions) in &usable {
-            let over = self.over(feed, now).await?;
+            let over = self.keeping.over(feed, now).await?;
             kept.more |= over.len() as i64 == OVER;
-            self.judge(feed, conditions, over, now, &mut kept).await?;
+            self.keeping
+                .judge(feed, conditions, over, now, &mut kept)
+                .await?;
             if !feed.is_whole() {
-                kept.more |= self.search(feed, conditions, now, &mut kept).await?;
+                kept.more |= self
+                    .keeping
+                    .search(feed, conditions, now, &mut kept)
+                    .await?;
             }
         }
         Ok(kept)
@@ -177,24 +202,27 @@ impl FeedKeeper {
     ) -> Result<(), StoreError> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
-            None => EventStream::new(&self.archive, self.place_of_events().await?.as_deref()),
+            None => EventStream::new(
+                &self.keeping.archive.coll,
+                self.keeping.place_of_events().await?.as_deref(),
+            ),
         };
         if !stream.begin().await? {
             tracing::warn!(
                 "the changes of events since the last look are lost: all feeds are made anew"
             );
-            self.search_again(feeds).await?;
+            self.keeping.search_again(feeds).await?;
         }
         let changes = stream.next().await?;
         self.removed |= changes.removed;
         if self.removed && self.searched.is_none_or(|at| at.elapsed() >= AGAIN) {
             // a removal does not tell of which values
-            self.search_again(feeds).await?;
+            self.keeping.search_again(feeds).await?;
             (self.removed, self.searched) = (false, Some(Instant::now()));
         }
         kept.events += changes.events.len() as u64;
         kept.more |= !changes.events.is_empty();
-        let events = self.graph.feed_candidates(&changes.events).await?;
+        let events = self.keeping.graph.feed_candidates(&changes.events).await?;
         for (feed, conditions) in usable {
             let mut found: HashMap<Hash, Attribute> = HashMap::new();
             let wanted = |sub_type: &str| feed.sub_types.iter().any(|known| known == sub_type);
@@ -202,18 +230,23 @@ impl FeedKeeper {
                 attributes(&event.data, &wanted, &mut found);
             }
             let values = found.into_values().collect();
-            self.judge(feed, conditions, values, now, kept).await?;
+            self.keeping
+                .judge(feed, conditions, values, now, kept)
+                .await?;
         }
         if let Some(place) = stream.place()
-            && (!changes.events.is_empty() || self.stream.is_none())
+            && (!changes.events.is_empty() || self.noted.is_none_or(|at| at.elapsed() >= NOTED))
         {
-            self.set_place(&place).await?;
+            self.keeping.set_place(&place).await?;
+            self.noted = Some(Instant::now());
         }
         // kept only if all went well: else the same changes are taken again
         self.stream = Some(stream);
         Ok(())
     }
+}
 
+impl Keeping {
     async fn place_of_events(&self) -> Result<Option<String>, StoreError> {
         let find = Find::new("reading the place of the feeds", ID, doc! {"_id": PLACE});
         let rows = find.all(&self.feeds.feeds).await?;
@@ -343,49 +376,27 @@ impl FeedKeeper {
         let find = Find::new(JUDGING, ID, doc! {"_id": {"$in": ids}});
         let mut known: HashMap<Hash, FeedValue> = HashMap::new();
         for row in find.all(&self.feeds.values).await? {
-            if let Ok(row) = from_document::<Known>(&row)
-                && let Some(hash) = hash_of(&row.id.bytes)
-            {
-                known.insert(hash, row.value);
+            let id = row.get_binary("_id").ok().and_then(|id| hash_of(id.bytes));
+            if let (Some(hash), Ok(value)) = (id, from_document(&row)) {
+                known.insert(hash, value);
             }
         }
-        let now = now.max(feed.changed);
-        let mut updates = Vec::new();
+        let mut changes = Vec::new();
         for (hash, value, standing) in judged {
             let was = known.get(&hash).filter(|row| row.until.is_some());
-            let update = match (standing, was) {
-                (Some(standing), was) => {
-                    let until = standing.seen.last + conditions.keep_s();
-                    let is_right = |was: &&FeedValue| {
-                        standing.seen.last < was.last + GRAIN_S && was.until > Some(now)
-                    };
-                    if was.is_some_and(|was| is_right(&was)) {
-                        continue;
-                    }
-                    kept.added += u64::from(was.is_none());
-                    let added = was.map_or(now, |was| was.added);
-                    let data = bson::serialize_to_bson(value.data()).unwrap_or(Bson::Null);
-                    let text = value.data().to_string();
-                    doc! {"$set": {
-                        "feed": feed.key, "sub_type": value.sub_type().as_str(), "data": data,
-                        "added": added, "changed": now, "first": standing.seen.first,
-                        "last": standing.seen.last, "count": standing.count, "until": until,
-                        "place": (self.place)(value.sub_type().as_str(), &text, added),
-                    }, "$unset": {"gone": ""}}
-                }
-                (None, Some(_)) => {
-                    kept.removed += 1;
-                    let gone = bson::DateTime::from_millis((now * 1000.0) as i64);
-                    doc! {
-                        "$set": {"changed": now, "gone": gone},
-                        "$unset": {"until": ""},
-                    }
-                }
-                (None, None) => continue,
+            let is_right = |seen: FeedStanding, was: &FeedValue| {
+                seen.seen.last < was.last + GRAIN_S && was.until > Some(now)
             };
-            updates.push((hash, update));
+            match (standing, was) {
+                (None, None) => continue,
+                (Some(standing), Some(was)) if is_right(standing, was) => continue,
+                (Some(_), None) => kept.added += 1,
+                (None, Some(_)) => kept.removed += 1,
+                (Some(_), Some(_)) => {}
+            }
+            changes.push((hash, value, standing, was.map(|was| was.added)));
         }
-        if updates.is_empty() {
+        if changes.is_empty() {
             return Ok(());
         }
         let mark = doc! {"$set": {"writing": true}};
@@ -393,17 +404,24 @@ impl FeedKeeper {
             // the feed is gone, and its rows must not come back
             return Ok(());
         };
-        let updates: Vec<Update> = updates
+        // whole milliseconds, as they are written; later than all before, so that a reader of these has seen those
+        let now = (now * 1000.0)
+            .floor()
+            .max((marked.changed * 1000.0).round() + 1.0)
+            / 1000.0;
+        let updates: Vec<Update> = changes
             .into_iter()
-            .map(|(hash, mut update)| {
-                if let Ok(set) = update.get_document_mut("$set") {
-                    set.insert("seq", marked.seq + 1);
-                }
-                Update {
-                    filter: doc! {"_id": id_of(feed.key, hash)},
-                    update: update.into(),
-                    upsert: true,
-                }
+            .map(|(hash, value, standing, added)| Update {
+                filter: doc! {"_id": id_of(feed.key, hash)},
+                update: match standing {
+                    Some(standing) => {
+                        let times = (added.unwrap_or(now), now);
+                        self.there(&marked, &value, &standing, times, conditions)
+                            .into()
+                    }
+                    None => gone(&marked, now).into(),
+                },
+                upsert: true,
             })
             .collect();
         bulk::update(&self.feeds.values, &updates, WRITING)
@@ -412,11 +430,46 @@ impl FeedKeeper {
         self.end(feed, now).await
     }
 
+    /// Makes the update of a value that is in the feed.
+    fn there(
+        &self,
+        feed: &Feed,
+        value: &Attribute,
+        standing: &FeedStanding,
+        (added, now): (f64, f64),
+        conditions: &FeedConditions,
+    ) -> Document {
+        let sub_type = value.sub_type().as_str();
+        let data = match value.data() {
+            Scalar::Null => Bson::Null,
+            Scalar::Bool(it) => Bson::from(*it),
+            Scalar::Int(it) => Bson::from(*it),
+            Scalar::Float(it) => Bson::from(it.get()),
+            Scalar::Str(it) => Bson::from(it.as_str()),
+        };
+        let place = (self.place)(sub_type, &value.data().to_string(), added);
+        let until = standing.seen.last + conditions.keep_s();
+        doc! {"$set": {
+            "feed": feed.key, "sub_type": sub_type, "data": data, "seq": feed.seq + 1, "added": added,
+            "changed": now, "first": standing.seen.first, "last": standing.seen.last, "count": standing.count,
+            "until": until, "place": place,
+        }, "$unset": {"gone": ""}}
+    }
+
     /// Raises the feed's number, once the rows are written.
     async fn end(&self, feed: &Feed, now: f64) -> Result<(), StoreError> {
         let end =
             doc! {"$inc": {"seq": 1_i64}, "$max": {"changed": now}, "$set": {"writing": false}};
         self.feeds.change(feed, end, WRITING).await.map(drop)
+    }
+}
+
+/// Makes the update of a value that has left the feed.
+fn gone(feed: &Feed, now: f64) -> Document {
+    let gone = bson::DateTime::from_millis((now * 1000.0) as i64);
+    doc! {
+        "$set": {"seq": feed.seq + 1, "changed": now, "gone": gone},
+        "$unset": {"until": ""},
     }
 }
 

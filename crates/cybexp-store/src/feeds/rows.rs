@@ -113,7 +113,7 @@ impl Feeds {
         limit: i64,
         now: f64,
     ) -> Result<Vec<(Hash, FeedValue)>, StoreError> {
-        let mut rows = added(feed.key, after, now)
+        let mut rows = added(feed, after, now)
             .limit(limit)
             .rows(&self.values)
             .await?;
@@ -197,12 +197,16 @@ pub(crate) fn places(feed: ObjectId, from: i64, to: i64, now: f64) -> Find {
     Find::new(READING, FEED_PLACE, filter)
 }
 
-pub(crate) fn added(feed: ObjectId, (time, hash): (f64, Option<Hash>), now: f64) -> Find {
+pub(crate) fn added(feed: &Feed, (time, hash): (f64, Option<Hash>), now: f64) -> Find {
+    // rows that are being written are not read before all are there: who has seen their time would miss the others
+    let whole = feed.changed;
     let filter = match hash {
-        None => doc! {"feed": feed, "added": {"$gt": time}, "until": {"$gt": now}},
+        None => {
+            doc! {"feed": feed.key, "added": {"$gt": time, "$lte": whole}, "until": {"$gt": now}}
+        }
         Some(hash) => doc! {
-            "feed": feed, "until": {"$gt": now}, "added": {"$gte": time},
-            "$or": [{"added": {"$gt": time}}, {"_id": {"$gt": id_of(feed, hash)}}],
+            "feed": feed.key, "until": {"$gt": now}, "added": {"$gte": time, "$lte": whole},
+            "$or": [{"added": {"$gt": time}}, {"_id": {"$gt": id_of(feed.key, hash)}}],
         },
     };
     Find::new(READING, FEED_ADDED, filter).sort(doc! {"added": 1, "_id": 1})

@@ -8,7 +8,6 @@ use bson::{Bson, Document, doc};
 use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::{ChangeStreamEvent, OperationType, ResumeToken};
 
-use crate::archive::open::Archive;
 use crate::error::{Doing, StoreError};
 use crate::mongo::collection::Documents;
 use crate::mongo::operation::timed;
@@ -40,9 +39,9 @@ pub(crate) struct EventStream {
 
 impl EventStream {
     /// Follows the events from this place on, or from now.
-    pub(crate) fn new(archive: &Archive, token: Option<&str>) -> Self {
+    pub(crate) fn new(events: &Documents, token: Option<&str>) -> Self {
         Self {
-            coll: archive.coll.clone(),
+            coll: events.clone(),
             stream: None,
             token: token.and_then(|token| serde_json::from_str(token).ok()),
         }
