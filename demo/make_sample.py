@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""Writes what lies beside it: cowrie.json, mail.eml, misp.json, openphish.txt, sightings.json. The demo's data.
+"""Writes what lies beside it: cowrie.json, mail.eml, misp.json, openphish.txt, sightings.json, networks.csv,
+countries.csv, search-engines.json. The demo's data.
 
 The same output on every run. Addresses and names are those reserved for
-documentation (RFC 5737, RFC 3849, RFC 2606), so no real party is accused.
+documentation (RFC 5737, RFC 3849, RFC 2606), so no real party is accused; the
+numbers of networks are those for documentation (RFC 5398), the countries' codes
+those that ISO 3166 leaves to users (XA to XZ).
 
 Three sensors run three generations of Cowrie, as a grown installation does:
   osaka   before 2018: isError and system in every record, key exchange lists
@@ -274,11 +277,27 @@ def attack(number, start):
     return session.records
 
 
+# Addresses that connect and do nothing else: a scanner, and a search engine that looks what is there.
+SCANNERS = ["198.51.100.200", "192.0.2.70"]
+
+
+def scan(number, start):
+    """A connection without a word."""
+    quiet = {"name": "quiet", "protocol": "ssh"}
+    sensor = list(SENSORS)[number % len(SENSORS)]
+    session = Session(1000 + number, sensor, quiet, SCANNERS[number % len(SCANNERS)], start)
+    session.connect()
+    session.close()
+    return session.records
+
+
 def cowrie_records():
     records, start = [], START
     for number in range(54):
         records += attack(number, start)
         start += timedelta(minutes=RND.randrange(35, 720), seconds=RND.randrange(60))
+    for number in range(12):
+        records += scan(number, START + timedelta(hours=7 * number, minutes=11))
     records.sort(key=lambda pair: pair[0])
     lines = [record for _, record in records]
     # What a crash of the sensor leaves behind: the filter must refuse this one, and go on.
@@ -352,6 +371,24 @@ def misp():
     }}
 
 
+# Whose the networks are, and where: first and last address, number and name, country.
+NETWORKS = [
+    ("192.0.2.64", "192.0.2.127", 64496, "Example Search", "XA"),
+    ("192.0.2.192", "192.0.2.255", 64497, "Example Cloud", "XB"),
+    ("198.51.100.0", "198.51.100.127", 64498, "Example Broadband", "XC"),
+    ("198.51.100.128", "198.51.100.255", 64499, "Example Hosting", "XB"),
+    ("203.0.113.0", "203.0.113.255", 64500, "Bulletproof Example", "XD"),
+    ("2001:db8:66::", "2001:db8:66:ffff:ffff:ffff:ffff:ffff", 64498, "Example Broadband", "XC"),
+    ("2001:db8:bad::", "2001:db8:bad:ffff:ffff:ffff:ffff:ffff", 64500, "Bulletproof Example", "XD"),
+]
+
+# In the format of MISP's warninglists.
+SEARCH_ENGINES = {
+    "name": "Crawlers of search engines", "version": 1, "type": "cidr", "description": "Made up for the demo",
+    "matching_attributes": ["ip-src", "ip-dst"], "list": ["192.0.2.64/26"],
+}
+
+
 def write(name, records, separators):
     lines = (json.dumps(record, separators=separators) + "\n" for record in records)
     (HERE / name).write_text("".join(lines), encoding="utf-8")
@@ -362,4 +399,9 @@ if __name__ == "__main__":
     write("sightings.json", sightings(), (", ", ": "))
     (HERE / "openphish.txt").write_text("".join(f"{url}\n" for url in feed()), encoding="utf-8")
     (HERE / "mail.eml").write_text(MAIL, encoding="utf-8")
+    numbers = (f"{first},{last},{number},{name}\n" for first, last, number, name, _ in NETWORKS)
+    (HERE / "networks.csv").write_text("".join(numbers), encoding="utf-8")
+    countries = (f"{first},{last},{country}\n" for first, last, _, _, country in NETWORKS)
+    (HERE / "countries.csv").write_text("".join(countries), encoding="utf-8")
+    (HERE / "search-engines.json").write_text(json.dumps(SEARCH_ENGINES, indent=1) + "\n", encoding="utf-8")
     (HERE / "misp.json").write_text(json.dumps(misp(), indent=1) + "\n", encoding="utf-8")

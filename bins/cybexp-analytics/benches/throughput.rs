@@ -1,4 +1,5 @@
-//! Measures how fast analytics makes a graph of honeypot records, beside a client that only writes the same documents.
+//! Measures how fast analytics makes a graph of honeypot records, beside a client that only writes the same documents, and
+//! beside itself without the second stage.
 //! `CYBEXP_BENCH_RECORDS` and `CYBEXP_BENCH_ROUNDS` set the size.
 
 #![allow(clippy::print_stdout)]
@@ -20,16 +21,25 @@ async fn main() {
     let rounds = size("CYBEXP_BENCH_ROUNDS", 3);
     let lines = cowrie::records(records, 1);
     println!("{records} honeypot records, {rounds} rounds; times in seconds");
-    println!("start-up  analytics   raws/s  documents  refs known    bare   docs/s  ratio");
-    let mut all = Vec::new();
+    println!("start-up  analytics   raws/s  documents  refs known    bare   docs/s  ratio  stage");
+    let (mut all, mut ratios) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let round = Round::run(&lines).await;
+        // one after the other, so that both meet the same machine
+        let first = Round::run(&lines, false).await;
+        println!("{}", first.line(records));
+        let round = Round::run(&lines, true).await;
         println!("{}", round.line(records));
+        ratios.push(round.analytics.as_secs_f64() / first.analytics.as_secs_f64());
         all.push(round);
     }
     all.sort_by(|a, b| a.ratio().total_cmp(&b.ratio()));
     println!("the round with the median ratio of analytics to bare:");
     println!("{}", all[all.len() / 2].line(records));
+    ratios.sort_by(f64::total_cmp);
+    println!(
+        "with the second stage it takes {:.2} times as long (median)",
+        ratios[ratios.len() / 2]
+    );
 }
 
 fn size(variable: &str, default: usize) -> usize {
@@ -40,6 +50,7 @@ fn size(variable: &str, default: usize) -> usize {
 }
 
 struct Round {
+    second_stage: bool,
     start_up: Duration,
     /// The time of the work alone, without the start-up.
     analytics: Duration,
@@ -50,8 +61,9 @@ struct Round {
 }
 
 impl Round {
-    async fn run(lines: &[String]) -> Self {
-        let site = Site::new("bench", json!({})).await;
+    async fn run(lines: &[String], second_stage: bool) -> Self {
+        let more = json!({"analytics": {"second_stage": second_stage}});
+        let site = Site::new("bench", more).await;
         // the indexes are made, and the program is in the memory of the machine
         once(&site);
         let start_up = once(&site);
@@ -73,6 +85,7 @@ impl Round {
             .await
             .expect("the documents are written");
         Self {
+            second_stage,
             start_up,
             analytics,
             bare: since.elapsed(),
@@ -88,7 +101,7 @@ impl Round {
     fn line(&self, records: usize) -> String {
         let (analytics, bare) = (self.analytics.as_secs_f64(), self.bare.as_secs_f64());
         format!(
-            "{:8.2} {:10.2} {:8.0} {:10} {:10.0}% {:7.2} {:8.0} {:6.2}",
+            "{:8.2} {:10.2} {:8.0} {:10} {:10.0}% {:7.2} {:8.0} {:6.2}  {}",
             self.start_up.as_secs_f64(),
             analytics,
             records as f64 / analytics,
@@ -97,6 +110,7 @@ impl Round {
             bare,
             self.documents as f64 / bare,
             self.ratio(),
+            if self.second_stage { "both" } else { "first" },
         )
     }
 }

@@ -88,7 +88,10 @@ pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, Bat
             for event in made.events {
                 graph.add_source(&raw.id, raw.timestamp, filter.name(), [event.hash()]);
                 // not append, which walks through all instances each time
-                hashes.extend(graph.add_event(event));
+                hashes.extend(match filter.makes_verdicts() {
+                    true => graph.add_verdict(event),
+                    false => graph.add_event(event),
+                });
             }
             for session in made.sessions {
                 hashes.extend(graph.add_session(session, &orgid));

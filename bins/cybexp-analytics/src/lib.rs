@@ -4,6 +4,7 @@
 //! are written twice are found to exist. A raw that its filter refuses is marked with the reason.
 
 mod batch;
+mod judge;
 mod line;
 mod second;
 
@@ -19,6 +20,7 @@ use cybexp_service::{
 use cybexp_store::{Archive, GraphWriter, Raws, SecondStage};
 use metrics::{describe_counter, describe_gauge};
 
+use judge::Judge;
 use line::{Line, LineStep};
 use second::{SecondStageWork, StageStep, second_stage};
 
@@ -61,10 +63,20 @@ pub async fn run_with(
         };
         let mut lines = Vec::new();
         for &filter in filters {
-            let deriver = stage.as_ref().map(SecondStageWork::deriver);
+            // nothing is derived from a value because somebody judged it
+            let stage = stage.as_ref().filter(|_| !filter.makes_verdicts());
+            let deriver = stage.map(SecondStageWork::deriver);
             lines.push(Line::open(filter, &raws, &graph, deriver).await?);
         }
-        Ok((raws.watch(), Analyst { lines, stage }))
+        let judge = Judge::open(&raws, &graph).await?;
+        Ok((
+            raws.watch(),
+            Analyst {
+                judge,
+                lines,
+                stage,
+            },
+        ))
     });
     let Some((watch, analyst)) = opened.await? else {
         return Ok(());
@@ -139,6 +151,7 @@ fn describe() {
 }
 
 struct Analyst {
+    judge: Judge,
     lines: Vec<Line>,
     /// The second stage, unless it is off.
     stage: Option<SecondStageWork>,
@@ -154,8 +167,13 @@ impl Worker for Analyst {
         if let Some(stage) = &mut self.stage {
             stage.stand().await?;
         }
+        // judgements first: there are few, and people wait for them
+        let mut steps = vec![self.judge.step().await];
         for line in &mut self.lines {
-            match line.step().await {
+            steps.push(line.step().await);
+        }
+        for step in steps {
+            match step {
                 Ok(LineStep::Worked(raws)) => worked += raws,
                 Ok(LineStep::Nothing(time)) => wait = wait.into_iter().chain(time).min(),
                 Err(error) => failed = Some(error),

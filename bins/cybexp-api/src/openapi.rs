@@ -15,7 +15,8 @@ use crate::app::App;
 use crate::error::Message;
 use crate::json::JSON_BYTES;
 use crate::routes::{
-    feeds, identity, login, membership, ping, proof, query, raw, submission, taxii,
+    category, feeds, identity, login, membership, ping, proof, query, raw, submission, taxii,
+    verdict,
 };
 
 #[derive(OpenApi)]
@@ -46,6 +47,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(login::logout))
         .routes(routes!(query::query))
         .routes(routes!(submission::submission))
+        .routes(routes!(verdict::verdict))
+        .routes(routes!(verdict::withdraw))
+        .routes(routes!(category::event_category))
         .routes(routes!(identity::create_user))
         .routes(routes!(identity::create_org))
         .routes(routes!(identity::org_add_user))

@@ -58,6 +58,7 @@ async fn every_route_is_described_and_every_description_has_a_route() {
             ("POST", "/feeds"),
             ("POST", "/feeds/remove"),
             ("POST", "/feeds/token"),
+            ("POST", "/event/category"),
             ("POST", "/login"),
             ("POST", "/logout"),
             ("POST", "/org/add/user"),
@@ -68,6 +69,8 @@ async fn every_route_is_described_and_every_description_has_a_route() {
             ("POST", "/raw"),
             ("POST", "/user/invitations/accept"),
             ("POST", "/user/invitations/decline"),
+            ("POST", "/verdict"),
+            ("POST", "/verdict/withdraw"),
         ])
     );
     let paths: BTreeSet<&str> = described.iter().map(|(_, path)| *path).collect();

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use cybexp_lists::KnownGood;
 use cybexp_service::DaemonContext;
 use cybexp_share::misp;
-use cybexp_store::{Feed, FeedJudge, FeedKeeper, Feeds, Identity, StoreError};
+use cybexp_store::{
+    Feed, FeedJudge, FeedKeeper, Feeds, GraphReader, Identity, StoreError, Visible,
+};
 use futures::FutureExt;
 use metrics::{counter, describe_counter};
-use tahoe_core::{Attribute, Hash};
+use tahoe_core::{Attribute, Hash, OrgId, Verdict};
 
 use crate::clock;
 
@@ -33,11 +35,24 @@ pub(crate) fn describe_metrics() {
     );
 }
 
-/// Returns the judge of values beyond their events: no feed holds what an allow list holds.
-pub(crate) fn judge(known_good: Arc<KnownGood>) -> FeedJudge {
-    Arc::new(move |value: Attribute, _feed: Feed| {
-        let known_good = Arc::clone(&known_good);
-        async move { Ok::<_, StoreError>(known_good.find(&value).is_empty()) }.boxed()
+/// Returns the judge of values beyond their events: no feed holds what an allow list holds, nor what its organisations
+/// judged last to be benign or a false positive.
+pub(crate) fn judge(known_good: Arc<KnownGood>, archive: GraphReader) -> FeedJudge {
+    Arc::new(move |value: Attribute, feed: Feed| {
+        let (known_good, archive) = (Arc::clone(&known_good), archive.clone());
+        async move {
+            if !known_good.find(&value).is_empty() {
+                return Ok(false);
+            }
+            let orgs = feed.orgs.iter().filter_map(|org| OrgId::new(org).ok());
+            let verdicts = archive.verdicts(&[value.hash()], &Visible(orgs.collect()));
+            let latest = verdicts.await?.first().map(|given| given.verdict);
+            Ok(!matches!(
+                latest,
+                Some(Verdict::Benign | Verdict::FalsePositive)
+            ))
+        }
+        .boxed()
     })
 }
 

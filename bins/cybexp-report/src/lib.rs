@@ -61,7 +61,6 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         .context("report.known_good")
         .context(Fatal)?;
     let known_good = Arc::new(known_good);
-    let judge = feeds::judge(Arc::clone(&known_good));
     let admission = Admission::new(QueryMacs::new(&ctx.config)?, config.accept_unsigned);
     let opened = open(&ctx, || async {
         let mut servers = Servers::new(&ctx);
@@ -75,8 +74,15 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         let archive = Archive::open(&servers.of(&graph).await?, &graph.db, &graph.coll).await?;
         let identity = Identity::open(&servers.of(&who).await?, &who.db, &who.coll).await?;
         let graph = GraphReader::new(&archive);
-        let (judge, reader) = (Arc::clone(&judge), graph.clone());
-        let keeper = FeedKeeper::open(&server, &at.db, &archive, reader, judge, feeds::place);
+        let judge = feeds::judge(Arc::clone(&known_good), graph.clone());
+        let keeper = FeedKeeper::open(
+            &server,
+            &at.db,
+            &archive,
+            graph.clone(),
+            judge,
+            feeds::place,
+        );
         Ok((queries, graph, identity, keeper.await?))
     });
     let Some((queries, graph, identity, keeper)) = opened.await? else {

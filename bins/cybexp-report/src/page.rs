@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cybexp_lists::KnownGood;
-use cybexp_store::{CompositeRow, Seen};
+use cybexp_store::{CompositeRow, GivenVerdict, Seen};
 use serde_json::{Map, Value, json};
 use tahoe_core::question::QueryType;
 use tahoe_core::{Attribute, Hash};
@@ -71,6 +71,20 @@ impl ReportPage {
         match names.is_empty() {
             true => self,
             false => self.with("known_good", names.into_iter().collect::<Vec<_>>()),
+        }
+    }
+
+    /// Adds the latest verdict of each organisation on the value.
+    pub(crate) fn verdicts(self, given: &[GivenVerdict]) -> Self {
+        let told = |one: &GivenVerdict| {
+            json!({
+                "orgid": one.orgid, "verdict": one.verdict, "reason": one.reason, "analyst": one.analyst,
+                "timestamp": one.at,
+            })
+        };
+        match given.is_empty() {
+            true => self,
+            false => self.with("verdicts", given.iter().map(told).collect::<Vec<_>>()),
         }
     }
 

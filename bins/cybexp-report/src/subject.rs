@@ -13,6 +13,8 @@ pub(crate) struct Subject {
     pub(crate) of: Conditions,
     /// These forms, where the question gave a value.
     pub(crate) about: Vec<Attribute>,
+    /// The hashes of all possible forms: a verdict may be on one that no event has.
+    pub(crate) forms: Vec<Hash>,
     /// The events, where they are found by their sessions.
     pub(crate) sessions: Option<SessionEvents>,
     /// Whether a visible event has it, conditions aside.
@@ -38,6 +40,7 @@ impl Subject {
         let mut subject = Self {
             of: of.clone(),
             about: vec![],
+            forms: of.subjects.clone(),
             sessions: None,
             there: None,
         };
@@ -45,7 +48,10 @@ impl Subject {
             return Ok(Ok(subject));
         };
         match vocabulary::forms(sub_type, value) {
-            Ok(forms) => subject.among(forms),
+            Ok(forms) => {
+                subject.among(forms);
+                subject.forms.clone_from(&subject.of.subjects);
+            }
             Err(unfit) => {
                 let value = excerpt(&value.to_string());
                 return Ok(Err(format!("field data: `{value}` {unfit}")));

@@ -177,7 +177,7 @@ fn it_shows_the_suite_at_work_and_leaves_nothing_behind() {
     assert_eq!(status.code(), Some(0));
     for expected in [
         "input, api, archive, analytics, report, web: all up",
-        "713 records collected by the inputs",
+        "737 records collected by the inputs",
         "8 records of an analyst posted",
         "│ honeypots ┆ file ",
         "│ london    ┆ websocket ",
@@ -196,10 +196,21 @@ fn it_shows_the_suite_at_work_and_leaves_nothing_behind() {
         "file_download event",
         "cowrie_session session",
         "attacker object",
+        "sessions settled",
+        "│ 203.0.113.45     ┆",
+        "┆ XD      ┆ Bulletproof Example ┆",
+        "┆ only connects ",
+        "┆ known good ",
+        "203.0.113.0/24 holds 203.0.113.",
+        "sessions at london, osaka, reno",
         "docs/ARCHITECTURE.md",
     ] {
         assert!(said.contains(expected), "`{expected}` is missing");
     }
+    let (_, second) = said.split_once("Where do they come from?").unwrap();
+    let shown = second.lines().filter(|line| !line.contains("POST /query"));
+    let widest = shown.map(|line| line.chars().count()).max();
+    assert!(widest <= Some(80), "{widest:?} columns");
     assert!(!said.contains('\x1b'), "no colours where no terminal is");
 }
 

@@ -7,6 +7,7 @@ mod feed;
 mod fields;
 pub mod first;
 mod indicators;
+pub mod judgement;
 mod lighten;
 mod normal;
 pub mod second;
@@ -19,7 +20,9 @@ pub mod vocabulary;
 pub use first::{FILTERS, Filter, RawInput, Refusal, Yield};
 pub use lighten::{dispensable, lighten};
 pub use normal::{NotOne, normal};
-pub use typetag::{UnreadTypetag, known_typetags, readers, unread_typetag};
+pub use typetag::{
+    UnreadTypetag, all_typetags, is_reserved, known_typetags, readers, unread_typetag,
+};
 
 /// Shortens a text from a raw and makes it printable, for a refusal's reason.
 fn excerpt(text: &str) -> String {

@@ -3,20 +3,37 @@
 use tahoe_core::nearest;
 
 use crate::FILTERS;
+use crate::judgement::{EVENT_CATEGORY, JUDGE, RESERVED};
 
-/// Returns the typetags that filters read, each once, in the order of [`FILTERS`].
+/// Returns the typetags that filters read and people may submit, each once, in the order of [`FILTERS`].
 pub fn known_typetags() -> Vec<&'static str> {
-    let mut known = Vec::new();
-    for typetag in FILTERS.iter().flat_map(|filter| filter.typetags()) {
-        if !known.contains(typetag) {
-            known.push(*typetag);
-        }
-    }
+    let mut known = all_typetags();
+    known.retain(|typetag| !is_reserved(typetag));
     known
 }
 
-/// Returns the names of the filters that read the raws of a typetag.
+/// Returns all typetags of which something is made, reserved ones among them.
+pub fn all_typetags() -> Vec<&'static str> {
+    let mut all = Vec::new();
+    let of_filters = FILTERS.iter().flat_map(|filter| filter.typetags());
+    for typetag in of_filters.chain(&[EVENT_CATEGORY]) {
+        if !all.contains(typetag) {
+            all.push(*typetag);
+        }
+    }
+    all
+}
+
+/// Whether a typetag is one of those under which only the API itself submits.
+pub fn is_reserved(typetag: &str) -> bool {
+    RESERVED.contains(&typetag)
+}
+
+/// Returns the names of the filters for which the raws of a typetag wait.
 pub fn readers(typetag: &str) -> Vec<&'static str> {
+    if typetag == EVENT_CATEGORY {
+        return vec![JUDGE];
+    }
     let readers = FILTERS
         .iter()
         .filter(|filter| filter.typetags().contains(&typetag));
@@ -53,5 +70,14 @@ mod tests {
         let nearest = |typetag| unread_typetag(typetag).map(|unread| unread.nearest);
         assert_eq!(nearest("cowrei"), Some(Some("cowrie")));
         assert_eq!(nearest("zeek_conn"), Some(None));
+    }
+
+    #[test]
+    fn reserved_typetags_are_read_and_not_proposed() {
+        for typetag in RESERVED {
+            assert!(all_typetags().contains(&typetag) && !known_typetags().contains(&typetag));
+            assert_eq!(readers(typetag).len(), 1, "{typetag}");
+            assert!(unread_typetag(typetag).is_some(), "{typetag}");
+        }
     }
 }

@@ -61,10 +61,11 @@ sub_types! {
     WHOIS_REGISTRANT = "whois_registrant";
 }
 
-// Attributes; `SHELL_COMMAND` and `BEHAVIOUR` are also events.
+// Attributes; `BEHAVIOUR`, `SHELL_COMMAND` and `VERDICT` are also events.
 sub_types! {
     ATTRIBUTES:
     ANALYSIS = "analysis";
+    ANALYST = "analyst";
     ARCH = "arch";
     ASN = "asn";
     ASN_NAME = "asn_name";
@@ -109,6 +110,7 @@ sub_types! {
     PORT = "port";
     PROTOCOL = "protocol";
     PUB_KEY_ALGO = "pub_key_algo";
+    REASON = "reason";
     RIR = "rir";
     SENSOR = "sensor";
     SESSIONID = "sessionid";
@@ -128,6 +130,7 @@ sub_types! {
     URL = "url";
     USERNAME = "username";
     UUID = "uuid";
+    VERDICT = "verdict";
     VERIFICATION_TIME = "verification_time";
     VERIFIED = "verified";
     WIDTH = "width";

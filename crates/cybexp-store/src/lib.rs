@@ -54,8 +54,10 @@ pub use graph::read::rows::{CompositeRow, InstanceRow, InstanceSize, SessionRow}
 pub use graph::read::seen::Seen;
 pub use graph::read::sessions::SessionEvents;
 pub use graph::read::stories::{SessionHead, StoryEvent, StoryPage};
+pub use graph::read::verdicts::GivenVerdict;
 pub use graph::read::version::Version;
 pub use graph::write::batch::GraphBatch;
+pub use graph::write::judge::Judgement;
 pub use graph::write::news::SecondStage;
 pub use graph::write::rederive::Rederived;
 pub use graph::write::replace::Remade;

@@ -32,6 +32,7 @@ mod sub_type;
 pub mod submission;
 mod submission_tags;
 pub mod time;
+mod verdict;
 mod weight;
 
 pub use canonical::{TooLarge, canonical, measure as canonical_bytes};
@@ -53,3 +54,4 @@ pub use serde_json::Value;
 pub use session::Session;
 pub use sub_type::{InvalidSubType, SubType};
 pub use submission_tags::SubmissionTags;
+pub use verdict::{InvalidVerdict, Verdict};

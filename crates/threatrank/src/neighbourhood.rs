@@ -4,7 +4,7 @@
 //! events of those attributes, which are the next level. Hubs, and parts that time and limits leave unread, are gaps of
 //! the graph. The rest of the time is for walks, which estimate what lies behind the gaps.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use tahoe_core::Hash;
@@ -42,8 +42,8 @@ pub struct Neighbourhood<'a, S> {
     events: HashMap<Hash, usize>,
     /// Indexes of the graph's attributes, by hash; `None` for objects.
     pub(crate) nodes: HashMap<Hash, Option<usize>>,
-    /// Attributes that walks treat as hubs.
-    pub(crate) hubs: BTreeSet<usize>,
+    /// Attributes that walks treat as hubs: each has more than this many events.
+    pub(crate) hubs: BTreeMap<usize, usize>,
     /// Events drawn from the hubs so far.
     pub(crate) draws: HashMap<Stop, Draws>,
     /// Unread parts of the graph; `None` before the search begins.
@@ -74,7 +74,7 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
             hashes: Vec::new(),
             events: HashMap::new(),
             nodes: HashMap::new(),
-            hubs: BTreeSet::new(),
+            hubs: BTreeMap::new(),
             draws: HashMap::new(),
             gaps: None,
             limits,
@@ -261,9 +261,20 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
             if !whole || listed.iter().any(|row| row.events.is_none()) {
                 self.hurry();
             }
+            self.add_hubs(&listed, hub);
             self.add(listed, &mut fresh);
         }
         Ok(fresh)
+    }
+
+    /// Remembers the attributes that were not listed because they have more than this many events.
+    pub(crate) fn add_hubs(&mut self, rows: &[AttributeEvents], more_than: usize) {
+        for row in rows.iter().filter(|row| row.events.is_none()) {
+            if let Some(&Some(attribute)) = self.nodes.get(&row.hash) {
+                let known = self.hubs.entry(attribute).or_default();
+                *known = (*known).max(more_than);
+            }
+        }
     }
 
     pub(crate) fn add(&mut self, rows: Vec<AttributeEvents>, fresh: &mut Vec<EventTime>) {

@@ -4,7 +4,7 @@
 //! events in common and should not give the same ones. Each hop draws from its own part of the sample. The reason is
 //! that an event drawn from one hub is in the sample, so the next hub would give it far too often if it were drawn from
 //! the same part. With separate parts, the next hub never gives it, although it should with a probability of one over
-//! the number of the hub's events. [`OVERRATED`] accounts for that.
+//! the number of the hub's events. `Walk::go_to_drawn` accounts for that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -33,9 +33,6 @@ const ROUNDS: usize = 3;
 /// The most events of an attribute that walks list. For an attribute with more, which is a hub to walks, they draw
 /// events.
 const HUB: usize = 200;
-/// Share by which the paths that walks find may be overrated: each of three draws should lead back to one of the one,
-/// two or three events before it, with a probability below 1 / [`HUB`] for each.
-const OVERRATED: f64 = (1 + 2 + 3) as f64 / HUB as f64;
 /// The fewest events drawn from a hub. Most hubs are met by one walk or two.
 const DRAWN: usize = 8;
 /// The most events of an attribute that are listed because too few of them can be drawn.
@@ -58,7 +55,7 @@ impl<S: Source> Neighbourhood<'_, S> {
 
     async fn walk_through(&mut self, gaps: &Gaps) -> Result<Walked, S::Error> {
         let mut rng = StdRng::from_seed(*self.hashes[0].as_bytes());
-        let mut walked = Walked::new(OVERRATED);
+        let mut walked = Walked::default();
         let (until, end) = (self.after(WALKS), self.after(1.0));
         let mut walkers = WALKERS;
         // seconds for one walk
@@ -117,22 +114,32 @@ impl<S: Source> Neighbourhood<'_, S> {
         }
         let attributes = uses.keys().map(|(attribute, _)| *attribute);
         let attributes = BTreeSet::from_iter(attributes);
-        let unknown: Vec<usize> = attributes.difference(&self.hubs).copied().collect();
+        let unknown = attributes.into_iter();
+        let unknown = unknown.filter(|attribute| {
+            let more_than = self.hubs.get(attribute);
+            more_than.is_none_or(|more_than| *more_than < HUB)
+        });
+        let unknown: Vec<usize> = unknown.collect();
         self.list(&unknown, HUB).await?;
         self.draw(&uses).await?;
         for walk in walks {
             let Some(place) = walk.wants_event_of() else {
                 continue;
             };
-            let event = match &self.graph.attributes[place.0] {
+            match &self.graph.attributes[place.0] {
                 // the event that led here may have been deleted in the meantime
-                Some(events) if events.is_empty() => continue,
-                Some(events) => Some(events[rng.random_range(0..events.len())]),
-                None => self.draws.get_mut(&place).and_then(Draws::next),
-            };
-            match event {
-                Some(event) => walk.go_to_event(event, &self.graph),
-                None => return Ok(false),
+                Some(events) if events.is_empty() => {}
+                Some(events) => {
+                    let event = events[rng.random_range(0..events.len())];
+                    walk.go_to_event(event, &self.graph);
+                }
+                None => {
+                    let Some(event) = self.draws.get_mut(&place).and_then(Draws::next) else {
+                        return Ok(false);
+                    };
+                    let more_than = self.hubs.get(&place.0).copied().unwrap_or(0);
+                    walk.go_to_drawn(event, &self.graph, more_than);
+                }
             }
         }
         Ok(true)
@@ -166,9 +173,7 @@ impl<S: Source> Neighbourhood<'_, S> {
             .source
             .events_of_attributes(&unlisted, most, usize::MAX);
         let rows = rows.await?;
-        let hubs = rows.iter().filter(|row| row.events.is_none());
-        let hubs = hubs.filter_map(|row| *self.nodes.get(&row.hash)?);
-        self.hubs.extend(hubs);
+        self.add_hubs(&rows, most);
         self.add(rows, &mut Vec::new());
         Ok(())
     }

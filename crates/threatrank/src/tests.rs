@@ -322,7 +322,7 @@ fn with_gaps(graph: &Graph, unread: &[bool], hubs: &[bool]) -> Graph {
 fn walked(whole: &Graph, partial: &Graph, steps: u64, walks: usize, rng: &mut StdRng) -> Rank {
     let gaps = Gaps::of(partial);
     let mut rank = partial.rank(steps, None);
-    let mut walked = Walked::new(0.0);
+    let mut walked = Walked::default();
     if gaps.mass() > 0.0 {
         for _ in 0..walks {
             let mut walk = gaps.enter(partial, rng);

@@ -34,9 +34,20 @@ pub(crate) struct Walk {
     attributes: Vec<usize>,
     /// Factor of the worth of paths that the walk finds from here on.
     factor: f64,
+    /// Lower bound of the share of the walks that would have come here if hubs also gave the events of the walk itself.
+    certain: f64,
     at: WalkPosition,
-    /// The worth of each path that was found, and the number of the path's attributes.
-    found: Vec<(f64, usize)>,
+    found: Vec<FoundPath>,
+}
+
+/// A path that a walk found.
+#[derive(Debug)]
+struct FoundPath {
+    worth: f64,
+    /// The least that the worth is, if it is overrated because the walk's events were drawn from hubs.
+    least: f64,
+    /// Number of the path's attributes.
+    hops: usize,
 }
 
 /// An attribute, and the number of hops of a walk before it.
@@ -50,11 +61,11 @@ enum WalkPosition {
 }
 
 /// The results of walks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Walked {
-    /// Share by which the paths may be overrated, because the draws of events are slightly biased.
-    overrated: f64,
     values: Vec<f64>,
+    /// The least that each value is.
+    least: Vec<f64>,
     /// The contribution of each attribute.
     contributions: Vec<(usize, f64)>,
     paths: HashSet<(Vec<usize>, Vec<usize>)>,
@@ -111,6 +122,7 @@ impl Gaps {
             events: Vec::new(),
             attributes: Vec::new(),
             factor: 1.0,
+            certain: 1.0,
             at: WalkPosition::End,
             found: Vec::new(),
         };
@@ -178,6 +190,21 @@ impl Walk {
         here.map(|&attribute| (attribute, self.attributes.len() - 1))
     }
 
+    /// Moves on to an event of the attribute, which was drawn from a sample without the walk's own events. The attribute
+    /// has more than this many events.
+    pub(crate) fn go_to_drawn(&mut self, event: usize, graph: &Graph, more_than: usize) {
+        let from = self.attributes.last();
+        let holds = |event: &usize| {
+            let attributes = graph.events[*event].attributes.as_ref();
+            attributes.is_none_or(|attributes| from.is_none_or(|from| attributes.contains(from)))
+        };
+        // each of these should have been drawn with a probability of one over the number of events
+        let own = self.events.iter().chain([&0]);
+        let own = own.filter(|&event| holds(event)).count() as f64;
+        self.certain *= (1.0 - own / more_than.max(1) as f64).max(0.0);
+        self.go_to_event(event, graph);
+    }
+
     /// Moves on to an event of the attribute, which was chosen among all with equal probability.
     pub(crate) fn go_to_event(&mut self, event: usize, graph: &Graph) {
         let is_new = push_new(&mut self.events, event) && event != 0;
@@ -209,7 +236,11 @@ impl Walk {
         let degree = attributes.len().max(1) as f64;
         if event.malicious {
             let worth = self.factor * event.decay / degree;
-            self.found.push((worth, self.attributes.len()));
+            self.found.push(FoundPath {
+                worth,
+                least: worth * self.certain,
+                hops: self.attributes.len(),
+            });
         }
         let others = attributes.iter();
         let others = others.filter(|attribute| !self.attributes.contains(attribute));
@@ -225,20 +256,12 @@ impl Walk {
 }
 
 impl Walked {
-    pub(crate) fn new(overrated: f64) -> Self {
-        Self {
-            overrated,
-            values: Vec::new(),
-            contributions: Vec::new(),
-            paths: HashSet::new(),
-        }
-    }
-
     pub(crate) fn add(&mut self, walks: Vec<Walk>) {
         for walk in walks {
-            let value: f64 = walk.found.iter().map(|(worth, _)| worth).sum();
-            self.values.push(value.min(1.0));
-            for (worth, hops) in walk.found {
+            let sum = |of: fn(&FoundPath) -> f64| walk.found.iter().map(of).sum::<f64>().min(1.0);
+            self.values.push(sum(|path| path.worth));
+            self.least.push(sum(|path| path.least));
+            for FoundPath { worth, hops, .. } in walk.found {
                 let (events, attributes) = (&walk.events[..hops], &walk.attributes[..hops]);
                 self.contributions
                     .extend(attributes.iter().map(|&attribute| (attribute, worth)));
@@ -253,9 +276,9 @@ impl Rank {
     pub(crate) fn add(&mut self, gaps: &Gaps, walked: &Walked) {
         let n = walked.values.len().max(1) as f64;
         let mean = walked.values.iter().sum::<f64>() / n;
-        let (low, high) = mean_between(&walked.values);
+        let (_, high) = mean_between(&walked.values);
+        let (least, _) = mean_between(&walked.least);
         self.score -= gaps.mass * mean;
-        let least = low * (1.0 - walked.overrated);
         self.error_bound += gaps.mass * (high - mean).max(mean - least);
         self.paths += walked.paths.len() as u64;
         for &(attribute, worth) in &walked.contributions {

@@ -1,7 +1,9 @@
 //! The endpoints.
 
+pub(crate) mod category;
 pub(crate) mod feeds;
 pub(crate) mod identity;
+pub(crate) mod judgement;
 pub(crate) mod login;
 pub(crate) mod membership;
 pub(crate) mod ping;
@@ -11,6 +13,7 @@ pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod submission;
 pub(crate) mod taxii;
+pub(crate) mod verdict;
 
 use metrics::{describe_counter, describe_histogram};
 
@@ -21,6 +24,10 @@ pub(crate) fn describe_metrics() {
         "submissions that were taken"
     );
     describe_counter!("cybexp_api_submission_records_total", "the records in them");
+    describe_counter!(
+        "cybexp_api_judgements_total",
+        "verdicts and changes of category that were taken, by typetag"
+    );
     describe_counter!(
         "cybexp_api_submission_bytes_total",
         "their bytes, before they were sealed"

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use cybexp_filters::dispensable;
+use cybexp_filters::{dispensable, is_reserved};
 use cybexp_store::{NewEntry, Submission};
 use metrics::counter;
 use serde::Serialize;
@@ -294,6 +294,10 @@ fn entry(received: &mut Received) -> Result<NewEntry, ApiError> {
     let typetag = need("typetag", received.typetag.take())?;
     let timezone = need("timezone", received.timezone.take())?;
     SubType::new(&typetag).map_err(|error| bad("typetag", error))?;
+    if is_reserved(&typetag) {
+        let reason = "is reserved: `/verdict` and `/event/category` submit judgements";
+        return Err(bad("typetag", reason));
+    }
     parse_tzname(&timezone).map_err(|error| bad("timezone", error.reason))?;
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)

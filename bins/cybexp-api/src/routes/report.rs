@@ -61,12 +61,30 @@ struct AboutValue {
     about: Option<Vec<Form>>,
     /// The names of the operator's allow lists that hold the value; missing if none does.
     known_good: Option<Vec<String>>,
+    /// The latest verdict of each organisation on the value, newest first; missing if there is none.
+    verdicts: Option<Vec<OrgVerdict>>,
     /// The time of the first of all events, in Unix seconds; missing if there are no events.
     first_seen: Option<f64>,
     /// The time of the last of all events, in Unix seconds; missing if there are no events.
     last_seen: Option<f64>,
     /// True if there is more than the report can hold.
     cut: Option<bool>,
+}
+
+/// The latest verdict of an organisation on the value.
+#[derive(Serialize, ToSchema)]
+struct OrgVerdict {
+    /// The hash of the organisation.
+    orgid: String,
+    /// The verdict: `malicious`, `benign` or `false_positive`.
+    #[schema(example = "false_positive")]
+    verdict: String,
+    /// The reason.
+    reason: String,
+    /// The mail address of who judged.
+    analyst: String,
+    /// The time of the verdict, in Unix seconds.
+    timestamp: f64,
 }
 
 /// A value in the form that the archive stores.

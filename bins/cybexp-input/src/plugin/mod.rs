@@ -14,6 +14,7 @@ mod syslog;
 mod websocket;
 mod wire;
 
+use cybexp_filters::is_reserved;
 use cybexp_service::ConfigError;
 
 pub use self::source::{InputConfig, InputSource, Next, Plugin, Setting};
@@ -42,6 +43,12 @@ pub fn find(name: &str) -> Option<&'static dyn Plugin> {
 /// # Errors
 /// When there is none of that name, with those that there are.
 pub fn find_for(given: &InputConfig<'_>) -> Result<&'static dyn Plugin, ConfigError> {
+    let typetag = &given.input.typetag;
+    if is_reserved(typetag) {
+        let key = format!("input.inputs[{}].typetag", given.input.name);
+        let reason = format!("`{typetag}` is reserved for judgements, which only the API submits");
+        return Err(given.config.invalid(key, reason));
+    }
     let name = &given.input.plugin;
     find(name).ok_or_else(|| {
         let all: Vec<_> = PLUGINS.iter().map(|plugin| plugin.name()).collect();

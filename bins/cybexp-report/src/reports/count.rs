@@ -20,21 +20,28 @@ pub(crate) async fn answer(conditions: &Conditions, asked: Asked<'_>) -> Answere
         Ok(subject) => subject,
         Err(reason) => return Ok(Err(reason)),
     };
+    let verdicts = sources.archive.verdicts(&subject.forms, visible);
     if let Some(events) = &subject.sessions {
-        return Ok(Ok(of_sessions(&subject, events, asked)));
+        let page = of_sessions(&subject, events, asked);
+        return Ok(Ok(page.verdicts(&verdicts.await?)));
     }
-    let (count, seen) = futures::try_join!(
+    let (count, seen, verdicts) = futures::try_join!(
         sources.archive.count(&subject.of, visible),
-        sources.archive.seen(&subject.of, visible)
+        sources.archive.seen(&subject.of, visible),
+        verdicts,
     )?;
     if count == 0 {
         match subject.elsewhere(asked).await? {
-            Elsewhere::Sessions(events) => return Ok(Ok(of_sessions(&subject, &events, asked))),
-            Elsewhere::Unknown(reason) => return Ok(Err(reason)),
-            Elsewhere::Nowhere => {}
+            Elsewhere::Sessions(events) => {
+                let page = of_sessions(&subject, &events, asked);
+                return Ok(Ok(page.verdicts(&verdicts)));
+            }
+            // a value of which nothing but a verdict is known is no typing error
+            Elsewhere::Unknown(reason) if verdicts.is_empty() => return Ok(Err(reason)),
+            Elsewhere::Unknown(_) | Elsewhere::Nowhere => {}
         }
     }
-    Ok(Ok(page(&subject, count, seen, asked)))
+    Ok(Ok(page(&subject, count, seen, asked).verdicts(&verdicts)))
 }
 
 fn of_sessions(subject: &Subject, events: &SessionEvents, asked: Asked<'_>) -> ReportPage {

@@ -11,6 +11,7 @@ mod filter;
 mod geoip;
 mod keygen;
 mod manual;
+mod mark;
 mod membership;
 mod migrate;
 mod named;
@@ -64,6 +65,9 @@ pub(crate) enum Tool {
     /// Feeds, which others read by URL: add, list, show, remove
     #[command(subcommand)]
     Feed(feed::FeedCommand),
+    /// Judge for an organisation: a verdict on a value, or the category of an event
+    #[command(subcommand)]
+    Mark(mark::MarkCommand),
     /// Records in quarantine: list, show, retry, delete
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
@@ -139,6 +143,7 @@ async fn run(
         Tool::Post(args) => post::run(args, &config()?).await,
         Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Feed(action) => feed::run(action, &config()?).await,
+        Tool::Mark(action) => mark::run(action, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
         Tool::Filter(action) => filter::run(&action, config).await,
         Tool::Geoip(action) => geoip::run(&action, config),

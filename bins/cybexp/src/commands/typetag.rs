@@ -1,9 +1,19 @@
 //! The check of `--typetag` before data is submitted.
 
 use anyhow::bail;
-use cybexp_filters::{known_typetags, unread_typetag};
+use cybexp_filters::{is_reserved, known_typetags, unread_typetag};
 
 use super::usage::Usage;
+
+/// Fails for a typetag under which only the API submits.
+pub(super) fn check_free(typetag: &str) -> anyhow::Result<()> {
+    match is_reserved(typetag) {
+        true => bail!(Usage(format!(
+            "--typetag {typetag}: it is reserved for judgements; `cybexp mark` makes them"
+        ))),
+        false => Ok(()),
+    }
+}
 
 /// Fails for a typetag that no filter reads, and names the nearest one that a filter does read.
 pub(super) fn check(typetag: &str) -> anyhow::Result<()> {
@@ -28,6 +38,8 @@ mod tests {
     #[test]
     fn an_unknown_typetag_is_told_with_the_nearest() {
         check("cowrie").unwrap();
+        check_free("cowrie").unwrap();
+        assert!(check_free("cybexp_verdict").unwrap_err().is::<Usage>());
         let told = check("cowrei").unwrap_err();
         assert!(
             told.is::<Usage>() && told.to_string().contains("did you mean cowrie?"),

@@ -1,5 +1,6 @@
 //! `cybexp demo`: the suite of `cybexp up`, in a folder that vanishes, at work on sample data.
 
+mod campaign;
 mod sample;
 mod show;
 mod sources;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use cybexp_filters::FILTERS;
+use cybexp_filters::second::SECOND_FILTERS;
 use cybexp_input::status::InputStatus;
 use cybexp_store::{Archive, Cache, Raws, Server};
 use futures::TryStreamExt;
@@ -42,6 +44,8 @@ const ORG: &str = "demo";
 const ADMIN: &str = "analyst@demo.example";
 /// The size of the demo's key, which is made faster than a longer one.
 const KEY_BITS: u32 = 2048;
+/// Seconds after which a session of the demo has settled: all of its records come at once.
+const SETTLE_S: u64 = 1;
 
 /// Arguments of `cybexp demo`.
 #[derive(clap::Args)]
@@ -108,7 +112,13 @@ async fn start(sources: &DemoSources) -> anyhow::Result<Suite> {
             "web": {"listen": pages.to_string()},
             "input": sources.config(ORG)?,
             "metrics": free_metrics()?,
+            "analytics": {
+                "geoip": [sample::NETWORKS.0, sample::COUNTRIES.0], "session_settle_s": SETTLE_S,
+                "session_open_s": SETTLE_S,
+            },
+            "report": {"known_good": [sample::SEARCH_ENGINES.0]},
         }),
+        files: &[sample::NETWORKS, sample::COUNTRIES, sample::SEARCH_ENGINES],
     };
     let how = SuiteOptions {
         inputs: true,
@@ -141,6 +151,7 @@ async fn show_all(
     let posted = submit(&client, &orgid).await?;
     let submissions = inputs.iter().map(|input| input.posted).sum::<u64>() + posted;
     follow(suite, &cache, &raws, submissions).await?;
+    settle(suite, &archive).await?;
 
     show::title("What the inputs collected");
     show::inputs(&inputs);
@@ -164,6 +175,9 @@ async fn show_all(
     let question = json!({"sub_type": "hostname", "data": host, "level": 2, "summary_graph": true});
     let (related, took) = ask(&client, "related", &question).await?;
     show::tree(host, &related, took);
+
+    campaign::origins(&client).await?;
+    campaign::campaign(&client).await?;
     show::where_to_go_on();
     Ok(())
 }
@@ -259,6 +273,28 @@ async fn follow(suite: &mut Suite, cache: &Cache, raws: &Raws, records: u64) -> 
     bar.finish_and_clear();
     show::done("opened, archived and made into a graph", since.elapsed());
     Ok(())
+}
+
+/// Waits until the second stage has read all sessions.
+async fn settle(suite: &mut Suite, archive: &Archive) -> anyhow::Result<()> {
+    let since = Instant::now();
+    let mut moved = Moved::new();
+    loop {
+        suite.children.check()?;
+        let mut waiting = 0;
+        for filter in SECOND_FILTERS {
+            waiting += archive.count_waiting_sessions(filter.name()).await?;
+        }
+        if waiting == 0 {
+            show::done(
+                "sessions settled, and told apart by behaviour",
+                since.elapsed(),
+            );
+            return Ok(());
+        }
+        moved.look(waiting)?;
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Watches a number, and fails once it has not changed for [`STUCK`].

@@ -5,6 +5,38 @@ pub(super) const PHISHING_URL: &str = "http://login.bank-verify.example/kit/upda
 /// The host of [`PHISHING_URL`], which is also in a link of the mail and in the partner's event.
 pub(super) const PHISHING_HOST: &str = "login.bank-verify.example";
 
+/// Addresses that visited the honeypots: two of a campaign, one of a botnet, a scanner, the crawler of a search engine.
+pub(super) const VISITORS: [&str; 5] = [
+    "203.0.113.45",
+    "2001:db8:bad::17",
+    "198.51.100.140",
+    "198.51.100.200",
+    "192.0.2.70",
+];
+/// The network of several attackers.
+pub(super) const ATTACKERS_NETWORK: &str = "203.0.113.0/24";
+/// An address from which a bot came.
+pub(super) const BOT: &str = "203.0.113.99";
+
+/// A data file: its name beside the configuration, and its content.
+type DataFile = (&'static str, &'static str);
+
+/// Whose the networks are.
+pub(super) const NETWORKS: DataFile = (
+    "networks.csv",
+    include_str!("../../../../demo/networks.csv"),
+);
+/// Where the networks are.
+pub(super) const COUNTRIES: DataFile = (
+    "countries.csv",
+    include_str!("../../../../demo/countries.csv"),
+);
+/// An allow list.
+pub(super) const SEARCH_ENGINES: DataFile = (
+    "search-engines.json",
+    include_str!("../../../../demo/search-engines.json"),
+);
+
 /// The log of three honeypots, one record a line.
 const COWRIE: &str = include_str!("../../../../demo/cowrie.json");
 /// Sightings, one record a line.

@@ -78,6 +78,7 @@ async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
         admin: &args.admin,
         key_bits: 3072,
         more: json!({}),
+        files: &[],
     };
     let folder = match (&args.dir, &config) {
         (Some(folder), _) => folder.clone(),

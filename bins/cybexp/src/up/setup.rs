@@ -30,6 +30,8 @@ pub(crate) struct FirstStart<'a> {
     pub(crate) key_bits: u32,
     /// Further settings for the configuration, by section.
     pub(crate) more: Value,
+    /// Data files beside the configuration, by name.
+    pub(crate) files: &'a [(&'static str, &'static str)],
 }
 
 /// The accounts that the first start made. Password and token are shown only then.
@@ -69,6 +71,9 @@ pub(crate) fn prepare(folder: &Path, first: &FirstStart<'_>) -> anyhow::Result<P
         for (key, value) in values.as_object().into_iter().flatten() {
             config[section][key] = value.clone();
         }
+    }
+    for (name, content) in first.files {
+        write_secret(&folder.join(name), content)?;
     }
     // written last: its presence says that the rest is complete
     write_secret(&file, &serde_json::to_string_pretty(&config)?)?;

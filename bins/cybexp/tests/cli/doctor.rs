@@ -1,7 +1,8 @@
 //! `cybexp doctor`: its checklist.
 
 use cybexp_seal::PrivateKey;
-use cybexp_testkit::{eventually, free_ports};
+use cybexp_testkit::{Site, eventually, free_ports};
+use serde_json::json;
 
 use crate::{SiteWithApi, chmod, cybexp, json_of};
 
@@ -103,4 +104,36 @@ async fn a_machine_where_nothing_is_gets_the_whole_list() {
         "{}",
         users.err
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_files_are_checked() {
+    let more = json!({
+        "analytics": {"geoip": ["good.csv", "bad.csv"]}, "report": {"known_good": ["good.json", "none.json"]},
+    });
+    let site = Site::new("data", more).await;
+    let list = json!({"name": "a", "type": "cidr", "list": ["192.0.2.0/24"], "matching_attributes": ["ip-src"]});
+    for (name, text) in [
+        ("good.csv", "192.0.2.0,192.0.2.255,AT\n".to_owned()),
+        (
+            "bad.csv",
+            "192.0.2.0,192.0.2.255,AT\nfoo,bar,AT\n".to_owned(),
+        ),
+        ("good.json", list.to_string()),
+    ] {
+        std::fs::write(site.folder.path().join(name), text).unwrap();
+    }
+    let sheet = cybexp(&site, &["doctor"]);
+    assert_eq!(sheet.code, 1);
+    // what is wrapped
+    let out = sheet.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let folder = site.folder.path().display();
+    for text in [
+        format!("✓ networks: {folder}/good.csv ("),
+        format!("✗ analytics.geoip: {folder}/bad.csv: line 2: foo is no address"),
+        format!("✓ allow list: {folder}/good.json"),
+        format!("✗ report.known_good: {folder}/none.json: "),
+    ] {
+        assert!(out.contains(&text), "{text}: {}", sheet.out);
+    }
 }

@@ -4,7 +4,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{CYBEXP, CommandOutput, json_of, run};
+use cybexp_testkit::Site;
+use serde_json::json;
+use tahoe_core::{Attribute, Event, OrgId, SubType, Timestamp};
+
+use crate::{CYBEXP, CommandOutput, cybexp, json_of, run};
 
 const MAIL: &str = "From: Jane <jdoe@example.com>\nTo: bob@example.org\nSubject: Invoice\n\
     Date: Tue, 28 Apr 2020 02:00:05 +0200\nX-Originating-IP: [203.0.113.7]\n\n\
@@ -193,4 +197,37 @@ fn lines_are_records_and_sessions_are_derived_from() {
         told.err
     );
     assert_eq!(told.code, 0);
+}
+
+/// What was in the archive before a filter is read by it, once more each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_is_run_over_what_is_there() {
+    let site = Site::new("backfill", json!({})).await;
+    let mut batch = cybexp_store::GraphBatch::default();
+    for at in [1.0, 2.0] {
+        let ip = Attribute::new(SubType::from_static("ipv4"), "198.51.100.7");
+        let (orgid, at) = (OrgId::new("unr").unwrap(), Timestamp::new(at).unwrap());
+        let event = Event::new(SubType::from_static("sighting"), orgid, at, vec![ip.into()]);
+        batch.add_event(event.unwrap());
+    }
+    site.graph.write(&batch).await.unwrap();
+    let networks = async || {
+        let tally = site.archive.tally().await.unwrap();
+        let derived = tally.iter().find(|tally| tally.sub_type == "netblock");
+        derived.map_or(0, |tally| tally.count)
+    };
+    for _ in 0..2 {
+        let out = cybexp(&site, &["filter", "backfill", "netblock"]).good();
+        assert!(out.contains("1 attributes read by netblock@1"), "{out}");
+        assert_eq!(networks().await, 1);
+    }
+    let out = cybexp(&site, &["filter", "backfill", "behaviour"]).good();
+    assert!(out.contains("0 sessions wait for behaviour@1"), "{out}");
+    let told = cybexp(&site, &["filter", "backfill", "geoip"]).bad();
+    assert!(
+        told.contains("the filter geoip rests") && told.contains("geoip fetch"),
+        "{told}"
+    );
+    let other = cybexp(&site, &["filter", "backfill", "cowrie"]);
+    assert_eq!(other.code, 2, "{}", other.err);
 }

@@ -11,6 +11,7 @@ mod geoip;
 mod identity;
 mod keygen;
 mod manual;
+mod mark;
 mod membership;
 mod post;
 mod quarantine;

@@ -73,6 +73,11 @@ pub trait Filter: Sync {
     /// If the raw cannot be read; the reason names the field.
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal>;
 
+    /// Whether the events are verdicts of analysts, which are no observations.
+    fn makes_verdicts(&self) -> bool {
+        false
+    }
+
     /// Fields that this filter never reads and that may be large, the least useful first. [`lighten()`](crate::lighten)
     /// drops them from a submission that is too large to be stored. A field at the top of the submission stays.
     fn dispensable(&self) -> &'static [&'static str] {

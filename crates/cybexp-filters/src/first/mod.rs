@@ -11,6 +11,7 @@ mod openphish;
 mod phishtank;
 mod sighting;
 mod stix;
+mod verdict;
 
 pub use filter::{Filter, RawInput, Refusal, Yield};
 
@@ -24,4 +25,5 @@ pub const FILTERS: &[&dyn Filter] = &[
     &phishtank::PhishTank,
     &sighting::Sighting,
     &stix::Stix,
+    &verdict::VerdictFilter,
 ];

@@ -73,6 +73,21 @@ pub fn forms(sub_type: &SubType, value: &Scalar) -> Result<Vec<Attribute>, Unfit
     Ok(forms)
 }
 
+/// Returns the one form in which all spellings of a value meet: of a URL that of the URL standard, of other values the one
+/// that a filter makes. It is among [`forms`] of each spelling.
+///
+/// # Errors
+/// If no value of this sub_type looks like that.
+pub fn common_form(sub_type: &SubType, text: &str) -> Result<Attribute, Unfit> {
+    let forms = forms(sub_type, &text.into())?;
+    if names::form(sub_type) == ValueForm::Url {
+        let [_, of_standard, ..] = web::urls(text.trim());
+        return Ok(Attribute::new(sub_type.clone(), of_standard));
+    }
+    let first = forms.into_iter().next();
+    first.ok_or_else(|| Unfit::new("has no form"))
+}
+
 /// Returns the forms of a text, which an archive may hold as a number or a truth value, and the other way around.
 fn of_text(sub_type: &SubType, value: &Scalar) -> Vec<Attribute> {
     let Scalar::Str(text) = value else {

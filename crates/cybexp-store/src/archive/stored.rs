@@ -14,7 +14,7 @@ const REFERENCES: usize = 10_000;
 pub(crate) const INTERNAL: [&str; 7] =
     ["_id", "_keys", "_tie", "_known", "_todo", "_due", "_judged"];
 
-/// Field of a derived event, which is true.
+/// Field of an event that is no observation, which is true.
 pub(crate) const DERIVED: &str = "derived";
 
 /// Makes the projection of a whole instance.
@@ -51,8 +51,8 @@ pub(crate) fn plain(hash: Hash, node: &impl serde::Serialize) -> Result<RawDocum
     document(ids::of_hash(hash), node, Document::new())
 }
 
-/// Makes the stored document of an event. `keys` are the elements of its sessions, raws and sources. A derived event says
-/// so in a field.
+/// Makes the stored document of an event. `keys` are the elements of its sessions, raws and sources. An event that is no
+/// observation says so in a field.
 pub(crate) fn event(
     event: &Event,
     org: &OrgTag,
@@ -67,7 +67,7 @@ pub(crate) fn event(
     }
     let keys: Vec<Bson> = keys::of_event(event, org, nature).chain(keys).collect();
     let mut more = doc! {"_keys": keys, "_tie": keys::tie(event.hash())};
-    if nature == Nature::Derived {
+    if nature != Nature::Observed {
         more.insert(DERIVED, true);
     }
     document(ids::of_hash(event.hash()), event, more)

@@ -29,6 +29,9 @@ pub struct CensusRow {
     /// their sessions, and all to which these refer.
     #[serde(default, rename = "_ref")]
     pub refs: Vec<String>,
+    /// Whether it is an event that a second-stage filter derived.
+    #[serde(default)]
+    pub derived: bool,
     /// The filters that have processed a raw, sorted.
     #[serde(default)]
     pub filters: Vec<String>,
@@ -54,7 +57,7 @@ impl Archive {
     pub async fn census(&self) -> Result<Vec<CensusRow>, StoreError> {
         let doing = "taking a census";
         let fields = doc! {
-            "_id": 1, "_hash": 1, "orgid": 1, "itype": 1, "_ref": 1, "filters": 1,
+            "_id": 1, "_hash": 1, "orgid": 1, "itype": 1, "_ref": 1, "derived": 1, "filters": 1,
             "timestamp": 1, "start_time": 1, "end_time": 1, "duration": 1, "_keys": 1,
         };
         let find = self.coll.named(doing).find(doc! {});

@@ -399,10 +399,10 @@ async fn a_behaviour_leads_to_its_sessions() {
     }
     writer.write(&made).await.unwrap();
     let id = |session: &Session| SessionId::of(session.hash(), &OrgTag::of("unr"));
+    let (of, ours) = (asks(&behaviour, true), visible(&["unr"]));
     let sessions = async || {
-        let (asked, unr) = (asks(&behaviour, true), visible(&["unr"]));
-        let page = reader.events(&asked, &unr, 1, 10).await;
-        let mut ids = page.unwrap().events[0].sessions.clone();
+        let page = reader.events(&of, &ours, 1, 10).await.unwrap();
+        let mut ids = page.events[0].sessions.clone();
         ids.sort_unstable();
         ids
     };

@@ -11,11 +11,13 @@ mod explain_queues;
 mod explain_unread;
 mod hubs;
 mod journal;
+mod judge;
 mod lease;
 mod moments;
 mod names;
 mod plan;
 mod replace;
+mod verdicts;
 
 use bson::{Bson, Document, RawDocumentBuf};
 use cybexp_testkit::{mongo_url, unique};

@@ -231,8 +231,8 @@ pub const SUMMARY_GRAPH: Field = field(
 pub const DERIVED: Field = field(
     "derived",
     FieldKind::Bool(false),
-    "Whether events that filters derived from others count, too: the network, country or domain of a value, the behaviour \
-     of a session.",
+    "Whether events that are no observations count, too: what filters derived, such as the network, country or domain of a \
+     value or the behaviour of a session, and verdicts of analysts.",
 );
 
 /// All fields of questions.

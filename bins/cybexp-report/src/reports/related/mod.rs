@@ -36,19 +36,24 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
         Err(reason) => return Ok(Err(reason)),
     };
     let of = &subject.of;
-    let (mut page, mut total, mut seen) = (EventPage::default(), None, None);
-    if subject.sessions.is_none() {
-        (page, total, seen) = futures::try_join!(
-            archive.events(of, visible, related.page, PAGE),
-            archive.total(of, visible),
-            archive.seen(of, visible),
-        )?;
-    }
+    let found = async {
+        match subject.sessions {
+            Some(_) => Ok((EventPage::default(), None, None)),
+            None => futures::try_join!(
+                archive.events(of, visible, related.page, PAGE),
+                archive.total(of, visible),
+                archive.seen(of, visible),
+            ),
+        }
+    };
+    let verdicts = archive.verdicts(&subject.forms, visible);
+    let ((mut page, mut total, mut seen), verdicts) = futures::try_join!(found, verdicts)?;
     if subject.sessions.is_none() && seen.is_none() {
         match subject.elsewhere(asked).await? {
             Elsewhere::Sessions(events) => subject.sessions = Some(events),
-            Elsewhere::Unknown(reason) => return Ok(Err(reason)),
-            Elsewhere::Nowhere => {}
+            // a value of which nothing but a verdict is known is no typing error
+            Elsewhere::Unknown(reason) if verdicts.is_empty() => return Ok(Err(reason)),
+            Elsewhere::Unknown(_) | Elsewhere::Nowhere => {}
         }
     }
     if let Some(events) = &subject.sessions {
@@ -58,6 +63,7 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
     let told = ReportPage::only(QueryType::Related, Value::Null)
         .about(subject.told())
         .known_good(subject.told(), &asked.sources.known_good)
+        .verdicts(&verdicts)
         .events(&page.events)
         .total(total)
         .seen(seen);

@@ -1,6 +1,7 @@
 //! Counts the records that wait for a daemon, and those that were set aside.
 
-use cybexp_filters::{FILTERS, known_typetags, unread_typetag};
+use cybexp_filters::judgement::{EVENT_CATEGORY, JUDGE_ID};
+use cybexp_filters::{FILTERS, all_typetags, unread_typetag};
 use cybexp_store::{StoreError, Unread};
 
 use super::databases::OpenCollections;
@@ -31,13 +32,14 @@ async fn count(sheet: &mut Checklist, there: &OpenCollections) -> Result<(), Sto
         }
     }
     if let Some(raws) = &there.raws {
-        let mut pending = 0;
+        let mut pending = raws.count_pending(JUDGE_ID).await?;
+        refused += raws.count_refused(&[EVENT_CATEGORY]).await?;
         for filter in FILTERS {
             pending += raws.count_pending(&filter.id()).await?;
             refused += raws.count_refused(filter.typetags()).await?;
         }
         backlog(sheet, pending, "raws", "analytics");
-        for Unread { typetag, raws } in raws.unread(&known_typetags()).await? {
+        for Unread { typetag, raws } in raws.unread(&all_typetags()).await? {
             let meant = match unread_typetag(&typetag).and_then(|unread| unread.nearest) {
                 Some(meant) => format!("was {meant} meant? post it again as that; else "),
                 None => String::new(),

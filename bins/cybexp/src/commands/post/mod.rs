@@ -65,6 +65,7 @@ pub(crate) struct PostArgs {
 
 pub(super) async fn run(args: PostArgs, config: &Config) -> anyhow::Result<ExitCode> {
     SubType::new(&args.typetag).with_context(|| format!("--typetag {}", args.typetag))?;
+    typetag::check_free(&args.typetag)?;
     if !args.any_typetag {
         typetag::check(&args.typetag)?;
     }

@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use chrono_tz::Tz;
-use cybexp_filters::known_typetags;
+use cybexp_filters::all_typetags;
 use cybexp_store::Selection;
 use tahoe_core::Org;
 use tahoe_core::time::{parse_instant, parse_last};
@@ -13,7 +13,7 @@ use crate::commands::named::SuggestedNames;
 #[derive(clap::Args)]
 pub(crate) struct SelectionArgs {
     /// Only records of this typetag
-    #[arg(long, value_parser = SuggestedNames(known_typetags))]
+    #[arg(long, value_parser = SuggestedNames(all_typetags))]
     typetag: Option<String>,
     /// Only records of this organisation: its name or hash
     #[arg(long)]

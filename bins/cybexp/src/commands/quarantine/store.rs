@@ -1,7 +1,7 @@
 //! The quarantine, as one: entries of the cache that the archive refused, and raws that a filter refused.
 
 use anyhow::Context;
-use cybexp_filters::known_typetags;
+use cybexp_filters::all_typetags;
 use cybexp_service::Config;
 use cybexp_store::{Archive, Cache, EntryRecordId, Raws, Refused, Selection, Unread};
 use cybexp_term::{self as term, DIM, RED};
@@ -39,7 +39,7 @@ impl Quarantine {
         json: bool,
         names: &OrgNames,
     ) -> anyhow::Result<()> {
-        let known = known_typetags();
+        let known = all_typetags();
         let entries = self.cache.refused_of(selection, limit).await?;
         let raws = self.raws.refused_of(&known, selection, limit).await?;
         if json {
@@ -101,21 +101,21 @@ impl Quarantine {
         mut take: impl FnMut(Refused),
     ) -> anyhow::Result<()> {
         self.cache.each_refused(selection, &mut take).await?;
-        let known = known_typetags();
+        let known = all_typetags();
         self.raws.each_refused(&known, selection, &mut take).await?;
         Ok(())
     }
 
     pub(super) async fn retry_all(&self, selection: &Selection) -> anyhow::Result<u64> {
         let entries = self.cache.retry_all(selection).await?;
-        let known = known_typetags();
+        let known = all_typetags();
         let raws = self.raws.retry_all(&known, selection).await?;
         Ok(entries + raws)
     }
 
     pub(super) async fn delete_all(&self, selection: &Selection) -> anyhow::Result<u64> {
         let entries = self.cache.delete_all_refused(selection).await?;
-        let known = known_typetags();
+        let known = all_typetags();
         let raws = self.raws.delete_all_refused(&known, selection).await?;
         Ok(entries + raws)
     }
@@ -174,7 +174,7 @@ impl Quarantine {
 
     /// Returns the raws that no filter reads, by typetag.
     pub(super) async fn unread(&self) -> anyhow::Result<Vec<Unread>> {
-        Ok(self.raws.unread(&known_typetags()).await?)
+        Ok(self.raws.unread(&all_typetags()).await?)
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) fn count(subject: &SubjectArgs, report: &Value) {
     anstream::println!("{table}");
     taken_as(subject, report);
     known_good(report);
+    verdicts(report);
     if report["cut"] == true {
         anstream::println!(
             "{YELLOW}there may be more, in older sessions: ask for a shorter time{YELLOW:#}"
@@ -51,6 +52,7 @@ pub(super) fn related(subject: &SubjectArgs, scope: &ScopeArgs, report: &Value) 
     }
     taken_as(subject, report);
     known_good(report);
+    verdicts(report);
     if report["cut"] == true {
         anstream::println!(
             "{YELLOW}there is more than a report holds: ask for a lower level, or a shorter time{YELLOW:#}"
@@ -124,6 +126,24 @@ pub(super) fn known_good(report: &Value) {
             "{DIM}known good by {}{DIM:#}",
             term::short(&lists.join(", "))
         );
+    }
+}
+
+/// Prints the verdicts of organisations on the value.
+fn verdicts(report: &Value) {
+    for one in report["verdicts"].as_array().into_iter().flatten() {
+        let text = |field: &str| term::value(&one[field]);
+        let mut told = format!(
+            "verdict: {} ({}, {}, organisation {})",
+            text("verdict"),
+            text("analyst"),
+            when(&one["timestamp"]),
+            term::id(one["orgid"].as_str().unwrap_or_default()),
+        );
+        if let Some(reason) = one["reason"].as_str().filter(|reason| !reason.is_empty()) {
+            told.push_str(&format!(": {}", term::line(reason)));
+        }
+        anstream::println!("{YELLOW}{}{YELLOW:#}", term::wrapped(&told, 0, 2));
     }
 }
 

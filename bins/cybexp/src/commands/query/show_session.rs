@@ -26,13 +26,13 @@ pub(super) fn session(report: &Value) {
             anstream::println!("{DIM}           {gap:.0} s of silence{DIM:#}");
         }
         let after = step["after"].as_f64().unwrap_or_default();
-        let (said, value, rest) = sentence(step);
+        let [said, value, rest] = sentence(step);
         let times = match &step["times"] {
             Value::Number(times) if times.as_u64() > Some(1) => format!(" ({times} times)"),
             _ => String::new(),
         };
         anstream::println!(
-            "{DIM}{:>10}{DIM:#} {said} {CYAN}{value}{CYAN:#} {rest}{times}",
+            "{DIM}{:>10}{DIM:#}{said}{CYAN}{value}{CYAN:#}{rest}{times}",
             format!("+{after:.1}")
         );
     }
@@ -63,15 +63,18 @@ pub(super) fn session(report: &Value) {
     }
 }
 
-/// Returns the parts of a step's sentence.
-fn sentence(step: &Value) -> (String, String, String) {
+/// Returns the parts of a step's sentence, each with a space before it.
+fn sentence(step: &Value) -> [String; 3] {
     let text = |value: &Value| value.as_str().map(term::line).unwrap_or_default();
     let value = match &step["value"]["data"] {
         Value::Null => String::new(),
         Value::String(text) => term::line(text),
         other => term::value(other),
     };
-    (text(&step["said"]), value, text(&step["rest"]))
+    [text(&step["said"]), value, text(&step["rest"])].map(|part| match part.is_empty() {
+        true => part,
+        false => format!(" {part}"),
+    })
 }
 
 /// Returns the values that identify a session.

@@ -12,5 +12,6 @@ pub(crate) mod seen;
 pub(crate) mod sessions;
 pub(crate) mod stories;
 pub(crate) mod timelines;
+pub(crate) mod verdicts;
 pub(crate) mod version;
 pub(crate) mod wanted;

@@ -39,7 +39,9 @@ impl<'a> Wanted<'a> {
         Self {
             subjects: of.subjects.clone(),
             kinds: match of.derived {
-                true => observed.and(observed.of_nature(Nature::Derived)),
+                true => observed
+                    .and(observed.of_nature(Nature::Derived))
+                    .and(observed.of_nature(Nature::Verdict)),
                 false => observed,
             },
             range: of.range,

@@ -66,6 +66,12 @@ impl GraphBatch {
         self.add_event(event);
     }
 
+    /// Adds the event of an analyst's verdict and all instances that it refers to, and returns their hashes.
+    pub fn add_verdict(&mut self, event: Event) -> BTreeSet<Hash> {
+        self.natures.insert(event.hash(), Nature::Verdict);
+        self.add_event(event)
+    }
+
     /// Returns the nature of an event of the batch.
     pub(super) fn nature(&self, event: Hash) -> Nature {
         let nature = self.natures.get(&event).copied();

@@ -2,6 +2,8 @@
 
 pub(crate) mod batch;
 pub(crate) mod events;
+pub(crate) mod judge;
+mod judged;
 mod known;
 pub(crate) mod news;
 pub(crate) mod rederive;
