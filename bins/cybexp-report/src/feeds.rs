@@ -45,8 +45,9 @@ pub(crate) fn judge(known_good: Arc<KnownGood>, archive: GraphReader) -> FeedJud
                 return Ok(false);
             }
             let orgs = feed.orgs.iter().filter_map(|org| OrgId::new(org).ok());
-            let verdicts = archive.verdicts(&[value.hash()], &Visible(orgs.collect()));
-            let latest = verdicts.await?.first().map(|given| given.verdict);
+            let visible = Visible(orgs.collect());
+            let verdicts = archive.verdicts(&[value.hash()], &visible).await?;
+            let latest = verdicts.first().map(|given| given.verdict);
             Ok(!matches!(
                 latest,
                 Some(Verdict::Benign | Verdict::FalsePositive)

@@ -34,7 +34,7 @@ fn written(dir: &TempDir, extension: &str) -> String {
 const CHECK_STIX: &str = r#"
 import sys, json
 from stix2validator import validate_file, ValidationOptions
-options = ValidationOptions(strict=True, version="2.1", strict_types=False, no_cache=True)
+options = ValidationOptions(strict=True, version="2.1", strict_types=False)
 bad = []
 for path in sys.argv[1:]:
     results = validate_file(path, options)

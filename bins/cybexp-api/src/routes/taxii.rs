@@ -267,13 +267,9 @@ async fn found(
 ) -> Result<Page, TaxiiError> {
     let feed = own(app, headers, id).await?;
     let filters = Filters::read(uri.query().unwrap_or_default())?.of_id(object);
-    let known = collection::page(
-        &app.feeds,
-        &feed,
-        &Filters::default().of_id(object),
-        unix_now() as f64,
-    );
-    if known.await?.objects.is_empty() {
+    let alone = Filters::default().of_id(object);
+    let known = collection::page(&app.feeds, &feed, &alone, unix_now() as f64).await?;
+    if known.objects.is_empty() {
         return Err(TaxiiError::new(
             StatusCode::NOT_FOUND,
             "there is no such object",

@@ -161,7 +161,7 @@ impl FeedKeeper {
     }
 
     /// Does one step for these feeds: takes the changes of events, looks at values whose time is over, and searches the
-    /// archive a step further for feeds that are new. Waits for half a second where there is nothing to do.
+    /// archive a step further for feeds that are new. Waits for a fifth of a second where there is nothing to do.
     pub async fn step(&mut self, feeds: &[Feed], now: f64) -> Result<FeedKept, StoreError> {
         self.resting = false;
         let mut kept = FeedKept::default();

@@ -13,7 +13,7 @@ use crate::mongo::collection::Documents;
 use crate::mongo::operation::timed;
 
 /// Time that the server waits before it reports that nothing happened.
-const AWAIT: Duration = Duration::from_millis(500);
+const AWAIT: Duration = Duration::from_millis(200);
 /// The most changes that are taken at once.
 const BATCH: usize = 1000;
 
@@ -52,45 +52,21 @@ impl EventStream {
         if self.stream.is_some() {
             return Ok(true);
         }
-        match self.open().await {
+        match open(&self.coll, self.token.clone()).await {
             Ok(stream) => {
                 self.stream = Some(stream);
                 Ok(true)
             }
             Err(StoreError::Database { cause, .. }) if is_lost(&cause) && self.token.is_some() => {
                 self.token = None;
-                self.stream = Some(self.open().await?);
+                self.stream = Some(open(&self.coll, None).await?);
                 Ok(false)
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn open(&self) -> Result<Stream, StoreError> {
-        // derived events are no observations, and no feed counts them
-        let written = doc! {
-            "operationType": {"$in": ["insert", "replace"]}, "fullDocument.itype": "event",
-            "fullDocument.derived": {"$ne": true},
-        };
-        let judged = ["category", "_mal_ref", "_ben_ref"].map(|field| {
-            let field = format!("updateDescription.updatedFields.{field}");
-            doc! {field: {"$exists": true}}
-        });
-        // attributes and objects are removed, too, by the sweep alone, long after their events
-        let removed = doc! {"operationType": "delete"};
-        let judged = doc! {"operationType": "update", "$or": judged.to_vec()};
-        let pipeline = [
-            doc! {"$match": {"$or": [written, judged, removed]}},
-            doc! {"$project": {"_id": 1, "operationType": 1, "ns": 1, "documentKey": 1}},
-        ];
-        let stream = self.coll.driver().watch().pipeline(pipeline);
-        let stream = stream
-            .max_await_time(AWAIT)
-            .resume_after(self.token.clone());
-        Ok(timed(FOLLOWING, stream).await?.with_type())
-    }
-
-    /// Returns the changes since the last call, after half a second if there are none. After an error, follow anew.
+    /// Returns the changes since the last call, after a fifth of a second if there are none. After an error, follow anew.
     pub(crate) async fn next(&mut self) -> Result<EventChanges, StoreError> {
         let mut changes = EventChanges::default();
         let Some(mut stream) = self.stream.take() else {
@@ -119,6 +95,32 @@ impl EventStream {
     pub(crate) fn place(&self) -> Option<String> {
         serde_json::to_string(self.token.as_ref()?).ok()
     }
+}
+
+/// Opens the stream. It takes its parts, for a future that borrowed the stream could not be sent between threads.
+async fn open(coll: &Documents, token: Option<ResumeToken>) -> Result<Stream, StoreError> {
+    // derived events are no observations, and no feed counts them; verdicts stand beside these, and count
+    let counts = [
+        doc! {"fullDocument.derived": {"$ne": true}},
+        doc! {"fullDocument.sub_type": "verdict"},
+    ];
+    let written = doc! {
+        "operationType": {"$in": ["insert", "replace"]}, "fullDocument.itype": "event", "$or": counts.to_vec(),
+    };
+    let judged = ["category", "_mal_ref", "_ben_ref"].map(|field| {
+        let field = format!("updateDescription.updatedFields.{field}");
+        doc! {field: {"$exists": true}}
+    });
+    // attributes and objects are removed, too, by the sweep alone, long after their events
+    let removed = doc! {"operationType": "delete"};
+    let judged = doc! {"operationType": "update", "$or": judged.to_vec()};
+    let pipeline = [
+        doc! {"$match": {"$or": [written, judged, removed]}},
+        doc! {"$project": {"_id": 1, "operationType": 1, "ns": 1, "documentKey": 1}},
+    ];
+    let stream = coll.driver().watch().pipeline(pipeline);
+    let stream = stream.max_await_time(AWAIT).resume_after(token);
+    Ok(timed(FOLLOWING, stream).await?.with_type())
 }
 
 /// Whether the server no longer has the changes since a place, or does not know it.
