@@ -44,9 +44,16 @@ pub fn objects(item: &Item, head: &FeedHead, creator: &Creator) -> Vec<Value> {
         tlp: item.tlp,
     };
     let indicator = indicator(&observable, &indicated, creator);
-    let based_on = relationship(&indicator, "based-on", observable.id(), &indicated, creator);
+    // the specification has `based-on` for observed data alone
+    let related = relationship(
+        &indicator,
+        "related-to",
+        observable.id(),
+        &indicated,
+        creator,
+    );
     // an observable belongs to nobody: it has the same id in all bundles, so it says nothing of who saw it
-    vec![observable.object(), indicator, based_on]
+    vec![observable.object(), indicator, related]
 }
 
 fn write(object: &Value, out: &mut Vec<u8>) {

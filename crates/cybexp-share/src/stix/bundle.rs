@@ -89,7 +89,7 @@ impl StixBundle {
             }
             let name = format!("{} in an event {}", observable.name(), event.sub_type);
             let told = Indicated {
-                scope: "",
+                scope: event.hash,
                 name: &name,
                 description: "seen in malicious context",
                 created: event.timestamp,
@@ -98,7 +98,7 @@ impl StixBundle {
                 tlp: self.tlp,
             };
             let made = indicator(observable, &told, &self.creator);
-            let based_on = relationship(&made, "based-on", observable.id(), &told, &self.creator);
+            let based_on = relationship(&made, "based-on", &id, &told, &self.creator);
             let indicator = self.add(made);
             self.add(based_on);
             self.add_sighting(&indicator, &id, times);

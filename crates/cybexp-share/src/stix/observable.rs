@@ -201,6 +201,8 @@ fn id(kind: &str, properties: &Value, of: &[&str]) -> Uuid {
     match kind {
         // nothing makes a process up: the specification wants version 4
         "process" => Uuid::random_like(&["process", &text]),
+        // no validator knows our own type for an observable
+        ATTRIBUTE => Uuid::random_like(&[ATTRIBUTE, &text]),
         _ => Uuid::of_name(Uuid::STIX, text.as_bytes()),
     }
 }

@@ -54,7 +54,8 @@ impl Filter for Stix {
             match text(object, "type") {
                 Some("indicator") => making.indicator(object)?,
                 Some("observed-data") => told.extend(making.observed(object, &known)?),
-                Some("relationship") if text(object, "relationship_type") == Some("based-on") => {
+                // the observable of an indicator
+                Some("relationship") if text(object, "source_ref").is_some_and(is_indicator) => {
                     told.extend(text(object, "target_ref"));
                 }
                 _ => {}
@@ -99,6 +100,10 @@ fn objects(data: &Value) -> Result<&[Value], Refusal> {
         None if fields.contains_key("type") => Ok(std::slice::from_ref(data)),
         None => Err(Refusal::new("objects is missing")),
     }
+}
+
+fn is_indicator(id: &str) -> bool {
+    id.starts_with("indicator--")
 }
 
 fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
