@@ -1,6 +1,10 @@
 //! Runs a filter over a batch of raws, without input or output.
+//!
+//! What is made comes in parts of a bounded size, each of which is written before the next but one is made. A raw that
+//! makes hundreds of thousands of events is in several parts; its outcome is in the last of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::vec;
 
@@ -8,16 +12,26 @@ use cybexp_filters::{Filter, RawInput, Yield};
 use cybexp_store::{GraphBatch, PendingRaw, RawId, RawOutcome, Rejected, Remade};
 use tahoe_core::{Hash, OrgId, Timestamp};
 
-/// The size of the made instances at which a batch ends early: a raw of some megabytes may make a hundred times as much.
-const BATCH_BYTES: usize = 64 << 20;
+/// The size of the made instances at which a part ends. A part that is written takes as much again.
+const PART_BYTES: usize = 6 << 20;
 
-/// Raws that were taken, of which the filter has not seen all.
+/// Raws that were taken.
 pub type TakenRaws = vec::IntoIter<Result<PendingRaw, RawOutcome>>;
 
-/// The outcome of each raw of a batch, and counts for the metrics.
+/// What was made, as far as it is written together.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// The instances.
+    pub graph: GraphBatch,
+    /// The outcomes of the raws that end in this part, and counts for the metrics.
+    pub batch: BatchOutcome,
+}
+
+/// The outcome of each raw that ends in a part, and counts for the metrics.
 #[derive(Debug, Default)]
 pub struct BatchOutcome {
-    /// One outcome for each raw.
+    /// One outcome for each raw. What it made are the hashes of its events, if an earlier version of the filter has read
+    /// the raw; else they are not needed.
     pub outcomes: Vec<RawOutcome>,
     /// The number of records that make no event, by event ID.
     pub unknown: HashMap<&'static str, u64>,
@@ -25,22 +39,38 @@ pub struct BatchOutcome {
     pub left_out: Vec<(RawId, BTreeMap<&'static str, u64>)>,
     /// Raws that an earlier version of the filter has read, by their place in `outcomes`.
     again: Vec<(RawId, f64, usize)>,
+    /// Hashes of the instances in this part, by the place of their raw in `outcomes`; the last raw may have none yet.
+    made: Vec<(usize, BTreeSet<Hash>)>,
 }
 
+/// The reason why something that a raw made could not be stored, for a raw whose outcome is in a later part.
+#[derive(Debug, Default)]
+pub struct Unfinished(Option<String>);
+
 impl BatchOutcome {
-    /// Quarantines the raws that made something which the archive cannot hold.
-    pub fn reject(&mut self, rejected: &[Rejected]) {
-        let reasons: HashMap<Hash, &str> = rejected
-            .iter()
-            .map(|r| (r.hash, r.reason.as_str()))
-            .collect();
-        if reasons.is_empty() {
+    /// Quarantines the raws that made something which the archive cannot hold. `unfinished` is that of the parts before.
+    pub fn reject(&mut self, rejected: &[Rejected], unfinished: &mut Unfinished) {
+        if let Some(reason) = unfinished.0.take() {
+            match self.outcomes.first_mut() {
+                Some(outcome) => outcome.made = Err(reason),
+                None => unfinished.0 = Some(reason),
+            }
+        }
+        if rejected.is_empty() {
             return;
         }
-        for outcome in &mut self.outcomes {
-            let made = outcome.made.as_ref().map_or(&[][..], Vec::as_slice);
-            if let Some((hash, reason)) = made.iter().find_map(|h| Some((h, reasons.get(h)?))) {
-                outcome.made = Err(format!("{hash} cannot be stored: {reason}"));
+        let reasons: HashMap<Hash, &str> = rejected
+            .iter()
+            .map(|one| (one.hash, one.reason.as_str()))
+            .collect();
+        for (place, made) in &self.made {
+            let Some((hash, reason)) = made.iter().find_map(|h| Some((h, reasons.get(h)?))) else {
+                continue;
+            };
+            let reason = format!("{hash} cannot be stored: {reason}");
+            match self.outcomes.get_mut(*place) {
+                Some(outcome) => outcome.made = Err(reason),
+                None => unfinished.0 = Some(reason),
             }
         }
     }
@@ -59,56 +89,122 @@ impl BatchOutcome {
     }
 }
 
-/// Runs the filter over raws until all are processed or the made instances reach `BATCH_BYTES`. A raw that the filter
-/// refuses, or panics on, is quarantined; the others are processed.
-pub fn run_filter(filter: &dyn Filter, raws: &mut TakenRaws) -> (GraphBatch, BatchOutcome) {
-    let mut graph = GraphBatch::default();
-    let mut batch = BatchOutcome::default();
-    let earlier = format!("{}@", filter.name());
-    while graph.bytes() < BATCH_BYTES
-        && let Some(raw) = raws.next()
-    {
-        let raw = match raw {
-            Ok(raw) => raw,
-            Err(outcome) => {
-                batch.outcomes.push(outcome);
-                continue;
-            }
-        };
-        let made = catch_unwind(AssertUnwindSafe(|| run_one(filter, &raw)))
-            .unwrap_or_else(|_| Err("the filter panicked: please report this".to_owned()));
-        let made = made.map(|(made, orgid)| {
-            if let Some(event) = made.unknown {
-                *batch.unknown.entry(event).or_default() += 1;
-            }
-            if !made.left_out.is_empty() {
-                batch.left_out.push((raw.id, made.left_out));
-            }
-            let mut hashes = BTreeSet::new();
-            for event in made.events {
-                graph.add_source(&raw.id, raw.timestamp, filter.name(), [event.hash()]);
-                // not append, which walks through all instances each time
-                hashes.extend(match filter.makes_verdicts() {
-                    true => graph.add_verdict(event),
-                    false => graph.add_event(event),
-                });
-            }
-            for session in made.sessions {
-                hashes.extend(graph.add_session(session, &orgid));
-            }
-            hashes.into_iter().collect()
-        });
-        if raw.filters.iter().any(|id| id.starts_with(&earlier)) {
+/// Runs the filter over raws, and hands each part to `take`, until that breaks off. A raw that the filter refuses, or panics
+/// on, is quarantined; the others are processed.
+pub fn run_filter(
+    filter: &dyn Filter,
+    raws: TakenRaws,
+    take: &mut dyn FnMut(Part) -> ControlFlow<()>,
+) {
+    let mut run = Run {
+        filter,
+        part: Part::default(),
+        take,
+        flow: ControlFlow::Continue(()),
+    };
+    for raw in raws {
+        match raw {
+            Ok(raw) => run.raw(&raw),
+            Err(outcome) => run.part.batch.outcomes.push(outcome),
+        }
+        if run.flow.is_continue() && run.part.graph.bytes() >= PART_BYTES {
+            run.hand_on();
+        }
+        if run.flow.is_break() {
+            return;
+        }
+    }
+    if !run.part.batch.outcomes.is_empty() {
+        run.hand_on();
+    }
+}
+
+/// A filter at work on a batch.
+struct Run<'a> {
+    filter: &'a dyn Filter,
+    part: Part,
+    take: &'a mut dyn FnMut(Part) -> ControlFlow<()>,
+    flow: ControlFlow<()>,
+}
+
+impl Run<'_> {
+    fn hand_on(&mut self) {
+        self.flow = (self.take)(std::mem::take(&mut self.part));
+    }
+
+    fn raw(&mut self, raw: &PendingRaw) {
+        let filter = self.filter;
+        let earlier = format!("{}@", filter.name());
+        let is_again = raw.filters.iter().any(|id| id.starts_with(&earlier));
+        let mut events = Vec::new();
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            run_one(filter, raw, &mut |made, orgid| {
+                if is_again {
+                    events.extend(made.events.iter().map(tahoe_core::Event::hash));
+                }
+                self.add(raw, made, orgid);
+                self.flow
+            })
+        }));
+        let made =
+            made.unwrap_or_else(|_| Err("the filter panicked: please report this".to_owned()));
+        let batch = &mut self.part.batch;
+        if is_again {
             batch
                 .again
                 .push((raw.id, raw.timestamp, batch.outcomes.len()));
         }
-        batch.outcomes.push(RawOutcome::new(&raw, made));
+        batch
+            .outcomes
+            .push(RawOutcome::new(raw, made.map(|()| events)));
     }
-    (graph, batch)
+
+    /// Adds what a filter made of a raw, or of a part of it.
+    fn add(&mut self, raw: &PendingRaw, made: Yield, orgid: &OrgId) {
+        let batch = &mut self.part.batch;
+        let place = batch.outcomes.len();
+        if let Some(event) = made.unknown {
+            *batch.unknown.entry(event).or_default() += 1;
+        }
+        if !made.left_out.is_empty() {
+            batch.left_out.push((raw.id, made.left_out));
+        }
+        if batch.made.last().is_none_or(|(last, _)| *last != place) {
+            batch.made.push((place, BTreeSet::new()));
+        }
+        for event in made.events {
+            let graph = &mut self.part.graph;
+            graph.add_source(&raw.id, raw.timestamp, self.filter.name(), [event.hash()]);
+            let hashes = match self.filter.makes_verdicts() {
+                true => graph.add_verdict(event),
+                false => graph.add_event(event),
+            };
+            self.note(hashes);
+            if self.part.graph.bytes() >= PART_BYTES && self.flow.is_continue() {
+                self.hand_on();
+                // the same raw goes on in the next part, as its first
+                self.part.batch.made.push((0, BTreeSet::new()));
+            }
+        }
+        for session in made.sessions {
+            let hashes = self.part.graph.add_session(session, orgid);
+            self.note(hashes);
+        }
+    }
+
+    fn note(&mut self, hashes: BTreeSet<Hash>) {
+        if let Some((_, made)) = self.part.batch.made.last_mut() {
+            // not append, which walks through all instances each time
+            made.extend(hashes);
+        }
+    }
 }
 
-fn run_one(filter: &dyn Filter, raw: &PendingRaw) -> Result<(Yield, OrgId), String> {
+fn run_one(
+    filter: &dyn Filter,
+    raw: &PendingRaw,
+    add: &mut dyn FnMut(Yield, &OrgId) -> ControlFlow<()>,
+) -> Result<(), String> {
     let orgid = OrgId::new(&raw.orgid).map_err(|error| error.to_string())?;
     let timestamp = Timestamp::new(raw.timestamp).map_err(|e| format!("timestamp: {e}"))?;
     let input = RawInput {
@@ -117,6 +213,6 @@ fn run_one(filter: &dyn Filter, raw: &PendingRaw) -> Result<(Yield, OrgId), Stri
         timezone: &raw.timezone,
         timestamp,
     };
-    let made = filter.run(&input).map_err(|refusal| refusal.to_string())?;
-    Ok((made, orgid))
+    let made = filter.run_in_parts(&input, &mut |made| add(made, &orgid));
+    made.map_err(|refusal| refusal.to_string())
 }

@@ -6,6 +6,7 @@
 mod batch;
 mod judge;
 mod line;
+mod parts;
 mod second;
 
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use judge::Judge;
 use line::{Line, LineStep};
 use second::{SecondStageWork, StageStep, second_stage};
 
-pub use batch::{BatchOutcome, TakenRaws, run_filter};
+pub use batch::{BatchOutcome, Part, TakenRaws, Unfinished, run_filter};
 pub use second::{BackfillStep, Backfiller};
 
 /// The daemon's name in the configuration, in logs and in metrics.

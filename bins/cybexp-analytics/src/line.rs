@@ -9,8 +9,9 @@ use cybexp_store::{
 };
 use metrics::{counter, gauge};
 
-use crate::batch::{BatchOutcome, TakenRaws, run_filter};
-use crate::second::{Deriver, Met};
+use crate::batch::{BatchOutcome, Part, Unfinished};
+use crate::parts::{DerivedPart, Parts};
+use crate::second::Deriver;
 
 /// Time between two looks whether another worker runs a higher version of the filter.
 const ANNOUNCE: Duration = Duration::from_secs(10);
@@ -23,6 +24,9 @@ pub(crate) enum LineStep {
     Nothing(Option<Duration>),
 }
 
+/// Time after which the lease of the raws in hand is extended.
+const RENEW: Duration = Duration::from_secs(10);
+
 /// A filter with the queue of its raws.
 pub(crate) struct Line {
     filter: &'static dyn Filter,
@@ -31,26 +35,22 @@ pub(crate) struct Line {
     graph: GraphWriter,
     /// The second stage, unless it is off.
     deriver: Option<Deriver>,
-    /// A part that was filtered and is not written.
-    filtered: Option<Box<Part>>,
+    /// The parts of the batch in hand that are not made yet, or not taken.
+    parts: Option<Parts>,
+    /// A part that was made and is not written.
+    filtered: Option<Box<DerivedPart>>,
     /// Raws whose part is written, and that are not marked.
     unmarked: Vec<RawOutcome>,
+    /// What became of the raw that the last part did not end.
+    unfinished: Unfinished,
+    renewed: Instant,
     standing: VersionStanding,
     announced: Option<Instant>,
 }
 
-/// Raws that went through the filter, and those of the same batch that did not yet.
-struct Part {
-    graph: GraphBatch,
-    batch: BatchOutcome,
-    /// The attributes from which the second stage derived events.
-    met: Option<Met>,
-    rest: TakenRaws,
-}
-
 /// The next part, or the reason why there is none.
 enum Next {
-    Part(Box<Part>),
+    Part(Box<DerivedPart>),
     /// There is none; others may give back raws after this time.
     None(Option<Duration>),
 }
@@ -68,8 +68,11 @@ impl Line {
             raws: raws.clone(),
             graph: graph.clone(),
             deriver,
+            parts: None,
             filtered: None,
             unmarked: Vec::new(),
+            unfinished: Unfinished::default(),
+            renewed: Instant::now(),
             standing: VersionStanding::Current,
             announced: None,
         })
@@ -90,6 +93,8 @@ impl Line {
         if step.is_err() {
             self.filtered = None;
             self.unmarked.clear();
+            self.parts = None;
+            self.unfinished = Unfinished::default();
             // if this fails, too, others take the raws when the lease ends
             let _ = self.queue.release().await;
         }
@@ -108,24 +113,26 @@ impl Line {
         };
         let part = match self.filtered.take() {
             Some(part) => part,
-            None => match next(self.filter, &self.deriver, &mut self.queue, None).await? {
+            None => match next(self.filter, &self.deriver, &mut self.queue, &mut self.parts).await?
+            {
                 Next::Part(part) => part,
                 Next::None(lease) => {
                     return Ok(LineStep::Nothing(wait.into_iter().chain(lease).min()));
                 }
             },
         };
-        let Part {
-            graph,
-            mut batch,
-            met,
-            rest,
-        } = *part;
+        let DerivedPart { part, met } = *part;
+        let Part { graph, mut batch } = part;
         let marker = self.queue.marker();
         let (written, marked, next) = tokio::join!(
-            write(self.filter, &self.graph, &graph, &mut batch),
+            write(
+                self.filter,
+                &self.graph,
+                &graph,
+                (&mut batch, &mut self.unfinished),
+            ),
             marker.mark(&self.unmarked, now()),
-            next(self.filter, &self.deriver, &mut self.queue, Some(rest))
+            next(self.filter, &self.deriver, &mut self.queue, &mut self.parts)
         );
         marked?;
         self.queue.marked(&self.unmarked);
@@ -135,12 +142,17 @@ impl Line {
             deriver.learn(met);
         }
         record(self.filter, &batch, &written);
-        let worked = batch.outcomes.len() as u64;
+        let worked = batch.outcomes.len().max(1) as u64;
         self.unmarked = batch.outcomes;
         match next? {
             Next::Part(part) => self.filtered = Some(part),
             Next::None(_) => self.mark().await?,
         }
+        if self.renewed.elapsed() > RENEW {
+            self.queue.renew().await?;
+            self.renewed = Instant::now();
+        }
+        // a part in the middle of a raw is work, too
         Ok(LineStep::Worked(worked))
     }
 
@@ -193,41 +205,33 @@ async fn next(
     filter: &'static dyn Filter,
     deriver: &Option<Deriver>,
     queue: &mut RawQueue,
-    rest: Option<TakenRaws>,
+    parts: &mut Option<Parts>,
 ) -> anyhow::Result<Next> {
-    let raws = match rest.filter(|rest| rest.len() > 0) {
-        Some(rest) => rest,
-        None => match queue.take().await? {
-            Taken::Work(raws) => {
-                let oldest = raws.iter().flatten().map(|raw: &PendingRaw| raw.timestamp);
-                let lag = now() - oldest.fold(now(), f64::min);
-                gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(lag);
-                raws.into_iter()
-            }
-            Taken::Leased(wait) => return Ok(Next::None(Some(wait))),
-            Taken::Nothing => {
-                gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(0.0);
-                return Ok(Next::None(None));
-            }
-        },
-    };
-    if raws.len() == 0 {
-        // other workers were faster
-        return Ok(Next::None(Some(Duration::ZERO)));
-    }
-    let deriver = deriver.clone();
-    let part = tokio::task::spawn_blocking(move || {
-        let mut rest = raws;
-        let (mut graph, batch) = run_filter(filter, &mut rest);
-        let met = deriver.map(|deriver| deriver.derive(&mut graph));
-        Part {
-            graph,
-            batch,
-            met,
-            rest,
+    if let Some(made) = parts {
+        if let Some(part) = made.next().await? {
+            return Ok(Next::Part(part));
         }
-    });
-    Ok(Next::Part(Box::new(part.await?)))
+        *parts = None;
+    }
+    let raws = match queue.take().await? {
+        Taken::Work(raws) => {
+            let oldest = raws.iter().flatten().map(|raw: &PendingRaw| raw.timestamp);
+            let lag = now() - oldest.fold(now(), f64::min);
+            gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(lag);
+            raws.into_iter()
+        }
+        Taken::Leased(wait) => return Ok(Next::None(Some(wait))),
+        Taken::Nothing => {
+            gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(0.0);
+            return Ok(Next::None(None));
+        }
+    };
+    let part = parts
+        .insert(Parts::begin(filter, deriver.clone(), raws))
+        .next()
+        .await?;
+    // if it is empty, other workers were faster
+    Ok(part.map_or(Next::None(Some(Duration::ZERO)), Next::Part))
 }
 
 /// Writes a part: first what was made of the raws, then what an earlier version made goes.
@@ -235,10 +239,10 @@ async fn write(
     filter: &'static dyn Filter,
     writer: &GraphWriter,
     graph: &GraphBatch,
-    batch: &mut BatchOutcome,
+    (batch, unfinished): (&mut BatchOutcome, &mut Unfinished),
 ) -> anyhow::Result<Written> {
     let written = writer.write(graph).await?;
-    batch.reject(&written.rejected);
+    batch.reject(&written.rejected, unfinished);
     let removed = writer.replace(filter.name(), &batch.remade()).await?;
     counter!("cybexp_analytics_replaced_total", "filter" => filter.name()).increment(removed);
     Ok(written)

@@ -7,6 +7,7 @@
 mod opened;
 mod raw;
 mod rounds;
+mod sweep;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use cybexp_filters::readers;
 use cybexp_seal::PrivateKey;
 use cybexp_service::{
     DaemonContext, Health, Servers, Shutdown, Step, WakeSignal, WorkOptions, Worker, open,
-    read_private_key, work_loop,
+    read_private_key, sweep_loop, work_loop,
 };
 use cybexp_store::{
     Archive, Cache, EntryQueue, EntryRecordId, Opened, OpenedRecords, Raws, SealedEntry, Taken,
@@ -55,11 +56,17 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         let (from, to) = (ctx.config.cache_db()?, ctx.config.archive_db()?);
         let cache = Cache::open(&servers.of(&from).await?, &from.db, &from.coll).await?;
         let archive = Archive::open(&servers.of(&to).await?, &to.db, &to.coll).await?;
-        Ok((cache.pending().await?, cache.watch(), Raws::new(&archive)))
+        let sweeps = sweep::OldData::new(&ctx.config, &cache, &archive);
+        let raws = Raws::new(&archive);
+        Ok((cache.pending().await?, cache.watch(), raws, sweeps))
     });
-    let Some((queue, watch, raws)) = opened.await? else {
+    let Some((queue, watch, raws, sweeps)) = opened.await? else {
         return Ok(());
     };
+    sweep::describe();
+    if !ctx.once {
+        tokio::spawn(sweep_loop(ctx.clone(), sweeps));
+    }
     let archivist = Archivist {
         queue,
         raws,

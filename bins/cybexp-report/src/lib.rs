@@ -22,6 +22,7 @@ mod rows;
 mod shares;
 mod sources;
 mod subject;
+mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,7 @@ use anyhow::Context as _;
 use cybexp_lists::KnownGood;
 use cybexp_service::{
     DaemonContext, Fatal, QueryMacs, Servers, Step, WakeSignal, WorkOptions, Worker, open,
-    read_private_key, work_loop,
+    read_private_key, sweep_loop, work_loop,
 };
 use cybexp_store::{Archive, FeedKeeper, GraphReader, Identity, Queries, Turn};
 use tokio::sync::Semaphore;
@@ -88,6 +89,13 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     let Some((queries, graph, identity, keeper)) = opened.await? else {
         return Ok(());
     };
+    sweep::describe();
+    if let (Some(keep_s), false) = (config.keep.seconds(), ctx.once) {
+        tokio::spawn(sweep_loop(
+            ctx.clone(),
+            sweep::OldReports::new(&queries, keep_s),
+        ));
+    }
     let wake = WakeSignal::follow(queries.watch());
     let lease = Duration::from_secs(config.lease_s);
     let answering = TaskTracker::new();

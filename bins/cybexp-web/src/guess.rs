@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cybexp_filters::{FILTERS, RawInput, vocabulary};
+use cybexp_filters::{FILTERS, RawInput, is_feed, vocabulary};
 use serde_json::Value;
 use tahoe_core::submission::data_of;
 use tahoe_core::{Event, Node, OrgId, Timestamp};
@@ -111,7 +111,7 @@ pub(crate) fn is_lines(bytes: &[u8], typetag: &str) -> bool {
         value.is_some_and(|value| value.is_object() || value.is_array())
     };
     let both = is_json(lines.next()) && is_json(lines.next());
-    both && !["phishtank_feed", "openphish_feed"].contains(&typetag)
+    both && !is_feed(typetag)
 }
 
 /// Returns the records of a file: its lines that are not blank, or the whole of it.

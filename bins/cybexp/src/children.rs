@@ -72,7 +72,7 @@ impl ChildProcesses {
 
     /// Starts one more daemon, and puts it at its place in the order of stopping.
     pub(crate) fn add(&mut self, daemon: Daemon) -> anyhow::Result<()> {
-        let child = self.spawn(daemon)?;
+        let child = self.spawn(daemon, &[])?;
         let place = self.running.iter().position(|other| other.daemon > daemon);
         let running = Running {
             daemon,
@@ -86,7 +86,40 @@ impl ChildProcesses {
         Ok(())
     }
 
-    fn spawn(&self, daemon: Daemon) -> anyhow::Result<Child> {
+    /// Runs this many of a daemon with `--once`, at the same time. Returns the time until the last one has ended, and the
+    /// most memory that one of them had, in KiB.
+    pub(crate) fn once(&self, daemon: Daemon, number: usize) -> anyhow::Result<(Duration, u64)> {
+        let since = Instant::now();
+        let mut children = Vec::new();
+        for _ in 0..number {
+            children.push(self.spawn(daemon, &["--once"])?);
+        }
+        let mut peak = 0;
+        while !children.is_empty() {
+            let mut running = Vec::new();
+            for mut child in children {
+                peak = peak.max(peak_kib(child.id()));
+                match child.try_wait()? {
+                    None => running.push(child),
+                    Some(status) if status.success() => {}
+                    Some(status) => bail!("{} ended with {status}", daemon.name()),
+                }
+            }
+            children = running;
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok((since.elapsed(), peak))
+    }
+
+    /// Returns the most memory that each running daemon has had, in KiB.
+    pub(crate) fn peaks(&self) -> Vec<(Daemon, u64)> {
+        let running = self.running.iter();
+        running
+            .map(|running| (running.daemon, peak_kib(running.child.id())))
+            .collect()
+    }
+
+    fn spawn(&self, daemon: Daemon, more: &[&str]) -> anyhow::Result<Child> {
         let name = daemon.name();
         let stderr = match &self.logs {
             ChildLogs::Terminal => Stdio::inherit(),
@@ -100,6 +133,7 @@ impl ChildProcesses {
             .args(["daemon", name, "--config"])
             .arg(&self.config)
             .args(&self.args)
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(stderr)
@@ -151,7 +185,7 @@ impl ChildProcesses {
                 }
                 (_, Some(again)) if Instant::now() >= again => {
                     let daemon = running.daemon;
-                    let child = self.spawn(daemon);
+                    let child = self.spawn(daemon, &[]);
                     let running = &mut self.running[i];
                     running.again = None;
                     running.since = Instant::now();
@@ -180,6 +214,14 @@ impl ChildProcesses {
         }
         self.running.clear();
     }
+}
+
+/// Returns the most memory that a process has had, in KiB; 0 if the system does not tell.
+fn peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let size = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    size.unwrap_or(0)
 }
 
 fn log_file(folder: &Path, daemon: Daemon) -> PathBuf {

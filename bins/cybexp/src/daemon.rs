@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use cybexp_service::Config;
 
 /// The daemons that this program can run as its children.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Daemon {
     Input,
     Api,

@@ -6,10 +6,8 @@ mod cli;
 mod commands;
 mod daemon;
 mod demo;
-mod lock;
 mod own_api;
 mod random;
-mod site;
 mod tree;
 mod up;
 

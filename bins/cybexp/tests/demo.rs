@@ -201,8 +201,9 @@ fn it_shows_the_suite_at_work_and_leaves_nothing_behind() {
         "┆ XD      ┆ Bulletproof Example ┆",
         "┆ only connects ",
         "┆ known good ",
-        "203.0.113.0/24 holds 203.0.113.",
+        "203.0.113.0/24 holds 5 addresses",
         "sessions at london, osaka, reno",
+        "192.0.2.70 is a search engine",
         "docs/ARCHITECTURE.md",
     ] {
         assert!(said.contains(expected), "`{expected}` is missing");

@@ -364,7 +364,7 @@ async fn raws_that_the_filter_cannot_take_are_set_aside_with_the_reason() {
     assert_eq!(good.len(), GOOD);
     assert!(
         good.iter()
-            .all(|raw| raw.get_array("filters").unwrap() == &["cowrie@3".into()])
+            .all(|raw| raw.get_array("filters").unwrap() == &["cowrie@4".into()])
     );
     let listed = site
         .raws

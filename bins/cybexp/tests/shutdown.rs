@@ -345,7 +345,7 @@ async fn a_mongodb_that_dies_in_the_middle_loses_nothing() {
         site.cache.count_pending().await.is_ok_and(|n| n == 0)
     })
     .await;
-    let pending = || site.raws.count_pending("cowrie@3");
+    let pending = || site.raws.count_pending("cowrie@4");
     eventually("all raws", || async {
         pending().await.is_ok_and(|count| count == 0)
     })

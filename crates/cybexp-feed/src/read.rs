@@ -32,7 +32,7 @@ pub fn object<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Result<T, String> {
 pub async fn items(response: Response, plan: ListPlan) -> anyhow::Result<Pieces<Box<RawValue>>> {
     let body = body::open(response, BODY_BYTES).await?;
     Ok(Pieces::of(body, move |input, out| {
-        json::split(input, &plan, RECORD_BYTES, |piece, bytes| {
+        json::split(input, &plan, plan.most, |piece, bytes| {
             out.push(piece, bytes)
         })
     }))
@@ -44,7 +44,7 @@ pub async fn items(response: Response, plan: ListPlan) -> anyhow::Result<Pieces<
 /// When it is no JSON, or has no list there.
 pub fn split(text: &[u8], plan: &ListPlan) -> anyhow::Result<(Vec<Box<RawValue>>, Option<String>)> {
     let (mut elements, mut left) = (Vec::new(), None);
-    json::split(text, plan, RECORD_BYTES, |piece, _| {
+    json::split(text, plan, plan.most, |piece, _| {
         match piece {
             FeedPiece::Good(element) => elements.push(element),
             FeedPiece::Left(why) => left = left.take().or(Some(why)),

@@ -6,6 +6,7 @@
 mod table;
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 
 use serde_json::Map;
 use tahoe_core::{Attribute, Category, Event, Node, Object, SubType, Timestamp, Value, json};
@@ -18,9 +19,8 @@ pub(crate) enum FeedEntry<'a> {
     Record(Cow<'a, Map<String, Value>>),
 }
 
-/// The most instances made of one raw. Each takes up to 1 kB of memory until it is written. 200,000 URLs make 800,000,
-/// and a raw of 15 MiB that is made on purpose could hold millions.
-const INSTANCES: usize = 1_000_000;
+/// Events of a part of a feed, which are handed on together.
+const PART: usize = 500;
 
 /// The longest URL in bytes. Browsers accept longer ones only for `data:`. With the escapes of each level, ten of these
 /// fit in a document.
@@ -32,18 +32,23 @@ const TEXT_BYTES: usize = 1024;
 /// The most lists and objects around the entries: `{"data": {"URLs": […]}}` is the deepest known.
 const LEVELS: usize = 4;
 
-/// Makes an event of each entry. A bad entry is counted and left out, so that the others are kept.
+/// Makes an event of each entry, and hands the events on in parts. A bad entry is counted and left out, so that the others
+/// are kept.
 pub(crate) fn read(
     data: &Value,
+    take: &mut dyn FnMut(Yield) -> ControlFlow<()>,
     event: impl FnMut(FeedEntry<'_>) -> Result<Event, &'static str>,
-) -> Result<Yield, Refusal> {
+) -> Result<(), Refusal> {
     let mut reader = FeedReader {
         event,
+        take,
         made: Yield::default(),
-        instances: 0,
+        is_empty: true,
     };
-    reader.value(data, LEVELS)?;
-    if reader.made.events.is_empty() {
+    if reader.value(data, LEVELS).is_break() {
+        return Ok(());
+    }
+    if reader.is_empty {
         let markup = data.get("data").and_then(Value::as_str);
         let is_markup = markup.is_some_and(|text| text.trim_start().starts_with('<'));
         return Err(Refusal::new(match is_markup {
@@ -53,17 +58,20 @@ pub(crate) fn read(
             false => "data: there is not one URL in it",
         }));
     }
-    Ok(reader.made)
+    // the end, whether or not there may be more
+    let _ = (reader.take)(reader.made);
+    Ok(())
 }
 
-struct FeedReader<F> {
+struct FeedReader<'t, F> {
     event: F,
+    take: &'t mut dyn FnMut(Yield) -> ControlFlow<()>,
     made: Yield,
-    instances: usize,
+    is_empty: bool,
 }
 
-impl<F: FnMut(FeedEntry<'_>) -> Result<Event, &'static str>> FeedReader<F> {
-    fn value(&mut self, value: &Value, levels: usize) -> Result<(), Refusal> {
+impl<F: FnMut(FeedEntry<'_>) -> Result<Event, &'static str>> FeedReader<'_, F> {
+    fn value(&mut self, value: &Value, levels: usize) -> ControlFlow<()> {
         match value {
             Value::String(text) => self.text(text),
             Value::Array(items) if levels > 0 => items
@@ -82,7 +90,7 @@ impl<F: FnMut(FeedEntry<'_>) -> Result<Event, &'static str>> FeedReader<F> {
         }
     }
 
-    fn text(&mut self, text: &str) -> Result<(), Refusal> {
+    fn text(&mut self, text: &str) -> ControlFlow<()> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if let Some(columns) = table::columns(text) {
             return self.csv(text, &columns);
@@ -97,7 +105,7 @@ impl<F: FnMut(FeedEntry<'_>) -> Result<Event, &'static str>> FeedReader<F> {
         })
     }
 
-    fn csv(&mut self, text: &str, columns: &[String]) -> Result<(), Refusal> {
+    fn csv(&mut self, text: &str, columns: &[String]) -> ControlFlow<()> {
         table::rows(text).try_for_each(|row| {
             self.entry(match row {
                 Some(cells) => {
@@ -110,20 +118,18 @@ impl<F: FnMut(FeedEntry<'_>) -> Result<Event, &'static str>> FeedReader<F> {
         })
     }
 
-    fn entry(&mut self, entry: Result<FeedEntry<'_>, &'static str>) -> Result<(), Refusal> {
+    fn entry(&mut self, entry: Result<FeedEntry<'_>, &'static str>) -> ControlFlow<()> {
         match entry.and_then(&mut self.event) {
             Ok(event) => {
-                self.instances += 1 + event.children().refs().len();
+                self.is_empty = false;
                 self.made.events.push(event);
             }
             Err(why) => self.made.leave_out(why),
         }
-        if self.instances > INSTANCES {
-            return Err(Refusal::new(format!(
-                "data: makes more than {INSTANCES} instances: post it in parts"
-            )));
+        match self.made.events.len() >= PART {
+            true => (self.take)(std::mem::take(&mut self.made)),
+            false => ControlFlow::Continue(()),
         }
-        Ok(())
     }
 }
 

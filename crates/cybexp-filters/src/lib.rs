@@ -21,7 +21,7 @@ pub use first::{FILTERS, Filter, RawInput, Refusal, Yield};
 pub use lighten::{dispensable, lighten};
 pub use normal::{NotOne, normal};
 pub use typetag::{
-    UnreadTypetag, all_typetags, is_reserved, known_typetags, readers, unread_typetag,
+    UnreadTypetag, all_typetags, is_feed, is_reserved, known_typetags, readers, unread_typetag,
 };
 
 /// Shortens a text from a raw and makes it printable, for a refusal's reason.

@@ -40,6 +40,14 @@ pub fn readers(typetag: &str) -> Vec<&'static str> {
     readers.map(|filter| filter.name()).collect()
 }
 
+/// Tells whether a record of the typetag is a whole feed, as one of a list of URLs, and not one line of it.
+pub fn is_feed(typetag: &str) -> bool {
+    let mut readers = FILTERS
+        .iter()
+        .filter(|filter| filter.typetags().contains(&typetag));
+    readers.any(|filter| filter.reads_feeds())
+}
+
 /// A typetag that no filter reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnreadTypetag {
@@ -79,5 +87,15 @@ mod tests {
             assert_eq!(readers(typetag).len(), 1, "{typetag}");
             assert!(unread_typetag(typetag).is_some(), "{typetag}");
         }
+    }
+
+    #[test]
+    fn feeds_are_told_from_logs() {
+        let feeds: Vec<_> = known_typetags()
+            .into_iter()
+            .filter(|tag| is_feed(tag))
+            .collect();
+        assert_eq!(feeds, ["openphish_feed", "phishtank_feed"]);
+        assert!(!is_feed("zeek_conn"));
     }
 }

@@ -24,6 +24,7 @@ mod mongo;
 mod quarantine;
 mod queries;
 mod raws;
+mod sweep;
 mod visible;
 
 #[cfg(test)]
@@ -99,4 +100,14 @@ pub use raws::outcome::RawOutcome;
 pub use raws::pending::PendingRaw;
 pub use raws::queue::{RawMarker, RawQueue, Raws};
 pub use raws::versions::{FilterVersion, VersionStanding};
+pub use sweep::{
+    cache::{CacheKeep, CacheSweep},
+    reports::ReportSweep,
+    step::{Sweep, Swept},
+};
+#[cfg(feature = "inspect")]
+pub use sweep::{
+    forget::{Forget, Forgotten},
+    sizes::Size,
+};
 pub use visible::Visible;

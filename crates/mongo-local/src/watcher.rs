@@ -8,6 +8,12 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// The exit status of a process that SIGKILL ended, as a shell gives it.
+const KILLED: i32 = 128 + 9;
+/// The longest wait for a killed mongod to let go of its port and its files.
+const DYING: Duration = Duration::from_secs(10);
 
 /// A mongod that `watch.sh` runs; dropping this value ends it.
 pub(crate) struct Watcher {
@@ -51,12 +57,15 @@ impl Watcher {
         };
         let exited = Arc::new(OnceLock::new());
         let tell = Arc::clone(&exited);
+        let group = sh.id();
         thread::spawn(move || {
             let mut lines = lines.lines().map_while(Result::ok);
-            if let Some(status) = lines.find_map(|line| line.strip_prefix("exited ")?.parse().ok())
-            {
-                tell.get_or_init(|| status);
-            }
+            let told = lines.find_map(|line| line.strip_prefix("exited ")?.parse().ok());
+            let status = told.unwrap_or_else(|| {
+                end_all(group, pid);
+                KILLED
+            });
+            tell.get_or_init(|| status);
         });
         Ok(Self {
             sh,
@@ -75,7 +84,7 @@ impl Watcher {
         self.log_start
     }
 
-    /// Returns the exit status of mongod, if it has ended.
+    /// Returns the exit status of mongod, if it has ended. If the script was killed, so is mongod.
     pub(crate) fn exited(&self) -> Option<i32> {
         self.exited.get().copied()
     }
@@ -85,6 +94,30 @@ impl Watcher {
         // closes the pipe, which tells the script to end
         self.sh.wait()
     }
+}
+
+/// Kills what is left of a script that ended without a word, as by `pkill -9 -f mongod`: nobody would watch its mongod any
+/// more. The group has the pid of the script, which is no other process's before [`Watcher::end`]. Blocks until mongod has
+/// ended.
+fn end_all(group: u32, mongod: u32) {
+    let kill = ["-c", "kill -s KILL -- \"-$1\"", "kill", &group.to_string()];
+    // it fails if nothing is left
+    let _ = Command::new("sh")
+        .args(kill)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let since = Instant::now();
+    while runs(mongod) && since.elapsed() < DYING {
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Returns false for a process that has ended, also before its parent has asked how.
+fn runs(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 impl Drop for Watcher {

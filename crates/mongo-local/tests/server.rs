@@ -149,6 +149,25 @@ fn a_killed_server_is_started_again_on_its_data_and_port() {
 }
 
 #[test]
+fn a_server_whose_watcher_is_killed_is_started_again_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut mongod = start(&Options::new(folder.path().join("data"))).unwrap();
+    let pid = mongod.pid();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let watcher = fields.split(' ').nth(1).unwrap();
+    let kill = Command::new("kill").args(["-KILL", watcher]).status();
+    assert!(kill.unwrap().success());
+    eventually("its end is told", || mongod.exited() == Some(128 + 9));
+    // it may still be there as a zombie, until init asks how it ended
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+    mongod.revive().unwrap();
+    assert!(is_primary(&mongod));
+    mongod.stop().unwrap();
+}
+
+#[test]
 fn a_taken_port_is_told_with_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

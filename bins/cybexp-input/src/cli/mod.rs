@@ -13,9 +13,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use cybexp_service::config::{Log, LogFormat, LogLevel};
+use cybexp_service::site::ConfigChoice;
 use cybexp_service::{
     CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE, GRACE, init_logging, run_daemon,
 };
@@ -100,9 +101,21 @@ struct Output {
     json: bool,
 }
 
+/// The description of the command line. All commands but `run` also find the configuration of `cybexp up`.
+fn command_line() -> clap::Command {
+    Cli::command().mut_arg("config", |config| {
+        config.help(
+            "Configuration file [default: that of a running `cybexp up`, else ./config/config.json, \
+             /etc/cybexp/config.json, that in the folder of `up`; for `run` the second or third only]",
+        )
+    })
+}
+
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
-    let Cli { common, command } = Cli::parse();
+    let matches = command_line().get_matches();
+    let Cli { common, command } =
+        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let InputCommand::Run(RunArgs { select, background }) = command {
         if background {
             // it fails only for who leads a group already
@@ -123,7 +136,8 @@ pub fn main() -> ExitCode {
         if error.is::<OutputClosed>() {
             return ExitCode::SUCCESS;
         }
-        tell(format!("cybexp-input: {}", term::line(&term::told(&error))));
+        let told = format!("cybexp-input: {}", term::line(&term::told(&error)));
+        tell(term::wrapped(&told, 0, 2));
         ExitCode::from(if error.chain().any(|cause| cause.is::<ConfigError>()) {
             EXIT_USAGE
         } else if error.is::<ControlError>() {
@@ -134,6 +148,14 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// Loads the chosen file. If there are others, a line on the standard error names the chosen one.
+fn load(choice: &ConfigChoice) -> Result<Config, ConfigError> {
+    if let Some(note) = choice.note() {
+        tell(term::wrapped(&term::line(&note), 0, 2));
+    }
+    Config::load(choice.file.as_deref())
+}
+
 async fn obey(command: InputCommand, common: &CommonArgs) -> anyhow::Result<ExitCode> {
     match &command {
         InputCommand::List(args) => {
@@ -142,13 +164,13 @@ async fn obey(command: InputCommand, common: &CommonArgs) -> anyhow::Result<Exit
         }
         InputCommand::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "cybexp-input", &mut script);
+            clap_complete::generate(*shell, &mut command_line(), "cybexp-input", &mut script);
             say(String::from_utf8_lossy(&script).trim_end())?;
             return Ok(ExitCode::SUCCESS);
         }
         _ => {}
     }
-    let config = Config::load(common.config.as_deref())?;
+    let config = load(&ConfigChoice::of(common))?;
     let run_dir = config.input.run_dir.clone();
     match command {
         InputCommand::Run(_) | InputCommand::List(_) | InputCommand::Completions { .. } => {

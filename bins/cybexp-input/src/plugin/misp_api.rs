@@ -319,15 +319,16 @@ impl MispSource {
             };
             let mut named = Vec::with_capacity(group.len());
             for event in group {
-                match MispEvent::of(event) {
+                let event = MispEvent::of(event);
+                match event.and_then(|event| Ok((event.records()?, event))) {
                     Ok(event) => named.push(event),
                     Err(why) => events.leave_out(why),
                 }
             }
             page.events += named.len() as u64;
-            let keys = named.iter().map(|event| event.key).collect();
+            let keys = named.iter().map(|(_, event)| event.key).collect();
             let marks = sink.marks(keys).await?;
-            for (event, mark) in named.into_iter().zip(marks) {
+            for ((records, event), mark) in named.into_iter().zip(marks) {
                 print.extend_from_slice(event.key.to_string().as_bytes());
                 page.see(event.timestamp);
                 let timestamp = event.timestamp.unwrap_or_default();
@@ -337,8 +338,14 @@ impl MispSource {
                 }
                 page.unseen += 1;
                 here.insert(event.key, timestamp);
+                for record in records {
+                    // without the event's mark: records that are taken again become the same raws
+                    if batch.is_full() {
+                        sink.take(mem::take(&mut batch)).await?;
+                    }
+                    batch.push(record);
+                }
                 batch.marks.push((event.key, timestamp));
-                batch.push(feed::text(event.text));
             }
             if batch.is_full() {
                 here.clear();

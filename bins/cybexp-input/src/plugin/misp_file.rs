@@ -2,10 +2,10 @@
 //!
 //! Every file `*.json` but `manifest.json` is read, in the order of the names: one event (`{"Event": {…}}`, or bare), a
 //! list of such, or `{"response": […]}`. Each event is one record `{"Event": {…}}`, with the bytes that it has in the
-//! file. A file is first read through, and only one that is JSON to its end is taken; then it is renamed to
+//! file, or several if it is too large for one. A file is first read through, and only one that is JSON to its end is taken; then it is renamed to
 //! `NAME.taken`, or `NAME.taken.1` if there is one. One that is broken is left alone while it may still be written, then
 //! renamed to `NAME.bad` with nothing of it taken: once it is mended, it can have its name back. So is one in which
-//! nothing can be taken: no entry is an event, or each is longer than a record may be.
+//! nothing can be taken: no entry is an event, or each is longer than 128 MiB.
 
 mod events;
 
@@ -233,9 +233,15 @@ fn read(
     };
     let result = events::extract(&mut file, &survey, done, |index, found| {
         match found {
-            FoundEvent::Event(record) => {
+            FoundEvent::Event(records) => {
                 any = true;
-                batch.push(record);
+                for record in records {
+                    // records of an event that are taken before a crash are taken again, and become the same raws
+                    if batch.is_full() {
+                        send(&mut batch, index)?;
+                    }
+                    batch.push(record);
+                }
             }
             FoundEvent::Not(why) => {
                 let why = format!("entry {index} {why}");

@@ -7,6 +7,7 @@ mod file;
 mod http;
 mod misp_api;
 mod misp_file;
+mod misp_parts;
 mod openphish;
 mod phishtank;
 mod source;

@@ -461,7 +461,7 @@ async fn events_that_are_too_long_do_not_end_it() {
             .now()
             .last_error
             .unwrap()
-            .contains("15728640 are the most")
+            .contains("an event cannot be divided: what describes it is longer than 4 MiB")
     );
 }
 

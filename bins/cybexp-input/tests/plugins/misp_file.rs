@@ -158,7 +158,7 @@ async fn an_event_that_is_too_long_is_left_out() {
     assert_eq!(folder.names(), ["1.json.taken", "2.json.bad"]);
     let error = folder.input.now().last_error.unwrap();
     assert!(
-        error.contains("/2.json: entry 0 is longer than 15 MiB; nothing of it was taken"),
+        error.contains("what describes it is longer than 4 MiB; nothing of it was taken"),
         "{error}"
     );
     assert_eq!(folder.input.now().errors, 2);
@@ -168,6 +168,32 @@ async fn an_event_that_is_too_long_is_left_out() {
     folder.write("3.json", "[7, {}]");
     folder.input.fetch().await.unwrap();
     assert_eq!(folder.names()[2], "3.json.bad");
+}
+
+#[tokio::test]
+async fn an_event_that_is_too_large_for_a_record_becomes_several() {
+    let folder = Folder::new();
+    let attribute = |n: usize| json!({"type": "domain", "value": format!("d{n}.example"), "comment": "x".repeat(100)});
+    let attributes: Vec<_> = (0..150_000).map(attribute).collect();
+    let large = json!({"Event": {"uuid": "a", "info": "a feed", "Attribute": attributes}});
+    let large = large.to_string();
+    assert!(large.len() > 21 << 20);
+    folder.write("1.json", &format!("[{},{large},{}]", event(1), event(3)));
+    folder.input.fetch().await.unwrap();
+    assert_eq!(folder.names(), ["1.json.taken"]);
+    assert_eq!(folder.input.now().last_error, None);
+    let taken = folder.input.taken().await;
+    let [first, parts @ .., last] = &taken[..] else {
+        panic!("there are records");
+    };
+    assert_eq!((first, last), (&event(1), &event(3)));
+    assert!(parts.len() > 4 && parts.iter().all(|part| part.len() < 5 << 20));
+    let values = parts.iter().flat_map(|part| {
+        let part: serde_json::Value = serde_json::from_str(part).unwrap();
+        assert_eq!(part["Event"]["info"], "a feed");
+        part["Event"]["Attribute"].as_array().unwrap().clone()
+    });
+    assert!(values.eq((0..150_000).map(attribute)));
 }
 
 #[tokio::test]

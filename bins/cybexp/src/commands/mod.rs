@@ -8,6 +8,7 @@ mod databases;
 mod doctor;
 mod feed;
 mod filter;
+mod forget;
 mod geoip;
 mod keygen;
 mod manual;
@@ -32,11 +33,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Subcommand;
 use cybexp_service::config::{Log, LogFormat, LogLevel};
-use cybexp_service::{CommonArgs, ConfigError, EXIT_FAILED, EXIT_USAGE, init_logging};
-use cybexp_term as term;
+use cybexp_service::site::ConfigChoice;
+use cybexp_service::{CommonArgs, Config, ConfigError, EXIT_FAILED, EXIT_USAGE, init_logging};
+use cybexp_term::{self as term, DIM};
 use tokio::runtime::Runtime;
 
-use crate::site::ConfigChoice;
 use usage::Usage;
 
 #[derive(Subcommand)]
@@ -71,6 +72,9 @@ pub(crate) enum Tool {
     /// Records in quarantine: list, show, retry, delete
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Remove a raw, a value or all data of an organisation, at once
+    #[command(subcommand)]
+    Forget(forget::ForgetCommand),
     /// Try the filters on a record or a session, without a database; run one over what is in the archive
     #[command(subcommand)]
     Filter(filter::FilterCommand),
@@ -81,7 +85,7 @@ pub(crate) enum Tool {
     Geoip(geoip::GeoipCommand),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
-    /// Measure the speed of reports on this machine
+    /// Measure the speed of reports, or of the way in, on this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
     /// Exit with 0 if a URL answers with 200
@@ -128,12 +132,21 @@ pub(crate) fn main(
     })
 }
 
+/// Loads the chosen file. If there are others, a line on the standard error names the chosen one.
+fn load(choice: &ConfigChoice) -> Result<Config, ConfigError> {
+    if let Some(note) = choice.note() {
+        let note = term::wrapped(&term::line(&note), 0, 2);
+        anstream::eprintln!("{DIM}{note}{DIM:#}");
+    }
+    Config::load(choice.file.as_deref())
+}
+
 async fn run(
     tool: Tool,
     common: &CommonArgs,
     command_line: fn() -> clap::Command,
 ) -> anyhow::Result<ExitCode> {
-    let config = || ConfigChoice::of(common).load();
+    let config = || load(&ConfigChoice::of(common));
     match tool {
         Tool::Keygen(args) => keygen::run(&args, config),
         Tool::User(action) => user::run(action, &config()?).await,
@@ -145,6 +158,7 @@ async fn run(
         Tool::Feed(action) => feed::run(action, &config()?).await,
         Tool::Mark(action) => mark::run(action, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
+        Tool::Forget(action) => forget::run(action, &config()?).await,
         Tool::Filter(action) => filter::run(&action, config).await,
         Tool::Geoip(action) => geoip::run(&action, config),
         Tool::Migrate(args) => migrate::run(&args, &config()?).await,

@@ -1,6 +1,7 @@
 //! `cybexp demo`: the suite of `cybexp up`, in a folder that vanishes, at work on sample data.
 
 mod campaign;
+mod correction;
 mod sample;
 mod show;
 mod sources;
@@ -178,6 +179,7 @@ async fn show_all(
 
     campaign::origins(&client).await?;
     campaign::campaign(&client).await?;
+    correction::correction(&client, &orgid).await?;
     show::where_to_go_on();
     Ok(())
 }

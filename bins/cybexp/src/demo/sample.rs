@@ -11,8 +11,10 @@ pub(super) const VISITORS: [&str; 5] = [
     "2001:db8:bad::17",
     "198.51.100.140",
     "198.51.100.200",
-    "192.0.2.70",
+    SEARCH_ENGINE,
 ];
+/// The crawler of a search engine.
+pub(super) const SEARCH_ENGINE: &str = "192.0.2.70";
 /// The network of several attackers.
 pub(super) const ATTACKERS_NETWORK: &str = "203.0.113.0/24";
 /// An address from which a bot came.

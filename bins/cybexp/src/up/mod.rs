@@ -17,10 +17,10 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use cybexp_service::site::data_folder;
 use cybexp_service::{CommonArgs, EXIT_USAGE};
 use cybexp_term as term;
 
-use crate::site::data_folder;
 use setup::FirstStart;
 use suite::{Suite, SuiteHome, SuiteOptions};
 
@@ -59,7 +59,10 @@ pub(crate) fn main(args: &UpArgs, common: CommonArgs, named: bool) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("cybexp up: {}", term::told(&error));
+            anstream::eprintln!(
+                "{}",
+                term::wrapped(&format!("cybexp up: {}", term::told(&error)), 0, 2)
+            );
             ExitCode::FAILURE
         }
     }
@@ -68,6 +71,7 @@ pub(crate) fn main(args: &UpArgs, common: CommonArgs, named: bool) -> ExitCode {
 async fn run(args: &UpArgs, common: CommonArgs) -> anyhow::Result<()> {
     let config = common.config;
     let options = SuiteOptions {
+        only: None,
         inputs: !args.no_inputs,
         log_level: common.log_level,
         log_format: common.log_format,

@@ -9,13 +9,13 @@ use anyhow::Context;
 use cybexp_seal::{Holder, PrivateKey, Tokens, password};
 use cybexp_service::Config;
 use cybexp_service::config::Secret;
+use cybexp_service::site::CONFIG;
 use cybexp_store::Identity;
 use serde_json::{Value, json};
 use tahoe_core::{Org, User};
 
 use super::ports::usual_metrics;
 use crate::random::random_text;
-use crate::site::CONFIG;
 
 /// The file beside the configuration into which `up` writes the URL of its MongoDB.
 pub(crate) const MONGO_URL: &str = "mongo.url";

@@ -67,10 +67,9 @@ fn inputs(suite: &Suite, no_inputs: bool) {
             "inputs",
             format_args!("{} run{off}: {}", names.len(), names.join(", ")),
         );
-        let file = suite.config.origin();
         row(
             "",
-            format_args!("{DIM}`cybexp-input status -c {file}` shows how they are{DIM:#}"),
+            format_args!("{DIM}`cybexp-input status` shows how they are{DIM:#}"),
         );
     } else if no_inputs && enabled().count() > 0 {
         row(

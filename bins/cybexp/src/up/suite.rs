@@ -8,6 +8,8 @@ use anyhow::ensure;
 use clap::ValueEnum;
 use cybexp_service::Config;
 use cybexp_service::config::{LogFormat, LogLevel};
+use cybexp_service::site::lock::{self, Lock};
+use cybexp_service::site::{Registered, register};
 use cybexp_store::{Identity, Server};
 use mongo_local::Mongod;
 
@@ -18,9 +20,7 @@ use super::setup::{
 };
 use crate::children::{ChildLogs, ChildProcesses};
 use crate::daemon::Daemon;
-use crate::lock::{self, Lock};
 use crate::own_api;
-use crate::site::{Registered, register};
 use cybexp_client::Client;
 
 /// The longest wait for the API to answer after the start.
@@ -41,6 +41,8 @@ pub(crate) enum SuiteHome<'a> {
 pub(crate) struct SuiteOptions {
     /// Runs the inputs that the configuration enables.
     pub(crate) inputs: bool,
+    /// Runs only these of the daemons.
+    pub(crate) only: Option<Vec<Daemon>>,
     /// The value of `--log-level`.
     pub(crate) log_level: Option<LogLevel>,
     /// The value of `--log-format`.
@@ -95,6 +97,9 @@ impl Suite {
         let config = Config::from_file(&file)?;
         let mut daemons = Daemon::wanted(&config);
         daemons.retain(|daemon| options.inputs || *daemon != Daemon::Input);
+        if let Some(only) = &options.only {
+            daemons.retain(|daemon| only.contains(daemon));
+        }
         ports::check(&config, &daemons)?;
         let mongod = match mongod {
             Some(mongod) => Some(mongod),

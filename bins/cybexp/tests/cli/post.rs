@@ -148,7 +148,7 @@ async fn a_token_comes_from_a_file_the_environment_or_the_configuration() {
     assert_eq!(up.site.records_pending().await, 3);
 }
 
-const LINE: &str = r#"{"eventid": "cowrie.login.failed", "session": "1", "src_ip": "203.0.113.9"}"#;
+const LINE: &str = r#"{"eventid": "cowrie.login.failed", "session": "1", "src_ip": "203.0.113.9", "timestamp": "2026-01-01T00:00:00Z"}"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typetag_that_no_filter_reads_is_told_before_anything_is_sent() {
@@ -173,10 +173,12 @@ async fn a_log_is_not_taken_for_one_record_without_a_word() {
         let post = ["post", "-o", "unr", "-t", "sighting"];
         up.run(&[&post[..], more].concat())
     };
-    let told = post(&[&document, &log]);
-    assert_eq!(told.code, 2, "{}", told.err);
-    for word in ["log.json", "--lines", "--whole"] {
-        assert!(told.err.contains(word), "{word}: {}", told.err);
+    let as_cowrie = up.run(&["post", "-o", "unr", "-t", "cowrie", &log]);
+    for told in [post(&[&document, &log]), as_cowrie] {
+        assert_eq!(told.code, 2, "{}", told.err);
+        for word in ["log.json", "--lines", "--whole"] {
+            assert!(told.err.contains(word), "{word}: {}", told.err);
+        }
     }
     assert_eq!(up.site.records_pending().await, 0);
     let args = ["post", "-o", "unr", "-t", "sighting", "-"];

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::place::JsonPath;
+use crate::limits::RECORD_BYTES;
 
 /// Names the list to read of a document, and the values to read beside it.
 #[derive(Debug, Clone)]
@@ -12,6 +13,7 @@ pub struct ListPlan {
     pub(super) lenient: bool,
     pub(super) key_as: Option<String>,
     pub(super) beside: Vec<JsonPath>,
+    pub(crate) most: usize,
 }
 
 impl ListPlan {
@@ -23,7 +25,13 @@ impl ListPlan {
             lenient: false,
             key_as: None,
             beside: Vec::new(),
+            most: RECORD_BYTES,
         }
+    }
+
+    /// Leaves out elements of more bytes than this, instead of those that no record can hold.
+    pub fn elements_up_to(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// Also accepts the document itself, where that is a list.

@@ -1,6 +1,7 @@
 //! The input and the result of a filter of the first stage.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use tahoe_core::{Event, OrgId, Session, Timestamp, Value};
 
@@ -44,6 +45,23 @@ impl Yield {
     }
 }
 
+/// Joins the parts that a filter makes.
+pub(crate) fn whole(
+    parts: impl FnOnce(&mut dyn FnMut(Yield) -> ControlFlow<()>) -> Result<(), Refusal>,
+) -> Result<Yield, Refusal> {
+    let mut whole = Yield::default();
+    parts(&mut |part| {
+        whole.events.extend(part.events);
+        whole.sessions.extend(part.sessions);
+        whole.unknown = whole.unknown.or(part.unknown);
+        for (why, parts) in part.left_out {
+            whole.leave_out_many(why, parts);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(whole)
+}
+
 /// The reason why a filter refused a raw; it names the field at fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -78,10 +96,32 @@ pub trait Filter: Sync {
         false
     }
 
+    /// Makes the events and sessions of one raw as [`Filter::run`] does, in parts, each of which is handed to `take` before
+    /// the next one is made. So a raw of hundreds of thousands of records takes a bounded amount of memory. No event is in
+    /// two parts. A filter of few events makes one part of all.
+    ///
+    /// # Errors
+    /// As [`Filter::run`], and before the first part. Where `take` breaks off, the filter makes no more.
+    fn run_in_parts(
+        &self,
+        raw: &RawInput<'_>,
+        take: &mut dyn FnMut(Yield) -> ControlFlow<()>,
+    ) -> Result<(), Refusal> {
+        let made = self.run(raw)?;
+        // the end, whether or not there may be more
+        let _ = take(made);
+        Ok(())
+    }
+
     /// Fields that this filter never reads and that may be large, the least useful first. [`lighten()`](crate::lighten)
     /// drops them from a submission that is too large to be stored. A field at the top of the submission stays.
     fn dispensable(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Tells whether a record of these typetags is a whole feed, so that its lines are not records of their own.
+    fn reads_feeds(&self) -> bool {
+        false
     }
 
     /// Returns the id that a raw's `filters` holds once this filter has processed it: `cowrie@1`.

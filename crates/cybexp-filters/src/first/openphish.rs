@@ -4,9 +4,12 @@
 //! discovery, the imitated organisation, the location, and the mail addresses to which the page sends the data that
 //! people enter.
 
+use std::ops::ControlFlow;
+
 use serde_json::Map;
 use tahoe_core::{Attribute, Event, Timestamp, Value};
 
+use super::filter::whole;
 use crate::feed::{self, FeedEntry};
 use crate::{Filter, RawInput, Refusal, Yield, fields, time, url, vocab};
 
@@ -32,8 +35,20 @@ impl Filter for OpenPhish {
         &["openphish_feed"]
     }
 
+    fn reads_feeds(&self) -> bool {
+        true
+    }
+
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
-        feed::read(raw.data, |entry| match entry {
+        whole(|take| self.run_in_parts(raw, take))
+    }
+
+    fn run_in_parts(
+        &self,
+        raw: &RawInput<'_>,
+        take: &mut dyn FnMut(Yield) -> ControlFlow<()>,
+    ) -> Result<(), Refusal> {
+        feed::read(raw.data, take, |entry| match entry {
             FeedEntry::Url(url) => feed::event(vocab::SIGHTING, raw, raw.timestamp, url, None),
             FeedEntry::Record(record) => premium(&record, raw),
         })

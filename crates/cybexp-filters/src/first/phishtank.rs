@@ -1,8 +1,11 @@
 //! PhishTank, a feed of phishing URLs that people report and verify: <https://phishtank.org>.
 
+use std::ops::ControlFlow;
+
 use serde_json::Map;
 use tahoe_core::{Attribute, Event, Node, SubType, Value};
 
+use super::filter::whole;
 use crate::feed::{self, FeedEntry};
 use crate::{Filter, RawInput, Refusal, Yield, fields, url, vocab};
 
@@ -25,8 +28,20 @@ impl Filter for PhishTank {
         &["phishtank_feed"]
     }
 
+    fn reads_feeds(&self) -> bool {
+        true
+    }
+
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
-        feed::read(raw.data, |entry| match entry {
+        whole(|take| self.run_in_parts(raw, take))
+    }
+
+    fn run_in_parts(
+        &self,
+        raw: &RawInput<'_>,
+        take: &mut dyn FnMut(Yield) -> ControlFlow<()>,
+    ) -> Result<(), Refusal> {
+        feed::read(raw.data, take, |entry| match entry {
             FeedEntry::Url(url) => feed::event(vocab::PHISHTANK_URL, raw, raw.timestamp, url, None),
             FeedEntry::Record(record) => phish(&record, raw),
         })

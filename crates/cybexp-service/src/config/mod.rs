@@ -5,6 +5,7 @@
 //! they are used, for not every daemon may see every secret.
 
 mod database;
+mod keep;
 mod locate;
 mod secret;
 mod sections;
@@ -19,6 +20,7 @@ use serde::de::Error as _;
 use serde_json::{Map, Value};
 
 pub use database::{Db, MongoUrl};
+pub use keep::Keep;
 use locate::locate;
 pub use secret::Secret;
 pub use sections::{

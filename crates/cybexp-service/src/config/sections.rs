@@ -1,5 +1,6 @@
 //! The sections of the configuration file, with their defaults.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::Secret;
+use super::{Keep, Secret};
 
 const LOCAL: &str = "mongodb://localhost:27017/";
 
@@ -88,6 +89,10 @@ pub struct Cache {
     pub db: String,
     /// The collection of the entries; the bytes are in GridFS.
     pub coll: String,
+    /// The time for which submissions are kept of which all records became raws.
+    pub keep: Keep,
+    /// The time for which submissions are kept with a record that was set aside.
+    pub keep_bad: Keep,
 }
 
 impl Default for Cache {
@@ -96,6 +101,8 @@ impl Default for Cache {
             mongo_url: LOCAL.into(),
             db: "cache_db".to_owned(),
             coll: "file_entries".to_owned(),
+            keep: Keep::days(1),
+            keep_bad: Keep::days(30),
         }
     }
 }
@@ -134,6 +141,9 @@ pub struct Archive {
     pub coll: Option<String>,
     /// The PEM file of the key that opens submissions.
     pub private_key: PathBuf,
+    /// The time for which raws, and what was made of them, are kept, by typetag; `*` stands for all that are not named
+    /// [default: all for ever].
+    pub keep: BTreeMap<String, Keep>,
 }
 
 impl Default for Archive {
@@ -143,6 +153,7 @@ impl Default for Archive {
             db: None,
             coll: None,
             private_key: "priv.pem".into(),
+            keep: BTreeMap::new(),
         }
     }
 }
@@ -209,6 +220,8 @@ pub struct Report {
     pub threatrank_budget_ms: u64,
     /// Allow lists in the format of MISP's warninglists: files, or folders of them.
     pub known_good: Vec<PathBuf>,
+    /// The time for which queries and reports are kept.
+    pub keep: Keep,
 }
 
 impl Default for Report {
@@ -224,6 +237,7 @@ impl Default for Report {
             accept_unsigned: false,
             threatrank_budget_ms: 400,
             known_good: Vec::new(),
+            keep: Keep::days(30),
         }
     }
 }

@@ -88,7 +88,6 @@ impl RawId {
     }
 
     /// Reads the `_id` of a raw; `None` if it is another one.
-    #[cfg(feature = "inspect")]
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let id: Owned = bytes.try_into().ok()?;
         (id[0] == RAW).then_some(Self(id))
@@ -118,6 +117,13 @@ impl SessionId {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Returns the session's hash.
+    pub(crate) fn hash(&self) -> Hash {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(&self.0[1..33]);
+        Hash::from_bytes(hash)
     }
 
     /// Returns the identity whose bytes after the first are these.

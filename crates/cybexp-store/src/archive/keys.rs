@@ -241,6 +241,11 @@ pub(crate) fn raw_of(element: &[u8]) -> &[u8] {
     &element[..RAW_PREFIX]
 }
 
+/// Returns the beginning of the raw's hash, of the part of a raw's element that names the raw.
+pub(crate) fn hash_of_raw(part: &[u8]) -> &[u8] {
+    part.get(5..17).unwrap_or_default()
+}
+
 /// Whether an element of an event's list is that of a raw.
 pub(crate) fn is_of_raw(element: &[u8]) -> bool {
     element.len() == RAW_BYTES && element[0] == RAW

@@ -21,6 +21,10 @@ pub struct Archive {
     pub(crate) journal: Documents,
     /// The highest version of each filter.
     pub(crate) filters: Documents,
+    /// Rows of what may have to go.
+    pub(crate) going: Documents,
+    /// The organisations whose events or sessions the archive holds.
+    pub(crate) orgs: Documents,
 }
 
 impl Archive {
@@ -40,6 +44,7 @@ impl Archive {
         }
         indexes::ensure(&archive.coll, &indexes::archive()).await?;
         indexes::ensure(&archive.journal, &indexes::journal()).await?;
+        indexes::ensure(&archive.going, &indexes::going()).await?;
         Ok(archive)
     }
 
@@ -50,6 +55,8 @@ impl Archive {
             coll: server.collection(db, coll),
             journal: server.collection(db, &journal(coll)),
             filters: server.collection(db, &format!("{coll}_filters")),
+            going: server.collection(db, &going(coll)),
+            orgs: server.collection(db, &format!("{coll}_orgs")),
         }
     }
 }
@@ -77,4 +84,9 @@ pub(crate) fn migration(coll: &str) -> String {
 /// Returns the name of a collection's journal.
 pub(crate) fn journal(coll: &str) -> String {
     format!("{coll}_journal")
+}
+
+/// Returns the name of the collection of what may have to go.
+pub(crate) fn going(coll: &str) -> String {
+    format!("{coll}_going")
 }

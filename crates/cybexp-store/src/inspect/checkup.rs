@@ -67,14 +67,18 @@ impl Server {
         coll: &str,
         purpose: Purpose,
     ) -> Result<Vec<String>, StoreError> {
-        let journal = archive::journal(coll);
+        let (journal, going) = (archive::journal(coll), archive::going(coll));
         let wanted: Vec<(&str, Vec<Index>)> = match purpose {
             Purpose::Cache => vec![
                 (coll, indexes::entries()),
                 ("fs.files", indexes::grid_files()),
                 ("fs.chunks", indexes::grid_chunks()),
             ],
-            Purpose::Archive => vec![(coll, indexes::archive()), (&journal, indexes::journal())],
+            Purpose::Archive => vec![
+                (coll, indexes::archive()),
+                (&journal, indexes::journal()),
+                (&going, indexes::going()),
+            ],
             Purpose::Queries => vec![(coll, indexes::queries())],
             Purpose::Identity => {
                 vec![

@@ -125,6 +125,8 @@ pub(crate) const FEED_PLACE: &str = "feed_place";
 pub(crate) const FEED_ADDED: &str = "feed_added";
 /// Values of a feed by the time at which they leave it.
 pub(crate) const FEED_UNTIL: &str = "feed_until";
+/// Rows of what may have to go by kind, oldest first.
+pub(crate) const GOING_AT: &str = "going_at";
 /// Leases by the work for which they are held.
 pub(crate) const LEASE_WORK: &str = "lease_work";
 
@@ -155,6 +157,11 @@ pub(crate) fn journal() -> Vec<Index> {
     let mut expiry = Index::new("journal_expiry", doc! {"at": 1});
     expiry.expire_s = Some(86_400);
     vec![expiry]
+}
+
+/// Indexes of the rows of what may have to go.
+pub(crate) fn going() -> Vec<Index> {
+    vec![Index::new(GOING_AT, doc! {"kind": 1, "at": 1})]
 }
 
 /// Indexes of queries and reports.

@@ -156,6 +156,14 @@ impl RawQueue {
             .retain(|id| bytes(id).is_some_and(|id| !marked.contains(id)));
     }
 
+    /// Extends the lease of the raws that were taken and are not marked.
+    pub async fn renew(&mut self) -> Result<(), StoreError> {
+        if !self.in_hand.is_empty() {
+            self.lease.take_items(self.in_hand.clone()).await?;
+        }
+        Ok(())
+    }
+
     /// Gives back all raws that were taken and are not marked, so that they are taken again, by any worker.
     pub async fn release(&mut self) -> Result<(), StoreError> {
         self.in_hand.clear();

@@ -25,6 +25,7 @@ use crate::raws::outcome::{self, RawOutcome};
 use crate::raws::pending::PendingRaw;
 use crate::raws::queue::{Raws, pending, unleased};
 use crate::raws::versions;
+use crate::sweep;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pending_raws_are_found_among_those_done() {
@@ -305,4 +306,38 @@ async fn a_claim_reads_one_key_however_many_queries_wait() {
     let covered = queries::by_hash(&asked).project(doc! {"_id": 0, "_hash": 1});
     let plan = Plan::find(&queries.coll, &covered).await;
     plan.reads_at_most(2 * 100 + 2, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_submissions_and_reports_are_found_by_their_ids() {
+    let (server, db) = server().await;
+    let cache = Cache::open(&server, &db, "file_entries").await.unwrap();
+    let id = |second: i32| {
+        let bytes = [&second.to_be_bytes()[..], &[0; 8]].concat();
+        ObjectId::from_bytes(bytes.try_into().unwrap())
+    };
+    let entry =
+        |i: i32| doc! {"_id": id(i), "processed": true, "bad_data": i % 3 == 0, "fid": id(i)};
+    fill(&cache.entries, (0..3000).map(entry)).await;
+    let find = sweep::cache::after(id(1000), id(1100));
+    let plan = Plan::find(&cache.entries, &find).await;
+    assert_eq!(plan.returned, 99);
+    plan.reads_at_most(100, 99);
+    let plan = Plan::find(&cache.entries, &sweep::cache::bad(id(300))).await;
+    assert_eq!(plan.returned, 100);
+    plan.reads_at_most(101, 100);
+
+    let queries = Queries::open(&server, &db, "instance").await.unwrap();
+    let query = |i: i32| {
+        doc! {"_id": id(i), "itype": "object", "sub_type": "query", "_hash": format!("{i}"), "_cref": ["a", i.to_string()]}
+    };
+    fill(&queries.coll, (0..3000).map(query)).await;
+    let plan = Plan::find(&queries.coll, &sweep::reports::made(id(10), id(20))).await;
+    assert_eq!(plan.returned, 9);
+    plan.reads_at_most(10, 9);
+    for (hash, returned) in [("a", 1), ("77", 1), ("none", 0)] {
+        let plan = Plan::find(&queries.coll, &sweep::reports::naming(hash)).await;
+        assert_eq!(plan.returned, returned);
+        plan.reads_at_most(2, 1);
+    }
 }

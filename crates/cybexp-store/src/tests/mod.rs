@@ -17,6 +17,7 @@ mod moments;
 mod names;
 mod plan;
 mod replace;
+mod sweep;
 mod verdicts;
 
 use bson::{Bson, Document, RawDocumentBuf};

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::event::MispEvent;
+use crate::plugin::misp_parts;
 use cybexp_feed::{self as feed, Http, HttpRefusal, ListPlan, Pieces};
 
 /// Events, oldest first; those of one second in a fixed order, without which pages would not fit together.
@@ -17,6 +18,12 @@ const NEWEST_FIRST: &str = "Event.timestamp desc,Event.id desc";
 const AS_THEY_CAME: &str = "Event.id asc";
 /// Events without their attributes are small.
 const LISTED: u32 = 1000;
+
+/// The events of an answer. One that is too large for a record is divided later.
+fn plan() -> ListPlan {
+    let events = ListPlan::list("response").or_top();
+    events.elements_up_to(misp_parts::EVENT_BYTES)
+}
 
 /// A MISP, and what is asked for.
 #[derive(Debug)]
@@ -86,7 +93,7 @@ impl MispClient {
         }
         let request = self.request(Method::POST, "events/restSearch")?;
         let response = self.send(request.json(&body)).await?;
-        feed::items(response, ListPlan::list("response").or_top()).await
+        feed::items(response, plan()).await
     }
 
     /// Returns the answer of a path whose answers are small.

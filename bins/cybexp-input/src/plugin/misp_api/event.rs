@@ -1,9 +1,11 @@
 //! The fields that are read of an event.
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::plugin::misp_parts;
 use cybexp_feed as feed;
 use cybexp_spool::ItemKey;
 
@@ -56,5 +58,19 @@ impl MispEvent {
             uuid,
             timestamp,
         })
+    }
+
+    /// Returns the event's records: the text as it was sent, or several of an event that is too large for one.
+    ///
+    /// # Errors
+    /// Says why it cannot be divided.
+    pub(super) fn records(&self) -> Result<Vec<Bytes>, String> {
+        if self.text.get().len() <= misp_parts::ONE_BYTES {
+            return Ok(vec![self.text.get().to_owned().into()]);
+        }
+        let wrapped: Wrapped<'_> = feed::object(&self.text)?;
+        let records = misp_parts::records(wrapped.event.get());
+        // with its key: pages of which nothing can be taken are told apart by what was left out
+        records.map_err(|why| format!("an event {why} ({})", self.key))
     }
 }

@@ -11,8 +11,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The longest event that becomes a record; a raw ends there, too.
-const LONGEST: u64 = 15 << 20;
+use crate::plugin::misp_parts;
+
+/// The longest entry that is read, in bytes.
+const LONGEST: u64 = misp_parts::EVENT_BYTES as u64;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The content of a file, as the first reading found it.
@@ -35,8 +37,8 @@ enum EventsShape {
 /// An entry of a file.
 #[derive(Debug)]
 pub(super) enum FoundEvent {
-    /// The record.
-    Event(Bytes),
+    /// The event's records.
+    Event(Vec<Bytes>),
     /// The entry is no event, for this reason.
     Not(String),
 }
@@ -125,9 +127,12 @@ fn event(entry: &str) -> FoundEvent {
         }) => entry,
         Ok(_) | Err(_) => return FoundEvent::Not("is no event of MISP's".to_owned()),
     };
-    match event.starts_with('{') {
-        true => FoundEvent::Event(format!("{{\"Event\":{event}}}").into()),
-        false => FoundEvent::Not("is no event of MISP's".to_owned()),
+    if !event.starts_with('{') {
+        return FoundEvent::Not("is no event of MISP's".to_owned());
+    }
+    match misp_parts::records(event) {
+        Ok(records) => FoundEvent::Event(records),
+        Err(why) => FoundEvent::Not(why),
     }
 }
 

@@ -1,8 +1,9 @@
-//! `cybexp bench`: measures reports on this machine, beside the bare database.
+//! `cybexp bench`: measures reports, and the way from submissions to the graph, on this machine, beside the bare database.
 
 mod archive;
 mod honeypots;
 mod memory;
+mod pipeline;
 mod questions;
 mod show;
 mod storm;
@@ -28,6 +29,8 @@ const AT_ONCE: [usize; 3] = [1, 8, 64];
 pub(crate) enum BenchCommand {
     /// Measure reports on a made-up honeypot archive, beside the one ideal lookup of a bare client
     Report(BenchReportArgs),
+    /// Measure the way from submissions to the graph, each stage alone and all together, beside the bare database
+    Pipeline(pipeline::PipelineArgs),
 }
 
 #[derive(clap::Args)]
@@ -61,7 +64,10 @@ pub(super) async fn run(
     action: BenchCommand,
     config: impl FnOnce() -> Result<Config, cybexp_service::ConfigError>,
 ) -> anyhow::Result<ExitCode> {
-    let BenchCommand::Report(args) = action;
+    let args = match action {
+        BenchCommand::Report(args) => args,
+        BenchCommand::Pipeline(args) => return pipeline::run(&args).await,
+    };
     let config = if args.configured {
         Some(config()?)
     } else {

@@ -10,6 +10,7 @@ use super::sheet::Checklist;
 #[derive(Default)]
 pub(super) struct OpenCollections {
     pub(super) cache: Option<Cache>,
+    pub(super) archive: Option<Archive>,
     pub(super) raws: Option<Raws>,
     pub(super) queries: Option<Queries>,
     pub(super) identity: Option<Identity>,
@@ -142,6 +143,7 @@ async fn look_into(
         Purpose::Archive => {
             let archive = Archive::open(server, db, coll).await?;
             there.raws = Some(Raws::new(&archive));
+            there.archive = Some(archive);
         }
         Purpose::Queries => there.queries = Some(Queries::open(server, db, coll).await?),
         Purpose::Identity => there.identity = Some(Identity::open(server, db, coll).await?),

@@ -6,15 +6,15 @@ mod databases;
 mod keys;
 mod people;
 mod sheet;
+mod sizes;
 mod work;
 
 use std::process::ExitCode;
 
 use cybexp_service::Config;
-
+use cybexp_service::site::ConfigChoice;
 use cybexp_term::{GREEN, RED};
 
-use crate::site::ConfigChoice;
 use sheet::Checklist;
 
 pub(super) async fn run(choice: &ConfigChoice) -> anyhow::Result<ExitCode> {
@@ -56,6 +56,8 @@ pub(super) async fn run(choice: &ConfigChoice) -> anyhow::Result<ExitCode> {
     daemons::check(&mut sheet, &config).await;
     sheet.title("Work");
     work::check(&mut sheet, &there).await;
+    sheet.title("Sizes");
+    sizes::check(&mut sheet, &config, &there).await;
     anstream::println!();
     Ok(match sheet.wrong_count() {
         0 => {

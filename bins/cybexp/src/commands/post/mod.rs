@@ -80,7 +80,6 @@ pub(super) async fn run(args: PostArgs, config: &Config) -> anyhow::Result<ExitC
         lines: args.lines,
         whole: args.whole,
         typetag: &tags.typetag,
-        timezone: &tags.timezone,
     };
     let sources = args.files.iter().map(|file| PostSource::new(file, &manner));
     let mut sources = sources.collect::<anyhow::Result<Vec<PostSource>>>()?;

@@ -9,12 +9,12 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use cybexp_service::site::state_folder;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tahoe_core::SubmissionTags;
 
 use super::source::{Position, PostSource};
-use crate::site::state_folder;
 
 /// The number of bytes, at the beginning and before the saved position, by which a file is recognised.
 const KNOWN_BYTES: u64 = 4096;

@@ -46,7 +46,6 @@ pub(super) struct Manner<'a> {
     pub(super) lines: bool,
     pub(super) whole: bool,
     pub(super) typetag: &'a str,
-    pub(super) timezone: &'a str,
 }
 
 impl PostSource {
@@ -84,7 +83,7 @@ impl PostSource {
             // a file that cannot be read is a folder, or is told later
             let _ = (&mut file).take(HEAD_BYTES as u64).read_to_end(&mut head);
             let all = head.len() < HEAD_BYTES;
-            if is_lines(&head, all, manner.typetag, manner.timezone) {
+            if is_lines(&head, all, manner.typetag) {
                 source.by_lines = source.ask(stdin)?;
             }
         }

@@ -50,7 +50,7 @@ impl Filter for Cowrie {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn typetags(&self) -> &'static [&'static str] {

@@ -221,11 +221,20 @@ fn unescaped(text: &str) -> String {
 /// The address in a text without brackets and comments around it: the last word with something on both sides of an @.
 fn address(text: &str) -> Option<String> {
     let text = without_route(text);
-    if let Some(rest) = text.trim_start().strip_prefix('"') {
-        let end = rest.find("\"@")?;
-        let domain = rest[end + 2..].split_whitespace().next()?;
-        return Some(format!("\"{}\"@{}", &rest[..end], tidy(domain)));
+    let Some(rest) = text.trim_start().strip_prefix('"') else {
+        return unquoted_address(text);
+    };
+    match rest.find("\"@") {
+        Some(end) => {
+            let domain = rest[end + 2..].split_whitespace().next()?;
+            Some(format!("\"{}\"@{}", &rest[..end], tidy(domain)))
+        }
+        // the whole address in quotes, which phishers write and mail programs show: `<"info@bank.example">`
+        None => unquoted_address(rest),
     }
+}
+
+fn unquoted_address(text: &str) -> Option<String> {
     let decoded = if text.contains("=?") {
         words::decoded(text)
     } else {
@@ -480,6 +489,10 @@ mod tests {
             ("\"Eve\r\n M.\" <eve@evil.example>", "Eve M.", EVE),
             ("\"eve m\"@evil.example", "", "\"eve m\"@evil.example"),
             ("<\"eve m\"@evil.example>", "", "\"eve m\"@evil.example"),
+            ("Eve <\"eve@evil.example\">", "Eve", EVE),
+            ("\"Eve\"<\"eve@evil.example\">", "Eve", EVE),
+            ("Eve <'eve@evil.example'>", "Eve", EVE),
+            ("Eve <\"M. Eve\" eve@evil.example>", "Eve", EVE),
             ("Eve <eve@[203.0.113.9]>", "Eve", "eve@[203.0.113.9]"),
             // Nothing that can be an address.
             ("Jane", "Jane", ""),

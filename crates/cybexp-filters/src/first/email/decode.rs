@@ -100,6 +100,9 @@ pub(super) fn text(bytes: &[u8], charset: Option<&str>, was_encoded: bool) -> St
 /// where a transfer encoding protected the bytes. Bytes that are all ASCII are read by their label, because some sets
 /// are written in ASCII (ISO-2022-JP).
 fn characters(bytes: &[u8], charset: Option<&str>, was_encoded: bool) -> String {
+    if let Some(text) = utf16(bytes) {
+        return text;
+    }
     let label = charset.unwrap_or_default().trim().trim_matches(['"', '\'']);
     let decoder = charset_decoder(label.as_bytes()).filter(|_| !label.is_empty());
     let utf8 = std::str::from_utf8(bytes);
@@ -112,6 +115,21 @@ fn characters(bytes: &[u8], charset: Option<&str>, was_encoded: bool) -> String 
         (_, Err(_)) if is_mostly_utf8(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         _ => windows_1252(bytes),
     }
+}
+
+/// Decodes UTF-16, in which Windows saves attached pages. It begins with a byte order mark, or with two characters of ASCII;
+/// no other text begins with zeros like that.
+fn utf16(bytes: &[u8]) -> Option<String> {
+    let (read, rest): (fn([u8; 2]) -> u16, _) = match bytes {
+        [0xff, 0xfe, rest @ ..] => (u16::from_le_bytes, rest),
+        [0xfe, 0xff, rest @ ..] => (u16::from_be_bytes, rest),
+        [1..=0x7f, 0, 1..=0x7f, 0, ..] => (u16::from_le_bytes, bytes),
+        [0, 1..=0x7f, 0, 1..=0x7f, ..] => (u16::from_be_bytes, bytes),
+        _ => return None,
+    };
+    let (units, _) = rest.as_chunks();
+    let units: Vec<u16> = units.iter().map(|unit| read(*unit)).collect();
+    Some(String::from_utf16_lossy(&units))
 }
 
 /// Whether a label is a default that tells nothing of the bytes: ASCII, Latin-1 or windows-1252.
@@ -190,5 +208,15 @@ mod tests {
             "ハロ"
         );
         assert_eq!(text(b"a\r\nb\rc\n", None, false), "a\nb\nc\n");
+        for (bytes, expected) in [
+            (&b"\xff\xfeh\0\xe9\0\r\0\n\0"[..], "hé\n"),
+            (b"\xfe\xff\0h\0\xe9", "hé"),
+            (b"<\0a\0>\0\xe9", "<a>"),
+            (b"\0<\0a", "<a"),
+            (b"\0\0\0a", "\0\0\0a"),
+            (b"a\0", "a\0"),
+        ] {
+            assert_eq!(text(bytes, Some("utf-8"), true), expected, "{bytes:?}");
+        }
     }
 }

@@ -48,7 +48,7 @@ impl Filter for Email {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn typetags(&self) -> &'static [&'static str] {

@@ -19,10 +19,13 @@ mod types;
 mod value;
 mod words;
 
+use std::ops::ControlFlow;
+
 use tahoe_core::{Category, Event, Node, SubType, Timestamp, Value};
 
+use super::filter::whole;
 use crate::{Filter, RawInput, Refusal, Yield, vocab};
-use piece::{Piece, pack};
+use piece::{Group, Piece};
 use shape::FoundEvent;
 use value::{Given, is_true};
 
@@ -41,6 +44,10 @@ pub(crate) struct Misp;
 /// MiB more, and the store accepts 15 MiB.
 const EVENT_COST: usize = 12 << 20;
 
+/// The most references of the attributes and objects in one event: the store accepts 10,000, and the description has the
+/// rest.
+const EVENT_REFS: usize = 8_000;
+
 /// The highest cost in bytes of all events of one raw: two events of 100,000 attributes, or eight raws' worth of text.
 const RAW_COST: usize = 128 << 20;
 
@@ -53,7 +60,7 @@ impl Filter for Misp {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn typetags(&self) -> &'static [&'static str] {
@@ -74,33 +81,82 @@ impl Filter for Misp {
     }
 
     fn run(&self, raw: &RawInput<'_>) -> Result<Yield, Refusal> {
-        let mut making = Making {
-            made: Yield::default(),
-            room: RAW_COST,
-        };
+        whole(|take| self.run_in_parts(raw, take))
+    }
+
+    fn run_in_parts(
+        &self,
+        raw: &RawInput<'_>,
+        take: &mut dyn FnMut(Yield) -> ControlFlow<()>,
+    ) -> Result<(), Refusal> {
         let data = shape::data(raw)?;
+        let mut first = Making::default();
+        let reports = shape::reports(&data, &mut first.made);
         let mut reason = shape::why_none(&data).to_owned();
-        for report in shape::reports(&data, &mut making.made) {
+        // what a report weighs, and whether anything of it is malicious, is known before the first part is made
+        let mut timed = Vec::with_capacity(reports.len());
+        let mut is_empty = true;
+        for report in &reports {
             match report.time(raw) {
-                Ok(at) => making.read(&report, raw, at)?,
+                Ok(at) => {
+                    let mut about = Making {
+                        room: first.room,
+                        ..Making::default()
+                    };
+                    let (found, category) = about.weigh(report)?;
+                    first.room = about.room;
+                    is_empty &= !found;
+                    timed.push((report, at, category));
+                }
                 Err(why) => {
-                    making.made.leave_out("event_without_time");
+                    first.made.leave_out("event_without_time");
                     reason = format!("timestamp {why}");
                 }
             }
         }
-        match making.made.events.is_empty() {
-            true => Err(Refusal::new(reason)),
-            false => Ok(making.made),
+        if is_empty {
+            return Err(Refusal::new(reason));
         }
+        let mut making = Making {
+            made: first.made,
+            ..Making::default()
+        };
+        for (report, at, category) in timed {
+            if making.read(report, raw, (at, category), take)?.is_break() {
+                return Ok(());
+            }
+        }
+        // the end, whether or not there may be more
+        let _ = take(making.made);
+        Ok(())
     }
 }
+
+/// Events of a part, which are handed on together. Most are small, for a search may return an attribute of each of many.
+const PART: usize = 100;
+/// The cost in bytes at which a part is handed on.
+const PART_COST: usize = 2 << 20;
 
 /// The events made so far, and the cost that further ones may have.
 struct Making {
     made: Yield,
     room: usize,
+    /// The cost of the events that were made and not handed on.
+    cost: usize,
 }
+
+impl Default for Making {
+    fn default() -> Self {
+        Self {
+            made: Yield::default(),
+            room: RAW_COST,
+            cost: 0,
+        }
+    }
+}
+
+/// Takes a piece of a report, and says whether to go on.
+type Each<'a, T> = dyn FnMut(&mut T, Piece) -> Result<ControlFlow<()>, Refusal> + 'a;
 
 impl Making {
     /// Takes the cost of a piece from what is left, before anything larger is made of the piece.
@@ -114,41 +170,86 @@ impl Making {
         Ok(())
     }
 
-    /// Makes the events of one report.
-    fn read(
-        &mut self,
-        report: &FoundEvent<'_>,
-        raw: &RawInput<'_>,
-        at: Timestamp,
-    ) -> Result<(), Refusal> {
+    /// Returns whether anything is made of a report, and the category of its events.
+    fn weigh(&mut self, report: &FoundEvent<'_>) -> Result<(bool, Category), Refusal> {
         self.spend(REPORT_COST)?;
-        let pieces = self.pieces(report)?;
-        let flagged = pieces.iter().any(|piece| !piece.malicious.is_empty());
+        let (mut found, mut flagged) = (false, false);
+        let _ = self.pieces(report, &mut |_, piece| {
+            found = true;
+            flagged |= !piece.malicious.is_empty();
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let head = head::of(report.about.unwrap_or(&Value::Null), &mut self.made);
         let category = match flagged {
             true => Category::Malicious,
             false => Category::Unknown,
         };
+        Ok((found || !head.is_empty(), category))
+    }
+
+    /// Makes the events of one report, whose time and category these are.
+    fn read(
+        &mut self,
+        report: &FoundEvent<'_>,
+        raw: &RawInput<'_>,
+        of: (Timestamp, Category),
+        take: &mut dyn FnMut(Yield) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Refusal> {
         let head = head::of(report.about.unwrap_or(&Value::Null), &mut self.made);
-        let mut groups = pack(pieces, EVENT_COST);
-        if groups.is_empty() && !head.is_empty() {
-            groups.push(Vec::new());
+        let mut group = Group::new(EVENT_COST, EVENT_REFS);
+        let mut is_first = true;
+        let flow = self.pieces(report, &mut |making, piece| {
+            let Some(full) = group.add(piece) else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            is_first = false;
+            making.event(&head, full, raw, of)?;
+            Ok(making.hand_on(take))
+        })?;
+        let rest = group.take();
+        if flow.is_continue() && (!rest.is_empty() || (is_first && !head.is_empty())) {
+            self.event(&head, rest, raw, of)?;
+            return Ok(self.hand_on(take));
         }
-        for group in groups {
-            let part = Piece::all(group);
-            let beside = part.beside.into_iter().map(Node::from);
-            let children = head.iter().cloned().chain(part.nodes).chain(beside);
-            let event = Event::new(vocab::MISP, raw.orgid.clone(), at, children.collect())
-                .map_err(|error| Refusal::new(format!("Event: {error}")))?
-                .with_category(category)
-                .with_malicious(part.malicious)
-                .map_err(|error| Refusal::new(format!("Event: {error}")))?;
-            self.made.events.push(event);
-        }
+        Ok(flow)
+    }
+
+    /// Makes an event of the head of a report and some of its pieces.
+    fn event(
+        &mut self,
+        head: &[Node],
+        group: Vec<Piece>,
+        raw: &RawInput<'_>,
+        (at, category): (Timestamp, Category),
+    ) -> Result<(), Refusal> {
+        let part = Piece::all(group);
+        self.cost += REPORT_COST + part.cost();
+        let beside = part.beside.into_iter().map(Node::from);
+        let children = head.iter().cloned().chain(part.nodes).chain(beside);
+        let event = Event::new(vocab::MISP, raw.orgid.clone(), at, children.collect())
+            .map_err(|error| Refusal::new(format!("Event: {error}")))?
+            .with_category(category)
+            .with_malicious(part.malicious)
+            .map_err(|error| Refusal::new(format!("Event: {error}")))?;
+        self.made.events.push(event);
         Ok(())
     }
 
-    fn pieces(&mut self, report: &FoundEvent<'_>) -> Result<Vec<Piece>, Refusal> {
-        let mut pieces = Vec::new();
+    /// Hands the events on if they are enough for a part.
+    fn hand_on(&mut self, take: &mut dyn FnMut(Yield) -> ControlFlow<()>) -> ControlFlow<()> {
+        if self.made.events.len() < PART && self.cost < PART_COST {
+            return ControlFlow::Continue(());
+        }
+        self.cost = 0;
+        take(std::mem::take(&mut self.made))
+    }
+
+    /// Makes the pieces of a report, one after the other.
+    fn pieces(
+        &mut self,
+        report: &FoundEvent<'_>,
+        each: &mut Each<'_, Self>,
+    ) -> Result<ControlFlow<()>, Refusal> {
         for attribute in report.attributes.iter().copied() {
             if is_true(attribute.get("deleted")) {
                 continue;
@@ -157,14 +258,20 @@ impl Making {
                 Ok(piece) => {
                     let piece = piece.beside(tags::of(attribute, &mut self.made));
                     self.spend(piece.cost())?;
-                    pieces.push(piece);
+                    if each(self, piece)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
                 }
                 Err(why) => self.made.leave_out(why),
             }
         }
         for object in report.objects.iter().copied() {
-            pieces.extend(object::pieces(object, self)?);
+            for piece in object::pieces(object, self)? {
+                if each(self, piece)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
         }
-        Ok(pieces)
+        Ok(ControlFlow::Continue(()))
     }
 }

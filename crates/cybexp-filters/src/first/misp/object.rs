@@ -14,6 +14,9 @@ use crate::{Refusal, Yield, fields, vocab};
 /// The highest cost in bytes of one object; a larger one is split into several of the same name.
 const OBJECT_COST: usize = 2 << 20;
 
+/// The most references of one object, so that an event holds it.
+const OBJECT_REFS: usize = super::EVENT_REFS - 1;
+
 /// Sub_types that TAHOE identifies by some of their children; no feed may make objects of these.
 const RESERVED: [&str; 4] = ["cybexp_org", "cybexp_superuser", "cybexp_user", "query"];
 
@@ -58,7 +61,7 @@ pub(super) fn pieces(object: &Value, making: &mut Making) -> Result<Vec<Piece>, 
 /// Makes as many objects of this name as the children need.
 fn objects(name: &SubType, children: Vec<Piece>, made: &mut Yield) -> Vec<Piece> {
     let mut all = Vec::new();
-    for group in pack(children, OBJECT_COST) {
+    for group in pack(children, OBJECT_COST, OBJECT_REFS) {
         match Piece::object(name.clone(), group) {
             Some(piece) => all.push(piece),
             None => made.leave_out("too_large"),

@@ -1,7 +1,6 @@
 //! Parts of an event, and how many of them fit in one document.
 //!
-//! A MongoDB document may have 16 MiB, and an event refers to all instances below it with hashes of 64 digits, so some
-//! 50,000 attributes fill one. Pieces are therefore packed, in their order, into as many documents as they need.
+//! A MongoDB document may have 16 MiB, and the store accepts 10,000 references of an event. Pieces are therefore packed, in their order, into as many documents as they need.
 
 use tahoe_core::{Attribute, Hash, Node, Object, Scalar, SubType};
 
@@ -19,6 +18,8 @@ pub(super) struct Piece {
     /// attribute on the event. Each level escapes them anew: one character takes 8 bytes there, and 4 times as many
     /// with each object around it.
     escaped: usize,
+    /// The number of attributes and objects in it, at all depths.
+    refs: usize,
 }
 
 /// Bytes for each node: its hash in `_cref`, `_ref` and `_mal_ref`, each an element of a BSON array, and its element in
@@ -38,6 +39,7 @@ impl Piece {
         piece.malicious.extend(flagged.then(|| attribute.hash()));
         (piece.plain, piece.escaped) = costs(&attribute);
         piece.nodes.push(attribute.into());
+        piece.refs = 1;
         piece
     }
 
@@ -46,6 +48,7 @@ impl Piece {
         for attribute in attributes {
             let (plain, escaped) = costs(&attribute);
             self.plain += plain + escaped;
+            self.refs += 1;
             self.beside.push(attribute);
         }
         self
@@ -59,6 +62,7 @@ impl Piece {
             beside,
             plain,
             escaped,
+            refs,
         } = Self::all(pieces);
         let object = Object::new(sub_type, nodes).ok()?;
         if !malicious.is_empty() {
@@ -70,6 +74,7 @@ impl Piece {
             beside,
             plain: plain + NODE_COST,
             escaped: escaped * ESCAPE_GROWTH,
+            refs: refs + 1,
         })
     }
 
@@ -92,6 +97,7 @@ impl Piece {
             all.beside.extend(piece.beside);
             all.plain += piece.plain;
             all.escaped += piece.escaped;
+            all.refs += piece.refs;
         }
         all
     }
@@ -107,21 +113,52 @@ fn costs(attribute: &Attribute) -> (usize, usize) {
     (NODE_COST + text.len(), escaped * ESCAPE_COST)
 }
 
-/// Groups pieces. A group costs at most `limit`, or is a single piece that costs more.
-pub(super) fn pack(pieces: Vec<Piece>, limit: usize) -> Vec<Vec<Piece>> {
-    let mut groups: Vec<Vec<Piece>> = Vec::new();
-    let mut room = 0;
-    for piece in pieces {
-        match groups.last_mut() {
-            Some(group) if piece.cost() <= room => {
-                room -= piece.cost();
-                group.push(piece);
-            }
-            _ => {
-                room = limit.saturating_sub(piece.cost());
-                groups.push(vec![piece]);
-            }
+/// Pieces that are put together until an event is full. A group that is handed on costs at most `limit` and has at most
+/// `refs` references, or is a single piece that has more.
+pub(super) struct Group {
+    pieces: Vec<Piece>,
+    limit: usize,
+    refs: usize,
+    cost: usize,
+    count: usize,
+}
+
+impl Group {
+    pub(super) fn new(limit: usize, refs: usize) -> Self {
+        Self {
+            pieces: Vec::new(),
+            limit,
+            refs,
+            cost: 0,
+            count: 0,
         }
     }
+
+    /// Adds a piece. Returns the pieces before it if it does not fit beside them.
+    pub(super) fn add(&mut self, piece: Piece) -> Option<Vec<Piece>> {
+        let (cost, count) = (piece.cost(), piece.refs);
+        let fits = self.cost + cost <= self.limit && self.count + count <= self.refs;
+        let full = (!fits && !self.pieces.is_empty()).then(|| self.take());
+        self.cost += cost;
+        self.count += count;
+        self.pieces.push(piece);
+        full
+    }
+
+    /// Takes all pieces.
+    pub(super) fn take(&mut self) -> Vec<Piece> {
+        (self.cost, self.count) = (0, 0);
+        std::mem::take(&mut self.pieces)
+    }
+}
+
+/// Groups pieces, each group as [`Group`] makes it.
+pub(super) fn pack(pieces: Vec<Piece>, limit: usize, refs: usize) -> Vec<Vec<Piece>> {
+    let mut group = Group::new(limit, refs);
+    let mut groups: Vec<Vec<Piece>> = pieces
+        .into_iter()
+        .filter_map(|piece| group.add(piece))
+        .collect();
+    groups.extend(Some(group.take()).filter(|last| !last.is_empty()));
     groups
 }

@@ -142,6 +142,13 @@ impl GraphBatch {
         }
     }
 
+    /// Returns the organisations of the events and sessions, some of them several times.
+    pub(super) fn orgs(&self) -> impl Iterator<Item = &str> {
+        let events = self.events.values().map(|event| event.orgid().as_str());
+        let sessions = self.sessions.values().map(|part| part.orgid.as_str());
+        events.chain(sessions)
+    }
+
     /// Removes the attributes and objects of which `known` is true.
     #[cfg(feature = "inspect")]
     pub fn forget_nodes(&mut self, mut known: impl FnMut(Hash) -> bool) {

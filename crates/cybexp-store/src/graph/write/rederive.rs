@@ -1,23 +1,21 @@
 //! Replacing what a filter of the second stage made before of an attribute or session, and removing what it made of one
 //! that no event holds any more.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use bson::{Bson, doc};
 use futures::future::try_join_all;
-use serde::Deserialize;
 use tahoe_core::{Hash, OrgId};
 
 use crate::archive::ids::{self, OrgTag, SessionId, binary};
 use crate::archive::keys::{self, DerivedFrom, Kinds, LEAST_TIE};
 use crate::error::StoreError;
-use crate::graph::hours::hour_of;
+use crate::graph::write::remove::{self, Removable};
 use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk::{self, Update};
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::EVENT_KEYS;
 
-const REMOVING: &str = "removing events that are derived no more";
 const LEAVING: &str = "taking sources from derived events";
 const HELD: &str = "looking for an event that holds something";
 const LOOKING: &str = "reading the events derived from something";
@@ -39,16 +37,6 @@ struct Kept {
     events: HashSet<Hash>,
     /// The link to the source, if it is a session.
     link: Option<Vec<u8>>,
-}
-
-/// A derived event.
-#[derive(Debug, Deserialize)]
-struct DerivedRow {
-    #[serde(rename = "_hash")]
-    hash: Hash,
-    timestamp: f64,
-    #[serde(rename = "_keys")]
-    keys: Vec<bson::Binary>,
 }
 
 impl GraphWriter {
@@ -84,9 +72,8 @@ impl GraphWriter {
     /// Removes the derived events that have one of these source elements, but for those named beside it.
     async fn keep_only(&self, made: HashMap<Vec<u8>, Kept>) -> Result<u64, StoreError> {
         let elements: Vec<Bson> = made.keys().cloned().map(binary).collect();
-        let events: Vec<DerivedRow> = derived_from(&elements).read(&self.coll).await?;
-        let (mut left, mut gone): (Vec<Update>, Vec<_>) = (Vec::new(), Vec::new());
-        let mut hours = BTreeSet::new();
+        let events: Vec<Removable> = derived_from(&elements).read(&self.coll).await?;
+        let (mut left, mut gone): (Vec<Update>, Vec<Removable>) = (Vec::new(), Vec::new());
         for event in events {
             let (mut sources, mut leaves) = (0, Vec::new());
             for key in event.keys.iter().map(|key| &key.bytes) {
@@ -109,18 +96,13 @@ impl GraphWriter {
                 });
                 continue;
             }
-            hours.insert(hour_of(event.timestamp));
-            // only if it was not derived from something else in the meantime
-            let unchanged: Vec<Bson> = event.keys.into_iter().map(Bson::Binary).collect();
-            gone.push(doc! {"_id": ids::of_hash(event.hash), "_keys": unchanged});
+            gone.push(event);
         }
         bulk::update(&self.coll, &left, LEAVING)
             .await?
             .whole(LEAVING)?;
-        let note = self.events.open(&hours).await?;
-        let removed = bulk::delete(&self.coll, &gone, REMOVING).await?;
-        self.events.close(note).await?;
-        Ok(removed)
+        // only those that were not derived from something else in the meantime
+        self.remove(&gone).await
     }
 
     /// Removes the events that were derived from the attributes and sessions of these hashes in an organisation, where no
@@ -141,7 +123,7 @@ impl GraphWriter {
                 elements.extend(names.map(|name| (keys::of_source(&org, hash, name), hash)));
             }
             let asked: Vec<Bson> = elements.keys().cloned().map(binary).collect();
-            let events: Vec<DerivedRow> = derived_from(&asked).read(&self.coll).await?;
+            let events: Vec<Removable> = derived_from(&asked).read(&self.coll).await?;
             let keys = events.iter().flat_map(|event| &event.keys);
             let derived: HashSet<Hash> = keys
                 .filter_map(|key| elements.get(&key.bytes).copied())
@@ -164,8 +146,7 @@ impl GraphWriter {
 /// Finds the events that have one of these source elements.
 pub(crate) fn derived_from(elements: &[Bson]) -> Find {
     let filter = doc! {"_keys": {"$in": elements}, "_tie": {"$gte": LEAST_TIE}};
-    Find::new(LOOKING, EVENT_KEYS, filter)
-        .project(doc! {"_id": 0, "_hash": 1, "timestamp": 1, "_keys": 1})
+    Find::new(LOOKING, EVENT_KEYS, filter).project(remove::fields())
 }
 
 /// Finds an observed event of an organisation that refers to an attribute of this hash, or belongs to a session of it.

@@ -49,7 +49,8 @@ pub(crate) fn merge(id: &SessionId, session: &Session, orgid: &str) -> Result<Up
     ["_id", "start_time", "end_time", "duration"]
         .iter()
         .for_each(|name| drop(document.remove(name)));
-    let mut update = doc! {"$setOnInsert": document};
+    // a session that nothing names, and that the sweep is about to delete, stays
+    let mut update = doc! {"$setOnInsert": document, "$unset": {"_going": ""}};
     if let Some(start) = session.start_time() {
         update.insert("$min", doc! {"start_time": start.get()});
     }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use bson::Bson;
 use tahoe_core::{Hash, Node};
 
 use crate::archive::ids::{self, SessionId};
@@ -15,11 +16,16 @@ use crate::graph::write::known::Known;
 use crate::graph::write::news::{News, SecondStage};
 use crate::graph::write::sessions;
 use crate::mongo::collection::Documents;
+use crate::sweep::orgs::OrgRegister;
+use crate::sweep::rows;
 
 /// Writes attributes, objects, events and sessions into an archive; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct GraphWriter {
     pub(crate) coll: Documents,
+    /// Rows of what may have to go.
+    pub(super) going: Documents,
+    orgs: OrgRegister,
     pub(super) events: EventWriter,
     nodes: Known<Hash>,
     sessions: Known<SessionId>,
@@ -31,6 +37,8 @@ impl GraphWriter {
     pub fn new(archive: &Archive) -> Self {
         Self {
             coll: archive.coll.clone(),
+            going: archive.going.clone(),
+            orgs: OrgRegister::new(archive),
             events: EventWriter::new(archive),
             nodes: Known::new(),
             sessions: Known::new(),
@@ -52,6 +60,7 @@ impl GraphWriter {
     /// # Errors
     /// If the database fails. An instance that it cannot store is no error, but is listed in [`Written::rejected`].
     pub async fn write(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
+        self.orgs.register(batch.orgs()).await?;
         let (mut written, sessions, fresh) = futures::try_join!(
             self.write_nodes(batch),
             self.write_sessions(batch),
@@ -79,6 +88,12 @@ impl GraphWriter {
         let known = all.len();
         let unknown = self.nodes.unknown(all, |node| node.hash());
         let known = known - unknown.len();
+        // before the look whether they exist: the sweep may be about to delete some
+        let ids: Vec<Bson> = unknown
+            .iter()
+            .map(|node| ids::of_hash(node.hash()))
+            .collect();
+        rows::rescue(&self.coll, &self.going, &ids).await?;
         let new = unknown.iter().map(|&node| New {
             id: ids::of_hash(node.hash()),
             hash: node.hash(),

@@ -1,6 +1,7 @@
 //! The URLs that an HTML page leads to or loads.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::text::unescaped;
 use super::tokens::{HtmlToken, HtmlTokens, attributes};
@@ -164,12 +165,15 @@ impl Links {
             true => Cow::Owned(script.replace("\\/", "/")),
             false => Cow::Borrowed(script),
         };
+        let seen: HashSet<&str> = url::find(&script).map(before_path).collect();
         self.found.extend(url::find(&script).map(str::to_owned));
         let hidden = redirect::hidden(&script);
         self.found
             .extend(hidden.filter(|url| url::is_absolute(url)));
         if let Some(plain) = unescaped_script(&script) {
-            self.found.extend(url::find(&plain).map(str::to_owned));
+            // a URL in plain sight may have escapes in its path, and is not another one for that
+            let hidden = url::find(&plain).filter(|url| !seen.contains(before_path(url)));
+            self.found.extend(hidden.map(str::to_owned));
         }
     }
 
@@ -198,18 +202,22 @@ impl Links {
     }
 }
 
-/// A script with its `%3A`, `\x3a` and `\u003a` as the characters that they stand for; none where it has no such.
+/// Returns the scheme and host of a URL, as they are written.
+fn before_path(url: &str) -> &str {
+    let host = url.find("//").map_or(0, |at| at + 2);
+    let end = url[host..].find(['/', '?', '#']);
+    end.map_or(url, |end| &url[..host + end])
+}
+
+/// A script with its `%3A`, `\x3a` and `\u003a` as the characters that they stand for; `None` if it has few of them, as of
+/// `unescape("%3Ca%20href…")`.
 fn unescaped_script(script: &str) -> Option<String> {
-    let has = |marks: &[&str]| marks.iter().any(|mark| script.contains(mark));
-    let is_escaped = has(&[
-        "%3A%2F%2F",
-        "%3a%2f%2f",
-        "\\x2f",
-        "\\x2F",
-        "\\u002f",
-        "\\u002F",
-    ]);
-    is_escaped.then_some(())?;
+    /// The fewest escapes of a hidden URL: a single one is a blank.
+    const ESCAPES: usize = 2;
+    let escapes = ["%", "\\x", "\\u00"].map(|mark| script.matches(mark).count());
+    if escapes.iter().all(|number| *number < ESCAPES) {
+        return None;
+    }
     let script = script.replace("\\u00", "%").replace("\\x", "%");
     Some(String::from_utf8_lossy(&decode::percent(&script)).into_owned())
 }

@@ -14,12 +14,15 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// The held lock of a folder. Dropping it frees the folder.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct Lock {
     _file: File,
 }
 
 /// Locks the folder for this process. Returns `None` for a folder that cannot be written to, which no `up` can use.
-pub(crate) fn take(folder: &Path) -> anyhow::Result<Option<Lock>> {
+///
+/// # Errors
+/// If another process holds the lock, which the error names, or the lock file cannot be opened.
+pub fn take(folder: &Path) -> anyhow::Result<Option<Lock>> {
     let path = folder.join(LOCK);
     let mut options = OpenOptions::new();
     let opened = options.read(true).write(true).create(true).truncate(false);
@@ -58,7 +61,7 @@ pub(crate) fn take(folder: &Path) -> anyhow::Result<Option<Lock>> {
 }
 
 /// Returns true if an `up` runs in the folder.
-pub(crate) fn is_held(folder: &Path) -> bool {
+pub fn is_held(folder: &Path) -> bool {
     let Ok(file) = File::open(folder.join(LOCK)) else {
         return false;
     };

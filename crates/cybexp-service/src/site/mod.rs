@@ -1,32 +1,32 @@
-//! Finds the configuration for a command: the file that the user names, else that of a running `cybexp up`, else the first
-//! of the usual files that exists.
+//! Finds the configuration for a person's command: the file that the user names, else that of a running `cybexp up`, else
+//! the first of the usual files that exists. Daemons only know the file that they are given, and the usual files.
+
+pub mod lock;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use cybexp_service::config::USUAL_FILES;
-use cybexp_service::{CommonArgs, Config, ConfigError};
-use cybexp_term::{self as term, DIM};
 
-use crate::lock;
+use crate::cli::CommonArgs;
+use crate::config::USUAL_FILES;
 
 /// The name of the configuration file in the folder of `up`.
-pub(crate) const CONFIG: &str = "config.json";
+pub const CONFIG: &str = "config.json";
 
 /// The chosen configuration file, and the others that could have been meant.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct ConfigChoice {
+pub struct ConfigChoice {
     /// The chosen file. `None`: there is no file, and the defaults hold.
-    pub(crate) file: Option<PathBuf>,
+    pub file: Option<PathBuf>,
     /// True if the chosen file belongs to a running `up`.
-    pub(crate) runs: bool,
+    pub runs: bool,
     /// The files that would be chosen next, in order.
-    pub(crate) others: Vec<PathBuf>,
+    pub others: Vec<PathBuf>,
 }
 
 impl ConfigChoice {
     /// Chooses the file that the command line or `$CYBEXP_CONFIG` names, else the first that exists.
-    pub(crate) fn of(common: &CommonArgs) -> Self {
+    pub fn of(common: &CommonArgs) -> Self {
         if let Some(file) = &common.config {
             let file = Some(file.clone());
             return Self {
@@ -59,17 +59,8 @@ impl ConfigChoice {
         }
     }
 
-    /// Loads the chosen file. If there are others, a line on the standard error names the chosen one.
-    pub(crate) fn load(&self) -> Result<Config, ConfigError> {
-        if let Some(note) = self.note() {
-            let note = term::wrapped(&term::line(&note), 0, 2);
-            anstream::eprintln!("{DIM}{note}{DIM:#}");
-        }
-        Config::load(self.file.as_deref())
-    }
-
     /// Returns a sentence that names the chosen file, if there are others.
-    pub(crate) fn note(&self) -> Option<String> {
+    pub fn note(&self) -> Option<String> {
         let file = self.file.as_ref().filter(|_| !self.others.is_empty())?;
         let of = if self.runs {
             ", that of the running `cybexp up`"
@@ -90,12 +81,15 @@ impl ConfigChoice {
 }
 
 /// Returns the default folder of `up`.
-pub(crate) fn data_folder() -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// If the user has no home folder.
+pub fn data_folder() -> anyhow::Result<PathBuf> {
     home("XDG_DATA_HOME", ".local/share").context("there is no home folder: give one with --dir")
 }
 
 /// Returns the folder for state that outlives a command.
-pub(crate) fn state_folder() -> Option<PathBuf> {
+pub fn state_folder() -> Option<PathBuf> {
     home("XDG_STATE_HOME", ".local/state")
 }
 
@@ -114,10 +108,11 @@ fn registry() -> Option<PathBuf> {
 }
 
 /// The entry that makes a running `up` known to commands. Dropping it removes the entry.
-pub(crate) struct Registered(Option<PathBuf>);
+#[derive(Debug)]
+pub struct Registered(Option<PathBuf>);
 
 /// Tells commands which configuration the `up` of this process runs. A failure is ignored: `up` runs without the entry.
-pub(crate) fn register(config: &Path) -> Registered {
+pub fn register(config: &Path) -> Registered {
     let Some((folder, config)) = registry().zip(std::path::absolute(config).ok()) else {
         return Registered(None);
     };
