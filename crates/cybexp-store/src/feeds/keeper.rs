@@ -202,10 +202,16 @@ impl FeedKeeper {
     ) -> Result<(), StoreError> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
-            None => EventStream::new(
-                &self.keeping.archive.coll,
-                self.keeping.place_of_events().await?.as_deref(),
-            ),
+            None => {
+                let place = self.keeping.place_of_events().await?;
+                if place.is_none() {
+                    // nobody knows what these have missed; the others are being searched for
+                    let whole = feeds.iter().filter(|feed| feed.is_whole());
+                    let whole: Vec<Feed> = whole.cloned().collect();
+                    self.keeping.search_again(&whole).await?;
+                }
+                EventStream::new(&self.keeping.archive.coll, place.as_deref())
+            }
         };
         if !stream.begin().await? {
             tracing::warn!(
@@ -266,7 +272,7 @@ impl Keeping {
     }
 
     /// Makes all feeds be searched for anew. Values that they hold are judged again, too.
-    async fn search_again(&self, feeds: &[Feed]) -> Result<(), StoreError> {
+    async fn search_again(&self, feeds: impl IntoIterator<Item = &Feed>) -> Result<(), StoreError> {
         for feed in feeds {
             // a search that is under way goes on, and then there is another
             let update = match feed.is_whole() {
