@@ -272,7 +272,7 @@ impl Keeping {
     }
 
     /// Makes all feeds be searched for anew. Values that they hold are judged again, too.
-    async fn search_again(&self, feeds: impl IntoIterator<Item = &Feed>) -> Result<(), StoreError> {
+    async fn search_again(&self, feeds: &[Feed]) -> Result<(), StoreError> {
         for feed in feeds {
             // a search that is under way goes on, and then there is another
             let update = match feed.is_whole() {
