@@ -12,7 +12,7 @@ use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
 
 /// The documents that one step reads.
-const STEP: i64 = 5000;
+const STEP: i64 = 2000;
 
 #[derive(Debug, Deserialize)]
 struct Row {
