@@ -28,8 +28,6 @@ sub_types! {
     SHELL_INPUT = "shell_input";
     SIGHTING = "sighting";
     SSH = "ssh";
-    STIX_INDICATOR = "stix_indicator";
-    STIX_OBSERVED = "stix_observed";
     TELNET = "telnet";
     URLHAUS = "urlhaus";
     VIRUSTOTAL = "virustotal";

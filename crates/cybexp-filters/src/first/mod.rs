@@ -10,7 +10,6 @@ pub(crate) mod misp;
 mod openphish;
 mod phishtank;
 mod sighting;
-mod stix;
 mod verdict;
 
 pub use filter::{Filter, RawInput, Refusal, Yield};
@@ -24,6 +23,5 @@ pub const FILTERS: &[&dyn Filter] = &[
     &openphish::OpenPhish,
     &phishtank::PhishTank,
     &sighting::Sighting,
-    &stix::Stix,
     &verdict::VerdictFilter,
 ];
