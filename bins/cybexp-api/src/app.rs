@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cybexp_seal::{Format, Prover, PublicKey, Tokens};
 use cybexp_service::QueryMacs;
-use cybexp_store::{Cache, Identity, Queries, Submitter};
+use cybexp_store::{Cache, Feeds, Identity, Queries, Submitter};
 use tahoe_core::Hash;
 use tokio::sync::Semaphore;
 
@@ -21,6 +21,9 @@ pub struct App {
     pub(crate) cache: Cache,
     pub(crate) submitter: Submitter,
     pub(crate) queries: Queries,
+    pub(crate) feeds: Feeds,
+    /// One permit for each feed that is being read.
+    pub(crate) feed_reads: Arc<Semaphore>,
     pub(crate) identity: Identity,
     pub(crate) tokens: Tokens,
     pub(crate) macs: QueryMacs,

@@ -15,6 +15,7 @@ mod openapi;
 mod parts;
 mod pool;
 mod routes;
+mod sharing;
 mod turns;
 mod waiting;
 
@@ -30,7 +31,7 @@ use cybexp_service::{
     BEAT_EVERY, ClientLimits, DaemonContext, Fatal, QueryMacs, Servers, open, read_public_key,
     serve_clients,
 };
-use cybexp_store::{Cache, Identity, Queries, Submitter};
+use cybexp_store::{Cache, Feeds, Identity, Queries, Submitter};
 use tokio::net::TcpListener;
 
 use crate::app::App;
@@ -62,6 +63,8 @@ const BODIES: TurnLimits = TurnLimits {
 };
 /// The most jobs that wait for the threads of questions. Each is one of a request, and requests are bounded already.
 const WAITING_JOBS: usize = 1024;
+/// The most feeds that are read at the same time.
+const FEED_READS: usize = 16;
 /// How often the chunks of large submissions are looked for that an API which died has left, and how old they must be.
 const SWEEP: Duration = Duration::from_secs(3600);
 
@@ -85,10 +88,11 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         );
         let cache = Cache::open(&servers.of(&cache).await?, &cache.db, &cache.coll).await?;
         let queries = Queries::open(&servers.of(&report).await?, &report.db, &report.coll).await?;
+        let feeds = Feeds::open(&servers.of(&report).await?, &report.db).await?;
         let identity = Identity::open(&servers.of(&who).await?, &who.db, &who.coll).await?;
-        Ok((cache, queries, identity))
+        Ok((cache, queries, feeds, identity))
     });
-    let Some((cache, queries, identity)) = opened.await? else {
+    let Some((cache, queries, feeds, identity)) = opened.await? else {
         return Ok(());
     };
     routes::describe_metrics();
@@ -96,6 +100,8 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         submitter: Submitter::new(&cache),
         cache: cache.clone(),
         queries,
+        feeds,
+        feed_reads: Arc::new(tokio::sync::Semaphore::new(FEED_READS)),
         identity,
         tokens,
         macs: QueryMacs::new(config)?,

@@ -15,7 +15,8 @@ use crate::app::App;
 use crate::error::Message;
 use crate::json::JSON_BYTES;
 use crate::routes::{
-    category, identity, login, membership, ping, proof, query, raw, submission, verdict,
+    category, feeds, identity, login, membership, ping, proof, query, raw, submission, taxii,
+    verdict,
 };
 
 #[derive(OpenApi)]
@@ -61,6 +62,11 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(membership::accept))
         .routes(routes!(membership::decline))
         .routes(routes!(membership::leave))
+        .routes(routes!(feeds::add, feeds::list))
+        .routes(routes!(feeds::remove))
+        .routes(routes!(feeds::token))
+        .routes(routes!(feeds::file))
+        .routes(routes!(feeds::misp_file))
         .layer(DefaultBodyLimit::max(JSON_BYTES));
     let uploads = OpenApiRouter::new()
         .routes(routes!(raw::raw))
@@ -124,6 +130,7 @@ pub fn router(app: Arc<App>) -> Router {
     routes()
         .split_for_parts()
         .0
+        .merge(taxii::routes())
         .fallback(async || (StatusCode::NOT_FOUND, Message::new("there is no such path")))
         .method_not_allowed_fallback(async || {
             (

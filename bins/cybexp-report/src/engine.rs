@@ -37,8 +37,8 @@ impl Engine {
     }
 
     /// Names in answers the allow lists that hold the value.
-    pub fn with_known_good(mut self, lists: KnownGood) -> Self {
-        self.sources.known_good = Arc::new(lists);
+    pub fn with_known_good(mut self, lists: Arc<KnownGood>) -> Self {
+        self.sources.known_good = lists;
         self
     }
 

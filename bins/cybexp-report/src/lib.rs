@@ -11,6 +11,7 @@ mod callback;
 mod clock;
 mod desk;
 mod engine;
+mod feeds;
 mod hubs;
 mod memory;
 mod page;
@@ -33,7 +34,7 @@ use cybexp_service::{
     DaemonContext, Fatal, QueryMacs, Servers, Step, WakeSignal, WorkOptions, Worker, open,
     read_private_key, sweep_loop, work_loop,
 };
-use cybexp_store::{Archive, GraphReader, Identity, Queries, Turn};
+use cybexp_store::{Archive, FeedKeeper, GraphReader, Identity, Queries, Turn};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -52,6 +53,7 @@ pub const NAME: &str = "report";
 /// Runs until asked to stop, or with `--once` until nothing is waiting.
 pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     account::describe_metrics();
+    feeds::describe_metrics();
     let config = &ctx.config.report;
     let key = Arc::new(read_private_key(&config.private_key)?);
     let lists = config.known_good.clone();
@@ -60,6 +62,7 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         .await?
         .context("report.known_good")
         .context(Fatal)?;
+    let known_good = Arc::new(known_good);
     let admission = Admission::new(QueryMacs::new(&ctx.config)?, config.accept_unsigned);
     let opened = open(&ctx, || async {
         let mut servers = Servers::new(&ctx);
@@ -68,12 +71,23 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
             ctx.config.tahoe_db()?,
             ctx.config.identity_db()?,
         );
-        let queries = Queries::open(&servers.of(&at).await?, &at.db, &at.coll).await?;
+        let server = servers.of(&at).await?;
+        let queries = Queries::open(&server, &at.db, &at.coll).await?;
         let archive = Archive::open(&servers.of(&graph).await?, &graph.db, &graph.coll).await?;
         let identity = Identity::open(&servers.of(&who).await?, &who.db, &who.coll).await?;
-        Ok((queries, GraphReader::new(&archive), identity))
+        let graph = GraphReader::new(&archive);
+        let judge = feeds::judge(Arc::clone(&known_good), graph.clone());
+        let keeper = FeedKeeper::open(
+            &server,
+            &at.db,
+            &archive,
+            graph.clone(),
+            judge,
+            feeds::place,
+        );
+        Ok((queries, graph, identity, keeper.await?))
     });
-    let Some((queries, graph, identity)) = opened.await? else {
+    let Some((queries, graph, identity, keeper)) = opened.await? else {
         return Ok(());
     };
     sweep::describe();
@@ -86,6 +100,14 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     let wake = WakeSignal::follow(queries.watch());
     let lease = Duration::from_secs(config.lease_s);
     let answering = TaskTracker::new();
+    let keeping = match ctx.once {
+        true => None,
+        false => Some(tokio::spawn(feeds::keep(
+            ctx.clone(),
+            keeper,
+            identity.clone(),
+        ))),
+    };
     let reporter = Reporter {
         desk: Arc::new(Desk {
             queries,
@@ -119,6 +141,9 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     // what is being answered is finished
     answering.close();
     answering.wait().await;
+    if let Some(keeping) = keeping {
+        keeping.await?;
+    }
     Ok(())
 }
 

@@ -186,6 +186,12 @@ impl Client {
         self.json(response).await
     }
 
+    /// Returns the answer to a GET of this path.
+    pub async fn get(&self, path: &str) -> Result<Value, ClientError> {
+        let request = self.http.get(self.url(path)).timeout(CONNECT);
+        self.json(self.send(request).await?).await
+    }
+
     async fn result(&self, path: &str) -> Result<Value, ClientError> {
         let request = self.http.get(self.url(path)).timeout(CONNECT);
         let mut answer = self.json(self.send(request).await?).await?;

@@ -4,6 +4,7 @@
 //! - [`Archive`]: raws and the TAHOE graph. [`Raws`] are written by the archive daemon and taken by analytics.
 //!   Analytics writes the graph with [`GraphWriter`], and reports read it with [`GraphReader`].
 //! - [`Queries`]: the queue of queries and their answers.
+//! - [`Feeds`]: feeds and their values, kept with [`FeedKeeper`] and read by the API.
 //! - [`Identity`]: users, organisations and revoked tokens.
 //!
 //! Every write on which something else depends waits for a majority of the replica set. Every query that a daemon
@@ -12,6 +13,7 @@
 mod archive;
 mod cache;
 mod error;
+mod feeds;
 mod graph;
 mod identity;
 #[cfg(feature = "inspect")]
@@ -41,6 +43,10 @@ pub use cache::queue::{EntryQueue, Opened, SealedEntry};
 pub use cache::records::OpenedRecords;
 pub use cache::submitter::Submitter;
 pub use error::StoreError;
+pub use feeds::definition::{Feed, Feeds, NewFeed};
+pub use feeds::keeper::{FeedJudge, FeedKeeper, FeedKept};
+pub use feeds::rows::{FeedDay, FeedPart, FeedRows, FeedValue};
+pub use feeds::standing::{FeedConditions, FeedStanding};
 pub use graph::derived::due::{Due, DueSession, DueSessions, SessionRead};
 pub use graph::derived::progress::{Backfill, BackfillProgress, SecondVersion};
 pub use graph::derived::walk::{AttributePage, Walked};

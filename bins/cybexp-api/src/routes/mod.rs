@@ -1,6 +1,7 @@
 //! The endpoints.
 
 pub(crate) mod category;
+pub(crate) mod feeds;
 pub(crate) mod identity;
 pub(crate) mod judgement;
 pub(crate) mod login;
@@ -11,6 +12,7 @@ pub(crate) mod query;
 pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod submission;
+pub(crate) mod taxii;
 pub(crate) mod verdict;
 
 use metrics::{describe_counter, describe_histogram};

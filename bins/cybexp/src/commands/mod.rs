@@ -6,6 +6,7 @@ mod bench;
 mod clock;
 mod databases;
 mod doctor;
+mod feed;
 mod filter;
 mod forget;
 mod geoip;
@@ -62,6 +63,9 @@ pub(crate) enum Tool {
     Post(post::PostArgs),
     /// Ask a question through the API, or many
     Query(Box<query::Args>),
+    /// Feeds, which others read by URL: add, list, show, remove
+    #[command(subcommand)]
+    Feed(feed::FeedCommand),
     /// Judge for an organisation: a verdict on a value, or the category of an event
     #[command(subcommand)]
     Mark(mark::MarkCommand),
@@ -151,6 +155,7 @@ async fn run(
         Tool::Token(args) => token::run(args, &config()?).await,
         Tool::Post(args) => post::run(args, &config()?).await,
         Tool::Query(args) => query::run(*args, &config()?).await,
+        Tool::Feed(action) => feed::run(action, &config()?).await,
         Tool::Mark(action) => mark::run(action, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
         Tool::Forget(action) => forget::run(action, &config()?).await,

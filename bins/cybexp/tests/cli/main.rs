@@ -6,6 +6,7 @@
 )]
 
 mod doctor;
+mod feed;
 mod filter;
 mod geoip;
 mod identity;

@@ -121,6 +121,12 @@ pub(crate) const ENTRY_BAD: &str = "entry_bad";
 pub(crate) const CHUNK_FILE: &str = "files_id_1_n_1";
 /// GridFS files by id.
 pub(crate) const ID: &str = "_id_";
+/// Values of a feed by their places in its MISP folder.
+pub(crate) const FEED_PLACE: &str = "feed_place";
+/// Values of a feed by the time at which they came into it.
+pub(crate) const FEED_ADDED: &str = "feed_added";
+/// Values of a feed by the time at which they leave it.
+pub(crate) const FEED_UNTIL: &str = "feed_until";
 /// Rows of what may have to go by kind, oldest first.
 pub(crate) const GOING_AT: &str = "going_at";
 /// Leases by the work for which they are held.
@@ -233,6 +239,22 @@ pub(crate) fn grid_files() -> Vec<Index> {
 /// Indexes of GridFS chunks, named as in the GridFS specification.
 pub(crate) fn grid_chunks() -> Vec<Index> {
     vec![Index::new(CHUNK_FILE, doc! {"files_id": 1, "n": 1}).unique()]
+}
+
+/// Indexes of the values of feeds. Values that have left are found by neither of the last two.
+pub(crate) fn feed_values() -> Vec<Index> {
+    let live = doc! {"until": {"$exists": true}};
+    let mut gone = Index::new("feed_gone", doc! {"gone": 1});
+    gone.expire_s = Some(30 * 86_400);
+    vec![
+        Index::new(
+            FEED_PLACE,
+            doc! {"feed": 1, "place": 1, "changed": 1, "until": 1},
+        ),
+        Index::new(FEED_ADDED, doc! {"feed": 1, "added": 1, "_id": 1}).partial(live.clone()),
+        Index::new(FEED_UNTIL, doc! {"feed": 1, "until": 1}).partial(live),
+        gone,
+    ]
 }
 
 /// Indexes of leases. Those of processes that died are deleted an hour later.

@@ -1,6 +1,7 @@
 //! MongoDB in general: connections, finds, bulk writes, transactions, indexes, leases and change streams.
 
 pub(crate) mod bulk;
+pub(crate) mod changes;
 pub(crate) mod collection;
 pub(crate) mod essence;
 pub(crate) mod find;

@@ -3,6 +3,7 @@
 
 mod derived;
 mod explain_answers;
+mod explain_feeds;
 mod explain_graph;
 mod explain_identity;
 mod explain_neighbours;

@@ -1,0 +1,89 @@
+//! Indexes for feeds: a reader of one reads what it returns, however many values other feeds have.
+
+use bson::oid::ObjectId;
+use bson::{DateTime, doc};
+
+use super::plan::Plan;
+use super::{attribute, fill, server};
+use crate::feeds::definition::{Feed, Feeds, NewFeed};
+use crate::feeds::{keeper, rows};
+
+/// A feed of this name, whose values came at these times.
+fn feed(name: &str) -> Feed {
+    let text = |text: &str| text.to_owned();
+    let new = NewFeed {
+        name: text(name),
+        description: text("a feed"),
+        organisation: text("unr"),
+        orgs: vec![text("unr")],
+        maker: text("someone"),
+        sub_types: vec![text("hostname")],
+        context: text("all"),
+        category: None,
+        min_count: 1,
+        keep_s: 1000,
+        tlp: text("green"),
+        comments: false,
+        token: text(name),
+    };
+    new.at(5000.0)
+}
+
+/// Values came in every second from 0 to 999; those of every tenth have left.
+async fn full(feeds: &Feeds, key: ObjectId) {
+    let row = |n: i32| {
+        let hash = attribute(n).hash();
+        let mut row = doc! {
+            "_id": rows::id_of(key, hash), "feed": key, "sub_type": "hostname", "data": n.to_string(), "seq": 1_i64,
+            "added": f64::from(n), "changed": f64::from(n), "first": 0.0, "last": 0.0, "count": 1_i64,
+            "place": i64::from(n),
+        };
+        match n % 10 {
+            0 => row.insert("gone", DateTime::now()),
+            _ => row.insert("until", 2000.0 + f64::from(n)),
+        };
+        row
+    };
+    fill(&feeds.values, (0..1000).map(row)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_of_a_feed_read_its_values_alone() {
+    let (server, db) = server().await;
+    let feeds = Feeds::open(&server, &db).await.unwrap();
+    let (one, other) = (feed("one"), feed("other"));
+    assert!(feeds.add(&one).await.unwrap() && feeds.add(&other).await.unwrap());
+    assert!(!feeds.add(&feed("one")).await.unwrap(), "the name is taken");
+    full(&feeds, one.key).await;
+    full(&feeds, other.key).await;
+
+    let plan = Plan::find(&feeds.values, &rows::values(one.key, 1000.0)).await;
+    assert_eq!(plan.returned, 900);
+    plan.reads_at_most(1001, 1000);
+    let plan = Plan::find(&feeds.values, &rows::places(one.key, 10, 19, 1000.0)).await;
+    assert_eq!(plan.returned, 9);
+    plan.reads_at_most(11, 10);
+    let after = (500.0, Some(attribute(500).hash()));
+    for after in [(500.0, None), after] {
+        let plan = Plan::find(&feeds.values, &rows::added(&one, after, 1000.0).limit(10)).await;
+        assert_eq!(plan.returned, 10);
+        plan.reads_at_most(12, 12);
+    }
+    let plan = Plan::find(&feeds.values, &keeper::over(one.key, 2005.0)).await;
+    assert_eq!(plan.returned, 5);
+    plan.reads_at_most(6, 5);
+
+    assert_eq!(feeds.size(&one).await.unwrap(), 900);
+    assert!(feeds.remove("one").await.unwrap());
+    assert_eq!(feeds.size(&one).await.unwrap(), 0);
+    assert_eq!(
+        feeds.size(&other).await.unwrap(),
+        900,
+        "another feed's values stay"
+    );
+    assert_eq!(
+        feeds.of_token("other").await.unwrap().unwrap().name,
+        "other"
+    );
+    assert_eq!(feeds.of_token("one").await.unwrap(), None);
+}
