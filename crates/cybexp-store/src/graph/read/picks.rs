@@ -2,7 +2,6 @@
 
 use bson::{Bson, Document, doc};
 use serde::Deserialize;
-use tahoe_core::Hash;
 use threatrank::{EventTime, Pick, Picked};
 
 use crate::archive::ids::binary;
