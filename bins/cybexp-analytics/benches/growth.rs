@@ -1,6 +1,6 @@
 //! Measures how the speed and the cost of analytics change as the archive grows: the same number of honeypot records
 //! goes into archives of several sizes. `CYBEXP_BENCH_SIZES` names the sizes in documents, `CYBEXP_BENCH_RECORDS` the
-//! records of a measurement.
+//! records of a measurement, and `CYBEXP_BENCH_CONFIG` further sections of the configuration as JSON.
 
 #![allow(clippy::print_stdout)]
 
@@ -37,7 +37,10 @@ async fn main() {
     };
     let server = tokio::task::spawn_blocking(move || mongo_local::start(&options));
     let server = server.await.expect("it runs").expect("MongoDB starts");
-    let site = Site::on(server.url(), "growth", json!({})).await;
+    let more = env::var("CYBEXP_BENCH_CONFIG").map_or(json!({}), |text| {
+        serde_json::from_str(&text).expect("sections of a configuration")
+    });
+    let site = Site::on(server.url(), "growth", more).await;
     once(&site);
 
     println!("{records} records each; bytes are those of the whole archive for each raw in it");

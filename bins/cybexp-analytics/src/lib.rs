@@ -5,9 +5,12 @@
 
 mod batch;
 mod judge;
+mod keeper;
 mod line;
 mod parts;
+mod rest;
 mod second;
+mod sum;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +26,9 @@ use metrics::{describe_counter, describe_gauge};
 
 use judge::Judge;
 use line::{Line, LineStep};
+use rest::Rest;
 use second::{SecondStageWork, StageStep, second_stage};
+use sum::StepSum;
 
 pub use batch::{BatchOutcome, Part, TakenRaws, Unfinished, run_filter};
 pub use second::{BackfillStep, Backfiller};
@@ -67,26 +72,33 @@ pub async fn run_with(
             // nothing is derived from a value because somebody judged it
             let stage = stage.as_ref().filter(|_| !filter.makes_verdicts());
             let deriver = stage.map(SecondStageWork::deriver);
-            lines.push(Line::open(filter, &raws, &graph, deriver).await?);
+            let line = Line::open(filter, &raws, &graph, deriver).await?;
+            lines.push((line, Rest::new(filter.name())));
         }
         let judge = Judge::open(&raws, &graph).await?;
-        Ok((
-            raws.watch(),
-            Analyst {
-                judge,
-                lines,
-                stage,
-            },
-        ))
+        let analyst = Analyst {
+            judge: (judge, Rest::new("judgements")),
+            lines,
+            stage: stage.map(|stage| (stage, Rest::new("second stage"))),
+            once: ctx.once,
+        };
+        Ok((archive, raws.watch(), analyst))
     });
-    let Some((watch, analyst)) = opened.await? else {
+    let Some((archive, watch, analyst)) = opened.await? else {
         return Ok(());
     };
     let options = WorkOptions {
         max_backoff: Duration::from_secs(ctx.config.analytics.max_backoff_s),
         ..WorkOptions::new(NAME)
     };
-    work_loop(&ctx, analyst, WakeSignal::follow(watch), options).await
+    let kept = archive.clone();
+    let keeper = (!ctx.once).then(|| tokio::spawn(keeper::keep(kept, ctx.shutdown.clone())));
+    work_loop(&ctx, analyst, WakeSignal::follow(watch), options).await?;
+    match keeper {
+        Some(keeper) => keeper.await?,
+        None => keeper::walk(&archive).await?,
+    }
+    Ok(())
 }
 
 /// Loads the databases of networks, where there is a second stage.
@@ -152,46 +164,42 @@ fn describe() {
 }
 
 struct Analyst {
-    judge: Judge,
-    lines: Vec<Line>,
+    judge: (Judge, Rest),
+    lines: Vec<(Line, Rest)>,
     /// The second stage, unless it is off.
-    stage: Option<SecondStageWork>,
+    stage: Option<(SecondStageWork, Rest)>,
+    /// Whether a filter that fails is to end the daemon, after some tries.
+    once: bool,
 }
 
 impl Worker for Analyst {
-    /// Writes one part of each filter, so that no filter's backlog holds up the others. An error of one filter does not
-    /// keep the others from their part.
+    /// Writes one part of each filter, so that no filter's backlog holds up the others. What fails rests by itself; the step
+    /// fails if all does, for then it is the database.
     async fn step(&mut self) -> anyhow::Result<Step> {
-        let mut worked = 0;
-        let mut wait: Option<Duration> = None;
-        let mut failed = None;
-        if let Some(stage) = &mut self.stage {
+        let mut sum = StepSum::default();
+        if let Some((stage, _)) = &mut self.stage {
             stage.stand().await?;
         }
         // judgements first: there are few, and people wait for them
-        let mut steps = vec![self.judge.step().await];
-        for line in &mut self.lines {
-            steps.push(line.step().await);
+        let (judge, rest) = &mut self.judge;
+        if sum.is_ready(rest) {
+            sum.add(rest, judge.step().await);
         }
-        for step in steps {
-            match step {
-                Ok(LineStep::Worked(raws)) => worked += raws,
-                Ok(LineStep::Nothing(time)) => wait = wait.into_iter().chain(time).min(),
-                Err(error) => failed = Some(error),
+        for (line, rest) in &mut self.lines {
+            if sum.is_ready(rest) {
+                sum.add(rest, line.step().await);
             }
         }
-        if let Some(stage) = &mut self.stage {
-            match stage.step(worked > 0).await {
-                Ok(StageStep::Worked(read)) => worked += read,
-                Ok(StageStep::Nothing(time)) => wait = wait.into_iter().chain(time).min(),
-                Err(error) => failed = Some(error),
-            }
+        if let Some((stage, rest)) = &mut self.stage
+            && sum.is_ready(rest)
+        {
+            let step = stage.step(sum.worked() > 0).await;
+            let step = step.map(|step| match step {
+                StageStep::Worked(read) => LineStep::Worked(read),
+                StageStep::Nothing(time) => LineStep::Nothing(time),
+            });
+            sum.add(rest, step);
         }
-        match (failed, worked, wait) {
-            (Some(error), ..) => Err(error),
-            (None, 0, None) => Ok(Step::Idle),
-            (None, 0, Some(wait)) => Ok(Step::Wait(wait)),
-            (None, worked, _) => Ok(Step::Worked(worked)),
-        }
+        sum.step(self.once)
     }
 }

@@ -7,10 +7,13 @@ use std::time::Duration;
 use cybexp_seal::{Format, Prover, PublicKey, Tokens};
 use cybexp_service::QueryMacs;
 use cybexp_store::{Cache, Feeds, Identity, Queries, Submitter};
+use tahoe_core::Hash;
 use tokio::sync::Semaphore;
 
-use crate::attempts::Attempts;
+use crate::attempts::{Attempts, Lane};
 use crate::budget::Budget;
+use crate::pool::Pool;
+use crate::turns::Turns;
 use crate::waiting::Waiting;
 
 /// The state of the API: handles of databases, keys, and who waits for a report.
@@ -29,7 +32,11 @@ pub struct App {
     pub(crate) public_key: PublicKey,
     pub(crate) waiting: Waiting,
     /// Memory of the reports that are being handed out, in KiB.
-    pub(crate) reports: Semaphore,
+    pub(crate) reports: Arc<Semaphore>,
+    /// Bodies with questions that are not small, of all users.
+    pub(crate) bodies: Turns<Hash>,
+    /// The threads for work on questions that takes long; each user has a lane.
+    pub(crate) pool: Pool<Hash>,
     pub(crate) format: Format,
     /// The address at which report daemons find this API.
     pub(crate) host: String,
@@ -38,10 +45,8 @@ pub struct App {
     pub(crate) max_body_bytes: u64,
     /// The memory of all submissions in work.
     pub(crate) budget: Budget,
-    /// A password takes 19 MiB and 20 ms to check: more at once would be a way to fill the memory.
-    pub(crate) logins: Semaphore,
-    /// Logins that wait for their turn.
-    pub(crate) waiting_logins: Semaphore,
+    /// The threads that hash passwords.
+    pub(crate) passwords: Pool<Lane>,
     pub(crate) attempts: Attempts,
     /// Reverse proxies whose word is taken for the client's address.
     pub(crate) trusted_proxies: Vec<IpAddr>,

@@ -15,7 +15,7 @@ const KEYS: usize = 1 << 16;
 /// The subject of a count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
-    /// All attempts from an address.
+    /// Attempts from an address, but for those of `Known`.
     Address(IpAddr),
     /// Attempts at an account, from addresses at which its user never signed in.
     Account(Hash),
@@ -32,6 +32,17 @@ impl Key {
             Self::Known(..) => (20.0, Duration::from_secs(10)),
         }
     }
+}
+
+/// The lane in which a password waits to be hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Lane {
+    /// Attempts from an address.
+    Address(IpAddr),
+    /// Attempts at an account from an address at which its user has signed in.
+    Known(Hash, IpAddr),
+    /// Users that are created.
+    Created,
 }
 
 /// Failed attempts, which are forgotten with time.
@@ -58,7 +69,18 @@ pub(crate) struct Attempts(Mutex<Counts>);
 pub(crate) struct Attempt {
     address: IpAddr,
     account: Hash,
-    charged: [Key; 2],
+    charged: Vec<Key>,
+}
+
+impl Attempt {
+    /// Returns the lane in which the attempt waits: a user who has signed in at this address before does not wait behind
+    /// others who try there.
+    pub(crate) fn lane(&self) -> Lane {
+        match self.charged[..] {
+            [Key::Known(account, address)] => Lane::Known(account, address),
+            _ => Lane::Address(self.address),
+        }
+    }
 }
 
 /// The time after which the next attempt may be made.
@@ -79,13 +101,13 @@ impl Attempts {
     ) -> Result<Attempt, TooMany> {
         let address = one_client(address);
         let mut counts = self.lock();
-        let of_account = match counts.known.contains(&(account, address)) {
-            true => Key::Known(account, address),
-            false => Key::Account(account),
+        let charged = match counts.known.contains(&(account, address)) {
+            // and not to the address, which others at it may have used up
+            true => vec![Key::Known(account, address)],
+            false => vec![Key::Address(address), Key::Account(account)],
         };
-        let charged = [Key::Address(address), of_account];
-        for key in charged {
-            counts.charge(key, now)?;
+        for key in &charged {
+            counts.charge(*key, now)?;
         }
         Ok(Attempt {
             address,
@@ -94,14 +116,15 @@ impl Attempts {
         })
     }
 
-    /// Takes back the charge for an attempt that did not fail.
+    /// Takes back the charge for an attempt that was not looked at.
+    pub(crate) fn uncharge(&self, attempt: &Attempt) {
+        self.lock().uncharge(attempt);
+    }
+
+    /// Takes back the charge for an attempt that did not fail, and remembers that the user has signed in at the address.
     pub(crate) fn succeeded(&self, attempt: &Attempt) {
         let mut counts = self.lock();
-        for key in attempt.charged {
-            if let Some(failures) = counts.failures.get_mut(&key) {
-                failures.count = (failures.count - 1.0).max(0.0);
-            }
-        }
+        counts.uncharge(attempt);
         if counts.known.len() >= KEYS {
             let some = counts.known.iter().take(KEYS / 2).copied();
             let some: Vec<_> = some.collect();
@@ -138,6 +161,14 @@ impl Counts {
         failures.count += 1.0;
         failures.told = false;
         Ok(())
+    }
+
+    fn uncharge(&mut self, attempt: &Attempt) {
+        for key in &attempt.charged {
+            if let Some(failures) = self.failures.get_mut(key) {
+                failures.count = (failures.count - 1.0).max(0.0);
+            }
+        }
     }
 
     /// Forgets the half of the keys with the fewest failures.

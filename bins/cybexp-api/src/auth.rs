@@ -13,7 +13,7 @@ use tahoe_core::{Hash, Org, User};
 
 use crate::app::App;
 use crate::error::{ApiError, bad};
-use cybexp_service::{InWork, Peer};
+use cybexp_service::{Heard, InWork, Peer};
 
 /// The user whose token the request carries.
 pub(crate) struct Caller {
@@ -23,18 +23,29 @@ pub(crate) struct Caller {
     _work: Option<InWork>,
 }
 
-/// The address of a request's client, whether the client is signed in or not.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ClientAddress(pub(crate) IpAddr);
+/// The client of a request, whether it is signed in or not.
+#[derive(Debug)]
+pub(crate) struct AnyClient {
+    pub(crate) address: IpAddr,
+    peer: Option<Arc<Peer>>,
+}
 
-impl FromRequestParts<Arc<App>> for ClientAddress {
+impl FromRequestParts<Arc<App>> for AnyClient {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<Arc<Peer>>();
-        let address = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.address);
-        let client = cybexp_service::client(address, &app.trusted_proxies, &parts.headers);
-        Ok(Self(client))
+        let peer = parts.extensions.get::<Arc<Peer>>().cloned();
+        let address = peer.as_ref().map(|peer| peer.address);
+        let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+        let address = cybexp_service::client(address, &app.trusted_proxies, &parts.headers);
+        Ok(Self { address, peer })
+    }
+}
+
+impl AnyClient {
+    /// Keeps the connection of a request that came in whole from being closed for another one of the client.
+    pub(crate) fn speaks(&self) -> Option<Heard> {
+        self.peer.clone().map(Peer::speaks)
     }
 }
 

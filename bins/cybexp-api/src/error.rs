@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use tahoe_core::submission::RecordError;
 use utoipa::ToSchema;
 
+use crate::pool::PoolError;
+use crate::turns::TooManyWait;
+
 /// The error of a request.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -37,6 +40,9 @@ pub(crate) enum ApiError {
     /// Too many submissions are in work.
     #[error("too much is being submitted at once: try again later")]
     Busy,
+    /// Too many questions are in work.
+    #[error("too much is being asked at once: try again later")]
+    Crowded,
     /// The client stopped sending.
     #[error("the request came too slowly")]
     TooSlow,
@@ -116,6 +122,21 @@ impl ApiError {
     }
 }
 
+impl From<TooManyWait> for ApiError {
+    fn from(_: TooManyWait) -> Self {
+        Self::Crowded
+    }
+}
+
+impl From<PoolError> for ApiError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::TooManyWait => Self::Crowded,
+            PoolError::Panicked => Self::Internal(error.into()),
+        }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = match &self {
@@ -125,7 +146,7 @@ impl IntoResponse for ApiError {
             Self::TooLarge(_) | Self::TooManyRecords(_) | Self::Records(_) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooMany(seconds) => {
                 let after = [(RETRY_AFTER, seconds.to_string())];
@@ -142,7 +163,7 @@ impl IntoResponse for ApiError {
             }
         };
         let mut response = (status, Json(self.body())).into_response();
-        if let Self::Busy = self {
+        if let Self::Busy | Self::Crowded = self {
             let headers = response.headers_mut();
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }

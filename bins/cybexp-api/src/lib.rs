@@ -13,8 +13,10 @@ mod error;
 mod json;
 mod openapi;
 mod parts;
+mod pool;
 mod routes;
 mod sharing;
+mod turns;
 mod waiting;
 
 use std::net::SocketAddr;
@@ -36,6 +38,8 @@ use crate::app::App;
 use crate::attempts::Attempts;
 use crate::budget::Budget;
 use crate::error::ApiError;
+use crate::pool::Pool;
+use crate::turns::{TurnLimits, Turns};
 use crate::waiting::Waiting;
 
 pub use openapi::{description, router};
@@ -47,10 +51,20 @@ pub const NAME: &str = "api";
 const HEADERS: Duration = Duration::from_secs(15);
 /// The most connections at once.
 const CONNECTIONS: usize = 4096;
+/// The threads that hash passwords: a password takes 19 MiB and 20 ms, so more at once would be a way to fill the memory.
+const PASSWORD_THREADS: usize = 2;
 /// The most logins that wait for their turn, which is about a second's work.
 const WAITING_LOGINS: usize = 100;
 /// The most feeds that are read at the same time.
 const FEED_READS: usize = 16;
+/// Bodies with questions that are not small. Each takes 6 MiB at most, until its questions are answered.
+const BODIES: TurnLimits = TurnLimits {
+    places: 32,
+    of_lane: 4,
+    waiting: 256,
+};
+/// The most jobs that wait for the threads of questions. Each is one of a request, and requests are bounded already.
+const WAITING_JOBS: usize = 1024;
 /// How often the chunks of large submissions are looked for that an API which died has left, and how old they must be.
 const SWEEP: Duration = Duration::from_secs(3600);
 
@@ -94,7 +108,9 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         accept_unsigned: config.report.accept_unsigned,
         public_key,
         waiting,
-        reports: tokio::sync::Semaphore::new(asking::ALL_BYTES >> 10),
+        reports: Arc::new(tokio::sync::Semaphore::new(asking::ALL_BYTES >> 10)),
+        bodies: Turns::new(BODIES),
+        pool: Pool::start("questions", question_threads(), WAITING_JOBS)?,
         format: match config.api.seal {
             Seal::Jwe => Format::Jwe,
             Seal::Legacy => Format::Legacy,
@@ -104,8 +120,7 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         token_ttl: Duration::from_secs(config.api.token_ttl_s),
         max_body_bytes: config.api.max_body_bytes,
         budget: Budget::new(config.api.max_body_bytes),
-        logins: tokio::sync::Semaphore::new(2),
-        waiting_logins: tokio::sync::Semaphore::new(WAITING_LOGINS),
+        passwords: Pool::start("passwords", PASSWORD_THREADS, WAITING_LOGINS)?,
         attempts: Attempts::default(),
         trusted_proxies: config.api.trusted_proxies.clone(),
         consent: config.identity.consent,
@@ -130,6 +145,12 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     let panicked = |panic| ApiError::from(panic).into_response();
     serve_clients(listener, routes, limits, panicked, stop).await;
     Ok(())
+}
+
+/// Half of the processors, at least one: the others are for the threads that serve connections.
+fn question_threads() -> usize {
+    let all = std::thread::available_parallelism().map_or(1, usize::from);
+    (all / 2).max(1)
 }
 
 fn callback_address(config: &Config) -> SocketAddr {

@@ -11,6 +11,7 @@ mod daemon_status;
 mod gone;
 mod managed;
 mod manager;
+mod own_api;
 pub mod plugin;
 mod poster;
 mod running;

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use cybexp_client::Client;
 use cybexp_service::Config;
 use cybexp_service::config::InputSpec;
 use futures::future::join_all;
@@ -18,6 +16,7 @@ use crate::collector::{Collector, CollectorParts};
 use crate::daemon_status::{DaemonStatus, SpoolStatus};
 use crate::gone::left;
 use crate::managed::ManagerState;
+use crate::own_api;
 use crate::poster::Poster;
 use crate::select::Select;
 use crate::status::{InputState, SharedStatus, now};
@@ -38,7 +37,7 @@ impl Manager {
     /// The inputs of this configuration, all stopped; what the spool holds is posted from now on, also that of inputs which
     /// the configuration has no more.
     pub(crate) async fn new(config: Arc<Config>, spool: Spool) -> anyhow::Result<Self> {
-        let api = Arc::new(ApiState::new(client(&config)?));
+        let api = Arc::new(ApiState::new(own_api::client(&config)?));
         let manager = Self {
             poster: Poster::new(spool.clone(), Arc::clone(&api)),
             api,
@@ -332,7 +331,7 @@ impl Manager {
     }
 
     fn take_over(&self, inner: &mut ManagerState, config: Arc<Config>) -> anyhow::Result<()> {
-        self.api.replace(client(&config)?);
+        self.api.replace(own_api::client(&config)?);
         let (old, new) = (&inner.config.input, &config.input);
         if old.run_dir != new.run_dir
             || old.spool_dir != new.spool_dir
@@ -345,12 +344,6 @@ impl Manager {
         inner.config = config;
         Ok(())
     }
-}
-
-fn client(config: &Config) -> anyhow::Result<Client> {
-    let token = config.api_token()?;
-    let given = !secrecy::ExposeSecret::expose_secret(&token).is_empty();
-    Client::new(config.api.url.clone(), given.then_some(token)).context("api.url")
 }
 
 fn count(status: &SharedStatus, known: &cybexp_spool::KnownInput) {

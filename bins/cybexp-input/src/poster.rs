@@ -263,7 +263,9 @@ impl Posting {
         };
         let told = error.brief();
         match error {
-            ClientError::Unreachable { .. } | ClientError::Failed { .. } => {
+            ClientError::Unreachable { .. }
+            | ClientError::Failed { .. }
+            | ClientError::AnotherProcess(_) => {
                 self.api.trouble(&told);
                 // it may have been too much at once for the network or a proxy
                 self.most = (records.len() / 2).max(1);

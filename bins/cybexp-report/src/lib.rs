@@ -23,6 +23,7 @@ mod shares;
 mod sources;
 mod subject;
 mod sweep;
+mod values;
 
 use std::sync::Arc;
 use std::time::Duration;

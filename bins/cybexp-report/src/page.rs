@@ -115,6 +115,32 @@ impl ReportPage {
         self.with("events", events.iter().map(told).collect::<Vec<_>>())
     }
 
+    /// Adds the number of different values, the sum of their numbers, and whether these are exact.
+    pub(crate) fn counted(self, distinct: u64, sum: u64, exact: bool) -> Self {
+        self.with("distinct", distinct)
+            .with("sum", sum)
+            .with("exact", exact)
+    }
+
+    /// Adds the place behind which the next page begins, if there is one.
+    pub(crate) fn goes_on(mut self, after: Option<String>) -> Self {
+        match after {
+            Some(after) => {
+                self.next = self.current + 1;
+                self.with("after", after)
+            }
+            None => self,
+        }
+    }
+
+    /// Marks the page if values may be missing, since the archive's list of them is being made.
+    pub(crate) fn incomplete(self, incomplete: bool) -> Self {
+        match incomplete {
+            true => self.with("incomplete", true),
+            false => self,
+        }
+    }
+
     /// Marks the page if there is more than it holds.
     pub(crate) fn cut(self, cut: bool) -> Self {
         match cut {

@@ -44,6 +44,8 @@ pub(crate) struct Related {
     pub(crate) subjects: BTreeSet<String>,
     /// The value that was asked for, as the archive has it.
     pub(crate) about: Vec<AttributeDoc>,
+    /// The hashes of other values whose events were added.
+    pub(crate) expanded: BTreeSet<String>,
     /// The hashes of the events of this page; the others were reached over sessions.
     pub(crate) own: BTreeSet<String>,
     /// Newest first.
@@ -64,20 +66,34 @@ impl Related {
                 .collect(),
             ..Self::default()
         };
+        related.add_documents(report);
+        related.find_subjects(subject, report);
+        related
+    }
+
+    /// Adds the documents of a report about another value that is expanded.
+    pub(crate) fn expand(&mut self, hash: &str, report: &Value) {
+        self.cut |= report["cut"].as_bool() == Some(true);
+        self.expanded.insert(hash.to_owned());
+        self.add_documents(report);
+        let mut seen = BTreeSet::new();
+        self.events.retain(|event| seen.insert(event.hash.clone()));
+        self.sessions.retain(|one| seen.insert(one.hash.clone()));
+    }
+
+    fn add_documents(&mut self, report: &Value) {
         for document in list(&report["data"]) {
             match document["itype"].as_str() {
-                Some("event") => related.events.extend(composite(document, "timestamp")),
-                Some("session") => related.sessions.extend(composite(document, "start_time")),
+                Some("event") => self.events.extend(composite(document, "timestamp")),
+                Some("session") => self.sessions.extend(composite(document, "start_time")),
                 Some("attribute") => {
                     if let Some(one) = attribute_doc(document) {
-                        related.attributes.insert(one.hash.clone(), one);
+                        self.attributes.insert(one.hash.clone(), one);
                     }
                 }
                 _ => {}
             }
         }
-        related.find_subjects(subject, report);
-        related
     }
 
     fn find_subjects(&mut self, subject: &Subject, report: &Value) {

@@ -6,9 +6,11 @@
 mod app;
 mod ask;
 mod assets;
+mod chart;
 mod clock;
 mod csrf;
 mod error;
+mod file;
 mod form;
 mod graph;
 mod guard;
@@ -21,7 +23,6 @@ mod posting;
 mod query;
 mod random;
 mod sign_in;
-mod story;
 mod subject;
 mod view;
 

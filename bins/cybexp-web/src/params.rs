@@ -25,6 +25,12 @@ impl Params {
             .filter(|value| !value.is_empty())
     }
 
+    /// Returns all values of the parameter.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let all = self.0.iter().filter(move |(other, _)| other == name);
+        all.map(|(_, value)| value.as_str())
+    }
+
     /// Returns the parameter's value as a number between these bounds, if it is one.
     pub(crate) fn number(&self, name: &str, least: u32, most: u32) -> Option<u32> {
         let number = self.get(name)?.parse().ok()?;

@@ -105,6 +105,14 @@ impl Subject {
         }
     }
 
+    /// Returns its sub_type, if it is at hand.
+    pub(crate) fn sub_type(&self) -> Option<&str> {
+        match self {
+            Self::Value { sub_type, .. } => Some(sub_type.trim()),
+            Self::Hash(_) => None,
+        }
+    }
+
     /// Returns the text that stands for it in a search box.
     pub(crate) fn text(&self) -> &str {
         match self {

@@ -55,7 +55,7 @@ async fn daemons_killed_at_work_lose_nothing_and_repeat_nothing() {
         records
     );
     let tally = site.archive.tally().await.unwrap();
-    for derived in ["behaviour", "netblock"] {
+    for derived in ["behaviour", "parent_domain"] {
         assert!(
             tally
                 .iter()

@@ -2,8 +2,10 @@
 
 mod form;
 mod people;
+mod proof;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -14,6 +16,7 @@ use serde_json::{Value, json};
 use tahoe_core::SubmissionTags;
 
 use form::SubmissionForm;
+use proof::WantedProof;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// The longest that one question may take; the API answers "check back later" long before.
@@ -53,6 +56,12 @@ pub enum ClientError {
         "there is no such path at {0}: does --url or api.url of the configuration name the API?"
     )]
     NotTheApi(Url),
+    /// The API did not prove that it knows the secret of the configuration. Nothing secret was sent to it.
+    #[error(
+        "what answers at {0} is not the API of the configuration: another process has the port (`ss -ltnp` shows which), or \
+         the API has another identity.secret; no token was sent"
+    )]
+    AnotherProcess(Url),
     /// The API refuses the request, and would do so again.
     #[error("{message} ({})", status.as_u16())]
     Refused {
@@ -89,7 +98,10 @@ impl ClientError {
 
     /// Returns true if the same request may succeed later.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Failed { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Failed { .. } | Self::AnotherProcess(_)
+        )
     }
 }
 
@@ -102,6 +114,7 @@ pub struct Client {
     http: reqwest::Client,
     base: Url,
     token: Option<SecretString>,
+    proof: Option<Arc<WantedProof>>,
 }
 
 impl Client {
@@ -116,7 +129,12 @@ impl Client {
             http = http.no_proxy();
         }
         let http = http.build().context("cannot make an HTTP client")?;
-        Ok(Self { http, base, token })
+        Ok(Self {
+            http,
+            base,
+            token,
+            proof: None,
+        })
     }
 
     /// Returns the URL of the API.
@@ -127,15 +145,6 @@ impl Client {
     /// Whether the URL is on this machine.
     pub fn is_local(&self) -> bool {
         is_loopback(&self.base)
-    }
-
-    /// Returns the API's proof for this challenge. The token is not sent.
-    pub async fn proof(&self, challenge: &[u8]) -> Result<String, ClientError> {
-        let challenge: String = challenge.iter().map(|byte| format!("{byte:02x}")).collect();
-        let request = self.http.get(self.url(&format!("proof/{challenge}")));
-        let request = request.timeout(CONNECT);
-        let answer = self.json(self.send_as_stranger(request).await?).await?;
-        Ok(answer["proof"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Checks that the API answers.
@@ -320,6 +329,7 @@ impl Client {
 
     async fn send(&self, mut request: RequestBuilder) -> Result<Response, ClientError> {
         if let Some(token) = &self.token {
+            self.prove().await?;
             request = request.bearer_auth(token.expose_secret());
         }
         self.send_as_stranger(request).await
@@ -330,7 +340,8 @@ impl Client {
         let response = request
             .send()
             .await
-            .map_err(|error| self.unreachable(&error))?;
+            .map_err(|error| self.unreachable(&error))
+            .inspect_err(|_| self.doubt())?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -375,6 +386,12 @@ impl Client {
                 of_api,
             },
         })
+    }
+
+    fn doubt(&self) {
+        if let Some(proof) = &self.proof {
+            proof.doubt();
+        }
     }
 
     async fn json(&self, response: Response) -> Result<Value, ClientError> {

@@ -20,6 +20,7 @@ impl Client {
         email: &str,
         password: &SecretString,
     ) -> Result<SecretString, ClientError> {
+        self.prove().await?;
         let login = json!({"email": email, "password": password.expose_secret()});
         let answer = self.command("login", &login).await?;
         let token = answer["token"].as_str();

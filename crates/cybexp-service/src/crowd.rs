@@ -3,8 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::peer::{Peer, one_client};
+
+/// The time that a new connection has to say something, before it is closed for another one of the same client. A request
+/// that is on its way comes in it.
+pub(crate) const TIME_TO_SPEAK: Duration = Duration::from_millis(250);
 
 /// The open connections of each client, oldest first.
 #[derive(Default)]
@@ -28,16 +33,19 @@ pub(crate) struct Place {
 
 impl Crowd {
     /// Makes a place for a connection from this address. A client that has `most` already loses its oldest connection that
-    /// does nothing for anybody who is signed in. Returns `None` if it has no such connection.
-    pub(crate) fn enter(&self, address: IpAddr, most: usize) -> Option<Place> {
+    /// does nothing: one on which it said no whole request yet, though it had the time, or one that is idle. Returns `None` if
+    /// it has no such connection.
+    pub(crate) fn enter(&self, address: IpAddr, most: usize, now: Instant) -> Option<Place> {
         let client = one_client(address);
-        let peer = Arc::new(Peer::new(address));
+        let peer = Arc::new(Peer::new(address, now));
         let mut clients = self.lock();
         let number = clients.next;
         clients.next += 1;
         let own = clients.by_address.entry(client).or_default();
         if own.len() >= most {
-            close_one(own, None)?;
+            let silent = |peer: &Peer| peer.is_stranger() && peer.is_silent(now, TIME_TO_SPEAK);
+            let left = |peer: &Peer| !peer.is_stranger() && peer.is_idle();
+            close_one(own, None, &[&silent, &left])?;
         }
         own.insert(number, Arc::clone(&peer));
         drop(clients);
@@ -49,15 +57,19 @@ impl Crowd {
         })
     }
 
-    /// Closes a connection of the client with the most of them, to make room for a new one: the oldest that does nothing for
-    /// anybody who is signed in. Goes on to the client with the next most, if there is none.
+    /// Closes a connection of the client with the most of them, to make room for a new one: the oldest on which the client said
+    /// nothing, else the oldest of a stranger, else the oldest that is idle. Goes on to the client with the next most, if
+    /// there is none.
     pub(crate) fn make_room(&self, new: &Place) {
+        let now = Instant::now();
+        let silent = |peer: &Peer| peer.is_stranger() && peer.is_silent(now, Duration::ZERO);
         let mut clients = self.lock();
         let mut all: Vec<_> = clients.by_address.values_mut().collect();
         all.sort_by_key(|own| std::cmp::Reverse(own.len()));
-        let _ = all
-            .into_iter()
-            .find_map(|own| close_one(own, Some(new.number)));
+        let _ = all.into_iter().find_map(|own| {
+            let new = Some(new.number);
+            close_one(own, new, &[&silent, &Peer::is_stranger, &Peer::is_idle])
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Clients> {
@@ -65,12 +77,16 @@ impl Crowd {
     }
 }
 
-/// Closes the oldest connection of a stranger, else the oldest that is idle. It leaves the list at once, so that it is not
-/// chosen twice. `new` stays.
-fn close_one(own: &mut BTreeMap<u64, Arc<Peer>>, new: Option<u64>) -> Option<()> {
+/// Closes the oldest connection that the first of these rules meets, else the next one. It leaves the list at once, so that it
+/// is not chosen twice. `new` stays.
+fn close_one(
+    own: &mut BTreeMap<u64, Arc<Peer>>,
+    new: Option<u64>,
+    rules: &[&dyn Fn(&Peer) -> bool],
+) -> Option<()> {
     let old = || own.iter().filter(|(number, _)| Some(**number) != new);
-    let oldest = |is: fn(&Peer) -> bool| old().find(|(_, peer)| is(peer));
-    let (number, peer) = oldest(Peer::is_stranger).or_else(|| oldest(Peer::is_idle))?;
+    let oldest = |rule: &&dyn Fn(&Peer) -> bool| old().find(|(_, peer)| rule(peer));
+    let (number, peer) = rules.iter().find_map(oldest)?;
     peer.close();
     let number = *number;
     own.remove(&number);
@@ -91,6 +107,8 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use futures::FutureExt;
 
     use super::*;
@@ -102,10 +120,15 @@ mod tests {
     #[test]
     fn a_client_loses_its_own_oldest_idle_connection() {
         let (crowd, ip) = (Crowd::default(), "192.0.2.1".parse().unwrap());
-        let enter = || crowd.enter(ip, 3);
+        let (start, clock) = (Instant::now(), Cell::new(0));
+        // each a second after the one before
+        let enter = || {
+            clock.set(clock.get() + 1);
+            crowd.enter(ip, 3, start + Duration::from_secs(clock.get()))
+        };
         let (first, second, third) = (enter().unwrap(), enter().unwrap(), enter().unwrap());
         let work = Arc::clone(&first.peer).works();
-        let other = crowd.enter("192.0.2.2".parse().unwrap(), 3).unwrap();
+        let other = crowd.enter("192.0.2.2".parse().unwrap(), 3, start).unwrap();
         let fourth = enter().unwrap();
         assert!(closed(&second) && !closed(&first) && !closed(&third));
         let fifth = enter().unwrap();
@@ -123,12 +146,32 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_came_in_is_answered_and_one_on_its_way_is_waited_for() {
+        let (crowd, ip, start) = (
+            Crowd::default(),
+            "192.0.2.1".parse().unwrap(),
+            Instant::now(),
+        );
+        let places = [0; 3].map(|_| crowd.enter(ip, 3, start).unwrap());
+        assert!(crowd.enter(ip, 3, start + TIME_TO_SPEAK / 2).is_none());
+        let later = start + TIME_TO_SPEAK;
+        let heard = Arc::clone(&places[0].peer).speaks();
+        let _heard = Arc::clone(&places[2].peer).speaks();
+        let new = crowd.enter(ip, 3, later).unwrap();
+        assert!(closed(&places[1]) && !closed(&places[0]));
+        assert!(crowd.enter(ip, 3, later).is_none() && !closed(&new));
+        drop(heard);
+        assert!(crowd.enter(ip, 3, later).is_some() && closed(&places[0]));
+    }
+
+    #[test]
     fn room_is_made_where_most_is_taken() {
         let crowd = Crowd::default();
-        let few = crowd.enter("192.0.2.1".parse().unwrap(), 9).unwrap();
-        let many = [0; 3].map(|_| crowd.enter("192.0.2.2".parse().unwrap(), 9).unwrap());
+        let enter = |ip: &str| crowd.enter(ip.parse().unwrap(), 9, Instant::now()).unwrap();
+        let few = enter("192.0.2.1");
+        let many = [0; 3].map(|_| enter("192.0.2.2"));
         let _work = Arc::clone(&many[0].peer).works();
-        let new = crowd.enter("192.0.2.2".parse().unwrap(), 9).unwrap();
+        let new = enter("192.0.2.2");
         for _ in 0..2 {
             crowd.make_room(&new);
         }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::response::Response;
@@ -14,7 +14,8 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::crowd::Crowd;
@@ -37,6 +38,14 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// After an error of the listener itself, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Connections at once that are told why they are refused; others are closed.
+const REFUSALS: usize = 512;
+/// How long a connection that is refused may take to read why.
+const REFUSAL: Duration = Duration::from_millis(500);
+/// The answer to a client that has too many connections in work.
+const TOO_MANY: &str = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nConnection: close\r\n\
+    Content-Type: application/json\r\nContent-Length: 71\r\n\r\n\
+    {\"message\": \"too many connections from this address: try again in 1 s\"}";
 /// How long requests in work may take once it is time to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -56,6 +65,7 @@ pub async fn serve_clients(
         .max_buf_size(BUFFER_BYTES);
     let crowd = Crowd::default();
     let room = Arc::new(Semaphore::new(limits.connections));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -75,8 +85,14 @@ pub async fn serve_clients(
             true => usize::MAX,
             false => limits.connections_per_address,
         };
-        let Some(place) = crowd.enter(address, most) else {
+        let Some(place) = crowd.enter(address, most, Instant::now()) else {
             tracing::debug!(%address, "a connection was refused: the client has too many in work");
+            if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+                tokio::spawn(async move {
+                    refuse(stream).await;
+                    drop(permit);
+                });
+            }
             continue;
         };
         if room.available_permits() == 0 {
@@ -130,18 +146,41 @@ pub async fn serve_clients(
     }
 }
 
+/// Tells a client that it has too many connections, once it said something: many clients take an answer before their request
+/// for an error. What else it sent is read, or it might not come to read the answer.
+async fn refuse(mut stream: TcpStream) {
+    let answer = async {
+        let mut sent = [0; 4096];
+        if stream.read(&mut sent).await? == 0 {
+            return Ok(());
+        }
+        stream.write_all(TOO_MANY.as_bytes()).await?;
+        stream.shutdown().await?;
+        while stream.read(&mut sent).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    // whoever does not read it is closed
+    let _ = tokio::time::timeout(REFUSAL, answer).await;
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::StatusCode;
     use axum::response::IntoResponse;
     use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
 
     use super::*;
+    use crate::crowd::TIME_TO_SPEAK;
 
     fn panicked(_: anyhow::Error) -> Response {
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+
+    #[test]
+    fn the_refusal_tells_its_length() {
+        let (head, body) = TOO_MANY.split_once("\r\n\r\n").unwrap();
+        let length = format!("\r\nContent-Length: {}", body.len());
+        assert!(head.ends_with(&length), "{TOO_MANY}");
     }
 
     #[tokio::test]
@@ -169,6 +208,7 @@ mod tests {
                 .unwrap();
             slow.push(stream);
         }
+        tokio::time::sleep(TIME_TO_SPEAK).await;
         let mut quick = TcpStream::connect(address).await.unwrap();
         let request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
         quick.write_all(request).await.unwrap();
@@ -182,6 +222,32 @@ mod tests {
             // closed by the server; hyper may say 408 first
             let _ = stream.read_to_end(&mut Vec::new()).await;
         }
+        stop.send(()).unwrap();
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_with_too_many_connections_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = ClientLimits {
+            headers: Duration::from_secs(30),
+            connections: 9,
+            connections_per_address: 1,
+            trusted_proxies: vec![],
+        };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let stopped = async { stopped.await.unwrap_or_default() };
+        let router = Router::new();
+        let server = tokio::spawn(serve_clients(listener, router, limits, panicked, stopped));
+        let first = TcpStream::connect(address).await.unwrap();
+        let mut second = TcpStream::connect(address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        second.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        second.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, TOO_MANY);
+        drop(first);
         stop.send(()).unwrap();
         server.await.unwrap();
     }
@@ -210,6 +276,7 @@ mod tests {
 
         // the second one has to wait until the first one's work is done
         for _ in 0..2 {
+            tokio::time::sleep(TIME_TO_SPEAK).await;
             let mut leaves = TcpStream::connect(address).await.unwrap();
             let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
             leaves.write_all(request).await.unwrap();

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
 use tokio::sync::Notify;
@@ -12,6 +13,10 @@ use tokio::sync::Notify;
 pub struct Peer {
     /// The client's address, or its proxy's.
     pub address: IpAddr,
+    /// The time at which the connection was accepted.
+    since: Instant,
+    /// Requests without a good token that came in whole and are in work.
+    heard: AtomicUsize,
     /// Whether a request with a good token came in on the connection.
     known: AtomicBool,
     /// Requests with a good token that are in work.
@@ -23,10 +28,16 @@ pub struct Peer {
 #[derive(Debug)]
 pub struct InWork(Arc<Peer>);
 
+/// A request without a good token that came in whole, while it is in work.
+#[derive(Debug)]
+pub struct Heard(Arc<Peer>);
+
 impl Peer {
-    pub(crate) fn new(address: IpAddr) -> Self {
+    pub(crate) fn new(address: IpAddr, since: Instant) -> Self {
         Self {
             address: address.to_canonical(),
+            since,
+            heard: AtomicUsize::new(0),
             known: AtomicBool::new(false),
             working: AtomicUsize::new(0),
             closing: Notify::new(),
@@ -38,6 +49,20 @@ impl Peer {
         self.known.store(true, Ordering::Relaxed);
         self.working.fetch_add(1, Ordering::Relaxed);
         InWork(self)
+    }
+
+    /// Notes that a request without a good token came in whole, and is in work until the result is dropped. Its work must be
+    /// bounded and short, for its connection is not closed to make room for others of the same client.
+    pub fn speaks(self: Arc<Self>) -> Heard {
+        self.heard.fetch_add(1, Ordering::Relaxed);
+        Heard(self)
+    }
+
+    /// Whether the client could have said something since the connection was accepted, but no whole request of its is in
+    /// work.
+    pub(crate) fn is_silent(&self, now: Instant, time_to_speak: Duration) -> bool {
+        let time = now.saturating_duration_since(self.since);
+        time >= time_to_speak && self.heard.load(Ordering::Relaxed) == 0
     }
 
     /// Whether no request with a good token ever came in.
@@ -64,6 +89,12 @@ impl Peer {
 impl Drop for InWork {
     fn drop(&mut self) {
         self.0.working.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        self.0.heard.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -138,12 +169,23 @@ mod tests {
 
     #[test]
     fn a_connection_is_idle_when_all_its_work_is_done() {
-        let peer = Arc::new(Peer::new(ip("192.0.2.1")));
+        let peer = Arc::new(Peer::new(ip("192.0.2.1"), Instant::now()));
         assert!(peer.is_stranger() && peer.is_idle());
         let (one, two) = (Arc::clone(&peer).works(), Arc::clone(&peer).works());
         drop(one);
         assert!(!peer.is_stranger() && !peer.is_idle());
         drop(two);
         assert!(!peer.is_stranger() && peer.is_idle());
+    }
+
+    #[test]
+    fn a_client_is_silent_after_a_while_unless_it_speaks() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let peer = Arc::new(Peer::new(ip("192.0.2.1"), now));
+        assert!(!peer.is_silent(now, second));
+        let heard = Arc::clone(&peer).speaks();
+        assert!(!peer.is_silent(now + second, second));
+        drop(heard);
+        assert!(peer.is_silent(now + second, second));
     }
 }

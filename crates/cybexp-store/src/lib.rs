@@ -25,6 +25,8 @@ mod quarantine;
 mod queries;
 mod raws;
 mod sweep;
+mod tables;
+mod values;
 mod visible;
 
 #[cfg(test)]
@@ -110,4 +112,10 @@ pub use sweep::{
     forget::{Forget, Forgotten},
     sizes::Size,
 };
+pub use tables::keeper::HourKeeper;
+pub use tables::top::{TopPage, TopValues};
+pub use values::page::{ValuePage, ValueRow};
+pub use values::place::{NewPlace, ValuePlace};
+pub use values::search::ValueSearch;
+pub use values::walk::ValueWalk;
 pub use visible::Visible;

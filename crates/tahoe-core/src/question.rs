@@ -4,6 +4,7 @@ mod choices;
 mod error;
 pub mod field;
 mod query_type;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -21,11 +22,15 @@ use crate::scalar::Scalar;
 use crate::sub_type::SubType;
 use crate::time::{Step, TimeRange};
 use error::{bad, one_of};
-use field::{ALL, BY, Bounds, DERIVED, LEVEL, LEVELS, PAGE, PAGES};
+use field::{
+    AFTER, ALL, BY, Bounds, DERIVED, EVENT, LEVEL, LEVELS, LIMIT, LIMITS, PAGE, PAGES, SUB_TYPE,
+    TEXT, TEXT_BYTES,
+};
 
 pub use choices::{Context, ReturnType};
 pub use error::QuestionError;
 pub use query_type::QueryType;
+pub use values::{NewValues, Search, Top};
 
 /// The longest canonical text of a question, in bytes. No value that filters make is as long, and the length is known before
 /// the text is made; nested fields, which no question has, double it at each level.
@@ -117,8 +122,14 @@ pub enum Question {
     ThreatRank(Ranked),
     /// A timeline query.
     Timeline(TimelineOf),
+    /// A top query.
+    Top(Top),
     /// A session query.
     Session(StoryOf),
+    /// A search.
+    Search(Search),
+    /// A query for new values.
+    New(NewValues),
 }
 
 impl Conditions {
@@ -163,8 +174,49 @@ impl Question {
             QueryType::Related => Ok(Self::Related(Self::read_related(fields, now)?)),
             QueryType::ThreatRank => Self::read_threatrank(fields),
             QueryType::Timeline => Self::read_timeline(fields, now),
+            QueryType::Top => Self::read_top(fields, now),
             QueryType::Session => Self::read_session(fields),
+            QueryType::Search => Self::read_search(fields),
+            QueryType::New => Self::read_new(fields, now),
         }
+    }
+
+    fn read_top(mut fields: UnreadFields, now: f64) -> Result<Self, QuestionError> {
+        let top = Top {
+            sub_type: fields.sub_type()?,
+            range: fields.range(now)?,
+            category: fields.category()?,
+            context: fields.context()?,
+            event: match fields.text(EVENT.name)? {
+                Some(event) => Some(SubType::new(&event).map_err(|error| bad(EVENT.name, error))?),
+                None => None,
+            },
+            limit: fields.int(LIMIT.name, LIMITS)?,
+        };
+        fields.end("a top")?;
+        Ok(Self::Top(top))
+    }
+
+    fn read_search(mut fields: UnreadFields) -> Result<Self, QuestionError> {
+        let search = Search {
+            sub_type: fields.sub_type()?,
+            text: fields.short(TEXT.name)?.unwrap_or_default(),
+            after: fields.short(AFTER.name)?,
+            limit: fields.int(LIMIT.name, LIMITS)?,
+        };
+        fields.end("a search")?;
+        Ok(Self::Search(search))
+    }
+
+    fn read_new(mut fields: UnreadFields, now: f64) -> Result<Self, QuestionError> {
+        let new = NewValues {
+            sub_type: fields.sub_type()?,
+            range: fields.range(now)?,
+            after: fields.short(AFTER.name)?,
+            limit: fields.int(LIMIT.name, LIMITS)?,
+        };
+        fields.end("a new")?;
+        Ok(Self::New(new))
     }
 
     fn read_threatrank(mut fields: UnreadFields) -> Result<Self, QuestionError> {
@@ -278,34 +330,62 @@ impl UnreadFields {
         }
     }
 
-    fn conditions(&mut self, now: f64) -> Result<Conditions, QuestionError> {
-        let (subject, attribute) = self.subject()?;
+    /// Reads a text of at most [`TEXT_BYTES`].
+    fn short(&mut self, field: &str) -> Result<Option<String>, QuestionError> {
+        match self.text(field)? {
+            Some(text) if text.len() > TEXT_BYTES => {
+                Err(bad(field, format!("is longer than {TEXT_BYTES} bytes")))
+            }
+            text => Ok(text),
+        }
+    }
+
+    /// Reads the sub_type of the values that are asked for.
+    fn sub_type(&mut self) -> Result<SubType, QuestionError> {
+        let name = self.text(SUB_TYPE.name)?;
+        let name = name.ok_or_else(|| bad(SUB_TYPE.name, "is missing"))?;
+        SubType::new(&name).map_err(|error| bad(SUB_TYPE.name, error))
+    }
+
+    fn range(&mut self, now: f64) -> Result<TimeRange, QuestionError> {
         let from = self.take("from");
         let to = self.take("to");
         let last = self.text("last")?;
         let tzname = self.text("tzname")?;
+        Ok(TimeRange::new(
+            from.as_ref(),
+            to.as_ref(),
+            last.as_deref(),
+            tzname.as_deref(),
+            now,
+        )?)
+    }
+
+    fn category(&mut self) -> Result<Option<Category>, QuestionError> {
+        self.choice(
+            "category",
+            &[Category::Unknown, Category::Benign, Category::Malicious]
+                .map(|category| (category.as_str(), category)),
+        )
+    }
+
+    fn context(&mut self) -> Result<Context, QuestionError> {
+        let context = self.choice(
+            "context",
+            &[Context::Malicious, Context::Benign, Context::Unknown]
+                .map(|context| (context.as_str(), context)),
+        )?;
+        Ok(context.unwrap_or(Context::All))
+    }
+
+    fn conditions(&mut self, now: f64) -> Result<Conditions, QuestionError> {
+        let (subject, attribute) = self.subject()?;
         Ok(Conditions {
             subjects: vec![subject],
             attribute,
-            range: TimeRange::new(
-                from.as_ref(),
-                to.as_ref(),
-                last.as_deref(),
-                tzname.as_deref(),
-                now,
-            )?,
-            category: self.choice(
-                "category",
-                &[Category::Unknown, Category::Benign, Category::Malicious]
-                    .map(|category| (category.as_str(), category)),
-            )?,
-            context: self
-                .choice(
-                    "context",
-                    &[Context::Malicious, Context::Benign, Context::Unknown]
-                        .map(|context| (context.as_str(), context)),
-                )?
-                .unwrap_or(Context::All),
+            range: self.range(now)?,
+            category: self.category()?,
+            context: self.context()?,
             derived: self.bool(DERIVED.name)?.unwrap_or(false),
         })
     }

@@ -56,4 +56,6 @@ pub use limits::Limits;
 pub use neighbourhood::Neighbourhood;
 pub use sampling::WALKERS;
 pub use search::Rank;
-pub use source::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind, Source, Target};
+pub use source::{
+    AttributeEvents, Draw, EventRefs, EventTime, NodeKind, Pick, Picked, Source, Target,
+};

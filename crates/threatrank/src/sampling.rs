@@ -17,7 +17,7 @@ use crate::draws::Draws;
 use crate::graph::HOPS;
 use crate::neighbourhood::Neighbourhood;
 use crate::search::Rank;
-use crate::source::{Draw, Source};
+use crate::source::{Draw, Pick, Picked, Source};
 use crate::walks::{Gaps, Stop, Walk, Walked};
 
 /// Share of the time within which walks are planned to end.
@@ -30,8 +30,8 @@ const GROWTH: usize = 4;
 /// The next round may take one over this number of the remaining time. It may take longer than the rounds before, and
 /// does not count if it is not finished in time.
 const ROUNDS: usize = 3;
-/// The most events of an attribute that walks list. For an attribute with more, which is a hub to walks, they draw
-/// events.
+/// The most events of an attribute among which walks pick one. From an attribute with more, which is a hub to walks, they
+/// draw events.
 const HUB: usize = 200;
 /// The fewest events drawn from a hub. Most hubs are met by one walk or two.
 const DRAWN: usize = 8;
@@ -108,19 +108,11 @@ impl<S: Source> Neighbourhood<'_, S> {
         walks: &mut [Walk],
         rng: &mut StdRng,
     ) -> Result<bool, S::Error> {
+        self.pick(walks, rng).await?;
         let mut uses: BTreeMap<Stop, usize> = BTreeMap::new();
         for place in walks.iter().filter_map(Walk::wants_event_of) {
             *uses.entry(place).or_default() += 1;
         }
-        let attributes = uses.keys().map(|(attribute, _)| *attribute);
-        let attributes = BTreeSet::from_iter(attributes);
-        let unknown = attributes.into_iter();
-        let unknown = unknown.filter(|attribute| {
-            let more_than = self.hubs.get(attribute);
-            more_than.is_none_or(|more_than| *more_than < HUB)
-        });
-        let unknown: Vec<usize> = unknown.collect();
-        self.list(&unknown, HUB).await?;
         self.draw(&uses).await?;
         for walk in walks {
             let Some(place) = walk.wants_event_of() else {
@@ -128,7 +120,7 @@ impl<S: Source> Neighbourhood<'_, S> {
             };
             match &self.graph.attributes[place.0] {
                 // the event that led here may have been deleted in the meantime
-                Some(events) if events.is_empty() => {}
+                Some(events) if events.is_empty() => walk.stop(),
                 Some(events) => {
                     let event = events[rng.random_range(0..events.len())];
                     walk.go_to_event(event, &self.graph);
@@ -143,6 +135,43 @@ impl<S: Source> Neighbourhood<'_, S> {
             }
         }
         Ok(true)
+    }
+
+    /// Moves walks on to events of attributes that are neither listed nor hubs.
+    async fn pick(&mut self, walks: &mut [Walk], rng: &mut StdRng) -> Result<(), S::Error> {
+        let is_hub = |attribute: usize| {
+            let known = self.hubs.get(&attribute);
+            known.is_some_and(|more_than| *more_than >= HUB)
+        };
+        let unknown = walks.iter_mut().filter_map(|walk| {
+            let (attribute, _) = walk.wants_event_of()?;
+            let listed = self.graph.attributes[attribute].is_some();
+            (!listed && !is_hub(attribute)).then_some((attribute, walk))
+        });
+        let (attributes, walks): (Vec<usize>, Vec<&mut Walk>) = unknown.unzip();
+        if attributes.is_empty() {
+            return Ok(());
+        }
+        let picks = attributes.iter().map(|&attribute| Pick {
+            attribute: self.names[attribute],
+            at: rng.random(),
+        });
+        let picks: Vec<Pick> = picks.collect();
+        let picked = self.source.pick_events(&picks, HUB).await?;
+        for ((attribute, walk), picked) in attributes.into_iter().zip(walks).zip(picked) {
+            match picked {
+                Picked::Event(event) => {
+                    let (event, _) = self.number(event);
+                    walk.go_to_event(event, &self.graph);
+                }
+                Picked::TooMany => {
+                    let known = self.hubs.entry(attribute).or_default();
+                    *known = (*known).max(HUB);
+                }
+                Picked::Nothing => walk.stop(),
+            }
+        }
+        Ok(())
     }
 
     async fn go_to_attributes(
@@ -163,9 +192,11 @@ impl<S: Source> Neighbourhood<'_, S> {
         Ok(())
     }
 
-    /// Lists the events of these attributes, unless they are listed. An attribute with more than `most` events is a
-    /// hub.
+    /// Lists the events of these attributes, unless they are listed or more than `most`.
     async fn list(&mut self, attributes: &[usize], most: usize) -> Result<(), S::Error> {
+        if attributes.is_empty() {
+            return Ok(());
+        }
         let unlisted = attributes.iter();
         let unlisted = unlisted.filter(|&&attribute| self.graph.attributes[attribute].is_none());
         let unlisted: Vec<Hash> = unlisted.map(|&attribute| self.names[attribute]).collect();

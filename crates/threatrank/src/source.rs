@@ -40,6 +40,27 @@ pub struct Draw {
     pub events: usize,
 }
 
+/// A request for one event of an attribute.
+#[derive(Debug, Clone, Copy)]
+pub struct Pick {
+    /// The attribute.
+    pub attribute: Hash,
+    /// Place in the list of the attribute's events, as a share of its length, from 0 to below 1. The order of the list
+    /// does not matter.
+    pub at: f64,
+}
+
+/// The result of a [`Pick`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Picked {
+    /// The event.
+    Event(EventTime),
+    /// The attribute has more events than those among which one may be picked.
+    TooMany,
+    /// The attribute has no events, or the event was deleted in the meantime.
+    Nothing,
+}
+
 /// An attribute or object.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct NodeKind {
@@ -102,6 +123,13 @@ pub trait Source: Sync {
         most: usize,
         room: usize,
     ) -> impl Future<Output = Result<Vec<AttributeEvents>, Self::Error>> + Send;
+
+    /// Picks events, in the order of the picks: each from an attribute of at most `most` events.
+    fn pick_events(
+        &self,
+        picks: &[Pick],
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<Picked>, Self::Error>> + Send;
 
     /// Counts the events of an attribute.
     fn degree(&self, attribute: Hash) -> impl Future<Output = Result<u64, Self::Error>> + Send;

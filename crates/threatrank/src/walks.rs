@@ -217,6 +217,11 @@ impl Walk {
         };
     }
 
+    /// Ends the walk where it is. What it found counts.
+    pub(crate) fn stop(&mut self) {
+        self.at = WalkPosition::End;
+    }
+
     /// Returns the event where the walk is, if its attributes must be known.
     pub(crate) fn wants_attributes_of(&self) -> Option<usize> {
         let here = self.events.last().copied();

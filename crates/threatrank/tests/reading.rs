@@ -11,8 +11,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tahoe_core::Hash;
 use threatrank::{
-    AttributeEvents, Draw, EventRefs, EventTime, Limits, Neighbourhood, NodeKind, Rank, Source,
-    Target, WALKERS,
+    AttributeEvents, Draw, EventRefs, EventTime, Limits, Neighbourhood, NodeKind, Pick, Picked,
+    Rank, Source, Target, WALKERS,
 };
 
 const NOW: f64 = 1_700_000_000.0;
@@ -102,6 +102,17 @@ impl Source for Memory {
             rows.push(AttributeEvents { hash, events });
         }
         Ok(rows)
+    }
+
+    async fn pick_events(&self, picks: &[Pick], most: usize) -> Result<Vec<Picked>, Infallible> {
+        let pick = |pick: &Pick| {
+            let events = &self.attributes[&pick.attribute];
+            match (pick.at * events.len() as f64) as usize {
+                _ if events.len() > most => Picked::TooMany,
+                at => Picked::Event(events[at]),
+            }
+        };
+        Ok(picks.iter().map(pick).collect())
     }
 
     async fn degree(&self, attribute: Hash) -> Result<u64, Infallible> {

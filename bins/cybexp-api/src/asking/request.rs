@@ -5,33 +5,32 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tahoe_core::question::Question;
-use tahoe_core::{Query, Report, Socket, Status, Timestamp};
+use tahoe_core::{Hash, Query, Report, Socket, Status, Timestamp};
 use utoipa::ToSchema;
 
 use super::fields::QuestionFields;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::error::ApiError;
 
 /// A question about the archive.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QueryRequest {
-    /// The type of report: `count`, `related`, `threatrank`, `timeline` or `session`. A threatrank takes the `_hash` of an
-    /// event, or `sub_type` and `data` of an attribute, and no other field.
+    /// The type of report: `count`, `related`, `threatrank`, `timeline`, `top`, `session`, `search` or `new`. A threatrank
+    /// takes the `_hash` of an event, or `sub_type` and `data` of an attribute, and no other field.
     #[serde(rename = "type")]
     #[schema(example = "count")]
-    pub(super) qtype: String,
+    qtype: String,
     /// The fields of the question.
     #[schema(value_type = QuestionFields, example = json!({"sub_type": "ipv4", "data": "192.0.2.1", "last": "7d"}))]
-    pub(super) data: Map<String, Value>,
+    data: Map<String, Value>,
     /// Whether to answer without remembered answers [default: false]. Needed only if programs outside CYBEX-P changed the
     /// archive.
-    pub(super) redo: Option<bool>,
+    redo: Option<bool>,
 }
 
 /// Reads a question as it was sent.
-pub(super) fn read(request: Value) -> Result<QueryRequest, ApiError> {
+fn read(request: &Value) -> Result<QueryRequest, ApiError> {
     serde_path_to_error::deserialize(request)
         .map_err(|error| ApiError::BadRequest(format!("the question cannot be read: {error}")))
 }
@@ -49,18 +48,26 @@ fn refused(qtype: &str, userid: &str, now: f64, reason: &dyn std::fmt::Display) 
     }
 }
 
-/// Makes the query as it is stored: sealed, and with the socket that a report daemon calls.
-pub(super) fn query(
+/// Makes the query of a question as it was sent. Returns its hash, too, and whether it is to be answered anew.
+pub(super) fn encode(
     app: &App,
-    caller: &Caller,
-    request: &QueryRequest,
+    user: Hash,
+    question: &Value,
     nonce: &str,
-) -> Result<Query, ApiError> {
+) -> Result<(Query, Hash, bool), ApiError> {
+    let request = read(question)?;
+    let query = query(app, user, &request, nonce)?;
+    let hash = query.to_object().map_err(anyhow::Error::from)?.hash();
+    Ok((query, hash, request.redo == Some(true)))
+}
+
+/// Makes the query as it is stored: sealed, and with the socket that a report daemon calls.
+fn query(app: &App, user: Hash, request: &QueryRequest, nonce: &str) -> Result<Query, ApiError> {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let now = since.as_secs_f64();
-    let userid = caller.user.hash().to_string();
+    let userid = user.to_string();
     let bad = |error: &dyn std::fmt::Display| refused(&request.qtype, &userid, now, error);
     let fields = Value::Object(request.data.clone());
     let (text, qhash) = Question::encode(&fields).map_err(|error| bad(&error))?;

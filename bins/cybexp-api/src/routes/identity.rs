@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::login::token_of;
 use crate::app::App;
+use crate::attempts::Lane;
 use crate::auth::{Caller, no_admin};
 use crate::error::{ApiError, Message, bad};
 use crate::json::Body;
@@ -107,13 +108,9 @@ pub(crate) async fn create_user(
     if new.password != new.password2 {
         return Err(ApiError::BadRequest("Passwords do not match!".to_owned()));
     }
-    let hash = {
-        let _turn = app.logins.acquire().await.map_err(anyhow::Error::from)?;
-        tokio::task::spawn_blocking(move || password::hash(&new.password))
-            .await
-            .map_err(anyhow::Error::from)?
-            .map_err(|error| bad("password", error))?
-    };
+    let hash = move || password::hash(&new.password);
+    let hash = app.passwords.run(Lane::Created, hash).await?;
+    let hash = hash.map_err(|error| bad("password", error))?;
     let user = User::new(&new.email, &hash, &new.name)
         .map_err(|error| ApiError::BadRequest(error.to_string()))?;
     if !app.identity.create_user(&user).await? {

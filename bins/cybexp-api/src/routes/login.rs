@@ -14,10 +14,11 @@ use tahoe_core::{Role, User};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::attempts::TooMany;
-use crate::auth::{Caller, ClientAddress, unix_now};
+use crate::attempts::{Attempt, TooMany};
+use crate::auth::{AnyClient, Caller, unix_now};
 use crate::error::{ApiError, Message};
 use crate::json::StrangersBody;
+use crate::pool::PoolError;
 
 /// The time after which a client may try again that came while too many others waited, in seconds.
 const BUSY_S: u64 = 2;
@@ -51,10 +52,11 @@ pub(crate) struct Token {
 ))]
 pub(crate) async fn login(
     State(app): State<Arc<App>>,
-    client: ClientAddress,
+    client: AnyClient,
     StrangersBody(login): StrangersBody<Login>,
 ) -> Result<Json<Token>, ApiError> {
-    let address = client.0;
+    let _heard = client.speaks();
+    let address = client.address;
     let hashes = Role::ALL.map(|role| User::hash_of(role, &login.email));
     let attempt = app.attempts.charge(address, hashes[0], Instant::now());
     let attempt = attempt.map_err(|refused| limited(&refused, address, &login.email))?;
@@ -67,13 +69,10 @@ pub(crate) async fn login(
     let stored = user.as_ref().map(|user| user.password_hash().to_owned());
     let stored = stored.unwrap_or_default();
     let (verdict, renewed) = {
-        let waits = app.waiting_logins.try_acquire();
-        let _waits = waits.map_err(|_| ApiError::TooMany(BUSY_S))?;
-        let _turn = app.logins.acquire().await.map_err(anyhow::Error::from)?;
         let stored = stored.clone();
-        tokio::task::spawn_blocking(move || check(&login.password, &stored))
-            .await
-            .map_err(anyhow::Error::from)?
+        let check = move || check(&login.password, &stored);
+        let checked = app.passwords.run(attempt.lane(), check).await;
+        checked.map_err(|error| unchecked(&app, &attempt, error))?
     };
     let standing = |user: &User| standings.get(&user.hash()).copied().unwrap_or_default();
     let user = user.filter(|user| verdict != Verdict::Wrong && !standing(user).locked);
@@ -99,6 +98,18 @@ pub(crate) async fn login(
         message: "Login Successful".to_owned(),
         token: token_of(&app, &user, generation, "login").await?,
     }))
+}
+
+/// Takes back the charge for an attempt that was not looked at.
+fn unchecked(app: &App, attempt: &Attempt, error: PoolError) -> ApiError {
+    app.attempts.uncharge(attempt);
+    match error {
+        PoolError::TooManyWait => {
+            counter!("cybexp_api_logins_total", "outcome" => "limited").increment(1);
+            ApiError::TooMany(BUSY_S)
+        }
+        PoolError::Panicked => error.into(),
+    }
 }
 
 fn limited(refused: &TooMany, address: IpAddr, email: &str) -> ApiError {

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tahoe_core::Hash;
 use utoipa::ToSchema;
 
 use super::report::{AnyReport, Refused};
 use crate::app::App;
-use crate::asking::{self, Outcome, QueryRequest};
+use crate::asking::{self, Outcome, QueryRequest, SentQuestions};
 use crate::auth::Caller;
 use crate::error::{ApiError, Message};
-use crate::json::Body;
 
 /// The most questions of one request.
 const MOST: usize = 1000;
@@ -77,39 +77,23 @@ pub(crate) struct OneOfMany {
     (status = 202, description = "The report is not ready yet: send the same question again.", body = NotReady),
     (status = 400, description = "A field is missing or wrong, or the query failed.", body = Refused),
     (status = 401, description = "The token is missing, invalid, expired or revoked.", body = Message),
+    (status = 503, description = "Too much is asked at once: try again after the seconds in `Retry-After`.", body = Message),
 ))]
 pub(crate) async fn query(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Body(body): Body<Value>,
+    request: Request,
 ) -> Result<Response, ApiError> {
     let since = Instant::now();
-    let question = match body {
-        Value::Array(questions) => {
-            let answers = many(&app, &caller, questions).await?;
-            counter!("cybexp_api_queries_total", "outcome" => "batch").increment(1);
-            return Ok(answers);
-        }
-        question => question,
-    };
-    let answer = asking::ask(&app, &caller, std::slice::from_ref(&question)).await;
-    // the memory of the report is held until its text is made
-    let (answer, _memory) = match answer {
-        Ok(mut outcomes) => (Ok(outcomes.of.pop().flatten()), Some(outcomes)),
-        Err(error) => (Err(error), None),
-    };
-    let (outcome, response) = match answer {
-        Ok(Some(Outcome { status, body })) => {
-            let outcome = match status {
-                StatusCode::CREATED => "ready",
-                _ => "failed",
-            };
-            (outcome, (status, Json(body)).into_response())
-        }
-        Ok(None) => {
-            let body = Json(NotReady::default());
-            ("processing", (StatusCode::ACCEPTED, body).into_response())
-        }
+    let user = caller.user.hash();
+    let sent = asking::read(&app, user, request).await?;
+    if sent.is_list {
+        let answers = many(&app, user, &sent).await?;
+        counter!("cybexp_api_queries_total", "outcome" => "batch").increment(1);
+        return Ok(answers);
+    }
+    let (outcome, response) = match one(&app, user, &sent).await {
+        Ok(answer) => answer,
         Err(error) => ("failed", error.into_response()),
     };
     counter!("cybexp_api_queries_total", "outcome" => outcome).increment(1);
@@ -117,18 +101,38 @@ pub(crate) async fn query(
     Ok(response)
 }
 
+/// Answers one question. Returns the outcome that is counted, too.
+async fn one(
+    app: &Arc<App>,
+    user: Hash,
+    sent: &SentQuestions,
+) -> Result<(&'static str, Response), ApiError> {
+    // with the memory of the report, which is held until its text is made
+    let mut outcomes = asking::ask(app, user, sent).await?;
+    let Some(Outcome { status, body }) = outcomes.of.pop().flatten() else {
+        let body = Json(NotReady::default());
+        let response = (StatusCode::ACCEPTED, body).into_response();
+        return Ok(("processing", response));
+    };
+    let outcome = match status {
+        StatusCode::CREATED => "ready",
+        _ => "failed",
+    };
+    let response = outcomes.load.respond(app, user, status, body).await?;
+    Ok((outcome, response))
+}
+
 /// Answers a list of questions with what each would have been answered alone.
-async fn many(app: &App, caller: &Caller, questions: Vec<Value>) -> Result<Response, ApiError> {
-    if questions.len() > MOST {
+async fn many(app: &Arc<App>, user: Hash, sent: &SentQuestions) -> Result<Response, ApiError> {
+    if sent.questions.len() > MOST {
         let reason = format!(
             "{} questions are more than the {MOST} of one request",
-            questions.len()
+            sent.questions.len()
         );
         return Err(ApiError::BadRequest(reason));
     }
-    let mut outcomes = asking::ask(app, caller, &questions).await?;
-    let answers = questions.into_iter().zip(outcomes.of.drain(..));
-    let answers = answers.map(|(question, outcome)| {
+    let mut outcomes = asking::ask(app, user, sent).await?;
+    let answers = outcomes.of.drain(..).enumerate().map(|(n, outcome)| {
         let Outcome { status, body } = outcome.unwrap_or_else(|| Outcome {
             status: StatusCode::ACCEPTED,
             body: json!(NotReady::default()),
@@ -136,11 +140,10 @@ async fn many(app: &App, caller: &Caller, questions: Vec<Value>) -> Result<Respo
         OneOfMany {
             status: status.as_u16(),
             body,
-            question,
+            question: sent.questions[n].clone(),
         }
     });
     let answers: Vec<OneOfMany> = answers.collect();
-    let response = Json(answers).into_response();
-    drop(outcomes);
-    Ok(response)
+    let load = outcomes.load;
+    load.respond(app, user, StatusCode::OK, answers).await
 }

@@ -23,8 +23,14 @@ pub(crate) enum AnyReport {
     ThreatRank(ThreatRankReport),
     /// The report of a `timeline` question.
     Timeline(TimelineReport),
+    /// The report of a `top` question.
+    Top(TopReport),
     /// The report of a `session` question.
     Session(SessionReport),
+    /// The report of a `search` question.
+    Search(SearchReport),
+    /// The report of a question of type `new`.
+    New(NewReport),
 }
 
 /// The fields that every report has.
@@ -307,6 +313,84 @@ struct StoryStep {
     /// the report; then `cut` is true.
     #[schema(value_type = Option<Object>)]
     data: Option<Value>,
+}
+
+/// The most frequent values of a sub_type.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TopReport {
+    #[serde(flatten)]
+    head: ReportHead,
+    /// The values in the most events first; equally frequent ones in a fixed order.
+    data: Vec<TopValue>,
+    /// The number of different values that the events have.
+    #[schema(example = 1204)]
+    distinct: u64,
+    /// The sum of the events of all values, of which `data` shows the most frequent. An event with two values counts twice.
+    #[schema(example = 30562)]
+    sum: u64,
+    /// Whether the numbers are exact. False if so many events came in lately that not all could be counted anew: hours that
+    /// changed are then told as they were before.
+    exact: bool,
+}
+
+/// A value and its number of events.
+#[derive(Serialize, ToSchema)]
+struct TopValue {
+    #[schema(example = "ipv4")]
+    sub_type: String,
+    #[schema(example = "203.0.113.9")]
+    data: Value,
+    /// The number of events that meet the conditions and have the value.
+    #[schema(example = 812)]
+    count: u64,
+    /// The names of the operator's allow lists that hold the value; missing if none does.
+    known_good: Option<Vec<String>>,
+}
+
+/// A page of the values that begin with a text, in the order of the values: addresses by number, hosts by domain, other values
+/// by their lower-case text.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SearchReport {
+    #[serde(flatten)]
+    head: ReportHead,
+    data: Vec<FirstSeenValue>,
+    #[serde(flatten)]
+    rest: Rest,
+}
+
+/// A page of the values that were first seen in a time range, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewReport {
+    #[serde(flatten)]
+    head: ReportHead,
+    data: Vec<FirstSeenValue>,
+    #[serde(flatten)]
+    rest: Rest,
+}
+
+/// A value and the time of its first event.
+#[derive(Serialize, ToSchema)]
+struct FirstSeenValue {
+    #[schema(example = "hostname")]
+    sub_type: String,
+    #[schema(example = "evil.example")]
+    data: Value,
+    /// The time of the first event that has the value, in Unix seconds.
+    first_seen: f64,
+    /// The names of the operator's allow lists that hold the value; missing if none does.
+    known_good: Option<Vec<String>>,
+}
+
+/// What is known of the values that are not on a page. There is a next page if `more` is true; a page may have fewer values
+/// than were asked for, even none, and yet have a next one.
+#[derive(Serialize, ToSchema)]
+struct Rest {
+    /// The field `after` of the question for the next page; missing after the last page.
+    after: Option<String>,
+    /// True while the archive's list of values is being made, so that values may be missing.
+    incomplete: Option<bool>,
+    /// True if values are missing because they are too long.
+    cut: Option<bool>,
 }
 
 /// The reason why there is no report. If the question could be read, the response also has the other fields of a report, as

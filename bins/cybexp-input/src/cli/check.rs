@@ -16,6 +16,7 @@ use tahoe_core::{Org, SubType};
 
 use super::known::known;
 use super::out::say;
+use crate::own_api;
 use crate::plugin::{self, InputConfig};
 use crate::select::Select;
 use crate::typetag;
@@ -42,7 +43,7 @@ pub(super) async fn run(
         .inputs
         .iter()
         .filter(|input| meant.contains(&input.name));
-    let client = Client::new(config.api.url.clone(), Some(config.api_token()?))?;
+    let client = own_api::client(config)?;
     let api = api(config, &client).await;
     let orgs = api.as_ref().ok().map(|(_, orgs)| orgs.clone());
     let mut findings = vec![Finding {

@@ -19,5 +19,6 @@ mod sessions;
 mod stories;
 mod threatrank;
 mod timelines;
+mod values;
 mod world;
 mod wrong;

@@ -156,7 +156,8 @@ async fn the_score_of_a_value_is_that_of_the_paths_that_end_at_it() {
 /// A value of so many events that they are drawn from.
 #[tokio::test]
 async fn the_score_of_a_hub_is_bounded() {
-    let world = World::new("rank_of_hub").await;
+    // time for over a hundred walks on a busy machine
+    let world = World::with_budget("rank_of_hub", 6_000).await;
     let unr = world.site.orgid;
     let port = attribute("port", 22);
     let events = 2_400;
@@ -182,7 +183,9 @@ async fn the_score_of_a_hub_is_bounded() {
         data["score"].as_f64().unwrap(),
         data["error_bound"].as_f64().unwrap(),
     );
-    assert!((score + 400.0).abs() <= bound && bound <= 2_400.0, "{data}");
+    assert!((score + 400.0).abs() <= bound, "{data}");
+    // without walks it would be 2,400
+    assert!(bound < 400.0, "{data}");
 }
 
 #[tokio::test]

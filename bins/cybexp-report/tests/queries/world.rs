@@ -26,6 +26,12 @@ impl World {
         Self::with_lists(name, &[]).await
     }
 
+    /// A site where a threatrank may take this long, in milliseconds.
+    pub(crate) async fn with_budget(name: &str, budget_ms: u64) -> Self {
+        let report = json!({"accept_unsigned": true, "threatrank_budget_ms": budget_ms});
+        Self::start(Site::new(name, json!({"report": report})).await)
+    }
+
     /// A site whose operator names these allow lists.
     pub(crate) async fn with_lists(name: &str, lists: &[Value]) -> Self {
         let files = (0..lists.len()).map(|n| format!("list{n}.json"));
@@ -35,6 +41,10 @@ impl World {
         for (file, list) in files.iter().zip(lists) {
             std::fs::write(site.folder.path().join(file), list.to_string()).unwrap();
         }
+        Self::start(site)
+    }
+
+    fn start(site: Site) -> Self {
         let daemon = Daemon::start::<&str>(env!("CARGO_BIN_EXE_cybexp-report"), &[], &site);
         Self {
             site,

@@ -49,7 +49,7 @@ for (const drop of document.querySelectorAll("[data-drop]")) {
 }
 
 // pan and zoom of pictures: drag, wheel with Ctrl, keys + - 0 and arrows
-for (const picture of document.querySelectorAll("svg[data-zoom]")) {
+const move = (picture) => {
   const canvas = picture.closest(".canvas");
   const whole = picture.viewBox.baseVal;
   const home = {x: whole.x, y: whole.y, width: whole.width, height: whole.height};
@@ -105,4 +105,63 @@ for (const picture of document.querySelectorAll("svg[data-zoom]")) {
   // the end of a drag is no click
   canvas.addEventListener("click", (event) => { if (moved) { event.preventDefault(); moved = false; } }, true);
   canvas.addEventListener("dragstart", (event) => event.preventDefault());
-}
+};
+document.querySelectorAll("svg[data-zoom]").forEach(move);
+
+// a value is expanded in the picture without a new page; with Shift, also by a click on its node
+document.addEventListener("click", (event) => {
+  const node = event.shiftKey && event.target.closest("svg.graph a[data-hash]");
+  const link = node || event.target.closest("a[data-graph]");
+  const figure = link?.closest("figure");
+  if (!figure || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+  event.preventDefault();
+  const to = new URL(node ? location.href : link.href);
+  if (node) to.searchParams.append("with", node.dataset.hash);
+  const request = new XMLHttpRequest();
+  request.responseType = "document";
+  request.open("GET", to);
+  request.addEventListener("load", () => {
+    const fresh = request.response?.querySelector("figure.graph");
+    if (!fresh) { location.href = to; return; }
+    figure.replaceWith(document.adoptNode(fresh));
+    history.replaceState(null, "", to);
+    fresh.querySelectorAll("svg[data-zoom]").forEach(move);
+    fresh.querySelectorAll("a[data-png]").forEach(offerPng);
+    fresh.querySelector(".canvas").focus();
+  });
+  request.addEventListener("error", () => { location.href = to; });
+  request.send();
+});
+
+// pictures as PNG: the file of the picture, drawn at twice its size
+const offerPng = (link) => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  button.textContent = "PNG";
+  link.after(" ", button);
+  button.addEventListener("click", () => {
+    const picture = new Image();
+    picture.addEventListener("load", () => {
+      const canvas = document.createElement("canvas");
+      const scale = Math.min(2, 8000 / Math.max(picture.width, picture.height));
+      canvas.width = picture.width * scale;
+      canvas.height = picture.height * scale;
+      const paint = canvas.getContext("2d");
+      paint.fillStyle = "#fff";
+      paint.fillRect(0, 0, canvas.width, canvas.height);
+      paint.drawImage(picture, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob((png) => {
+        const kept = document.createElement("a");
+        kept.href = URL.createObjectURL(png);
+        kept.download = "cybexp-graph.png";
+        kept.click();
+        setTimeout(() => URL.revokeObjectURL(kept.href), 60000);
+        button.dataset.bytes = png.size;
+      }, "image/png");
+    });
+    picture.addEventListener("error", () => { button.textContent = "PNG: not possible"; });
+    picture.src = link.href;
+  });
+};
+document.querySelectorAll("a[data-png]").forEach(offerPng);

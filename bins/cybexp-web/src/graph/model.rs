@@ -40,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) count: usize,
     /// The path of the node's page.
     pub(crate) path: Option<String>,
+    /// The hash of a value that can be expanded in the picture.
+    pub(crate) hash: Option<String>,
 }
 
 /// The kind of a node's instances.
@@ -71,7 +73,14 @@ impl Graph {
             let Some(first) = group.events.first() else {
                 continue;
             };
-            let path = subject_of_event(subject, first);
+            // an event that was added with another value is found by that
+            let mut others = related.expanded.intersection(&first.refs);
+            let path = match others.next() {
+                Some(hash) if first.refs.is_disjoint(&related.subjects) => {
+                    subject_of_event(&Subject::Hash(hash.clone()), first)
+                }
+                _ => subject_of_event(subject, first),
+            };
             let node = Node {
                 kind: Kind::Event,
                 class: category_class(&first.category),
@@ -79,6 +88,7 @@ impl Graph {
                 label: first.sub_type.clone(),
                 count: group.events.len(),
                 path: Some(path),
+                hash: None,
             };
             let Some(at) = graph.add(node) else { continue };
             for event in &group.events {
@@ -113,6 +123,7 @@ impl Graph {
             label,
             count: 1,
             path: None,
+            hash: None,
         });
         0
     }
@@ -162,6 +173,7 @@ impl Graph {
                     label,
                     count: part.len(),
                     path: path.filter(|_| part.len() == 1),
+                    hash: None,
                 };
                 if let Some(at) = self.add(node) {
                     self.edges.extend(near.iter().map(|&event| (event, at)));
@@ -212,6 +224,7 @@ impl Graph {
                     label: sub_type.to_owned(),
                     count: ones.len(),
                     path: Some(format!("#related-{}", anchor(sub_type))),
+                    hash: None,
                 };
                 self.connect(node, &near);
                 continue;
@@ -224,6 +237,7 @@ impl Graph {
                     label: scalar(&one.data),
                     count: 1,
                     path: Some(Subject::of(sub_type, &one.data, &one.hash).path("/value")),
+                    hash: (!related.expanded.contains(&one.hash)).then(|| one.hash.clone()),
                 };
                 self.connect(node, &near);
             }

@@ -46,6 +46,8 @@ fn draw(graph: &Graph, name: &str, style: Option<&str>) -> Markup {
             || node.count > 1
             || degrees[at] > 1
     };
+    // a larger picture has no room for more, and its page none for the hashes
+    let expands = graph.nodes.len() <= ALL_LABELLED;
     html! {
         svg.graph.mid[width > 736.0].wide[width > 1800.0] xmlns="http://www.w3.org/2000/svg" role="group" aria-label=(name)
             viewBox=(format!("{x:.0} {y:.0} {width:.0} {height:.0}"))
@@ -59,7 +61,7 @@ fn draw(graph: &Graph, name: &str, style: Option<&str>) -> Markup {
                 g.node.(node.class).(kind_class(node.kind)) transform=(format!("translate({} {})", at(places[n][0]), at(places[n][1]))) {
                     @match (&node.path, style) {
                         // links of a page lead nowhere from a file
-                        (Some(path), None) => { a href=(path) { (inner) } }
+                        (Some(path), None) => { a href=(path) data-hash=[node.hash.as_ref().filter(|_| expands)] { (inner) } }
                         _ => { (inner) }
                     }
                 }
@@ -162,6 +164,7 @@ mod tests {
             label,
             count: 1,
             path: Some("/value?type=ipv4".to_owned()),
+            hash: None,
         };
         let mut graph = Graph::default();
         graph.nodes.push(node(Kind::Subject, "center".to_owned()));

@@ -10,6 +10,8 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 use tahoe_core::Hash;
 
+use super::category;
+use super::finding::find;
 use crate::app::App;
 use crate::ask::{Answer, ask, question};
 use crate::error::WebError;
@@ -19,12 +21,10 @@ use crate::sign_in::SignedIn;
 use crate::subject::{Subject, attribute};
 use crate::view::frame::page;
 use crate::view::number::counted;
-use crate::view::score::score;
+use crate::view::rank::rank;
 use crate::view::time::time_or_dash;
 use crate::view::{text, value};
 
-/// The pages of events with one value and time that are searched for an event.
-const PAGES: u32 = 5;
 /// The most values that are shown of one list.
 const LISTED: usize = 200;
 /// The deepest nesting that is shown.
@@ -42,26 +42,33 @@ pub(crate) async fn event(
         .and_then(|id| id.parse().ok())
         .ok_or_else(wrong)?;
     let hash = hash.to_string();
-    let rank = question(
+    let asked = question(
         "threatrank",
         Map::from_iter([("_hash".to_owned(), json!(hash))]),
     );
     let at: Option<f64> = params.get("at").and_then(|at| at.parse().ok());
     let subject = Subject::read(&params);
     let found = find(&app, &person, &hash, subject.as_ref(), at);
-    let rank = ask(&person.client, vec![rank], app.wait);
-    let (found, rank) = tokio::join!(found, rank);
-    let (found, rank) = (found?, rank?.pop().unwrap_or(Answer::NotReady));
-    let body = match (&found, &rank) {
-        (Some(related), rank) => {
+    let ranking = ask(&person.client, vec![asked], app.wait);
+    let (found, ranking) = tokio::join!(found, ranking);
+    let (found, ranking) = (found?, ranking?.pop().unwrap_or(Answer::NotReady));
+    let body = match (&found, &ranking) {
+        (Some(related), ranking) => {
             let event = related.events.iter().find(|event| event.hash == hash);
             let event = event.ok_or_else(wrong)?;
-            html! { (shown(event, related)) (ranked(rank)) (raw(event)) }
+            let form = match &subject {
+                Some(subject) => category::form(&person, event, subject).await?,
+                None => html! {},
+            };
+            html! {
+                @if params.get("done") == Some("category") { div.notice.good role="status" { "The category is changed." } }
+                (shown(event, related)) (form) (ranked(ranking)) (raw(event))
+            }
         }
         (None, Answer::Report(_)) => html! {
             h1.subject { span.tag.f-other { "event" } " " (text::line(&hash)) }
             p.note { "The API finds what is in an event only by one of its values. Open the event from the page of a value." }
-            (ranked(&rank))
+            (ranked(&ranking))
         },
         (None, _) => {
             return Err(WebError::NotFound(
@@ -70,44 +77,6 @@ pub(crate) async fn event(
         }
     };
     Ok(page(&person, "Event", &body).into_response())
-}
-
-/// Looks for the event among those that hold the value at this time. Without a value, the API cannot find it.
-async fn find(
-    app: &App,
-    person: &SignedIn,
-    hash: &str,
-    subject: Option<&Subject>,
-    at: Option<f64>,
-) -> Result<Option<Related>, WebError> {
-    let Some(subject) = subject else {
-        return Ok(None);
-    };
-    for page in 1..=PAGES {
-        let mut fields = subject.fields();
-        if let Some(at) = at {
-            fields.insert("from".to_owned(), json!(at));
-            fields.insert("to".to_owned(), json!(at));
-        }
-        fields.insert("level".to_owned(), json!(2));
-        fields.insert("page".to_owned(), json!(page));
-        fields.insert("summary".to_owned(), json!(false));
-        let asked = vec![question("related", fields)];
-        let answer = ask(&person.client, asked, app.wait).await?.pop();
-        let report = match answer {
-            Some(Answer::Report(report)) => report,
-            Some(Answer::NotReady) | None => return Err(WebError::NotReady),
-            Some(Answer::Refused(_)) => return Ok(None),
-        };
-        let related = Related::read(subject, &report);
-        if related.events.iter().any(|event| event.hash == hash) {
-            return Ok(Some(related));
-        }
-        if !related.more {
-            break;
-        }
-    }
-    Ok(None)
 }
 
 fn shown(event: &Composite, related: &Related) -> Markup {
@@ -165,52 +134,11 @@ fn leaf(sub_type: &str, data: &Value, event: &Composite) -> Markup {
     }
 }
 
-fn ranked(rank: &Answer) -> Markup {
-    let report = match rank {
-        Answer::Report(report) => report,
-        Answer::Refused(reason) => return html! { p.note { (text::line(reason)) } },
-        Answer::NotReady => return WebError::NotReady.part(),
-    };
-    let data = &report["data"];
-    let contributors = data["contributors"].as_array();
-    let contributors = contributors.map(Vec::as_slice).unwrap_or_default();
-    html! {
-        section aria-labelledby="rank" {
-            h2 #rank { "ThreatRank" }
-            p.rank { (score(data)) }
-            p.note {
-                @let paths = data["paths"].as_u64().unwrap_or_default();
-                "From " (counted(paths, "path", "paths")) " to malicious events. "
-                @if data["exact"] == true { "All paths were searched." } @else { "Not all paths were searched: the bound tells how far the score may be off." }
-            }
-            @if !contributors.is_empty() {
-                table {
-                    thead { tr { th { "through" } th.n { "share" } th { span.hidden { "share as a bar" } } } }
-                    tbody { @for one in contributors { (contributor(one)) } }
-                }
-            }
-        }
-    }
-}
-
-fn contributor(one: &Value) -> Markup {
-    let sub_type = one["sub_type"].as_str().unwrap_or_default();
-    let share = one["share"].as_f64().unwrap_or_default().clamp(0.0, 1.0);
-    let shown = scalar(&one["data"]);
-    html! {
-        tr {
-            td {
-                (value::sub_type(sub_type)) " "
-                @match Subject::of_attribute(sub_type, &one["data"]) {
-                    Some(subject) => { (value::linked(&subject, &shown)) }
-                    None => { (text::line(&shown)) }
-                }
-            }
-            td.n { (format!("{:.0} %", share * 100.0)) }
-            td.bar { svg.bar viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" {
-                rect.c-malicious x="0" y="0" width=(format!("{:.1}", share * 100.0)) height="8" {}
-            } }
-        }
+fn ranked(answer: &Answer) -> Markup {
+    match answer {
+        Answer::Report(report) => rank(&report["data"]),
+        Answer::Refused(reason) => html! { p.note { (text::line(reason)) } },
+        Answer::NotReady => WebError::NotReady.part(),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
+use super::expansion::expanded;
 use crate::app::App;
 use crate::ask::{ask_one, question};
 use crate::error::WebError;
+use crate::file::{self, download};
 use crate::graph::{Graph, standalone};
 use crate::instances::{Related, scalar};
 use crate::params::Params;
@@ -28,8 +29,8 @@ pub(crate) async fn export(
         .ok_or_else(wrong)?;
     let asked = question("related", query.documents());
     let report = ask_one(&person.client, asked, app.wait).await?;
+    let related = expanded(&app, &person, &query, &report).await?;
     let made = tokio::task::spawn_blocking(move || {
-        let related = Related::read(&query.subject, &report);
         Ok(match form {
             "csv" => csv(&related)?,
             "svg" => {
@@ -43,34 +44,18 @@ pub(crate) async fn export(
         .await
         .map_err(|error| WebError::Internal(error.into()))?
         .map_err(WebError::Internal)?;
-    let kind = match form {
-        "csv" => "text/csv; charset=utf-8",
-        "svg" => "image/svg+xml",
-        _ => "application/json",
-    };
-    let name = format!("attachment; filename=\"cybexp-related.{form}\"");
-    let headers = [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, name)];
-    Ok((headers, bytes).into_response())
+    Ok(download("cybexp-related", form, bytes))
 }
 
-/// Writes the values as CSV. A text that a spreadsheet would take for a formula gets a `'` in front (OWASP, "CSV
-/// Injection").
+/// Writes the values as CSV.
 fn csv(related: &Related) -> anyhow::Result<Vec<u8>> {
-    let mut out = csv::Writer::from_writer(Vec::new());
-    out.write_record(["sub_type", "value", "events", "malicious"])?;
-    for (one, events, malicious) in related.seen() {
-        let numbers = [events.to_string(), malicious.to_string()];
-        let texts = [&one.sub_type, &scalar(&one.data)].map(|text| harmless(text));
-        out.write_record(texts.iter().chain(&numbers))?;
-    }
-    Ok(out.into_inner().map_err(|error| error.into_error())?)
-}
-
-fn harmless(text: &str) -> String {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    }
+    let rows = related.seen().into_iter();
+    let rows = rows.map(|(one, events, malicious)| {
+        let numbers = [events, malicious].map(|number| number.to_string());
+        let ([events, malicious], value) = (numbers, scalar(&one.data));
+        [one.sub_type.clone(), value, events, malicious]
+    });
+    file::csv(&["sub_type", "value", "events", "malicious"], rows)
 }
 
 #[cfg(test)]

@@ -2,8 +2,11 @@
 
 mod account;
 mod asset;
+mod category;
 mod event;
+mod expansion;
 mod export;
+mod finding;
 mod org;
 mod post;
 mod posted;
@@ -12,6 +15,7 @@ mod session;
 mod sign_in;
 mod ticket;
 mod value;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -39,8 +43,11 @@ const PAGES: &[PageEntry] = &[
     page("/search", || get(search::one).post(search::many)),
     page("/value", || get(value::value)),
     page("/value/export", || get(export::export)),
+    page("/verdict", || post(verdict::judge)),
     page("/event", || get(event::event)),
+    page("/event/category", || post(category::change)),
     page("/session", || get(session::session)),
+    page("/session/export", || get(session::export)),
     page("/post", || get(post::form).post(post::check)),
     page("/post/send", || post(posted::send)),
     page("/posted", || get(posted::posted)),

@@ -40,9 +40,11 @@ impl Family {
             }
             "username" | "password" | "email_addr" | "name" | "subject" | "body" | "ssh_key"
             | "ssh_fingerprint" => Self::Account,
-            "shell_command" | "data" | "hassh" | "hasshserver" | "ja3" | "ja4" | "ja4h"
-            | "jarm" | "ssh_version" | "ssh_client_env" | "user_agent" | "cve_id" | "kex_algo"
-            | "encr_algo" | "mac_algo" | "comp_algo" | "pub_key_algo" | "arch" => Self::Behaviour,
+            "shell_command" | "behaviour" | "data" | "hassh" | "hasshserver" | "ja3" | "ja4"
+            | "ja4h" | "jarm" | "ssh_version" | "ssh_client_env" | "user_agent" | "cve_id"
+            | "kex_algo" | "encr_algo" | "mac_algo" | "comp_algo" | "pub_key_algo" | "arch" => {
+                Self::Behaviour
+            }
             _ => Self::Other,
         }
     }

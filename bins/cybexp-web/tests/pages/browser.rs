@@ -132,6 +132,26 @@ async fn an_analyst_looks_around() {
     );
     driver.until("return location.search.includes('bot.sh') && document.querySelector('svg.graph') !== null").await;
 
+    // a node is expanded in place
+    let nodes = "return document.querySelectorAll('svg.graph .node').length";
+    let few = driver.run(nodes).await.as_u64().unwrap();
+    let script = "const a = [...document.querySelectorAll('svg.graph a[data-hash]')].find(a => a.querySelector('title').textContent === 'ipv4: 203.0.113.9');\
+                  a.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true, shiftKey: true})); window.stays = true; return true";
+    driver.run(script).await;
+    driver
+        .until("return location.search.includes('with=') && window.stays && document.querySelector('a[data-graph]').textContent === 'Fold all'")
+        .await;
+    let more = driver.run(nodes).await.as_u64().unwrap();
+    assert!(more > few, "{few} {more}");
+
+    // the picture is a file, also as PNG
+    driver
+        .run("document.querySelector('a[data-png] ~ button').click()")
+        .await;
+    driver
+        .until("return document.querySelector('a[data-png] ~ button').dataset.bytes > 1000")
+        .await;
+
     // zoom by keys
     let before = driver
         .run("return document.querySelector('svg.graph').getAttribute('viewBox')")

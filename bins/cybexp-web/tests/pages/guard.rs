@@ -114,6 +114,8 @@ async fn no_form_is_taken_without_its_token() {
     for path in [
         "/search",
         "/post/send",
+        "/verdict",
+        "/event/category",
         "/account/new",
         "/org",
         "/sign-in",

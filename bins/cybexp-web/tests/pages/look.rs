@@ -1,5 +1,7 @@
 //! Looking: search, value, event, session, export.
 
+use cybexp_testkit::eventually;
+
 use crate::suite::{ADMIN, STRANGER, Suite, path, session};
 
 const ADDRESS: &str = "203.0.113.9";
@@ -36,7 +38,11 @@ async fn a_value_shows_counts_neighbours_graph_events_and_rank() {
     // all eight are of the honeypot, so malicious, but for the connection and the client's version
     assert!(page.body.contains("<dt>events</dt><dd>8</dd>"), "{text}");
     for shown in [
-        "ThreatRank of its newest event",
+        "When it was seen",
+        "8 events from 2026-11-20",
+        "ThreatRank",
+        "What is known of it",
+        "203.0.113.0/24",
         "http://203.0.113.77/bot.sh",
         "uname -a",
         "123456",
@@ -113,7 +119,7 @@ async fn an_event_and_a_session_are_told() {
     let text = page.text();
     for told in [
         "connected to port 22 by ssh",
-        "said its client is SSH-2.0-Go",
+        "said that its client is SSH-2.0-Go",
         "tried the password 123456 as root, and was refused (2 times)",
         "tried the password admin as root, and was let in",
         "typed uname -a",
@@ -280,5 +286,94 @@ async fn another_organisations_user_sees_nothing() {
     );
     let org = path("/org", &[("hash", &suite.site.orgid.to_string())]);
     assert_eq!(stranger.get(&org).await.status, 403);
+    suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_category_of_an_event_is_changed_by_its_admins() {
+    let suite = filled("category").await;
+    let mut admin = suite.person(ADMIN).await;
+    let url = path(
+        "/value",
+        &[("type", "url"), ("data", "http://203.0.113.77/bot.sh")],
+    );
+    let value = admin.get(&url).await;
+    let event = value
+        .paths()
+        .into_iter()
+        .find(|path| path.starts_with("/event?"))
+        .unwrap();
+    let before = admin.get(&event).await;
+    assert!(
+        before.text().contains("Change its category"),
+        "{}",
+        before.text()
+    );
+    let field = |name: &str| (name.to_owned(), before.value_of(name));
+    let mut fields: Vec<(String, String)> = ["csrf", "id", "at", "org", "type", "data"]
+        .map(field)
+        .into();
+    fields.push(("category".to_owned(), "benign".to_owned()));
+    fields.push(("reason".to_owned(), "a scan that we ordered".to_owned()));
+    let fields: Vec<(&str, String)> = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .collect();
+    let changed = admin.post("/event/category", &fields).await;
+    assert_eq!(changed.status, 303, "{}", changed.text());
+    let after = admin.get(&changed.location).await;
+    assert!(
+        after.text().contains("The category is changed")
+            && after.body.contains("c-benign\"><bdi class=\"v\">benign"),
+        "{}",
+        after.body
+    );
+    let mut stranger = suite.person(STRANGER).await;
+    let mut theirs = fields.clone();
+    theirs[0].1 = stranger.get("/account").await.csrf();
+    let refused = stranger.post("/event/category", &theirs).await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_behaves_alike_is_told() {
+    let suite = filled("alike").await;
+    let more = session("ffff0000", "198.51.100.8", &["root"], &["uname -a"]);
+    suite
+        .have("cowrie", &more, ("ipv4", "198.51.100.8", 5))
+        .await;
+    let mut person = suite.person(ADMIN).await;
+    let page = path("/session", &[("type", "sessionid"), ("data", "ffff0000")]);
+    // a session is compared once it has settled
+    eventually("the sessions have behaviours", async || {
+        let text = person.clone().get(&page).await.text();
+        text.contains("The same behaviour elsewhere") && text.contains("9e1d1928")
+    })
+    .await;
+    let shown = person.get(&page).await;
+    assert!(
+        !shown.text().contains("8d0c0817"),
+        "it typed something else: {}",
+        shown.text()
+    );
+    let behaviour = shown
+        .paths()
+        .into_iter()
+        .find(|path| path.contains("type=behaviour"))
+        .unwrap();
+    let text = person.get(&behaviour).await.text();
+    assert!(
+        text.contains("9e1d1928") && text.contains("ffff0000"),
+        "{text}"
+    );
+    let address = path("/value", &[("type", "ipv4"), ("data", "198.51.100.7")]);
+    assert!(person.get(&address).await.text().contains("behaves as"));
+    for form in ["csv", "json"] {
+        let export = page.replace("/session?", "/session/export?") + "&form=" + form;
+        let file = person.get(&export).await;
+        assert_eq!(file.status, 200, "{}", file.body);
+        assert!(file.body.contains("uname -a"), "{}", file.body);
+    }
     suite.stop().await;
 }

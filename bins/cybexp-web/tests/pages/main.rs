@@ -10,6 +10,7 @@ mod browser;
 mod driver;
 mod guard;
 mod hostile;
+mod judging;
 mod look;
 mod people;
 mod posting;

@@ -36,8 +36,8 @@ impl ApiArgs {
             config.origin()
         );
         let url = self.url.clone().unwrap_or_else(|| config.api.url.clone());
-        let client = Client::new(url, Some(token))?;
-        own_api::prove(&client, config).await?;
+        let client = own_api::client(config, url, Some(token))?;
+        client.prove().await?;
         Ok(client)
     }
 

@@ -24,6 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use crate::daemon::Daemon;
+use crate::own_api;
 use crate::up::asked_to_stop;
 use crate::up::browser;
 use crate::up::ports::free_metrics;
@@ -144,7 +145,8 @@ async fn show_all(
         .context("a new suite has new accounts")?;
     let token = SecretString::from(made.token.clone());
     let orgid = made.org.hash().to_string();
-    let client = Client::new(suite.config.api.url.clone(), Some(token))?;
+    let url = suite.config.api.url.clone();
+    let client = own_api::client(&suite.config, url, Some(token))?;
     let (cache, archive) = databases(suite).await?;
     let raws = Raws::new(&archive);
 

@@ -21,7 +21,7 @@ use super::setup::{
 use crate::children::{ChildLogs, ChildProcesses};
 use crate::daemon::Daemon;
 use crate::own_api;
-use cybexp_client::Client;
+use cybexp_client::{Client, ClientError};
 
 /// The longest wait for the API to answer after the start.
 const READY: Duration = Duration::from_secs(60);
@@ -142,9 +142,9 @@ impl Suite {
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {
-        let client = Client::new(self.config.api.url.clone(), None)?;
+        let client = own_api::client(&self.config, self.config.api.url.clone(), None)?;
         let since = Instant::now();
-        while let Err(error) = own_api::prove(&client, &self.config).await {
+        while let Err(error) = up(&client).await {
             self.children.check()?;
             ensure!(since.elapsed() < READY, "the API is not there: {error:#}");
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -175,6 +175,12 @@ impl Suite {
         };
         tokio::task::spawn_blocking(stop).await?
     }
+}
+
+/// Whether the suite's own API answers.
+async fn up(client: &Client) -> Result<(), ClientError> {
+    client.prove().await?;
+    client.ping().await
 }
 
 /// Locks the suite's home for this process and returns its configuration file. A temporary home comes with its running

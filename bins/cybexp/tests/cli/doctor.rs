@@ -115,10 +115,7 @@ async fn data_files_are_checked() {
     let list = json!({"name": "a", "type": "cidr", "list": ["192.0.2.0/24"], "matching_attributes": ["ip-src"]});
     for (name, text) in [
         ("good.csv", "192.0.2.0,192.0.2.255,AT\n".to_owned()),
-        (
-            "bad.csv",
-            "192.0.2.0,192.0.2.255,AT\nfoo,bar,AT\n".to_owned(),
-        ),
+        ("bad.csv", "192.0.2.0,192.0.2.9,AT\nfoo,bar,AT\n".to_owned()),
         ("good.json", list.to_string()),
     ] {
         std::fs::write(site.folder.path().join(name), text).unwrap();

@@ -271,3 +271,47 @@ async fn nobody_waits_longer_than_asked_to() {
         "{late}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_are_listed_in_tables_of_eighty_columns() {
+    let up = SiteWithApi::new(&["archive", "analytics", "report"]).await;
+    for (typetag, records) in [("cowrie", DOWNLOADS), ("sighting", SIGHTINGS)] {
+        let file = up.file(typetag, records);
+        up.run(&["post", "-t", typetag, "-o", "unr", "--lines", &file])
+            .good();
+    }
+    eventually("the graph is made", async || {
+        let rows = up.site.archive.census().await.unwrap();
+        rows.iter().filter(|row| row.itype == "event").count() == 6
+    })
+    .await;
+    let query = |args: &[&str]| up.run(&[&["query"], args].concat()).good();
+
+    let top = json_of(&query(&["top", "port", "--json"]));
+    let data = json!([{"sub_type": "port", "data": 22, "count": 2}]);
+    assert_eq!(top["data"], data);
+    assert_eq!(top["exact"], true);
+    let table = query(&["top", "url", "--event", "file_download", "--limit", "1"]);
+    assert!(table.contains("2 values"), "{table}");
+    let none = query(&["top", "url", "--event", "ssh"]);
+    assert!(none.contains("0 values"), "{none}");
+    let table = query(&["search", "ip", "198.51.100.0/24"]);
+    let (first, second) = (table.find("198.51.100.7"), table.find("198.51.100.8"));
+    assert!(first.is_some() && first < second, "{table}");
+    let page = query(&["search", "url", "HTTP://evil", "--limit", "1"]);
+    let after = page.split("--after ").nth(1).unwrap();
+    let after = after.split_whitespace().next().unwrap();
+    let rest = query(&["search", "url", "HTTP://evil", "--after", after]);
+    assert!(rest.contains("b.sh") && !rest.contains("a\u{1b}"), "{rest}");
+    let table = query(&["new", "size", "--from", "1700000003"]);
+    assert!(
+        table.contains("-7") && table.contains("22:13:23"),
+        "{table}"
+    );
+    for table in [table, rest] {
+        let places = table.lines().filter(|line| !line.contains("--after"));
+        for line in places {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! | reference | 13 | 12 bytes of SHA-256(organisation, hash of the attribute or object), then a byte for nature, context and category |
 //! | session | 49 | the `_id` of the event's session |
 //! | raw | 25 | kind, the second in which the raw was accepted, 12 bytes of its hash, 4 bytes of the organisation, 4 bytes of the filter's name |
+//! | organisation | 18 | kind, 16 bytes of the organisation, 0; of observed events only |
 //! | source | 17 | kind, 12 bytes as of a reference to the attribute or session that the event was derived from, 4 bytes of the filter's name |
 //! | link | 49 | kind, and the rest of the `_id` of the session that the event was derived from |
 //!
@@ -31,6 +32,12 @@ const RAW_BYTES: usize = 25;
 const RAW_PREFIX: usize = 21;
 /// Bytes of a reference's digest.
 const DIGEST: usize = 12;
+/// Length of a reference element, in bytes. No other element has it.
+const REFERENCE_BYTES: usize = DIGEST + 1;
+/// First byte of an organisation element.
+const ORG: u8 = b'O';
+/// Length of an organisation element, in bytes. No other element has it.
+const ORG_BYTES: usize = 18;
 /// First byte of a source element.
 const SOURCE: u8 = b'D';
 /// Length of a source element, in bytes.
@@ -47,7 +54,7 @@ pub(crate) const LEAST_TIE: i64 = 0;
 pub(crate) const SAMPLED: i64 = 1 << (TIE_BITS - 4);
 
 /// Number of combinations of context and category.
-const COMBINATIONS: u8 = 12;
+pub(crate) const COMBINATIONS: u8 = 12;
 
 /// Whether an event is an observation. The others are found only by readers that ask for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,7 +87,7 @@ impl Nature {
 pub(crate) struct Kinds(u64);
 
 /// Returns the byte of a combination.
-fn kind(nature: Nature, malicious: bool, benign: bool, category: Category) -> u8 {
+pub(crate) fn kind(nature: Nature, malicious: bool, benign: bool, category: Category) -> u8 {
     let context = u8::from(benign) + 2 * u8::from(malicious);
     let category = match category {
         Category::Unknown => 0,
@@ -122,6 +129,11 @@ impl Kinds {
     /// Returns the combinations that are in either set.
     pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Whether a combination, given by its byte, is in the set.
+    pub(crate) fn holds(self, kind: u8) -> bool {
+        u32::from(kind) < u64::BITS && self.0 & (1 << kind) != 0
     }
 
     fn iter(self) -> impl Iterator<Item = u8> {
@@ -169,6 +181,28 @@ pub(crate) fn of_event(event: &Event, org: &OrgTag, nature: Nature) -> impl Iter
             kind(nature, malicious, benign, event.category()),
         )
     })
+}
+
+/// Returns the element of all observed events of an organisation, by which they are found in order of time.
+pub(crate) fn of_org(org: &OrgTag) -> [u8; ORG_BYTES] {
+    let mut element = [0; ORG_BYTES];
+    element[0] = ORG;
+    element[1..17].copy_from_slice(&org.bytes()[..16]);
+    element
+}
+
+/// Returns bounds of the elements of all organisations, which lie between them.
+pub(crate) fn of_orgs() -> ([u8; ORG_BYTES], [u8; ORG_BYTES]) {
+    let (mut least, mut most) = ([0; ORG_BYTES], [0xff; ORG_BYTES]);
+    (least[0], most[0]) = (ORG, ORG);
+    (least, most)
+}
+
+/// Whether an event with these elements is an observation. Its references tell.
+pub(crate) fn is_observed<'a>(mut elements: impl Iterator<Item = &'a [u8]>) -> bool {
+    let kind =
+        elements.find_map(|element| (element.len() == REFERENCE_BYTES).then_some(element[DIGEST]));
+    kind.is_none_or(|kind| kind < COMBINATIONS)
 }
 
 /// The attribute or session of which a second-stage filter made an event.

@@ -1,5 +1,6 @@
 //! The archive's collection, and instances in it.
 
+pub(crate) mod data;
 pub(crate) mod ids;
 pub(crate) mod keys;
 pub(crate) mod missing;

@@ -7,6 +7,7 @@ use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::{self, ID};
 use crate::mongo::server::Server;
+use crate::values::walked;
 
 /// The archive: `tahoe_db.instance`, which holds raws and the TAHOE graph; cheap to clone.
 ///
@@ -25,6 +26,10 @@ pub struct Archive {
     pub(crate) going: Documents,
     /// The organisations whose events or sessions the archive holds.
     pub(crate) orgs: Documents,
+    /// A row for each organisation and value.
+    pub(crate) values: Documents,
+    /// Tables of the values of each hour.
+    pub(crate) hours: Documents,
 }
 
 impl Archive {
@@ -45,6 +50,8 @@ impl Archive {
         indexes::ensure(&archive.coll, &indexes::archive()).await?;
         indexes::ensure(&archive.journal, &indexes::journal()).await?;
         indexes::ensure(&archive.going, &indexes::going()).await?;
+        indexes::ensure(&archive.values, &indexes::values()).await?;
+        walked::begin(&archive.coll, &archive.values).await?;
         Ok(archive)
     }
 
@@ -57,6 +64,8 @@ impl Archive {
             filters: server.collection(db, &format!("{coll}_filters")),
             going: server.collection(db, &going(coll)),
             orgs: server.collection(db, &format!("{coll}_orgs")),
+            values: server.collection(db, &format!("{coll}_values")),
+            hours: server.collection(db, &format!("{coll}_hours")),
         }
     }
 }

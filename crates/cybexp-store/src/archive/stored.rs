@@ -66,7 +66,11 @@ pub(crate) fn event(
             "{references} references are more than the {REFERENCES} that one event may have"
         ));
     }
-    let keys: Vec<Bson> = keys::of_event(event, org, nature).chain(keys).collect();
+    let found_by_org = (nature == Nature::Observed).then(|| binary(keys::of_org(org)));
+    let keys: Vec<Bson> = keys::of_event(event, org, nature)
+        .chain(keys)
+        .chain(found_by_org)
+        .collect();
     let mut more = doc! {"_keys": keys, "_tie": keys::tie(event.hash())};
     if nature != Nature::Observed {
         more.insert(DERIVED, true);

@@ -7,7 +7,7 @@ use mongodb::options::{Acknowledgment, WriteConcern};
 use tahoe_core::Hash;
 use tahoe_core::question::Conditions;
 
-use crate::archive::ids;
+use crate::archive::ids::{self, OrgTag};
 use crate::archive::open::Archive;
 use crate::error::StoreError;
 use crate::graph::read::pages;
@@ -17,6 +17,7 @@ use crate::mongo::bulk::{COMMAND_DOCUMENTS, DUPLICATE_KEY};
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
 use crate::mongo::server::Server;
+use crate::values::{page, row};
 use crate::visible::Visible;
 
 /// The amount that the server has read so far, for all clients.
@@ -83,6 +84,16 @@ impl Archive {
     pub async fn bare_page(&self, of: &Conditions, visible: &Visible) -> Result<(), StoreError> {
         let find = pages::first(&Wanted::new(of, visible), 10);
         find.all(&self.coll).await.map(drop)
+    }
+
+    /// Reads the first twenty rows of values of a sub_type, of each organisation that `visible` shows.
+    pub async fn bare_rows(&self, sub_type: &str, visible: &Visible) -> Result<(), StoreError> {
+        let range = (String::new(), char::MAX.to_string());
+        let reads = visible.orgs().into_iter().map(|org| {
+            let head = row::head(&OrgTag::of(org), sub_type);
+            page::rows(&head, &range, None, 20).all(&self.values)
+        });
+        futures::future::try_join_all(reads).await.map(drop)
     }
 
     /// Reads one document by its hash.

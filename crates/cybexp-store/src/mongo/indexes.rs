@@ -97,6 +97,8 @@ pub(crate) const EVENT_KEYS: &str = "event_keys";
 pub(crate) const EVENT_SAMPLE: &str = "event_sample";
 /// Sessions by the instances that identify them, those that began last first.
 pub(crate) const SESSION_KNOWN: &str = "session_known";
+/// Values of an organisation and sub_type by the time of their first event, newest first.
+pub(crate) const VALUE_FIRST: &str = "value_first";
 /// Queries by status (the hash of the status attribute is in `_cref`), user, and the time at which they were asked.
 pub(crate) const QUERY_TURN: &str = "query_turn";
 /// Organisations by the users who may see their data.
@@ -162,6 +164,14 @@ pub(crate) fn journal() -> Vec<Index> {
 /// Indexes of the rows of what may have to go.
 pub(crate) fn going() -> Vec<Index> {
     vec![Index::new(GOING_AT, doc! {"kind": 1, "at": 1})]
+}
+
+/// Indexes of the rows of values.
+pub(crate) fn values() -> Vec<Index> {
+    vec![Index::new(
+        VALUE_FIRST,
+        doc! {"by": 1, "first": -1, "tie": 1},
+    )]
 }
 
 /// Indexes of queries and reports.

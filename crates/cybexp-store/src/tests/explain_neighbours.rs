@@ -16,7 +16,7 @@ use crate::mongo::indexes::EVENT_KEYS;
 use crate::visible::Visible;
 
 /// Visible events of the attribute `popular`; each other attribute is in one of them.
-const POPULAR: usize = 900;
+pub(super) const POPULAR: usize = 900;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_found_by_its_hash_and_who_may_see_it() {
@@ -165,7 +165,7 @@ async fn events_of_attributes_are_what_the_reader_may_see() {
     assert!(foreign.values().all(|events| events == &Some(vec![])));
 }
 
-fn popular() -> Attribute {
+pub(super) fn popular() -> Attribute {
     attribute("popular")
 }
 
@@ -174,7 +174,7 @@ fn object() -> Object {
 }
 
 /// The `i`th event of the popular attribute in an organisation; that of `unr` has the `i`th attribute, too.
-fn ours(orgid: &str, i: i32) -> Event {
+pub(super) fn ours(orgid: &str, i: i32) -> Event {
     let own = match orgid {
         "unr" => attribute(i),
         _ => attribute(format_args!("x{i}")),
@@ -183,7 +183,7 @@ fn ours(orgid: &str, i: i32) -> Event {
     event(orgid, f64::from(i), &[&own, &popular()]).with_category(categories[i as usize % 3])
 }
 
-async fn archive() -> (Archive, GraphReader) {
+pub(super) async fn archive() -> (Archive, GraphReader) {
     let (server, db) = server().await;
     let archive = Archive::open(&server, &db, "instance").await.unwrap();
     let attributes = (0..3000).map(attribute).chain([popular()]);
@@ -199,6 +199,6 @@ async fn archive() -> (Archive, GraphReader) {
     (archive, reader)
 }
 
-fn visible(orgid: &str) -> Visible {
+pub(super) fn visible(orgid: &str) -> Visible {
     super::visible(&[orgid])
 }

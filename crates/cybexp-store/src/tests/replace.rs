@@ -65,7 +65,7 @@ async fn elements(archive: &Archive, event: Hash) -> Option<BTreeSet<Vec<u8>>> {
         .into_iter()
         .map(Result::unwrap);
     let keys = keys.map(|key| key.as_binary().unwrap().bytes.to_vec());
-    Some(keys.filter(|key| key.len() > 17).collect())
+    Some(keys.filter(|key| key.len() > 18).collect())
 }
 
 async fn stored(archive: &Archive, events: std::ops::Range<i32>) -> Vec<i32> {

@@ -68,10 +68,43 @@ pub const PAGES: Bounds = Bounds {
     default: 1,
 };
 
+/// The bounds of [`LIMIT`].
+pub const LIMITS: Bounds = Bounds {
+    least: 1,
+    most: 1000,
+    default: 20,
+};
+
+/// The longest [`TEXT`] and [`AFTER`], in bytes.
+pub const TEXT_BYTES: usize = 2048;
+
 /// Queries about events that meet conditions.
 const EVENTS: &[QueryType] = &[QueryType::Count, QueryType::Related, QueryType::Timeline];
 /// Queries with the form of a related report, and count, which ignores it.
 const RELATED: &[QueryType] = &[QueryType::Count, QueryType::Related];
+/// Queries about an instance.
+const SUBJECTS: &[QueryType] = &[
+    QueryType::Count,
+    QueryType::Related,
+    QueryType::ThreatRank,
+    QueryType::Timeline,
+    QueryType::Session,
+];
+/// Queries about a time range.
+const TIMED: &[QueryType] = &[
+    QueryType::Count,
+    QueryType::Related,
+    QueryType::Timeline,
+    QueryType::Top,
+    QueryType::New,
+];
+/// Queries that select events by the way in which they have a value.
+const CHOSEN: &[QueryType] = &[
+    QueryType::Count,
+    QueryType::Related,
+    QueryType::Timeline,
+    QueryType::Top,
+];
 
 const fn field(name: &'static str, kind: FieldKind, about: &'static str) -> Field {
     Field {
@@ -106,13 +139,13 @@ pub const DATA: Field = field(
     "The value of the attribute. It is normalised as filters normalise it: `YA.RU` and `ya[.]ru` are the domain `ya.ru`, \
      and the text `80` is the port 80.",
 )
-.of(QueryType::ALL);
+.of(SUBJECTS);
 
 /// Hash of the instance that the question is about.
 pub const HASH: Field = Field {
     name: "_hash",
     kind: FieldKind::Hash,
-    query_types: QueryType::ALL,
+    query_types: SUBJECTS,
     about: "The hash of any instance, in place of `sub_type` and `data`. For a threatrank, the hash of an event; for a \
             session, that of the session or of one of its events.",
 };
@@ -121,29 +154,33 @@ pub const HASH: Field = Field {
 pub const FROM: Field = field(
     "from",
     FieldKind::Time,
-    "The earliest time of the events: Unix seconds, or a date and time.",
-);
+    "The earliest time of the events, or at which new values were first seen: Unix seconds, or a date and time.",
+)
+.of(TIMED);
 
 /// End of the time range.
 pub const TO: Field = field(
     "to",
     FieldKind::Time,
-    "The latest time of the events: Unix seconds, or a date and time.",
-);
+    "The latest time of the events, or at which new values were first seen: Unix seconds, or a date and time.",
+)
+.of(TIMED);
 
 /// Length of a time range that ends now.
 pub const LAST: Field = field(
     "last",
     FieldKind::Text,
     "The length of time until now, such as `30min`, `2h`, `7d`, `1M` or `1Y`, in place of `from` and `to`.",
-);
+)
+.of(TIMED);
 
 /// Time zone of the time range.
 pub const TZNAME: Field = field(
     "tzname",
     FieldKind::Text,
     "The IANA name of the time zone of `from` and `to`, and of the days and weeks of a timeline [default: UTC].",
-);
+)
+.of(TIMED);
 
 /// Category of the events.
 pub const CATEGORY: Field = field(
@@ -154,7 +191,8 @@ pub const CATEGORY: Field = field(
         Category::Unknown.as_str(),
     ]),
     "The category of the events.",
-);
+)
+.of(CHOSEN);
 
 /// Context of the attribute in the events.
 pub const CONTEXT: Field = field(
@@ -165,7 +203,8 @@ pub const CONTEXT: Field = field(
         Context::Unknown.as_str(),
     ]),
     "The context in which the events have the attribute.",
-);
+)
+.of(CHOSEN);
 
 /// Kind of instances in the report.
 pub const RETURN_TYPE: Field = field(
@@ -227,6 +266,39 @@ pub const SUMMARY_GRAPH: Field = field(
 )
 .of(RELATED);
 
+/// Kind of the events in which values are counted.
+pub const EVENT: Field = field(
+    "event",
+    FieldKind::Text,
+    "The sub_type of the events in which the values are counted, such as `ssh` [default: any].",
+)
+.of(&[QueryType::Top]);
+
+/// Beginning of the values that are searched for.
+pub const TEXT: Field = field(
+    "text",
+    FieldKind::Text,
+    "The beginning of the values, in upper or lower case. Of addresses it may also be a network, such as \
+     `203.0.113.0/24`; of hosts, it is the domain at or below which they are. Without it, all values are listed.",
+)
+.of(&[QueryType::Search]);
+
+/// Place at which a page begins.
+pub const AFTER: Field = field(
+    "after",
+    FieldKind::Text,
+    "The field `after` of the page before, to get the next one.",
+)
+.of(&[QueryType::Search, QueryType::New]);
+
+/// Largest number of values.
+pub const LIMIT: Field = field(
+    "limit",
+    FieldKind::Integer(LIMITS),
+    "The most values that are returned.",
+)
+.of(&[QueryType::Top, QueryType::Search, QueryType::New]);
+
 /// Whether derived events count.
 pub const DERIVED: Field = field(
     "derived",
@@ -252,5 +324,9 @@ pub const FIELDS: &[Field] = &[
     SUMMARY,
     SUMMARY_GRAPH,
     BY,
+    EVENT,
+    TEXT,
+    AFTER,
+    LIMIT,
     DERIVED,
 ];

@@ -16,8 +16,14 @@ pub enum QueryType {
     ThreatRank,
     /// The numbers of events that refer to an instance, by time and category.
     Timeline,
+    /// The most frequent values of a sub_type.
+    Top,
     /// All that happened in a session.
     Session,
+    /// The values of a sub_type that begin with a text.
+    Search,
+    /// The values of a sub_type that were first seen in a time range.
+    New,
 }
 
 impl QueryType {
@@ -27,7 +33,10 @@ impl QueryType {
         Self::Related,
         Self::ThreatRank,
         Self::Timeline,
+        Self::Top,
         Self::Session,
+        Self::Search,
+        Self::New,
     ];
 
     /// Returns the name of the type, as in documents.
@@ -37,7 +46,10 @@ impl QueryType {
             Self::Related => "related",
             Self::ThreatRank => "threatrank",
             Self::Timeline => "timeline",
+            Self::Top => "top",
             Self::Session => "session",
+            Self::Search => "search",
+            Self::New => "new",
         }
     }
 }

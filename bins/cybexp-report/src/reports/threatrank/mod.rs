@@ -15,7 +15,8 @@ use tahoe_core::question::{Conditions, Context, QueryType, Ranked};
 use tahoe_core::time::TimeRange;
 use tahoe_core::{Attribute, Hash};
 use threatrank::{
-    AttributeEvents, Draw, EventRefs, EventTime, Neighbourhood, NodeKind, Rank, Source, Target,
+    AttributeEvents, Draw, EventRefs, EventTime, Neighbourhood, NodeKind, Pick, Picked, Rank,
+    Source, Target,
 };
 
 use crate::clock::unix_now;
@@ -228,6 +229,26 @@ impl Source for SeenGraph<'_> {
             events: None,
         }));
         Ok(rows)
+    }
+
+    async fn pick_events(&self, picks: &[Pick], most: usize) -> Result<Vec<Picked>, StoreError> {
+        let is_hub = |pick: &Pick| self.hubs.has_more(pick.attribute, self.orgs, most);
+        let known: Vec<bool> = picks.iter().map(is_hub).collect();
+        let others = picks.iter().zip(&known).filter(|(_, is_hub)| !**is_hub);
+        let others: Vec<Pick> = others.map(|(pick, _)| *pick).collect();
+        let read = self.archive.pick_events(&others, self.visible, most);
+        let read = read.await?;
+        for (pick, picked) in others.iter().zip(&read) {
+            if *picked == Picked::TooMany {
+                self.hubs.add(pick.attribute, self.orgs, most);
+            }
+        }
+        let mut read = read.into_iter();
+        let picked = known.into_iter().map(|is_hub| match is_hub {
+            true => Picked::TooMany,
+            false => read.next().unwrap_or(Picked::Nothing),
+        });
+        Ok(picked.collect())
     }
 
     async fn degree(&self, attribute: Hash) -> Result<u64, StoreError> {

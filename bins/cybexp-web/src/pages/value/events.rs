@@ -7,7 +7,7 @@ use crate::instances::{Composite, Related, scalar};
 use crate::query::PageQuery;
 use crate::subject::Subject;
 use crate::view::number::counted;
-use crate::view::time::{span, time_or_dash};
+use crate::view::time::{span, time, time_or_dash};
 use crate::view::{text, value};
 
 /// The most sessions that a page lists.
@@ -28,7 +28,7 @@ pub(super) fn events(query: &PageQuery, related: &Related) -> Markup {
                     tbody {
                         @for event in related.events.iter().filter(is_own) {
                             tr {
-                                td { a href=(subject_of_event(&query.subject, event)) { (time_or_dash(event.at)) } }
+                                td { a href=(subject_of_event(&query.subject, event)) { @match event.at { Some(at) if at > 0.0 => (time(at)), _ => "at all times" } } }
                                 td.name { (text::line(&text::plain(&event.sub_type, 40))) }
                                 td { (value::category(&event.category)) }
                                 td { (context(event, related)) }

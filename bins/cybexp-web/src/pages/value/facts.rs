@@ -1,19 +1,16 @@
-//! How often a value was seen, when, and how threatening its newest event is.
+//! How often a value was seen, and when first and last.
 
 use std::time::Duration;
 
 use cybexp_client::Client;
 use maud::{Markup, html};
-use serde_json::{Map, json};
+use serde_json::json;
 
-use crate::ask::{Answer, ask, ask_one, question};
+use crate::ask::{Answer, ask, question};
 use crate::error::WebError;
-use crate::graph::subject_of_event;
-use crate::instances::Related;
 use crate::query::{CATEGORIES, LAST, PageQuery};
 use crate::view::family::category_class;
 use crate::view::number::grouped;
-use crate::view::score::score;
 use crate::view::time::time_or_dash;
 
 /// The width of the bar of categories.
@@ -26,11 +23,11 @@ pub(super) async fn facts(
     wait: Duration,
 ) -> Result<Markup, WebError> {
     let with = |field: &str, value: &str| {
-        let mut fields = query.subject.fields();
+        let mut fields = query.observed();
         fields.insert(field.to_owned(), json!(value));
         question("count", fields)
     };
-    let mut questions = vec![question("count", query.subject.fields())];
+    let mut questions = vec![question("count", query.observed())];
     questions.extend(CATEGORIES.map(|category| with("category", category)));
     questions.extend(LAST.map(|(last, _)| with("last", last)));
     let mut answers = ask(&client, questions, wait).await?.into_iter();
@@ -41,6 +38,8 @@ pub(super) async fn facts(
         return Ok(html! {});
     }
     let counts: Vec<Option<u64>> = answers.map(count).collect();
+    // what filters derived of values has the time 0
+    let seen = |field: &str| all[field].as_f64().filter(|at| *at > 0.0);
     let (categories, last) = counts.split_at(CATEGORIES.len());
     Ok(html! {
         section aria-label="How often it was seen" {
@@ -49,8 +48,8 @@ pub(super) async fn facts(
                 @for (category, number) in CATEGORIES.iter().zip(categories) {
                     div { dt { span.cat.(category_class(category)) { (category) } } dd { (number_or_dash(*number)) } }
                 }
-                div { dt { "first seen" } dd { (time_or_dash(all["first_seen"].as_f64())) } }
-                div { dt { "last seen" } dd { (time_or_dash(all["last_seen"].as_f64())) } }
+                div { dt { "first seen" } dd { (time_or_dash(seen("first_seen"))) } }
+                div { dt { "last seen" } dd { (time_or_dash(seen("last_seen"))) } }
                 @for ((_, name), number) in LAST.iter().zip(last) {
                     div { dt { (name) } dd { (number_or_dash(*number)) } }
                 }
@@ -86,30 +85,6 @@ fn bar(total: u64, categories: &[Option<u64>]) -> Markup {
             @for (category, from, width) in parts {
                 rect.(category_class(category)) x=(format!("{from:.2}")) y="0" width=(format!("{width:.2}")) height="8" {}
             }
-        }
-    }
-}
-
-/// Asks for the threatrank of the newest event, and shows it. Nothing is shown if there is none.
-pub(super) async fn newest_rank(
-    client: &Client,
-    query: &PageQuery,
-    related: &Related,
-    wait: Duration,
-) -> Markup {
-    let own = |hash: &String| related.own.is_empty() || related.own.contains(hash);
-    let Some(event) = related.events.iter().find(|event| own(&event.hash)) else {
-        return html! {};
-    };
-    let fields = Map::from_iter([("_hash".to_owned(), json!(event.hash))]);
-    let report = match ask_one(client, question("threatrank", fields), wait).await {
-        Ok(report) => report,
-        Err(error) => return error.part(),
-    };
-    html! {
-        p.rank {
-            "ThreatRank of its newest event: " (score(&report["data"])) " "
-            a href=(subject_of_event(&query.subject, event)) { "what makes it so" }
         }
     }
 }

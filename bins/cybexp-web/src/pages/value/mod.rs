@@ -2,19 +2,28 @@
 //!
 //! Its parts are asked for at the same time and sent as they come, so that nothing waits for the slowest.
 
+mod about;
 mod events;
 mod facts;
+mod rank;
 mod related;
+mod verdicts;
+mod when;
+
+pub(super) use verdicts::GIVEN;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
+use cybexp_client::Client;
 use futures::{FutureExt, StreamExt, stream};
 use maud::{Markup, html};
 use tokio::task::JoinHandle;
 
+use super::expansion::expanded;
 use crate::app::App;
 use crate::ask::{ask_one, question};
 use crate::error::WebError;
@@ -37,14 +46,27 @@ pub(crate) async fn value(
     })?;
     let title = text::plain(query.subject.text(), 60);
     let (begin, end) = halves(&person, &title, query.subject.text());
-    let head = head(&query, params.get("searched"));
+    let head = head(&query, &params);
 
-    let facts = spawn(facts::facts(person.client.clone(), query.clone(), app.wait));
-    let around = spawn(around(app, person, query));
+    let (client, wait) = (&person.client, app.wait);
+    let asked = || (client.clone(), query.clone(), wait);
+    let all = [
+        spawn(with(asked(), facts::facts)),
+        spawn(verdicts::verdicts(person.clone(), query.clone(), wait)),
+        spawn(with(asked(), when::when)),
+        spawn(with(asked(), rank::ranked)),
+        spawn(with(asked(), about::about)),
+        spawn(around(app, person, query)),
+    ];
+    let [facts, verdicts, when, rank, about, around] = all.map(part);
     let parts = [
         async move { begin + &head.into_string() }.boxed(),
-        part(facts),
-        part(around),
+        facts,
+        verdicts,
+        when,
+        rank,
+        about,
+        around,
         async move { end }.boxed(),
     ];
     let parts = stream::iter(parts).then(|part| part.map(Ok::<_, std::convert::Infallible>));
@@ -59,11 +81,10 @@ async fn around(app: Arc<App>, person: SignedIn, query: PageQuery) -> Result<Mar
     if related.events.is_empty() {
         return Ok(nothing(&query));
     }
-    let rank = facts::newest_rank(&person.client, &query, &related, app.wait).await;
+    let around = expanded(&app, &person, &query, &report).await?;
     let shown = tokio::task::spawn_blocking(move || {
         html! {
-            (rank)
-            (related::graph(&query, &related))
+            (related::graph(&query, &around))
             (related::lists(&query, &related))
             (events::events(&query, &related))
         }
@@ -71,6 +92,14 @@ async fn around(app: Arc<App>, person: SignedIn, query: PageQuery) -> Result<Mar
     shown
         .await
         .map_err(|error| WebError::Internal(error.into()))
+}
+
+/// Calls a part with what it asks by.
+fn with<F>(
+    (client, query, wait): (Client, PageQuery, Duration),
+    part: impl FnOnce(Client, PageQuery, Duration) -> F,
+) -> F {
+    part(client, query, wait)
 }
 
 fn spawn(
@@ -89,8 +118,14 @@ fn part(task: JoinHandle<Result<Markup, WebError>>) -> futures::future::BoxFutur
     .boxed()
 }
 
-fn head(query: &PageQuery, searched: Option<&str>) -> Markup {
+fn head(query: &PageQuery, params: &Params) -> Markup {
+    let searched = params.get("searched");
     html! {
+        @match params.get("verdict") {
+            Some("given") => { div.notice.good role="status" { "The verdict is given." } }
+            Some("withdrawn") => { div.notice.good role="status" { "The verdict is withdrawn." } }
+            _ => {}
+        }
         @match &query.subject {
             Subject::Value { sub_type, data } => {
                 h1.subject { (value::sub_type(sub_type)) " " (text::block(data)) }

@@ -7,11 +7,11 @@ use maud::{Markup, html};
 
 use crate::graph::{Graph, anchor, picture};
 use crate::instances::{AttributeDoc, Related, scalar};
-use crate::query::{CATEGORIES, DEEPEST, LAST, PageQuery};
+use crate::query::{CATEGORIES, DEEPEST, EXPANDED, LAST, PageQuery};
 use crate::subject::Subject;
 use crate::view::family::Family;
 use crate::view::number::{counted, grouped};
-use crate::view::value;
+use crate::view::{text, value};
 
 /// The most values of one sub_type that a page lists.
 const LISTED: usize = 15;
@@ -21,6 +21,9 @@ const ALL_LISTED: usize = 120;
 const AT_LEAST: usize = 3;
 /// The most sub_types that a page lists.
 const TYPES: usize = 40;
+
+/// The most values that a page offers to expand.
+const EXPANDABLE: usize = 12;
 
 /// A value beside the events that hold it.
 struct Seen<'a> {
@@ -114,7 +117,7 @@ pub(super) fn graph(query: &PageQuery, related: &Related) -> Markup {
             figcaption {
                 h2 #graph { "Around it" }
                 p.note {
-                    "Of " (of_events(related)) ". Squares are events, diamonds sessions, circles values; click one to go on."
+                    "Of " (of_events(related)) ". Squares are events, diamonds sessions, circles values; click one to go on, or with Shift to expand it here."
                     @if graph.left_out > 0 { " " strong { "There was no room for " (counted(graph.left_out as u64, "more", "more")) "." } }
                     @if graph.edges_left_out > 0 { " " (counted(graph.edges_left_out as u64, "line is", "lines are")) " not drawn." }
                     @if related.cut { " " strong { "The answer was too large and was cut." } }
@@ -122,10 +125,45 @@ pub(super) fn graph(query: &PageQuery, related: &Related) -> Markup {
             }
             div.canvas tabindex="0" role="region" aria-label="The graph" { (picture(&graph, "The graph around the value")) }
             (legend())
+            (expanding(query, &graph))
             p.exports {
                 "Take with you: "
-                a href=(export("svg")) download { "SVG" } " " a href=(export("csv")) download { "CSV" } " "
+                a href=(export("svg")) download data-png { "SVG" } " " a href=(export("csv")) download { "CSV" } " "
                 a href=(export("json")) download { "JSON" }
+            }
+        }
+    }
+}
+
+/// Shows the values that can be expanded in the picture. Scripts do so in place.
+fn expanding(query: &PageQuery, graph: &Graph) -> Markup {
+    let path = |with: Vec<String>| {
+        let other = PageQuery {
+            with,
+            ..query.clone()
+        };
+        format!("{}#graph", other.path("/value", query.page))
+    };
+    let nodes = graph
+        .nodes
+        .iter()
+        .filter_map(|node| Some((node, node.hash.as_ref()?)));
+    let nodes: Vec<_> = nodes.take(EXPANDABLE).collect();
+    html! {
+        div.expanding {
+            @if !query.with.is_empty() { a.step data-graph href=(path(Vec::new())) { "Fold all" } " " }
+            @if query.with.len() >= EXPANDED {
+                span.note { "No more than " (EXPANDED) " values can be expanded." }
+            } @else if !nodes.is_empty() {
+                details {
+                    summary { "Expand a value in the picture" }
+                    ul.inline {
+                        @for (node, hash) in nodes {
+                            @let with = [query.with.as_slice(), std::slice::from_ref(hash)].concat();
+                            li { a.step data-graph href=(path(with)) { (text::plain(&node.label, 40)) } }
+                        }
+                    }
+                }
             }
         }
     }

@@ -8,7 +8,9 @@ use anyhow::{Context, bail, ensure};
 use cybexp_filters::{FILTERS, Filter, RawInput};
 use cybexp_report::Engine;
 use cybexp_service::Config;
-use cybexp_store::{Archive, GraphBatch, GraphReader, Identity, Server, Visible};
+use cybexp_store::{
+    Archive, GraphBatch, GraphReader, HourKeeper, Identity, Server, ValueWalk, Visible,
+};
 use mongo_local::{Mongod, Options};
 use tahoe_core::{Hash, Org, OrgId, Timestamp, User};
 use tokio::sync::mpsc;
@@ -99,6 +101,7 @@ impl Bench {
         }
         anstream::eprintln!("making the indexes");
         bench.archive = Archive::open(&bench.server, DB, COLL).await?;
+        bench.keep().await?;
         if let Some(mark) = mark {
             std::fs::write(&mark, events.to_string())
                 .with_context(|| mark.display().to_string())?;
@@ -129,6 +132,18 @@ impl Bench {
             self.server.drop_database(DB).await?;
             self.server.drop_database(IDENTITY_DB).await?;
         }
+        Ok(())
+    }
+
+    /// Makes the rows of values and the tables of hours, as the daemons do that write an archive.
+    async fn keep(&self) -> anyhow::Result<()> {
+        anstream::eprintln!("making the rows of values");
+        let walk = ValueWalk::new(&self.archive);
+        while walk.step().await?.is_some() {}
+        anstream::eprintln!("making the tables of hours");
+        let keeper = HourKeeper::open(&self.archive).await?;
+        let mut keeper = keeper.without_rest();
+        while keeper.step(END_S + 86_400.0).await? {}
         Ok(())
     }
 

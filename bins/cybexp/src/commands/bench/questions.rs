@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use cybexp_report::{Engine, ReportPage};
 use cybexp_store::{Archive, Visible};
 use serde_json::{Value, json};
-use tahoe_core::question::{Question, Ranked};
+use tahoe_core::question::{NewValues, Question, Ranked, Search, Top};
 use tahoe_core::{Category, Event, OrgId};
 
 use super::honeypots::{END_S, domain, ip, password, sighting, username};
@@ -31,6 +31,8 @@ enum Bare {
     Count,
     /// A read of ten events.
     Page,
+    /// A read of the rows of a page of values, of one organisation.
+    Rows,
 }
 
 /// Returns the events to be ranked; the last has attributes that only few others have.
@@ -69,6 +71,7 @@ pub(super) fn cases(events: u64) -> Vec<BenchQuestion> {
     let orgid = OrgId::new(&tahoe_core::Org::hash_of("bench1").to_string()).expect("not empty");
     let targets = targets(&orgid);
     let rank = |n: usize| json!({"_hash": targets[n].hash()});
+    let week = json!({"from": END_S - 7.4 * 86_400.0, "to": END_S - 0.4 * 86_400.0});
     let two_days = json!({"from": END_S - 2.3 * 86_400.0, "to": END_S - 1000.0});
     [
         ("count, hub", "count", method.clone(), Bare::Key),
@@ -164,6 +167,45 @@ pub(super) fn cases(events: u64) -> Vec<BenchQuestion> {
             json!({"sub_type": "sensor", "data": "sensor1"}),
             Bare::Key,
         ),
+        (
+            "top, addresses of a week",
+            "top",
+            with(&json!({"sub_type": "ipv4"}), &week),
+            Bare::Rows,
+        ),
+        (
+            "top, passwords of a week, malicious context",
+            "top",
+            with(
+                &json!({"sub_type": "password", "context": "malicious"}),
+                &week,
+            ),
+            Bare::Rows,
+        ),
+        (
+            "search, addresses of a network",
+            "search",
+            json!({"sub_type": "ipv4", "text": "198.18.7.0/24"}),
+            Bare::Rows,
+        ),
+        (
+            "search, names that begin with a text",
+            "search",
+            json!({"sub_type": "username", "text": "user1"}),
+            Bare::Rows,
+        ),
+        (
+            "search, hosts of a domain",
+            "search",
+            json!({"sub_type": "domain", "text": "phish.example"}),
+            Bare::Rows,
+        ),
+        (
+            "new, commands of a week",
+            "new",
+            with(&json!({"sub_type": "shell_command"}), &week),
+            Bare::Rows,
+        ),
     ]
     .map(|(name, qtype, fields, bare)| BenchQuestion {
         name: name.to_owned(),
@@ -206,11 +248,16 @@ impl BenchQuestion {
             Question::ThreatRank(Ranked::Attribute(conditions)) => conditions,
             Question::Timeline(timeline) => &timeline.conditions,
             Question::Session(story) => &story.conditions,
+            Question::Top(Top { sub_type, .. })
+            | Question::Search(Search { sub_type, .. })
+            | Question::New(NewValues { sub_type, .. }) => {
+                return Ok(archive.bare_rows(sub_type.as_str(), visible).await?);
+            }
         };
         match self.bare {
             Bare::Key => archive.bare_key(conditions, visible).await?,
             Bare::Count => drop(archive.bare_count(conditions, visible).await?),
-            Bare::Page => archive.bare_page(conditions, visible).await?,
+            Bare::Page | Bare::Rows => archive.bare_page(conditions, visible).await?,
         }
         Ok(())
     }
@@ -224,6 +271,13 @@ impl BenchQuestion {
                 let values = data.as_object().into_iter().flatten();
                 let values: usize = values.map(|(_, v)| v.as_array().map_or(0, Vec::len)).sum();
                 json!({"values": values, "next_page": page.next})
+            }
+            Question::Top(_) | Question::Search(_) | Question::New(_) => {
+                let rows = data.as_array();
+                json!({
+                    "values": rows.map_or(0, Vec::len), "first": rows.and_then(|rows| rows.first()),
+                    "exact": page.beside.get("exact"),
+                })
             }
             Question::Timeline(_) => {
                 let buckets = data["buckets"].as_array().map_or(0, Vec::len);

@@ -9,7 +9,8 @@ use secrecy::ExposeSecret;
 use super::sheet::Checklist;
 use crate::commands::ready;
 use crate::daemon::Daemon;
-use cybexp_client::{Client, ClientError};
+use crate::own_api;
+use cybexp_client::ClientError;
 
 pub(super) async fn check(sheet: &mut Checklist, config: &Config) {
     api(sheet, config).await;
@@ -41,7 +42,7 @@ async fn api(sheet: &mut Checklist, config: &Config) {
         }
     };
     let has_token = token.is_some();
-    let client = match Client::new(url.clone(), token) {
+    let client = match own_api::client(config, url.clone(), token) {
         Ok(client) => client,
         Err(error) => return sheet.wrong(format!("{error:#}"), "is TLS set up on this machine?"),
     };

@@ -118,12 +118,12 @@ pub(super) fn about(field: &Field) -> String {
 }
 
 /// Makes a parser of an integer within bounds.
-fn within(bounds: Bounds) -> RangedI64ValueParser<u32> {
+pub(super) fn within(bounds: Bounds) -> RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(i64::from(bounds.least)..=i64::from(bounds.most))
 }
 
 /// Makes a parser of a field's names.
-fn choice(field: &Field) -> PossibleValuesParser {
+pub(super) fn choice(field: &Field) -> PossibleValuesParser {
     let names = match field.kind {
         FieldKind::Choice(names) => [names, &[ALL]].concat(),
         FieldKind::Name(names) => names.to_vec(),
@@ -258,12 +258,12 @@ impl ScalarKind {
 }
 
 /// Returns the value of a choice, unless it is the default: a field that says nothing would make another query.
-fn chosen(name: &str) -> Option<Value> {
+pub(super) fn chosen(name: &str) -> Option<Value> {
     (name != ALL).then(|| json!(name))
 }
 
 /// Returns Unix seconds as a number, and any other text as a date.
-fn time(text: &str) -> Value {
+pub(super) fn time(text: &str) -> Value {
     let seconds = text
         .parse::<f64>()
         .ok()

@@ -5,6 +5,7 @@ mod many;
 mod show;
 mod show_session;
 mod show_timeline;
+mod values;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 use super::api::ApiArgs;
 use arguments::{BucketArgs, InstanceArgs, PageArgs, ScopeArgs, SubjectArgs};
 use cybexp_term as term;
+use values::{NewArgs, SearchArgs, TopArgs};
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
@@ -93,6 +95,27 @@ pub(crate) enum Action {
         #[command(flatten)]
         ask: Ask,
     },
+    /// Show the most frequent values of a sub_type
+    Top {
+        #[command(flatten)]
+        of: TopArgs,
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// Search the values of a sub_type: by their beginning, addresses by network, hosts by domain
+    Search {
+        #[command(flatten)]
+        of: SearchArgs,
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// Show the values of a sub_type that were first seen in a time range, newest first
+    New {
+        #[command(flatten)]
+        of: NewArgs,
+        #[command(flatten)]
+        ask: Ask,
+    },
 }
 
 /// Returns the paragraph of the help that lists the sub_types.
@@ -158,6 +181,18 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
             fields.extend(page.fields());
             let report = ask.ask(config, "session", fields).await?;
             ask.show(&report, show_session::session);
+        }
+        Action::Top { of, ask } => {
+            let report = ask.ask(config, "top", of.fields()).await?;
+            ask.show(&report, values::top);
+        }
+        Action::Search { of, ask } => {
+            let report = ask.ask(config, "search", of.fields()).await?;
+            ask.show(&report, values::first_seen);
+        }
+        Action::New { of, ask } => {
+            let report = ask.ask(config, "new", of.fields()).await?;
+            ask.show(&report, values::first_seen);
         }
     }
     Ok(ExitCode::SUCCESS)

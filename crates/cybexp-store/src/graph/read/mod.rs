@@ -6,6 +6,7 @@ pub(crate) mod histogram;
 pub(crate) mod lookup;
 pub(crate) mod neighbours;
 pub(crate) mod pages;
+pub(crate) mod picks;
 pub(crate) mod reader;
 pub(crate) mod rows;
 pub(crate) mod seen;

@@ -158,7 +158,8 @@ struct ListedEvents {
     events: Option<Vec<EventTime>>,
 }
 
-fn time() -> Document {
+/// Makes the projection to an [`EventTime`].
+pub(crate) fn time() -> Document {
     let malicious = doc! {"$eq": ["$category", "malicious"]};
     doc! {"_id": 0, "_hash": 1, "timestamp": 1, "malicious": malicious}
 }

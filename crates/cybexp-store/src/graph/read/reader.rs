@@ -1,8 +1,14 @@
 //! The reader of the graph. The other files of this folder add its methods.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::archive::open::Archive;
+use crate::error::StoreError;
 use crate::graph::read::timelines::Timelines;
 use crate::mongo::collection::Documents;
+use crate::tables::kept::KeptTables;
+use crate::values::walked;
 
 /// Reads the graph of an archive: instances by hash, the events of a query, counts and pages of them; cheap to clone.
 ///
@@ -10,7 +16,12 @@ use crate::mongo::collection::Documents;
 #[derive(Debug, Clone)]
 pub struct GraphReader {
     pub(crate) coll: Documents,
+    pub(crate) values: Documents,
+    pub(crate) hours: Documents,
+    pub(crate) tables: KeptTables,
     pub(crate) timelines: Timelines,
+    /// Whether all values were found to have rows.
+    complete: Arc<AtomicBool>,
 }
 
 impl GraphReader {
@@ -18,7 +29,20 @@ impl GraphReader {
     pub fn new(archive: &Archive) -> Self {
         Self {
             coll: archive.coll.clone(),
+            values: archive.values.clone(),
+            hours: archive.hours.clone(),
+            tables: KeptTables::new(),
             timelines: Timelines::new(archive),
+            complete: Arc::default(),
         }
+    }
+
+    /// Whether all values have rows, and all events are found by their organisation. In an archive of an earlier release
+    /// this takes a walk.
+    pub async fn values_complete(&self) -> Result<bool, StoreError> {
+        if !self.complete.load(Ordering::Relaxed) && walked::is_done(&self.values).await? {
+            self.complete.store(true, Ordering::Relaxed);
+        }
+        Ok(self.complete.load(Ordering::Relaxed))
     }
 }

@@ -16,6 +16,7 @@ use crate::graph::journal::Lane;
 use crate::graph::write::batch::GraphBatch;
 use crate::mongo::bulk::{self, Update};
 use crate::mongo::collection::Documents;
+use crate::tables::headers;
 
 const INSERTING: &str = "writing events";
 const ADDING: &str = "adding sessions and raws to events";
@@ -32,6 +33,8 @@ const PART_BYTES: usize = 32 << 20;
 pub(super) struct EventWriter {
     coll: Documents,
     journal: Documents,
+    /// Tables of the values of each hour.
+    hours: Documents,
     /// Lanes without an open note.
     lanes: Arc<Mutex<Vec<Lane>>>,
 }
@@ -50,6 +53,7 @@ impl EventWriter {
         Self {
             coll: archive.coll.clone(),
             journal: archive.journal.clone(),
+            hours: archive.hours.clone(),
             lanes: Arc::default(),
         }
     }
@@ -62,6 +66,8 @@ impl EventWriter {
         let lanes = || self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lane = lanes().pop().unwrap_or_else(Lane::new);
         lane.open(&self.journal, hours).await?;
+        // after the note: who makes tables looks for notes after it began
+        headers::change(&self.hours, hours).await?;
         Ok(Some(lane))
     }
 

@@ -10,5 +10,6 @@ pub(crate) mod news;
 pub(crate) mod rederive;
 pub(crate) mod remove;
 pub(crate) mod replace;
+pub(crate) mod seen_values;
 pub(crate) mod sessions;
 pub(crate) mod writer;

@@ -18,6 +18,7 @@ use crate::graph::write::sessions;
 use crate::mongo::collection::Documents;
 use crate::sweep::orgs::OrgRegister;
 use crate::sweep::rows;
+use crate::values::write::ValueWriter;
 
 /// Writes attributes, objects, events and sessions into an archive; cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ pub struct GraphWriter {
     nodes: Known<Hash>,
     sessions: Known<SessionId>,
     pub(super) news: News,
+    values: ValueWriter,
 }
 
 impl GraphWriter {
@@ -43,6 +45,7 @@ impl GraphWriter {
             nodes: Known::new(),
             sessions: Known::new(),
             news: News::new(SecondStage::default()),
+            values: ValueWriter::new(&archive.values),
         }
     }
 
@@ -61,9 +64,10 @@ impl GraphWriter {
     /// If the database fails. An instance that it cannot store is no error, but is listed in [`Written::rejected`].
     pub async fn write(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
         self.orgs.register(batch.orgs()).await?;
-        let (mut written, sessions, fresh) = futures::try_join!(
+        let (mut written, sessions, (), fresh) = futures::try_join!(
             self.write_nodes(batch),
             self.write_sessions(batch),
+            self.values.write(batch.seen_values()),
             self.events.prepare(batch)
         )?;
         written.add(sessions);
