@@ -1,9 +1,10 @@
 //! Taking over raws. In the old form a raw lists all that was made of it; here its events name the raw. All its filters
 //! read it again, and replace what was made of it before.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bson::{Bson, Document, doc};
+use serde::Deserialize;
 use tahoe_core::{Hash, Instance, Raw, Timestamp};
 
 use crate::archive::ids::{OrgTag, RawId, SessionId};
@@ -15,6 +16,8 @@ use crate::migrate::lookup::Found;
 use crate::migrate::parked;
 use crate::migrate::pass::Pass;
 use crate::migrate::plan::Plan;
+use crate::mongo::find::{ASK, Find};
+use crate::mongo::indexes::ID;
 use crate::raws::outcome::name_of;
 
 /// Plans a batch of raws.
@@ -40,6 +43,9 @@ pub(super) async fn plan(
     others.sort_unstable();
     others.dedup();
     let existing = missing::existing(&pass.new, ids.iter()).await?;
+    let stored = raws(documents).map(|(_, raw)| RawId::new(raw.hash(), raw.orgid().as_str()));
+    let stored = stored.filter(|id| existing.holds(&id.bson())).collect();
+    let mut accepted = accepted_at(pass, stored).await?;
     let parked = parked::find(&pass.beside, &others).await?;
     let mut claimed = HashSet::new();
     for document in documents {
@@ -52,7 +58,9 @@ pub(super) async fn plan(
         let orgid = raw.orgid().as_str();
         let org = OrgTag::of(orgid);
         let id = RawId::of(raw.hash(), &org);
-        let accepted = raw.timestamp().map_or(0.0, Timestamp::get);
+        // of a duplicate the time of the one that is stored: their events name that one
+        let at = raw.timestamp().map_or(0.0, Timestamp::get);
+        let accepted = *accepted.entry(id).or_insert(at);
         let todo = (pass.readers)(raw.sub_type().as_str());
         let by = makers(&todo, &document.notes);
         let mut lacks = 0;
@@ -94,6 +102,30 @@ pub(super) async fn plan(
         }
     }
     Ok(())
+}
+
+/// Returns the times at which raws of the new archive were accepted.
+async fn accepted_at(pass: &Pass, raws: Vec<RawId>) -> Result<HashMap<RawId, f64>, StoreError> {
+    let mut times = HashMap::new();
+    for part in raws.chunks(ASK) {
+        let ids: Vec<Bson> = part.iter().map(RawId::bson).collect();
+        let find = Find::new(
+            "reading when raws were accepted",
+            ID,
+            doc! {"_id": {"$in": ids}},
+        );
+        let find = find.project(doc! {"_id": 1, "timestamp": 1});
+        let rows: Vec<AcceptedRow> = find.read(&pass.new).await?;
+        times.extend(rows.into_iter().map(|row| (row.id, row.timestamp)));
+    }
+    Ok(times)
+}
+
+#[derive(Deserialize)]
+struct AcceptedRow {
+    #[serde(rename = "_id")]
+    id: RawId,
+    timestamp: f64,
 }
 
 fn raws(documents: &[Checked]) -> impl Iterator<Item = (&Checked, &Raw)> {
