@@ -1,5 +1,7 @@
 //! A STIX 2.1 bundle: for each value its observable, an indicator, and the relationship between the two.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::formats::WriteFeed;
@@ -12,12 +14,15 @@ use crate::writer::Written;
 struct Bundle {
     head: FeedHead,
     creator: Creator,
+    /// The observables that are in the bundle: spellings of a value are one, and an id stands there once.
+    observables: HashSet<String>,
 }
 
 pub(super) fn new(head: &FeedHead) -> Box<dyn WriteFeed + Send> {
     Box::new(Bundle {
         creator: Creator::of(head),
         head: head.clone(),
+        observables: HashSet::new(),
     })
 }
 
@@ -76,6 +81,12 @@ impl WriteFeed for Bundle {
 
     fn item(&mut self, item: &Item, out: &mut Vec<u8>) -> bool {
         let objects = objects(item, &self.head, &self.creator);
+        let id = objects
+            .first()
+            .and_then(|observable| observable["id"].as_str());
+        if id.is_some_and(|id| !self.observables.insert(id.to_owned())) {
+            return true;
+        }
         for object in &objects {
             out.extend(b",\n");
             write(object, out);

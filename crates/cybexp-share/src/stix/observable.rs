@@ -59,7 +59,8 @@ impl Observable {
                     text,
                 )
             }
-            Kind::Host(host) => simple("domain-name", "value", host),
+            // the specification wants a name of RFC 5890, which has no underscore
+            Kind::Host(host) if !host.contains('_') => simple("domain-name", "value", host),
             Kind::Url(url) => simple("url", "value", url),
             Kind::Mail(mail) => simple("email-addr", "value", mail),
             Kind::Digest(digest, text) => {
@@ -68,7 +69,7 @@ impl Observable {
                 let properties = json!({"hashes": {name: text}});
                 Self::made("file", properties, &["hashes"], Some(pattern), text)
             }
-            Kind::Other => return Self::of_text(sub_type, data),
+            Kind::Host(_) | Kind::Other => return Self::of_text(sub_type, data),
         })
     }
 

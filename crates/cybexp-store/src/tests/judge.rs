@@ -224,7 +224,11 @@ async fn judgements_at_once_leave_both_and_lose_no_raw() {
     for event in &events {
         let event = stored(&archive, event.hash()).await.unwrap();
         let keys = event.get_array("_keys").unwrap();
-        assert_eq!(keys.len(), 2 + 2, "two references, two raws");
+        assert_eq!(
+            keys.len(),
+            2 + 2 + 1,
+            "two references, two raws, the organisation"
+        );
     }
 }
 
