@@ -8,6 +8,8 @@ use tahoe_core::{Category, Event, Hash, Org, User};
 use crate::world::{World, attribute, event, object};
 
 const DAY: f64 = 86_400.0;
+/// Time for an exact rank of a few events, or for over a hundred walks, on a busy machine.
+const AMPLE_MS: u64 = 6_000;
 
 fn of(hash: Hash) -> Value {
     json!({"_hash": hash})
@@ -30,7 +32,7 @@ async fn report(world: &World, question: Value) -> Value {
 
 #[tokio::test]
 async fn the_score_is_that_of_the_published_equation() {
-    let world = World::new("threatrank").await;
+    let world = World::with_budget("threatrank", AMPLE_MS).await;
     let ip = |n: u32| attribute("ipv4", format!("192.0.2.{n}"));
     let unr = world.site.orgid;
     // objects are no nodes: two attributes, though `_ref` holds three hashes
@@ -81,7 +83,7 @@ async fn the_score_is_that_of_the_published_equation() {
 
 #[tokio::test]
 async fn the_score_of_a_value_is_that_of_the_paths_that_end_at_it() {
-    let world = World::new("rank_value").await;
+    let world = World::with_budget("rank_value", AMPLE_MS).await;
     let ip = |n: u32| attribute("ipv4", format!("192.0.2.{n}"));
     let unr = world.site.orgid;
     let direct = event(
@@ -156,8 +158,7 @@ async fn the_score_of_a_value_is_that_of_the_paths_that_end_at_it() {
 /// A value of so many events that they are drawn from.
 #[tokio::test]
 async fn the_score_of_a_hub_is_bounded() {
-    // time for over a hundred walks on a busy machine
-    let world = World::with_budget("rank_of_hub", 6_000).await;
+    let world = World::with_budget("rank_of_hub", AMPLE_MS).await;
     let unr = world.site.orgid;
     let port = attribute("port", 22);
     let events = 2_400;
@@ -213,7 +214,7 @@ async fn what_is_behind_a_hub_is_bounded() {
 
 #[tokio::test]
 async fn only_events_that_the_user_may_see_count() {
-    let world = World::new("rank_access").await;
+    let world = World::with_budget("rank_access", AMPLE_MS).await;
     let eve = User::new("eve@example.net", "-", "Eve").unwrap();
     let other = Org::new(
         "other",

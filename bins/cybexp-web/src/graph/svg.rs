@@ -51,7 +51,7 @@ fn draw(graph: &Graph, name: &str, style: Option<&str>) -> Markup {
     html! {
         svg.graph.mid[width > 736.0].wide[width > 1800.0] xmlns="http://www.w3.org/2000/svg" role="group" aria-label=(name)
             viewBox=(format!("{x:.0} {y:.0} {width:.0} {height:.0}"))
-            width=(format!("{width:.0}")) height=(format!("{height:.0}")) data-zoom {
+            width=(format!("{width:.0}")) height=(format!("{height:.0}")) data-zoom[style.is_none()] {
             title { (name) }
             desc { (described(graph)) }
             @if let Some(style) = style { style { (PreEscaped(style)) } }
@@ -205,6 +205,8 @@ mod tests {
         assert!(svg.len() < 5000, "{}", svg.len());
         let file = standalone(&graph, "a");
         assert!(file.starts_with("<?xml") && file.contains("<style>") && !file.contains("<a "));
+        // XML has no attribute without a value
+        assert!(svg.contains(" data-zoom>") && !file.contains("data-zoom"));
     }
 
     #[test]

@@ -68,7 +68,7 @@ async fn what_attackers_wrote_is_text() {
         .into_iter()
         .filter(|path| path.starts_with("/event?") || path.starts_with("/value?hash="));
     pages.extend(links);
-    assert!(pages.len() > 14, "{pages:?}");
+    assert!(pages.len() > 14, "{pages:?} {}", first.text());
 
     let assets = assets(&mut person, &first).await;
     assert!(assets > 1000);

@@ -123,7 +123,10 @@ async fn what_concerns_every_record_is_told_once() {
     );
     let elsewhere = format!("{}elsewhere", api_url(&up.site));
     let told = post(&["-t", "note", "-o", "unr", "--url", &elsewhere]);
-    assert!(told.contains("does --url"), "{told}");
+    assert!(
+        told.contains("is not the API of the configuration"),
+        "{told}"
+    );
     assert_eq!(up.site.records_pending().await, 0);
 }
 

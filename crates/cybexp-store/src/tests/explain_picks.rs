@@ -53,7 +53,7 @@ async fn each_event_that_the_reader_may_see_has_one_place() {
         pick(popular().hash(), 0.0),
         pick(attribute(7).hash(), 0.99),
     ];
-    let read = async |orgid| {
+    let read = async |orgid: &str| {
         reader
             .pick_events(&picks, &visible(orgid), 100)
             .await

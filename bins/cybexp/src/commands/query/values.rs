@@ -184,7 +184,9 @@ pub(super) fn first_seen(report: &Value) {
     }
     cut(report);
     if let Some(after) = report["after"].as_str() {
-        anstream::println!("{DIM}--after {} shows more{DIM:#}", term::short(after));
+        // whole, for it is to be given back
+        let after: String = after.chars().filter(char::is_ascii_graphic).collect();
+        anstream::println!("{DIM}--after {after} shows more{DIM:#}");
     }
 }
 
