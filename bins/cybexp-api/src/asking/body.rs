@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -10,7 +11,7 @@ use futures::StreamExt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use tahoe_core::Hash;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::load::{Load, SMALL_BYTES};
 use crate::app::App;
@@ -22,6 +23,10 @@ use crate::turns::Turn;
 /// The most JSON values of a request, those within others among them. A thousand questions with all fields have 15,000. Each
 /// takes up to 100 bytes of memory, whatever its length as text.
 const VALUES: usize = 32_000;
+
+/// How long a body waits to be read before its client is told to come again. Clients end a connection that takes nothing for
+/// half a minute.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The questions of a request, as they were sent.
 pub(crate) struct SentQuestions {
@@ -62,7 +67,11 @@ pub(crate) async fn read(
             return Err(ApiError::TooLarge(JSON_BYTES as u64));
         }
         if length > SMALL_BYTES && turn.is_none() {
-            turn = Some(app.bodies.take(user).await?);
+            let Ok(Ok(taken)) = timeout(PATIENCE, app.bodies.take(user)).await else {
+                linger(pieces).await;
+                return Err(ApiError::Crowded);
+            };
+            turn = Some(taken);
             deadline = Instant::now() + SILENCE;
         }
         text.extend_from_slice(&piece);
