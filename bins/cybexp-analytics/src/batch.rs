@@ -18,7 +18,7 @@ const PART_BYTES: usize = 6 << 20;
 /// Raws that were taken.
 pub type TakenRaws = vec::IntoIter<Result<PendingRaw, RawOutcome>>;
 
-/// What was made, as far as it is written together.
+/// A part of what was made, which is written together.
 #[derive(Debug, Default)]
 pub struct Part {
     /// The instances.

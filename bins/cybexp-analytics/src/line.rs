@@ -41,7 +41,7 @@ pub(crate) struct Line {
     filtered: Option<Box<DerivedPart>>,
     /// Raws whose part is written, and that are not marked.
     unmarked: Vec<RawOutcome>,
-    /// What became of the raw that the last part did not end.
+    /// The fate of the raw that the last part did not end.
     unfinished: Unfinished,
     renewed: Instant,
     standing: VersionStanding,

@@ -381,7 +381,7 @@ struct FirstSeenValue {
     known_good: Option<Vec<String>>,
 }
 
-/// What is known of the values that are not on a page. There is a next page if `more` is true; a page may have fewer values
+/// Notes on the values that are not on a page. There is a next page if `more` is true; a page may have fewer values
 /// than were asked for, even none, and yet have a next one.
 #[derive(Serialize, ToSchema)]
 struct Rest {
