@@ -1,6 +1,6 @@
 //! Runs a filter over a batch of raws, without input or output.
 //!
-//! What is made comes in parts of a bounded size, each of which is written before the next but one is made. A raw that
+//! Instances come in parts of a bounded size, each of which is written before the next but one is made. A raw that
 //! makes hundreds of thousands of events is in several parts; its outcome is in the last of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

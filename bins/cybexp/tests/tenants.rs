@@ -1,4 +1,4 @@
-//! What a member of one organisation learns about the data of another by asking: nothing, neither from answers nor from
+//! Questions of a member of one organisation about the data of another: they learn nothing, neither from answers nor from
 //! degrees. Every type of question is asked about values, sessions, events and raws that only the other organisation has, and
 //! about ones that nobody has; the answers must be the same.
 //!

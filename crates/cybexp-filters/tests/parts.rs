@@ -1,4 +1,4 @@
-//! What a filter makes in parts is what it makes at once, and no part is large.
+//! The parts that a filter makes hold what it makes at once, and no part is large.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What the second stage adds: where attackers come from, and that it is one campaign that several sensors saw.
+//! The results of the second stage: where attackers come from, and that it is one campaign that several sensors saw.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

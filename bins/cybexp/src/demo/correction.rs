@@ -1,4 +1,4 @@
-//! What an analyst knows: a visitor that is no attacker, whose score changes once somebody says so.
+//! An analyst's correction: a visitor that is no attacker, whose score changes once somebody says so.
 
 use std::time::{Duration, Instant};
 

@@ -199,7 +199,7 @@ fn lines_are_records_and_sessions_are_derived_from() {
     assert_eq!(told.code, 0);
 }
 
-/// What was in the archive before a filter is read by it, once more each time.
+/// A backfill runs a filter over all that was in the archive before it, once more each time.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_is_run_over_what_is_there() {
     let site = Site::new("backfill", json!({})).await;

@@ -1,4 +1,4 @@
-//! Who else behaves as a session does: by its behaviour, and by the values that bots carry with them.
+//! Links to others who behave as a session does: by its behaviour, and by the values that bots carry with them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What filters derived of a value: where it is, whose network it is in, and how those behave who have it.
+//! Facts that filters derived of a value: where it is, whose network it is in, and how those behave who have it.
 
 use std::time::Duration;
 
