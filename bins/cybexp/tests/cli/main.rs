@@ -131,6 +131,24 @@ impl SiteWithApi {
         cybexp(&self.site, args)
     }
 
+    /// Posts records, each with its typetag, and waits until so many observed events are made of them. `how` is an option
+    /// of `post`.
+    async fn have(&self, how: &str, records: [(&str, &str); 2], events: usize) {
+        for (typetag, records) in records {
+            let file = self.file(typetag, records);
+            self.run(&["post", "-t", typetag, "-o", "unr", how, &file])
+                .good();
+        }
+        eventually("the graph is made", async || {
+            let rows = self.site.archive.census().await.unwrap();
+            let observed = rows
+                .iter()
+                .filter(|row| row.itype == "event" && !row.derived);
+            observed.count() == events
+        })
+        .await;
+    }
+
     /// A file in the site's folder.
     fn file(&self, name: &str, text: impl AsRef<[u8]>) -> String {
         let path = self.site.folder.path().join(name);

@@ -41,19 +41,8 @@ impl Judged {
         };
         let ours = client(&std::fs::read_to_string(&up.token).unwrap());
         let theirs = client(&token);
-        for (typetag, record) in [("cowrie", DOWNLOAD), ("sighting", SIGHTING)] {
-            let file = up.file(typetag, record);
-            up.run(&["post", "-t", typetag, "-o", "unr", "--whole", &file])
-                .good();
-        }
-        eventually("the graph is made", async || {
-            let rows = up.site.archive.census().await.unwrap();
-            let observed = rows
-                .iter()
-                .filter(|row| row.itype == "event" && !row.derived);
-            observed.count() == 2
-        })
-        .await;
+        up.have("--whole", [("cowrie", DOWNLOAD), ("sighting", SIGHTING)], 2)
+            .await;
         Self { up, ours, theirs }
     }
 

@@ -1,6 +1,5 @@
 //! Questions through the API.
 
-use cybexp_testkit::eventually;
 use serde_json::json;
 
 use crate::{SiteWithApi, json_of};
@@ -17,18 +16,11 @@ const SIGHTINGS: &str = r#"{"size": 7, "timestamp": 1700000002}
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_are_answered_as_tables_trees_and_json() {
     let up = SiteWithApi::new(&["archive", "analytics", "report"]).await;
-    for (typetag, records) in [("cowrie", DOWNLOADS), ("sighting", SIGHTINGS)] {
-        let file = up.file(typetag, records);
-        up.run(&["post", "-t", typetag, "-o", "unr", "--lines", &file])
-            .good();
-    }
-    eventually("the graph is made", async || {
-        let rows = up.site.archive.census().await.unwrap();
-        let observed = rows
-            .iter()
-            .filter(|row| row.itype == "event" && !row.derived);
-        observed.count() == 6
-    })
+    up.have(
+        "--lines",
+        [("cowrie", DOWNLOADS), ("sighting", SIGHTINGS)],
+        6,
+    )
     .await;
     let query = |args: &[&str]| up.run(&[&["query"], args].concat());
 
@@ -275,18 +267,11 @@ async fn nobody_waits_longer_than_asked_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn values_are_listed_in_tables_of_eighty_columns() {
     let up = SiteWithApi::new(&["archive", "analytics", "report"]).await;
-    for (typetag, records) in [("cowrie", DOWNLOADS), ("sighting", SIGHTINGS)] {
-        let file = up.file(typetag, records);
-        up.run(&["post", "-t", typetag, "-o", "unr", "--lines", &file])
-            .good();
-    }
-    eventually("the graph is made", async || {
-        let rows = up.site.archive.census().await.unwrap();
-        let observed = rows
-            .iter()
-            .filter(|row| row.itype == "event" && !row.derived);
-        observed.count() == 6
-    })
+    up.have(
+        "--lines",
+        [("cowrie", DOWNLOADS), ("sighting", SIGHTINGS)],
+        6,
+    )
     .await;
     let query = |args: &[&str]| up.run(&[&["query"], args].concat()).good();
 
