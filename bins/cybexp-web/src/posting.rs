@@ -193,6 +193,7 @@ async fn send(
             typetag: one.typetag.clone(),
             orgid: orgid.clone(),
             timezone: timezone.clone(),
+            tlp: None,
         };
         for (n, record) in records(&one.file.bytes, one.by_lines).enumerate() {
             let place = match one.by_lines {
