@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use axum::body::{Body, Bytes};
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
@@ -212,10 +212,9 @@ async fn search(State(shared): State<Arc<Shared>>, Json(query): Json<Value>) -> 
 }
 
 /// A page of a collection, as a TAXII server answers. A second passes between two objects.
-async fn collection(
-    State(shared): State<Arc<Shared>>,
-    Query(query): Query<HashMap<String, String>>,
-) -> Response {
+async fn collection(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
+    let url = reqwest::Url::parse(&format!("http://taxii{uri}")).unwrap();
+    let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
     let time = |n: usize| {
         format!(
             "2026-01-01T{:02}:{:02}:{:02}.000000Z",
