@@ -178,7 +178,7 @@ impl Worker for Analyst {
     async fn step(&mut self) -> anyhow::Result<Step> {
         let mut sum = StepSum::default();
         if let Some((stage, _)) = &mut self.stage {
-            stage.stand().await?;
+            stage.announced().await?;
         }
         // judgements first: there are few, and people wait for them
         let (judge, rest) = &mut self.judge;

@@ -110,8 +110,16 @@ impl SecondStageWork {
         self.deriver.clone()
     }
 
-    /// Announces the filters, which must come before anything is derived.
-    pub(crate) async fn stand(&mut self) -> Result<(), StoreError> {
+    /// Announces the filters if they never were, which must come before anything is derived.
+    pub(crate) async fn announced(&mut self) -> Result<(), StoreError> {
+        match self.announced {
+            Some(_) => Ok(()),
+            None => self.stand().await,
+        }
+    }
+
+    /// Announces the filters from time to time, and learns which of them rest.
+    async fn stand(&mut self) -> Result<(), StoreError> {
         if self.announced.is_some_and(|at| at.elapsed() < ANNOUNCE) {
             return Ok(());
         }

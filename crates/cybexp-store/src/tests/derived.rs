@@ -77,6 +77,11 @@ async fn document(archive: &Archive, id: Bson) -> Option<Document> {
     Some(Document::try_from(&found).unwrap())
 }
 
+async fn done(queue: &mut DueSessions, sessions: &[DueSession]) {
+    queue.marker().mark(sessions).await.unwrap();
+    queue.marked(sessions).await.unwrap();
+}
+
 async fn take(queue: &mut DueSessions) -> Vec<DueSession> {
     match queue.take().await.unwrap() {
         Due::Sessions(sessions) => sessions,
@@ -269,10 +274,10 @@ async fn a_session_with_news_is_read_again() {
         .write(&batch("unr", "s", &[&events[2]]))
         .await
         .unwrap();
-    queue.done(&taken).await.unwrap();
+    done(&mut queue, &taken).await;
     let again = take(&mut other).await;
     assert_eq!(again[0].read.as_ref().unwrap().events.len(), 3);
-    other.done(&again).await.unwrap();
+    done(&mut other, &again).await;
     assert!(take(&mut queue).await.is_empty());
     let id = SessionId::of(session("s", &[]).hash(), &OrgTag::of("unr"));
     let row = document(&archive, id.bson()).await.unwrap();
@@ -342,11 +347,13 @@ async fn the_queue_of_sessions_costs_what_is_pending() {
     let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
     let taken = take(&mut queue).await;
     assert_eq!(taken.len(), 30);
-    let done = due::done("behaviour", &taken[0]);
-    Plan::update(&archive.coll, &done).await.reads_at_most(2, 1);
+    let marking = due::done("behaviour", &taken[0]);
+    Plan::update(&archive.coll, &marking)
+        .await
+        .reads_at_most(2, 1);
     let mark = news::mark(&taken[0].id, &stage(LEASE, LEASE), &["behaviour"]);
     Plan::update(&archive.coll, &mark).await.reads_at_most(2, 1);
-    queue.done(&taken).await.unwrap();
+    done(&mut queue, &taken).await;
     assert_eq!(Plan::find(&archive.coll, &find).await.returned, 100);
     assert!(matches!(queue.take().await.unwrap(), Due::Later(_)));
 }

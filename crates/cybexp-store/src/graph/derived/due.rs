@@ -35,6 +35,15 @@ pub struct DueSessions {
     coll: Documents,
     lease: Lease,
     filter: String,
+    /// Ids of the sessions that were taken and are not marked.
+    in_hand: Vec<Bson>,
+}
+
+/// Marks sessions that a filter has read; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SessionMarker {
+    coll: Documents,
+    filter: String,
 }
 
 /// A session that is due.
@@ -79,17 +88,21 @@ impl DueSessions {
             coll: archive.coll.clone(),
             lease: Lease::open(&archive.server, &archive.db, filter).await?,
             filter: filter.to_owned(),
+            in_hand: Vec::new(),
         })
     }
 
-    /// Takes sessions that are due, besides those that other workers have taken.
+    /// Takes sessions that are due, besides those that were taken and are not marked, by this worker or another one.
     pub async fn take(&mut self) -> Result<Due, StoreError> {
         let Others { items, ends } = self.lease.others().await?;
-        let rows = waiting(&self.filter, &items).all(&self.coll).await?;
+        let taken: Vec<Bson> = items.iter().chain(&self.in_hand).cloned().collect();
+        let rows = waiting(&self.filter, &taken).all(&self.coll).await?;
         let wait = |row: &RawDocumentBuf| row.get_i64("wait_ms").unwrap_or(0);
         let due: Vec<&RawDocumentBuf> = rows.iter().filter(|row| wait(row) <= 0).collect();
         if due.is_empty() {
-            self.lease.release().await?;
+            if self.in_hand.is_empty() {
+                self.lease.release().await?;
+            }
             let next = rows
                 .first()
                 .map(|row| Duration::from_millis(wait(row).max(0).cast_unsigned()));
@@ -100,12 +113,15 @@ impl DueSessions {
             });
         }
         let ids = due.iter().filter_map(|row| Some(id_of(row)?.bson()));
+        let ids = ids.chain(self.in_hand.iter().cloned());
         let ours = self.lease.take_items(ids.collect()).await?;
         let mut sessions: Vec<DueSession> = due
             .into_iter()
             .filter_map(read)
             .filter(|session| ours.contains(session.id.bytes()))
             .collect();
+        let taken = sessions.iter().map(|session| session.id.bson());
+        self.in_hand.extend(taken);
         self.read_events(&mut sessions).await?;
         Ok(Due::Sessions(sessions))
     }
@@ -157,19 +173,40 @@ impl DueSessions {
         Ok((found, true))
     }
 
-    /// Records that the filter has read these sessions, but for those that got news in the meantime, and gives all back.
-    pub async fn done(&mut self, sessions: &[DueSession]) -> Result<(), StoreError> {
+    /// Returns what marks sessions of this queue.
+    pub fn marker(&self) -> SessionMarker {
+        SessionMarker {
+            coll: self.coll.clone(),
+            filter: self.filter.clone(),
+        }
+    }
+
+    /// Gives back sessions that were marked.
+    pub async fn marked(&mut self, sessions: &[DueSession]) -> Result<(), StoreError> {
+        let marked: Vec<Bson> = sessions.iter().map(|session| session.id.bson()).collect();
+        self.in_hand.retain(|id| !marked.contains(id));
+        match self.in_hand.is_empty() {
+            true => self.lease.release().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Gives back all sessions that were taken and are not marked, so that they are taken again, by any worker.
+    pub async fn release(&mut self) -> Result<(), StoreError> {
+        self.in_hand.clear();
+        self.lease.release().await
+    }
+}
+
+impl SessionMarker {
+    /// Records that the filter has read these sessions, but for those that got news in the meantime.
+    pub async fn mark(&self, sessions: &[DueSession]) -> Result<(), StoreError> {
         let updates = sessions.iter().map(|session| done(&self.filter, session));
         let updates: Vec<Update> = updates.collect();
         bulk::update(&self.coll, &updates, DONE)
             .await?
             .whole(DONE)?;
-        self.lease.release().await
-    }
-
-    /// Gives back all sessions that were taken.
-    pub async fn release(&mut self) -> Result<(), StoreError> {
-        self.lease.release().await
+        Ok(())
     }
 }
 

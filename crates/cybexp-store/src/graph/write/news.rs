@@ -61,7 +61,15 @@ impl News {
         Self { stage, marked }
     }
 
-    /// Makes the update that merges a part of a session, and marks the session if filters read it.
+    /// Whether merging this part of a session is to mark the session: filters read it, the mark will cover the events that
+    /// are written after it, and no mark does yet. The end of a session is marked always, for it is due sooner then.
+    pub(super) fn marks(&self, id: &SessionId, session: &Session) -> bool {
+        let is_read = !self.stage.readers(session.sub_type().as_str()).is_empty();
+        let is_covered = session.end_time().is_none() && self.marked.knows(id);
+        is_read && !self.stage.covered().is_zero() && !is_covered
+    }
+
+    /// Makes the update that merges a part of a session, and marks the session for the filters that read it.
     pub(super) fn merge(
         &self,
         id: &SessionId,
@@ -69,10 +77,7 @@ impl News {
         orgid: &str,
     ) -> Result<Update, StoreError> {
         let readers = self.stage.readers(session.sub_type().as_str());
-        match readers.is_empty() {
-            true => sessions::merge(id, session, orgid),
-            false => merge_with_news(id, session, orgid, &self.stage, &readers),
-        }
+        merge_with_news(id, session, orgid, &self.stage, &readers)
     }
 
     /// Remembers that these sessions were marked after `begun`.
