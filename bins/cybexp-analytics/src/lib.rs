@@ -114,18 +114,15 @@ async fn networks(
     loaded.context("analytics.geoip")
 }
 
-/// Returns the second stage with its waits. A worker that ends when nothing is to do waits for no session.
+/// Returns the second stage with its waits.
 fn settled(ctx: &DaemonContext, second: &[&'static dyn SecondFilter]) -> SecondStage {
-    let wait = |seconds| match ctx.once {
-        true => Duration::ZERO,
-        false => Duration::from_secs(seconds),
-    };
     let analytics = &ctx.config.analytics;
-    second_stage(
-        second,
-        wait(analytics.session_settle_s),
-        wait(analytics.session_open_s),
-    )
+    SecondStage {
+        settle: Duration::from_secs(analytics.session_settle_s),
+        open: Duration::from_secs(analytics.session_open_s),
+        ends: ctx.once,
+        ..second_stage(second)
+    }
 }
 
 fn describe() {

@@ -47,6 +47,11 @@ impl SessionLine {
         self.filter.name()
     }
 
+    /// Makes the sessions due that this worker has written, if it ends with its work.
+    pub(super) async fn sessions_are_due(&self) -> Result<(), StoreError> {
+        self.graph.sessions_are_due().await
+    }
+
     /// Reads the sessions that are due. After an error they are taken again.
     pub(super) async fn step(&mut self) -> anyhow::Result<SessionStep> {
         let step = self.try_step().await;

@@ -42,18 +42,9 @@ pub(crate) enum StageStep {
     Nothing(Option<Duration>),
 }
 
-/// Returns the filters as a writer of the graph needs to know them. A session that has an end waits for `settle` after
-/// news, another one for `open`.
-pub(crate) fn second_stage(
-    filters: &[&'static dyn SecondFilter],
-    settle: Duration,
-    open: Duration,
-) -> SecondStage {
-    let mut stage = SecondStage {
-        settle,
-        open,
-        ..SecondStage::default()
-    };
+/// Returns the filters as a writer of the graph needs to know them.
+pub(crate) fn second_stage(filters: &[&'static dyn SecondFilter]) -> SecondStage {
+    let mut stage = SecondStage::default();
     for filter in filters {
         match filter.source() {
             Source::Attributes(_) => stage.attributes.push(filter.name()),
@@ -165,7 +156,7 @@ impl SecondStageWork {
                 BackfillStep::NotOurs => wait = wait.into_iter().chain([ANNOUNCE]).min(),
             }
         }
-        // a worker that ends when nothing is to do reads the sessions at the end, for they wait for nothing
+        // a worker that ends when nothing is to do reads at its end the sessions that it wrote, whether they have settled or not
         let often = !self.once && self.looked.is_none_or(|at| at.elapsed() >= LOOK);
         let looks = !busy || often;
         if looks {
@@ -173,6 +164,9 @@ impl SecondStageWork {
             for line in &mut self.lines {
                 if !self.standings.is_current(line.name()) {
                     continue;
+                }
+                if self.once {
+                    line.sessions_are_due().await?;
                 }
                 match line.step().await? {
                     SessionStep::Worked(sessions) => worked += sessions,

@@ -33,6 +33,7 @@ fn stage(settle: Duration, open: Duration) -> SecondStage {
         sessions: vec![("behaviour", SESSIONS)],
         settle,
         open,
+        ends: false,
     }
 }
 
@@ -321,6 +322,38 @@ async fn an_ended_session_waits_for_less() {
     );
     writer.write(&ended).await.unwrap();
     assert!((5..=10).contains(&wait(&mut queue).await));
+}
+
+/// A worker that ends makes its sessions due once, however many batches they were in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_makes_its_sessions_due() {
+    let (archive, writer, _) = opened(Duration::ZERO).await;
+    let writer = writer.with_second_stage(SecondStage {
+        ends: true,
+        ..stage(Duration::from_secs(10), Duration::from_secs(3600))
+    });
+    let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
+    let due_at = async |name: &str| {
+        let id = SessionId::of(session(name, &[]).hash(), &OrgTag::of("unr"));
+        let row = document(&archive, id.bson()).await.unwrap();
+        row.get_datetime("_due").copied().ok()
+    };
+    let one = |n: i64| event("unr", n as f64, &[&attribute(n)]);
+    writer.write(&batch("unr", "s", &[&one(1)])).await.unwrap();
+    let first = due_at("s").await.unwrap();
+    writer.write(&batch("unr", "s", &[&one(2)])).await.unwrap();
+    assert_eq!(due_at("s").await, Some(first), "it is marked already");
+    assert!(matches!(queue.take().await.unwrap(), Due::Later(_)));
+    writer.sessions_are_due().await.unwrap();
+    let taken = take(&mut queue).await;
+    assert_eq!(taken[0].read.as_ref().unwrap().events.len(), 2);
+    done(&mut queue, &taken).await;
+    assert_eq!(due_at("s").await, None);
+    // it is not trusted to be marked after it was made due
+    writer.write(&batch("unr", "s", &[&one(3)])).await.unwrap();
+    assert!(due_at("s").await.is_some());
+    writer.sessions_are_due().await.unwrap();
+    assert_eq!(take(&mut queue).await.len(), 1);
 }
 
 /// Among many sessions that wait for later, and many that wait for nothing, those that are due cost what they are.

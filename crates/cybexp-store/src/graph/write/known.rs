@@ -55,6 +55,14 @@ impl<K: Hash + Eq> Known<K> {
         }
     }
 
+    /// Forgets these.
+    pub(super) fn forget(&self, keys: impl Iterator<Item = K>) {
+        let mut known = self.lock();
+        for key in keys {
+            known.pop(&key);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, LruCache<K, Instant>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }

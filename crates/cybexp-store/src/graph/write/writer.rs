@@ -87,6 +87,11 @@ impl GraphWriter {
         Ok(written)
     }
 
+    /// Makes the sessions due that this writer and its clones have written, if they end with their work.
+    pub async fn sessions_are_due(&self) -> Result<(), StoreError> {
+        self.news.due(&self.coll).await
+    }
+
     async fn write_nodes(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
         let begun = Instant::now();
         let all: Vec<&Node> = batch.nodes.values().collect();
