@@ -13,6 +13,8 @@ use super::standing::Standings;
 
 /// Time between two looks whether another worker runs a higher version of a filter.
 const ANNOUNCE: Duration = Duration::from_secs(10);
+/// Time after which raws are looked for again while sessions are read: raws come first.
+const AT_ONCE: Duration = Duration::from_millis(100);
 /// Time between two looks for sessions while raws are processed.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -168,11 +170,20 @@ impl SecondStageWork {
                 if self.once {
                     line.sessions_are_due().await?;
                 }
-                match line.step().await? {
-                    SessionStep::Worked(sessions) => worked += sessions,
-                    // a worker that ends when nothing is to do does not wait for the sessions of others
-                    SessionStep::Nothing(_) if self.once => {}
-                    SessionStep::Nothing(later) => wait = wait.into_iter().chain(later).min(),
+                let since = Instant::now();
+                loop {
+                    match line.step().await? {
+                        SessionStep::Worked(sessions) => worked += sessions,
+                        // a worker that ends when nothing is to do does not wait for the sessions of others
+                        SessionStep::Nothing(_) if self.once => break,
+                        SessionStep::Nothing(later) => {
+                            wait = wait.into_iter().chain(later).min();
+                            break;
+                        }
+                    }
+                    if busy || since.elapsed() > AT_ONCE {
+                        break;
+                    }
                 }
             }
         }

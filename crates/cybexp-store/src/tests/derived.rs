@@ -376,7 +376,7 @@ async fn the_queue_of_sessions_costs_what_is_pending() {
     fill_stored(&archive.coll, sessions).await;
     let find = due::waiting("behaviour", &[]);
     let plan = Plan::find(&archive.coll, &find).await;
-    plan.reads_at_most(101, 100);
+    plan.reads_at_most(201, 200);
     let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
     let taken = take(&mut queue).await;
     assert_eq!(taken.len(), 30);
@@ -387,7 +387,7 @@ async fn the_queue_of_sessions_costs_what_is_pending() {
     let mark = news::mark(&taken[0].id, &stage(LEASE, LEASE), &["behaviour"]);
     Plan::update(&archive.coll, &mark).await.reads_at_most(2, 1);
     done(&mut queue, &taken).await;
-    assert_eq!(Plan::find(&archive.coll, &find).await.returned, 100);
+    assert_eq!(Plan::find(&archive.coll, &find).await.returned, 200);
     assert!(matches!(queue.take().await.unwrap(), Due::Later(_)));
 }
 

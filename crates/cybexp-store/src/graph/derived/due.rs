@@ -1,6 +1,8 @@
 //! The queue of sessions that a filter of the second stage reads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bson::{Bson, RawDocument, RawDocumentBuf, doc};
@@ -21,11 +23,13 @@ use crate::raws::queue::unleased;
 const DONE: &str = "marking sessions as read by a filter";
 
 /// The most sessions of a batch: the server merges the events of no more than 200 in order.
-const BATCH: i64 = 100;
+const BATCH: i64 = 200;
 /// The most events of a batch that are read together. If there are more, the sessions are read one by one.
 const EVENTS: usize = 20_000;
 /// The most bytes of events that are read together.
 const EVENT_BYTES: usize = 32 << 20;
+/// Events that are worth a thread to build them.
+const EVENTS_OF_A_THREAD: usize = 500;
 /// The most events of one session that a filter gets, the first ones in order of time.
 pub(crate) const EVENTS_OF_ONE: usize = 5_000;
 
@@ -151,26 +155,19 @@ impl DueSessions {
         sessions: &[SessionId],
         most: usize,
     ) -> Result<(HashMap<SessionId, Vec<Event>>, bool), StoreError> {
-        let mut found: HashMap<SessionId, Vec<Event>> = HashMap::new();
         let mut bytes = 0;
         let mut rows = events_of(sessions, most).rows(&self.coll).await?;
-        let mut count = 0;
+        let mut read = Vec::new();
+        let mut whole = true;
         while let Some(row) = rows.next().await? {
-            count += 1;
             bytes += row.as_bytes().len();
-            if count > most || bytes > EVENT_BYTES {
-                return Ok((found, false));
+            if read.len() == most || bytes > EVENT_BYTES {
+                whole = false;
+                break;
             }
-            let Ok(Instance::Event(event)) = rebuilt::instance(&row) else {
-                continue;
-            };
-            let of_it = row.get_array("_keys").ok().into_iter().flatten().flatten();
-            let of_it = of_it.filter_map(|key| SessionId::read(key.as_binary()?.bytes));
-            for id in of_it.filter(|id| sessions.contains(id)) {
-                found.entry(id).or_default().push(event.clone());
-            }
+            read.push(row);
         }
-        Ok((found, true))
+        Ok((built(read, sessions).await, whole))
     }
 
     /// Returns what marks sessions of this queue.
@@ -208,6 +205,50 @@ impl SessionMarker {
             .whole(DONE)?;
         Ok(())
     }
+}
+
+/// Builds events of their documents, in several threads, and returns them by session in the order of the documents.
+async fn built(
+    mut rows: Vec<RawDocumentBuf>,
+    sessions: &[SessionId],
+) -> HashMap<SessionId, Vec<Event>> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = rows.len().div_ceil(threads).max(EVENTS_OF_A_THREAD);
+    let wanted: Arc<HashSet<SessionId>> = Arc::new(sessions.iter().copied().collect());
+    let mut parts = Vec::new();
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(share));
+        let part = std::mem::replace(&mut rows, rest);
+        let wanted = Arc::clone(&wanted);
+        parts.push(tokio::task::spawn_blocking(move || {
+            let events = part.iter().filter_map(|row| event(row, &wanted));
+            events.collect::<Vec<_>>()
+        }));
+    }
+    let mut found: HashMap<SessionId, Vec<Event>> = HashMap::new();
+    for part in parts {
+        // a panic leaves out the part, as a document that cannot be read is left out
+        for (event, mut of) in part.await.unwrap_or_default() {
+            let last = of.pop();
+            for id in of {
+                found.entry(id).or_default().push(event.clone());
+            }
+            if let Some(id) = last {
+                found.entry(id).or_default().push(event);
+            }
+        }
+    }
+    found
+}
+
+/// Builds the event of a document, with those of these sessions to which it belongs.
+fn event(row: &RawDocument, wanted: &HashSet<SessionId>) -> Option<(Event, Vec<SessionId>)> {
+    let Instance::Event(event) = rebuilt::instance(row).ok()? else {
+        return None;
+    };
+    let keys = row.get_array("_keys").ok().into_iter().flatten().flatten();
+    let of = keys.filter_map(|key| SessionId::read(key.as_binary()?.bytes));
+    Some((event, of.filter(|id| wanted.contains(id)).collect()))
 }
 
 fn id_of(row: &RawDocument) -> Option<SessionId> {
