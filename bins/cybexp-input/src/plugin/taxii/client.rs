@@ -339,7 +339,7 @@ fn explained(refused: HttpRefusal) -> anyhow::Error {
 
 impl TaxiiPage {
     /// Returns what the page says of its place, once its objects are read.
-    pub(super) fn ends(&self, any: bool) -> PageEnds {
+    pub(super) fn ends(&self, any: bool, tail: Vec<String>) -> PageEnds {
         let (mut more, mut next) = (false, None);
         for (n, value) in &self.objects.beside().values {
             match (n, value) {
@@ -355,6 +355,7 @@ impl TaxiiPage {
             more,
             last: self.last.clone(),
             any,
+            tail,
         }
     }
 }

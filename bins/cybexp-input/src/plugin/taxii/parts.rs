@@ -7,6 +7,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use cybexp_spool::ItemKey;
+
 /// The most bytes of objects in a record; a single longer one is alone.
 const RECORD_BYTES: usize = 4 << 20;
 /// The most bytes of further objects in a record.
@@ -18,6 +20,8 @@ const IDS: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct TaxiiObject {
     pub(super) id: String,
+    /// Name of this version of the object.
+    pub(super) key: String,
     json: Box<RawValue>,
     needs: Vec<String>,
 }
@@ -32,8 +36,11 @@ impl TaxiiObject {
         if object["type"].as_str().is_none() {
             return Err("an object without a type".to_owned());
         }
+        let id = object["id"].as_str().unwrap_or_default();
+        let version = object["modified"].as_str().unwrap_or_default();
         Ok(Self {
-            id: object["id"].as_str().unwrap_or_default().to_owned(),
+            key: ItemKey::of(format!("{id} {version}")).to_string(),
+            id: id.to_owned(),
             needs: needs(&object),
             json,
         })

@@ -19,6 +19,9 @@ pub(super) struct TaxiiPlace {
     pub(super) next: Option<String>,
     /// The time at which the last object that was read was added, as far as the server says.
     pub(super) last: Option<String>,
+    /// Names of the objects of the last page, while the walk goes on.
+    #[serde(default)]
+    pub(super) tail: Vec<String>,
     /// Whether the walk has read any object.
     #[serde(default)]
     pub(super) any: bool,
@@ -37,6 +40,8 @@ pub(super) struct PageEnds {
     pub(super) last: Option<String>,
     /// Whether there was any object.
     pub(super) any: bool,
+    /// Names of the objects of the page.
+    pub(super) tail: Vec<String>,
 }
 
 /// Servers that do not say when objects were added are asked again for what was added since this long before a walk
@@ -44,10 +49,13 @@ pub(super) struct PageEnds {
 const OVERLAP: Duration = Duration::hours(1);
 
 impl TaxiiPlace {
-    /// Begins the next walk.
+    /// Begins the next walk, or goes on with one that broke off. That goes on by time: some servers give each page of a
+    /// walk once, whether or not it arrived.
     pub(super) fn begin(&mut self, now: DateTime<Utc>) {
-        if self.next.is_none() {
-            self.began = Some(now.to_rfc3339_opts(SecondsFormat::Millis, true));
+        match self.next.is_none() {
+            true => self.began = Some(now.to_rfc3339_opts(SecondsFormat::Millis, true)),
+            false if self.last.is_some() => self.skip(),
+            false => {}
         }
     }
 
@@ -55,6 +63,7 @@ impl TaxiiPlace {
     pub(super) fn advance(&mut self, page: PageEnds) -> bool {
         let is_new = page.last.is_some() && page.last != self.last;
         self.any |= page.any;
+        self.tail = page.tail;
         self.last = page.last.filter(|last| is_time(last)).or(self.last.take());
         match page.next {
             Some(next) => {
@@ -78,11 +87,12 @@ impl TaxiiPlace {
             self.added_after = self.last.take().or_else(overlap);
         }
         (self.began, self.last, self.any) = (None, None, false);
+        self.tail.clear();
         false
     }
 
-    /// Goes on by time instead of pages: the server does not know the next one any more. Objects of that time may not all
-    /// be read, so they are read again.
+    /// Goes on by time instead of pages. Objects of that time may not all be read, so they are asked for again; those that
+    /// were read are in `tail`.
     pub(super) fn skip(&mut self) {
         self.next = None;
         if let Some(last) = &self.last
@@ -108,6 +118,7 @@ mod tests {
             more,
             last: last.map(text),
             any: last.is_some(),
+            tail: Vec::new(),
         }
     }
 

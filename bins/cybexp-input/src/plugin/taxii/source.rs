@@ -1,6 +1,6 @@
 //! The walk through a collection, page by page.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem;
 
 use async_trait::async_trait;
@@ -23,6 +23,8 @@ const GROUP_BYTES: usize = 16 << 20;
 const PAGES: u32 = 10_000;
 /// Pages without an object, one after the other, that are gone past.
 const EMPTY: u32 = 10;
+/// The most objects of a page that are known again.
+const TAIL: usize = 2000;
 /// The most objects that are remembered because others need them.
 const KNOWN: usize = 2000;
 /// The most objects that are asked for at once because others need them.
@@ -117,7 +119,7 @@ impl TaxiiSource {
             };
             sink.reached();
             let (batch, ends) = match page {
-                Some(page) => self.read(sink, &url, page).await?,
+                Some(page) => self.read(sink, &url, page, &place.tail).await?,
                 None => (RecordBatch::new(), PageEnds::default()),
             };
             if sink.is_stopping() {
@@ -142,16 +144,24 @@ impl TaxiiSource {
         sink: &RecordSink,
         url: &Url,
         mut page: TaxiiPage,
+        known: &[String],
     ) -> anyhow::Result<(RecordBatch, PageEnds)> {
         let mut batch = RecordBatch::new();
         let (mut group, mut bytes, mut any) = (Vec::new(), 0, false);
+        let known: HashSet<&String> = known.iter().collect();
+        let mut tail = Vec::new();
         while let Some(objects) = page.objects.next().await? {
             for object in objects {
                 match TaxiiObject::of(object) {
                     Ok(object) => {
-                        bytes += object.bytes();
                         any = true;
-                        group.push(object);
+                        if tail.len() < TAIL {
+                            tail.push(object.key.clone());
+                        }
+                        if !known.contains(&object.key) {
+                            bytes += object.bytes();
+                            group.push(object);
+                        }
                     }
                     Err(why) => page.objects.leave_out(why),
                 }
@@ -169,7 +179,7 @@ impl TaxiiSource {
         if let Some(complaint) = page.objects.complaint() {
             sink.complain(&complaint);
         }
-        Ok((batch, page.ends(any)))
+        Ok((batch, page.ends(any, tail)))
     }
 
     /// Makes records of some objects of a page.
@@ -250,7 +260,9 @@ fn is_forgotten(error: &anyhow::Error) -> bool {
 
 /// Ends a walk that leads in a circle.
 fn checked(ends: PageEnds, place: &TaxiiPlace, empty: u32, sink: &RecordSink) -> PageEnds {
-    let is_same = ends.next.is_some() && ends.next == place.next;
+    // some servers have one name for all pages of a walk, so the page itself tells
+    let is_same =
+        ends.next.is_some() && ends.next == place.next && ends.any && ends.tail == place.tail;
     if !is_same && empty < EMPTY {
         return ends;
     }

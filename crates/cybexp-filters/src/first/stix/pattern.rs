@@ -155,6 +155,9 @@ impl Reading {
         let (Some(path), Some(operator)) = (&self.path, self.operator) else {
             return;
         };
+        if value.is_empty() {
+            return;
+        }
         let why = match operator {
             _ if self.is_negated => Some("pattern_negated"),
             Operator::Names => None,
