@@ -62,6 +62,7 @@ impl GraphBatch {
         elements.insert(element);
         if let DerivedFrom::Session(session) = source {
             elements.insert(keys::link(&SessionId::of(session, &org)));
+            elements.insert(keys::timed(&org).to_vec());
         }
         self.add_event(event);
     }
