@@ -16,6 +16,7 @@ mod graph;
 mod guard;
 mod guess;
 mod instances;
+mod map;
 mod menu;
 mod pages;
 mod params;

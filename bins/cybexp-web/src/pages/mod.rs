@@ -7,7 +7,9 @@ mod event;
 mod expansion;
 mod export;
 mod finding;
+mod list;
 mod org;
+mod overview;
 mod post;
 mod posted;
 mod search;
@@ -41,6 +43,9 @@ const fn page(path: &'static str, route: fn() -> MethodRouter<Arc<App>>) -> Page
 const PAGES: &[PageEntry] = &[
     page("/", || get(search::home)),
     page("/search", || get(search::one).post(search::many)),
+    page("/overview", || get(overview::overview)),
+    page("/overview/export", || get(overview::export)),
+    page("/list", || get(list::list)),
     page("/value", || get(value::value)),
     page("/value/export", || get(export::export)),
     page("/verdict", || post(verdict::judge)),

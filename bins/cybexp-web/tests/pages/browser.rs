@@ -311,6 +311,7 @@ fn pages() -> Vec<String> {
         path("/session", &[("type", "sessionid"), ("data", "8d0c0817")]),
         "/post".to_owned(),
         "/account".to_owned(),
+        "/overview".to_owned(),
     ]
 }
 
@@ -378,6 +379,7 @@ async fn pictures_of_all_pages() {
         "session",
         "post",
         "account",
+        "overview",
     ]
     .into_iter()
     .zip(pages())
