@@ -4,6 +4,10 @@
 pub(crate) const MENU: &[(&str, &str)] = &[
     ("/", "Search"),
     ("/overview", "Overview"),
+    ("/watch", "Live"),
     ("/post", "Post"),
+    ("/inputs", "Inputs"),
+    ("/quarantine", "Quarantine"),
+    ("/feeds", "Feeds"),
     ("/account", "Account"),
 ];

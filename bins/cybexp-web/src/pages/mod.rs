@@ -6,18 +6,23 @@ mod category;
 mod event;
 mod expansion;
 mod export;
+mod feeds;
 mod finding;
+mod inputs;
 mod list;
+mod live;
 mod org;
 mod overview;
 mod post;
 mod posted;
+mod quarantine;
 mod search;
 mod session;
 mod sign_in;
 mod ticket;
 mod value;
 mod verdict;
+mod watch;
 
 use std::sync::Arc;
 
@@ -56,6 +61,15 @@ const PAGES: &[PageEntry] = &[
     page("/post", || get(post::form).post(post::check)),
     page("/post/send", || post(posted::send)),
     page("/posted", || get(posted::posted)),
+    page("/live", || get(live::live)),
+    page("/watch", || get(watch::watch).post(watch::change)),
+    page("/inputs", || get(inputs::inputs)),
+    page("/quarantine", || {
+        get(quarantine::quarantine).post(quarantine::retry)
+    }),
+    page("/quarantine/raw", || get(quarantine::raw)),
+    page("/feeds", || get(feeds::feeds).post(feeds::add)),
+    page("/feeds/change", || post(feeds::change)),
     page("/account", || get(account::account)),
     page("/account/new", || post(account::create)),
     page("/account/membership", || post(account::membership)),

@@ -1,10 +1,11 @@
-//! The overview: who attacks, from where, with what, and what is new.
+//! The overview: what comes in, who attacks, from where, with what, and what is new.
 //!
 //! Its parts are asked for at the same time and sent as they come.
 
 mod export;
 mod news;
 mod places;
+mod sources;
 mod tops;
 
 use std::sync::Arc;
@@ -39,14 +40,16 @@ pub(crate) async fn overview(
     let (begin, end) = halves(&person, "Overview", "");
     let wait = app.wait;
     let all = [
+        part(sources::sources(person.client.clone())),
         part(places::places(person.client.clone(), last, wait)),
         part(tops::tops(person.client.clone(), last, wait)),
         part(news::news(person.client, last, wait)),
     ];
-    let [places, tops, news] = all;
+    let [sources, places, tops, news] = all;
     let (head, foot) = (head(last).into_string(), foot(last).into_string());
     let parts = [
         async move { begin + &head }.boxed(),
+        sources,
         places,
         tops,
         news,

@@ -7,7 +7,7 @@ use cybexp_client::Client;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::tops::{TOPS, asked};
+use super::tops::{PLACES, TOPS, asked};
 use crate::ask::{Answer, ask, ask_one, question};
 use crate::chart::bars;
 use crate::error::WebError;
@@ -19,6 +19,8 @@ use crate::view::{text, value};
 
 /// The most attackers whose places are looked up.
 const ATTACKERS: u32 = 60;
+/// The most countries that are drawn.
+const MAPPED: u32 = 250;
 /// The most countries and networks that are listed.
 const LISTED: usize = 10;
 
@@ -27,6 +29,35 @@ type Places = BTreeMap<String, u64>;
 
 /// Asks where the attackers are, and shows it.
 pub(super) async fn places(
+    client: Client,
+    last: Option<&'static str>,
+    wait: Duration,
+) -> Result<Markup, WebError> {
+    let questions = PLACES.iter().map(|top| asked(top, last, MAPPED));
+    let answers = ask(&client, questions.collect(), wait).await?;
+    let [countries, networks, blocks] =
+        [0, 1, 2].map(|n| answers.get(n).map(listed).unwrap_or_default());
+    if countries.is_empty() && blocks.is_empty() {
+        return of_attackers(client, last, wait).await;
+    }
+    Ok(shown(
+        &[countries, networks, blocks],
+        "By events with an attacker there.",
+    ))
+}
+
+/// Reads the answer to the question for a list.
+fn listed(answer: &Answer) -> Vec<(String, u64)> {
+    let Answer::Report(report) = answer else {
+        return Vec::new();
+    };
+    let rows = report["data"].as_array().into_iter().flatten();
+    rows.filter_map(|one| Some((scalar(&one["data"]), one["count"].as_u64()?)))
+        .collect()
+}
+
+/// Looks up the places of the most frequent attackers one by one, for an API that does not count by place.
+async fn of_attackers(
     client: Client,
     last: Option<&'static str>,
     wait: Duration,
@@ -65,24 +96,29 @@ pub(super) async fn places(
             }
         }
     }
-    let [countries, networks, blocks] = places.map(sorted);
     let from = counted(attackers.len() as u64, "attacker", "attackers");
-    Ok(html! {
+    let by = format!("By events of the {from} with the most.");
+    Ok(shown(&places.map(sorted), &by))
+}
+
+/// Shows countries, networks and neighbourhoods, and says by what they are counted.
+fn shown([countries, networks, blocks]: &[Vec<(String, u64)>; 3], by: &str) -> Markup {
+    html! {
         section aria-labelledby="where" {
             h2 #where { "Where they come from" }
             @if countries.is_empty() {
                 p.note { "No database of networks tells countries: whoever runs CYBEX-P installs one with " code { "cybexp geoip fetch" } "." }
             } @else {
-                (world(&countries, "Events by country"))
+                (world(countries, "Events by country"))
             }
-            p.note { "By events of the " (from) " with the most." }
+            p.note { (by) }
             div.tops {
-                (list("Countries", "country_code2", &countries))
-                (list("Networks", "asn_name", &networks))
-                (list("Neighbourhoods", "cidr", &blocks))
+                (list("Countries", "country_code2", countries))
+                (list("Networks", "asn_name", networks))
+                (list("Neighbourhoods", "cidr", blocks))
             }
         }
-    })
+    }
 }
 
 /// Returns the widest of the networks that an address is in, which is the one that most share.

@@ -35,7 +35,7 @@ const fn top(name: &'static str, sub_type: &'static str, malicious: bool) -> Top
 }
 
 /// The lists, in their order on the page.
-pub(super) const TOPS: [Top; 9] = [
+pub(super) const TOPS: [Top; 10] = [
     top("Attackers", "ip", true),
     top("Passwords", "password", false),
     top("User names", "username", false),
@@ -45,6 +45,14 @@ pub(super) const TOPS: [Top; 9] = [
     top("Hosts", "hostname", true),
     top("Clients", "ssh_version", false),
     top("Algorithms of clients", "hassh", false),
+    top("Behaviours", "behaviour", false),
+];
+
+/// The lists of places, which are derived of the attackers' addresses: countries, networks, neighbourhoods.
+pub(super) const PLACES: [Top; 3] = [
+    top("Countries", "country_code2", true),
+    top("Networks", "asn_name", true),
+    top("Neighbourhoods", "cidr", true),
 ];
 
 /// Makes the question of a list.
@@ -99,7 +107,7 @@ fn list(top: &Top, answer: Answer) -> Markup {
             @if rows.is_empty() { p.note { "None." } } @else {
                 (bars(top.sub_type, &rows))
                 p.note {
-                    "Of " (counted(distinct, "different one", "different ones")) ", by events."
+                    "Of " (counted(distinct, "different one", "different ones")) ", by " (if top.sub_type == "behaviour" { "sessions" } else { "events" }) "."
                     @if report["exact"] == false { " The newest hours may not be counted yet." }
                 }
             }
