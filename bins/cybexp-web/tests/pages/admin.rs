@@ -318,7 +318,7 @@ async fn many_records_are_posted_in_one_submission() {
             .get(&find)
             .await
             .body
-            .contains("<dt>events</dt><dd>2</dd>")
+            .contains("<dt>events</dt><dd>1</dd>")
     })
     .await;
     suite.stop().await;
