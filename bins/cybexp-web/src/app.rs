@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cybexp_client::Client;
-use cybexp_service::{Config, Shutdown};
+use cybexp_service::{Config, Shutdown, api_prover};
 use tokio::sync::Semaphore;
 
 use crate::posting::{Postings, Tray};
@@ -42,7 +42,7 @@ impl App {
         let api = web.api_url.as_ref().unwrap_or(&config.api.url);
         let secret = config.web_secret()?;
         Ok(Self {
-            client: Client::new(api.clone(), None)?,
+            client: Client::new(api.clone(), None)?.wants_proof(api_prover(config)),
             cookies: Cookies::new(secret.as_ref(), web.secure_cookie),
             tickets: Tickets::new(secret.as_ref()),
             tries: Tries::default(),

@@ -48,7 +48,7 @@ pub use feeds::definition::{Feed, Feeds, NewFeed};
 pub use feeds::keeper::{FeedJudge, FeedKeeper, FeedKept};
 pub use feeds::rows::{FeedDay, FeedPart, FeedRows, FeedValue};
 pub use feeds::standing::{FeedConditions, FeedStanding};
-pub use graph::derived::due::{Due, DueSession, DueSessions, SessionRead};
+pub use graph::derived::due::{Due, DueSession, DueSessions, SessionMarker, SessionRead};
 pub use graph::derived::progress::{Backfill, BackfillProgress, SecondVersion};
 pub use graph::derived::walk::{AttributePage, Walked};
 pub use graph::read::histogram::StepCount;

@@ -33,6 +33,7 @@ fn stage(settle: Duration, open: Duration) -> SecondStage {
         sessions: vec![("behaviour", SESSIONS)],
         settle,
         open,
+        ends: false,
     }
 }
 
@@ -75,6 +76,11 @@ async fn document(archive: &Archive, id: Bson) -> Option<Document> {
     let found = archive.coll.driver().find_one(doc! {"_id": id});
     let found = found.await.unwrap()?;
     Some(Document::try_from(&found).unwrap())
+}
+
+async fn done(queue: &mut DueSessions, sessions: &[DueSession]) {
+    queue.marker().mark(sessions).await.unwrap();
+    queue.marked(sessions).await.unwrap();
 }
 
 async fn take(queue: &mut DueSessions) -> Vec<DueSession> {
@@ -269,10 +275,10 @@ async fn a_session_with_news_is_read_again() {
         .write(&batch("unr", "s", &[&events[2]]))
         .await
         .unwrap();
-    queue.done(&taken).await.unwrap();
+    done(&mut queue, &taken).await;
     let again = take(&mut other).await;
     assert_eq!(again[0].read.as_ref().unwrap().events.len(), 3);
-    other.done(&again).await.unwrap();
+    done(&mut other, &again).await;
     assert!(take(&mut queue).await.is_empty());
     let id = SessionId::of(session("s", &[]).hash(), &OrgTag::of("unr"));
     let row = document(&archive, id.bson()).await.unwrap();
@@ -318,6 +324,38 @@ async fn an_ended_session_waits_for_less() {
     assert!((5..=10).contains(&wait(&mut queue).await));
 }
 
+/// A worker that ends makes its sessions due once, however many batches they were in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_makes_its_sessions_due() {
+    let (archive, writer, _) = opened(Duration::ZERO).await;
+    let writer = writer.with_second_stage(SecondStage {
+        ends: true,
+        ..stage(Duration::from_secs(10), Duration::from_secs(3600))
+    });
+    let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
+    let due_at = async |name: &str| {
+        let id = SessionId::of(session(name, &[]).hash(), &OrgTag::of("unr"));
+        let row = document(&archive, id.bson()).await.unwrap();
+        row.get_datetime("_due").copied().ok()
+    };
+    let one = |n: i64| event("unr", n as f64, &[&attribute(n)]);
+    writer.write(&batch("unr", "s", &[&one(1)])).await.unwrap();
+    let first = due_at("s").await.unwrap();
+    writer.write(&batch("unr", "s", &[&one(2)])).await.unwrap();
+    assert_eq!(due_at("s").await, Some(first), "it is marked already");
+    assert!(matches!(queue.take().await.unwrap(), Due::Later(_)));
+    writer.sessions_are_due().await.unwrap();
+    let taken = take(&mut queue).await;
+    assert_eq!(taken[0].read.as_ref().unwrap().events.len(), 2);
+    done(&mut queue, &taken).await;
+    assert_eq!(due_at("s").await, None);
+    // it is not trusted to be marked after it was made due
+    writer.write(&batch("unr", "s", &[&one(3)])).await.unwrap();
+    assert!(due_at("s").await.is_some());
+    writer.sessions_are_due().await.unwrap();
+    assert_eq!(take(&mut queue).await.len(), 1);
+}
+
 /// Among many sessions that wait for later, and many that wait for nothing, those that are due cost what they are.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queue_of_sessions_costs_what_is_pending() {
@@ -338,16 +376,18 @@ async fn the_queue_of_sessions_costs_what_is_pending() {
     fill_stored(&archive.coll, sessions).await;
     let find = due::waiting("behaviour", &[]);
     let plan = Plan::find(&archive.coll, &find).await;
-    plan.reads_at_most(101, 100);
+    plan.reads_at_most(201, 200);
     let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
     let taken = take(&mut queue).await;
     assert_eq!(taken.len(), 30);
-    let done = due::done("behaviour", &taken[0]);
-    Plan::update(&archive.coll, &done).await.reads_at_most(2, 1);
+    let marking = due::done("behaviour", &taken[0]);
+    Plan::update(&archive.coll, &marking)
+        .await
+        .reads_at_most(2, 1);
     let mark = news::mark(&taken[0].id, &stage(LEASE, LEASE), &["behaviour"]);
     Plan::update(&archive.coll, &mark).await.reads_at_most(2, 1);
-    queue.done(&taken).await.unwrap();
-    assert_eq!(Plan::find(&archive.coll, &find).await.returned, 100);
+    done(&mut queue, &taken).await;
+    assert_eq!(Plan::find(&archive.coll, &find).await.returned, 200);
     assert!(matches!(queue.take().await.unwrap(), Due::Later(_)));
 }
 

@@ -3,7 +3,12 @@
 //! A session may get events from several workers, and many never close. News sets `_due`, by the server's clock: some
 //! seconds from then where the session has an end, else an hour. No worker takes the session before. So a writer that
 //! marked a session a moment ago, and has written all of its events since, need not mark it again.
+//!
+//! A worker that ends with its work does not wait so long. It remembers the sessions that it wrote, and makes them due when
+//! nothing else is left to do.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, doc};
@@ -14,7 +19,7 @@ use crate::error::StoreError;
 use crate::graph::write::batch::GraphBatch;
 use crate::graph::write::known::Known;
 use crate::graph::write::sessions;
-use crate::mongo::bulk::{self, Update};
+use crate::mongo::bulk::{self, COMMAND_DOCUMENTS, Update};
 use crate::mongo::collection::Documents;
 
 const MARKING: &str = "having sessions read by filters";
@@ -30,6 +35,9 @@ pub struct SecondStage {
     pub settle: Duration,
     /// The time after news for which a session without an end is left alone.
     pub open: Duration,
+    /// Whether the writer ends with its work, and waits for no session: the sessions that it wrote are due when it says so,
+    /// by [`GraphWriter::sessions_are_due`](crate::GraphWriter::sessions_are_due).
+    pub ends: bool,
 }
 
 impl SecondStage {
@@ -48,20 +56,40 @@ impl SecondStage {
     }
 }
 
+/// The most sessions that a worker remembers before it makes them due, about 100 bytes each.
+const MOST_WRITTEN: usize = 100_000;
+
+/// Sessions with the names of the filters that read them.
+type Readers = HashMap<SessionId, Vec<&'static str>>;
+
 /// Marks sessions that got news.
 #[derive(Debug, Clone)]
 pub(super) struct News {
     pub(super) stage: SecondStage,
     marked: Known<SessionId>,
+    /// The sessions that a worker which ends has written, and not made due.
+    written: Arc<Mutex<Readers>>,
 }
 
 impl News {
     pub(super) fn new(stage: SecondStage) -> Self {
         let marked = Known::trusted_for(stage.covered());
-        Self { stage, marked }
+        Self {
+            stage,
+            marked,
+            written: Arc::default(),
+        }
     }
 
-    /// Makes the update that merges a part of a session, and marks the session if filters read it.
+    /// Whether merging this part of a session is to mark the session: filters read it, the mark will cover the events that
+    /// are written after it, and no mark does yet. The end of a session is marked always, for it is due sooner then.
+    pub(super) fn marks(&self, id: &SessionId, session: &Session) -> bool {
+        let is_read = !self.stage.readers(session.sub_type().as_str()).is_empty();
+        let is_covered = session.end_time().is_none() && self.marked.knows(id);
+        is_read && !self.stage.covered().is_zero() && !is_covered
+    }
+
+    /// Makes the update that merges a part of a session, and marks the session for the filters that read it.
     pub(super) fn merge(
         &self,
         id: &SessionId,
@@ -69,10 +97,7 @@ impl News {
         orgid: &str,
     ) -> Result<Update, StoreError> {
         let readers = self.stage.readers(session.sub_type().as_str());
-        match readers.is_empty() {
-            true => sessions::merge(id, session, orgid),
-            false => merge_with_news(id, session, orgid, &self.stage, &readers),
-        }
+        merge_with_news(id, session, orgid, &self.stage, &readers)
     }
 
     /// Remembers that these sessions were marked after `begun`.
@@ -91,18 +116,61 @@ impl News {
             let readers = self.stage.readers(part.session.sub_type().as_str());
             (!readers.is_empty()).then_some((*id, readers))
         });
-        let mut unmarked = self.marked.unknown(read.collect(), |(id, _)| *id);
-        unmarked.sort_unstable();
-        let updates: Vec<Update> = unmarked
+        let read: Vec<(SessionId, Vec<&str>)> = read.collect();
+        let remembered = match self.stage.ends {
+            true => {
+                let mut written = self.written();
+                written.extend(read.iter().cloned());
+                written.len()
+            }
+            false => 0,
+        };
+        let unmarked = self.marked.unknown(read, |(id, _)| *id);
+        mark_all(coll, &unmarked, &self.stage).await?;
+        self.learn(unmarked.into_iter().map(|(id, _)| id), begun);
+        match remembered > MOST_WRITTEN {
+            true => self.due(coll).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Makes the sessions due that a worker which ends has written.
+    pub(super) async fn due(&self, coll: &Documents) -> Result<(), StoreError> {
+        let written: Vec<_> = self
+            .written()
             .iter()
-            .map(|(id, readers)| mark(id, &self.stage, readers))
+            .map(|(id, of)| (*id, of.clone()))
             .collect();
+        // they may be read at once, so later events need a new mark
+        self.marked.forget(written.iter().map(|(id, _)| *id));
+        mark_all(coll, &written, &SecondStage::default()).await?;
+        let mut left = self.written();
+        written.iter().for_each(|(id, _)| drop(left.remove(id)));
+        Ok(())
+    }
+
+    fn written(&self) -> MutexGuard<'_, Readers> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Marks sessions for filters.
+async fn mark_all(
+    coll: &Documents,
+    sessions: &[(SessionId, Vec<&'static str>)],
+    stage: &SecondStage,
+) -> Result<(), StoreError> {
+    let mut sessions: Vec<_> = sessions.iter().collect();
+    // several writers that change documents in the same order do not wait for each other in a circle
+    sessions.sort_unstable();
+    for part in sessions.chunks(COMMAND_DOCUMENTS) {
+        let updates = part.iter().map(|(id, readers)| mark(id, stage, readers));
+        let updates: Vec<Update> = updates.collect();
         bulk::update(coll, &updates, MARKING)
             .await?
             .whole(MARKING)?;
-        self.learn(unmarked.into_iter().map(|(id, _)| id), begun);
-        Ok(())
     }
+    Ok(())
 }
 
 /// Makes the update that marks a session for these filters.

@@ -1,9 +1,10 @@
 //! The writer of the graph.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use bson::Bson;
-use tahoe_core::{Hash, Node};
+use tahoe_core::{Hash, Node, Session};
 
 use crate::archive::ids::{self, SessionId};
 use crate::archive::missing::{self, New, Written};
@@ -86,6 +87,11 @@ impl GraphWriter {
         Ok(written)
     }
 
+    /// Makes the sessions due that this writer and its clones have written, if they end with their work.
+    pub async fn sessions_are_due(&self) -> Result<(), StoreError> {
+        self.news.due(&self.coll).await
+    }
+
     async fn write_nodes(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
         let begun = Instant::now();
         let all: Vec<&Node> = batch.nodes.values().collect();
@@ -132,14 +138,19 @@ impl GraphWriter {
         let known = known - rest.len();
         let mut parts: Vec<(&SessionId, &PartOfSession)> = news.into_iter().chain(rest).collect();
         parts.sort_unstable_by_key(|(id, _)| **id);
-        let mut written = sessions::write(&self.coll, &parts, |id, session, orgid| {
-            self.news.merge(id, session, orgid)
-        })
-        .await?;
+        let marked = parts
+            .iter()
+            .filter(|(id, part)| self.news.marks(id, &part.session));
+        let marked: HashSet<SessionId> = marked.map(|(id, _)| **id).collect();
+        let merge = |id: &SessionId, session: &Session, orgid: &str| match marked.contains(id) {
+            true => self.news.merge(id, session, orgid),
+            false => sessions::merge(id, session, orgid),
+        };
+        let mut written = sessions::write(&self.coll, &parts, merge).await?;
         written.existing += known as u64;
         if written.rejected.is_empty() {
             self.sessions.learn(parts.iter().map(|(id, _)| **id), begun);
-            self.news.learn(parts.iter().map(|(id, _)| **id), begun);
+            self.news.learn(marked.into_iter(), begun);
         }
         Ok(written)
     }
