@@ -127,8 +127,8 @@ fn shown(person: &SignedIn, feed: &Value, base: &str) -> Markup {
     html! {
         section.card aria-labelledby=(format!("feed-{name}")) {
             h2 id=(format!("feed-{name}")) { (text::line(name)) }
-            @if !texts("description").is_empty() { p { (text::line(texts("description"))) } }
-            @if let Some(reason) = feed["suspended"].as_str() { div.notice.bad { "Not served: " (text::line(reason)) } }
+            @if !texts("description").is_empty() { p.prose { (text::line(texts("description"))) } }
+            @if let Some(reason) = feed["suspended"].as_str() { div.notice.bad.prose { "Not served: " (text::line(reason)) } }
             dl.facts {
                 div { dt { "values" } dd { (grouped(feed["values"].as_u64().unwrap_or_default())) @if feed["whole"] == false { ", being searched for" } } }
                 div { dt { "last change" } dd { (time_or_dash(feed["changed"].as_f64().filter(|at| *at > 0.0))) } }

@@ -46,7 +46,7 @@ fn table(sources: &[&Value], orgs: &[MyOrg]) -> Markup {
     let now = unix_now() as f64;
     html! {
         div.scroll tabindex="0" role="region" aria-label="Sources" {
-            table {
+            table.records {
                 thead { tr {
                     th { "source" } th { "typetag" } th { "organisation" } th { "last submission" } th.n { "ago" }
                     th.n { "submissions" } th.n { "records" } th.n { "waiting" } th.n { "set aside" }
@@ -58,7 +58,7 @@ fn table(sources: &[&Value], orgs: &[MyOrg]) -> Markup {
                     tr {
                         td { (text::line(texts("name"))) }
                         td { code { (text::line(texts("typetag"))) } }
-                        td { (text::line(name_of(orgs, texts("orgid")))) }
+                        td.prose { (text::line(name_of(orgs, texts("orgid")))) }
                         td { (time_or_dash(last)) }
                         td.n { (span(now - last.unwrap_or(now))) }
                         td.n { (grouped(number("submissions"))) }

@@ -109,7 +109,7 @@ fn list(person: &SignedIn, orgs: &[MyOrg], heading: &str, listed: &Listed<'_>) -
         @for (org, records) in orgs.iter().map(|org| (org, of(&org.hash))).filter(|(_, records)| !records.is_empty()) {
             @let id = format!("{anchor}-{}", &org.hash[..8.min(org.hash.len())]);
             section aria-labelledby=(id) {
-                h2 id=(id) { (heading) ", " (text::line(&org.name)) }
+                h2.prose id=(id) { (heading) ", " (text::line(&org.name)) }
                 form action="/quarantine" method="post" {
                     (csrf(person))
                     input type="hidden" name="org" value=(org.hash);
@@ -129,7 +129,7 @@ fn list(person: &SignedIn, orgs: &[MyOrg], heading: &str, listed: &Listed<'_>) -
 fn table(records: &[&Value], listed: &Listed<'_>, group: &str) -> Markup {
     html! {
         div.scroll tabindex="0" role="group" aria-labelledby=(group) {
-            table {
+            table.records {
                 thead { tr {
                     th { span.hidden { "choose" } } th { "reason" } th { "typetag" }
                     @if listed.by.is_empty() { th { "submission" } } @else { th { "filter" } }
@@ -145,11 +145,11 @@ fn table(records: &[&Value], listed: &Listed<'_>, group: &str) -> Markup {
                         }
                         td.prose { (text::line(texts("reason"))) }
                         td { code { (text::line(texts("typetag"))) } }
-                        td { @if listed.by.is_empty() { (text::line(texts("name"))) } @else { (text::line(texts(listed.by))) } }
+                        td.name { @if listed.by.is_empty() { (text::line(texts("name"))) } @else { (text::line(texts(listed.by))) } }
                         td { (time_or_dash(record["timestamp"].as_f64())) }
-                        td {
+                        td.id {
                             @if listed.by.is_empty() { code.hash { (text::line(id)) } }
-                            @else { a href=(link("/quarantine/raw", &[("hash", id)])) { code.hash { (text::plain(id, 16)) } } }
+                            @else { a href=(link("/quarantine/raw", &[("hash", id)])) { code.hash { (text::plain(id.get(..16).unwrap_or(id), 16)) } } }
                         }
                     }
                 } }
@@ -225,7 +225,7 @@ fn shown(person: &SignedIn, raw: &Value, hash: &str, orgs: &[MyOrg]) -> Markup {
         ul.plain { @for refusal in refusals {
             li {
                 code { (text::line(refusal["filter"].as_str().unwrap_or_default())) } ": "
-                (text::line(refusal["reason"].as_str().unwrap_or_default())) ", " (time_or_dash(refusal["at"].as_f64()))
+                span.prose { (text::line(refusal["reason"].as_str().unwrap_or_default())) } ", " (time_or_dash(refusal["at"].as_f64()))
             }
         } }
         h2 { "What was submitted" }

@@ -32,7 +32,7 @@ pub(super) async fn sources(client: Client) -> Result<Markup, WebError> {
                         @let texts = |field: &str| source[field].as_str().unwrap_or_default();
                         @let records = source["records"].as_u64().unwrap_or_default();
                         li {
-                            strong { (text::line(texts("name"))) } " " code { (text::line(texts("typetag"))) }
+                            strong.prose { (text::line(texts("name"))) } " " code { (text::line(texts("typetag"))) }
                             span.note {
                                 (counted(records, "record", "records")) ", the last " (span(now - source["last"].as_f64().unwrap_or(now))) " ago"
                             }

@@ -23,7 +23,7 @@ pub(super) fn shown(person: &SignedIn, subscriptions: &[Value]) -> Markup {
             @if subscriptions.is_empty() { p { "You have none. The page of a value has a button " strong { "Watch" } "; others are made below." } }
             @else {
                 div.scroll tabindex="0" role="group" aria-labelledby="subscriptions" {
-                    table {
+                    table.records {
                         thead { tr { th { "watched" } th { "name" } th { "told by" } th { "made" } th { "change" } } }
                         tbody { @for one in subscriptions.iter().rev().take(SHOWN) { (row(person, one)) } }
                     }
@@ -39,9 +39,9 @@ fn row(person: &SignedIn, one: &Value) -> Markup {
     html! {
         tr {
             td { (wanted(one)) }
-            td { (text::line(texts("name"))) }
+            td.prose { (text::line(texts("name"))) }
             td {
-                (text::line(texts("channel")))
+                (texts("channel"))
                 @if let Some(url) = one["url"].as_str() { " " (text::line(url)) }
                 @if let Some(secret) = one["secret"].as_str() {
                     details { summary { "secret" } code.hash { (text::line(secret)) } p.note { "Deliveries are signed with it." } }
