@@ -17,3 +17,4 @@ mod people;
 mod posting;
 mod sign_in;
 mod suite;
+mod watching;
