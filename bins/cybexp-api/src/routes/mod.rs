@@ -4,6 +4,7 @@ pub(crate) mod category;
 pub(crate) mod feeds;
 pub(crate) mod identity;
 pub(crate) mod judgement;
+pub(crate) mod live;
 pub(crate) mod login;
 pub(crate) mod membership;
 pub(crate) mod ping;
@@ -12,6 +13,7 @@ pub(crate) mod query;
 pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod submission;
+pub(crate) mod subscriptions;
 pub(crate) mod taxii;
 pub(crate) mod verdict;
 
