@@ -10,7 +10,8 @@ use cybexp_store::{
 use metrics::counter;
 use tahoe_core::{Hash, Timestamp};
 
-use crate::line::{LineStep, now};
+use crate::clock::now;
+use crate::line::LineStep;
 
 /// The raws of judgements, and the graph in which they are applied.
 pub(crate) struct Judge {

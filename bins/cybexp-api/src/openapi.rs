@@ -15,8 +15,8 @@ use crate::app::App;
 use crate::error::Message;
 use crate::json::JSON_BYTES;
 use crate::routes::{
-    category, feeds, identity, inputs, login, membership, ping, proof, quarantine, query, raw,
-    submission, taxii, verdict,
+    category, feeds, identity, inputs, live, login, membership, ping, proof, quarantine, query,
+    raw, submission, subscriptions, taxii, verdict,
 };
 
 #[derive(OpenApi)]
@@ -65,6 +65,12 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(membership::accept))
         .routes(routes!(membership::decline))
         .routes(routes!(membership::leave))
+        .routes(routes!(live::live))
+        .routes(routes!(subscriptions::add, subscriptions::list))
+        .routes(routes!(subscriptions::remove))
+        .routes(routes!(subscriptions::notices))
+        .routes(routes!(subscriptions::parked))
+        .routes(routes!(subscriptions::retry))
         .routes(routes!(feeds::add, feeds::list))
         .routes(routes!(feeds::remove))
         .routes(routes!(feeds::token))
@@ -91,7 +97,7 @@ pub fn description() -> Description {
     let mut description = routes().split_for_parts().1;
     let paths = description.paths.paths.values_mut();
     for operation in paths
-        .flat_map(|path| [&mut path.get, &mut path.post])
+        .flat_map(|path| [&mut path.get, &mut path.post, &mut path.delete])
         .flatten()
     {
         let reads_body = operation.request_body.is_some();

@@ -5,6 +5,7 @@ pub(crate) mod feeds;
 pub(crate) mod identity;
 pub(crate) mod inputs;
 pub(crate) mod judgement;
+pub(crate) mod live;
 pub(crate) mod login;
 pub(crate) mod membership;
 pub(crate) mod ping;
@@ -14,6 +15,7 @@ pub(crate) mod query;
 pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod submission;
+pub(crate) mod subscriptions;
 pub(crate) mod taxii;
 pub(crate) mod verdict;
 

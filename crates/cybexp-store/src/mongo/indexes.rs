@@ -133,6 +133,20 @@ pub(crate) const FEED_PLACE: &str = "feed_place";
 pub(crate) const FEED_ADDED: &str = "feed_added";
 /// Values of a feed by the time at which they leave it.
 pub(crate) const FEED_UNTIL: &str = "feed_until";
+/// Subscriptions by the hashes of the values that they watch.
+pub(crate) const SUBSCRIPTION_WATCH: &str = "subscription_watch";
+/// Subscriptions to feeds and kinds of events.
+pub(crate) const SUBSCRIPTION_SELECTS: &str = "subscription_selects";
+/// Subscriptions by user.
+pub(crate) const SUBSCRIPTION_USER: &str = "subscription_user";
+/// Notices that wait, by the time at which they are due.
+pub(crate) const OUTBOX_DUE: &str = "outbox_due";
+/// Notices that wait, by receiver.
+pub(crate) const OUTBOX_RECEIVER: &str = "outbox_receiver";
+/// Notices that were given up, by user.
+pub(crate) const OUTBOX_PARKED: &str = "outbox_parked";
+/// Notices that the pages show, by user.
+pub(crate) const OUTBOX_PAGE: &str = "outbox_page";
 /// Rows of what may have to go by kind, oldest first.
 pub(crate) const GOING_AT: &str = "going_at";
 /// Leases by the work for which they are held.
@@ -264,6 +278,43 @@ pub(crate) fn feed_values() -> Vec<Index> {
         Index::new(FEED_ADDED, doc! {"feed": 1, "added": 1, "_id": 1}).partial(live.clone()),
         Index::new(FEED_UNTIL, doc! {"feed": 1, "until": 1}).partial(live),
         gone,
+    ]
+}
+
+/// Indexes of the rows of new events, which are kept for an hour.
+pub(crate) fn live() -> Vec<Index> {
+    let mut expiry = Index::new("live_expiry", doc! {"at": 1});
+    expiry.expire_s = Some(3600);
+    vec![expiry]
+}
+
+/// Indexes of subscriptions.
+pub(crate) fn subscriptions() -> Vec<Index> {
+    vec![
+        Index::new(SUBSCRIPTION_WATCH, doc! {"watch": 1})
+            .partial(doc! {"watch": {"$exists": true}}),
+        Index::new(SUBSCRIPTION_SELECTS, doc! {"selects": 1}).partial(doc! {"selects": true}),
+        Index::new(SUBSCRIPTION_USER, doc! {"user": 1, "_id": 1}),
+    ]
+}
+
+/// Indexes of notices. Those that were told are kept for eight days, which is longer than they may be written again; those
+/// that were given up for 30.
+pub(crate) fn outbox() -> Vec<Index> {
+    let waits = doc! {"due": {"$exists": true}};
+    let mut told = Index::new("outbox_told", doc! {"told": 1});
+    told.expire_s = Some(8 * 86_400);
+    let mut old = Index::new("outbox_old", doc! {"parked": 1});
+    old.expire_s = Some(30 * 86_400);
+    vec![
+        Index::new(OUTBOX_DUE, doc! {"due": 1, "receiver": 1}).partial(waits.clone()),
+        Index::new(OUTBOX_RECEIVER, doc! {"receiver": 1, "due": 1}).partial(waits),
+        Index::new(OUTBOX_PARKED, doc! {"user": 1, "parked": -1})
+            .partial(doc! {"parked": {"$exists": true}}),
+        Index::new(OUTBOX_PAGE, doc! {"user": 1, "page": -1})
+            .partial(doc! {"page": {"$exists": true}}),
+        told,
+        old,
     ]
 }
 

@@ -7,6 +7,9 @@ use cybexp_store::{StoreError, Unread};
 use super::databases::OpenCollections;
 use super::sheet::Checklist;
 
+/// The most parked notices that are counted.
+const PARKED: u64 = 100_000;
+
 pub(super) async fn check(sheet: &mut Checklist, there: &OpenCollections) {
     if let Err(error) = count(sheet, there).await {
         sheet.wrong(error.brief(), "is the database all right?");
@@ -52,6 +55,15 @@ async fn count(sheet: &mut Checklist, there: &OpenCollections) -> Result<(), Sto
     }
     if let Some(queries) = &there.queries {
         backlog(sheet, queries.count_open().await?, "queries", "report");
+    }
+    if let Some(queries) = &there.queries {
+        match queries.count_parked(PARKED).await? {
+            0 => sheet.good("no notice of a subscription is parked"),
+            parked => sheet.note(
+                format!("{parked} notices of subscriptions could not be delivered and are parked"),
+                "`cybexp watch parked` shows a user's own and why, `cybexp watch retry` has them delivered again",
+            ),
+        }
     }
     let all = there.cache.is_some() && there.raws.is_some() && there.queries.is_some();
     match refused {
