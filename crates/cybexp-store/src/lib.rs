@@ -66,7 +66,7 @@ pub use graph::read::verdicts::GivenVerdict;
 pub use graph::read::version::Version;
 pub use graph::write::batch::GraphBatch;
 pub use graph::write::judge::Judgement;
-pub use graph::write::news::SecondStage;
+pub use graph::write::news::{SecondStage, SessionReader};
 pub use graph::write::rederive::Rederived;
 pub use graph::write::replace::Remade;
 pub use graph::write::writer::GraphWriter;

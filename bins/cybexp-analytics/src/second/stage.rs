@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cybexp_filters::second::{Networks, SecondFilter, Source};
-use cybexp_store::{Archive, GraphWriter, SecondStage, StoreError, VersionStanding};
+use cybexp_store::{Archive, GraphWriter, SecondStage, SessionReader, StoreError, VersionStanding};
 
 use super::backfill::{BackfillStep, Backfiller};
 use super::deriver::Deriver;
@@ -50,7 +50,11 @@ pub(crate) fn second_stage(filters: &[&'static dyn SecondFilter]) -> SecondStage
     for filter in filters {
         match filter.source() {
             Source::Attributes(_) => stage.attributes.push(filter.name()),
-            Source::Sessions(sub_types) => stage.sessions.push((filter.name(), sub_types)),
+            Source::Sessions(sub_types) => stage.sessions.push(SessionReader {
+                name: filter.name(),
+                sub_types,
+                needs: filter.needs_events(),
+            }),
         }
     }
     stage

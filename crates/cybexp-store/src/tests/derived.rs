@@ -19,9 +19,10 @@ use crate::graph::derived::walk::{self, Walked};
 use crate::graph::read::lookup;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::write::batch::GraphBatch;
-use crate::graph::write::news::{self, SecondStage};
+use crate::graph::write::news::{self, Readers, SecondStage, SessionReader};
 use crate::graph::write::rederive::{self, Rederived};
 use crate::graph::write::writer::GraphWriter;
+use crate::mongo::bulk::Update;
 use crate::mongo::lease::LEASE;
 use crate::raws::versions::VersionStanding;
 
@@ -30,7 +31,11 @@ const SESSIONS: &[&str] = &["cowrie_session"];
 fn stage(settle: Duration, open: Duration) -> SecondStage {
     SecondStage {
         attributes: vec!["netblock", "geoip"],
-        sessions: vec![("behaviour", SESSIONS)],
+        sessions: vec![SessionReader {
+            name: "behaviour",
+            sub_types: SESSIONS,
+            needs: &[],
+        }],
         settle,
         open,
         ends: false,
@@ -324,6 +329,46 @@ async fn an_ended_session_waits_for_less() {
     assert!((5..=10).contains(&wait(&mut queue).await));
 }
 
+/// A session without an event that the filter needs is not read. Once it had one, any news has it read again.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_sessions_with_what_a_filter_needs_are_read() {
+    let (archive, writer, _) = opened(Duration::ZERO).await;
+    let mut stage = stage(Duration::ZERO, Duration::ZERO);
+    stage.sessions[0].needs = &["shell_command"];
+    let writer = writer.with_second_stage(stage);
+    let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
+    let plain = |n: i64| event("unr", n as f64, &[&attribute(n)]);
+    let command = || {
+        let children = vec![attribute(9).into()];
+        Event::new(
+            SubType::new("shell_command").unwrap(),
+            org("unr"),
+            super::at(9.0),
+            children,
+        )
+        .unwrap()
+    };
+    let one = |event: &Event| batch("unr", "s", &[event]);
+    writer.write(&one(&plain(1))).await.unwrap();
+    assert!(matches!(queue.take().await.unwrap(), Due::Nothing));
+    writer.write(&one(&command())).await.unwrap();
+    let taken = take(&mut queue).await;
+    assert_eq!(taken[0].read.as_ref().unwrap().events.len(), 2);
+    done(&mut queue, &taken).await;
+    writer.write(&one(&plain(2))).await.unwrap();
+    let taken = take(&mut queue).await;
+    assert_eq!(taken[0].read.as_ref().unwrap().events.len(), 3);
+    done(&mut queue, &taken).await;
+    // its end is news, too, also where the part of the batch has no event
+    let mut end = GraphBatch::default();
+    end.add_session(
+        session("s", &[]).with_end_time(super::at(20.0)),
+        &org("unr"),
+    );
+    writer.write(&end).await.unwrap();
+    assert_eq!(take(&mut queue).await.len(), 1);
+}
+
 /// A worker that ends makes its sessions due once, however many batches they were in.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_ends_makes_its_sessions_due() {
@@ -384,7 +429,16 @@ async fn the_queue_of_sessions_costs_what_is_pending() {
     Plan::update(&archive.coll, &marking)
         .await
         .reads_at_most(2, 1);
-    let mark = news::mark(&taken[0].id, &stage(LEASE, LEASE), &["behaviour"]);
+    let readers = Readers {
+        new: vec!["behaviour"],
+        ..Readers::default()
+    };
+    let (these, mark) = news::mark(&[taken[0].id], &stage(LEASE, LEASE), &readers);
+    let mark = Update {
+        filter: these,
+        update: mark.into(),
+        upsert: false,
+    };
     Plan::update(&archive.coll, &mark).await.reads_at_most(2, 1);
     done(&mut queue, &taken).await;
     assert_eq!(Plan::find(&archive.coll, &find).await.returned, 200);

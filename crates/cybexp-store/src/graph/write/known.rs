@@ -55,12 +55,9 @@ impl<K: Hash + Eq> Known<K> {
         }
     }
 
-    /// Forgets these.
-    pub(super) fn forget(&self, keys: impl Iterator<Item = K>) {
-        let mut known = self.lock();
-        for key in keys {
-            known.pop(&key);
-        }
+    /// Forgets all.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, LruCache<K, Instant>> {

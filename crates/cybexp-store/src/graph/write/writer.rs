@@ -1,6 +1,6 @@
 //! The writer of the graph.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Instant;
 
 use bson::Bson;
@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::graph::write::batch::{GraphBatch, PartOfSession};
 use crate::graph::write::events::EventWriter;
 use crate::graph::write::known::Known;
-use crate::graph::write::news::{News, SecondStage};
+use crate::graph::write::news::{News, Readers, SecondStage};
 use crate::graph::write::sessions;
 use crate::mongo::collection::Documents;
 use crate::sweep::orgs::OrgRegister;
@@ -65,7 +65,7 @@ impl GraphWriter {
     /// If the database fails. An instance that it cannot store is no error, but is listed in [`Written::rejected`].
     pub async fn write(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
         self.orgs.register(batch.orgs()).await?;
-        let (mut written, sessions, (), fresh) = futures::try_join!(
+        let (mut written, (sessions, marked), (), fresh) = futures::try_join!(
             self.write_nodes(batch),
             self.write_sessions(batch),
             self.values.write(batch.seen_values()),
@@ -83,7 +83,7 @@ impl GraphWriter {
             let new = events.inserted + events.rejected.len() as u64;
             events.existing = (batch.events.len() as u64).saturating_sub(new);
         }
-        self.news.mark(&self.coll, batch).await?;
+        self.news.mark(&self.coll, batch, &marked).await?;
         written.add(events);
         Ok(written)
     }
@@ -128,7 +128,11 @@ impl GraphWriter {
         Ok(written)
     }
 
-    async fn write_sessions(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
+    /// Merges the sessions. Returns also those that were marked, and for whom.
+    async fn write_sessions(
+        &self,
+        batch: &GraphBatch,
+    ) -> Result<(Written, HashMap<SessionId, Readers>), StoreError> {
         let begun = Instant::now();
         let (news, mut rest): (Vec<_>, Vec<_>) = batch
             .sessions
@@ -139,20 +143,22 @@ impl GraphWriter {
         let known = known - rest.len();
         let mut parts: Vec<(&SessionId, &PartOfSession)> = news.into_iter().chain(rest).collect();
         parts.sort_unstable_by_key(|(id, _)| **id);
-        let marked = parts
-            .iter()
-            .filter(|(id, part)| self.news.marks(id, &part.session));
-        let marked: HashSet<SessionId> = marked.map(|(id, _)| **id).collect();
-        let merge = |id: &SessionId, session: &Session, orgid: &str| match marked.contains(id) {
-            true => self.news.merge(id, session, orgid),
-            false => sessions::merge(id, session, orgid),
+        let marked = parts.iter().filter_map(|part| {
+            let readers = self.news.marks(*part, batch)?;
+            Some((*part.0, readers))
+        });
+        let marked: HashMap<SessionId, Readers> = marked.collect();
+        let merge = |id: &SessionId, session: &Session, orgid: &str| match marked.get(id) {
+            Some(readers) => self.news.merge(id, session, orgid, readers),
+            None => sessions::merge(id, session, orgid),
         };
         let mut written = sessions::write(&self.coll, &parts, merge).await?;
         written.existing += known as u64;
         if written.rejected.is_empty() {
             self.sessions.learn(parts.iter().map(|(id, _)| **id), begun);
-            self.news.learn(marked.into_iter(), begun);
+            let marked = marked.iter().map(|(id, readers)| (*id, readers.clone()));
+            self.news.learn(marked, begun);
         }
-        Ok(written)
+        Ok((written, marked))
     }
 }
