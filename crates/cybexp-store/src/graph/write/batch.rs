@@ -85,6 +85,17 @@ impl GraphBatch {
         events.filter_map(|(hash, event)| (!self.natures.contains_key(hash)).then_some(event))
     }
 
+    /// Returns the observed event of this hash.
+    pub fn observation(&self, event: Hash) -> Option<&Event> {
+        let is_observed = !self.natures.contains_key(&event);
+        self.events.get(&event).filter(|_| is_observed)
+    }
+
+    /// Returns the parts of sessions of the batch.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values().map(|part| &part.session)
+    }
+
     /// Adds a part of a session of this organisation and the instances that identify the session, and returns their
     /// hashes. Its events, which must be of the same organisation, are found by the session.
     pub fn add_session(&mut self, session: Session, orgid: &OrgId) -> BTreeSet<Hash> {
