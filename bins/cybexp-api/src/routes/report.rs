@@ -141,6 +141,9 @@ struct EventHead {
     category: String,
     /// The hash of the organisation that owns the event.
     orgid: String,
+    /// The event's label in the Traffic Light Protocol, if it has one: `clear`, `green`, `amber`, `amber+strict` or `red`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tlp: Option<String>,
 }
 
 /// Values, values with paths, or documents, depending on `summary` and `summary_graph` in the question.
