@@ -15,8 +15,8 @@ use crate::app::App;
 use crate::error::Message;
 use crate::json::JSON_BYTES;
 use crate::routes::{
-    category, feeds, identity, live, login, membership, ping, proof, query, raw, submission,
-    subscriptions, taxii, verdict,
+    category, feeds, identity, inputs, live, login, membership, ping, proof, quarantine, query,
+    raw, submission, subscriptions, taxii, verdict,
 };
 
 #[derive(OpenApi)]
@@ -47,6 +47,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(login::logout))
         .routes(routes!(query::query))
         .routes(routes!(submission::submission))
+        .routes(routes!(inputs::inputs))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::retry))
         .routes(routes!(verdict::verdict))
         .routes(routes!(verdict::withdraw))
         .routes(routes!(category::event_category))

@@ -32,6 +32,7 @@ mod sub_type;
 pub mod submission;
 mod submission_tags;
 pub mod time;
+mod tlp;
 mod verdict;
 mod weight;
 
@@ -54,4 +55,5 @@ pub use serde_json::Value;
 pub use session::Session;
 pub use sub_type::{InvalidSubType, SubType};
 pub use submission_tags::SubmissionTags;
+pub use tlp::{Tlp, UnknownTlp};
 pub use verdict::{InvalidVerdict, Verdict};

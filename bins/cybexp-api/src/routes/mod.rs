@@ -3,12 +3,14 @@
 pub(crate) mod category;
 pub(crate) mod feeds;
 pub(crate) mod identity;
+pub(crate) mod inputs;
 pub(crate) mod judgement;
 pub(crate) mod live;
 pub(crate) mod login;
 pub(crate) mod membership;
 pub(crate) mod ping;
 pub(crate) mod proof;
+pub(crate) mod quarantine;
 pub(crate) mod query;
 pub(crate) mod raw;
 pub(crate) mod report;

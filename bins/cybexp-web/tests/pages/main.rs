@@ -6,6 +6,7 @@
     reason = "clippy sees helpers of a test as no test; skipped tests say so"
 )]
 
+mod admin;
 mod browser;
 mod driver;
 mod guard;
@@ -16,3 +17,4 @@ mod people;
 mod posting;
 mod sign_in;
 mod suite;
+mod watching;

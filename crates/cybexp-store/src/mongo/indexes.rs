@@ -89,6 +89,8 @@ pub(crate) const RAW_TODO: &str = "raw_todo";
 pub(crate) const SESSION_DUE: &str = "session_due";
 /// Raws that a filter refused, by the time at which they were accepted.
 pub(crate) const RAW_ERROR: &str = "raw_error";
+/// The same raws by their organisation, for its admins. `_id` orders those of one submission.
+pub(crate) const RAW_REFUSED: &str = "raw_refused";
 /// Raws by typetag and time.
 pub(crate) const RAW_TYPE: &str = "raw_type";
 /// Events by the elements of their `_keys`, newest first.
@@ -117,6 +119,10 @@ pub(crate) const INVITATION_USER: &str = "invitation_user";
 pub(crate) const ENTRY_PROCESSED: &str = "entry_processed";
 /// Entries that could not be opened.
 pub(crate) const ENTRY_BAD: &str = "entry_bad";
+/// The same entries by their organisation, for its admins.
+pub(crate) const ENTRY_REFUSED: &str = "entry_refused";
+/// Entries by their organisation. New keys stand at one end, so this index costs little.
+pub(crate) const ENTRY_ORG: &str = "entry_org";
 /// GridFS chunks by file.
 pub(crate) const CHUNK_FILE: &str = "files_id_1_n_1";
 /// GridFS files by id.
@@ -158,6 +164,8 @@ pub(crate) fn archive() -> Vec<Index> {
         Index::new(SESSION_DUE, doc! {"_todo": 1, "_due": 1, "_id": 1})
             .partial(doc! {"_due": {"$exists": true}}),
         Index::new(RAW_ERROR, doc! {"timestamp": 1}).partial(doc! {"_error": {"$exists": true}}),
+        Index::new(RAW_REFUSED, doc! {"orgid": 1, "timestamp": 1, "_id": 1})
+            .partial(doc! {"_error": {"$exists": true}}),
         Index::new(RAW_TYPE, doc! {"sub_type": 1, "timestamp": 1}).partial(doc! {"itype": "raw"}),
         Index::new(EVENT_KEYS, doc! {"_keys": 1, "timestamp": -1, "_tie": 1})
             .partial(doc! {"_tie": {"$gte": LEAST_TIE}}),
@@ -239,6 +247,8 @@ pub(crate) fn entries() -> Vec<Index> {
         Index::new(ENTRY_PROCESSED, doc! {"processed": 1, "_id": 1})
             .partial(doc! {"processed": false}),
         Index::new(ENTRY_BAD, doc! {"bad_data": 1, "_id": 1}).partial(doc! {"bad_data": true}),
+        Index::new(ENTRY_REFUSED, doc! {"orgid": 1, "_id": 1}).partial(doc! {"bad_data": true}),
+        Index::new(ENTRY_ORG, doc! {"orgid": 1, "_id": 1}),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Counts the records that wait for a daemon, and those that were set aside.
 
-use cybexp_filters::judgement::{EVENT_CATEGORY, JUDGE_ID};
+use cybexp_filters::judgement::{EVENT_CATEGORY, JUDGE_ID, RETRY};
 use cybexp_filters::{FILTERS, all_typetags, unread_typetag};
 use cybexp_store::{StoreError, Unread};
 
@@ -36,7 +36,7 @@ async fn count(sheet: &mut Checklist, there: &OpenCollections) -> Result<(), Sto
     }
     if let Some(raws) = &there.raws {
         let mut pending = raws.count_pending(JUDGE_ID).await?;
-        refused += raws.count_refused(&[EVENT_CATEGORY]).await?;
+        refused += raws.count_refused(&[EVENT_CATEGORY, RETRY]).await?;
         for filter in FILTERS {
             pending += raws.count_pending(&filter.id()).await?;
             refused += raws.count_refused(filter.typetags()).await?;
