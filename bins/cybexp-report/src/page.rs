@@ -126,6 +126,14 @@ impl ReportPage {
             .with("exact", exact)
     }
 
+    /// Adds the number of events that may be missing from the numbers, if there are any.
+    pub(crate) fn left_out(self, events: u64) -> Self {
+        match events {
+            0 => self,
+            events => self.with("left_out", events),
+        }
+    }
+
     /// Adds the place behind which the next page begins, if there is one.
     pub(crate) fn goes_on(mut self, after: Option<String>) -> Self {
         match after {

@@ -1,6 +1,7 @@
 //! A client of the API: submits records and asks queries.
 
 mod form;
+mod live;
 mod people;
 mod proof;
 
@@ -17,6 +18,8 @@ use tahoe_core::{SubmissionTags, Tlp};
 
 use form::SubmissionForm;
 use proof::WantedProof;
+
+pub use live::LiveEvents;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// The longest that one question may take; the API answers "check back later" long before.

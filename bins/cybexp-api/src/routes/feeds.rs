@@ -276,7 +276,8 @@ pub(crate) struct OneFeed {
     name: String,
 }
 
-async fn own(app: &App, caller: &Caller, name: &str) -> Result<Feed, ApiError> {
+/// Returns a feed that the caller may change. The error does not tell whether there is such a feed.
+pub(super) async fn own(app: &App, caller: &Caller, name: &str) -> Result<Feed, ApiError> {
     let feed = app.feeds.get(name).await?;
     match feed {
         Some(feed) if may_change(app, caller, &feed).await? => Ok(feed),

@@ -223,6 +223,52 @@ pub struct Report {
     pub known_good: Vec<PathBuf>,
     /// The time for which queries and reports are kept.
     pub keep: Keep,
+    /// Hosts to which webhooks of subscriptions may lead: names, `*.example` for all below one, or `*` for any [default:
+    /// none].
+    pub webhook_hosts: Vec<String>,
+    /// Lets webhooks lead to addresses of this machine and its network, and over http.
+    pub webhook_inside: bool,
+    /// The server that takes mail for subscribers [default: none, and no mail is sent].
+    pub smtp: Option<Smtp>,
+    /// The longest wait after failed deliveries to one receiver, in seconds.
+    pub delivery_backoff_s: u64,
+    /// The time in seconds after which a notice that could not be delivered is parked.
+    pub delivery_give_up_s: u64,
+}
+
+/// `report.smtp`: the server that takes mail.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// The server's name or address.
+    pub host: String,
+    /// The port [default: 587 for `starttls`, 465 for `tls`, 25 for `none`].
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// The encryption of the connection.
+    #[serde(default)]
+    pub tls: SmtpTls,
+    /// The name to sign in with, if the server wants one.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The password to sign in with.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// The sender's address.
+    pub from: String,
+}
+
+/// The encryption of a connection to a mail server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// Begun by a command (RFC 3207). A server that does not take it gets no mail.
+    #[default]
+    StartTls,
+    /// From the beginning (RFC 8314).
+    Tls,
+    /// None, for a server on this machine.
+    None,
 }
 
 impl Default for Report {
@@ -239,6 +285,11 @@ impl Default for Report {
             threatrank_budget_ms: 400,
             known_good: Vec::new(),
             keep: Keep::days(30),
+            webhook_hosts: Vec::new(),
+            webhook_inside: false,
+            smtp: None,
+            delivery_backoff_s: 3600,
+            delivery_give_up_s: 3 * 86_400,
         }
     }
 }

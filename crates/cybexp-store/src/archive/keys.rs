@@ -9,6 +9,7 @@
 //! | label | 19 | kind, 16 bytes of the organisation, the label, 0; of observed events that are not for everybody |
 //! | source | 17 | kind, 12 bytes as of a reference to the attribute or session that the event was derived from, 4 bytes of the filter's name |
 //! | link | 49 | kind, and the rest of the `_id` of the session that the event was derived from |
+//! | timed | 17 | kind, 16 bytes of the organisation; of events derived from sessions, whose times are those of the sessions |
 //!
 //! An event has one reference element for each hash of its `_ref`. The organisation is mixed into it, so the index needs
 //! no field for it, and a reader only reads keys of organisations that it may see. 12 bytes of SHA-256 cannot be met by
@@ -50,6 +51,10 @@ const SOURCE_BYTES: usize = 1 + DIGEST + 4;
 /// First byte of a link. It is another one than that of a session to which an event belongs: a derived event is no part
 /// of it.
 const LINK: u8 = b'd';
+/// First byte of a timed element.
+const TIMED: u8 = b'o';
+/// Length of a timed element, in bytes.
+const TIMED_BYTES: usize = 17;
 
 /// Bits of a `_tie`: an integer of so many takes 6 bytes of an index key, where 64 bits take 9.
 const TIE_BITS: u32 = 39;
@@ -193,6 +198,14 @@ pub(crate) fn of_org(org: &OrgTag) -> [u8; ORG_BYTES] {
     let mut element = [0; ORG_BYTES];
     element[0] = ORG;
     element[1..17].copy_from_slice(&org.bytes()[..16]);
+    element
+}
+
+/// Returns the element of all events of an organisation that were derived from sessions, by which they are found in order
+/// of time.
+pub(crate) fn timed(org: &OrgTag) -> [u8; TIMED_BYTES] {
+    let mut element = [TIMED; TIMED_BYTES];
+    element[1..].copy_from_slice(&org.bytes()[..16]);
     element
 }
 

@@ -53,6 +53,12 @@ const WRITING: &str = "writing the values of a feed";
 pub type FeedJudge =
     Arc<dyn Fn(Attribute, Feed) -> BoxFuture<'static, Result<bool, StoreError>> + Send + Sync>;
 
+/// Tells those who subscribe to a feed of values that come into it, each with the time of its last event, before the feed has
+/// them. It may be called again with the same ones.
+pub type FeedTeller = Arc<
+    dyn Fn(Feed, Vec<(Attribute, f64)>) -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync,
+>;
+
 /// The result of a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FeedKept {
@@ -88,6 +94,7 @@ struct Keeping {
     archive: Archive,
     graph: GraphReader,
     may_hold: FeedJudge,
+    teller: Option<FeedTeller>,
     /// Makes the place of a value in a MISP feed of its type, text and time.
     place: fn(&str, &str, f64) -> i64,
 }
@@ -114,6 +121,7 @@ impl FeedKeeper {
                 archive: archive.clone(),
                 graph,
                 may_hold,
+                teller: None,
                 place,
             },
             lease: Lease::open(server, db, "feeds").await?,
@@ -124,6 +132,12 @@ impl FeedKeeper {
             noted: None,
             resting: false,
         })
+    }
+
+    /// Returns the same keeper with a teller of values that come into feeds.
+    pub fn with_teller(mut self, teller: FeedTeller) -> Self {
+        self.keeping.teller = Some(teller);
+        self
     }
 
     /// Whether this process is the one that keeps the feeds, for the next half minute.
@@ -184,7 +198,7 @@ impl FeedKeeper {
             let over = self.keeping.over(feed, now).await?;
             kept.more |= over.len() as i64 == OVER;
             self.keeping
-                .judge(feed, conditions, over, now, &mut kept)
+                .judge(feed, conditions, over, (now, false), &mut kept)
                 .await?;
             if !feed.is_whole() {
                 kept.more |= self
@@ -245,7 +259,8 @@ impl FeedKeeper {
             }
             let values = found.into_values().collect();
             self.keeping
-                .judge(feed, conditions, values, now, kept)
+                // what a search of the archive finds is no news
+                .judge(feed, conditions, values, (now, feed.is_whole()), kept)
                 .await?;
         }
         if let Some(place) = stream.place()
@@ -352,7 +367,8 @@ impl Keeping {
             held.iter()
                 .filter_map(|value| attribute(&value.sub_type, &value.data)),
         );
-        self.judge(feed, conditions, found, now, kept).await?;
+        self.judge(feed, conditions, found, (now, false), kept)
+            .await?;
         let update = match last {
             Some(last) => doc! {"$set": {"walk": last.to_string()}},
             None if feed.again => doc! {"$set": {"walk": ""}, "$unset": {"again": ""}},
@@ -364,13 +380,13 @@ impl Keeping {
         Ok(last.is_some())
     }
 
-    /// Judges values, and writes the rows that differ.
+    /// Judges values, and writes the rows that differ. `tells`: those who subscribe are told of values that come in.
     async fn judge(
         &self,
         feed: &Feed,
         conditions: &FeedConditions,
         values: Vec<Attribute>,
-        now: f64,
+        (now, tells): (f64, bool),
         kept: &mut FeedKept,
     ) -> Result<(), StoreError> {
         let judging = values.into_iter().map(|value| async move {
@@ -386,11 +402,12 @@ impl Keeping {
         while let Some(one) = judged.try_next().await? {
             part.push(one);
             if part.len() == ASK {
-                self.write(feed, conditions, std::mem::take(&mut part), now, kept)
+                let part = std::mem::take(&mut part);
+                self.write(feed, conditions, part, (now, tells), kept)
                     .await?;
             }
         }
-        self.write(feed, conditions, part, now, kept).await
+        self.write(feed, conditions, part, (now, tells), kept).await
     }
 
     async fn write(
@@ -398,7 +415,7 @@ impl Keeping {
         feed: &Feed,
         conditions: &FeedConditions,
         judged: Vec<Judged>,
-        now: f64,
+        (now, tells): (f64, bool),
         kept: &mut FeedKept,
     ) -> Result<(), StoreError> {
         if judged.is_empty() {
@@ -416,7 +433,7 @@ impl Keeping {
                 known.insert(hash, value);
             }
         }
-        let mut changes = Vec::new();
+        let (mut changes, mut entering) = (Vec::new(), Vec::new());
         for (hash, value, standing) in judged {
             let was = known.get(&hash).filter(|row| row.until.is_some());
             let is_right = |standing: FeedStanding, was: &FeedValue| {
@@ -430,7 +447,10 @@ impl Keeping {
             match (standing, was) {
                 (None, None) => continue,
                 (Some(standing), Some(was)) if is_right(standing, was) => continue,
-                (Some(_), None) => kept.added += 1,
+                (Some(standing), None) => {
+                    kept.added += 1;
+                    entering.push((value.clone(), standing.seen.last));
+                }
                 (None, Some(_)) => kept.removed += 1,
                 (Some(_), Some(_)) => {}
             }
@@ -438,6 +458,9 @@ impl Keeping {
         }
         if changes.is_empty() {
             return Ok(());
+        }
+        if let (Some(teller), true) = (&self.teller, tells && !entering.is_empty()) {
+            teller(feed.clone(), entering).await?;
         }
         let mark = doc! {"$set": {"writing": true}};
         let Some(marked) = self.feeds.change(feed, mark, WRITING).await? else {

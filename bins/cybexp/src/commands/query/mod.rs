@@ -99,7 +99,8 @@ pub(crate) enum Action {
         #[command(flatten)]
         ask: Ask,
     },
-    /// Show the most frequent values of a sub_type
+    /// Show the most frequent values of a sub_type, also of country_code2, asn, asn_name, cidr and domain, which are derived
+    /// from addresses and hosts, and of behaviour, which counts sessions
     Top {
         #[command(flatten)]
         of: TopArgs,

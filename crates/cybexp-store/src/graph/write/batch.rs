@@ -73,6 +73,7 @@ impl GraphBatch {
         elements.insert(element);
         if let DerivedFrom::Session(session) = source {
             elements.insert(keys::link(&SessionId::of(session, &org)));
+            elements.insert(keys::timed(&org).to_vec());
         }
         self.add_event(event);
     }
@@ -93,6 +94,17 @@ impl GraphBatch {
     pub fn observed(&self) -> impl Iterator<Item = &Event> {
         let events = self.events.iter();
         events.filter_map(|(hash, event)| (!self.natures.contains_key(hash)).then_some(event))
+    }
+
+    /// Returns the observed event of this hash.
+    pub fn observation(&self, event: Hash) -> Option<&Event> {
+        let is_observed = !self.natures.contains_key(&event);
+        self.events.get(&event).filter(|_| is_observed)
+    }
+
+    /// Returns the parts of sessions of the batch.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values().map(|part| &part.session)
     }
 
     /// Adds a part of a session of this organisation and the instances that identify the session, and returns their

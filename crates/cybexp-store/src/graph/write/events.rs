@@ -1,6 +1,6 @@
 //! Writing events, under a note of the hours that they change.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
@@ -166,8 +166,18 @@ impl EventWriter {
         batch: &GraphBatch,
         written: &mut Written,
     ) -> Result<bool, StoreError> {
+        let tried = hashes.clone();
+        let (refused, count) = (written.rejected.len(), written.inserted);
         let insert = missing::insert_documents(&self.coll, hashes, documents, INSERTING, written);
         let raced = insert.await?;
+        if written.inserted - count == tried.len() as u64 {
+            written.new_events.extend(tried);
+        } else {
+            let refused = written.rejected[refused..].iter().map(|one| one.hash);
+            let not_new: HashSet<Hash> = raced.iter().copied().chain(refused).collect();
+            let new = tried.into_iter().filter(|hash| !not_new.contains(hash));
+            written.new_events.extend(new);
+        }
         self.add_keys(batch, raced).await
     }
 
