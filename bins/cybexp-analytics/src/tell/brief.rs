@@ -39,14 +39,19 @@ pub(crate) fn brief(event: &Event) -> Value {
     let place = |sub_type: &str| LEADING.iter().position(|leading| *leading == sub_type);
     values.sort_by_key(|value| place(value.sub_type().as_str()).unwrap_or(LEADING.len()));
     let values = values.into_iter().take(VALUES).map(shown);
-    json!({
+    let mut brief = json!({
         "_hash": event.hash().to_string(),
         "sub_type": event.sub_type().as_str(),
         "orgid": event.orgid().as_str(),
         "timestamp": event.timestamp().get(),
         "category": event.category().as_str(),
         "values": values.collect::<Vec<_>>(),
-    })
+    });
+    // by which the courier decides whether it may leave
+    if let Some(tlp) = event.tlp() {
+        brief["tlp"] = tlp.as_str().into();
+    }
+    brief
 }
 
 /// Returns the attributes in an event, each once.
@@ -126,5 +131,8 @@ mod tests {
         assert_eq!(brief["_hash"], event.hash().to_string());
         assert_eq!(brief["timestamp"], 5.5);
         assert_eq!(brief["category"], "unknown");
+        assert_eq!(brief.get("tlp"), None);
+        let strict = event.with_tlp_at_least(Some(tahoe_core::Tlp::Red));
+        assert_eq!(super::brief(&strict)["tlp"], "red");
     }
 }
