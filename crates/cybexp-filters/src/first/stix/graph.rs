@@ -114,11 +114,10 @@ impl<'a> ObjectGraph<'a> {
                     names.push(format!("{threat}=\"{name}\""));
                 }
             }
-            // what a threat is aimed at, or is prevented by, is not bad
-            (threat, how, kind) if observable::is_one(kind) && THREATS.contains(&threat) => {
-                if !["targets", "impersonates"].contains(&how) {
-                    self.used.insert(to);
-                }
+            // what a threat is aimed at is not bad
+            (_, "targets" | "impersonates", _) => {}
+            (threat, _, kind) if observable::is_one(kind) && THREATS.contains(&threat) => {
+                self.used.insert(to);
             }
             _ => {}
         }
