@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use axum::response::Response;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 use test_needs::Need;
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::Input;
 use crate::server::{Request, Script, Server, cut, ok, script, status};
