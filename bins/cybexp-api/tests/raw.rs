@@ -475,3 +475,37 @@ async fn whatever_is_killed_leaves_no_half_submission() {
         "{entries} of {acknowledged}"
     );
 }
+
+#[tokio::test]
+async fn a_label_goes_with_its_records() {
+    let (site, api) = start("labels", json!({})).await;
+    let token = site.token(&site.user().await);
+    let form = |n: usize| Form::submission(&site, "cowrie").file("a", record(n).as_bytes());
+    for (n, label) in ["TLP:Amber+Strict", "white", "red"].into_iter().enumerate() {
+        let labelled = form(n).text("tlp", label);
+        assert_eq!(api.submit(Some(&token), &labelled).await.status, 201);
+    }
+    assert_eq!(api.submit(Some(&token), &form(3)).await.status, 201);
+    let wrong = api
+        .submit(Some(&token), &form(4).text("tlp", "crimson"))
+        .await;
+    is(
+        &wrong,
+        400,
+        "field tlp: `crimson` is no TLP label: clear, green, amber, amber+strict or red",
+    );
+    archive(&site).await;
+    let labels = async |section, coll| {
+        let documents = all(&site, section, coll).await;
+        let labels = documents
+            .iter()
+            .map(|one| one.get_str("tlp").unwrap_or("none").to_owned());
+        labels.collect::<BTreeSet<String>>()
+    };
+    let expected = ["amber+strict", "clear", "none", "red"].map(str::to_owned);
+    assert_eq!(
+        labels("cache", "file_entries").await,
+        expected.clone().into()
+    );
+    assert_eq!(labels("tahoe", "instance").await, expected.into());
+}

@@ -3,7 +3,7 @@
 use tahoe_core::nearest;
 
 use crate::FILTERS;
-use crate::judgement::{EVENT_CATEGORY, JUDGE, RESERVED};
+use crate::judgement::{EVENT_CATEGORY, JUDGE, RESERVED, RETRY};
 
 /// Returns the typetags that filters read and people may submit, each once, in the order of [`FILTERS`].
 pub fn known_typetags() -> Vec<&'static str> {
@@ -16,7 +16,7 @@ pub fn known_typetags() -> Vec<&'static str> {
 pub fn all_typetags() -> Vec<&'static str> {
     let mut all = Vec::new();
     let of_filters = FILTERS.iter().flat_map(|filter| filter.typetags());
-    for typetag in of_filters.chain(&[EVENT_CATEGORY]) {
+    for typetag in of_filters.chain(&[EVENT_CATEGORY, RETRY]) {
         if !all.contains(typetag) {
             all.push(*typetag);
         }
@@ -38,7 +38,7 @@ pub fn is_reserved(typetag: &str) -> bool {
 /// assert!(readers("netflow").is_empty());
 /// ```
 pub fn readers(typetag: &str) -> Vec<&'static str> {
-    if typetag == EVENT_CATEGORY {
+    if [EVENT_CATEGORY, RETRY].contains(&typetag) {
         return vec![JUDGE];
     }
     let readers = FILTERS

@@ -17,6 +17,7 @@ pub mod password;
 mod pem;
 mod proof;
 mod session;
+mod signature;
 mod token;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ pub use key::{PrivateKey, PublicKey};
 pub use mac::{Macs, Message, Purpose};
 pub use own::OwnKey;
 pub use proof::Prover;
+pub use signature::webhook_signature;
 pub use token::{Claims, Holder, Issued, TokenError, Tokens};
 
 /// How a sealed blob is laid out.

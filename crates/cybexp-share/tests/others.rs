@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use common::{good, head, item, items, python, run};
 use cybexp_share::misp::{self, MispEvent};
 use cybexp_share::stix::{Creator, ObservedEvent, ObservedSession, StixBundle};
-use cybexp_share::{FeedHead, FeedWriter, Tlp, format};
+use cybexp_share::{FeedHead, FeedWriter, Tlp, format, misp_hashes};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use test_needs::Need;
@@ -172,7 +172,7 @@ fn pymisp_reads_the_feed() {
     }
     assert_eq!(days.len(), 2);
     let dir = TempDir::new().unwrap();
-    let (mut manifest, mut hashes) = (serde_json::Map::new(), String::new());
+    let (mut manifest, mut hashes) = (serde_json::Map::new(), Vec::new());
     for (day, items) in days {
         let parts = misp::parts(items.len() as u64);
         let event = MispEvent {
@@ -184,11 +184,11 @@ fn pymisp_reads_the_feed() {
         manifest.insert(uuid.clone(), entry);
         let file = event.file(&head, 1_764_236_700.0, items.iter().copied());
         saved(&dir, &format!("{uuid}.json"), file.to_string());
-        hashes.extend(
-            items
-                .iter()
-                .filter_map(|item| misp::hash_line(item, &event, &head)),
-        );
+        let mut writer = misp_hashes(&head, [(day, parts)].into());
+        for item in &items {
+            hashes.extend(writer.push(item).into_iter().flatten());
+        }
+        hashes.extend(writer.end().0);
     }
     saved(&dir, "manifest.json", Value::Object(manifest).to_string());
     saved(&dir, "hashes.csv", hashes);

@@ -23,14 +23,14 @@ use crate::sub_type::SubType;
 use crate::time::{Step, TimeRange};
 use error::{bad, one_of};
 use field::{
-    AFTER, ALL, BY, Bounds, DERIVED, EVENT, LEVEL, LEVELS, LIMIT, LIMITS, PAGE, PAGES, SUB_TYPE,
-    TEXT, TEXT_BYTES,
+    AFTER, ALL, BY, Bounds, DERIVED, EVENT, HASH, LEVEL, LEVELS, LIMIT, LIMITS, PAGE, PAGES,
+    SUB_TYPE, TEXT, TEXT_BYTES,
 };
 
 pub use choices::{Context, ReturnType};
 pub use error::QuestionError;
 pub use query_type::QueryType;
-pub use values::{NewValues, Search, Top};
+pub use values::{NewValues, Refusals, Search, Top};
 
 /// The longest canonical text of a question, in bytes. No value that filters make is as long, and the length is known before
 /// the text is made; nested fields, which no question has, double it at each level.
@@ -130,6 +130,8 @@ pub enum Question {
     Search(Search),
     /// A query for new values.
     New(NewValues),
+    /// A query for raws that filters refused.
+    Quarantine(Refusals),
 }
 
 impl Conditions {
@@ -192,6 +194,7 @@ impl Question {
             QueryType::Session => Self::read_session(fields),
             QueryType::Search => Self::read_search(fields),
             QueryType::New => Self::read_new(fields, now),
+            QueryType::Quarantine => Self::read_quarantine(fields),
         }
     }
 
@@ -231,6 +234,21 @@ impl Question {
         };
         fields.end("a new")?;
         Ok(Self::New(new))
+    }
+
+    fn read_quarantine(mut fields: UnreadFields) -> Result<Self, QuestionError> {
+        let hash = fields.text(HASH.name)?;
+        let typetag = fields
+            .text(SUB_TYPE.name)?
+            .map(|name| SubType::new(&name).map_err(|error| bad(SUB_TYPE.name, error)));
+        let refusals = Refusals {
+            hash: hash.as_deref().map(read_hash).transpose()?,
+            typetag: typetag.transpose()?,
+            after: fields.short(AFTER.name)?,
+            limit: fields.int(LIMIT.name, LIMITS)?,
+        };
+        fields.end("a quarantine")?;
+        Ok(Self::Quarantine(refusals))
     }
 
     fn read_threatrank(mut fields: UnreadFields) -> Result<Self, QuestionError> {

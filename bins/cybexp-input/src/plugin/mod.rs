@@ -12,6 +12,7 @@ mod openphish;
 mod phishtank;
 mod source;
 mod syslog;
+mod taxii;
 mod websocket;
 mod wire;
 
@@ -32,6 +33,7 @@ pub const PLUGINS: &[&dyn Plugin] = &[
     &file::FilePlugin,
     &syslog::SyslogPlugin,
     &http::HttpPlugin,
+    &taxii::TaxiiPlugin,
     #[cfg(feature = "database")]
     &database::DatabasePlugin,
 ];

@@ -2,9 +2,11 @@
 
 #![allow(
     clippy::unwrap_used,
-    reason = "clippy sees helpers of a test as no test"
+    clippy::print_stdout,
+    reason = "clippy sees helpers of a test as no test; skipped tests say so"
 )]
 
+mod admin;
 mod browser;
 mod driver;
 mod guard;
@@ -15,3 +17,4 @@ mod people;
 mod posting;
 mod sign_in;
 mod suite;
+mod watching;

@@ -70,11 +70,15 @@ impl SecondFilter for Behaviour {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn source(&self) -> Source {
         Source::Sessions(&["cowrie_session"])
+    }
+
+    fn needs_events(&self) -> &'static [&'static str] {
+        &["shell_command"]
     }
 
     fn run(&self, input: &Input<'_>, _: &Networks) -> Vec<Event> {
