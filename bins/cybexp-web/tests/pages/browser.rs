@@ -464,6 +464,14 @@ async fn axe_finds_nothing_serious() {
     suite.stop().await;
 }
 
+/// Sizes in bytes and times in milliseconds of the page that is open.
+const SIZES: &str = "const page = performance.getEntriesByType('navigation')[0];\
+    const others = performance.getEntriesByType('resource').filter(e => !e.name.endsWith('/live'));\
+    const paint = performance.getEntriesByType('paint').find(e => e.name === 'first-contentful-paint');\
+    return {bytes: page.encodedBodySize, with_assets: others.reduce((n, e) => n + e.encodedBodySize, page.encodedBodySize),\
+      requests: 1 + others.length, first_byte: Math.round(page.responseStart - page.requestStart),\
+      first_paint: Math.round(paint?.startTime ?? 0), whole: Math.round(page.duration)}";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_of_all_pages() {
     let Some(folder) = std::env::var_os("CYBEXP_WEB_SHOTS").map(PathBuf::from) else {
@@ -520,6 +528,9 @@ async fn pictures_of_all_pages() {
         driver.look(width, height, dark).await;
         for (name, page) in &all {
             client.goto(&format!("{}{page}", suite.base)).await.unwrap();
+            if n == 0 {
+                println!("{name}: {}", driver.run(SIZES).await);
+            }
             if *name == "watch" {
                 with_live_events(&suite, &driver, n).await;
             }
