@@ -10,7 +10,7 @@ use std::vec;
 
 use cybexp_filters::{Filter, RawInput, Yield};
 use cybexp_store::{GraphBatch, PendingRaw, RawId, RawOutcome, Rejected, Remade};
-use tahoe_core::{Hash, OrgId, Timestamp};
+use tahoe_core::{Hash, OrgId, Timestamp, Tlp};
 
 /// The size of the made instances at which a part ends. A part that is written takes as much again.
 const PART_BYTES: usize = 6 << 20;
@@ -175,7 +175,9 @@ impl Run<'_> {
         if batch.made.last().is_none_or(|(last, _)| *last != place) {
             batch.made.push((place, BTreeSet::new()));
         }
+        let tlp = raw.tlp.as_deref().map(Tlp::stored);
         for event in made.events {
+            let event = event.with_tlp_at_least(tlp);
             let graph = &mut self.part.graph;
             graph.add_source(&raw.id, raw.timestamp, self.filter.name(), [event.hash()]);
             if is_first {

@@ -225,6 +225,7 @@ async fn send(
             typetag: one.typetag.clone(),
             orgid: orgid.clone(),
             timezone: timezone.clone(),
+            tlp: None,
         };
         let records = records(&one.file.bytes, one.by_lines);
         let records = records.map(|record| one.file.bytes.slice_ref(record));

@@ -141,6 +141,9 @@ struct EventHead {
     category: String,
     /// The hash of the organisation that owns the event.
     orgid: String,
+    /// The event's label in the Traffic Light Protocol, if it has one: `clear`, `green`, `amber`, `amber+strict` or `red`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tlp: Option<String>,
 }
 
 /// Values, values with paths, or documents, depending on `summary` and `summary_graph` in the question.
@@ -331,8 +334,12 @@ pub(crate) struct TopReport {
     #[schema(example = 30562)]
     sum: u64,
     /// Whether the numbers are exact. False if so many events came in lately that not all could be counted anew: hours that
-    /// changed are then told as they were before.
+    /// changed are then told as they were before. Also false if something was left out.
     exact: bool,
+    /// Of countries, networks and domains: the number of events that may be missing, if there are any. Their addresses or
+    /// hosts are so many that it was not looked up what was derived from the rarest. An event counts once for each of these.
+    #[schema(example = 130)]
+    left_out: Option<u64>,
 }
 
 /// A value and its number of events.
@@ -342,7 +349,8 @@ struct TopValue {
     sub_type: String,
     #[schema(example = "203.0.113.9")]
     data: Value,
-    /// The number of events that meet the conditions and have the value.
+    /// The number of events that meet the conditions and have the value, or a value from which it was derived: an event
+    /// counts once for the country of all its addresses. Of a behaviour, the number of sessions that ended in the time range.
     #[schema(example = 812)]
     count: u64,
     /// The names of the operator's allow lists that hold the value; missing if none does.

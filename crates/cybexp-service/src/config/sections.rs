@@ -6,8 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use tahoe_core::Tlp;
 use url::Url;
 
 use super::{Keep, Secret};
@@ -404,6 +405,10 @@ pub struct InputSpec {
     /// The IANA time zone of times in the data that name none.
     #[serde(default = "utc")]
     pub timezone: String,
+    /// The label of the data in the Traffic Light Protocol. Of this label and one that a record itself has, the stricter
+    /// one holds.
+    #[serde(default, deserialize_with = "label")]
+    pub tlp: Option<Tlp>,
     /// Starts the input with the daemon.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -424,6 +429,13 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
+}
+
+/// Reads a label in either version of the protocol.
+fn label<'de, D: Deserializer<'de>>(of: D) -> Result<Option<Tlp>, D::Error> {
+    let text = Option::<String>::deserialize(of)?;
+    let label = text.map(|text| text.parse()).transpose();
+    label.map_err(serde::de::Error::custom)
 }
 
 fn utc() -> String {

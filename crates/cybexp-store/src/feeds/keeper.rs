@@ -8,7 +8,7 @@
 //! who finds the new number finds the rows. A keeper that died between the two left the mark, and the next one raises the
 //! number.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use tahoe_core::{Attribute, Hash, Scalar};
 use crate::archive::open::Archive;
 use crate::error::StoreError;
 use crate::feeds::definition::{Feed, Feeds};
+use crate::feeds::removed::RemovedValues;
 use crate::feeds::rows::{FeedValue, hash_of, id_of, ids_of};
 use crate::feeds::standing::{FeedConditions, FeedStanding, attribute, attributes};
 use crate::graph::read::reader::GraphReader;
@@ -79,6 +80,8 @@ pub struct FeedKeeper {
     /// Whether events were removed since the last search for that reason, and when that was.
     removed: bool,
     searched: Option<Instant>,
+    /// Values of removed events, which are looked at at once.
+    gone: RemovedValues,
     /// When the place of the events was last noted.
     noted: Option<Instant>,
     /// Whether there are no feeds.
@@ -125,6 +128,7 @@ impl FeedKeeper {
             stream: None,
             removed: false,
             searched: None,
+            gone: RemovedValues::default(),
             noted: None,
             resting: false,
         })
@@ -234,7 +238,10 @@ impl FeedKeeper {
             self.keeping.search_again(feeds).await?;
         }
         let changes = stream.next().await?;
-        self.removed |= changes.removed;
+        if changes.removed {
+            self.removed = true;
+            self.gone.happened();
+        }
         if self.removed && self.searched.is_none_or(|at| at.elapsed() >= AGAIN) {
             // a removal does not tell of which values
             self.keeping.search_again(feeds).await?;
@@ -243,8 +250,9 @@ impl FeedKeeper {
         kept.events += changes.events.len() as u64;
         kept.more |= !changes.events.is_empty();
         let events = self.keeping.graph.feed_candidates(&changes.events).await?;
+        let gone = self.gone.next(&self.keeping.archive.going).await?;
         for (feed, conditions) in usable {
-            let mut found: HashMap<Hash, Attribute> = HashMap::new();
+            let mut found = self.keeping.held(feed, &gone).await?;
             let wanted = |sub_type: &str| feed.sub_types.iter().any(|known| known == sub_type);
             for event in events.iter().filter(|event| conditions.sees(&event.orgid)) {
                 attributes(&event.data, &wanted, &mut found);
@@ -299,6 +307,27 @@ impl Keeping {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Returns those of these values that a feed holds.
+    async fn held(
+        &self,
+        feed: &Feed,
+        hashes: &BTreeSet<Hash>,
+    ) -> Result<HashMap<Hash, Attribute>, StoreError> {
+        let ids: Vec<Bson> = hashes.iter().map(|hash| id_of(feed.key, *hash)).collect();
+        let mut found = HashMap::new();
+        for part in ids.chunks(ASK) {
+            let filter = doc! {"_id": {"$in": part}, "until": {"$exists": true}};
+            let rows: Vec<FeedValue> = Find::new(JUDGING, ID, filter)
+                .read(&self.feeds.values)
+                .await?;
+            let values = rows
+                .iter()
+                .filter_map(|row| attribute(&row.sub_type, &row.data));
+            found.extend(values.map(|value| (value.hash(), value)));
+        }
+        Ok(found)
     }
 
     /// Returns values of a feed whose time is over.
@@ -407,8 +436,13 @@ impl Keeping {
         let (mut changes, mut entering) = (Vec::new(), Vec::new());
         for (hash, value, standing) in judged {
             let was = known.get(&hash).filter(|row| row.until.is_some());
-            let is_right = |seen: FeedStanding, was: &FeedValue| {
-                seen.seen.last < was.last + GRAIN_S && was.until > Some(now)
+            let is_right = |standing: FeedStanding, was: &FeedValue| {
+                let seen = standing.seen;
+                // an event that the row tells of has gone, or may not leave any more
+                let tells_more = standing.count < was.count
+                    || seen.last < was.last
+                    || (seen.first > was.first && was.first >= now - conditions.keep_s());
+                seen.last < was.last + GRAIN_S && was.until > Some(now) && !tells_more
             };
             match (standing, was) {
                 (None, None) => continue,

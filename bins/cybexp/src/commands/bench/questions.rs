@@ -183,6 +183,30 @@ pub(super) fn cases(events: u64) -> Vec<BenchQuestion> {
             Bare::Rows,
         ),
         (
+            "top, countries of a week",
+            "top",
+            with(&json!({"sub_type": "country_code2"}), &week),
+            Bare::Rows,
+        ),
+        (
+            "top, networks of a week",
+            "top",
+            with(&json!({"sub_type": "cidr"}), &week),
+            Bare::Rows,
+        ),
+        (
+            "top, domains of a week",
+            "top",
+            with(&json!({"sub_type": "domain"}), &week),
+            Bare::Rows,
+        ),
+        (
+            "top, behaviours of a week",
+            "top",
+            with(&json!({"sub_type": "behaviour"}), &week),
+            Bare::Rows,
+        ),
+        (
             "search, addresses of a network",
             "search",
             json!({"sub_type": "ipv4", "text": "198.18.7.0/24"}),

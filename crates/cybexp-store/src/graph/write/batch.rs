@@ -1,5 +1,6 @@
 //! The instances made of a batch of raws, held in memory until they are written.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use tahoe_core::{Children, Event, Hash, Instance, Node, OrgId, Session};
@@ -46,7 +47,17 @@ impl GraphBatch {
         self.add_nodes(event.children().iter());
         hashes.insert(event.hash());
         self.bytes += size(event.children());
-        self.events.entry(event.hash()).or_insert(event);
+        match self.events.entry(event.hash()) {
+            Entry::Vacant(new) => drop(new.insert(event)),
+            // of several raws that make one event, the strictest label holds
+            Entry::Occupied(mut known) => {
+                let tlp = event.tlp();
+                if tlp > known.get().tlp() {
+                    let stricter = known.get().clone().with_tlp_at_least(tlp);
+                    known.insert(stricter);
+                }
+            }
+        }
         hashes
     }
 
@@ -62,6 +73,7 @@ impl GraphBatch {
         elements.insert(element);
         if let DerivedFrom::Session(session) = source {
             elements.insert(keys::link(&SessionId::of(session, &org)));
+            elements.insert(keys::timed(&org).to_vec());
         }
         self.add_event(event);
     }
