@@ -113,7 +113,7 @@ async fn with_live_events(suite: &Suite, driver: &Driver, n: u64) {
     let records: Vec<&[u8]> = records.iter().map(String::as_bytes).collect();
     suite.submit_now("cowrie", "live", &records).await;
     driver
-        .until("return document.querySelectorAll('[data-live] > li').length >= 7")
+        .until("return document.querySelectorAll('[data-live] > li').length >= 5")
         .await;
 }
 
