@@ -163,7 +163,7 @@ async fn a_webhook_is_told_within_moments_of_the_submission() {
     let (port, mut told) = receiver().await;
     let mut daemons = Vec::new();
     let stop = {
-        let mut begin = |name: &'static str| {
+        let begin = |name: &'static str| {
             let ctx = context(&site, name, false);
             let shutdown: Shutdown = ctx.shutdown.clone();
             (ctx, shutdown)

@@ -39,14 +39,18 @@ pub(crate) fn brief(event: &Event) -> Value {
     let place = |sub_type: &str| LEADING.iter().position(|leading| *leading == sub_type);
     values.sort_by_key(|value| place(value.sub_type().as_str()).unwrap_or(LEADING.len()));
     let values = values.into_iter().take(VALUES).map(shown);
-    json!({
+    let mut brief = json!({
         "_hash": event.hash().to_string(),
         "sub_type": event.sub_type().as_str(),
         "orgid": event.orgid().as_str(),
         "timestamp": event.timestamp().get(),
         "category": event.category().as_str(),
         "values": values.collect::<Vec<_>>(),
-    })
+    });
+    if let Some(tlp) = event.tlp() {
+        brief["tlp"] = tlp.as_str().into();
+    }
+    brief
 }
 
 /// Returns the attributes in an event, each once.
@@ -85,7 +89,7 @@ fn shown(value: &Attribute) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use tahoe_core::{Object, OrgId, SubType, Timestamp};
+    use tahoe_core::{Object, OrgId, SubType, Timestamp, Tlp};
 
     use super::*;
 
@@ -109,7 +113,10 @@ mod tests {
         let org = OrgId::new("unr").unwrap();
         let at = Timestamp::new(5.5).unwrap();
         let event = Event::new(SubType::from_static("ssh"), org, at, children).unwrap();
+        let labelled = event.clone().with_tlp_at_least(Some(Tlp::Amber));
+        assert_eq!(super::brief(&labelled)["tlp"], "amber");
         let brief = brief(&event);
+        assert!(brief.get("tlp").is_none());
         let values: Vec<&str> = brief["values"]
             .as_array()
             .unwrap()

@@ -362,7 +362,7 @@ async fn the_quarantine_of_an_organisation_is_found_among_that_of_others() {
     let plan = Plan::find(&archive.coll, &find).await;
     assert_eq!(plan.returned, 20);
     plan.reads_at_most(20 + 4, 20);
-    let visible = crate::visible::Visible(vec!["own".parse().unwrap()]);
+    let visible = crate::visible::Visible(vec![tahoe_core::OrgId::new("own").unwrap()]);
     let reader = crate::graph::read::reader::GraphReader::new(&archive);
     let (mut after, mut seen) = (None, std::collections::BTreeSet::new());
     loop {
