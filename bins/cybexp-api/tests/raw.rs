@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bson::Bson;
-use common::{all, archive, is, start, status_of, stored};
+use common::{all, archive, is, senders, start, status_of, stored};
 use cybexp_store::LooseEnds;
 use cybexp_testkit::{Answer, Api, Form, Site, answer, eventually};
 use serde_json::{Value, json};
@@ -446,25 +446,8 @@ async fn whatever_is_killed_leaves_no_half_submission() {
     let token = site.token(&site.user().await);
     let mut acknowledged = 0;
     for round in 0..3 {
-        let senders: Vec<_> = (0..8)
-            .map(|n| {
-                let size = [100, 300_000, 6_000_000, 14_000_000][n % 4];
-                let form = Form::submission(&site, "text").file("x", &vec![b'x'; size]);
-                let (token, url) = (token.clone(), format!("http://{}/raw", api.address));
-                tokio::spawn(async move {
-                    let client = reqwest::Client::new();
-                    let mut taken = 0;
-                    loop {
-                        let request = client.post(&url).bearer_auth(&token);
-                        let request = request.header("content-type", Form::CONTENT_TYPE);
-                        match request.body(form.body()).send().await {
-                            Ok(response) if response.status() == 201 => taken += 1,
-                            _ => return taken,
-                        }
-                    }
-                })
-            })
-            .collect();
+        let sizes = [100, 300_000, 6_000_000, 14_000_000];
+        let senders = senders(&site, &api, &token, 8, &sizes);
         tokio::time::sleep(Duration::from_millis(1500 + 300 * round)).await;
         api.daemon.kill();
         for sender in senders {

@@ -106,6 +106,7 @@ mod tests {
             typetag: "cowrie".to_owned(),
             orgid: "a".to_owned(),
             timezone: "UTC".to_owned(),
+            tlp: None,
         };
         let of = |sizes: &[usize]| -> Vec<Vec<u32>> {
             let records = sizes.iter().map(|size| Bytes::from(vec![b'x'; *size]));

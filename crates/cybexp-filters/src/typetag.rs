@@ -30,6 +30,13 @@ pub fn is_reserved(typetag: &str) -> bool {
 }
 
 /// Returns the names of the filters for which the raws of a typetag wait.
+///
+/// ```
+/// use cybexp_filters::readers;
+///
+/// assert_eq!(readers("cowrie"), ["cowrie"]);
+/// assert!(readers("netflow").is_empty());
+/// ```
 pub fn readers(typetag: &str) -> Vec<&'static str> {
     if [EVENT_CATEGORY, RETRY].contains(&typetag) {
         return vec![JUDGE];
@@ -41,6 +48,12 @@ pub fn readers(typetag: &str) -> Vec<&'static str> {
 }
 
 /// Tells whether a record of the typetag is a whole feed, as one of a list of URLs, and not one line of it.
+///
+/// ```
+/// use cybexp_filters::is_feed;
+///
+/// assert!(is_feed("openphish_feed") && !is_feed("cowrie"));
+/// ```
 pub fn is_feed(typetag: &str) -> bool {
     let mut readers = FILTERS
         .iter()
@@ -56,6 +69,13 @@ pub struct UnreadTypetag {
 }
 
 /// Returns `None` for a typetag that a filter reads.
+///
+/// ```
+/// use cybexp_filters::unread_typetag;
+///
+/// assert!(unread_typetag("cowrie").is_none());
+/// assert_eq!(unread_typetag("cowry").unwrap().nearest, Some("cowrie"));
+/// ```
 pub fn unread_typetag(typetag: &str) -> Option<UnreadTypetag> {
     let known = known_typetags();
     if known.contains(&typetag) {

@@ -30,6 +30,16 @@ pub enum Purpose {
 }
 
 /// Makes and checks codes with the keys of one secret.
+///
+/// ```
+/// use cybexp_seal::{Macs, Purpose};
+///
+/// let macs = Macs::new(&"a secret of at least 32 bytes, kept".into());
+/// let parts = [&b"user"[..], b"question"];
+/// let code = macs.message(Purpose::Query, parts).code();
+/// assert!(macs.message(Purpose::Query, parts).has(&code));
+/// assert!(!macs.message(Purpose::Report, parts).has(&code));
+/// ```
 #[derive(Clone)]
 pub struct Macs {
     query: hmac::Key,

@@ -17,6 +17,7 @@ use cybexp_share::stix::{Creator, ObservedEvent, ObservedSession, StixBundle};
 use cybexp_share::{FeedHead, FeedWriter, Tlp, format, misp_hashes};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_needs::Need;
 
 fn saved(dir: &TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     let path = dir.path().join(name);
@@ -229,7 +230,11 @@ print(len(manifest), count)
 fn bind_loads_the_zone() {
     let dir = TempDir::new().unwrap();
     let path = written(&dir, "rpz");
-    if let Some(out) = run("named-checkzone", &["-k", "fail", "rpz.example", &path]) {
+    if let Some(out) = run(
+        Need::Bind,
+        "named-checkzone",
+        &["-k", "fail", "rpz.example", &path],
+    ) {
         assert!(good(&out).contains("OK"));
     }
 }
@@ -238,13 +243,13 @@ fn bind_loads_the_zone() {
 fn nftables_takes_the_script() {
     let dir = TempDir::new().unwrap();
     let path = written(&dir, "nft");
-    if let Some(out) = run("/usr/sbin/nft", &["-c", "-f", &path]) {
+    if let Some(out) = run(Need::Nftables, "/usr/sbin/nft", &["-c", "-f", &path]) {
         let told = String::from_utf8_lossy(&out.stderr).into_owned();
         // a kernel that has no nftables at all is no fault of the script
         if told.contains("cache initialization failed")
             || told.contains("Unable to initialize Netlink")
         {
-            println!("skipped: the kernel has no nftables, or they are another user's");
+            Need::Nftables.is_lacking("the kernel has no nftables, or they are another user's");
             return;
         }
         good(&out);

@@ -61,6 +61,23 @@ impl FromStr for Category {
 }
 
 /// Something that happened at one time, as one organisation saw it.
+///
+/// ```
+/// use tahoe_core::{Attribute, Category, Event, OrgId, SubType, Timestamp};
+///
+/// let url = Attribute::new(SubType::from_static("url"), "http://evil.example/x.sh");
+/// let event = Event::new(
+///     SubType::from_static("file_download"),
+///     OrgId::new("unr")?,
+///     Timestamp::new(1_588_032_005.5)?,
+///     vec![url.clone().into()],
+/// )?;
+/// let hash = event.hash();
+/// let event = event.with_category(Category::Malicious).with_malicious([url.hash()])?;
+/// // what was thought of it does not change which event it is
+/// assert_eq!(event.hash(), hash);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Event {
     sub_type: SubType,

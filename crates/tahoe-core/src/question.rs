@@ -160,6 +160,20 @@ impl Question {
     }
 
     /// Reads the canonical text. `last` counts back from `now`, in Unix seconds.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tahoe_core::question::Question;
+    ///
+    /// let (text, _) = Question::encode(&json!({"sub_type": "ipv4", "data": "203.0.113.9", "last": "7d"}))?;
+    /// let Question::Count(conditions) = Question::decode("count", &text, 1_600_000_000.0)? else {
+    ///     unreachable!("it is a count");
+    /// };
+    /// assert_eq!(conditions.subjects.len(), 1);
+    /// let error = Question::decode("count", "{}", 0.0).unwrap_err();
+    /// assert!(error.to_string().contains("sub_type"));
+    /// # Ok::<(), tahoe_core::question::QuestionError>(())
+    /// ```
     pub fn decode(qtype: &str, text: &str, now: f64) -> Result<Self, QuestionError> {
         let qtype: QueryType = qtype.parse()?;
         match decanonical(text) {

@@ -20,6 +20,8 @@ use cybexp_filters::is_reserved;
 use cybexp_service::ConfigError;
 
 pub use self::source::{InputConfig, InputSource, Next, Plugin, Setting};
+#[cfg(feature = "fuzzing")]
+pub use self::syslog::fuzzing::syslog as fuzz_syslog;
 
 /// All plugins, by name.
 pub const PLUGINS: &[&dyn Plugin] = &[

@@ -1,6 +1,6 @@
 //! The pages in a real browser: with scripts and without, light and dark, wide and narrow.
 //!
-//! With `CYBEXP_WEB_SHOTS=FOLDER` pictures of all pages go into the folder.
+//! `CYBEXP_WEB_SHOTS=FOLDER … -- --ignored pictures` takes pictures of all pages.
 
 use std::path::PathBuf;
 
@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use cybexp_testkit::eventually;
 use fantoccini::Locator;
 use serde_json::json;
+use test_needs::Need;
 
 use crate::admin::refused_raw;
 use crate::driver::Driver;
@@ -388,7 +389,7 @@ fn pages() -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn axe_finds_nothing_serious() {
     let Some(axe) = std::env::var_os("CYBEXP_AXE").map(PathBuf::from) else {
-        println!("skipped: $CYBEXP_AXE names no axe.min.js");
+        Need::Axe.is_lacking("$CYBEXP_AXE names no axe.min.js");
         return;
     };
     let axe = std::fs::read_to_string(axe).unwrap();
@@ -429,11 +430,10 @@ async fn axe_finds_nothing_serious() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes pictures, into the folder CYBEXP_WEB_SHOTS"]
 async fn pictures_of_all_pages() {
-    let Some(folder) = std::env::var_os("CYBEXP_WEB_SHOTS").map(PathBuf::from) else {
-        println!("skipped: no folder for pictures in $CYBEXP_WEB_SHOTS");
-        return;
-    };
+    let folder = std::env::var_os("CYBEXP_WEB_SHOTS").map(PathBuf::from);
+    let folder = folder.expect("CYBEXP_WEB_SHOTS names a folder");
     let Some(driver) = Driver::start().await else {
         return;
     };

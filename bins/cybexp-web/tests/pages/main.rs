@@ -2,8 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "clippy sees helpers of a test as no test; skipped tests say so"
+    reason = "clippy sees helpers of a test as no test"
 )]
 
 mod admin;
