@@ -90,7 +90,7 @@ fn shown(value: &Attribute) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use tahoe_core::{Object, OrgId, SubType, Timestamp};
+    use tahoe_core::{Object, OrgId, SubType, Timestamp, Tlp};
 
     use super::*;
 
@@ -114,7 +114,10 @@ mod tests {
         let org = OrgId::new("unr").unwrap();
         let at = Timestamp::new(5.5).unwrap();
         let event = Event::new(SubType::from_static("ssh"), org, at, children).unwrap();
+        let labelled = event.clone().with_tlp_at_least(Some(Tlp::Amber));
+        assert_eq!(super::brief(&labelled)["tlp"], "amber");
         let brief = brief(&event);
+        assert!(brief.get("tlp").is_none());
         let values: Vec<&str> = brief["values"]
             .as_array()
             .unwrap()
