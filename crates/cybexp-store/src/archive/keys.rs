@@ -204,6 +204,11 @@ pub(crate) fn timed(org: &OrgTag) -> [u8; TIMED_BYTES] {
     element
 }
 
+/// Whether an element of an event's list is a timed one.
+pub(crate) fn is_timed(element: &[u8]) -> bool {
+    element.len() == TIMED_BYTES && element[0] == TIMED
+}
+
 /// Returns bounds of the elements of all organisations, which lie between them.
 pub(crate) fn of_orgs() -> ([u8; ORG_BYTES], [u8; ORG_BYTES]) {
     let (mut least, mut most) = ([0; ORG_BYTES], [0xff; ORG_BYTES]);
