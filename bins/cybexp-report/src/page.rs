@@ -107,10 +107,14 @@ impl ReportPage {
     /// Adds the events of the page, newest first.
     pub(crate) fn events(self, events: &[CompositeRow]) -> Self {
         let told = |event: &CompositeRow| {
-            json!({
+            let mut told = json!({
                 "_hash": event.hash, "sub_type": event.sub_type, "timestamp": event.timestamp,
                 "category": event.category, "orgid": event.orgid,
-            })
+            });
+            if let Some(tlp) = &event.tlp {
+                told["tlp"] = tlp.as_str().into();
+            }
+            told
         };
         self.with("events", events.iter().map(told).collect::<Vec<_>>())
     }

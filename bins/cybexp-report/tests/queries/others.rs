@@ -221,6 +221,7 @@ fn questions(qtype: QueryType, target: Hash, session: Hash) -> Vec<Value> {
             json!({"sub_type": "country_code2"}),
             json!({"sub_type": "behaviour"}),
         ],
+        QueryType::Quarantine => vec![json!({}), json!({"_hash": target})],
         QueryType::New => vec![
             json!({"sub_type": "username"}),
             with(&json!({"sub_type": "username"}), range.clone()),

@@ -6,6 +6,7 @@
 //! | session | 49 | the `_id` of the event's session |
 //! | raw | 25 | kind, the second in which the raw was accepted, 12 bytes of its hash, 4 bytes of the organisation, 4 bytes of the filter's name |
 //! | organisation | 18 | kind, 16 bytes of the organisation, 0; of observed events only |
+//! | label | 19 | kind, 16 bytes of the organisation, the label, 0; of observed events that are not for everybody |
 //! | source | 17 | kind, 12 bytes as of a reference to the attribute or session that the event was derived from, 4 bytes of the filter's name |
 //! | link | 49 | kind, and the rest of the `_id` of the session that the event was derived from |
 //! | timed | 17 | kind, 16 bytes of the organisation; of events derived from sessions, whose times are those of the sessions |
@@ -22,7 +23,7 @@
 use bson::Bson;
 use sha2::{Digest, Sha256};
 use tahoe_core::question::Context;
-use tahoe_core::{Category, Event, Hash};
+use tahoe_core::{Category, Event, Hash, Tlp};
 
 use super::ids::{OrgTag, RawId, SessionId, binary};
 
@@ -39,6 +40,10 @@ const REFERENCE_BYTES: usize = DIGEST + 1;
 const ORG: u8 = b'O';
 /// Length of an organisation element, in bytes. No other element has it.
 const ORG_BYTES: usize = 18;
+/// First byte of a label element.
+const LABEL: u8 = b'T';
+/// Length of a label element, in bytes. No other element has it.
+const LABEL_BYTES: usize = 19;
 /// First byte of a source element.
 const SOURCE: u8 = b'D';
 /// Length of a source element, in bytes.
@@ -207,6 +212,21 @@ pub(crate) fn timed(org: &OrgTag) -> [u8; TIMED_BYTES] {
 /// Whether an element of an event's list is a timed one.
 pub(crate) fn is_timed(element: &[u8]) -> bool {
     element.len() == TIMED_BYTES && element[0] == TIMED
+}
+
+/// Returns the element of the observed events of an organisation that have this label of the Traffic Light Protocol.
+pub(crate) fn of_label(org: &OrgTag, tlp: Tlp) -> [u8; LABEL_BYTES] {
+    let mut element = [0; LABEL_BYTES];
+    element[0] = LABEL;
+    element[1..17].copy_from_slice(&org.bytes()[..16]);
+    element[17] = match tlp {
+        Tlp::Clear => 0,
+        Tlp::Green => 1,
+        Tlp::Amber => 2,
+        Tlp::AmberStrict => 3,
+        Tlp::Red => 4,
+    };
+    element
 }
 
 /// Returns bounds of the elements of all organisations, which lie between them.
