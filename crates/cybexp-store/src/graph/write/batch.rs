@@ -90,6 +90,15 @@ impl GraphBatch {
         nature.unwrap_or(Nature::Observed)
     }
 
+    /// Returns the events of the batch that were derived from sessions.
+    pub(super) fn timed(&self) -> impl Iterator<Item = &Event> {
+        let is_timed = |event: &&Event| {
+            let keys = self.keys.get(&event.hash());
+            keys.into_iter().flatten().any(|key| keys::is_timed(key))
+        };
+        self.events.values().filter(is_timed)
+    }
+
     /// Returns the observed events of the batch.
     pub fn observed(&self) -> impl Iterator<Item = &Event> {
         let events = self.events.iter();
