@@ -10,9 +10,10 @@
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use cybexp_testkit::{Daemon, Site, status_of};
+use cybexp_testkit::{Daemon, Site, status_of, verified};
 use serde_json::json;
 
+const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
 const PARTS: usize = 2000;
 
 /// Makes a mail of about `bytes` bytes, nearly all of it attachments.
@@ -35,7 +36,7 @@ fn mail(bytes: usize) -> String {
 fn once(site: &Site, daemon: &str) -> (Duration, u64) {
     let since = Instant::now();
     let args = ["daemon", daemon, "--once"];
-    let mut process = Daemon::start(env!("CARGO_BIN_EXE_cybexp"), &args, site);
+    let mut process = Daemon::start(CYBEXP, &args, site);
     let mut peak = 0;
     while !process.has_ended() {
         let kib = status_of(process.pid(), "VmHWM");
@@ -94,6 +95,7 @@ async fn a_mail_of_two_thousand_parts_is_read_up_to_the_limit_of_a_raw() {
     once(&site, "analytics");
     assert_eq!(instances.count_documents(doc! {}).await.unwrap(), documents);
     assert_eq!(site.cache.count_pending().await.unwrap(), 0);
+    verified(CYBEXP, &site).await;
 }
 
 #[tokio::test]
@@ -115,6 +117,7 @@ async fn small_raws_that_make_much_are_written_as_they_come() {
         .unwrap();
     assert_eq!(events, 100_000);
     assert!(peak < 512, "{peak} MiB");
+    verified(CYBEXP, &site).await;
 }
 
 /// Texts whose values would take a gigabyte or more, though each is short enough for a submission.
@@ -156,4 +159,5 @@ async fn what_would_fill_the_memory_is_set_aside_and_the_rest_goes_on() {
     for one in refused {
         assert!(one.reason.contains("MiB"), "{one:?}");
     }
+    verified(CYBEXP, &site).await;
 }

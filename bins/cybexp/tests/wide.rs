@@ -10,8 +10,10 @@
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use cybexp_testkit::{Daemon, Site, status_of};
+use cybexp_testkit::{Daemon, Site, status_of, verified};
 use serde_json::json;
+
+const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
 
 /// Makes a feed, a URL a line.
 fn feed(urls: usize) -> String {
@@ -50,7 +52,7 @@ fn address(n: usize) -> String {
 fn once(site: &Site, daemon: &str) -> (Duration, u64) {
     let since = Instant::now();
     let args = ["daemon", daemon, "--once"];
-    let mut process = Daemon::start(env!("CARGO_BIN_EXE_cybexp"), &args, site);
+    let mut process = Daemon::start(CYBEXP, &args, site);
     let mut peak = 0;
     while !process.has_ended() {
         let kib = status_of(process.pid(), "VmHWM");
@@ -98,6 +100,7 @@ async fn goes_through(urls: usize, attributes: usize, most_mib: u64) {
     let events = count(doc! {"itype": "event", "sub_type": "misp"}).await;
     assert!(events >= attributes as u64 / 10_000, "{events}");
     println!("{} documents", count(doc! {}).await);
+    verified(CYBEXP, &site).await;
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ mod raws;
 mod sweep;
 mod tables;
 mod values;
+#[cfg(feature = "inspect")]
+mod verify;
 mod visible;
 
 #[cfg(test)]
@@ -118,4 +120,11 @@ pub use values::page::{ValuePage, ValueRow};
 pub use values::place::{NewPlace, ValuePlace};
 pub use values::search::ValueSearch;
 pub use values::walk::ValueWalk;
+#[cfg(feature = "inspect")]
+pub use verify::{
+    context::{Remaker, VerifyOptions},
+    fault::{Fault, FaultKind},
+    run::{Verification, verify},
+    state::{VerifyProgress, VerifyReport},
+};
 pub use visible::Visible;

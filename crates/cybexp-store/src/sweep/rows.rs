@@ -29,7 +29,7 @@ const KEEPING: &str = "keeping what is named again";
 const DONE: &str = "forgetting what was looked at";
 
 /// Bytes of the organisation in the `_id` of a candidate.
-const ORG_BYTES: usize = 16;
+pub(crate) const ORG_BYTES: usize = 16;
 
 /// The kind of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) enum RowKind {
 }
 
 impl RowKind {
-    fn code(self) -> i32 {
+    pub(crate) fn code(self) -> i32 {
         match self {
             Self::Raw => 1,
             Self::Candidate => 2,
@@ -115,15 +115,19 @@ pub(crate) async fn note_candidates(
         .iter()
         .map(|(node, orgid)| {
             let org = OrgTag::of(orgid);
-            let id = [&node[..], &org.bytes()[..ORG_BYTES]].concat();
             row(
-                binary(id),
+                binary(candidate_id(node, org.bytes())),
                 RowKind::Candidate,
                 doc! {"orgid": {"$literal": orgid}},
             )
         })
         .collect();
     note(going, &updates).await
+}
+
+/// Returns the `_id` of the candidate of a node and an organisation, given by the bytes of its tag.
+pub(crate) fn candidate_id(node: &[u8], org: &[u8]) -> Vec<u8> {
+    [node, &org[..ORG_BYTES]].concat()
 }
 
 /// Notes raws that are about to be deleted.

@@ -52,6 +52,20 @@ impl Entries<'_> {
         Some((*id, sum))
     }
 
+    /// Returns the next id with all its counts.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn next_counts(&mut self) -> Option<(ValueId, Counts)> {
+        let (id, rest) = self.0.split_first_chunk::<16>()?;
+        self.0 = rest;
+        let counts = self.number()?;
+        let mut all = Counts::new();
+        for _ in 0..counts {
+            let (kind, count) = (self.number()?, self.number()?);
+            all.push((u32::try_from(kind).ok()?, count));
+        }
+        Some((*id, all))
+    }
+
     fn number(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {

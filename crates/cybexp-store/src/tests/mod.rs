@@ -21,6 +21,7 @@ mod plan;
 mod replace;
 mod sweep;
 mod verdicts;
+mod verify;
 
 use bson::{Bson, Document, RawDocumentBuf};
 use cybexp_testkit::{mongo_url, unique};
