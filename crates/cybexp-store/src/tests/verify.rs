@@ -335,6 +335,7 @@ async fn damages(world: &World) -> Vec<(FaultKind, Documents, Plant)> {
         archive,
         cache,
         feeds,
+        ..
     } = world;
     let (coll, entries) = (&archive.coll, &cache.entries);
     let entry = |fields: Document| {
@@ -375,7 +376,8 @@ async fn damages(world: &World) -> Vec<(FaultKind, Documents, Plant)> {
         batch.add_derived(event, DerivedFrom::Attribute(unheld.hash()), "netblock");
         let all = batch.documents().unwrap();
         let mut all = all.iter().map(|one| Document::try_from(one).unwrap());
-        all.find(|one| one.get_str("itype") == Ok("event")).unwrap()
+        all.find(|one| one.get_str("itype").is_ok_and(|itype| itype == "event"))
+            .unwrap()
     };
     let plain = |attribute: &Attribute| {
         let document = crate::archive::stored::plain(attribute.hash(), attribute).unwrap();

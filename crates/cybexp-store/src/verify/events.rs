@@ -1,6 +1,6 @@
 //! Events: content, references, the elements by which they are found, and what these name.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use bson::{Bson, RawDocument, RawDocumentBuf};
 use tahoe_core::{Event, Hash, Instance, Node};

@@ -1,7 +1,6 @@
 //! Documents of a stage at random.
 
 use bson::{Bson, RawDocumentBuf, doc};
-use rand::RngExt;
 
 use crate::archive::ids::binary;
 use crate::error::StoreError;
@@ -47,10 +46,10 @@ pub(super) async fn page(
 /// Returns what makes a place at random, for documents whose ids are hashes.
 fn places(stage: Stage) -> Option<fn() -> Bson> {
     fn node() -> Bson {
-        binary(rand::rng().random::<[u8; 32]>().to_vec())
+        binary(rand::random::<[u8; 32]>().to_vec())
     }
     fn owned(kind: u8) -> Bson {
-        let rest = rand::rng().random::<[u8; 32]>();
+        let rest = rand::random::<[u8; 32]>();
         binary([&[kind], &rest[..], &[0; 16]].concat())
     }
     match stage {
