@@ -114,18 +114,15 @@ async fn networks(
     loaded.context("analytics.geoip")
 }
 
-/// Returns the second stage with its waits. A worker that ends when nothing is to do waits for no session.
+/// Returns the second stage with its waits.
 fn settled(ctx: &DaemonContext, second: &[&'static dyn SecondFilter]) -> SecondStage {
-    let wait = |seconds| match ctx.once {
-        true => Duration::ZERO,
-        false => Duration::from_secs(seconds),
-    };
     let analytics = &ctx.config.analytics;
-    second_stage(
-        second,
-        wait(analytics.session_settle_s),
-        wait(analytics.session_open_s),
-    )
+    SecondStage {
+        settle: Duration::from_secs(analytics.session_settle_s),
+        open: Duration::from_secs(analytics.session_open_s),
+        ends: ctx.once,
+        ..second_stage(second)
+    }
 }
 
 fn describe() {
@@ -178,7 +175,7 @@ impl Worker for Analyst {
     async fn step(&mut self) -> anyhow::Result<Step> {
         let mut sum = StepSum::default();
         if let Some((stage, _)) = &mut self.stage {
-            stage.stand().await?;
+            stage.announced().await?;
         }
         // judgements first: there are few, and people wait for them
         let (judge, rest) = &mut self.judge;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cybexp_filters::second::{SECOND_FILTERS, Source};
 use cybexp_service::{Config, Sweeper};
-use cybexp_store::{Archive, Cache, CacheKeep, CacheSweep, SecondStage, Sweep};
+use cybexp_store::{Archive, Cache, CacheKeep, CacheSweep, SecondStage, SessionReader, Sweep};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use crate::now;
@@ -72,7 +72,11 @@ fn second_stage() -> SecondStage {
     for filter in SECOND_FILTERS {
         match filter.source() {
             Source::Attributes(_) => stage.attributes.push(filter.name()),
-            Source::Sessions(sub_types) => stage.sessions.push((filter.name(), sub_types)),
+            Source::Sessions(sub_types) => stage.sessions.push(SessionReader {
+                name: filter.name(),
+                sub_types,
+                needs: filter.needs_events(),
+            }),
         }
     }
     stage

@@ -11,8 +11,5 @@ pub(crate) fn client(config: &Config) -> anyhow::Result<Client> {
     let token = config.api_token()?;
     let given = !token.expose_secret().is_empty();
     let client = Client::new(config.api.url.clone(), given.then_some(token)).context("api.url")?;
-    Ok(match api_prover(config) {
-        Some((port, prover)) => client.wants_proof(port, prover),
-        None => client,
-    })
+    Ok(client.wants_proof(api_prover(config)))
 }

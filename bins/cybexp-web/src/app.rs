@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cybexp_client::Client;
-use cybexp_service::Config;
+use cybexp_service::{Config, api_prover};
 
 use crate::posting::{Postings, Tray};
 use crate::sign_in::{Cookies, Tickets, Tries};
@@ -33,7 +33,7 @@ impl App {
         let api = web.api_url.as_ref().unwrap_or(&config.api.url);
         let secret = config.web_secret()?;
         Ok(Self {
-            client: Client::new(api.clone(), None)?,
+            client: Client::new(api.clone(), None)?.wants_proof(api_prover(config)),
             cookies: Cookies::new(secret.as_ref(), web.secure_cookie),
             tickets: Tickets::new(secret.as_ref()),
             tries: Tries::default(),

@@ -6,7 +6,6 @@ mod cli;
 mod commands;
 mod daemon;
 mod demo;
-mod own_api;
 mod random;
 mod tree;
 mod up;

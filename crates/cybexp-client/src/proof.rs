@@ -50,12 +50,13 @@ impl Client {
     /// Has the API prove that it knows the prover's secret before a token or a password is sent to it, if the client's URL
     /// is where that API listens: on this machine, at this port.
     ///
-    /// Nothing is checked where it could not be: if the API is on another machine, where TLS is for that, or if a proxy
-    /// stands in front of it on another port.
-    pub fn wants_proof(mut self, port: u16, prover: Prover) -> Self {
-        let direct = self.base.scheme() == "http";
-        let here = self.is_local() && self.base.port_or_known_default() == Some(port);
-        self.proof = (direct && here).then(|| WantedProof::new(port, prover).into());
+    /// Nothing is checked where it could not be: if there is no prover, since this user may not read the secret; if the API is
+    /// on another machine, where TLS is for that; or if a proxy stands in front of it on another port.
+    pub fn wants_proof(mut self, prover: Option<(u16, Prover)>) -> Self {
+        let direct = self.base.scheme() == "http" && self.is_local();
+        let here = self.base.port_or_known_default();
+        let wanted = prover.filter(|(port, _)| direct && here == Some(*port));
+        self.proof = wanted.map(|(port, prover)| WantedProof::new(port, prover).into());
         self
     }
 

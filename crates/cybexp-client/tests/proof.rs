@@ -96,7 +96,7 @@ fn answer(mut stream: TcpStream, port: u16, secret: &str, all: &Mutex<String>) {
 fn client(port: u16) -> Client {
     let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
     let client = Client::new(url, Some(TOKEN.into())).unwrap();
-    client.wants_proof(port, Prover::new(&SECRET.into()))
+    client.wants_proof(Some((port, Prover::new(&SECRET.into()))))
 }
 
 async fn submit(client: &Client) -> Result<(), ClientError> {
@@ -149,7 +149,7 @@ async fn no_proof_is_wanted_of_an_api_elsewhere_or_behind_a_proxy() {
     let api = Server::start(0, "another secret of thirty-two bytes!!");
     let url = format!("http://127.0.0.1:{}/", api.port).parse().unwrap();
     let behind = Client::new(url, Some(TOKEN.into())).unwrap();
-    let behind = behind.wants_proof(1, Prover::new(&SECRET.into()));
+    let behind = behind.wants_proof(Some((1, Prover::new(&SECRET.into()))));
     submit(&behind).await.unwrap();
     assert_eq!(api.sent().matches("GET /proof/").count(), 0);
 }

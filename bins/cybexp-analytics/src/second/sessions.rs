@@ -1,4 +1,4 @@
-//! One second-stage filter that reads sessions, at work.
+//! One second-stage filter that reads sessions, at work: some are read while what was made of those before is written.
 
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ pub(super) struct SessionLine {
     queue: DueSessions,
     graph: GraphWriter,
     deriver: Deriver,
+    /// Sessions that were taken while those before them were written.
+    next: Option<Vec<DueSession>>,
 }
 
 /// The result of looking for sessions.
@@ -36,6 +38,7 @@ impl SessionLine {
             queue: DueSessions::open(archive, filter.name()).await?,
             graph: graph.clone(),
             deriver: deriver.clone(),
+            next: None,
         })
     }
 
@@ -44,10 +47,16 @@ impl SessionLine {
         self.filter.name()
     }
 
+    /// Makes the sessions due that this worker has written, if it ends with its work.
+    pub(super) async fn sessions_are_due(&self) -> Result<(), StoreError> {
+        self.graph.sessions_are_due().await
+    }
+
     /// Reads the sessions that are due. After an error they are taken again.
     pub(super) async fn step(&mut self) -> anyhow::Result<SessionStep> {
         let step = self.try_step().await;
         if step.is_err() {
+            self.next = None;
             // if this fails, too, others take the sessions when the lease ends
             let _ = self.queue.release().await;
         }
@@ -55,10 +64,13 @@ impl SessionLine {
     }
 
     async fn try_step(&mut self) -> anyhow::Result<SessionStep> {
-        let sessions = match self.queue.take().await? {
-            Due::Sessions(sessions) => sessions,
-            Due::Later(wait) => return Ok(SessionStep::Nothing(Some(wait))),
-            Due::Nothing => return Ok(SessionStep::Nothing(None)),
+        let sessions = match self.next.take() {
+            Some(sessions) => sessions,
+            None => match self.queue.take().await? {
+                Due::Sessions(sessions) => sessions,
+                Due::Later(wait) => return Ok(SessionStep::Nothing(Some(wait))),
+                Due::Nothing => return Ok(SessionStep::Nothing(None)),
+            },
         };
         let (filter, deriver) = (self.filter, self.deriver.clone());
         let derive = move || {
@@ -72,12 +84,22 @@ impl SessionLine {
             (sessions, graph, made)
         };
         let (sessions, graph, made) = tokio::task::spawn_blocking(derive).await?;
-        let written = self.graph.write(&graph).await?;
+        let marker = self.queue.marker();
+        let write = async {
+            let written = self.graph.write(&graph).await?;
+            let replaced = self.graph.replace_derived(filter.name(), &made).await?;
+            marker.mark(&sessions).await?;
+            Ok::<_, StoreError>((written, replaced))
+        };
+        let (written, next) = tokio::join!(write, self.queue.take());
+        let (written, replaced) = written?;
+        self.queue.marked(&sessions).await?;
+        if let Due::Sessions(next) = next? {
+            self.next = Some(next);
+        }
         for rejected in &written.rejected {
             tracing::warn!(event = %rejected.hash, filter = filter.name(), rejected.reason, "cannot be stored");
         }
-        let replaced = self.graph.replace_derived(filter.name(), &made).await?;
-        self.queue.done(&sessions).await?;
         record(filter.name(), &sessions, written.inserted, replaced);
         Ok(SessionStep::Worked(sessions.len() as u64))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cybexp_filters::second::{Networks, SecondFilter, Source};
-use cybexp_store::{Archive, GraphWriter, SecondStage, StoreError, VersionStanding};
+use cybexp_store::{Archive, GraphWriter, SecondStage, SessionReader, StoreError, VersionStanding};
 
 use super::backfill::{BackfillStep, Backfiller};
 use super::deriver::Deriver;
@@ -13,6 +13,8 @@ use super::standing::Standings;
 
 /// Time between two looks whether another worker runs a higher version of a filter.
 const ANNOUNCE: Duration = Duration::from_secs(10);
+/// Time after which raws are looked for again while sessions are read: raws come first.
+const AT_ONCE: Duration = Duration::from_millis(100);
 /// Time between two looks for sessions while raws are processed.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -42,22 +44,17 @@ pub(crate) enum StageStep {
     Nothing(Option<Duration>),
 }
 
-/// Returns the filters as a writer of the graph needs to know them. A session that has an end waits for `settle` after
-/// news, another one for `open`.
-pub(crate) fn second_stage(
-    filters: &[&'static dyn SecondFilter],
-    settle: Duration,
-    open: Duration,
-) -> SecondStage {
-    let mut stage = SecondStage {
-        settle,
-        open,
-        ..SecondStage::default()
-    };
+/// Returns the filters as a writer of the graph needs to know them.
+pub(crate) fn second_stage(filters: &[&'static dyn SecondFilter]) -> SecondStage {
+    let mut stage = SecondStage::default();
     for filter in filters {
         match filter.source() {
             Source::Attributes(_) => stage.attributes.push(filter.name()),
-            Source::Sessions(sub_types) => stage.sessions.push((filter.name(), sub_types)),
+            Source::Sessions(sub_types) => stage.sessions.push(SessionReader {
+                name: filter.name(),
+                sub_types,
+                needs: filter.needs_events(),
+            }),
         }
     }
     stage
@@ -110,8 +107,16 @@ impl SecondStageWork {
         self.deriver.clone()
     }
 
-    /// Announces the filters, which must come before anything is derived.
-    pub(crate) async fn stand(&mut self) -> Result<(), StoreError> {
+    /// Announces the filters if they never were, which must come before anything is derived.
+    pub(crate) async fn announced(&mut self) -> Result<(), StoreError> {
+        match self.announced {
+            Some(_) => Ok(()),
+            None => self.stand().await,
+        }
+    }
+
+    /// Announces the filters from time to time, and learns which of them rest.
+    async fn stand(&mut self) -> Result<(), StoreError> {
         if self.announced.is_some_and(|at| at.elapsed() < ANNOUNCE) {
             return Ok(());
         }
@@ -157,7 +162,7 @@ impl SecondStageWork {
                 BackfillStep::NotOurs => wait = wait.into_iter().chain([ANNOUNCE]).min(),
             }
         }
-        // a worker that ends when nothing is to do reads the sessions at the end, for they wait for nothing
+        // a worker that ends when nothing is to do reads at its end the sessions that it wrote, whether they have settled or not
         let often = !self.once && self.looked.is_none_or(|at| at.elapsed() >= LOOK);
         let looks = !busy || often;
         if looks {
@@ -166,11 +171,23 @@ impl SecondStageWork {
                 if !self.standings.is_current(line.name()) {
                     continue;
                 }
-                match line.step().await? {
-                    SessionStep::Worked(sessions) => worked += sessions,
-                    // a worker that ends when nothing is to do does not wait for the sessions of others
-                    SessionStep::Nothing(_) if self.once => {}
-                    SessionStep::Nothing(later) => wait = wait.into_iter().chain(later).min(),
+                if self.once {
+                    line.sessions_are_due().await?;
+                }
+                let since = Instant::now();
+                loop {
+                    match line.step().await? {
+                        SessionStep::Worked(sessions) => worked += sessions,
+                        // a worker that ends when nothing is to do does not wait for the sessions of others
+                        SessionStep::Nothing(_) if self.once => break,
+                        SessionStep::Nothing(later) => {
+                            wait = wait.into_iter().chain(later).min();
+                            break;
+                        }
+                    }
+                    if busy || since.elapsed() > AT_ONCE {
+                        break;
+                    }
                 }
             }
         }

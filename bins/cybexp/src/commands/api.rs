@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use cybexp_client::Client;
-use cybexp_service::Config;
+use cybexp_service::{Config, api_prover};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::text::read_line;
-use crate::own_api;
 
 /// The environment variable that may hold the token.
 const TOKEN_VARIABLE: &str = "CYBEXP_TOKEN";
@@ -36,7 +35,7 @@ impl ApiArgs {
             config.origin()
         );
         let url = self.url.clone().unwrap_or_else(|| config.api.url.clone());
-        let client = own_api::client(config, url, Some(token))?;
+        let client = Client::new(url, Some(token))?.wants_proof(api_prover(config));
         client.prove().await?;
         Ok(client)
     }

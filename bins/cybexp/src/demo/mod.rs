@@ -24,13 +24,13 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use crate::daemon::Daemon;
-use crate::own_api;
 use crate::up::asked_to_stop;
 use crate::up::browser;
 use crate::up::ports::free_metrics;
 use crate::up::setup::FirstStart;
 use crate::up::suite::{Suite, SuiteHome, SuiteOptions};
 use cybexp_client::Client;
+use cybexp_service::api_prover;
 use cybexp_term as term;
 use sources::DemoSources;
 use tahoe_core::SubmissionTags;
@@ -146,7 +146,7 @@ async fn show_all(
     let token = SecretString::from(made.token.clone());
     let orgid = made.org.hash().to_string();
     let url = suite.config.api.url.clone();
-    let client = own_api::client(&suite.config, url, Some(token))?;
+    let client = Client::new(url, Some(token))?.wants_proof(api_prover(&suite.config));
     let (cache, archive) = databases(suite).await?;
     let raws = Raws::new(&archive);
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use clap::ValueEnum;
-use cybexp_service::Config;
 use cybexp_service::config::{LogFormat, LogLevel};
 use cybexp_service::site::lock::{self, Lock};
 use cybexp_service::site::{Registered, register};
+use cybexp_service::{Config, api_prover};
 use cybexp_store::{Identity, Server};
 use mongo_local::Mongod;
 
@@ -20,7 +20,6 @@ use super::setup::{
 };
 use crate::children::{ChildLogs, ChildProcesses};
 use crate::daemon::Daemon;
-use crate::own_api;
 use cybexp_client::{Client, ClientError};
 
 /// The longest wait for the API to answer after the start.
@@ -142,7 +141,8 @@ impl Suite {
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {
-        let client = own_api::client(&self.config, self.config.api.url.clone(), None)?;
+        let client = Client::new(self.config.api.url.clone(), None)?;
+        let client = client.wants_proof(api_prover(&self.config));
         let since = Instant::now();
         while let Err(error) = up(&client).await {
             self.children.check()?;

@@ -63,6 +63,12 @@ pub trait SecondFilter: Sync {
     /// The instances that the filter reads.
     fn source(&self) -> Source;
 
+    /// The sub_types of events without which the filter makes nothing of a session: it reads only sessions that have one of
+    /// these. It reads all sessions of its source if there are none.
+    fn needs_events(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Makes the derived events of one input.
     fn run(&self, input: &Input<'_>, networks: &Networks) -> Vec<Event>;
 

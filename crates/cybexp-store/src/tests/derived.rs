@@ -19,9 +19,10 @@ use crate::graph::derived::walk::{self, Walked};
 use crate::graph::read::lookup;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::write::batch::GraphBatch;
-use crate::graph::write::news::{self, SecondStage};
+use crate::graph::write::news::{self, Readers, SecondStage, SessionReader};
 use crate::graph::write::rederive::{self, Rederived};
 use crate::graph::write::writer::GraphWriter;
+use crate::mongo::bulk::Update;
 use crate::mongo::lease::LEASE;
 use crate::raws::versions::VersionStanding;
 
@@ -30,9 +31,14 @@ const SESSIONS: &[&str] = &["cowrie_session"];
 fn stage(settle: Duration, open: Duration) -> SecondStage {
     SecondStage {
         attributes: vec!["netblock", "geoip"],
-        sessions: vec![("behaviour", SESSIONS)],
+        sessions: vec![SessionReader {
+            name: "behaviour",
+            sub_types: SESSIONS,
+            needs: &[],
+        }],
         settle,
         open,
+        ends: false,
     }
 }
 
@@ -75,6 +81,11 @@ async fn document(archive: &Archive, id: Bson) -> Option<Document> {
     let found = archive.coll.driver().find_one(doc! {"_id": id});
     let found = found.await.unwrap()?;
     Some(Document::try_from(&found).unwrap())
+}
+
+async fn done(queue: &mut DueSessions, sessions: &[DueSession]) {
+    queue.marker().mark(sessions).await.unwrap();
+    queue.marked(sessions).await.unwrap();
 }
 
 async fn take(queue: &mut DueSessions) -> Vec<DueSession> {
@@ -269,10 +280,10 @@ async fn a_session_with_news_is_read_again() {
         .write(&batch("unr", "s", &[&events[2]]))
         .await
         .unwrap();
-    queue.done(&taken).await.unwrap();
+    done(&mut queue, &taken).await;
     let again = take(&mut other).await;
     assert_eq!(again[0].read.as_ref().unwrap().events.len(), 3);
-    other.done(&again).await.unwrap();
+    done(&mut other, &again).await;
     assert!(take(&mut queue).await.is_empty());
     let id = SessionId::of(session("s", &[]).hash(), &OrgTag::of("unr"));
     let row = document(&archive, id.bson()).await.unwrap();
@@ -318,6 +329,78 @@ async fn an_ended_session_waits_for_less() {
     assert!((5..=10).contains(&wait(&mut queue).await));
 }
 
+/// A session without an event that the filter needs is not read. Once it had one, any news has it read again.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_sessions_with_what_a_filter_needs_are_read() {
+    let (archive, writer, _) = opened(Duration::ZERO).await;
+    let mut stage = stage(Duration::ZERO, Duration::ZERO);
+    stage.sessions[0].needs = &["shell_command"];
+    let writer = writer.with_second_stage(stage);
+    let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
+    let plain = |n: i64| event("unr", n as f64, &[&attribute(n)]);
+    let command = || {
+        let children = vec![attribute(9).into()];
+        Event::new(
+            SubType::new("shell_command").unwrap(),
+            org("unr"),
+            super::at(9.0),
+            children,
+        )
+        .unwrap()
+    };
+    let one = |event: &Event| batch("unr", "s", &[event]);
+    writer.write(&one(&plain(1))).await.unwrap();
+    assert!(matches!(queue.take().await.unwrap(), Due::Nothing));
+    writer.write(&one(&command())).await.unwrap();
+    let taken = take(&mut queue).await;
+    assert_eq!(taken[0].read.as_ref().unwrap().events.len(), 2);
+    done(&mut queue, &taken).await;
+    writer.write(&one(&plain(2))).await.unwrap();
+    let taken = take(&mut queue).await;
+    assert_eq!(taken[0].read.as_ref().unwrap().events.len(), 3);
+    done(&mut queue, &taken).await;
+    // its end is news, too, also where the part of the batch has no event
+    let mut end = GraphBatch::default();
+    end.add_session(
+        session("s", &[]).with_end_time(super::at(20.0)),
+        &org("unr"),
+    );
+    writer.write(&end).await.unwrap();
+    assert_eq!(take(&mut queue).await.len(), 1);
+}
+
+/// A worker that ends makes its sessions due once, however many batches they were in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_makes_its_sessions_due() {
+    let (archive, writer, _) = opened(Duration::ZERO).await;
+    let writer = writer.with_second_stage(SecondStage {
+        ends: true,
+        ..stage(Duration::from_secs(10), Duration::from_secs(3600))
+    });
+    let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
+    let due_at = async |name: &str| {
+        let id = SessionId::of(session(name, &[]).hash(), &OrgTag::of("unr"));
+        let row = document(&archive, id.bson()).await.unwrap();
+        row.get_datetime("_due").copied().ok()
+    };
+    let one = |n: i64| event("unr", n as f64, &[&attribute(n)]);
+    writer.write(&batch("unr", "s", &[&one(1)])).await.unwrap();
+    let first = due_at("s").await.unwrap();
+    writer.write(&batch("unr", "s", &[&one(2)])).await.unwrap();
+    assert_eq!(due_at("s").await, Some(first), "it is marked already");
+    assert!(matches!(queue.take().await.unwrap(), Due::Later(_)));
+    writer.sessions_are_due().await.unwrap();
+    let taken = take(&mut queue).await;
+    assert_eq!(taken[0].read.as_ref().unwrap().events.len(), 2);
+    done(&mut queue, &taken).await;
+    assert_eq!(due_at("s").await, None);
+    // it is not trusted to be marked after it was made due
+    writer.write(&batch("unr", "s", &[&one(3)])).await.unwrap();
+    assert!(due_at("s").await.is_some());
+    writer.sessions_are_due().await.unwrap();
+    assert_eq!(take(&mut queue).await.len(), 1);
+}
+
 /// Among many sessions that wait for later, and many that wait for nothing, those that are due cost what they are.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queue_of_sessions_costs_what_is_pending() {
@@ -338,16 +421,27 @@ async fn the_queue_of_sessions_costs_what_is_pending() {
     fill_stored(&archive.coll, sessions).await;
     let find = due::waiting("behaviour", &[]);
     let plan = Plan::find(&archive.coll, &find).await;
-    plan.reads_at_most(101, 100);
+    plan.reads_at_most(201, 200);
     let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
     let taken = take(&mut queue).await;
     assert_eq!(taken.len(), 30);
-    let done = due::done("behaviour", &taken[0]);
-    Plan::update(&archive.coll, &done).await.reads_at_most(2, 1);
-    let mark = news::mark(&taken[0].id, &stage(LEASE, LEASE), &["behaviour"]);
+    let marking = due::done("behaviour", &taken[0]);
+    Plan::update(&archive.coll, &marking)
+        .await
+        .reads_at_most(2, 1);
+    let readers = Readers {
+        new: vec!["behaviour"],
+        ..Readers::default()
+    };
+    let (these, mark) = news::mark(&[taken[0].id], &stage(LEASE, LEASE), &readers);
+    let mark = Update {
+        filter: these,
+        update: mark.into(),
+        upsert: false,
+    };
     Plan::update(&archive.coll, &mark).await.reads_at_most(2, 1);
-    queue.done(&taken).await.unwrap();
-    assert_eq!(Plan::find(&archive.coll, &find).await.returned, 100);
+    done(&mut queue, &taken).await;
+    assert_eq!(Plan::find(&archive.coll, &find).await.returned, 200);
     assert!(matches!(queue.take().await.unwrap(), Due::Later(_)));
 }
 

@@ -2,15 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use cybexp_service::Config;
+use cybexp_service::{Config, api_prover};
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
 use super::sheet::Checklist;
 use crate::commands::ready;
 use crate::daemon::Daemon;
-use crate::own_api;
-use cybexp_client::ClientError;
+use cybexp_client::{Client, ClientError};
 
 pub(super) async fn check(sheet: &mut Checklist, config: &Config) {
     api(sheet, config).await;
@@ -42,8 +41,8 @@ async fn api(sheet: &mut Checklist, config: &Config) {
         }
     };
     let has_token = token.is_some();
-    let client = match own_api::client(config, url.clone(), token) {
-        Ok(client) => client,
+    let client = match Client::new(url.clone(), token) {
+        Ok(client) => client.wants_proof(api_prover(config)),
         Err(error) => return sheet.wrong(format!("{error:#}"), "is TLS set up on this machine?"),
     };
     match client.ping().await {

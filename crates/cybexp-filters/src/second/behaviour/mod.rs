@@ -77,6 +77,10 @@ impl SecondFilter for Behaviour {
         Source::Sessions(&["cowrie_session"])
     }
 
+    fn needs_events(&self) -> &'static [&'static str] {
+        &["shell_command"]
+    }
+
     fn run(&self, input: &Input<'_>, _: &Networks) -> Vec<Event> {
         match input {
             Input::Session(session) => event(session).into_iter().collect(),

@@ -1,6 +1,8 @@
 //! The queue of sessions that a filter of the second stage reads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bson::{Bson, RawDocument, RawDocumentBuf, doc};
@@ -21,11 +23,13 @@ use crate::raws::queue::unleased;
 const DONE: &str = "marking sessions as read by a filter";
 
 /// The most sessions of a batch: the server merges the events of no more than 200 in order.
-const BATCH: i64 = 100;
+const BATCH: i64 = 200;
 /// The most events of a batch that are read together. If there are more, the sessions are read one by one.
 const EVENTS: usize = 20_000;
 /// The most bytes of events that are read together.
 const EVENT_BYTES: usize = 32 << 20;
+/// Events that are worth a thread to build them.
+const EVENTS_OF_A_THREAD: usize = 500;
 /// The most events of one session that a filter gets, the first ones in order of time.
 pub(crate) const EVENTS_OF_ONE: usize = 5_000;
 
@@ -34,6 +38,15 @@ pub(crate) const EVENTS_OF_ONE: usize = 5_000;
 pub struct DueSessions {
     coll: Documents,
     lease: Lease,
+    filter: String,
+    /// Ids of the sessions that were taken and are not marked.
+    in_hand: Vec<Bson>,
+}
+
+/// Marks sessions that a filter has read; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SessionMarker {
+    coll: Documents,
     filter: String,
 }
 
@@ -79,17 +92,21 @@ impl DueSessions {
             coll: archive.coll.clone(),
             lease: Lease::open(&archive.server, &archive.db, filter).await?,
             filter: filter.to_owned(),
+            in_hand: Vec::new(),
         })
     }
 
-    /// Takes sessions that are due, besides those that other workers have taken.
+    /// Takes sessions that are due, besides those that were taken and are not marked, by this worker or another one.
     pub async fn take(&mut self) -> Result<Due, StoreError> {
         let Others { items, ends } = self.lease.others().await?;
-        let rows = waiting(&self.filter, &items).all(&self.coll).await?;
+        let taken: Vec<Bson> = items.iter().chain(&self.in_hand).cloned().collect();
+        let rows = waiting(&self.filter, &taken).all(&self.coll).await?;
         let wait = |row: &RawDocumentBuf| row.get_i64("wait_ms").unwrap_or(0);
         let due: Vec<&RawDocumentBuf> = rows.iter().filter(|row| wait(row) <= 0).collect();
         if due.is_empty() {
-            self.lease.release().await?;
+            if self.in_hand.is_empty() {
+                self.lease.release().await?;
+            }
             let next = rows
                 .first()
                 .map(|row| Duration::from_millis(wait(row).max(0).cast_unsigned()));
@@ -100,12 +117,15 @@ impl DueSessions {
             });
         }
         let ids = due.iter().filter_map(|row| Some(id_of(row)?.bson()));
+        let ids = ids.chain(self.in_hand.iter().cloned());
         let ours = self.lease.take_items(ids.collect()).await?;
         let mut sessions: Vec<DueSession> = due
             .into_iter()
             .filter_map(read)
             .filter(|session| ours.contains(session.id.bytes()))
             .collect();
+        let taken = sessions.iter().map(|session| session.id.bson());
+        self.in_hand.extend(taken);
         self.read_events(&mut sessions).await?;
         Ok(Due::Sessions(sessions))
     }
@@ -135,42 +155,100 @@ impl DueSessions {
         sessions: &[SessionId],
         most: usize,
     ) -> Result<(HashMap<SessionId, Vec<Event>>, bool), StoreError> {
-        let mut found: HashMap<SessionId, Vec<Event>> = HashMap::new();
         let mut bytes = 0;
         let mut rows = events_of(sessions, most).rows(&self.coll).await?;
-        let mut count = 0;
+        let mut read = Vec::new();
+        let mut whole = true;
         while let Some(row) = rows.next().await? {
-            count += 1;
             bytes += row.as_bytes().len();
-            if count > most || bytes > EVENT_BYTES {
-                return Ok((found, false));
+            if read.len() == most || bytes > EVENT_BYTES {
+                whole = false;
+                break;
             }
-            let Ok(Instance::Event(event)) = rebuilt::instance(&row) else {
-                continue;
-            };
-            let of_it = row.get_array("_keys").ok().into_iter().flatten().flatten();
-            let of_it = of_it.filter_map(|key| SessionId::read(key.as_binary()?.bytes));
-            for id in of_it.filter(|id| sessions.contains(id)) {
-                found.entry(id).or_default().push(event.clone());
-            }
+            read.push(row);
         }
-        Ok((found, true))
+        Ok((built(read, sessions).await, whole))
     }
 
-    /// Records that the filter has read these sessions, but for those that got news in the meantime, and gives all back.
-    pub async fn done(&mut self, sessions: &[DueSession]) -> Result<(), StoreError> {
+    /// Returns what marks sessions of this queue.
+    pub fn marker(&self) -> SessionMarker {
+        SessionMarker {
+            coll: self.coll.clone(),
+            filter: self.filter.clone(),
+        }
+    }
+
+    /// Gives back sessions that were marked.
+    pub async fn marked(&mut self, sessions: &[DueSession]) -> Result<(), StoreError> {
+        let marked: Vec<Bson> = sessions.iter().map(|session| session.id.bson()).collect();
+        self.in_hand.retain(|id| !marked.contains(id));
+        match self.in_hand.is_empty() {
+            true => self.lease.release().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Gives back all sessions that were taken and are not marked, so that they are taken again, by any worker.
+    pub async fn release(&mut self) -> Result<(), StoreError> {
+        self.in_hand.clear();
+        self.lease.release().await
+    }
+}
+
+impl SessionMarker {
+    /// Records that the filter has read these sessions, but for those that got news in the meantime.
+    pub async fn mark(&self, sessions: &[DueSession]) -> Result<(), StoreError> {
         let updates = sessions.iter().map(|session| done(&self.filter, session));
         let updates: Vec<Update> = updates.collect();
         bulk::update(&self.coll, &updates, DONE)
             .await?
             .whole(DONE)?;
-        self.lease.release().await
+        Ok(())
     }
+}
 
-    /// Gives back all sessions that were taken.
-    pub async fn release(&mut self) -> Result<(), StoreError> {
-        self.lease.release().await
+/// Builds events of their documents, in several threads, and returns them by session in the order of the documents.
+async fn built(
+    mut rows: Vec<RawDocumentBuf>,
+    sessions: &[SessionId],
+) -> HashMap<SessionId, Vec<Event>> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = rows.len().div_ceil(threads).max(EVENTS_OF_A_THREAD);
+    let wanted: Arc<HashSet<SessionId>> = Arc::new(sessions.iter().copied().collect());
+    let mut parts = Vec::new();
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(share));
+        let part = std::mem::replace(&mut rows, rest);
+        let wanted = Arc::clone(&wanted);
+        parts.push(tokio::task::spawn_blocking(move || {
+            let events = part.iter().filter_map(|row| event(row, &wanted));
+            events.collect::<Vec<_>>()
+        }));
     }
+    let mut found: HashMap<SessionId, Vec<Event>> = HashMap::new();
+    for part in parts {
+        // a panic leaves out the part, as a document that cannot be read is left out
+        for (event, mut of) in part.await.unwrap_or_default() {
+            let last = of.pop();
+            for id in of {
+                found.entry(id).or_default().push(event.clone());
+            }
+            if let Some(id) = last {
+                found.entry(id).or_default().push(event);
+            }
+        }
+    }
+    found
+}
+
+/// Builds the event of a document, with those of these sessions to which it belongs.
+fn event(row: &RawDocument, wanted: &HashSet<SessionId>) -> Option<(Event, Vec<SessionId>)> {
+    let Instance::Event(event) = rebuilt::instance(row).ok()? else {
+        return None;
+    };
+    let keys = row.get_array("_keys").ok().into_iter().flatten().flatten();
+    let of = keys.filter_map(|key| SessionId::read(key.as_binary()?.bytes));
+    Some((event, of.filter(|id| wanted.contains(id)).collect()))
 }
 
 fn id_of(row: &RawDocument) -> Option<SessionId> {

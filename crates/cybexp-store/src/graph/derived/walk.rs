@@ -10,8 +10,7 @@ use crate::archive::rebuilt;
 use crate::archive::stored::DERIVED;
 use crate::error::StoreError;
 use crate::graph::derived::progress::{Backfill, SecondVersion};
-use crate::graph::write::news::{self, SecondStage};
-use crate::mongo::bulk::{self, Update};
+use crate::graph::write::news::{self, Readers, SecondStage};
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
 
@@ -107,11 +106,20 @@ impl Backfill {
         let read = rows.iter().filter_map(|row| {
             let id = SessionId::read(row.get_binary("_id").ok()?.bytes)?;
             let is_read = sub_types.contains(&row.get_str("sub_type").ok()?);
-            is_read.then(|| news::mark(&id, &stage, &[filter.name]))
+            is_read.then_some(id)
         });
-        let updates: Vec<Update> = read.collect();
-        let updated = bulk::update(&self.archive.coll, &updates, MARKING).await?;
-        let waiting = updated.whole(MARKING)?.matched;
+        let read: Vec<SessionId> = read.collect();
+        let readers = Readers {
+            new: vec![filter.name],
+            ..Readers::default()
+        };
+        let (these, update) = news::mark(&read, &stage, &readers);
+        let marking = self.archive.coll.named(MARKING);
+        let waiting = marking
+            .update_many(these, update)
+            .send()
+            .await?
+            .matched_count;
         self.note(filter, Some(last)).await?;
         Ok(Walked::Page(waiting))
     }

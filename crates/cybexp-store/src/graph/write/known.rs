@@ -32,13 +32,19 @@ impl<K: Hash + Eq> Known<K> {
 
     /// Drops those that are known to exist.
     pub(super) fn unknown<T>(&self, mut items: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
-        let trust = self.trust;
         let mut known = self.lock();
-        items.retain(|item| {
-            let seen = known.get(&key(item));
-            seen.is_none_or(|seen| trust.is_zero() || seen.elapsed() > trust)
-        });
+        items.retain(|item| !self.trusts(known.get(&key(item))));
         items
+    }
+
+    /// Whether this one is known to exist.
+    pub(super) fn knows(&self, key: &K) -> bool {
+        self.trusts(self.lock().get(key))
+    }
+
+    fn trusts(&self, seen: Option<&Instant>) -> bool {
+        let trust = self.trust;
+        seen.is_some_and(|seen| !trust.is_zero() && seen.elapsed() <= trust)
     }
 
     /// Remembers that these existed at `seen`, when the server was asked.
@@ -47,6 +53,11 @@ impl<K: Hash + Eq> Known<K> {
         for key in keys {
             known.put(key, seen);
         }
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, LruCache<K, Instant>> {

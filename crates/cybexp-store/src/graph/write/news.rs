@@ -1,9 +1,17 @@
 //! News of sessions: a session that got events waits for the second-stage filters that read sessions.
 //!
+//! A filter names the events without which it makes nothing of a session. One of these has the filter read the session; the
+//! session's field `_readers` names it from then on, and any news has the session read again. Most sessions have none.
+//!
 //! A session may get events from several workers, and many never close. News sets `_due`, by the server's clock: some
 //! seconds from then where the session has an end, else an hour. No worker takes the session before. So a writer that
 //! marked a session a moment ago, and has written all of its events since, need not mark it again.
+//!
+//! A worker that ends with its work does not wait so long. It remembers the sessions that it wrote, and makes them due when
+//! nothing else is left to do.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, doc};
@@ -11,35 +19,87 @@ use tahoe_core::Session;
 
 use crate::archive::ids::SessionId;
 use crate::error::StoreError;
-use crate::graph::write::batch::GraphBatch;
+use crate::graph::write::batch::{GraphBatch, PartOfSession};
 use crate::graph::write::known::Known;
 use crate::graph::write::sessions;
-use crate::mongo::bulk::{self, Update};
+use crate::mongo::bulk::{COMMAND_DOCUMENTS, Update};
 use crate::mongo::collection::Documents;
 
+/// Field of a session with the names of the filters that read it.
+const READERS: &str = "_readers";
 const MARKING: &str = "having sessions read by filters";
+
+/// The most sessions that a worker remembers before it makes them due, about 100 bytes each.
+const MOST_WRITTEN: usize = 100_000;
 
 /// The filters of the second stage, as a writer of the graph needs to know them.
 #[derive(Debug, Clone, Default)]
 pub struct SecondStage {
     /// The names of the filters that read attributes.
     pub attributes: Vec<&'static str>,
-    /// The names of the filters that read sessions, each with the sub_types of these sessions.
-    pub sessions: Vec<(&'static str, &'static [&'static str])>,
+    /// The filters that read sessions.
+    pub sessions: Vec<SessionReader>,
     /// The time after news for which a session that has an end is left alone.
     pub settle: Duration,
     /// The time after news for which a session without an end is left alone.
     pub open: Duration,
+    /// Whether the writer ends with its work, and waits for no session: the sessions that it wrote are due when it says so,
+    /// by [`GraphWriter::sessions_are_due`](crate::GraphWriter::sessions_are_due).
+    pub ends: bool,
+}
+
+/// A filter of the second stage that reads sessions.
+#[derive(Debug, Clone)]
+pub struct SessionReader {
+    /// The filter's name.
+    pub name: &'static str,
+    /// The sub_types of the sessions.
+    pub sub_types: &'static [&'static str],
+    /// The sub_types of events, of which a session needs one to be read; any session is read if there are none.
+    pub needs: &'static [&'static str],
+}
+
+/// The filters that news concerns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Readers {
+    /// Those that read the session now.
+    pub new: Vec<&'static str>,
+    /// Those that read it again if they ever did.
+    pub again: Vec<&'static str>,
+}
+
+impl Readers {
+    fn merge(&mut self, more: Self) {
+        self.new.extend(more.new);
+        self.again.extend(more.again);
+        self.new.sort_unstable();
+        self.new.dedup();
+        self.again.sort_unstable();
+        self.again.dedup();
+        self.again.retain(|name| !self.new.contains(name));
+    }
 }
 
 impl SecondStage {
-    /// Returns the names of the filters that read sessions of this sub_type.
-    fn readers(&self, sub_type: &str) -> Vec<&'static str> {
-        let readers = self.sessions.iter();
+    /// Returns the filters that a part of a session concerns.
+    fn readers(&self, part: &PartOfSession, batch: &GraphBatch) -> Readers {
+        let mut readers = Readers::default();
+        let sub_type = part.session.sub_type().as_str();
+        for reader in self
+            .sessions
+            .iter()
+            .filter(|reader| reader.sub_types.contains(&sub_type))
+        {
+            let is_needed = |event| {
+                let event = batch.events.get(&event);
+                event.is_some_and(|event| reader.needs.contains(&event.sub_type().as_str()))
+            };
+            match reader.needs.is_empty() || part.session.events().any(is_needed) {
+                true => readers.new.push(reader.name),
+                false => readers.again.push(reader.name),
+            }
+        }
         readers
-            .filter(|(_, sub_types)| sub_types.contains(&sub_type))
-            .map(|(name, _)| *name)
-            .collect()
     }
 
     /// Time for which a mark covers further events: well below the time after which a worker may take the session.
@@ -52,31 +112,57 @@ impl SecondStage {
 #[derive(Debug, Clone)]
 pub(super) struct News {
     pub(super) stage: SecondStage,
-    marked: Known<SessionId>,
+    /// The sessions that were marked a moment ago, and for whom.
+    marked: Known<(SessionId, Readers)>,
+    /// The sessions that a worker which ends has written, and not made due.
+    written: Arc<Mutex<HashMap<SessionId, Readers>>>,
 }
 
 impl News {
     pub(super) fn new(stage: SecondStage) -> Self {
         let marked = Known::trusted_for(stage.covered());
-        Self { stage, marked }
+        Self {
+            stage,
+            marked,
+            written: Arc::default(),
+        }
     }
 
-    /// Makes the update that merges a part of a session, and marks the session if filters read it.
+    /// Returns the filters for which merging this part of a session is to mark the session: some read it now, the mark will
+    /// cover the events that are written after it, and no mark does yet. The end of a session is marked always, for it is
+    /// due sooner then.
+    pub(super) fn marks(
+        &self,
+        part: (&SessionId, &PartOfSession),
+        batch: &GraphBatch,
+    ) -> Option<Readers> {
+        let (id, part) = part;
+        let readers = self.stage.readers(part, batch);
+        if readers.new.is_empty() || self.stage.covered().is_zero() {
+            return None;
+        }
+        let key = (*id, readers);
+        let is_covered = part.session.end_time().is_none() && self.marked.knows(&key);
+        (!is_covered).then_some(key.1)
+    }
+
+    /// Makes the update that merges a part of a session, and marks the session for these filters.
     pub(super) fn merge(
         &self,
         id: &SessionId,
         session: &Session,
         orgid: &str,
+        readers: &Readers,
     ) -> Result<Update, StoreError> {
-        let readers = self.stage.readers(session.sub_type().as_str());
-        match readers.is_empty() {
-            true => sessions::merge(id, session, orgid),
-            false => merge_with_news(id, session, orgid, &self.stage, &readers),
-        }
+        merge_with_news(id, session, orgid, &self.stage, readers)
     }
 
     /// Remembers that these sessions were marked after `begun`.
-    pub(super) fn learn(&self, sessions: impl Iterator<Item = SessionId>, begun: Instant) {
+    pub(super) fn learn(
+        &self,
+        sessions: impl Iterator<Item = (SessionId, Readers)>,
+        begun: Instant,
+    ) {
         self.marked.learn(sessions, begun);
     }
 
@@ -85,33 +171,92 @@ impl News {
         &self,
         coll: &Documents,
         batch: &GraphBatch,
+        merged: &HashMap<SessionId, Readers>,
     ) -> Result<(), StoreError> {
+        if self.stage.sessions.is_empty() {
+            return Ok(());
+        }
         let begun = Instant::now();
-        let read = batch.sessions.iter().filter_map(|(id, part)| {
-            let readers = self.stage.readers(part.session.sub_type().as_str());
-            (!readers.is_empty()).then_some((*id, readers))
-        });
-        let mut unmarked = self.marked.unknown(read.collect(), |(id, _)| *id);
-        unmarked.sort_unstable();
-        let updates: Vec<Update> = unmarked
-            .iter()
-            .map(|(id, readers)| mark(id, &self.stage, readers))
-            .collect();
-        bulk::update(coll, &updates, MARKING)
-            .await?
-            .whole(MARKING)?;
-        self.learn(unmarked.into_iter().map(|(id, _)| id), begun);
+        let mut unmarked: BTreeMap<Readers, Vec<SessionId>> = BTreeMap::new();
+        let remembered = {
+            let mut written = self.written();
+            for (id, part) in &batch.sessions {
+                let key = (*id, self.stage.readers(part, batch));
+                if key.1 == Readers::default() {
+                    continue;
+                }
+                if self.stage.ends {
+                    written.entry(*id).or_default().merge(key.1.clone());
+                }
+                let is_new_end = part.session.end_time().is_some() && !merged.contains_key(id);
+                if is_new_end || !self.marked.knows(&key) {
+                    unmarked.entry(key.1).or_default().push(*id);
+                }
+            }
+            written.len()
+        };
+        mark_all(coll, &unmarked, &self.stage).await?;
+        for (readers, ids) in unmarked {
+            self.learn(ids.into_iter().map(|id| (id, readers.clone())), begun);
+        }
+        match remembered > MOST_WRITTEN {
+            true => self.due(coll).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Makes the sessions due that a worker which ends has written.
+    pub(super) async fn due(&self, coll: &Documents) -> Result<(), StoreError> {
+        let mut written: BTreeMap<Readers, Vec<SessionId>> = BTreeMap::new();
+        for (id, readers) in self.written().iter() {
+            written.entry(readers.clone()).or_default().push(*id);
+        }
+        // they may be read at once, so later events need a new mark
+        self.marked.clear();
+        mark_all(coll, &written, &SecondStage::default()).await?;
+        let mut left = self.written();
+        written
+            .values()
+            .flatten()
+            .for_each(|id| drop(left.remove(id)));
         Ok(())
+    }
+
+    fn written(&self) -> MutexGuard<'_, HashMap<SessionId, Readers>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Makes the update that marks a session for these filters.
-pub(crate) fn mark(id: &SessionId, stage: &SecondStage, readers: &[&str]) -> Update {
-    Update {
-        filter: doc! {"_id": id.bson()},
-        update: vec![news(stage, readers)].into(),
-        upsert: false,
+/// Marks sessions for filters.
+async fn mark_all(
+    coll: &Documents,
+    sessions: &BTreeMap<Readers, Vec<SessionId>>,
+    stage: &SecondStage,
+) -> Result<(), StoreError> {
+    for (readers, ids) in sessions {
+        for ids in ids.chunks(COMMAND_DOCUMENTS) {
+            let (filter, update) = mark(ids, stage, readers);
+            coll.named(MARKING)
+                .update_many(filter, update)
+                .send()
+                .await?;
+        }
     }
+    Ok(())
+}
+
+/// Makes the update that marks sessions for these filters, as its filter and its stages.
+pub(crate) fn mark(
+    ids: &[SessionId],
+    stage: &SecondStage,
+    readers: &Readers,
+) -> (Document, Vec<Document>) {
+    let ids: Vec<Bson> = ids.iter().map(SessionId::bson).collect();
+    let mut filter = doc! {"_id": {"$in": ids}};
+    if readers.new.is_empty() {
+        filter.insert(READERS, doc! {"$in": &readers.again});
+    }
+    (filter, vec![news(stage, readers)])
 }
 
 /// Makes the update that merges a part of a session and marks it. Updates of several parts give the same document in any
@@ -121,7 +266,7 @@ pub(crate) fn merge_with_news(
     session: &Session,
     orgid: &str,
     stage: &SecondStage,
-    readers: &[&str],
+    readers: &Readers,
 ) -> Result<Update, StoreError> {
     let document = sessions::session_document(id, &session.clone().without_times(), orgid)?;
     // what is stored stays
@@ -152,14 +297,18 @@ pub(crate) fn merge_with_news(
     })
 }
 
-/// Makes the stage of an update by which a session waits for these filters.
-fn news(stage: &SecondStage, readers: &[&str]) -> Document {
+/// Makes the stage of an update by which a session waits for these filters: some now, others if they ever read it. It waits
+/// for one at least.
+fn news(stage: &SecondStage, readers: &Readers) -> Document {
     let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX >> 1);
     let ended = doc! {"$gt": ["$end_time", null]};
     let wait = doc! {"$cond": [ended, ms(stage.settle), ms(stage.open)]};
     let waiting = doc! {"$ifNull": ["$_todo", []]};
+    let known = doc! {"$ifNull": ["$_readers", []]};
+    let again = doc! {"$setIntersection": [&known, {"$literal": &readers.again}]};
     doc! {"$set": {
-        "_todo": {"$setUnion": [waiting, {"$literal": readers}]},
+        "_todo": {"$setUnion": [waiting, {"$literal": &readers.new}, again]},
+        "_readers": {"$setUnion": [known, {"$literal": &readers.new}]},
         "_due": {"$add": ["$$NOW", wait]},
         // the sweep does not delete what got news
         "_going": "$$REMOVE",

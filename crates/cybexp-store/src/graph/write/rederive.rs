@@ -118,7 +118,7 @@ impl GraphWriter {
         for part in sources.chunks((ASK / filters).max(1)) {
             let mut elements: HashMap<Vec<u8>, Hash> = HashMap::new();
             for &hash in part {
-                let sessions = stage.sessions.iter().map(|(name, _)| *name);
+                let sessions = stage.sessions.iter().map(|reader| reader.name);
                 let names = stage.attributes.iter().copied().chain(sessions);
                 elements.extend(names.map(|name| (keys::of_source(&org, hash, name), hash)));
             }

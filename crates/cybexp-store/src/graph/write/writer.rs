@@ -1,9 +1,10 @@
 //! The writer of the graph.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use bson::Bson;
-use tahoe_core::{Hash, Node};
+use tahoe_core::{Hash, Node, Session};
 
 use crate::archive::ids::{self, SessionId};
 use crate::archive::missing::{self, New, Written};
@@ -13,7 +14,7 @@ use crate::error::StoreError;
 use crate::graph::write::batch::{GraphBatch, PartOfSession};
 use crate::graph::write::events::EventWriter;
 use crate::graph::write::known::Known;
-use crate::graph::write::news::{News, SecondStage};
+use crate::graph::write::news::{News, Readers, SecondStage};
 use crate::graph::write::sessions;
 use crate::mongo::collection::Documents;
 use crate::sweep::orgs::OrgRegister;
@@ -64,7 +65,7 @@ impl GraphWriter {
     /// If the database fails. An instance that it cannot store is no error, but is listed in [`Written::rejected`].
     pub async fn write(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
         self.orgs.register(batch.orgs()).await?;
-        let (mut written, sessions, (), fresh) = futures::try_join!(
+        let (mut written, (sessions, marked), (), fresh) = futures::try_join!(
             self.write_nodes(batch),
             self.write_sessions(batch),
             self.values.write(batch.seen_values()),
@@ -81,9 +82,14 @@ impl GraphWriter {
             let new = events.inserted + events.rejected.len() as u64;
             events.existing = (batch.events.len() as u64).saturating_sub(new);
         }
-        self.news.mark(&self.coll, batch).await?;
+        self.news.mark(&self.coll, batch, &marked).await?;
         written.add(events);
         Ok(written)
+    }
+
+    /// Makes the sessions due that this writer and its clones have written, if they end with their work.
+    pub async fn sessions_are_due(&self) -> Result<(), StoreError> {
+        self.news.due(&self.coll).await
     }
 
     async fn write_nodes(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
@@ -121,7 +127,11 @@ impl GraphWriter {
         Ok(written)
     }
 
-    async fn write_sessions(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
+    /// Merges the sessions. Returns also those that were marked, and for whom.
+    async fn write_sessions(
+        &self,
+        batch: &GraphBatch,
+    ) -> Result<(Written, HashMap<SessionId, Readers>), StoreError> {
         let begun = Instant::now();
         let (news, mut rest): (Vec<_>, Vec<_>) = batch
             .sessions
@@ -132,15 +142,22 @@ impl GraphWriter {
         let known = known - rest.len();
         let mut parts: Vec<(&SessionId, &PartOfSession)> = news.into_iter().chain(rest).collect();
         parts.sort_unstable_by_key(|(id, _)| **id);
-        let mut written = sessions::write(&self.coll, &parts, |id, session, orgid| {
-            self.news.merge(id, session, orgid)
-        })
-        .await?;
+        let marked = parts.iter().filter_map(|part| {
+            let readers = self.news.marks(*part, batch)?;
+            Some((*part.0, readers))
+        });
+        let marked: HashMap<SessionId, Readers> = marked.collect();
+        let merge = |id: &SessionId, session: &Session, orgid: &str| match marked.get(id) {
+            Some(readers) => self.news.merge(id, session, orgid, readers),
+            None => sessions::merge(id, session, orgid),
+        };
+        let mut written = sessions::write(&self.coll, &parts, merge).await?;
         written.existing += known as u64;
         if written.rejected.is_empty() {
             self.sessions.learn(parts.iter().map(|(id, _)| **id), begun);
-            self.news.learn(parts.iter().map(|(id, _)| **id), begun);
+            let marked = marked.iter().map(|(id, readers)| (*id, readers.clone()));
+            self.news.learn(marked, begun);
         }
-        Ok(written)
+        Ok((written, marked))
     }
 }

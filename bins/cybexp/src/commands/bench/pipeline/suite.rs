@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use cybexp_client::Client;
 use cybexp_filters::FILTERS;
+use cybexp_service::api_prover;
 use cybexp_store::{Archive, Cache, Raws, Server};
 use futures::{StreamExt, TryStreamExt, stream};
 use secrecy::SecretString;
@@ -66,7 +67,8 @@ impl BenchSuite {
         let server = Server::connect(cached.url.expose(), "cybexp-bench").await?;
         let archive = Archive::open(&server, &tahoe.db, &tahoe.coll).await?;
         Ok(Self {
-            client: Client::new(suite.config.api.url.clone(), Some(token))?,
+            client: Client::new(suite.config.api.url.clone(), Some(token))?
+                .wants_proof(api_prover(&suite.config)),
             cache: Cache::open(&server, &cached.db, &cached.coll).await?,
             orgid: OrgId::new(&accounts.org.hash().to_string())?,
             raws: Raws::new(&archive),
