@@ -62,7 +62,7 @@ enum Fault {
 const LINES: [(u8, Line, &str); 3] = [
     (1, Line::Slow, "slow"),
     (2, Line::Cut, "cut"),
-    (3, Line::Swallows, "swallows"),
+    (3, Line::Holds, "black hole"),
 ];
 
 impl Fault {
@@ -154,6 +154,9 @@ impl Storm {
         let url = format!("{}&serverSelectionTimeoutMS=5000", servers.url());
         let (site, log) = site_on(&url, "storm", port, api.port()).await;
         let clock = JumpingClock::build(site.folder.path());
+        let mut input = site_config(port, api.port());
+        input.as_object_mut().unwrap().remove("analytics");
+        std::fs::write(site.folder.path().join("input.json"), input.to_string()).unwrap();
         let mut storm = Self {
             servers,
             site,
@@ -169,10 +172,16 @@ impl Storm {
 
     fn start(&mut self, daemon: usize) {
         // a full disk is an error of a write, and no signal
-        let trap = r#"trap "" XFSZ; exec env "$@""#;
+        let trap = r#"trap "" XFSZ; exec env "$1" "$2" "$3" daemon "$4" --config "$5""#;
         let mut args = vec!["-c".to_owned(), trap.to_owned(), "sh".to_owned()];
         args.extend(self.clock.env());
-        args.extend([CYBEXP, "daemon", DAEMONS[daemon]].map(str::to_owned));
+        let config = match DAEMONS[daemon] {
+            // it does not know the secret, so it asks for no proof that nobody stands between it and the API
+            "input" => self.site.folder.path().join("input.json"),
+            _ => self.site.config.clone(),
+        };
+        let config = config.to_str().unwrap();
+        args.extend([CYBEXP, DAEMONS[daemon], config].map(str::to_owned));
         self.daemons[daemon] = Some(Daemon::start("sh", &args, &self.site));
     }
 

@@ -1,4 +1,4 @@
-//! A proxy between two processes, which delays, cuts and swallows what goes through it.
+//! A proxy between two processes, which delays, cuts and holds what goes through it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -17,8 +17,8 @@ pub enum Line {
     Slow,
     /// Closes all connections, and each new one at once.
     Cut,
-    /// Takes connections and bytes, and passes nothing on.
-    Swallows,
+    /// Passes nothing on until the line is another one, as a network that loses all packets: they are sent again.
+    Holds,
 }
 
 /// A proxy on a port of its own; it ends when dropped.
@@ -105,17 +105,10 @@ async fn pass(
         let Ok(length @ 1..) = from.read(&mut piece).await else {
             return;
         };
-        let now = line.load(Ordering::Relaxed);
-        if now == Line::Swallows as u8 {
-            // what was swallowed never comes, so nothing after it may
-            loop {
-                match from.read(&mut piece).await {
-                    Ok(1..) => {}
-                    _ => return,
-                }
-            }
+        while line.load(Ordering::Relaxed) == Line::Holds as u8 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        if now == Line::Slow as u8 {
+        if line.load(Ordering::Relaxed) == Line::Slow as u8 {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         if to.write_all(&piece[..length]).await.is_err() {

@@ -76,6 +76,8 @@ impl Replicas {
     pub fn start_member(&mut self, member: usize) {
         let data = self.folder.path().join(member.to_string());
         std::fs::create_dir_all(&data).expect("the folder takes folders");
+        // that of the process before
+        let _ = std::fs::remove_file(data.join("pid"));
         let mut command = Command::new("sh");
         command
             .args(["-c", &format!("exec 3<&0; {WATCH}"), "sh"])

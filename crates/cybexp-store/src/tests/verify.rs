@@ -21,7 +21,7 @@ use crate::feeds::definition::{Feeds, NewFeed};
 use crate::feeds::keeper::FeedKeeper;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::write::batch::GraphBatch;
-use crate::graph::write::news::SecondStage;
+use crate::graph::write::news::{SecondStage, SessionReader};
 use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk;
 use crate::mongo::collection::Documents;
@@ -211,9 +211,14 @@ impl World {
     async fn graph(&self) {
         let stage = SecondStage {
             attributes: vec!["netblock"],
-            sessions: vec![("behaviour", &["cowrie_session"])],
+            sessions: vec![SessionReader {
+                name: "behaviour",
+                sub_types: &["cowrie_session"],
+                needs: &[],
+            }],
             settle: Duration::from_secs(10),
             open: Duration::from_secs(3600),
+            ends: false,
         };
         let writer = GraphWriter::new(&self.archive).with_second_stage(stage);
         for n in 0..RAWS {
