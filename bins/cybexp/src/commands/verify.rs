@@ -220,7 +220,9 @@ fn remove(file: &Path) -> anyhow::Result<()> {
 fn print(report: &VerifyReport, is_sample: bool) {
     let mut table = term::table(&["", "number"]);
     let told = report.read.iter().chain(&report.told);
-    told.for_each(|(what, count)| drop(table.add_row([what.clone(), count.to_string()])));
+    for (what, count) in told {
+        table.add_row([what.clone(), count.to_string()]);
+    }
     term::align_right(&mut table, 1);
     anstream::println!("{table}");
     for (kind, count) in &report.found {
