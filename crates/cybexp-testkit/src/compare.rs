@@ -16,6 +16,10 @@ pub struct Differences {
     pub more_nodes: usize,
 }
 
+fn is_node(row: &CensusRow) -> bool {
+    matches!(row.itype.as_str(), "attribute" | "object")
+}
+
 impl Differences {
     /// Compares an archive with one that was left in peace.
     pub fn of(calm: &[CensusRow], other: &[CensusRow]) -> Self {
@@ -27,18 +31,22 @@ impl Differences {
                 differences.twice.push(row.clone());
             }
         }
+        let named = calm.iter().filter(|row| !is_node(row));
+        let named: BTreeSet<&String> = named.flat_map(|row| &row.refs).collect();
         let mut known = BTreeSet::new();
         for row in calm {
             known.insert(key(row));
-            if rows.get(&key(row)) != Some(&row) {
+            // there, too, something stays of what was derived from sessions before they were complete
+            let is_left = is_node(row) && !named.contains(&row.hash);
+            if !is_left && rows.get(&key(row)) != Some(&row) {
                 differences.lost.push(row.clone());
             }
         }
         let more = rows.iter().filter(|(key, _)| !known.contains(*key));
         for (_, row) in more {
-            match row.itype.as_str() {
-                "attribute" | "object" => differences.more_nodes += 1,
-                _ => differences.twice.push((*row).clone()),
+            match is_node(row) {
+                true => differences.more_nodes += 1,
+                false => differences.twice.push((*row).clone()),
             }
         }
         differences
