@@ -13,8 +13,8 @@ DAEMONS = {"api", "archive", "analytics", "report", "input", "web"}
 SECRETS = {
     "api": {"pub.pem", "identity_secret", "mongo_url"},
     "archive": {"priv.pem", "mongo_url"},
-    "analytics": {"mongo_url"},
-    "report": {"priv.pem", "mongo_url"},
+    "analytics": {"identity_secret", "mongo_url"},
+    "report": {"priv.pem", "identity_secret", "mongo_url"},
     "input": {"api_token"},
     "mongodb": {"mongo_password"},
     "web": {"web_secret"},

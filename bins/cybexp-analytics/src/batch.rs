@@ -10,7 +10,7 @@ use std::vec;
 
 use cybexp_filters::{Filter, RawInput, Yield};
 use cybexp_store::{GraphBatch, PendingRaw, RawId, RawOutcome, Rejected, Remade};
-use tahoe_core::{Hash, OrgId, Timestamp};
+use tahoe_core::{Hash, OrgId, Timestamp, Tlp};
 
 /// The size of the made instances at which a part ends. A part that is written takes as much again.
 const PART_BYTES: usize = 6 << 20;
@@ -37,6 +37,9 @@ pub struct BatchOutcome {
     pub unknown: HashMap<&'static str, u64>,
     /// The number of parts of raws that were left out, by raw and reason.
     pub left_out: Vec<(RawId, BTreeMap<&'static str, u64>)>,
+    /// Events of raws that the filter reads for the first time, in this part, and when the last of these raws was accepted,
+    /// in Unix seconds.
+    pub first: HashMap<Hash, f64>,
     /// Raws that an earlier version of the filter has read, by their place in `outcomes`.
     again: Vec<(RawId, f64, usize)>,
     /// Hashes of the instances in this part, by the place of their raw in `outcomes`; the last raw may have none yet.
@@ -142,7 +145,7 @@ impl Run<'_> {
                 if is_again {
                     events.extend(made.events.iter().map(tahoe_core::Event::hash));
                 }
-                self.add(raw, made, orgid);
+                self.add(raw, made, orgid, !is_again);
                 self.flow
             })
         }));
@@ -159,8 +162,8 @@ impl Run<'_> {
             .push(RawOutcome::new(raw, made.map(|()| events)));
     }
 
-    /// Adds what a filter made of a raw, or of a part of it.
-    fn add(&mut self, raw: &PendingRaw, made: Yield, orgid: &OrgId) {
+    /// Adds what a filter made of a raw, or of a part of it. `is_first`: no version of the filter has read the raw before.
+    fn add(&mut self, raw: &PendingRaw, made: Yield, orgid: &OrgId, is_first: bool) {
         let batch = &mut self.part.batch;
         let place = batch.outcomes.len();
         if let Some(event) = made.unknown {
@@ -172,9 +175,15 @@ impl Run<'_> {
         if batch.made.last().is_none_or(|(last, _)| *last != place) {
             batch.made.push((place, BTreeSet::new()));
         }
+        let tlp = raw.tlp.as_deref().map(Tlp::stored);
         for event in made.events {
+            let event = event.with_tlp_at_least(tlp);
             let graph = &mut self.part.graph;
             graph.add_source(&raw.id, raw.timestamp, self.filter.name(), [event.hash()]);
+            if is_first {
+                let accepted = self.part.batch.first.entry(event.hash()).or_insert(0.0);
+                *accepted = accepted.max(raw.timestamp);
+            }
             let hashes = match self.filter.makes_verdicts() {
                 true => graph.add_verdict(event),
                 false => graph.add_event(event),

@@ -1,19 +1,22 @@
-//! Applies what analysts judged: raws that set the category and the contexts of events.
+//! Applies what analysts judged: raws that set the category and the contexts of events, and those that have raws in
+//! quarantine read again.
 
 use std::time::Duration;
 
-use cybexp_filters::judgement::{CategoryRecord, JUDGE, JUDGE_ID};
+use cybexp_filters::judgement::{CategoryRecord, JUDGE, JUDGE_ID, RetryRecord};
 use cybexp_store::{
     GraphWriter, Judgement, PendingRaw, RawOutcome, RawQueue, Raws, StoreError, Taken,
 };
 use metrics::counter;
-use tahoe_core::Timestamp;
+use tahoe_core::{Hash, Timestamp};
 
-use crate::line::{LineStep, now};
+use crate::clock::now;
+use crate::line::LineStep;
 
 /// The raws of judgements, and the graph in which they are applied.
 pub(crate) struct Judge {
     queue: RawQueue,
+    raws: Raws,
     graph: GraphWriter,
 }
 
@@ -21,6 +24,7 @@ impl Judge {
     pub(crate) async fn open(raws: &Raws, graph: &GraphWriter) -> Result<Self, StoreError> {
         Ok(Self {
             queue: raws.queue(JUDGE_ID).await?,
+            raws: raws.clone(),
             graph: graph.clone(),
         })
     }
@@ -50,6 +54,10 @@ impl Judge {
         for raw in raws {
             match raw {
                 Err(outcome) => outcomes.push(outcome),
+                Ok(raw) if RetryRecord::is_one(&raw.data) => {
+                    let made = self.retry(&raw).await?;
+                    outcomes.push(RawOutcome::new(&raw, made));
+                }
                 Ok(raw) => match judgement(&raw) {
                     Ok(judgement) => {
                         judgements.push(judgement);
@@ -68,6 +76,18 @@ impl Judge {
         self.queue.marked(&outcomes);
         record(&outcomes);
         Ok(LineStep::Worked(outcomes.len() as u64))
+    }
+
+    /// Has raws in quarantine read again, of the organisation of the request only.
+    async fn retry(&self, raw: &PendingRaw) -> anyhow::Result<Result<Vec<Hash>, String>> {
+        Ok(match RetryRecord::read(&raw.data) {
+            Ok(record) => {
+                let again = self.raws.retry_of(&raw.orgid, &record.retry).await?;
+                tracing::info!(again, by = record.analyst, "raws leave the quarantine");
+                Ok(Vec::new())
+            }
+            Err(reason) => Err(reason),
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 //! are written twice are found to exist. A raw that its filter refuses is marked with the reason.
 
 mod batch;
+mod clock;
 mod judge;
 mod keeper;
 mod line;
@@ -11,6 +12,7 @@ mod parts;
 mod rest;
 mod second;
 mod sum;
+mod tell;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +21,10 @@ use anyhow::Context;
 use cybexp_filters::second::{Networks, SECOND_FILTERS, SecondFilter};
 use cybexp_filters::{FILTERS, Filter};
 use cybexp_service::{
-    Config, DaemonContext, Servers, Step, WakeSignal, WorkOptions, Worker, open, work_loop,
+    Config, DaemonContext, NoticeMacs, Servers, Step, WakeSignal, WorkOptions, Worker, open,
+    work_loop,
 };
-use cybexp_store::{Archive, GraphWriter, Raws, SecondStage};
+use cybexp_store::{Archive, GraphWriter, Identity, Raws, SecondStage};
 use metrics::{describe_counter, describe_gauge};
 
 use judge::Judge;
@@ -29,6 +32,7 @@ use line::{Line, LineStep};
 use rest::Rest;
 use second::{SecondStageWork, StageStep, second_stage};
 use sum::StepSum;
+use tell::Teller;
 
 pub use batch::{BatchOutcome, Part, TakenRaws, Unfinished, run_filter};
 pub use second::{BackfillStep, Backfiller};
@@ -53,6 +57,7 @@ pub async fn run_with(
 ) -> anyhow::Result<()> {
     describe();
     let networks = Arc::new(networks(&ctx.config, second).await?);
+    let macs = tell::macs(&ctx.config);
     let opened = open(&ctx, || async {
         let mut servers = Servers::new(&ctx);
         let db = ctx.config.analytics_db()?;
@@ -67,12 +72,18 @@ pub async fn run_with(
                 Some(stage.await?)
             }
         };
+        let teller = match &macs {
+            Some(macs) => Some(Box::pin(teller(&ctx, &mut servers, macs.clone())).await?),
+            None => None,
+        };
         let mut lines = Vec::new();
         for &filter in filters {
             // nothing is derived from a value because somebody judged it
             let stage = stage.as_ref().filter(|_| !filter.makes_verdicts());
             let deriver = stage.map(SecondStageWork::deriver);
-            let line = Line::open(filter, &raws, &graph, deriver).await?;
+            // a verdict is no observation
+            let teller = teller.clone().filter(|_| !filter.makes_verdicts());
+            let line = Line::open(filter, &raws, &graph, deriver, teller).await?;
             lines.push((line, Rest::new(filter.name())));
         }
         let judge = Judge::open(&raws, &graph).await?;
@@ -99,6 +110,18 @@ pub async fn run_with(
         None => keeper::walk(&archive).await?,
     }
     Ok(())
+}
+
+/// Opens the collections from which others learn of new events.
+async fn teller(
+    ctx: &DaemonContext,
+    servers: &mut Servers<'_>,
+    macs: NoticeMacs,
+) -> anyhow::Result<Teller> {
+    let (report, who) = (ctx.config.report_db()?, ctx.config.identity_db()?);
+    let identity = Identity::open(&servers.of(&who).await?, &who.db, &who.coll).await?;
+    let server = servers.of(&report).await?;
+    Ok(Teller::open(&server, &report.db, identity, macs).await?)
 }
 
 /// Loads the databases of networks, where there is a second stage.
@@ -153,6 +176,14 @@ fn describe() {
     describe_counter!(
         "cybexp_analytics_second_panics_total",
         "attributes and sessions on which a filter of the second stage panicked"
+    );
+    describe_counter!(
+        "cybexp_analytics_live_rows_total",
+        "rows of new events for those who watch them come in"
+    );
+    describe_counter!(
+        "cybexp_analytics_notices_total",
+        "notices of new events for subscriptions"
     );
     describe_gauge!(
         "cybexp_analytics_lag_seconds",

@@ -1,6 +1,6 @@
 //! One filter at work: raws are read, filtered and written, each part while the part before it is written.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use cybexp_filters::Filter;
 use cybexp_store::{
@@ -10,8 +10,10 @@ use cybexp_store::{
 use metrics::{counter, gauge};
 
 use crate::batch::{BatchOutcome, Part, Unfinished};
+use crate::clock::now;
 use crate::parts::{DerivedPart, Parts};
 use crate::second::Deriver;
+use crate::tell::Teller;
 
 /// Time between two looks whether another worker runs a higher version of the filter.
 const ANNOUNCE: Duration = Duration::from_secs(10);
@@ -35,6 +37,8 @@ pub(crate) struct Line {
     graph: GraphWriter,
     /// The second stage, unless it is off.
     deriver: Option<Deriver>,
+    /// Teller of new events to those who wait for them.
+    teller: Option<Teller>,
     /// The parts of the batch in hand that are not made yet, or not taken.
     parts: Option<Parts>,
     /// A part that was made and is not written.
@@ -61,6 +65,7 @@ impl Line {
         raws: &Raws,
         graph: &GraphWriter,
         deriver: Option<Deriver>,
+        teller: Option<Teller>,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             filter,
@@ -68,6 +73,7 @@ impl Line {
             raws: raws.clone(),
             graph: graph.clone(),
             deriver,
+            teller,
             parts: None,
             filtered: None,
             unmarked: Vec::new(),
@@ -127,7 +133,7 @@ impl Line {
         let (written, marked, next) = tokio::join!(
             write(
                 self.filter,
-                &self.graph,
+                (&self.graph, self.teller.as_ref()),
                 &graph,
                 (&mut batch, &mut self.unfinished),
             ),
@@ -234,24 +240,23 @@ async fn next(
     Ok(part.map_or(Next::None(Some(Duration::ZERO)), Next::Part))
 }
 
-/// Writes a part: first what was made of the raws, then what an earlier version made goes.
+/// Writes a part: first what was made of the raws, then what an earlier version made goes. New events are told before the
+/// raws are marked, so that none is lost.
 async fn write(
     filter: &'static dyn Filter,
-    writer: &GraphWriter,
+    (writer, teller): (&GraphWriter, Option<&Teller>),
     graph: &GraphBatch,
     (batch, unfinished): (&mut BatchOutcome, &mut Unfinished),
 ) -> anyhow::Result<Written> {
     let written = writer.write(graph).await?;
     batch.reject(&written.rejected, unfinished);
+    if let Some(teller) = teller {
+        // boxed, for it is seldom needed, and all that is around it would be larger
+        Box::pin(teller.tell(writer, graph, &batch.first, &written)).await?;
+    }
     let removed = writer.replace(filter.name(), &batch.remade()).await?;
     counter!("cybexp_analytics_replaced_total", "filter" => filter.name()).increment(removed);
     Ok(written)
-}
-
-/// Returns the time in Unix seconds.
-pub(crate) fn now() -> f64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.unwrap_or_default().as_secs_f64()
 }
 
 fn record(filter: &'static dyn Filter, batch: &BatchOutcome, written: &Written) {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cybexp_seal::{Format, Prover, PublicKey, Tokens};
-use cybexp_service::QueryMacs;
-use cybexp_store::{Cache, Feeds, Identity, Queries, Submitter};
+use cybexp_service::{NoticeMacs, QueryMacs, WebhookRules};
+use cybexp_store::{Cache, Feeds, Identity, Outbox, Queries, Submitter, Subscriptions};
 use tahoe_core::Hash;
 use tokio::sync::Semaphore;
 
 use crate::attempts::{Attempts, Lane};
 use crate::budget::Budget;
+use crate::live::LiveHub;
 use crate::pool::Pool;
 use crate::turns::Turns;
 use crate::waiting::Waiting;
@@ -24,6 +25,15 @@ pub struct App {
     pub(crate) feeds: Feeds,
     /// One permit for each feed that is being read.
     pub(crate) feed_reads: Arc<Semaphore>,
+    /// Those who watch new events come in.
+    pub(crate) live: LiveHub,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) outbox: Outbox,
+    /// Keys of subscriptions and notices.
+    pub(crate) notices: NoticeMacs,
+    pub(crate) webhooks: WebhookRules,
+    /// Whether subscribers can be told by mail.
+    pub(crate) sends_mail: bool,
     pub(crate) identity: Identity,
     pub(crate) tokens: Tokens,
     pub(crate) macs: QueryMacs,

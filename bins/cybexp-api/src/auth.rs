@@ -68,26 +68,7 @@ impl FromRequestParts<Arc<App>> for Caller {
             .tokens
             .check(token.trim(), unix_now())
             .map_err(|error| ApiError::Unauthorized(format!("Invalid token: {error}")))?;
-        let hash: Hash = claims.hash.parse().map_err(|_| missing())?;
-        let revoked = async {
-            match &claims.jti {
-                Some(jti) => app.identity.is_revoked(jti).await,
-                None => Ok(false),
-            }
-        };
-        let (revoked, standing, user) = tokio::join!(
-            revoked,
-            app.identity.standing(hash),
-            app.identity.user(hash)
-        );
-        let (revoked, standing, user) = (revoked?, standing?, user?);
-        if revoked || standing.generation != claims.generation {
-            return Err(denied("JWT token is revoked."));
-        }
-        if standing.locked {
-            return Err(denied("User is locked!"));
-        }
-        let user = user.ok_or_else(|| denied("User does not exist!"))?;
+        let user = holder(app, &claims).await?;
         let peer = parts.extensions.get::<Arc<Peer>>().cloned();
         Ok(Self {
             user,
@@ -97,7 +78,43 @@ impl FromRequestParts<Arc<App>> for Caller {
     }
 }
 
+/// Returns the user of a token that is as it should be, if the user may use it still.
+async fn holder(app: &App, claims: &Claims) -> Result<User, ApiError> {
+    let denied = |message: &str| ApiError::Unauthorized(message.to_owned());
+    let hash: Hash = claims
+        .hash
+        .parse()
+        .map_err(|_| denied("Invalid/missing token in auth header!"))?;
+    let revoked = async {
+        match &claims.jti {
+            Some(jti) => app.identity.is_revoked(jti).await,
+            None => Ok(false),
+        }
+    };
+    let (revoked, standing, user) = tokio::join!(
+        revoked,
+        app.identity.standing(hash),
+        app.identity.user(hash)
+    );
+    let (revoked, standing, user) = (revoked?, standing?, user?);
+    if revoked || standing.generation != claims.generation {
+        return Err(denied("JWT token is revoked."));
+    }
+    if standing.locked {
+        return Err(denied("User is locked!"));
+    }
+    user.ok_or_else(|| denied("User does not exist!"))
+}
+
 impl Caller {
+    /// Whether the token is good still. The error says why it is not.
+    pub(crate) async fn is_good_still(&self, app: &App) -> Result<(), ApiError> {
+        if self.claims.expires.is_some_and(|end| end <= unix_now()) {
+            return Err(ApiError::Unauthorized("the token has expired".to_owned()));
+        }
+        holder(app, &self.claims).await.map(drop)
+    }
+
     /// The organisation of the hash in this field, of which the caller must be an admin. The error does not tell whether
     /// there is such an organisation.
     pub(crate) async fn admin_of(

@@ -43,6 +43,9 @@ pub(crate) enum ApiError {
     /// Too many questions are in work.
     #[error("too much is being asked at once: try again later")]
     Crowded,
+    /// Too many listen to new events, or the caller does so too often at once.
+    #[error("too many connections listen to new events: try again later")]
+    ListensOften,
     /// The client stopped sending.
     #[error("the request came too slowly")]
     TooSlow,
@@ -147,6 +150,7 @@ impl IntoResponse for ApiError {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
             Self::Busy | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ListensOften => StatusCode::TOO_MANY_REQUESTS,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooMany(seconds) => {
                 let after = [(RETRY_AFTER, seconds.to_string())];
@@ -163,7 +167,7 @@ impl IntoResponse for ApiError {
             }
         };
         let mut response = (status, Json(self.body())).into_response();
-        if let Self::Busy | Self::Crowded = self {
+        if let Self::Busy | Self::Crowded | Self::ListensOften = self {
             let headers = response.headers_mut();
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }

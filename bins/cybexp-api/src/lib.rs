@@ -11,6 +11,7 @@ mod budget;
 mod cors;
 mod error;
 mod json;
+mod live;
 mod openapi;
 mod parts;
 mod pool;
@@ -28,16 +29,17 @@ use axum::response::IntoResponse as _;
 use cybexp_seal::{Format, Prover, Tokens};
 use cybexp_service::config::{Config, Seal};
 use cybexp_service::{
-    BEAT_EVERY, ClientLimits, DaemonContext, Fatal, QueryMacs, Servers, open, read_public_key,
-    serve_clients,
+    BEAT_EVERY, ClientLimits, DaemonContext, Fatal, NoticeMacs, QueryMacs, Servers, WebhookRules,
+    open, read_public_key, serve_clients,
 };
-use cybexp_store::{Cache, Feeds, Identity, Queries, Submitter};
+use cybexp_store::{Cache, Feeds, Identity, Live, Outbox, Queries, Submitter, Subscriptions};
 use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::attempts::Attempts;
 use crate::budget::Budget;
 use crate::error::ApiError;
+use crate::live::LiveHub;
 use crate::pool::Pool;
 use crate::turns::{TurnLimits, Turns};
 use crate::waiting::Waiting;
@@ -89,19 +91,31 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         let cache = Cache::open(&servers.of(&cache).await?, &cache.db, &cache.coll).await?;
         let queries = Queries::open(&servers.of(&report).await?, &report.db, &report.coll).await?;
         let feeds = Feeds::open(&servers.of(&report).await?, &report.db).await?;
+        let live = Live::open(&servers.of(&report).await?, &report.db).await?;
         let identity = Identity::open(&servers.of(&who).await?, &who.db, &who.coll).await?;
-        Ok((cache, queries, feeds, identity))
+        let subscriptions = Subscriptions::open(&servers.of(&report).await?, &report.db).await?;
+        let outbox = Outbox::open(&servers.of(&report).await?, &report.db).await?;
+        let telling = (live, subscriptions, outbox);
+        Ok((cache, queries, feeds, telling, identity))
     });
-    let Some((cache, queries, feeds, identity)) = opened.await? else {
+    let Some((cache, queries, feeds, (live, subscriptions, outbox), identity)) = opened.await?
+    else {
         return Ok(());
     };
     routes::describe_metrics();
+    let notices = NoticeMacs::of(&secret);
     let app = App {
         submitter: Submitter::new(&cache),
         cache: cache.clone(),
         queries,
         feeds,
         feed_reads: Arc::new(tokio::sync::Semaphore::new(FEED_READS)),
+        live: LiveHub::start(live, notices.clone(), ctx.shutdown.clone()),
+        subscriptions,
+        outbox,
+        notices,
+        webhooks: WebhookRules::new(&config.report.webhook_hosts, config.report.webhook_inside),
+        sends_mail: config.report.smtp.is_some(),
         identity,
         tokens,
         macs: QueryMacs::new(config)?,

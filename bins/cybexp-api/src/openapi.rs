@@ -15,8 +15,8 @@ use crate::app::App;
 use crate::error::Message;
 use crate::json::JSON_BYTES;
 use crate::routes::{
-    category, feeds, identity, login, membership, ping, proof, query, raw, submission, taxii,
-    verdict,
+    category, feeds, identity, inputs, live, login, membership, ping, proof, quarantine, query,
+    raw, submission, subscriptions, taxii, verdict,
 };
 
 #[derive(OpenApi)]
@@ -47,6 +47,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(login::logout))
         .routes(routes!(query::query))
         .routes(routes!(submission::submission))
+        .routes(routes!(inputs::inputs))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::retry))
         .routes(routes!(verdict::verdict))
         .routes(routes!(verdict::withdraw))
         .routes(routes!(category::event_category))
@@ -62,6 +65,12 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(membership::accept))
         .routes(routes!(membership::decline))
         .routes(routes!(membership::leave))
+        .routes(routes!(live::live))
+        .routes(routes!(subscriptions::add, subscriptions::list))
+        .routes(routes!(subscriptions::remove))
+        .routes(routes!(subscriptions::notices))
+        .routes(routes!(subscriptions::parked))
+        .routes(routes!(subscriptions::retry))
         .routes(routes!(feeds::add, feeds::list))
         .routes(routes!(feeds::remove))
         .routes(routes!(feeds::token))
@@ -88,7 +97,7 @@ pub fn description() -> Description {
     let mut description = routes().split_for_parts().1;
     let paths = description.paths.paths.values_mut();
     for operation in paths
-        .flat_map(|path| [&mut path.get, &mut path.post])
+        .flat_map(|path| [&mut path.get, &mut path.post, &mut path.delete])
         .flatten()
     {
         let reads_body = operation.request_body.is_some();

@@ -10,10 +10,12 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Reporter, is, start};
-use cybexp_store::GraphBatch;
+use cybexp_store::{GraphBatch, RawId};
 use cybexp_testkit::{Answer, Api, Site, answer, eventually, now};
 use serde_json::{Value, json};
-use tahoe_core::{Attribute, Category, Event, Membership, Object, OrgId, SubType, Timestamp, User};
+use tahoe_core::{
+    Attribute, Category, Event, Hash, Membership, Object, OrgId, SubType, Timestamp, Tlp, User,
+};
 
 /// Writes events in which these addresses attacked, at these times.
 async fn attack(site: &Site, attacks: &[(&str, f64)]) {
@@ -371,6 +373,155 @@ async fn a_feed_is_served_while_its_maker_is_an_admin() {
         .post("/feeds/remove", Some(&token), &json!({"name": "attackers"}))
         .await;
     is(&remove, 401, "You are not an admin of this org!");
+    reporter.stop().await;
+}
+
+/// Returns an event of this address at this time, with this label.
+fn labelled(site: &Site, address: &str, at: f64, tlp: Option<Tlp>) -> Event {
+    let ip = Attribute::new(SubType::new("ipv4").unwrap(), address);
+    let orgid = OrgId::new(&site.orgid.to_string()).unwrap();
+    let at = Timestamp::new(at).unwrap();
+    let event = Event::new(
+        SubType::new("ssh").unwrap(),
+        orgid,
+        at,
+        vec![ip.clone().into()],
+    )
+    .unwrap();
+    let event = event
+        .with_category(Category::Malicious)
+        .with_malicious([ip.hash()])
+        .unwrap();
+    event.with_tlp_at_least(tlp)
+}
+
+async fn write(site: &Site, events: impl IntoIterator<Item = Event>) {
+    let mut batch = GraphBatch::default();
+    for (n, event) in events.into_iter().enumerate() {
+        // the raw that made it: labels are written with raws
+        let raw = RawId::new(Hash::of(&["raw", &n.to_string()]), event.orgid().as_str());
+        batch.add_source(&raw, 1.0, "cowrie", [event.hash()]);
+        batch.add_event(event);
+    }
+    site.graph.write(&batch).await.unwrap();
+}
+
+/// Returns all that a feed's token can read: every format, the MISP folder, and the collection of TAXII.
+async fn all_of(api: &Api, name: &str, key: &str) -> String {
+    let mut all = String::new();
+    for format in cybexp_share::FORMATS {
+        let file = read(api, &format!("{name}.{}", format.extension), key).await;
+        assert_eq!(file.status, 200, "{file:?}");
+        all.push_str(&file.body);
+    }
+    let manifest = read(api, &format!("{name}/manifest.json"), key).await;
+    for uuid in manifest.json().as_object().unwrap().keys() {
+        all.push_str(&read(api, &format!("{name}/{uuid}.json"), key).await.body);
+    }
+    for path in ["objects", "manifest"] {
+        let path = format!("/taxii2/feeds/collections/{name}/{path}/");
+        let page = api.get(&path, Some(key)).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        all.push_str(&page.body);
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_value_leaves_only_if_an_event_that_may_leave_holds_it() {
+    let (site, api) = start("feed_tlp", json!({})).await;
+    let token = site.token(&admin(&site).await);
+    let now = now();
+    let labels = [
+        None,
+        Some(Tlp::Clear),
+        Some(Tlp::Green),
+        Some(Tlp::Amber),
+        Some(Tlp::AmberStrict),
+        Some(Tlp::Red),
+    ];
+    let address = |n: usize| format!("203.0.113.{}", 10 + n);
+    let alone = (0..labels.len()).map(|n| labelled(&site, &address(n), now - 100.0, labels[n]));
+    // one that a clear and a red event hold
+    let both = [
+        (now - 500.0, None),
+        (now - 400.0, None),
+        (now - 50.0, Some(Tlp::Red)),
+    ];
+    let both = both.map(|(at, tlp)| labelled(&site, "203.0.113.99", at, tlp));
+    write(&site, alone.chain(both)).await;
+    let reporter = Reporter::start(&site);
+    for (may, tlp) in (1..).zip(Tlp::ALL) {
+        let name = format!("up-to-{}", tlp.as_str().replace('+', "-"));
+        let key = add(
+            &api,
+            &token,
+            &feed(&site, json!({"name": name, "tlp": tlp, "comments": true})),
+        )
+        .await;
+        eventually("the archive was searched", async || {
+            let feeds = api.get("/feeds", Some(&token)).await.json();
+            let feeds = feeds.as_array().unwrap().clone();
+            feeds
+                .iter()
+                .any(|feed| feed["name"] == name && feed["whole"] == true)
+        })
+        .await;
+        let all = all_of(&api, &name, &key).await;
+        for n in 0..labels.len() {
+            let is_there = all.contains(&address(n));
+            assert_eq!(is_there, n <= may, "{tlp}: {:?}", labels[n]);
+        }
+        let line = read(&api, &format!("{name}.json"), &key).await.body;
+        let line = line
+            .lines()
+            .find(|line| line.contains("203.0.113.99"))
+            .unwrap();
+        let told: Value = serde_json::from_str(line).unwrap();
+        let count = if tlp == Tlp::Red { 3 } else { 2 };
+        assert_eq!(
+            told["count"], count,
+            "only events that may leave are told of: {told}"
+        );
+    }
+    reporter.stop().await;
+}
+
+#[tokio::test]
+async fn a_label_that_comes_later_takes_a_value_from_a_feed() {
+    let (site, api) = start("feed_tlp_later", json!({})).await;
+    let token = site.token(&admin(&site).await);
+    let at = now() - 100.0;
+    let (one, other) = ("203.0.113.9", "203.0.113.10");
+    write(
+        &site,
+        [
+            labelled(&site, one, at, None),
+            labelled(&site, other, at, Some(Tlp::Green)),
+        ],
+    )
+    .await;
+    let reporter = Reporter::start(&site);
+    let key = add(&api, &token, &feed(&site, json!({"tlp": "amber"}))).await;
+    holds(&api, &key, &[other, one]).await;
+    // the same event of another raw, whose source says more
+    let stricter = labelled(&site, one, at, Some(Tlp::AmberStrict));
+    write(&site, [stricter]).await;
+    holds(&api, &key, &[other]).await;
+    // a raw without a label does not lift it, nor does one that is less strict
+    write(
+        &site,
+        [
+            labelled(&site, one, at, None),
+            labelled(&site, one, at, Some(Tlp::Clear)),
+        ],
+    )
+    .await;
+    write(&site, [labelled(&site, "203.0.113.11", at, None)]).await;
+    holds(&api, &key, &[other, "203.0.113.11"]).await;
+    // and an event that may leave brings it back
+    write(&site, [labelled(&site, one, at + 1.0, None)]).await;
+    holds(&api, &key, &[other, "203.0.113.11", one]).await;
     reporter.stop().await;
 }
 

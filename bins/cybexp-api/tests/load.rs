@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use common::{API, NO_ARGS, all, is, start, status_of, stored};
+use common::{API, NO_ARGS, all, is, senders, start, status_of, stored};
 use cybexp_testkit::{Api, Daemon, Form, Site, eventually};
 use futures::StreamExt;
 use serde_json::json;
@@ -100,25 +100,8 @@ async fn twenty_kills() {
     let token = site.token(&site.user().await);
     let mut acknowledged = 0;
     for round in 0..20 {
-        let senders: Vec<_> = (0..12)
-            .map(|n| {
-                let size = [100, 1000, 300_000, 6_000_000, 10_000_000, 14_000_000][n % 6];
-                let form = Form::submission(&site, "text").file("x", &vec![b'x'; size]);
-                let (token, url) = (token.clone(), format!("http://{}/raw", api.address));
-                tokio::spawn(async move {
-                    let client = reqwest::Client::new();
-                    let mut taken = 0;
-                    loop {
-                        let request = client.post(&url).bearer_auth(&token);
-                        let request = request.header("content-type", Form::CONTENT_TYPE);
-                        match request.body(form.body()).send().await {
-                            Ok(response) if response.status() == 201 => taken += 1,
-                            _ => return taken,
-                        }
-                    }
-                })
-            })
-            .collect();
+        let sizes = [100, 1000, 300_000, 6_000_000, 10_000_000, 14_000_000];
+        let senders = senders(&site, &api, &token, 12, &sizes);
         tokio::time::sleep(Duration::from_millis(500 + 130 * round)).await;
         api.daemon.kill();
         for sender in senders {

@@ -45,6 +45,13 @@ async fn every_route_is_described_and_every_description_has_a_route() {
             ("GET", "/feeds"),
             ("GET", "/feeds/{feed}/{file}"),
             ("GET", "/feeds/{file}"),
+            ("GET", "/live"),
+            ("DELETE", "/subscriptions/{id}"),
+            ("GET", "/subscriptions"),
+            ("GET", "/subscriptions/notices"),
+            ("GET", "/subscriptions/parked"),
+            ("POST", "/subscriptions"),
+            ("POST", "/subscriptions/retry"),
             ("GET", "/openapi.json"),
             ("GET", "/orgs/admin_of"),
             ("GET", "/orgs/user_of"),
@@ -102,14 +109,20 @@ async fn every_operation_says_what_it_can_answer() {
         let proves = path == "/proof/{challenge}";
         let shares = path.starts_with("/feeds/{");
         for (status, applies) in [
-            ("400", reads_body || path == "/logout" || proves),
+            (
+                "400",
+                reads_body
+                    || path == "/logout"
+                    || proves
+                    || (path == "/subscriptions" && method == "GET"),
+            ),
             ("408", reads_body),
             ("413", reads_body),
             (
                 "401",
                 operation.get("security").is_some() || path == "/login" || shares,
             ),
-            ("429", path == "/login"),
+            ("429", ["/login", "/live"].contains(&path.as_str())),
             (
                 "500",
                 !proves && !["/ping", "/openapi.json"].contains(&path.as_str()),
@@ -124,6 +137,10 @@ async fn every_operation_says_what_it_can_answer() {
             "{path}"
         );
         for (status, response) in responses {
+            if path == "/live" && status == "200" {
+                assert!(response["content"]["text/event-stream"].is_object());
+                continue;
+            }
             if shares && ["200", "304"].contains(&status.as_str()) {
                 // files of many formats, and answers without a body
                 continue;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bson::Bson;
-use common::{all, archive, is, start, status_of, stored};
+use common::{all, archive, is, senders, start, status_of, stored};
 use cybexp_store::LooseEnds;
 use cybexp_testkit::{Answer, Api, Form, Site, answer, eventually};
 use serde_json::{Value, json};
@@ -446,25 +446,8 @@ async fn whatever_is_killed_leaves_no_half_submission() {
     let token = site.token(&site.user().await);
     let mut acknowledged = 0;
     for round in 0..3 {
-        let senders: Vec<_> = (0..8)
-            .map(|n| {
-                let size = [100, 300_000, 6_000_000, 14_000_000][n % 4];
-                let form = Form::submission(&site, "text").file("x", &vec![b'x'; size]);
-                let (token, url) = (token.clone(), format!("http://{}/raw", api.address));
-                tokio::spawn(async move {
-                    let client = reqwest::Client::new();
-                    let mut taken = 0;
-                    loop {
-                        let request = client.post(&url).bearer_auth(&token);
-                        let request = request.header("content-type", Form::CONTENT_TYPE);
-                        match request.body(form.body()).send().await {
-                            Ok(response) if response.status() == 201 => taken += 1,
-                            _ => return taken,
-                        }
-                    }
-                })
-            })
-            .collect();
+        let sizes = [100, 300_000, 6_000_000, 14_000_000];
+        let senders = senders(&site, &api, &token, 8, &sizes);
         tokio::time::sleep(Duration::from_millis(1500 + 300 * round)).await;
         api.daemon.kill();
         for sender in senders {
@@ -491,4 +474,38 @@ async fn whatever_is_killed_leaves_no_half_submission() {
         acknowledged > 0 && entries >= acknowledged,
         "{entries} of {acknowledged}"
     );
+}
+
+#[tokio::test]
+async fn a_label_goes_with_its_records() {
+    let (site, api) = start("labels", json!({})).await;
+    let token = site.token(&site.user().await);
+    let form = |n: usize| Form::submission(&site, "cowrie").file("a", record(n).as_bytes());
+    for (n, label) in ["TLP:Amber+Strict", "white", "red"].into_iter().enumerate() {
+        let labelled = form(n).text("tlp", label);
+        assert_eq!(api.submit(Some(&token), &labelled).await.status, 201);
+    }
+    assert_eq!(api.submit(Some(&token), &form(3)).await.status, 201);
+    let wrong = api
+        .submit(Some(&token), &form(4).text("tlp", "crimson"))
+        .await;
+    is(
+        &wrong,
+        400,
+        "field tlp: `crimson` is no TLP label: clear, green, amber, amber+strict or red",
+    );
+    archive(&site).await;
+    let labels = async |section, coll| {
+        let documents = all(&site, section, coll).await;
+        let labels = documents
+            .iter()
+            .map(|one| one.get_str("tlp").unwrap_or("none").to_owned());
+        labels.collect::<BTreeSet<String>>()
+    };
+    let expected = ["amber+strict", "clear", "none", "red"].map(str::to_owned);
+    assert_eq!(
+        labels("cache", "file_entries").await,
+        expected.clone().into()
+    );
+    assert_eq!(labels("tahoe", "instance").await, expected.into());
 }

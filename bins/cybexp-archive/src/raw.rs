@@ -7,7 +7,7 @@ use cybexp_filters::{dispensable, lighten};
 use cybexp_store::{Entry, check_fits};
 use tahoe_core::canonical::{HASHED_BYTES, measure};
 use tahoe_core::submission::data_of;
-use tahoe_core::{OrgId, Raw, SubType, SubmissionTags, Timestamp, Value};
+use tahoe_core::{OrgId, Raw, SubType, SubmissionTags, Timestamp, Tlp, Value};
 
 /// Makes the raw of one record of an entry. The error names the field at fault.
 pub(crate) fn of_record(entry: &Entry, bytes: Vec<u8>) -> Result<Raw, String> {
@@ -15,6 +15,7 @@ pub(crate) fn of_record(entry: &Entry, bytes: Vec<u8>) -> Result<Raw, String> {
         typetag: entry.typetag.clone(),
         orgid: entry.orgid.clone(),
         timezone: entry.timezone.clone(),
+        tlp: entry.tlp.as_deref().map(Tlp::stored),
     };
     // a record that makes a library panic must not stop the others
     catch_unwind(AssertUnwindSafe(|| raw_of(&tags, entry.timestamp, bytes)))
@@ -41,8 +42,9 @@ pub fn raw_of(tags: &SubmissionTags, timestamp: f64, bytes: Vec<u8>) -> Result<R
             "too large to be stored whole: the raw lacks these fields"
         );
     }
-    Raw::new(sub_type, value, orgid, tags.timezone.clone(), Some(at))
-        .map_err(|error| field("data")(&error))
+    let raw = Raw::new(sub_type, value, orgid, tags.timezone.clone(), Some(at));
+    let raw = raw.map_err(|error| field("data")(&error))?;
+    Ok(raw.with_tlp(tags.tlp))
 }
 
 /// Tells if data can be a raw: its canonical form is short enough to be hashed, and its document to be stored.
@@ -61,6 +63,7 @@ mod tests {
             typetag: typetag.to_owned(),
             orgid: "unr".to_owned(),
             timezone: "UTC".to_owned(),
+            tlp: None,
         };
         raw_of(&tags, 1.5, data.to_string().into_bytes())
     }

@@ -8,6 +8,8 @@ pub mod cli;
 mod collector;
 mod control;
 mod daemon_status;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gone;
 mod managed;
 mod manager;

@@ -309,12 +309,14 @@ impl Manager {
             typetag,
             orgid,
             timezone,
+            tlp,
             ..
         } = &parts.spec;
         let tags = SubmissionTags {
             typetag: typetag.clone(),
             orgid: Org::hash_named(orgid).to_string(),
             timezone: timezone.clone(),
+            tlp: *tlp,
         };
         // nothing is registered that could not be opened
         parts.open()?;

@@ -9,8 +9,10 @@ mod admission;
 mod answer;
 mod callback;
 mod clock;
+mod courier;
 mod desk;
 mod engine;
+mod feed_news;
 mod feeds;
 mod hubs;
 mod memory;
@@ -31,10 +33,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use cybexp_lists::KnownGood;
 use cybexp_service::{
-    DaemonContext, Fatal, QueryMacs, Servers, Step, WakeSignal, WorkOptions, Worker, open,
-    read_private_key, sweep_loop, work_loop,
+    DaemonContext, Fatal, NoticeMacs, QueryMacs, Servers, Step, WakeSignal, WorkOptions, Worker,
+    open, read_private_key, sweep_loop, work_loop,
 };
-use cybexp_store::{Archive, FeedKeeper, GraphReader, Identity, Queries, Turn};
+use cybexp_store::{
+    Archive, FeedKeeper, GraphReader, Identity, OutboxDelivery, Queries, Subscriptions, Turn,
+};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -54,6 +58,7 @@ pub const NAME: &str = "report";
 pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     account::describe_metrics();
     feeds::describe_metrics();
+    courier::describe_metrics();
     let config = &ctx.config.report;
     let key = Arc::new(read_private_key(&config.private_key)?);
     let lists = config.known_good.clone();
@@ -63,6 +68,8 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         .context("report.known_good")
         .context(Fatal)?;
     let known_good = Arc::new(known_good);
+    let notices = NoticeMacs::new(&ctx.config)?;
+    let mail = courier::Mail::new(&ctx.config)?;
     let admission = Admission::new(QueryMacs::new(&ctx.config)?, config.accept_unsigned);
     let opened = open(&ctx, || async {
         let mut servers = Servers::new(&ctx);
@@ -85,9 +92,14 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
             judge,
             feeds::place,
         );
-        Ok((queries, graph, identity, keeper.await?))
+        let subscriptions = Subscriptions::open(&server, &at.db).await?;
+        let delivery = OutboxDelivery::open(&server, &at.db).await?;
+        let outbox = delivery.outbox().clone();
+        let teller = feed_news::teller(subscriptions.clone(), outbox, notices.clone());
+        let keeper = keeper.await?.with_teller(teller);
+        Ok((queries, graph, identity, keeper, (subscriptions, delivery)))
     });
-    let Some((queries, graph, identity, keeper)) = opened.await? else {
+    let Some((queries, graph, identity, keeper, (subscriptions, delivery))) = opened.await? else {
         return Ok(());
     };
     sweep::describe();
@@ -106,6 +118,21 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
             ctx.clone(),
             keeper,
             identity.clone(),
+        ))),
+    };
+    let courier = courier::Courier::new(
+        &ctx.config,
+        (subscriptions, identity.clone()),
+        notices,
+        mail,
+        &delivery,
+    )?;
+    let delivering = match ctx.once {
+        true => None,
+        false => Some(tokio::spawn(courier::deliver(
+            ctx.clone(),
+            delivery,
+            courier,
         ))),
     };
     let reporter = Reporter {
@@ -141,8 +168,8 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
     // what is being answered is finished
     answering.close();
     answering.wait().await;
-    if let Some(keeping) = keeping {
-        keeping.await?;
+    for task in [keeping, delivering].into_iter().flatten() {
+        task.await?;
     }
     Ok(())
 }

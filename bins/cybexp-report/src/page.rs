@@ -107,10 +107,14 @@ impl ReportPage {
     /// Adds the events of the page, newest first.
     pub(crate) fn events(self, events: &[CompositeRow]) -> Self {
         let told = |event: &CompositeRow| {
-            json!({
+            let mut told = json!({
                 "_hash": event.hash, "sub_type": event.sub_type, "timestamp": event.timestamp,
                 "category": event.category, "orgid": event.orgid,
-            })
+            });
+            if let Some(tlp) = &event.tlp {
+                told["tlp"] = tlp.as_str().into();
+            }
+            told
         };
         self.with("events", events.iter().map(told).collect::<Vec<_>>())
     }
@@ -120,6 +124,14 @@ impl ReportPage {
         self.with("distinct", distinct)
             .with("sum", sum)
             .with("exact", exact)
+    }
+
+    /// Adds the number of events that may be missing from the numbers, if there are any.
+    pub(crate) fn left_out(self, events: u64) -> Self {
+        match events {
+            0 => self,
+            events => self.with("left_out", events),
+        }
     }
 
     /// Adds the place behind which the next page begins, if there is one.

@@ -74,6 +74,7 @@ fn of_json(text: &str) -> Option<&'static str> {
     let has = |key: &str| text.contains(&format!("\"{key}\""));
     match () {
         () if has("eventid") && text.contains("cowrie.") => Some("cowrie"),
+        () if has("spec_version") || text.contains("\"bundle--") => Some("stix2"),
         () if has("Event") || has("Attribute") && has("uuid") => Some("misp_event"),
         () if has("phish_id") => Some("phishtank_feed"),
         () if text.starts_with('{') => Some("sighting"),

@@ -16,12 +16,14 @@ mod graph;
 mod guard;
 mod guess;
 mod instances;
+mod map;
 mod menu;
 mod pages;
 mod params;
 mod posting;
 mod query;
 mod random;
+mod sending;
 mod sign_in;
 mod subject;
 mod view;
@@ -55,7 +57,7 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("web.listen: cannot listen on {listen}"))
         .context(Fatal)?;
-    let app = Arc::new(App::new(config)?);
+    let app = Arc::new(App::new(config, ctx.shutdown.clone())?);
     metrics::describe_counter!(
         "cybexp_web_sign_ins_total",
         "sign-ins by outcome: right, wrong, too_many, or ticket"

@@ -1,5 +1,13 @@
 //! The menu of all pages.
 
 /// The pages in the menu, by path and name, in this order.
-pub(crate) const MENU: &[(&str, &str)] =
-    &[("/", "Search"), ("/post", "Post"), ("/account", "Account")];
+pub(crate) const MENU: &[(&str, &str)] = &[
+    ("/", "Search"),
+    ("/overview", "Overview"),
+    ("/watch", "Live"),
+    ("/post", "Post"),
+    ("/inputs", "Inputs"),
+    ("/quarantine", "Quarantine"),
+    ("/feeds", "Feeds"),
+    ("/account", "Account"),
+];

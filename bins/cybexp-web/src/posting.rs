@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
-use cybexp_client::{Client, ClientError};
+use cybexp_client::Client;
 use futures::{StreamExt, stream};
 use tahoe_core::SubmissionTags;
 
 use crate::guess::records;
 use crate::random::random_id;
+use crate::sending::{Batch, batches};
 use crate::subject::Subject;
 
 /// The most bytes that wait for a person's word, of all persons.
@@ -22,10 +23,10 @@ const REMEMBERED: usize = 200;
 /// The time for which a posting is remembered.
 const REMEMBERED_FOR: Duration = Duration::from_secs(2 * 3600);
 /// The most records of one posting; `cybexp post` takes any number.
-pub(crate) const RECORDS: usize = 10_000;
-/// The records that are sent at once.
-const IN_FLIGHT: usize = 8;
-/// The accepted, and the refused, records of a posting that are remembered one by one.
+pub(crate) const RECORDS: usize = 100_000;
+/// The submissions that are sent at once.
+const IN_FLIGHT: usize = 2;
+/// The submissions, and the refused records, of a posting that are remembered one by one.
 const LISTED: usize = 50;
 
 /// A file that a person uploaded or pasted.
@@ -101,13 +102,44 @@ pub(crate) struct Progress {
     pub(crate) all: usize,
     pub(crate) taken: usize,
     pub(crate) refused: usize,
-    /// The first accepted records: their place and the API's id.
-    pub(crate) traced: Vec<(String, String)>,
+    /// The first accepted submissions.
+    pub(crate) traced: Vec<Traced>,
     /// The first refused records: their place and the reason.
     pub(crate) reasons: Vec<(String, String)>,
     /// The reason why it ended before its end.
     pub(crate) broken: Option<String>,
     pub(crate) done: bool,
+}
+
+/// A submission that the API took.
+#[derive(Debug, Clone)]
+pub(crate) struct Traced {
+    /// The API's id.
+    pub(crate) id: String,
+    /// The name of the file.
+    file: String,
+    /// The numbers of its records in the file; none of a file that is one record.
+    numbers: Option<Arc<Vec<u32>>>,
+}
+
+impl Traced {
+    /// Returns the number of its records.
+    pub(crate) fn records(&self) -> usize {
+        self.numbers.as_ref().map_or(1, |numbers| numbers.len())
+    }
+
+    /// Returns the place of its `n`th record, from 0.
+    pub(crate) fn place(&self, n: usize) -> String {
+        let number = self.numbers.as_ref().and_then(|numbers| numbers.get(n));
+        place(&self.file, number.copied())
+    }
+}
+
+fn place(file: &str, number: Option<u32>) -> String {
+    match number {
+        Some(number) => format!("{file}, record {number}"),
+        None => file.to_owned(),
+    }
 }
 
 /// A posting.
@@ -193,44 +225,67 @@ async fn send(
             typetag: one.typetag.clone(),
             orgid: orgid.clone(),
             timezone: timezone.clone(),
+            tlp: None,
         };
-        for (n, record) in records(&one.file.bytes, one.by_lines).enumerate() {
-            let place = match one.by_lines {
-                true => format!("{}, record {}", one.file.name, n + 1),
-                false => one.file.name.clone(),
-            };
-            let record = one.file.bytes.slice_ref(record);
-            all.push((tags.clone(), one.file.name.clone(), place, record));
-        }
+        let records = records(&one.file.bytes, one.by_lines);
+        let records = records.map(|record| one.file.bytes.slice_ref(record));
+        let batches = batches(&tags, &one.file.name, records);
+        all.extend(batches.into_iter().map(|batch| (one.by_lines, batch)));
     }
-    let sends = all.into_iter().map(|(tags, name, place, record)| {
+    let sends = all.into_iter().map(|(by_lines, batch)| {
         let client = client.clone();
-        async move { (place, client.submit_traced(&tags, &name, &[record]).await) }
+        async move { send_batch(&client, by_lines, batch).await }
     });
     let mut sends = stream::iter(sends).buffer_unordered(IN_FLIGHT);
-    while let Some((place, outcome)) = sends.next().await {
+    while let Some(outcome) = sends.next().await {
         let mut progress = lock(&posting.progress);
         match outcome {
-            Ok(id) => {
-                progress.taken += 1;
-                if progress.traced.len() < LISTED {
-                    progress.traced.push((place, id));
-                }
-            }
-            Err(ClientError::Refused { message, .. }) => {
-                progress.refused += 1;
-                if progress.reasons.len() < LISTED {
-                    progress.reasons.push((place, message));
-                }
+            Ok((taken, refused)) => {
+                progress.taken += taken.as_ref().map_or(0, Traced::records);
+                progress.refused += refused.len();
+                let (room, more) = (
+                    LISTED - progress.traced.len(),
+                    LISTED - progress.reasons.len(),
+                );
+                progress.traced.extend(taken.into_iter().take(room));
+                progress.reasons.extend(refused.into_iter().take(more));
             }
             // the other records would meet the same
-            Err(error) => {
-                progress.broken = Some(format!("{place}: {}", error.brief()));
+            Err(broken) => {
+                progress.broken = Some(broken);
                 break;
             }
         }
     }
     lock(&posting.progress).done = true;
+}
+
+/// Sends a batch. Returns the submission that was taken, and the records that were refused by place and reason.
+///
+/// # Errors
+/// The API cannot be reached or fails: the text says where and why.
+async fn send_batch(
+    client: &Client,
+    by_lines: bool,
+    batch: Batch,
+) -> Result<(Option<Traced>, Vec<(String, String)>), String> {
+    let file = batch.name.clone();
+    let number = |n| by_lines.then_some(n);
+    let first = batch.records.first().map(|(n, _)| *n);
+    let sent = crate::sending::send(client, batch).await;
+    let sent = sent.map_err(|error| {
+        let place = place(&file, first.and_then(number));
+        format!("{place}: {}", error.brief())
+    })?;
+    let refused = sent.refused.into_iter();
+    let refused = refused.map(|(n, reason)| (place(&file, number(n)), reason));
+    let refused = refused.collect();
+    let taken = sent.taken.map(|(id, numbers)| Traced {
+        id,
+        numbers: by_lines.then(|| Arc::new(numbers)),
+        file,
+    });
+    Ok((taken, refused))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

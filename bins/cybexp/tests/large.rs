@@ -7,10 +7,10 @@
     reason = "the figures are part of what it shows, and clippy sees helpers of a test as no test"
 )]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bson::doc;
-use cybexp_testkit::{Daemon, Site, status_of, verified};
+use cybexp_testkit::{Daemon, Site, verified};
 use serde_json::json;
 
 const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
@@ -34,17 +34,8 @@ fn mail(bytes: usize) -> String {
 
 /// Runs a daemon until nothing is pending. Returns the time it took, and its peak memory in MiB.
 fn once(site: &Site, daemon: &str) -> (Duration, u64) {
-    let since = Instant::now();
     let args = ["daemon", daemon, "--once"];
-    let mut process = Daemon::start(CYBEXP, &args, site);
-    let mut peak = 0;
-    while !process.has_ended() {
-        let kib = status_of(process.pid(), "VmHWM");
-        peak = peak.max(kib.unwrap_or(0) / 1024);
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let took = since.elapsed();
-    assert!(process.wait().success());
+    let (took, peak) = Daemon::run_to_end(CYBEXP, &args, site);
     println!("{daemon}: {:.1} s, {peak} MiB at most", took.as_secs_f64());
     (took, peak)
 }

@@ -30,7 +30,9 @@ impl SubmissionForm {
             ("timezone", &*tags.timezone),
             ("name", name),
         ];
-        for (field, text) in fields {
+        // a Python API refuses fields that it does not know
+        let tlp = tags.tlp.map(|tlp| ("tlp", tlp.as_str()));
+        for (field, text) in fields.into_iter().chain(tlp) {
             part(
                 &mut body,
                 &boundary,
@@ -97,6 +99,7 @@ mod tests {
             typetag: "cowrie".to_owned(),
             orgid: "o".to_owned(),
             timezone: "UTC".to_owned(),
+            tlp: None,
         };
         let form = SubmissionForm::new(&tags, name, records);
         let boundary = form.content_type.rsplit_once('=').unwrap().1;

@@ -1,6 +1,7 @@
 //! A client of the API: submits records and asks queries.
 
 mod form;
+mod live;
 mod people;
 mod proof;
 
@@ -9,14 +10,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use tahoe_core::SubmissionTags;
+use tahoe_core::{SubmissionTags, Tlp};
 
 use form::SubmissionForm;
 use proof::WantedProof;
+
+pub use live::LiveEvents;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// The longest that one question may take; the API answers "check back later" long before.
@@ -281,6 +284,40 @@ impl Client {
             }
             // `redo` only once: the next tries fetch the same report
             redo = false;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks a query until its answer is ready, for at most `wait`, and returns the answer as a STIX bundle of what has at
+    /// most this label, and how many events are stricter. The query must be one for documents.
+    pub async fn ask_stix(
+        &self,
+        qtype: &str,
+        data: &Value,
+        tlp: Tlp,
+        wait: Duration,
+    ) -> anyhow::Result<(Value, u64)> {
+        let since = Instant::now();
+        let mut url = self.url("query");
+        url.query_pairs_mut().append_pair("tlp", tlp.as_str());
+        let question = json!({"type": qtype, "data": data});
+        loop {
+            let request = self.http.post(url.clone()).timeout(ANSWER);
+            let request = request
+                .header(ACCEPT, "application/stix+json")
+                .json(&question);
+            let response = self.send(request).await?;
+            if response.status() != StatusCode::ACCEPTED {
+                let left_out = response.headers().get("x-cybexp-left-out");
+                let left_out = left_out.and_then(|count| count.to_str().ok()?.parse().ok());
+                return Ok((self.json(response).await?, left_out.unwrap_or_default()));
+            }
+            if since.elapsed() >= wait {
+                bail!(
+                    "the answer is not ready after {} s; ask the same again later, or with a longer --wait",
+                    wait.as_secs()
+                );
+            }
             tokio::time::sleep(PAUSE).await;
         }
     }

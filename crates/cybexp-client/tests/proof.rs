@@ -104,6 +104,7 @@ async fn submit(client: &Client) -> Result<(), ClientError> {
         typetag: "cowrie".to_owned(),
         orgid: "o".to_owned(),
         timezone: "UTC".to_owned(),
+        tlp: None,
     };
     client.submit(&tags, "a", &[b"{}"]).await
 }

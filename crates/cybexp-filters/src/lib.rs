@@ -2,10 +2,28 @@
 //!
 //! [`first`] reads raws, [`second`] reads the instances that the first stage made. No filter touches a database, clock
 //! or network.
+//!
+//! ```
+//! use cybexp_filters::{FILTERS, RawInput};
+//! use serde_json::json;
+//! use tahoe_core::{OrgId, Timestamp};
+//!
+//! let sighting = FILTERS.iter().find(|filter| filter.name() == "sighting").unwrap();
+//! let made = sighting.run(&RawInput {
+//!     data: &json!({"ipv4": "203.0.113.9", "category": "malicious"}),
+//!     orgid: &OrgId::new("unr")?,
+//!     timezone: "UTC",
+//!     timestamp: Timestamp::new(1_588_032_005.5)?,
+//! })?;
+//! assert_eq!(made.events.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod feed;
 mod fields;
 pub mod first;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod indicators;
 pub mod judgement;
 mod lighten;

@@ -25,6 +25,15 @@ pub struct NotOne {
 ///
 /// # Errors
 /// If the value cannot be of that sub_type: `ipv4` `999.1.1.1`, `port` `http`.
+///
+/// ```
+/// use cybexp_filters::normal;
+/// use tahoe_core::SubType;
+///
+/// let cve = normal(&SubType::from_static("cve_id"), &"cve-2021-44228".into()).unwrap();
+/// assert_eq!(cve.data().as_str(), Some("CVE-2021-44228"));
+/// assert!(normal(&SubType::from_static("port"), &"70000".into()).is_err());
+/// ```
 pub fn normal(sub_type: &SubType, value: &Scalar) -> Result<Attribute, NotOne> {
     let name = sub_type.as_str();
     let Some(form) = FORMS.iter().find(|form| form.names.contains(&name)) else {

@@ -3,7 +3,7 @@
 use tahoe_core::nearest;
 
 use crate::FILTERS;
-use crate::judgement::{EVENT_CATEGORY, JUDGE, RESERVED};
+use crate::judgement::{EVENT_CATEGORY, JUDGE, RESERVED, RETRY};
 
 /// Returns the typetags that filters read and people may submit, each once, in the order of [`FILTERS`].
 pub fn known_typetags() -> Vec<&'static str> {
@@ -16,7 +16,7 @@ pub fn known_typetags() -> Vec<&'static str> {
 pub fn all_typetags() -> Vec<&'static str> {
     let mut all = Vec::new();
     let of_filters = FILTERS.iter().flat_map(|filter| filter.typetags());
-    for typetag in of_filters.chain(&[EVENT_CATEGORY]) {
+    for typetag in of_filters.chain(&[EVENT_CATEGORY, RETRY]) {
         if !all.contains(typetag) {
             all.push(*typetag);
         }
@@ -30,8 +30,15 @@ pub fn is_reserved(typetag: &str) -> bool {
 }
 
 /// Returns the names of the filters for which the raws of a typetag wait.
+///
+/// ```
+/// use cybexp_filters::readers;
+///
+/// assert_eq!(readers("cowrie"), ["cowrie"]);
+/// assert!(readers("netflow").is_empty());
+/// ```
 pub fn readers(typetag: &str) -> Vec<&'static str> {
-    if typetag == EVENT_CATEGORY {
+    if [EVENT_CATEGORY, RETRY].contains(&typetag) {
         return vec![JUDGE];
     }
     let readers = FILTERS
@@ -41,6 +48,12 @@ pub fn readers(typetag: &str) -> Vec<&'static str> {
 }
 
 /// Tells whether a record of the typetag is a whole feed, as one of a list of URLs, and not one line of it.
+///
+/// ```
+/// use cybexp_filters::is_feed;
+///
+/// assert!(is_feed("openphish_feed") && !is_feed("cowrie"));
+/// ```
 pub fn is_feed(typetag: &str) -> bool {
     let mut readers = FILTERS
         .iter()
@@ -56,6 +69,13 @@ pub struct UnreadTypetag {
 }
 
 /// Returns `None` for a typetag that a filter reads.
+///
+/// ```
+/// use cybexp_filters::unread_typetag;
+///
+/// assert!(unread_typetag("cowrie").is_none());
+/// assert_eq!(unread_typetag("cowry").unwrap().nearest, Some("cowrie"));
+/// ```
 pub fn unread_typetag(typetag: &str) -> Option<UnreadTypetag> {
     let known = known_typetags();
     if known.contains(&typetag) {

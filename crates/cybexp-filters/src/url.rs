@@ -29,6 +29,14 @@ pub(crate) const KEPT_BYTES: usize = 2048;
 /// Returns the attributes that an event carries beside the `url` as seen: hostname and domain, or ipv4 or ipv6.
 ///
 /// Defanged forms (`hxxp://`, `[.]`) are undone. A text without a host gives no attributes.
+///
+/// ```
+/// use cybexp_filters::url::host_attributes;
+///
+/// let found = host_attributes("hxxp://login[.]evil[.]example/x");
+/// assert_eq!(found[0].sub_type().as_str(), "hostname");
+/// assert_eq!(found[0].data().as_str(), Some("login.evil.example"));
+/// ```
 pub fn host_attributes(url: &str) -> Vec<Attribute> {
     let Some(host) = host_of_url(url) else {
         return Vec::new();
@@ -62,6 +70,13 @@ pub(crate) fn is_absolute(text: &str) -> bool {
 ///
 /// An IPv4 address mapped into IPv6 (`::ffff:192.0.2.1`, from a dual-stack listener) is that IPv4 address. The zone of
 /// an IPv6 address (`fe80::1%eth0`) names an interface of the sensor, and is left out.
+///
+/// ```
+/// use cybexp_filters::url::ip_attribute;
+///
+/// assert_eq!(ip_attribute("::ffff:203.0.113.9").unwrap().sub_type().as_str(), "ipv4");
+/// assert!(ip_attribute("evil.example").is_none());
+/// ```
 pub fn ip_attribute(text: &str) -> Option<Attribute> {
     let text = text.trim();
     let address = match text.split_once('%') {

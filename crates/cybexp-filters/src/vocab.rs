@@ -28,6 +28,8 @@ sub_types! {
     SHELL_INPUT = "shell_input";
     SIGHTING = "sighting";
     SSH = "ssh";
+    STIX_INDICATOR = "stix_indicator";
+    STIX_OBSERVED = "stix_observed";
     TELNET = "telnet";
     URLHAUS = "urlhaus";
     VIRUSTOTAL = "virustotal";
@@ -74,6 +76,7 @@ sub_types! {
     COMMAND_COUNT = "command_count";
     COMMENT = "comment";
     COMP_ALGO = "comp_algo";
+    CONFIDENCE = "confidence";
     COUNTRY_CODE2 = "country_code2";
     CVE_ID = "cve_id";
     DATA = "data";
@@ -128,6 +131,7 @@ sub_types! {
     URL = "url";
     USERNAME = "username";
     UUID = "uuid";
+    VALID_UNTIL = "valid_until";
     VERDICT = "verdict";
     VERIFICATION_TIME = "verification_time";
     VERIFIED = "verified";

@@ -51,6 +51,17 @@ pub struct PrivateKey(pub(crate) PrivateDecryptingKey);
 impl PrivateKey {
     /// Reads a PEM: `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1), or `ENCRYPTED PRIVATE KEY`
     /// (encrypted PKCS#8), for which alone `passphrase` is used.
+    ///
+    /// ```
+    /// use cybexp_seal::{PrivateKey, PublicKey};
+    ///
+    /// let key = PrivateKey::generate(2048)?;
+    /// let again = PrivateKey::from_pem(&key.to_pkcs8_pem(), None)?;
+    /// assert_eq!(again.bits(), 2048);
+    /// let public = PublicKey::from_pem(&key.public_key().to_pem())?;
+    /// assert_eq!(public.bits(), 2048);
+    /// # Ok::<(), cybexp_seal::KeyError>(())
+    /// ```
     pub fn from_pem(pem: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
         let (label, der) = pem::decode(pem)?;
         let pkcs8 = match label {

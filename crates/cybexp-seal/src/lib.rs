@@ -17,6 +17,7 @@ pub mod password;
 mod pem;
 mod proof;
 mod session;
+mod signature;
 mod token;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ pub use key::{PrivateKey, PublicKey};
 pub use mac::{Macs, Message, Purpose};
 pub use own::OwnKey;
 pub use proof::Prover;
+pub use signature::webhook_signature;
 pub use token::{Claims, Holder, Issued, TokenError, Tokens};
 
 /// How a sealed blob is laid out.
@@ -59,6 +61,17 @@ impl PrivateKey {
     ///
     /// All that the ciphers find wrong is the one [`OpenError::Broken`]; the other errors tell of lengths and
     /// headers, which anybody can see without a key.
+    ///
+    /// ```
+    /// use cybexp_seal::{Format, PrivateKey};
+    ///
+    /// let key = PrivateKey::generate(2048)?;
+    /// for format in [Format::Jwe, Format::Legacy] {
+    ///     let sealed = key.public_key().seal(format, b"a submission")?;
+    ///     assert_eq!(key.open(&sealed)?, b"a submission");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(&self, sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
         if sealed.is_empty() {
             return Err(OpenError::Empty);

@@ -19,14 +19,36 @@ pub enum Purpose {
     Socket,
     /// An answer, made by the report daemon.
     Report,
+    /// New events of an organisation, listed by analytics.
+    Live,
+    /// A subscription of a user, made by the API.
+    Subscription,
+    /// A notice of a new event for a subscription, made by analytics.
+    Notice,
+    /// The secret of a webhook, which its receiver knows.
+    Webhook,
 }
 
 /// Makes and checks codes with the keys of one secret.
+///
+/// ```
+/// use cybexp_seal::{Macs, Purpose};
+///
+/// let macs = Macs::new(&"a secret of at least 32 bytes, kept".into());
+/// let parts = [&b"user"[..], b"question"];
+/// let code = macs.message(Purpose::Query, parts).code();
+/// assert!(macs.message(Purpose::Query, parts).has(&code));
+/// assert!(!macs.message(Purpose::Report, parts).has(&code));
+/// ```
 #[derive(Clone)]
 pub struct Macs {
     query: hmac::Key,
     socket: hmac::Key,
     report: hmac::Key,
+    live: hmac::Key,
+    subscription: hmac::Key,
+    notice: hmac::Key,
+    webhook: hmac::Key,
 }
 
 /// A code in the making. What is written to it is the last part of the message.
@@ -42,6 +64,10 @@ impl Macs {
             query: key(Purpose::Query),
             socket: key(Purpose::Socket),
             report: key(Purpose::Report),
+            live: key(Purpose::Live),
+            subscription: key(Purpose::Subscription),
+            notice: key(Purpose::Notice),
+            webhook: key(Purpose::Webhook),
         }
     }
 
@@ -55,6 +81,10 @@ impl Macs {
             Purpose::Query => &self.query,
             Purpose::Socket => &self.socket,
             Purpose::Report => &self.report,
+            Purpose::Live => &self.live,
+            Purpose::Subscription => &self.subscription,
+            Purpose::Notice => &self.notice,
+            Purpose::Webhook => &self.webhook,
         };
         let mut context = hmac::Context::with_key(key);
         for part in parts {
@@ -71,6 +101,10 @@ fn derive(secret: &hkdf::Prk, purpose: Purpose) -> hmac::Key {
         Purpose::Query => b"query",
         Purpose::Socket => b"socket",
         Purpose::Report => b"report",
+        Purpose::Live => b"live",
+        Purpose::Subscription => b"subscription",
+        Purpose::Notice => b"notice",
+        Purpose::Webhook => b"webhook",
     };
     let info = [info];
     match secret.expand(&info, hmac::HMAC_SHA256) {

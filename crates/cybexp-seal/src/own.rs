@@ -13,6 +13,15 @@ use zeroize::Zeroizing;
 const LONGEST_BYTES: usize = 16 << 10;
 
 /// A key with which a daemon seals texts for itself. Nobody else can read or change such a text.
+///
+/// ```
+/// use cybexp_seal::OwnKey;
+///
+/// let key = OwnKey::random("session of a page");
+/// let sealed = key.seal("a token");
+/// assert_eq!(key.open(&sealed).as_deref().map(String::as_str), Some("a token"));
+/// assert!(OwnKey::random("session of a page").open(&sealed).is_none());
+/// ```
 pub struct OwnKey {
     key: RandomizedNonceKey,
     purpose: &'static str,

@@ -37,6 +37,15 @@ pub enum Verdict {
 ///
 /// Takes 19 MiB and some 25 ms of a core: not for a thread that others wait for. The thread keeps the memory for its next
 /// password, until it ends: few threads should do this.
+///
+/// ```
+/// use cybexp_seal::password::{Verdict, hash, verify};
+///
+/// let stored = hash("correct horse")?;
+/// assert!(matches!(verify("correct horse", &stored), Verdict::Right));
+/// assert!(matches!(verify("battery staple", &stored), Verdict::Wrong));
+/// # Ok::<(), cybexp_seal::password::PasswordError>(())
+/// ```
 pub fn hash(password: &str) -> Result<String, PasswordError> {
     if !LENGTH.contains(&password.len()) {
         return Err(PasswordError::Length(password.len()));

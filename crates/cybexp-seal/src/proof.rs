@@ -9,6 +9,15 @@ use secrecy::{ExposeSecret, SecretString};
 const PURPOSE: &[u8] = b"cybexp: proof of the API";
 
 /// Makes and checks proofs with one secret.
+///
+/// ```
+/// use cybexp_seal::Prover;
+///
+/// let prover = Prover::new(&"a secret of at least 32 bytes, kept".into());
+/// let proof = prover.prove(b"a random challenge", 5000);
+/// assert!(prover.holds(b"a random challenge", 5000, &proof));
+/// assert!(!prover.holds(b"a random challenge", 5001, &proof));
+/// ```
 pub struct Prover(Key);
 
 impl Prover {

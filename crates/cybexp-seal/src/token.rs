@@ -10,6 +10,19 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 /// Makes and checks tokens with one secret.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use cybexp_seal::{Holder, TokenError, Tokens};
+///
+/// let tokens = Tokens::new(&"a secret of at least 32 bytes, kept".into(), false);
+/// let holder = Holder { sub_type: "cybexp_user", hash: "b1b5587b", generation: 0 };
+/// let issued = tokens.issue(holder, Duration::from_secs(60), 1_600_000_000);
+/// assert_eq!(tokens.check(&issued.token, 1_600_000_001)?.hash, "b1b5587b");
+/// assert!(tokens.check(&issued.token, 1_600_001_000).is_err());
+/// # Ok::<(), TokenError>(())
+/// ```
 pub struct Tokens {
     signing: EncodingKey,
     checking: DecodingKey,

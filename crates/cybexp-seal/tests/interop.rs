@@ -1,4 +1,4 @@
-//! pycryptodome and jwcrypto open what we seal. Runs only where a `python3` has both.
+//! pycryptodome and jwcrypto open what we seal.
 
 mod common;
 
@@ -6,6 +6,7 @@ use std::process::Command;
 
 use common::{key, path};
 use cybexp_seal::Format;
+use test_needs::Need;
 
 #[test]
 fn other_software_opens_what_we_seal() {
@@ -13,7 +14,7 @@ fn other_software_opens_what_we_seal() {
         .args(["-c", "import Crypto.Cipher.AES, jwcrypto.jwe"])
         .output();
     if !imports.is_ok_and(|out| out.status.success()) {
-        println!("skipped: python3 cannot import pycryptodome and jwcrypto");
+        Need::Python.is_lacking("python3 cannot import pycryptodome and jwcrypto");
         return;
     }
     let dir = tempfile::tempdir().unwrap();

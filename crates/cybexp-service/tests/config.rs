@@ -114,7 +114,8 @@ fn every_shipped_file_parses_and_holds_the_defaults() {
     for name in ["config.json", "docker/config.json", "systemd/config.json"] {
         assert!(files.contains(&folder.join(name)), "{name}: {files:?}");
     }
-    for file in &files {
+    let example = folder.join("../examples/honeypots/config.json");
+    for file in files.iter().chain([&example]) {
         Config::from_file(file).unwrap_or_else(|error| panic!("{error}"));
     }
 

@@ -3,7 +3,7 @@
 use tahoe_core::Scalar;
 
 use crate::ident::Uuid;
-use crate::tlp::Tlp;
+use tahoe_core::Tlp;
 
 /// A value of a feed.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,15 +15,16 @@ mod ident;
 mod item;
 mod kind;
 pub mod misp;
+mod misp_hashes;
 pub mod stix;
 mod text;
 pub mod time;
-mod tlp;
 mod writer;
 
 pub use formats::{FORMATS, Format, format};
 pub use ident::Uuid;
 pub use item::{FeedHead, Item};
 pub use kind::{Digest, Kind, Network};
-pub use tlp::{Tlp, UnknownTlp};
+pub use misp_hashes::hashes as misp_hashes;
+pub use tahoe_core::{Tlp, UnknownTlp};
 pub use writer::{FeedWriter, Written};

@@ -13,7 +13,7 @@ use crate::item::{FeedHead, Item};
 use crate::kind::{Digest, Kind};
 use crate::text;
 use crate::time;
-use crate::tlp::Tlp;
+use tahoe_core::Tlp;
 
 /// The values of an event, above which the day is cut into 16 events, or 256.
 const VALUES: u64 = 5000;
@@ -227,11 +227,10 @@ impl Attribute {
     }
 }
 
-/// Returns the line of a value in `hashes.csv`; `None` if the feed leaves the value out.
-pub fn hash_line(item: &Item, event: &MispEvent, head: &FeedHead) -> Option<String> {
+/// Returns the text by which a MISP finds a value in `hashes.csv`; `None` if the feed leaves the value out.
+pub(crate) fn hashed(item: &Item) -> Option<String> {
     let (_, _, value) = typed(item)?;
-    let digest = hex::encode(Md5::digest(value));
-    Some(format!("{digest},{}\n", event.uuid(head)))
+    Some(hex::encode(Md5::digest(value)))
 }
 
 /// Returns the colour that MISP's taxonomy has for a label.

@@ -25,7 +25,11 @@ pub struct FeedWriter {
 impl FeedWriter {
     /// Begins a file.
     pub fn new(format: &Format, head: &FeedHead) -> Self {
-        let mut format = (format.write)(head);
+        Self::of((format.write)(head))
+    }
+
+    /// Begins a file that this writes.
+    pub(crate) fn of(mut format: Box<dyn WriteFeed + Send>) -> Self {
         let mut piece = Vec::with_capacity(PIECE + (8 << 10));
         format.begin(&mut piece);
         Self {

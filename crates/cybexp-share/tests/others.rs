@@ -14,9 +14,10 @@ use std::path::PathBuf;
 use common::{good, head, item, items, python, run};
 use cybexp_share::misp::{self, MispEvent};
 use cybexp_share::stix::{Creator, ObservedEvent, ObservedSession, StixBundle};
-use cybexp_share::{FeedHead, FeedWriter, Tlp, format};
+use cybexp_share::{FeedHead, FeedWriter, Tlp, format, misp_hashes};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_needs::Need;
 
 fn saved(dir: &TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     let path = dir.path().join(name);
@@ -171,7 +172,7 @@ fn pymisp_reads_the_feed() {
     }
     assert_eq!(days.len(), 2);
     let dir = TempDir::new().unwrap();
-    let (mut manifest, mut hashes) = (serde_json::Map::new(), String::new());
+    let (mut manifest, mut hashes) = (serde_json::Map::new(), Vec::new());
     for (day, items) in days {
         let parts = misp::parts(items.len() as u64);
         let event = MispEvent {
@@ -183,11 +184,11 @@ fn pymisp_reads_the_feed() {
         manifest.insert(uuid.clone(), entry);
         let file = event.file(&head, 1_764_236_700.0, items.iter().copied());
         saved(&dir, &format!("{uuid}.json"), file.to_string());
-        hashes.extend(
-            items
-                .iter()
-                .filter_map(|item| misp::hash_line(item, &event, &head)),
-        );
+        let mut writer = misp_hashes(&head, [(day, parts)].into());
+        for item in &items {
+            hashes.extend(writer.push(item).into_iter().flatten());
+        }
+        hashes.extend(writer.end().0);
     }
     saved(&dir, "manifest.json", Value::Object(manifest).to_string());
     saved(&dir, "hashes.csv", hashes);
@@ -229,7 +230,11 @@ print(len(manifest), count)
 fn bind_loads_the_zone() {
     let dir = TempDir::new().unwrap();
     let path = written(&dir, "rpz");
-    if let Some(out) = run("named-checkzone", &["-k", "fail", "rpz.example", &path]) {
+    if let Some(out) = run(
+        Need::Bind,
+        "named-checkzone",
+        &["-k", "fail", "rpz.example", &path],
+    ) {
         assert!(good(&out).contains("OK"));
     }
 }
@@ -238,13 +243,13 @@ fn bind_loads_the_zone() {
 fn nftables_takes_the_script() {
     let dir = TempDir::new().unwrap();
     let path = written(&dir, "nft");
-    if let Some(out) = run("/usr/sbin/nft", &["-c", "-f", &path]) {
+    if let Some(out) = run(Need::Nftables, "/usr/sbin/nft", &["-c", "-f", &path]) {
         let told = String::from_utf8_lossy(&out.stderr).into_owned();
         // a kernel that has no nftables at all is no fault of the script
         if told.contains("cache initialization failed")
             || told.contains("Unable to initialize Netlink")
         {
-            println!("skipped: the kernel has no nftables, or they are another user's");
+            Need::Nftables.is_lacking("the kernel has no nftables, or they are another user's");
             return;
         }
         good(&out);

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
-use tahoe_core::SubmissionTags;
+use tahoe_core::{SubmissionTags, Tlp};
 
 use crate::error::SpoolError;
 use crate::input::{InputCounts, InputId, KnownInput};
-use crate::layout::{LAYOUT, SETUP, VERSION};
+use crate::layout::{FROM_1, LAYOUT, SETUP, VERSION};
 use crate::record::{ItemKey, Queued, RecordBatch};
 
 /// The file in `input.spool_dir`.
@@ -55,21 +55,24 @@ impl SpoolFile {
         let version: i64 = database
             .pragma("user_version")
             .map_err(|error| failed(error.to_string()))?;
-        match version {
-            0 => database
-                .transaction(|database| {
-                    database.connection.execute_batch(LAYOUT)?;
-                    database
-                        .connection
-                        .pragma_update(None, "user_version", VERSION)
-                })
-                .map_err(|error| failed(error.to_string()))?,
-            VERSION => {}
+        let statements = match version {
+            0 => Some(LAYOUT),
+            1 => Some(FROM_1),
+            VERSION => None,
             other => {
                 return Err(failed(format!(
                     "is of version {other}; this program knows {VERSION}"
                 )));
             }
+        };
+        if let Some(statements) = statements {
+            let made = database.transaction(|database| {
+                database.connection.execute_batch(statements)?;
+                database
+                    .connection
+                    .pragma_update(None, "user_version", VERSION)
+            });
+            made.map_err(|error| failed(error.to_string()))?;
         }
         database
             .count()
@@ -132,7 +135,9 @@ impl SpoolFile {
             typetag,
             orgid,
             timezone,
+            tlp,
         } = tags;
+        let tlp = tlp.map(Tlp::as_str);
         // what another plugin remembers means nothing to this one
         self.connection.execute(
             "DELETE FROM mark WHERE input = (SELECT id FROM input WHERE name = ?1 AND plugin != ?2)",
@@ -143,9 +148,9 @@ impl SpoolFile {
             [name, plugin],
         )?;
         self.connection.execute(
-            "INSERT INTO input (name, plugin, typetag, orgid, timezone) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (name) DO UPDATE SET plugin = ?2, typetag = ?3, orgid = ?4, timezone = ?5",
-            params![name, plugin, typetag, orgid, timezone],
+            "INSERT INTO input (name, plugin, typetag, orgid, timezone, tlp) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (name) DO UPDATE SET plugin = ?2, typetag = ?3, orgid = ?4, timezone = ?5, tlp = ?6",
+            params![name, plugin, typetag, orgid, timezone, tlp],
         )?;
         self.connection.execute(
             "UPDATE record SET refused = NULL
@@ -346,10 +351,11 @@ impl SpoolFile {
 
 const INPUTS: &str =
     "SELECT id, name, typetag, orgid, timezone, cursor, not_before, taken, posted, dropped,
-    (SELECT count(*) FROM record WHERE record.input = input.id AND refused IS NOT NULL), plugin FROM input";
+    (SELECT count(*) FROM record WHERE record.input = input.id AND refused IS NOT NULL), plugin, tlp FROM input";
 
 fn known(row: &Row<'_>) -> rusqlite::Result<KnownInput> {
     let cursor: Option<String> = row.get(5)?;
+    let tlp: Option<String> = row.get(12)?;
     Ok(KnownInput {
         id: InputId(row.get(0)?),
         name: row.get(1)?,
@@ -358,6 +364,7 @@ fn known(row: &Row<'_>) -> rusqlite::Result<KnownInput> {
             typetag: row.get(2)?,
             orgid: row.get(3)?,
             timezone: row.get(4)?,
+            tlp: tlp.as_deref().map(Tlp::stored),
         },
         // it was written as JSON
         cursor: cursor.and_then(|text| serde_json::from_str(&text).ok()),

@@ -1,7 +1,9 @@
 //! The tables of the spool.
 
 /// The version of [`LAYOUT`]; raised with it.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
+/// Changes that make a spool of version 1 one of [`VERSION`].
+pub(crate) const FROM_1: &str = "ALTER TABLE input ADD COLUMN tlp TEXT;";
 /// `auto_vacuum`: unused pages at the end of the file are given back to the disk when asked to.
 pub(crate) const SETUP: &str = "
     PRAGMA auto_vacuum = INCREMENTAL;
@@ -23,7 +25,8 @@ pub(crate) const LAYOUT: &str = "
         not_before REAL NOT NULL DEFAULT 0,
         taken INTEGER NOT NULL DEFAULT 0,
         posted INTEGER NOT NULL DEFAULT 0,
-        dropped INTEGER NOT NULL DEFAULT 0
+        dropped INTEGER NOT NULL DEFAULT 0,
+        tlp TEXT
     );
     -- AUTOINCREMENT: an id is never given twice, for whoever posts remembers the last one that it has seen
     CREATE TABLE record (

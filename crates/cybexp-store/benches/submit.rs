@@ -75,6 +75,7 @@ fn of(bytes: usize) -> Submission {
             typetag: "cowrie".to_owned(),
             orgid: "unr".to_owned(),
             timezone: "UTC".to_owned(),
+            tlp: None,
         },
         timestamp: 1.5,
         records: None,

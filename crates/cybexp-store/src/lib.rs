@@ -5,6 +5,8 @@
 //!   Analytics writes the graph with [`GraphWriter`], and reports read it with [`GraphReader`].
 //! - [`Queries`]: the queue of queries and their answers.
 //! - [`Feeds`]: feeds and their values, kept with [`FeedKeeper`] and read by the API.
+//! - [`Live`]: the new events of each organisation, for those who watch them come in.
+//! - [`Subscriptions`] of users, and the [`Outbox`] of what is told for them.
 //! - [`Identity`]: users, organisations and revoked tokens.
 //!
 //! Every write on which something else depends waits for a majority of the replica set. Every query that a daemon
@@ -18,12 +20,14 @@ mod graph;
 mod identity;
 #[cfg(feature = "inspect")]
 mod inspect;
+mod live;
 #[cfg(feature = "inspect")]
 mod migrate;
 mod mongo;
 mod quarantine;
 mod queries;
 mod raws;
+mod subscriptions;
 mod sweep;
 mod tables;
 mod values;
@@ -42,11 +46,12 @@ pub use cache::entry::{BadRecord, Entry, EntryId, NewEntry, Submission};
 pub use cache::fate::Fate;
 pub use cache::open::Cache;
 pub use cache::queue::{EntryQueue, Opened, SealedEntry};
+pub use cache::recent::RecentEntry;
 pub use cache::records::OpenedRecords;
 pub use cache::submitter::Submitter;
 pub use error::StoreError;
 pub use feeds::definition::{Feed, Feeds, NewFeed};
-pub use feeds::keeper::{FeedJudge, FeedKeeper, FeedKept};
+pub use feeds::keeper::{FeedJudge, FeedKeeper, FeedKept, FeedTeller};
 pub use feeds::rows::{FeedDay, FeedPart, FeedRows, FeedValue};
 pub use feeds::standing::{FeedConditions, FeedStanding};
 pub use graph::derived::due::{Due, DueSession, DueSessions, SessionMarker, SessionRead};
@@ -82,6 +87,8 @@ pub use inspect::{
     tally::Tally,
     unread::Unread,
 };
+pub use live::rows::{InvalidLiveId, Live, LiveId, LiveRow, LiveStanding};
+pub use live::tail::LiveTail;
 #[cfg(feature = "inspect")]
 pub use migrate::{
     report::{MigratedKind, MigrationFinding, MigrationReport},
@@ -93,6 +100,7 @@ pub use mongo::server::Server;
 pub use mongo::spent::{Operations, Spent, describe_metrics, measured};
 pub use mongo::watch::Watch;
 pub use quarantine::list::Refused;
+pub use quarantine::page::{RefusedPage, RefusedPlace};
 pub use quarantine::record_id::EntryRecordId;
 pub use quarantine::selection::Selection;
 pub use queries::claim::{Claimed, Turn};
@@ -104,6 +112,12 @@ pub use raws::outcome::RawOutcome;
 pub use raws::pending::PendingRaw;
 pub use raws::queue::{RawMarker, RawQueue, Raws};
 pub use raws::versions::{FilterVersion, VersionStanding};
+pub use subscriptions::definition::{
+    Channel, InvalidSubscriptionId, Subscription, SubscriptionId, Wanted,
+};
+pub use subscriptions::delivery::OutboxDelivery;
+pub use subscriptions::outbox::{InvalidNoticeId, Notice, NoticeId, NoticeRow, Outbox};
+pub use subscriptions::stored::{StoredSubscription, SubscriptionStanding, Subscriptions};
 pub use sweep::{
     cache::{CacheKeep, CacheSweep},
     reports::ReportSweep,

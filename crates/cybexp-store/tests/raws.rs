@@ -12,7 +12,7 @@ use common::*;
 use cybexp_store::{Archive, PendingRaw, RawOutcome, RawQueue, Raws, Taken};
 use mongodb::Collection;
 use serde_json::json;
-use tahoe_core::{Hash, Raw};
+use tahoe_core::{Hash, Raw, Tlp};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_ends_at_a_thousand_raws() {
@@ -384,4 +384,40 @@ fn strings(document: &Document, field: &str) -> Vec<String> {
     strings
         .map(|one| one.as_str().unwrap().to_owned())
         .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_whose_label_becomes_stricter_is_read_again() {
+    let (archive, db) = archive().await;
+    let coll = collection(&db, COLL).await;
+    let label = async || {
+        let stored = coll.find_one(doc! {}).await.unwrap().unwrap();
+        stored.get_str("tlp").ok().map(str::to_owned)
+    };
+    let labelled = |tlp| raw("cowrie", json!({"n": 1})).with_tlp(tlp);
+    let mut queue = archive.queue("cowrie@1").await.unwrap();
+    archive.write(&[labelled(None)], filters).await.unwrap();
+    let first = take(&mut queue).await;
+    // while a worker has it in hand, it comes again with a label: what was made of it lacks the label
+    archive
+        .write(&[labelled(Some(Tlp::Amber))], filters)
+        .await
+        .unwrap();
+    mark(&mut queue, &first, |_| Ok(vec![]), 0.0).await;
+    let again = take(&mut queue).await;
+    assert_eq!(again[0].tlp.as_deref(), Some("amber"));
+    mark(&mut queue, &again, |_| Ok(vec![]), 0.0).await;
+    assert!(matches!(queue.take().await.unwrap(), Taken::Nothing));
+
+    for open in [None, Some(Tlp::Clear), Some(Tlp::Green), Some(Tlp::Amber)] {
+        archive.write(&[labelled(open)], filters).await.unwrap();
+        assert_eq!(label().await.as_deref(), Some("amber"), "{open:?}");
+        assert!(matches!(queue.take().await.unwrap(), Taken::Nothing));
+    }
+    archive
+        .write(&[labelled(Some(Tlp::Red))], filters)
+        .await
+        .unwrap();
+    assert_eq!(label().await.as_deref(), Some("red"));
+    assert_eq!(take(&mut queue).await.len(), 1);
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::Site;
+use crate::{Site, status_of};
 
 /// A running daemon; killed when dropped.
 pub struct Daemon(Child);
@@ -33,6 +33,23 @@ impl Daemon {
         let file = File::create(log).unwrap_or_else(|e| panic!("{}: {e}", log.display()));
         let mut command = command(program, args, config);
         Self::spawn(command.env("RUST_LOG", "info").stderr(file))
+    }
+
+    /// Runs a daemon that ends by itself, such as one with `--once`. Returns the time it took, and its peak memory in MiB.
+    ///
+    /// # Panics
+    /// If the daemon fails.
+    pub fn run_to_end<A: AsRef<OsStr>>(program: &str, args: &[A], site: &Site) -> (Duration, u64) {
+        let since = Instant::now();
+        let mut daemon = Self::start(program, args, site);
+        let mut peak = 0;
+        while !daemon.has_ended() {
+            peak = peak.max(status_of(daemon.pid(), "VmHWM").unwrap_or(0) / 1024);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let took = since.elapsed();
+        assert!(daemon.wait().success(), "{program} failed");
+        (took, peak)
     }
 
     fn spawn(command: &mut Command) -> Self {

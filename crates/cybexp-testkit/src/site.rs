@@ -115,6 +115,7 @@ impl Site {
                 typetag: typetag.to_owned(),
                 orgid: self.orgid.to_string(),
                 timezone: "UTC".to_owned(),
+                tlp: None,
             },
             timestamp: 1_700_000_000.5,
             records: None,

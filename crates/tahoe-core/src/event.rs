@@ -11,6 +11,7 @@ use crate::node::{Children, InvalidObject, Node};
 use crate::org_id::OrgId;
 use crate::scalar::Timestamp;
 use crate::sub_type::SubType;
+use crate::tlp::Tlp;
 
 /// The judgement of an event; an analyst may change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,6 +61,23 @@ impl FromStr for Category {
 }
 
 /// Something that happened at one time, as one organisation saw it.
+///
+/// ```
+/// use tahoe_core::{Attribute, Category, Event, OrgId, SubType, Timestamp};
+///
+/// let url = Attribute::new(SubType::from_static("url"), "http://evil.example/x.sh");
+/// let event = Event::new(
+///     SubType::from_static("file_download"),
+///     OrgId::new("unr")?,
+///     Timestamp::new(1_588_032_005.5)?,
+///     vec![url.clone().into()],
+/// )?;
+/// let hash = event.hash();
+/// let event = event.with_category(Category::Malicious).with_malicious([url.hash()])?;
+/// // what was thought of it does not change which event it is
+/// assert_eq!(event.hash(), hash);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Event {
     sub_type: SubType,
@@ -69,6 +87,7 @@ pub struct Event {
     category: Category,
     malicious: Vec<Hash>,
     benign: Vec<Hash>,
+    tlp: Option<Tlp>,
     hash: Hash,
 }
 
@@ -106,6 +125,7 @@ impl Event {
             category: Category::Unknown,
             malicious: Vec::new(),
             benign: Vec::new(),
+            tlp: None,
             hash,
         })
     }
@@ -113,6 +133,13 @@ impl Event {
     /// Returns the same event in this category. The hash does not depend on it.
     pub fn with_category(mut self, category: Category) -> Self {
         self.category = category;
+        self
+    }
+
+    /// Returns the same event with at least this label: the stricter of this one and the event's own. The hash does not
+    /// depend on it.
+    pub fn with_tlp_at_least(mut self, tlp: Option<Tlp>) -> Self {
+        self.tlp = Tlp::strictest(self.tlp, tlp);
         self
     }
 
@@ -173,6 +200,11 @@ impl Event {
         self.category
     }
 
+    /// Returns the event's label, if it has one.
+    pub fn tlp(&self) -> Option<Tlp> {
+        self.tlp
+    }
+
     /// Returns the event's hash.
     pub fn hash(&self) -> Hash {
         self.hash
@@ -197,12 +229,15 @@ impl Event {
 /// The document of an event.
 impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(11))?;
+        let mut map = serializer.serialize_map(Some(11 + usize::from(self.tlp.is_some())))?;
         map.serialize_entry("itype", "event")?;
         map.serialize_entry("sub_type", &self.sub_type)?;
         map.serialize_entry("orgid", &self.orgid)?;
         map.serialize_entry("timestamp", &self.timestamp.get())?;
         map.serialize_entry("category", &self.category)?;
+        if let Some(tlp) = self.tlp {
+            map.serialize_entry("tlp", &tlp)?;
+        }
         map.serialize_entry("data", &self.children)?;
         map.serialize_entry("_cref", self.children.cref())?;
         map.serialize_entry("_ref", self.children.refs())?;

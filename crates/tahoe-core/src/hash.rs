@@ -7,6 +7,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of an instance's unique string, written as 64 lower-case hex digits.
+///
+/// ```
+/// use tahoe_core::Hash;
+///
+/// let hash = Hash::of(&["attribute", "ipv4", "\"203.0.113.9\""]);
+/// assert_eq!(hash.to_string(), "b1b5587bbb0563e409a34f6d17c3129a008276c017441baf935ab629246ce95b");
+/// assert_eq!(hash.to_string().parse(), Ok(hash));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash([u8; 32]);
 

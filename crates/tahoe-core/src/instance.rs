@@ -10,6 +10,22 @@ use crate::session::Session;
 use crate::sub_type::SubType;
 
 /// One document of the archive.
+///
+/// ```
+/// use serde_json::json;
+/// use tahoe_core::Instance;
+///
+/// let document = json!({
+///     "itype": "attribute", "sub_type": "ipv4", "data": "203.0.113.9",
+///     "_hash": "b1b5587bbb0563e409a34f6d17c3129a008276c017441baf935ab629246ce95b",
+/// });
+/// assert_eq!(Instance::rebuild(&document)?.instance.itype(), "attribute");
+/// // a wrong hash is found
+/// let mut forged = document;
+/// forged["data"] = json!("203.0.113.10");
+/// assert!(Instance::rebuild(&forged).is_err());
+/// # Ok::<(), tahoe_core::DocumentError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub enum Instance {
     /// A typed value.

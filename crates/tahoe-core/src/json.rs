@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::weight;
+use crate::{value, weight};
 
 pub use crate::weight::Weight;
 
@@ -27,6 +27,15 @@ pub enum ParseError {
 }
 
 /// Reads one JSON value. Floats are exact, `-0` is the int 0, a lone surrogate escape is U+FFFD.
+///
+/// ```
+/// use serde_json::json;
+/// use tahoe_core::json::{ParseError, parse};
+///
+/// assert_eq!(parse(r#"{"n": -0, "s": "\ud800"}"#), Ok(json!({"n": 0, "s": "\u{fffd}"})));
+/// assert!(matches!(parse("[1e400]"), Err(ParseError::Unstorable(_))));
+/// assert!(matches!(parse("no JSON"), Err(ParseError::Syntax(_))));
+/// ```
 pub fn parse(text: &str) -> Result<Value, ParseError> {
     parse_without(text, &[])
 }
@@ -37,7 +46,7 @@ pub fn parse_without(text: &str, without: &[&str]) -> Result<Value, ParseError> 
     let text = scan.finish();
     let value = match without {
         [] => serde_json::from_str(&text),
-        without => weight::read_without(&text, without),
+        without => value::read_without(&text, without),
     };
     let value = value.map_err(|error| ParseError::Syntax(error.to_string()))?;
     match scan.unstorable {
@@ -47,6 +56,22 @@ pub fn parse_without(text: &str, without: &[&str]) -> Result<Value, ParseError> 
         )),
         None => Ok(value),
     }
+}
+
+/// Reads one JSON value that has at most `most` values, those within others among them. A value takes up to 100 bytes of
+/// memory, whatever its length as text. Numbers are read as serde_json reads them.
+///
+/// # Errors
+/// If the text is no JSON, or has more values.
+///
+/// ```
+/// use tahoe_core::json::parse_within;
+///
+/// assert!(parse_within(b"[1, 2]", 3).is_ok());
+/// assert!(parse_within(b"[1, 2, 3]", 3).is_err());
+/// ```
+pub fn parse_within(text: &[u8], most: usize) -> Result<Value, ParseError> {
+    value::read_within(text, most).map_err(|error| ParseError::Syntax(error.to_string()))
 }
 
 /// Weighs one JSON value that [`parse_without`] would read with the same arguments. Nothing of it is kept in memory.

@@ -6,6 +6,18 @@
 //!
 //! The rules come from the project's design page. The golden vectors in `tests/fixtures/golden`, made by the Python
 //! library, check them.
+//!
+//! ```
+//! use tahoe_core::{Attribute, Event, Hash, OrgId, SubType, Timestamp};
+//!
+//! let address = Attribute::new(SubType::new("ipv4")?, "203.0.113.9");
+//! assert_eq!(address.hash(), Hash::of(&["attribute", "ipv4", "\"203.0.113.9\""]));
+//!
+//! let seen = Timestamp::new(1_588_032_005.5)?;
+//! let event = Event::new(SubType::new("sighting")?, OrgId::new("unr")?, seen, vec![address.into()])?;
+//! assert_eq!(event.children().iter().count(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod canonical;
 mod checked;
@@ -32,6 +44,8 @@ mod sub_type;
 pub mod submission;
 mod submission_tags;
 pub mod time;
+mod tlp;
+mod value;
 mod verdict;
 mod weight;
 
@@ -54,4 +68,5 @@ pub use serde_json::Value;
 pub use session::Session;
 pub use sub_type::{InvalidSubType, SubType};
 pub use submission_tags::SubmissionTags;
+pub use tlp::{Tlp, UnknownTlp};
 pub use verdict::{InvalidVerdict, Verdict};

@@ -102,6 +102,20 @@ impl JoinedRecords {
 ///
 /// # Errors
 /// If the bytes do not have this form.
+///
+/// ```
+/// use tahoe_core::many::{JoinedRecords, split};
+///
+/// let mut joined = JoinedRecords::default();
+/// for record in ["one", "two"] {
+///     joined.begin();
+///     joined.extend(record.as_bytes());
+/// }
+/// let bytes = joined.into_bytes();
+/// let records: Vec<_> = split(&bytes)?.into_iter().map(|place| &bytes[place]).collect();
+/// assert_eq!(records, [b"one", b"two"]);
+/// # Ok::<(), tahoe_core::many::SplitError>(())
+/// ```
 pub fn split(bytes: &[u8]) -> Result<Vec<Range<usize>>, SplitError> {
     if !bytes.starts_with(&MAGIC) {
         return Err(SplitError::Magic);

@@ -5,6 +5,13 @@ const MAX_CHARS: usize = 64;
 
 /// Returns the one of `names` that `given` was most likely meant to be. At most a third of its characters may differ,
 /// where two swapped neighbours count as one. `None` if no name is that near.
+///
+/// ```
+/// use tahoe_core::nearest;
+///
+/// assert_eq!(nearest("cowry", ["cowrie", "email"]), Some("cowrie"));
+/// assert_eq!(nearest("netflow", ["cowrie", "email"]), None);
+/// ```
 pub fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let given: Vec<char> = given.chars().take(MAX_CHARS + 1).collect();
     if given.len() > MAX_CHARS {

@@ -11,6 +11,16 @@ use crate::scalar::Scalar;
 use crate::sub_type::SubType;
 
 /// One typed value, such as ipv4 `192.0.2.1`. Cheap to clone.
+///
+/// ```
+/// use tahoe_core::{Attribute, SubType};
+///
+/// let port = |data: i64| Attribute::new(SubType::from_static("port"), data);
+/// assert_eq!(port(22).hash(), port(22).hash());
+/// // a text is another value than a number
+/// let text = Attribute::new(SubType::from_static("port"), "22");
+/// assert_ne!(text.hash(), port(22).hash());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Attribute(Arc<AttributeParts>);
 
@@ -23,6 +33,18 @@ struct AttributeParts {
 }
 
 /// Several attributes and objects that belong together, such as a file's name and its digest. Cheap to clone.
+///
+/// ```
+/// use tahoe_core::{Attribute, Object, SubType};
+///
+/// let name = Attribute::new(SubType::from_static("filename"), "x.sh");
+/// let digest = Attribute::new(SubType::from_static("md5"), "d41d8cd98f00b204e9800998ecf8427e");
+/// let file = SubType::from_static("file");
+/// let object = Object::new(file.clone(), vec![name.clone().into(), digest.clone().into()])?;
+/// // the order of the children does not matter
+/// assert_eq!(Object::new(file, vec![digest.into(), name.into()])?.hash(), object.hash());
+/// # Ok::<(), tahoe_core::InvalidObject>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Object(Arc<ObjectParts>);
 

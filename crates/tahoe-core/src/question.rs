@@ -23,14 +23,14 @@ use crate::sub_type::SubType;
 use crate::time::{Step, TimeRange};
 use error::{bad, one_of};
 use field::{
-    AFTER, ALL, BY, Bounds, DERIVED, EVENT, LEVEL, LEVELS, LIMIT, LIMITS, PAGE, PAGES, SUB_TYPE,
-    TEXT, TEXT_BYTES,
+    AFTER, ALL, BY, Bounds, DERIVED, EVENT, HASH, LEVEL, LEVELS, LIMIT, LIMITS, PAGE, PAGES,
+    SUB_TYPE, TEXT, TEXT_BYTES,
 };
 
 pub use choices::{Context, ReturnType};
 pub use error::QuestionError;
 pub use query_type::QueryType;
-pub use values::{NewValues, Search, Top};
+pub use values::{NewValues, Refusals, Search, Top};
 
 /// The longest canonical text of a question, in bytes. No value that filters make is as long, and the length is known before
 /// the text is made; nested fields, which no question has, double it at each level.
@@ -130,6 +130,8 @@ pub enum Question {
     Search(Search),
     /// A query for new values.
     New(NewValues),
+    /// A query for raws that filters refused.
+    Quarantine(Refusals),
 }
 
 impl Conditions {
@@ -158,6 +160,20 @@ impl Question {
     }
 
     /// Reads the canonical text. `last` counts back from `now`, in Unix seconds.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tahoe_core::question::Question;
+    ///
+    /// let (text, _) = Question::encode(&json!({"sub_type": "ipv4", "data": "203.0.113.9", "last": "7d"}))?;
+    /// let Question::Count(conditions) = Question::decode("count", &text, 1_600_000_000.0)? else {
+    ///     unreachable!("it is a count");
+    /// };
+    /// assert_eq!(conditions.subjects.len(), 1);
+    /// let error = Question::decode("count", "{}", 0.0).unwrap_err();
+    /// assert!(error.to_string().contains("sub_type"));
+    /// # Ok::<(), tahoe_core::question::QuestionError>(())
+    /// ```
     pub fn decode(qtype: &str, text: &str, now: f64) -> Result<Self, QuestionError> {
         let qtype: QueryType = qtype.parse()?;
         match decanonical(text) {
@@ -178,6 +194,7 @@ impl Question {
             QueryType::Session => Self::read_session(fields),
             QueryType::Search => Self::read_search(fields),
             QueryType::New => Self::read_new(fields, now),
+            QueryType::Quarantine => Self::read_quarantine(fields),
         }
     }
 
@@ -217,6 +234,21 @@ impl Question {
         };
         fields.end("a new")?;
         Ok(Self::New(new))
+    }
+
+    fn read_quarantine(mut fields: UnreadFields) -> Result<Self, QuestionError> {
+        let hash = fields.text(HASH.name)?;
+        let typetag = fields
+            .text(SUB_TYPE.name)?
+            .map(|name| SubType::new(&name).map_err(|error| bad(SUB_TYPE.name, error)));
+        let refusals = Refusals {
+            hash: hash.as_deref().map(read_hash).transpose()?,
+            typetag: typetag.transpose()?,
+            after: fields.short(AFTER.name)?,
+            limit: fields.int(LIMIT.name, LIMITS)?,
+        };
+        fields.end("a quarantine")?;
+        Ok(Self::Quarantine(refusals))
     }
 
     fn read_threatrank(mut fields: UnreadFields) -> Result<Self, QuestionError> {

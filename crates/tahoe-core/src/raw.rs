@@ -8,6 +8,7 @@ use crate::hash::Hash;
 use crate::org_id::OrgId;
 use crate::scalar::Timestamp;
 use crate::sub_type::SubType;
+use crate::tlp::Tlp;
 
 /// Any JSON, with its origin. The notes of filters (`filters`, `_valid`, `_ref`) are not part of a raw.
 #[derive(Debug, Clone)]
@@ -17,6 +18,7 @@ pub struct Raw {
     orgid: OrgId,
     timezone: String,
     timestamp: Option<Timestamp>,
+    tlp: Option<Tlp>,
     hash: Hash,
 }
 
@@ -37,8 +39,15 @@ impl Raw {
             orgid,
             timezone,
             timestamp,
+            tlp: None,
             hash,
         })
+    }
+
+    /// Returns the same raw with this label. The hash does not depend on it.
+    pub fn with_tlp(mut self, tlp: Option<Tlp>) -> Self {
+        self.tlp = tlp;
+        self
     }
 
     /// Returns the typetag.
@@ -62,6 +71,12 @@ impl Raw {
         self.timestamp
     }
 
+    /// Returns the raw's label, if its source has one.
+    #[must_use]
+    pub fn tlp(&self) -> Option<Tlp> {
+        self.tlp
+    }
+
     /// Returns the raw's hash. It identifies the raw only together with the organisation, because two may submit the
     /// same data.
     pub fn hash(&self) -> Hash {
@@ -80,6 +95,9 @@ impl Serialize for Raw {
         map.serialize_entry("timezone", &self.timezone)?;
         if let Some(timestamp) = self.timestamp {
             map.serialize_entry("timestamp", &timestamp.get())?;
+        }
+        if let Some(tlp) = self.tlp {
+            map.serialize_entry("tlp", &tlp)?;
         }
         map.serialize_entry("_hash", &self.hash)?;
         map.end()

@@ -18,6 +18,7 @@ use crate::scalar::Timestamp;
 use crate::scalar::{Finite, InvalidScalar, Scalar};
 use crate::session::Session;
 use crate::sub_type::{InvalidSubType, SubType};
+use crate::tlp::Tlp;
 
 /// The reason why a document is no instance.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -111,6 +112,12 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Returns the label of a document, if it has one.
+    pub(crate) fn tlp(&self) -> Option<Tlp> {
+        let tlp = self.0.get("tlp")?;
+        Some(Tlp::stored(tlp.as_str().unwrap_or_default()))
+    }
+
     pub(crate) fn hashes(&self, field: &'static str) -> Read<BTreeSet<Hash>> {
         let wrong = DocumentError::Type {
             field,
@@ -201,13 +208,16 @@ impl Instance {
             }
             "event" => Self::Event(event(&fields, sub_type)?),
             "session" => Self::Session(session(&fields, sub_type)?),
-            "raw" => Self::Raw(Raw::new(
-                sub_type,
-                fields.get("data")?.clone(),
-                OrgId::new(fields.text("orgid")?)?,
-                fields.text("timezone")?.to_owned(),
-                fields.timestamp("timestamp")?,
-            )?),
+            "raw" => Self::Raw(
+                Raw::new(
+                    sub_type,
+                    fields.get("data")?.clone(),
+                    OrgId::new(fields.text("orgid")?)?,
+                    fields.text("timezone")?.to_owned(),
+                    fields.timestamp("timestamp")?,
+                )?
+                .with_tlp(fields.tlp()),
+            ),
             other => return Err(DocumentError::Itype(other.to_owned())),
         };
         fields.check_hash(instance.hash())?;
@@ -218,12 +228,13 @@ impl Instance {
 /// Makes the event of a document's data, without its contexts.
 pub(crate) fn bare_event(fields: &Fields<'_>, sub_type: SubType) -> Read<Event> {
     let timestamp = fields.timestamp("timestamp")?;
-    Ok(Event::new(
+    let event = Event::new(
         sub_type,
         OrgId::new(fields.text("orgid")?)?,
         timestamp.ok_or(DocumentError::Missing("timestamp"))?,
         fields.children()?,
-    )?)
+    )?;
+    Ok(event.with_tlp_at_least(fields.tlp()))
 }
 
 fn event(fields: &Fields<'_>, sub_type: SubType) -> Read<Event> {

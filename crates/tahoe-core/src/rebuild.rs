@@ -54,13 +54,16 @@ impl Instance {
             }
             "raw" => {
                 let timezone = fields.text("timezone").unwrap_or("UTC");
-                Self::Raw(Raw::new(
-                    sub_type,
-                    fields.get("data")?.clone(),
-                    OrgId::new(fields.text("orgid")?)?,
-                    timezone.to_owned(),
-                    fields.timestamp("timestamp")?,
-                )?)
+                Self::Raw(
+                    Raw::new(
+                        sub_type,
+                        fields.get("data")?.clone(),
+                        OrgId::new(fields.text("orgid")?)?,
+                        timezone.to_owned(),
+                        fields.timestamp("timestamp")?,
+                    )?
+                    .with_tlp(fields.tlp()),
+                )
             }
             other => return Err(DocumentError::Itype(other.to_owned())),
         };

@@ -10,6 +10,15 @@ use crate::scalar::Timestamp;
 use crate::sub_type::SubType;
 
 /// A session, as far as one or more raws show it. Sessions of equal hash are merged in the store.
+///
+/// ```
+/// use tahoe_core::{Attribute, Session, SubType};
+///
+/// let id = Attribute::new(SubType::from_static("sessionid"), "8d0c0817");
+/// let session = Session::new(SubType::from_static("cowrie_session"), vec![id.into()])?;
+/// assert_eq!(session.sub_type().as_str(), "cowrie_session");
+/// # Ok::<(), tahoe_core::InvalidObject>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Session {
     sub_type: SubType,

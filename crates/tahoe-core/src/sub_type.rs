@@ -17,6 +17,13 @@ pub struct InvalidSubType(pub String);
 
 impl SubType {
     /// Makes a sub_type of a text, if it is an identifier.
+    ///
+    /// ```
+    /// use tahoe_core::SubType;
+    ///
+    /// assert!(SubType::new("ipv4").is_ok());
+    /// assert!(SubType::new("no identifier").is_err());
+    /// ```
     pub fn new(text: &str) -> Result<Self, InvalidSubType> {
         let mut chars = text.chars();
         let starts = chars

@@ -56,6 +56,16 @@ pub struct Data<'a> {
 /// # Errors
 /// If the record is too large, or holds a value that cannot be stored. A large record is weighed before it is read, so
 /// that one which is refused takes no memory.
+///
+/// ```
+/// use serde_json::json;
+/// use tahoe_core::submission::data_of;
+///
+/// assert_eq!(data_of(b"{\"a\": 1}".to_vec(), &[])?.value, json!({"a": 1}));
+/// assert_eq!(data_of(b"From: jdoe@example.com".to_vec(), &[])?.value, json!({"data": "From: jdoe@example.com"}));
+/// assert_eq!(data_of(b"\xff".to_vec(), &[])?.value, json!({"data": "\u{ff}", "encoding": "latin1"}));
+/// # Ok::<(), tahoe_core::submission::RecordError>(())
+/// ```
 pub fn data_of<'a>(bytes: Vec<u8>, dispensable: &'a [&'a str]) -> Result<Data<'a>, RecordError> {
     let whole = |value| Data {
         value,
@@ -157,6 +167,14 @@ fn latin1_bytes(bytes: &[u8]) -> u64 {
 
 /// Returns the bytes of a submission that was no JSON. They are as they were sent, but without a byte order mark, and
 /// UTF-16 is converted to UTF-8. `None` if the field `data` holds no text.
+///
+/// ```
+/// use tahoe_core::submission::{bytes_of, data_of};
+///
+/// let data = data_of(b"M\xfcller".to_vec(), &[])?.value;
+/// assert_eq!(bytes_of(&data).as_deref(), Some(&b"M\xfcller"[..]));
+/// # Ok::<(), tahoe_core::submission::RecordError>(())
+/// ```
 pub fn bytes_of(data: &Value) -> Option<Cow<'_, [u8]>> {
     let text = data.get("data")?.as_str()?;
     let is_latin1 = data.get("encoding").and_then(Value::as_str) == Some(LATIN1);

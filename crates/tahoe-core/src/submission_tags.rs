@@ -1,6 +1,8 @@
 //! The tags of a submission.
 
-/// Tags that are sent with a submission, besides its data: the type of the data, its owner and its time zone.
+use crate::tlp::Tlp;
+
+/// Tags that are sent with a submission, besides its data: the type of the data, its owner, its time zone and its label.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SubmissionTags {
     /// The type of the data, such as `cowrie`. It becomes the raw's `sub_type`.
@@ -9,4 +11,6 @@ pub struct SubmissionTags {
     pub orgid: String,
     /// The IANA name of the zone of times in the data that name none.
     pub timezone: String,
+    /// The label of the data, if the source has one: how far it may be passed on.
+    pub tlp: Option<Tlp>,
 }

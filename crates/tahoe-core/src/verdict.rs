@@ -8,6 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::event::Category;
 
 /// The judgement of an organisation about a value. The latest one counts.
+///
+/// ```
+/// use tahoe_core::{Category, Verdict};
+///
+/// assert_eq!("false_positive".parse(), Ok(Verdict::FalsePositive));
+/// assert_eq!(Verdict::FalsePositive.category(), Category::Benign);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {

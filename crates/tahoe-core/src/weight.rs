@@ -5,7 +5,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The bytes of a type byte and the terminator of a key, which each element of a BSON document has.
 const ELEMENT_BYTES: u64 = 2;
@@ -36,18 +36,6 @@ pub(crate) fn weigh(text: &str, without: &[&str]) -> Result<Weight, serde_json::
     deserializer.end()?;
     weight.memory_bytes += size_of::<Value>() as u64;
     Ok(weight)
-}
-
-/// Reads JSON text, without the fields that [`weigh`] does not count.
-pub(crate) fn read_without(text: &str, without: &[&str]) -> Result<Value, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let read = Read {
-        without,
-        outermost: true,
-    };
-    let value = read.deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(value)
 }
 
 struct Walk<'a> {
@@ -189,85 +177,12 @@ fn digits(number: u64) -> u64 {
     u64::from(number.checked_ilog10().unwrap_or(0)) + 1
 }
 
-struct Read<'a> {
-    without: &'a [&'a str],
-    outermost: bool,
-}
-
-impl Read<'_> {
-    fn inner(&self) -> Read<'_> {
-        Read {
-            without: self.without,
-            outermost: false,
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Read<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Read<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self.inner())? {
-            list.push(item);
-        }
-        Ok(Value::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(key) = fields.next_key::<String>()? {
-            if !self.outermost && self.without.contains(&key.as_str()) {
-                fields.next_value::<serde::de::IgnoredAny>()?;
-            } else {
-                map.insert(key, fields.next_value_seed(self.inner())?);
-            }
-        }
-        Ok(Value::Object(map))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::value::read_without;
 
     #[test]
     fn what_does_not_count_is_not_read_either() {

@@ -57,5 +57,5 @@ pub use neighbourhood::Neighbourhood;
 pub use sampling::WALKERS;
 pub use search::Rank;
 pub use source::{
-    AttributeEvents, Draw, EventRefs, EventTime, NodeKind, Pick, Picked, Source, Target,
+    AttributeEvents, Draw, EventRefs, EventTime, NodeKind, OpenEvent, Pick, Picked, Source, Target,
 };

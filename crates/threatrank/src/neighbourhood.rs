@@ -13,7 +13,7 @@ use crate::draws::Draws;
 use crate::graph::{EventNode, Graph, HOPS};
 use crate::limits::Limits;
 use crate::search::{Rank, STEPS};
-use crate::source::{AttributeEvents, EventTime, NodeKind, Source, Target};
+use crate::source::{AttributeEvents, EventTime, NodeKind, OpenEvent, Source, Target};
 use crate::walks::{Gaps, Stop};
 
 /// The most events whose attributes are read at once, and the most attributes whose events are. The clock is checked
@@ -26,7 +26,7 @@ const READING: f64 = 0.7;
 /// follow.
 const READING_WITH_GAPS: f64 = 0.25;
 /// Share of the time for the search if there are gaps.
-const SEARCH_WITH_GAPS: f64 = 0.15;
+const SEARCH_WITH_GAPS: f64 = 0.08;
 
 /// The part of the graph around an event that was read.
 pub struct Neighbourhood<'a, S> {
@@ -183,6 +183,27 @@ impl<'a, S: Source> Neighbourhood<'a, S> {
             self.hashes.push(hash);
         }
         (number, number == next)
+    }
+
+    /// Returns the index of an event in the graph. Its attributes are known from now on if they were read with it.
+    pub(crate) fn number_open(&mut self, open: OpenEvent) -> usize {
+        let (number, _) = self.number(open.event);
+        if let Some(hashes) = open.attributes
+            && self.graph.events[number].attributes.is_none()
+        {
+            let attributes = hashes.into_iter().filter_map(|hash| {
+                let next = self.names.len();
+                let known = *self.nodes.entry(hash).or_insert(Some(next));
+                if known == Some(next) {
+                    self.names.push(hash);
+                    self.graph.attributes.push(None);
+                }
+                known
+            });
+            let attributes = BTreeSet::from_iter(attributes);
+            self.graph.events[number].attributes = Some(attributes.into_iter().collect());
+        }
+        number
     }
 
     /// Reads the attributes of these events as far as the limits allow, the newest events first, because they weigh

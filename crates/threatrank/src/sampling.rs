@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use futures::future::join;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tahoe_core::Hash;
@@ -17,19 +18,20 @@ use crate::draws::Draws;
 use crate::graph::HOPS;
 use crate::neighbourhood::Neighbourhood;
 use crate::search::Rank;
-use crate::source::{Draw, Pick, Picked, Source};
+use crate::source::{Draw, OpenEvent, Pick, Picked, Source};
 use crate::walks::{Gaps, Stop, Walk, Walked};
 
 /// Share of the time within which walks are planned to end.
 const WALKS: f64 = 0.95;
 /// The fewest walks that set out together, the most, and the factor by which their number may grow from one round to
 /// the next.
-pub const WALKERS: usize = 12;
+pub const WALKERS: usize = 16;
 const MOST_WALKERS: usize = 1_000;
-const GROWTH: usize = 4;
-/// The next round may take one over this number of the remaining time. It may take longer than the rounds before, and
-/// does not count if it is not finished in time.
-const ROUNDS: usize = 3;
+const GROWTH: f64 = 4.0;
+/// Share of the remaining time that the next round may take, if it takes in proportion to its walks as long as the slowest
+/// round so far. It may take longer, and does not count if it is not finished in time; mostly it takes less, since much of
+/// a round's time is the way to the server and back.
+const ROUND: f64 = 0.7;
 /// The most events of an attribute among which walks pick one. From an attribute with more, which is a hub to walks, they
 /// draw events.
 const HUB: usize = 200;
@@ -58,8 +60,8 @@ impl<S: Source> Neighbourhood<'_, S> {
         let mut walked = Walked::default();
         let (until, end) = (self.after(WALKS), self.after(1.0));
         let mut walkers = WALKERS;
-        // seconds for one walk
-        let mut worst = 0.0_f64;
+        // seconds of the slowest round
+        let mut slowest = 0.0_f64;
         while self.limits.walks > 0 && Instant::now() < end {
             let since = Instant::now();
             let n = walkers.min(self.limits.walks);
@@ -70,15 +72,14 @@ impl<S: Source> Neighbourhood<'_, S> {
             };
             walked.add(walks);
             self.limits.walks -= n;
-            // the number of further walks in the remaining time, if they find nothing in the server's cache
-            worst = worst.max(since.elapsed().as_secs_f64() / n as f64);
+            slowest = slowest.max(since.elapsed().as_secs_f64());
             let left = until.saturating_duration_since(Instant::now());
-            let more = (left.as_secs_f64() / worst) as usize;
-            if more < WALKERS {
+            let growth = (left.as_secs_f64() * ROUND / slowest.max(1e-6)).min(GROWTH);
+            let next = (n as f64 * growth) as usize;
+            if next < WALKERS {
                 break;
             }
-            let most = MOST_WALKERS.min(GROWTH * n);
-            walkers = (more / ROUNDS).min(most).max(WALKERS);
+            walkers = next.min(MOST_WALKERS);
         }
         Ok(walked)
     }
@@ -108,12 +109,34 @@ impl<S: Source> Neighbourhood<'_, S> {
         walks: &mut [Walk],
         rng: &mut StdRng,
     ) -> Result<bool, S::Error> {
-        self.pick(walks, rng).await?;
-        let mut uses: BTreeMap<Stop, usize> = BTreeMap::new();
-        for place in walks.iter().filter_map(Walk::wants_event_of) {
-            *uses.entry(place).or_default() += 1;
+        let (places, picks) = self.picks(walks, rng);
+        let (stops, draws) = self.draws_wanted(walks);
+        let source = self.source;
+        // both to their end, even if one fails
+        let (picked, drawn) =
+            join(source.pick_events(&picks, HUB), source.draw_events(&draws)).await;
+        let picked = picked?;
+        self.add_drawn(stops, drawn?).await?;
+        let mut is_hub_after_all = false;
+        for ((place, attribute), picked) in places.into_iter().zip(picked) {
+            match picked {
+                Picked::Event(open) => {
+                    let event = self.number_open(open);
+                    walks[place].go_to_event(event, &self.graph);
+                }
+                Picked::TooMany => {
+                    let known = self.hubs.entry(attribute).or_default();
+                    *known = (*known).max(HUB);
+                    is_hub_after_all = true;
+                }
+                Picked::Nothing => walks[place].stop(),
+            }
         }
-        self.draw(&uses).await?;
+        if is_hub_after_all {
+            let (stops, draws) = self.draws_wanted(walks);
+            let drawn = self.source.draw_events(&draws).await?;
+            self.add_drawn(stops, drawn).await?;
+        }
         for walk in walks {
             let Some(place) = walk.wants_event_of() else {
                 continue;
@@ -137,41 +160,27 @@ impl<S: Source> Neighbourhood<'_, S> {
         Ok(true)
     }
 
-    /// Moves walks on to events of attributes that are neither listed nor hubs.
-    async fn pick(&mut self, walks: &mut [Walk], rng: &mut StdRng) -> Result<(), S::Error> {
-        let is_hub = |attribute: usize| {
-            let known = self.hubs.get(&attribute);
-            known.is_some_and(|more_than| *more_than >= HUB)
-        };
-        let unknown = walks.iter_mut().filter_map(|walk| {
+    /// Returns the picks for walks at attributes that are neither listed nor hubs, with the places of the walks and the
+    /// attributes.
+    fn picks(&self, walks: &[Walk], rng: &mut StdRng) -> (Vec<(usize, usize)>, Vec<Pick>) {
+        let unknown = walks.iter().enumerate().filter_map(|(place, walk)| {
             let (attribute, _) = walk.wants_event_of()?;
             let listed = self.graph.attributes[attribute].is_some();
-            (!listed && !is_hub(attribute)).then_some((attribute, walk))
+            (!listed && !self.is_hub(attribute)).then_some((place, attribute))
         });
-        let (attributes, walks): (Vec<usize>, Vec<&mut Walk>) = unknown.unzip();
-        if attributes.is_empty() {
-            return Ok(());
-        }
-        let picks = attributes.iter().map(|&attribute| Pick {
+        let places: Vec<(usize, usize)> = unknown.collect();
+        let picks = places.iter().map(|&(_, attribute)| Pick {
             attribute: self.names[attribute],
             at: rng.random(),
         });
-        let picks: Vec<Pick> = picks.collect();
-        let picked = self.source.pick_events(&picks, HUB).await?;
-        for ((attribute, walk), picked) in attributes.into_iter().zip(walks).zip(picked) {
-            match picked {
-                Picked::Event(event) => {
-                    let (event, _) = self.number(event);
-                    walk.go_to_event(event, &self.graph);
-                }
-                Picked::TooMany => {
-                    let known = self.hubs.entry(attribute).or_default();
-                    *known = (*known).max(HUB);
-                }
-                Picked::Nothing => walk.stop(),
-            }
-        }
-        Ok(())
+        let picks = picks.collect();
+        (places, picks)
+    }
+
+    /// Whether an attribute is known to have so many events that walks draw one.
+    fn is_hub(&self, attribute: usize) -> bool {
+        let known = self.hubs.get(&attribute);
+        known.is_some_and(|more_than| *more_than >= HUB)
     }
 
     async fn go_to_attributes(
@@ -209,15 +218,20 @@ impl<S: Source> Neighbourhood<'_, S> {
         Ok(())
     }
 
-    /// Draws the events of each hub that are used, and further ones in advance. A hub with too few events is listed.
-    async fn draw(&mut self, uses: &BTreeMap<Stop, usize>) -> Result<(), S::Error> {
+    /// Returns the hubs that need more draws than there are, with the number that each needs, and the draws.
+    fn draws_wanted(&mut self, walks: &[Walk]) -> (Vec<(Stop, usize)>, Vec<Draw>) {
+        let mut uses: BTreeMap<Stop, usize> = BTreeMap::new();
+        let stops = walks.iter().filter_map(Walk::wants_event_of);
+        let stops = stops.filter(|(attribute, _)| {
+            self.graph.attributes[*attribute].is_none() && self.is_hub(*attribute)
+        });
+        for stop in stops {
+            *uses.entry(stop).or_default() += 1;
+        }
         let mut places = Vec::new();
         let mut wanted = Vec::new();
-        for (&place, uses) in uses {
+        for (place, uses) in uses {
             let (attribute, hop) = place;
-            if self.graph.attributes[attribute].is_some() {
-                continue;
-            }
             let draws = self.draws.entry(place).or_default();
             let needed = draws.used + uses;
             if needed <= draws.events.len() {
@@ -230,14 +244,22 @@ impl<S: Source> Neighbourhood<'_, S> {
                 part: hop as u8,
                 // the place also depends on the target, so that nobody can choose hashes that are drawn for all targets
                 from: Hash::of(&[&target.to_string(), &hub.to_string()]),
-                events: DRAWN.max(2 * needed),
+                events: DRAWN.max(needed),
             });
         }
-        let drawn = self.source.draw_events(&wanted).await?;
+        (places, wanted)
+    }
+
+    /// Keeps the events that were drawn. A hub with too few of them is listed.
+    async fn add_drawn(
+        &mut self,
+        places: Vec<(Stop, usize)>,
+        drawn: Vec<Vec<OpenEvent>>,
+    ) -> Result<(), S::Error> {
         let mut few = Vec::new();
         for (events, (place, needed)) in drawn.into_iter().zip(places) {
             let events = events.into_iter();
-            let events: Vec<usize> = events.map(|event| self.number(event).0).collect();
+            let events: Vec<usize> = events.map(|event| self.number_open(event)).collect();
             if events.len() < needed {
                 few.push(place.0);
             }

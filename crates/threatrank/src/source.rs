@@ -17,6 +17,15 @@ pub struct EventTime {
     pub malicious: bool,
 }
 
+/// An event, with its attributes if they were read together with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenEvent {
+    /// The event.
+    pub event: EventTime,
+    /// The hashes of its attributes; `None` if they were not read, since the event is large.
+    pub attributes: Option<Vec<Hash>>,
+}
+
 /// An attribute and the events that refer to it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct AttributeEvents {
@@ -51,10 +60,10 @@ pub struct Pick {
 }
 
 /// The result of a [`Pick`].
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Picked {
     /// The event.
-    Event(EventTime),
+    Event(OpenEvent),
     /// The attribute has more events than those among which one may be picked.
     TooMany,
     /// The attribute has no events, or the event was deleted in the meantime.
@@ -139,5 +148,5 @@ pub trait Source: Sync {
     fn draw_events(
         &self,
         draws: &[Draw],
-    ) -> impl Future<Output = Result<Vec<Vec<EventTime>>, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<Vec<OpenEvent>>, Self::Error>> + Send;
 }

@@ -11,8 +11,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tahoe_core::Hash;
 use threatrank::{
-    AttributeEvents, Draw, EventRefs, EventTime, Limits, Neighbourhood, NodeKind, Pick, Picked,
-    Rank, Source, Target, WALKERS,
+    AttributeEvents, Draw, EventRefs, EventTime, Limits, Neighbourhood, NodeKind, OpenEvent, Pick,
+    Picked, Rank, Source, Target, WALKERS,
 };
 
 const NOW: f64 = 1_700_000_000.0;
@@ -50,6 +50,16 @@ impl Memory {
             memory.events.insert(event.hash, (event, refs));
         }
         memory
+    }
+
+    /// Returns an event with its attributes, but for some that stand for large ones.
+    fn open(&self, event: EventTime) -> OpenEvent {
+        let attributes = &self.events[&event.hash].1;
+        let is_large = event.hash.as_bytes()[0] % 4 == 0;
+        OpenEvent {
+            event,
+            attributes: (!is_large).then(|| attributes.clone()),
+        }
     }
 
     fn rank(&self, target: impl Into<Target>, limits: Limits) -> Rank {
@@ -109,7 +119,7 @@ impl Source for Memory {
             let events = &self.attributes[&pick.attribute];
             match (pick.at * events.len() as f64) as usize {
                 _ if events.len() > most => Picked::TooMany,
-                at => Picked::Event(events[at]),
+                at => Picked::Event(self.open(events[at])),
             }
         };
         Ok(picks.iter().map(pick).collect())
@@ -120,7 +130,7 @@ impl Source for Memory {
         Ok(events.map_or(0, |events| events.len() as u64))
     }
 
-    async fn draw_events(&self, draws: &[Draw]) -> Result<Vec<Vec<EventTime>>, Infallible> {
+    async fn draw_events(&self, draws: &[Draw]) -> Result<Vec<Vec<OpenEvent>>, Infallible> {
         let draw = |draw: &Draw| {
             let events = self.attributes[&draw.hub].iter();
             let mut part: Vec<EventTime> = events
@@ -129,7 +139,7 @@ impl Source for Memory {
                 .collect();
             part.sort_unstable_by_key(|event| (event.hash < draw.from, event.hash));
             part.truncate(draw.events);
-            part
+            part.into_iter().map(|event| self.open(event)).collect()
         };
         Ok(draws.iter().map(draw).collect())
     }

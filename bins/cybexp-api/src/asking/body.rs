@@ -1,6 +1,5 @@
 //! The body of a request with questions: read, and parsed within bounds.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +7,9 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use futures::StreamExt;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 use tahoe_core::Hash;
+use tahoe_core::json::ParseError;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::load::{Load, SMALL_BYTES};
@@ -101,85 +100,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse(text: &[u8]) -> Result<Value, ApiError> {
-    let mut room = VALUES;
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = Bounded { room: &mut room }.deserialize(&mut deserializer);
-    let value = value.and_then(|value| deserializer.end().map(|()| value));
-    value.map_err(|error| {
+    tahoe_core::json::parse_within(text, VALUES).map_err(|error| {
+        let (ParseError::Syntax(error) | ParseError::Unstorable(error)) = error;
         ApiError::BadRequest(format!("Failed to parse the request body as JSON: {error}"))
     })
-}
-
-/// Reads a JSON value that has no more values than there is room for.
-struct Bounded<'a> {
-    room: &'a mut usize,
-}
-
-impl Bounded<'_> {
-    fn inner(&mut self) -> Bounded<'_> {
-        Bounded { room: self.room }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Bounded<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let Some(room) = self.room.checked_sub(1) else {
-            let message = format!("there are more than {VALUES} values");
-            return Err(D::Error::custom(message));
-        };
-        *self.room = room;
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Bounded<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
-        Ok(text.into())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self.inner())? {
-            list.push(item);
-        }
-        Ok(list.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(name) = fields.next_key::<String>()? {
-            map.insert(name, fields.next_value_seed(self.inner())?);
-        }
-        Ok(map.into())
-    }
 }
 
 #[cfg(test)]

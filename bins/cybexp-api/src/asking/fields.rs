@@ -22,7 +22,7 @@ impl ToSchema for QuestionFields {
 impl PartialSchema for QuestionFields {
     fn schema() -> RefOr<Schema> {
         let about = "The fields of a question: for most types either `sub_type` and `data` or `_hash`, and conditions; for `top`, `search` \
-             and `new` a `sub_type`.";
+             and `new` a `sub_type`, and for `quarantine` nothing.";
         let mut fields = ObjectBuilder::new()
             .schema_type(Type::Object)
             .description(Some(about))

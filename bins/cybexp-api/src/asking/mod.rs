@@ -6,6 +6,7 @@ mod body;
 mod fields;
 mod load;
 mod request;
+pub(crate) mod stix;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

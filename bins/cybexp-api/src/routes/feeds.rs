@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use cybexp_filters::vocabulary;
-use cybexp_share::{FORMATS, FeedHead, FeedWriter, Item, Tlp, misp};
+use cybexp_share::{FORMATS, FeedHead, FeedWriter, Item, Tlp, misp, misp_hashes};
 use cybexp_store::{Feed, FeedPart, NewFeed};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -57,8 +57,9 @@ pub(crate) struct FeedRequest {
     #[serde(default = "keep_s")]
     #[schema(minimum = 60, maximum = 3_153_600_000_i64)]
     keep_s: i64,
-    /// The TLP label of the feed: `clear`, `green`, `amber`, `amber-strict` or `red`.
-    #[serde(default = "amber")]
+    /// The TLP label of the feed: `clear`, `green`, `amber`, `amber+strict` or `red`. What is stricter does
+    /// not leave in the feed.
+    #[serde(default = "green")]
     tlp: String,
     /// Whether formats with comments tell the reason and the date of each value.
     #[serde(default)]
@@ -69,8 +70,8 @@ fn malicious() -> String {
     "malicious".to_owned()
 }
 
-fn amber() -> String {
-    Tlp::Amber.to_string()
+fn green() -> String {
+    Tlp::Green.to_string()
 }
 
 fn one() -> i64 {
@@ -275,7 +276,8 @@ pub(crate) struct OneFeed {
     name: String,
 }
 
-async fn own(app: &App, caller: &Caller, name: &str) -> Result<Feed, ApiError> {
+/// Returns a feed that the caller may change. The error does not tell whether there is such a feed.
+pub(super) async fn own(app: &App, caller: &Caller, name: &str) -> Result<Feed, ApiError> {
     let feed = app.feeds.get(name).await?;
     match feed {
         Some(feed) if may_change(app, caller, &feed).await? => Ok(feed),
@@ -409,7 +411,8 @@ pub(crate) async fn misp_file(
     if tag.is_known(&headers) {
         return Ok(tag.not_modified());
     }
-    let _turn = app.feed_reads.try_acquire().map_err(|_| ApiError::Busy)?;
+    let turn = Arc::clone(&app.feed_reads).try_acquire_owned();
+    let turn = turn.map_err(|_| ApiError::Busy)?;
     let head = head(&feed);
     let events = misp_events(&app, &feed).await?;
     const JSON: &str = "application/json";
@@ -425,24 +428,13 @@ pub(crate) async fn misp_file(
         ));
     }
     if file == "hashes.csv" {
-        let mut lines = String::new();
-        let mut rows = app
+        let parts = events.iter().map(|(event, _)| (event.day, event.parts));
+        let writer = misp_hashes(&head, parts.collect());
+        let rows = app
             .feeds
             .values(&feed, FeedPart::All, unix_now() as f64)
             .await?;
-        while let Some(row) = rows.next().await? {
-            let Some(item) = item(&row, head.tlp) else {
-                continue;
-            };
-            let day = misp::day(item.added);
-            let of_day = events.iter().find(|(event, _)| event.day == day);
-            let Some((of_day, _)) = of_day else {
-                continue;
-            };
-            let event = misp::MispEvent::of(&item, of_day.parts);
-            lines.extend(misp::hash_line(&item, &event, &head));
-        }
-        return Ok(tag.whole("text/csv", lines.into_bytes(), &headers));
+        return Ok(tag.stream("text/csv", (writer, rows, head.tlp, turn), &headers));
     }
     let uuid = file.strip_suffix(".json").ok_or_else(missing)?;
     let found = events

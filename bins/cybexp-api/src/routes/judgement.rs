@@ -98,6 +98,7 @@ pub(crate) async fn submit(
             typetag: typetag.to_owned(),
             orgid: org.hash().to_string(),
             timezone: "UTC".to_owned(),
+            tlp: None,
         },
         timestamp: at,
         records: None,

@@ -3,15 +3,19 @@
 pub(crate) mod category;
 pub(crate) mod feeds;
 pub(crate) mod identity;
+pub(crate) mod inputs;
 pub(crate) mod judgement;
+pub(crate) mod live;
 pub(crate) mod login;
 pub(crate) mod membership;
 pub(crate) mod ping;
 pub(crate) mod proof;
+pub(crate) mod quarantine;
 pub(crate) mod query;
 pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod submission;
+pub(crate) mod subscriptions;
 pub(crate) mod taxii;
 pub(crate) mod verdict;
 

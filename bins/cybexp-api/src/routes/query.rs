@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tahoe_core::Hash;
-use utoipa::ToSchema;
+use tahoe_core::{Hash, Tlp};
+use utoipa::{IntoParams, ToSchema};
 
 use super::report::{AnyReport, Refused};
 use crate::app::App;
@@ -34,6 +34,16 @@ pub(crate) enum Questions {
     One(QueryRequest),
     /// A list of questions, which is answered by one list.
     Many(Vec<QueryRequest>),
+}
+
+/// The label of a bundle.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "only its description is used")]
+pub(crate) struct StixLabel {
+    /// The strictest label of what a STIX bundle may hold: `clear`, `green`, `amber`, `amber+strict` or `red` [default:
+    /// clear].
+    tlp: Option<String>,
 }
 
 /// The response while a report is not ready.
@@ -71,7 +81,10 @@ pub(crate) struct OneOfMany {
 ///
 /// A list is answered by a list in the same order, with the status and body that each question would have had alone. The
 /// reports of one list have at most 32 MiB: a question beyond that has the status 202, and is sent again with fewer others.
-#[utoipa::path(post, path = "/query", request_body = Questions, security(("bearer" = [])), responses(
+///
+/// With `Accept: application/stix+json`, the documents of one answer come as a STIX 2.1 bundle, to be passed on. It holds
+/// what has at most the label `tlp`, and `X-Cybexp-Left-Out` says how many events are stricter.
+#[utoipa::path(post, path = "/query", params(StixLabel), request_body = Questions, security(("bearer" = [])), responses(
     (status = 200, description = "The responses to a list of questions.", body = Vec<OneOfMany>),
     (status = 201, description = "The report.", body = AnyReport),
     (status = 202, description = "The report is not ready yet: send the same question again.", body = NotReady),
@@ -86,13 +99,18 @@ pub(crate) async fn query(
 ) -> Result<Response, ApiError> {
     let since = Instant::now();
     let user = caller.user.hash();
+    let stix = asking::stix::wanted(request.headers(), request.uri())?;
     let sent = asking::read(&app, user, request).await?;
+    if sent.is_list && stix.is_some() {
+        let reason = "a bundle is made of one question: send no list";
+        return Err(ApiError::BadRequest(reason.to_owned()));
+    }
     if sent.is_list {
         let answers = many(&app, user, &sent).await?;
         counter!("cybexp_api_queries_total", "outcome" => "batch").increment(1);
         return Ok(answers);
     }
-    let (outcome, response) = match one(&app, user, &sent).await {
+    let (outcome, response) = match one(&app, user, &sent, stix).await {
         Ok(answer) => answer,
         Err(error) => ("failed", error.into_response()),
     };
@@ -106,6 +124,7 @@ async fn one(
     app: &Arc<App>,
     user: Hash,
     sent: &SentQuestions,
+    stix: Option<Tlp>,
 ) -> Result<(&'static str, Response), ApiError> {
     // with the memory of the report, which is held until its text is made
     let mut outcomes = asking::ask(app, user, sent).await?;
@@ -118,7 +137,12 @@ async fn one(
         StatusCode::CREATED => "ready",
         _ => "failed",
     };
-    let response = outcomes.load.respond(app, user, status, body).await?;
+    let response = match stix {
+        Some(may) if status == StatusCode::CREATED => {
+            asking::stix::respond(app, user, outcomes.load, body, may).await?
+        }
+        _ => outcomes.load.respond(app, user, status, body).await?,
+    };
     Ok((outcome, response))
 }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tahoe_core::many::{JoinedRecords, MAX_RECORDS};
 use tahoe_core::submission::check_size;
 use tahoe_core::time::parse_tzname;
-use tahoe_core::{SubType, SubmissionTags};
+use tahoe_core::{SubType, SubmissionTags, UnknownTlp};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -62,6 +62,10 @@ pub(crate) struct SubmissionForm {
     /// The IANA name of the time zone of times in the data that name no zone.
     #[schema(example = "UTC")]
     timezone: String,
+    /// The label of the data in the Traffic Light Protocol, version 1 or 2: `clear`, `green`, `amber`, `amber+strict` or
+    /// `red`. Of this label and one that the data itself has, the stricter one holds [default: none].
+    #[schema(example = "amber")]
+    tlp: Option<String>,
 }
 
 /// The confirmation that a submission is stored.
@@ -192,6 +196,7 @@ struct Received {
     orgid: Option<String>,
     typetag: Option<String>,
     timezone: Option<String>,
+    tlp: Option<String>,
 }
 
 impl Received {
@@ -206,6 +211,7 @@ impl Received {
             orgid: None,
             typetag: None,
             timezone: None,
+            tlp: None,
         }
     }
 }
@@ -234,6 +240,7 @@ async fn receive(
             "orgid" => &mut received.orgid,
             "typetag" => &mut received.typetag,
             "timezone" => &mut received.timezone,
+            "tlp" => &mut received.tlp,
             _ => {
                 return Err(ApiError::BadRequest(format!(
                     "Invalid input {}",
@@ -299,6 +306,9 @@ fn entry(received: &mut Received) -> Result<NewEntry, ApiError> {
         return Err(bad("typetag", reason));
     }
     parse_tzname(&timezone).map_err(|error| bad("timezone", error.reason))?;
+    let tlp = received.tlp.take();
+    let tlp = tlp.map(|tlp| tlp.parse().map_err(|error: UnknownTlp| bad("tlp", error)));
+    let tlp = tlp.transpose()?;
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -312,6 +322,7 @@ fn entry(received: &mut Received) -> Result<NewEntry, ApiError> {
             typetag,
             orgid,
             timezone,
+            tlp,
         },
         timestamp: since.as_secs_f64(),
         records: None,

@@ -31,6 +31,8 @@ pub(crate) enum AnyReport {
     Search(SearchReport),
     /// The report of a question of type `new`.
     New(NewReport),
+    /// The report of a question of type `quarantine`.
+    Quarantine(QuarantineReport),
 }
 
 /// The fields that every report has.
@@ -139,6 +141,9 @@ struct EventHead {
     category: String,
     /// The hash of the organisation that owns the event.
     orgid: String,
+    /// The event's label in the Traffic Light Protocol, if it has one: `clear`, `green`, `amber`, `amber+strict` or `red`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tlp: Option<String>,
 }
 
 /// Values, values with paths, or documents, depending on `summary` and `summary_graph` in the question.
@@ -329,8 +334,12 @@ pub(crate) struct TopReport {
     #[schema(example = 30562)]
     sum: u64,
     /// Whether the numbers are exact. False if so many events came in lately that not all could be counted anew: hours that
-    /// changed are then told as they were before.
+    /// changed are then told as they were before. Also false if something was left out.
     exact: bool,
+    /// Of countries, networks and domains: the number of events that may be missing, if there are any. Their addresses or
+    /// hosts are so many that it was not looked up what was derived from the rarest. An event counts once for each of these.
+    #[schema(example = 130)]
+    left_out: Option<u64>,
 }
 
 /// A value and its number of events.
@@ -340,7 +349,8 @@ struct TopValue {
     sub_type: String,
     #[schema(example = "203.0.113.9")]
     data: Value,
-    /// The number of events that meet the conditions and have the value.
+    /// The number of events that meet the conditions and have the value, or a value from which it was derived: an event
+    /// counts once for the country of all its addresses. Of a behaviour, the number of sessions that ended in the time range.
     #[schema(example = 812)]
     count: u64,
     /// The names of the operator's allow lists that hold the value; missing if none does.
@@ -366,6 +376,48 @@ pub(crate) struct NewReport {
     data: Vec<FirstSeenValue>,
     #[serde(flatten)]
     rest: Rest,
+}
+
+/// A page of the raws that filters refused, newest first; or, of a question with `_hash`, their documents. Of a question
+/// about one typetag, a page may have fewer raws than were asked for, even none, and yet have a next one.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct QuarantineReport {
+    #[serde(flatten)]
+    head: ReportHead,
+    data: QuarantineData,
+    /// The field `after` of the question for the next page; missing after the last page.
+    after: Option<String>,
+}
+
+/// Refused raws, or their documents.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum QuarantineData {
+    /// The raws of a page.
+    Raws(Vec<RefusedRaw>),
+    /// The documents of the raws of a hash, with their `data` and, in `_error`, each refusal. One of over 2 MiB has no
+    /// `data`, and `cut` is true.
+    #[schema(value_type = Vec<Object>)]
+    Documents(Vec<Value>),
+}
+
+/// A raw that a filter refused.
+#[derive(Serialize, ToSchema)]
+struct RefusedRaw {
+    /// The hash of the raw.
+    _hash: String,
+    /// The kind of data.
+    #[schema(example = "cowrie")]
+    typetag: String,
+    /// The hash of the organisation that owns the data.
+    orgid: String,
+    /// The time at which it was accepted, in Unix seconds.
+    timestamp: f64,
+    /// The id of the filter that refused it last.
+    #[schema(example = "cowrie@4")]
+    filter: String,
+    /// The reason of the last refusal.
+    reason: String,
 }
 
 /// A value and the time of its first event.

@@ -230,16 +230,38 @@ fn paged(page: Page, each: fn(Listed) -> Value) -> Response {
     response
 }
 
+/// Returns an object as it is.
+fn whole(listed: Listed) -> Value {
+    listed.object
+}
+
+/// Returns what a manifest tells of an object.
+fn entry(listed: Listed) -> Value {
+    json!({
+        "id": listed.object["id"], "date_added": listed.date_added(), "version": listed.version(), "media_type": STIX,
+    })
+}
+
+/// Returns a page of a collection, with each object in the form that `each` gives it.
+async fn list(
+    app: &App,
+    headers: &HeaderMap,
+    (id, uri): (&str, &Uri),
+    each: fn(Listed) -> Value,
+) -> Answered {
+    let feed = own(app, headers, id).await?;
+    let filters = Filters::read(uri.query().unwrap_or_default())?;
+    let page = collection::page(&app.feeds, &feed, &filters, unix_now() as f64).await?;
+    Ok(paged(page, each))
+}
+
 async fn objects(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Answered {
-    let feed = own(&app, &headers, &id).await?;
-    let filters = Filters::read(uri.query().unwrap_or_default())?;
-    let page = collection::page(&app.feeds, &feed, &filters, unix_now() as f64).await?;
-    Ok(paged(page, |listed| listed.object))
+    list(&app, &headers, (&id, &uri), whole).await
 }
 
 async fn manifest(
@@ -248,15 +270,7 @@ async fn manifest(
     uri: Uri,
     headers: HeaderMap,
 ) -> Answered {
-    let feed = own(&app, &headers, &id).await?;
-    let filters = Filters::read(uri.query().unwrap_or_default())?;
-    let page = collection::page(&app.feeds, &feed, &filters, unix_now() as f64).await?;
-    Ok(paged(page, |listed| {
-        json!({
-            "id": listed.object["id"], "date_added": listed.date_added(), "version": listed.version(),
-            "media_type": STIX,
-        })
-    }))
+    list(&app, &headers, (&id, &uri), entry).await
 }
 
 async fn found(
@@ -285,7 +299,7 @@ async fn object(
     headers: HeaderMap,
 ) -> Answered {
     let page = found(&app, &headers, (&id, &object), &uri).await?;
-    Ok(paged(page, |listed| listed.object))
+    Ok(paged(page, whole))
 }
 
 async fn versions(

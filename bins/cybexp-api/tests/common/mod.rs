@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bson::Document;
 use cybexp_service::{Config, DaemonContext, Health, Shutdown};
-use cybexp_testkit::{Answer, Api, Site};
+use cybexp_testkit::{Answer, Api, Form, Site};
 use futures::TryStreamExt;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -47,6 +47,35 @@ pub(crate) async fn all(site: &Site, section: &str, coll: &str) -> Vec<Document>
         .try_collect()
         .await
         .unwrap()
+}
+
+/// Starts senders that submit, again and again, until the API fails; each returns the number of submissions that were accepted.
+/// Their records have these sizes in turn, in bytes.
+pub(crate) fn senders(
+    site: &Site,
+    api: &Api,
+    token: &str,
+    count: usize,
+    sizes: &[usize],
+) -> Vec<JoinHandle<usize>> {
+    let sizes = sizes.iter().cycle().take(count);
+    let start = |size: &usize| {
+        let form = Form::submission(site, "text").file("x", &vec![b'x'; *size]);
+        let (token, url) = (token.to_owned(), format!("http://{}/raw", api.address));
+        tokio::spawn(async move {
+            let client = reqwest::Client::new();
+            let mut taken = 0;
+            loop {
+                let request = client.post(&url).bearer_auth(&token);
+                let request = request.header("content-type", Form::CONTENT_TYPE);
+                match request.body(form.body()).send().await {
+                    Ok(response) if response.status() == 201 => taken += 1,
+                    _ => return taken,
+                }
+            }
+        })
+    };
+    sizes.map(start).collect()
 }
 
 /// How much the cache holds: entries, files and chunks.

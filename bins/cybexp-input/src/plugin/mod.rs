@@ -12,6 +12,7 @@ mod openphish;
 mod phishtank;
 mod source;
 mod syslog;
+mod taxii;
 mod websocket;
 mod wire;
 
@@ -19,6 +20,8 @@ use cybexp_filters::is_reserved;
 use cybexp_service::ConfigError;
 
 pub use self::source::{InputConfig, InputSource, Next, Plugin, Setting};
+#[cfg(feature = "fuzzing")]
+pub use self::syslog::fuzzing::syslog as fuzz_syslog;
 
 /// All plugins, by name.
 pub const PLUGINS: &[&dyn Plugin] = &[
@@ -30,6 +33,7 @@ pub const PLUGINS: &[&dyn Plugin] = &[
     &file::FilePlugin,
     &syslog::SyslogPlugin,
     &http::HttpPlugin,
+    &taxii::TaxiiPlugin,
     #[cfg(feature = "database")]
     &database::DatabasePlugin,
 ];

@@ -12,6 +12,8 @@ mod callers;
 mod fields;
 mod fraction;
 mod framing;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod gather;
 mod kernel;
 mod message;

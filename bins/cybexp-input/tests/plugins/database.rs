@@ -1,7 +1,7 @@
-//! `database`, with a SQLite file that others write to, a PostgreSQL of its own where the machine has one, and by hand a
-//! MySQL.
+//! `database`, with a SQLite file that others write to, and with a PostgreSQL and a MariaDB of the tests' own.
 
 mod mysql;
+mod own;
 mod postgres;
 
 use std::path::Path;

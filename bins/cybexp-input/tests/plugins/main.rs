@@ -16,4 +16,5 @@ mod openphish;
 mod phishtank;
 mod server;
 mod syslog;
+mod taxii;
 mod websocket;

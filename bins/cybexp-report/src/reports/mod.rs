@@ -2,6 +2,7 @@
 
 mod count;
 mod new;
+mod quarantine;
 mod related;
 mod search;
 mod session;
@@ -24,5 +25,6 @@ pub(crate) async fn answer(question: &Question, asked: Asked<'_>) -> Answered {
         Question::Session(story) => session::answer(story, asked).await,
         Question::Search(search) => search::answer(search, asked).await,
         Question::New(new) => new::answer(new, asked).await,
+        Question::Quarantine(refusals) => quarantine::answer(refusals, asked).await,
     }
 }

@@ -1,6 +1,8 @@
 //! The `top` report: the values of a sub_type that the most events have.
 //!
 //! Reads the tables of hours of the organisations that the user may see, and what they lack from the index; then the values.
+//! Countries, networks and domains are also those that were derived from the values of the events, and behaviours are those of
+//! the sessions that ended in the range.
 
 use cybexp_store::TopValues;
 use serde_json::Value;
@@ -18,6 +20,7 @@ pub(crate) async fn answer(top: &Top, asked: Asked<'_>) -> Answered {
     let kinds = values::kinds(&top.sub_type);
     let limit = top.limit as usize;
     let (mut most, mut distinct, mut sum, mut exact) = (Vec::new(), 0, 0, true);
+    let mut left_out = 0;
     for kind in &kinds {
         let of = TopValues {
             sub_type: kind,
@@ -32,6 +35,7 @@ pub(crate) async fn answer(top: &Top, asked: Asked<'_>) -> Answered {
         distinct += page.distinct;
         sum += page.sum;
         exact &= page.exact;
+        left_out += page.left_out;
     }
     if sum == 0
         && let Some(reason) = values::unknown(&top.sub_type)
@@ -52,5 +56,6 @@ pub(crate) async fn answer(top: &Top, asked: Asked<'_>) -> Answered {
     // events of an archive of an earlier release may not be found yet
     exact &= archive.values_complete().await?;
     let page = ReportPage::only(QueryType::Top, Value::Array(rows));
-    Ok(Ok(page.counted(distinct, sum, exact).cut(cut)))
+    let page = page.counted(distinct, sum, exact).left_out(left_out);
+    Ok(Ok(page.cut(cut)))
 }

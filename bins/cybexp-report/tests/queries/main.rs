@@ -13,6 +13,7 @@ mod forms_of_values;
 mod graph;
 mod known_good;
 mod life;
+mod others;
 mod pages;
 mod seen;
 mod sessions;

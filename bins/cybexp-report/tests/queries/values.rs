@@ -1,11 +1,11 @@
 //! Search and new values: what is found, in which order, and by whom.
 
 use bson::doc;
-use cybexp_store::{GraphBatch, HourKeeper};
+use cybexp_store::{DerivedFrom, GraphBatch, HourKeeper};
 use serde_json::{Value, json};
-use tahoe_core::{Category, Hash, Org, Scalar, User};
+use tahoe_core::{Category, Event, Hash, Org, Scalar, SubType, Timestamp, User};
 
-use crate::world::{NOW, World, attribute, event, object};
+use crate::world::{NOW, World, attribute, event, object, org_id};
 
 /// Adds an organisation that the site's user may not see.
 async fn stranger(world: &World) -> Hash {
@@ -351,5 +351,163 @@ async fn the_most_frequent_values_are_exact_with_and_without_tables() {
             "{told}"
         );
         keep_tables(&world).await;
+    }
+}
+
+/// The most frequent values of a sub_type with their numbers, which are exact.
+async fn top(world: &World, sub_type: &str, more: Value) -> Vec<(String, i64)> {
+    let mut question = more;
+    question["sub_type"] = json!(sub_type);
+    let report = world.ask("top", question).await.unwrap();
+    assert_eq!(
+        (&report["exact"], report.get("left_out")),
+        (&json!(true), None)
+    );
+    let rows = report["data"].as_array().unwrap().iter();
+    let rows: Vec<(String, i64)> = rows
+        .map(|row| {
+            let data = row["data"].as_str().unwrap().to_owned();
+            (data, row["count"].as_i64().unwrap())
+        })
+        .collect();
+    assert_eq!(report["distinct"], rows.len());
+    assert_eq!(report["sum"], rows.iter().map(|(_, n)| n).sum::<i64>());
+    rows
+}
+
+fn told(rows: &[(&str, i64)]) -> Vec<(String, i64)> {
+    rows.iter()
+        .map(|(data, n)| ((*data).to_owned(), *n))
+        .collect()
+}
+
+/// Countries, networks and domains are those of the values of the events in the range, by what each organisation derived; an
+/// event counts once.
+#[tokio::test]
+async fn derived_values_count_by_the_events_of_their_sources() {
+    let world = World::new("top_derived").await;
+    let orgs = [
+        world.site.orgid,
+        partner(&world).await,
+        stranger(&world).await,
+    ];
+    let address = |host: usize| attribute("ipv4", format!("203.0.113.{host}"));
+    let mut batch = GraphBatch::default();
+    for (n, org) in orgs.into_iter().enumerate() {
+        // the country of the fourth address is not known
+        for (host, country) in ["AA", "BB", "AA"].iter().enumerate() {
+            let country = attribute("country_code2", *country);
+            let cidr = attribute("cidr", "203.0.113.0/24");
+            let place = vec![address(host).into(), country.into(), cidr.clone().into()];
+            let source = DerivedFrom::Attribute(address(host).hash());
+            let geoip = event(org, 0.0, vec![object("geoip", place).into()]);
+            batch.add_derived(geoip, source, "geoip");
+            let netblock = event(org, 1.0, vec![address(host).into(), cidr.into()]);
+            batch.add_derived(netblock, source, "netblock");
+        }
+        for host in 0..4 {
+            for time in 0..=host {
+                let at = time as f64 * 3600.0 + n as f64;
+                batch.add_event(event(org, at, vec![address(host).into()]));
+            }
+        }
+        // two addresses of one country, and one whose country the event names itself
+        let two = vec![address(0).into(), address(2).into()];
+        batch.add_event(event(org, 7200.5 + n as f64, two));
+        let named = vec![address(1).into(), attribute("country_code2", "BB").into()];
+        batch.add_event(event(org, 7201.5 + n as f64, named));
+    }
+    world.write(&batch).await;
+    // each of two organisations has as many events of an address as its number and one more
+    for tables in [false, true, true] {
+        let all = top(&world, "country_code2", json!({})).await;
+        assert_eq!(all, told(&[("AA", 2 * 5), ("BB", 2 * 3)]));
+        let networks = top(&world, "cidr", json!({})).await;
+        assert_eq!(networks, told(&[("203.0.113.0/24", 2 * 8)]));
+        let late = json!({"from": *NOW + 3600.0, "to": *NOW + 7200.2});
+        let late = top(&world, "country_code2", late).await;
+        assert_eq!(late, told(&[("AA", 3), ("BB", 2)]));
+        let malicious = json!({"category": "malicious"});
+        assert_eq!(top(&world, "country_code2", malicious).await, told(&[]));
+        assert_eq!(top(&world, "asn", json!({})).await, told(&[]));
+        if tables {
+            keep_tables(&world).await;
+        }
+    }
+}
+
+/// The domain of a mail address counts beside those that the event names; that of a URL where it names none.
+#[tokio::test]
+async fn domains_are_those_that_events_name_or_that_were_derived() {
+    let world = World::new("top_domains").await;
+    let org = world.site.orgid;
+    let (mail, url) = (
+        attribute("email_addr", "a@evil.example"),
+        attribute("url", "http://www.evil.example/x"),
+    );
+    let (evil, other) = (
+        attribute("domain", "evil.example"),
+        attribute("domain", "other.example"),
+    );
+    let mut batch = GraphBatch::default();
+    for source in [&mail, &url] {
+        let derived = event(org, -1.0, vec![source.clone().into(), evil.clone().into()]);
+        batch.add_derived(
+            derived,
+            DerivedFrom::Attribute(source.hash()),
+            "parent_domain",
+        );
+    }
+    let named = |domain: &tahoe_core::Attribute| vec![url.clone().into(), domain.clone().into()];
+    for (n, children) in [
+        named(&evil),
+        named(&other),
+        vec![url.clone().into()],
+        vec![mail.clone().into(), other.clone().into()],
+        vec![mail.clone().into(), evil.clone().into()],
+        vec![mail.into()],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        batch.add_event(event(org, n as f64, children));
+    }
+    world.write(&batch).await;
+    let expected = told(&[("evil.example", 5), ("other.example", 2)]);
+    assert_eq!(top(&world, "domain", json!({})).await, expected);
+    keep_tables(&world).await;
+    assert_eq!(top(&world, "domain", json!({})).await, expected);
+}
+
+/// A behaviour counts the sessions that ended in the range. What its event repeats of observed events counts nowhere.
+#[tokio::test]
+async fn behaviours_are_those_of_the_sessions_that_ended_in_the_range() {
+    let world = World::new("top_behaviours").await;
+    let (ours, strange) = (world.site.orgid, stranger(&world).await);
+    let mut batch = GraphBatch::default();
+    for n in 0..10_i64 {
+        let session = Hash::of(&[&n.to_string()]);
+        for org in [ours, strange] {
+            let at = Timestamp::new(*NOW + n as f64 * 1800.0).unwrap();
+            let children = vec![
+                attribute("behaviour", ["0a", "0b"][usize::from(n % 3 == 0)]).into(),
+                attribute("hassh", "c0ffee").into(),
+            ];
+            let kind = SubType::new("behaviour").unwrap();
+            let made = Event::new(kind, org_id(org), at, children).unwrap();
+            batch.add_derived(made, DerivedFrom::Session(session), "behaviour");
+        }
+    }
+    world.write(&batch).await;
+    for tables in [false, true, true] {
+        let all = top(&world, "behaviour", json!({})).await;
+        assert_eq!(all, told(&[("0a", 6), ("0b", 4)]));
+        let range = json!({"from": *NOW + 1800.0, "to": *NOW + 5400.0});
+        let some = top(&world, "behaviour", range).await;
+        assert_eq!(some, told(&[("0a", 2), ("0b", 1)]));
+        assert_eq!(top(&world, "hassh", json!({})).await, told(&[]));
+        if tables {
+            keep_tables(&world).await;
+        }
     }
 }

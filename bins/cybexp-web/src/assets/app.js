@@ -165,3 +165,66 @@ const offerPng = (link) => {
   });
 };
 document.querySelectorAll("a[data-png]").forEach(offerPng);
+
+// new events, while somebody looks: a hundred at most, and nothing is listened to while the tab is hidden
+const harmless = (text) => String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd").slice(0, 120);
+const piece = (name, className, ...inside) => {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.append(...inside);
+  return made;
+};
+const liveRow = (event) => {
+  const at = piece("time", "", new Date(event.timestamp * 1000).toISOString().replace("T", " ").slice(0, 19) + " UTC");
+  at.dateTime = new Date(event.timestamp * 1000).toISOString();
+  const known = ["malicious", "benign"].includes(event.category) ? event.category : "unknown";
+  const row = piece("li", "", piece("span", "at", at),
+    piece("span", "", piece("span", `cat c-${known}`, known), " ", piece("strong", "", harmless(event.sub_type))));
+  for (const value of (event.values ?? []).slice(0, 5)) {
+    const shown = piece("bdi", "v", harmless(value.data));
+    const link = piece("a", "value", shown);
+    link.href = "/value?" + new URLSearchParams({type: value.sub_type, data: value.data});
+    row.append(piece("span", "", piece("span", "tag f-other", harmless(value.sub_type)), " ", value.cut ? shown : link));
+  }
+  localize(row);
+  return row;
+};
+for (const list of document.querySelectorAll("[data-live]")) {
+  const state = document.querySelector("[data-live-state]");
+  const say = (text) => { if (state.textContent !== text) state.textContent = text; };
+  const add = (row) => {
+    list.prepend(row);
+    while (list.children.length > 100) list.lastElementChild.remove();
+  };
+  let source = null;
+  let again = 0;
+  let seen = [];
+  const close = () => { clearTimeout(again); source?.close(); source = null; };
+  const open = () => {
+    if (source || document.hidden) return;
+    source = new EventSource(list.dataset.live);
+    source.addEventListener("open", () => say("Listening: new events appear here as they come."));
+    source.addEventListener("news", (message) => {
+      const news = JSON.parse(message.data);
+      if (news.more) add(piece("li", "note", `and ${Number(news.more)} more of the same batch`));
+      if (!news.event || seen.includes(news.event._hash)) return;
+      seen = [news.event._hash, ...seen].slice(0, 200);
+      add(liveRow(news.event));
+    });
+    source.addEventListener("gap", () => add(piece("li", "note", "Some events before this were not told.")));
+    source.addEventListener("error", () => {
+      say("Not listening: the API does not tell new events now. Trying again.");
+      if (source?.readyState !== EventSource.CLOSED) return;
+      close();
+      again = setTimeout(open, 15000);
+    });
+  };
+  list.hidden = false;
+  say("Connecting…");
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) open();
+    else if (source) { close(); say("Paused while nobody looks."); }
+  });
+  window.addEventListener("pagehide", close);
+  open();
+}

@@ -6,16 +6,23 @@ mod category;
 mod event;
 mod expansion;
 mod export;
+mod feeds;
 mod finding;
+mod inputs;
+mod list;
+mod live;
 mod org;
+mod overview;
 mod post;
 mod posted;
+mod quarantine;
 mod search;
 mod session;
 mod sign_in;
 mod ticket;
 mod value;
 mod verdict;
+mod watch;
 
 use std::sync::Arc;
 
@@ -41,6 +48,9 @@ const fn page(path: &'static str, route: fn() -> MethodRouter<Arc<App>>) -> Page
 const PAGES: &[PageEntry] = &[
     page("/", || get(search::home)),
     page("/search", || get(search::one).post(search::many)),
+    page("/overview", || get(overview::overview)),
+    page("/overview/export", || get(overview::export)),
+    page("/list", || get(list::list)),
     page("/value", || get(value::value)),
     page("/value/export", || get(export::export)),
     page("/verdict", || post(verdict::judge)),
@@ -51,6 +61,15 @@ const PAGES: &[PageEntry] = &[
     page("/post", || get(post::form).post(post::check)),
     page("/post/send", || post(posted::send)),
     page("/posted", || get(posted::posted)),
+    page("/live", || get(live::live)),
+    page("/watch", || get(watch::watch).post(watch::change)),
+    page("/inputs", || get(inputs::inputs)),
+    page("/quarantine", || {
+        get(quarantine::quarantine).post(quarantine::retry)
+    }),
+    page("/quarantine/raw", || get(quarantine::raw)),
+    page("/feeds", || get(feeds::feeds).post(feeds::add)),
+    page("/feeds/change", || post(feeds::change)),
     page("/account", || get(account::account)),
     page("/account/new", || post(account::create)),
     page("/account/membership", || post(account::membership)),

@@ -142,6 +142,12 @@ pub(super) async fn orgs(person: &SignedIn) -> Result<Vec<MyOrg>, ClientError> {
     Ok(documents.filter_map(read).collect())
 }
 
+/// Returns the name of the organisation with this hash, or the beginning of the hash.
+pub(super) fn name_of<'a>(orgs: &'a [MyOrg], hash: &'a str) -> &'a str {
+    let known = orgs.iter().find(|org| org.hash == hash);
+    known.map_or_else(|| hash.get(..12).unwrap_or(hash), |org| &org.name)
+}
+
 /// Tries the filters on the files, away from the threads that serve connections.
 pub(super) async fn previews(choices: &[Choice], timezone: &str) -> Result<Vec<Preview>, WebError> {
     let mut previews = Vec::with_capacity(choices.len());

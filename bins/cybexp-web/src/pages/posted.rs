@@ -1,5 +1,6 @@
 //! Sending what was looked at, and what became of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use cybexp_client::Client;
 use futures::{StreamExt, stream};
 use maud::{Markup, html};
+use serde_json::Value;
 use tahoe_core::time::parse_tzname;
 
 use super::post::{Choice, orgs, previews, shown};
@@ -23,7 +25,7 @@ use crate::view::frame::moving_page;
 use crate::view::number::{counted, grouped};
 use crate::view::{text, value};
 
-/// The records whose state is asked for.
+/// The records that are listed with their state, and the values to find.
 const FOLLOWED: usize = 20;
 /// The time for which the page loads itself again while something moves.
 const MOVES_FOR: Duration = Duration::from_secs(10 * 60);
@@ -125,22 +127,26 @@ pub(crate) async fn posted(
     Ok(moving_page(&person, "Posted", &body, moves.then_some(2)).into_response())
 }
 
-/// The state of a record in the API.
-struct RecordState {
+/// The state of a submission in the API.
+struct SubmissionState {
     status: String,
     error: Option<String>,
+    /// The records that are set aside: their numbers in the submission, from 1, and the reasons.
+    bad: BTreeMap<u64, String>,
 }
 
-async fn states(client: &Client, progress: &Progress) -> Vec<RecordState> {
-    let asked = progress.traced.iter().take(FOLLOWED).map(|(_, id)| async {
-        match client.submission(id).await {
-            Ok(state) => RecordState {
+async fn states(client: &Client, progress: &Progress) -> Vec<SubmissionState> {
+    let asked = progress.traced.iter().map(|sent| async {
+        match client.submission(&sent.id).await {
+            Ok(state) => SubmissionState {
                 status: state["status"].as_str().unwrap_or_default().to_owned(),
                 error: state["error"].as_str().map(str::to_owned),
+                bad: bad(&state["bad"]),
             },
-            Err(error) => RecordState {
+            Err(error) => SubmissionState {
                 status: "not known".to_owned(),
                 error: Some(error.brief()),
+                bad: BTreeMap::new(),
             },
         }
     });
@@ -148,6 +154,47 @@ async fn states(client: &Client, progress: &Progress) -> Vec<RecordState> {
         .buffered(8)
         .collect()
         .await
+}
+
+fn bad(records: &Value) -> BTreeMap<u64, String> {
+    let records = records.as_array().into_iter().flatten();
+    let read = |one: &Value| Some((one["n"].as_u64()?, one["reason"].as_str()?.to_owned()));
+    records.filter_map(read).collect()
+}
+
+/// A record with its state.
+struct Row {
+    place: String,
+    status: String,
+    error: Option<String>,
+}
+
+/// Returns the first records, and the first of those that are set aside, with their states.
+fn rows(progress: &Progress, states: &[SubmissionState]) -> (Vec<Row>, Vec<Row>) {
+    let (mut first, mut aside) = (Vec::new(), Vec::new());
+    for (sent, state) in progress.traced.iter().zip(states) {
+        let row = |n: usize| {
+            let reason = state.bad.get(&(n as u64 + 1));
+            Row {
+                place: sent.place(n),
+                status: match reason {
+                    Some(_) => "quarantined".to_owned(),
+                    None => state.status.clone(),
+                },
+                error: reason.cloned().or(state.error.clone()),
+            }
+        };
+        let some = sent.records().min(FOLLOWED - first.len());
+        first.extend((0..some).map(row));
+        let others = state
+            .bad
+            .keys()
+            .filter_map(|n| usize::try_from(*n - 1).ok());
+        let others = others.filter(|n| *n >= some && *n < sent.records());
+        let room = FOLLOWED - aside.len();
+        aside.extend(others.take(room).map(row));
+    }
+    (first, aside)
 }
 
 fn summary(progress: &Progress) -> Markup {
@@ -170,26 +217,39 @@ fn summary(progress: &Progress) -> Markup {
     }
 }
 
-fn followed(progress: &Progress, states: &[RecordState]) -> Markup {
-    let left_out = progress.taken.saturating_sub(states.len());
+fn followed(progress: &Progress, states: &[SubmissionState]) -> Markup {
+    let (first, aside) = rows(progress, states);
+    let left_out = progress.taken.saturating_sub(first.len() + aside.len());
+    let archived = states
+        .iter()
+        .filter(|state| state.status == "archived")
+        .count();
     html! {
-        @if !states.is_empty() {
+        @if !first.is_empty() {
             h2 { "What became of it" }
             table {
                 thead { tr { th { "record" } th { "state" } } }
-                tbody {
-                    @for ((place, _), state) in progress.traced.iter().zip(states) {
-                        tr {
-                            td { (text::line(place)) }
-                            td {
-                                span.state.(state_class(&state.status)) { (told(&state.status)) }
-                                @if let Some(error) = &state.error { " " (text::line(error)) }
-                            }
-                        }
-                    }
+                tbody { @for row in first.iter().chain(&aside) { (followed_row(row)) } }
+            }
+            @if left_out > 0 {
+                p.note {
+                    (counted(left_out as u64, "more record", "more records")) " not listed. The archive has opened "
+                    (grouped(archived as u64)) " of " (counted(states.len() as u64, "submission", "submissions")) "; "
+                    a href="/quarantine" { "the quarantine" } " lists all that is set aside."
                 }
             }
-            @if left_out > 0 { p.note { (counted(left_out as u64, "more record", "more records")) " not followed here." } }
+        }
+    }
+}
+
+fn followed_row(row: &Row) -> Markup {
+    html! {
+        tr {
+            td { (text::line(&row.place)) }
+            td {
+                span.state.(state_class(&row.status)) { (told(&row.status)) }
+                @if let Some(error) = &row.error { " " (text::line(error)) }
+            }
         }
     }
 }

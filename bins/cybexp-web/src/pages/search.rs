@@ -77,6 +77,9 @@ pub(crate) async fn many(
 
 /// Returns the page that a text leads to. Text of 64 hexadecimal digits may be a file's hash or an event's.
 fn place(text: &str) -> String {
+    if let Some(many) = super::list::place(text) {
+        return many;
+    }
     let guessed = Subject::guess(text);
     let hash: Result<Hash, _> = text.to_ascii_lowercase().parse();
     match hash {
@@ -99,6 +102,7 @@ fn form(person: &SignedIn, typed: &str) -> Markup {
                 "An address, network, host, URL, hash, mail address, CVE or command, as you found it: "
                 code { "hxxp://evil[.]example" } " is understood. Several lines ask for many at once."
             }
+            p.note { code { "203.0.113.0/24" } " lists the addresses of a network, and " code { "*.evil.example" } " the hosts below a domain." }
             p.note.keys { kbd { "/" } " searches from any page, " kbd { "Shift" } " " kbd { "Enter" } " begins a new line." }
         }
     }

@@ -18,6 +18,11 @@ pub(crate) fn block(text: &str) -> Markup {
     isolated(text, BLOCK_CHARS, true)
 }
 
+/// Shows the first characters of a text in a block, with its line ends.
+pub(crate) fn long(text: &str, chars: usize) -> Markup {
+    isolated(text, chars, true)
+}
+
 /// Returns the beginning of a text for a place where there can be no markup, such as a title.
 pub(crate) fn plain(text: &str, chars: usize) -> String {
     let mut plain: String = text

@@ -19,7 +19,11 @@ pub(crate) fn category(name: &str) -> Markup {
 
 /// Shows a value as a link to its page.
 pub(crate) fn linked(subject: &Subject, shown: &str) -> Markup {
-    html! { a.value href=(subject.path("/value")) { (text::line(shown)) } }
+    html! {
+        a.value href=(subject.path("/value")) {
+            @if shown.trim().is_empty() { span.note { "(empty)" } } @else { (text::line(shown)) }
+        }
+    }
 }
 
 /// Shows a session as a link to its page.

@@ -1,14 +1,17 @@
 //! The pages in a real browser: with scripts and without, light and dark, wide and narrow.
 //!
-//! With `CYBEXP_WEB_SHOTS=FOLDER` pictures of all pages go into the folder.
+//! `CYBEXP_WEB_SHOTS=FOLDER … -- --ignored pictures` takes pictures of all pages.
 
 use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cybexp_testkit::eventually;
 use fantoccini::Locator;
 use serde_json::json;
+use test_needs::Need;
 
+use crate::admin::refused_raw;
 use crate::driver::Driver;
 use crate::suite::{ADMIN, PASSWORD, Suite, path, session};
 
@@ -16,7 +19,10 @@ const ADDRESS: &str = "203.0.113.9";
 const HOSTILE: &str = "<img src=x onerror=\"document.title='broken'\">\u{202e}\u{0}";
 
 async fn filled(name: &str) -> Suite {
-    let suite = Suite::start(name).await;
+    fill(Suite::start(name).await).await
+}
+
+async fn fill(suite: Suite) -> Suite {
     let commands = [
         "uname -a",
         "cat /proc/cpuinfo | grep name | wc -l",
@@ -40,6 +46,63 @@ async fn filled(name: &str) -> Suite {
     }
     suite.have("cowrie", &records, ("ipv4", ADDRESS, 11)).await;
     suite
+}
+
+/// Submits the demo's files besides, and waits until the countries of their addresses are counted.
+async fn with_the_demo(suite: &Suite) {
+    let demo = |name: &str| {
+        let path = format!("{}/../../demo/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    let submit = async |typetag: &str, name: &str, lines: bool| {
+        let text = demo(name);
+        let records: Vec<&[u8]> = match lines {
+            true => text.lines().map(str::as_bytes).collect(),
+            false => vec![text.as_bytes()],
+        };
+        let mut submission = match lines {
+            true => suite.site.submission_of_many(typetag, &records),
+            false => suite.site.submission(typetag, &text),
+        };
+        submission.entry.name = name.to_owned();
+        let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        submission.entry.timestamp = since.as_secs_f64();
+        suite.site.cache.submit(&[submission]).await.unwrap();
+    };
+    submit("cowrie", "cowrie.json", true).await;
+    submit("sighting", "sightings.json", true).await;
+    submit("openphish_feed", "openphish.txt", false).await;
+    submit("email", "mail.eml", false).await;
+    submit("misp_event", "misp.json", false).await;
+    eventually("countries are known", async || {
+        let page = suite.person(ADMIN).await.get("/overview").await;
+        page.body.contains("class=\"dot\"") && page.text().contains("DE")
+    })
+    .await;
+}
+
+/// Makes a feed.
+async fn with_a_feed(suite: &Suite) {
+    let mut person = suite.person(ADMIN).await;
+    let csrf = person.get("/feeds").await.csrf();
+    let org = suite.site.orgid.to_string();
+    let fields = [
+        ("csrf", csrf),
+        ("name", "blocklist".to_owned()),
+        (
+            "description",
+            "Addresses that attacked within 30 days".to_owned(),
+        ),
+        ("org", org),
+        ("sub_type", "ipv4".to_owned()),
+        ("sub_type", "hostname".to_owned()),
+        ("context", "malicious".to_owned()),
+        ("min_count", "3".to_owned()),
+        ("keep_s", "2592000".to_owned()),
+        ("tlp", "green".to_owned()),
+    ];
+    let added = person.post("/feeds", &fields).await;
+    assert_eq!(added.status, 200, "{}", added.text());
 }
 
 async fn sign_in(suite: &Suite, driver: &Driver) {
@@ -80,6 +143,8 @@ async fn an_analyst_looks_around() {
         return;
     };
     let suite = filled("browser").await;
+    with_a_feed(&suite).await;
+    let raw = refused_raw(&suite).await;
     let client = &driver.client;
     sign_in(&suite, &driver).await;
 
@@ -185,7 +250,7 @@ async fn an_analyst_looks_around() {
 
     // no page is wider than a telephone
     driver.look(360, 740, false).await;
-    for page in pages() {
+    for page in pages().into_iter().chain([raw]) {
         client.goto(&format!("{}{page}", suite.base)).await.unwrap();
         let wide = driver
             .run("return document.documentElement.scrollWidth")
@@ -311,6 +376,12 @@ fn pages() -> Vec<String> {
         path("/session", &[("type", "sessionid"), ("data", "8d0c0817")]),
         "/post".to_owned(),
         "/account".to_owned(),
+        "/overview".to_owned(),
+        "/watch".to_owned(),
+        "/inputs".to_owned(),
+        "/quarantine".to_owned(),
+        "/feeds".to_owned(),
+        path("/list", &[("type", "ip"), ("text", "203.0.113.0/24")]),
     ]
 }
 
@@ -318,7 +389,7 @@ fn pages() -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn axe_finds_nothing_serious() {
     let Some(axe) = std::env::var_os("CYBEXP_AXE").map(PathBuf::from) else {
-        println!("skipped: $CYBEXP_AXE names no axe.min.js");
+        Need::Axe.is_lacking("$CYBEXP_AXE names no axe.min.js");
         return;
     };
     let axe = std::fs::read_to_string(axe).unwrap();
@@ -326,8 +397,11 @@ async fn axe_finds_nothing_serious() {
         return;
     };
     let suite = filled("axe").await;
+    with_a_feed(&suite).await;
+    let raw = refused_raw(&suite).await;
     sign_in(&suite, &driver).await;
     let mut pages = pages();
+    pages.push(raw);
     pages.push(path("/org", &[("hash", &suite.site.orgid.to_string())]));
     pages.push(path("/value", &[("type", "ipv4"), ("data", "192.0.2.1")]));
     let mut found = Vec::new();
@@ -356,15 +430,17 @@ async fn axe_finds_nothing_serious() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes pictures, into the folder CYBEXP_WEB_SHOTS"]
 async fn pictures_of_all_pages() {
-    let Some(folder) = std::env::var_os("CYBEXP_WEB_SHOTS").map(PathBuf::from) else {
-        println!("skipped: no folder for pictures in $CYBEXP_WEB_SHOTS");
-        return;
-    };
+    let folder = std::env::var_os("CYBEXP_WEB_SHOTS").map(PathBuf::from);
+    let folder = folder.expect("CYBEXP_WEB_SHOTS names a folder");
     let Some(driver) = Driver::start().await else {
         return;
     };
-    let suite = filled("pictures").await;
+    let suite = fill(Suite::with_networks("pictures").await).await;
+    with_the_demo(&suite).await;
+    with_a_feed(&suite).await;
+    let raw = refused_raw(&suite).await;
     sign_in(&suite, &driver).await;
     let client = &driver.client;
     let event = driver
@@ -378,6 +454,12 @@ async fn pictures_of_all_pages() {
         "session",
         "post",
         "account",
+        "overview",
+        "watch",
+        "inputs",
+        "quarantine",
+        "feeds",
+        "list",
     ]
     .into_iter()
     .zip(pages())
@@ -385,6 +467,7 @@ async fn pictures_of_all_pages() {
     all.extend([
         ("event", event.as_str().unwrap().to_owned()),
         ("org", org),
+        ("raw", raw),
         (
             "nothing",
             path("/value", &[("type", "ipv4"), ("data", "192.0.2.1")]),

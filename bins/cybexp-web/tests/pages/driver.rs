@@ -11,6 +11,7 @@ use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_needs::Need;
 use url::{ParseError, Url};
 
 /// A browser. It ends with the test.
@@ -56,7 +57,7 @@ impl Driver {
             .stderr(Stdio::null())
             .spawn();
         let Ok(driver) = spawned else {
-            println!("skipped: there is no chromedriver (Debian: chromium-driver) on this machine");
+            Need::Browser.is_lacking("there is no chromedriver (Debian: chromium-driver)");
             return None;
         };
         eventually("the ChromeDriver listens", async || {
@@ -91,7 +92,7 @@ impl Driver {
         let client = match connected {
             Ok(client) => client,
             Err(error) => {
-                println!("skipped: no Chromium starts on this machine: {error}");
+                Need::Browser.is_lacking(format_args!("no Chromium starts: {error}"));
                 return None;
             }
         };

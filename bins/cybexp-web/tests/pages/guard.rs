@@ -52,6 +52,12 @@ async fn every_response_is_guarded_and_no_link_is_dead() {
         "/".to_owned(),
         "/post".to_owned(),
         "/account".to_owned(),
+        "/overview".to_owned(),
+        "/watch".to_owned(),
+        "/inputs".to_owned(),
+        "/quarantine".to_owned(),
+        "/feeds".to_owned(),
+        path("/list", &[("type", "ip"), ("text", "203.0.113.0/24")]),
         "/no-such-page".to_owned(),
         path("/value", &[("type", "ipv4"), ("data", "203.0.113.9")]),
         path(
@@ -118,6 +124,10 @@ async fn no_form_is_taken_without_its_token() {
         "/event/category",
         "/account/new",
         "/org",
+        "/watch",
+        "/quarantine",
+        "/feeds",
+        "/feeds/change",
         "/sign-in",
         "/sign-out",
     ] {
@@ -168,6 +178,15 @@ async fn nobody_sees_anything_without_signing_in() {
         "/posted?id=a",
         "/account",
         "/org?hash=a",
+        "/overview",
+        "/overview/export?form=csv",
+        "/list?type=ip&text=a",
+        "/live",
+        "/watch",
+        "/inputs",
+        "/quarantine",
+        "/quarantine/raw?hash=a",
+        "/feeds",
     ] {
         let answer = nobody.get(path).await;
         assert_eq!(answer.status, 303, "{path}");

@@ -377,3 +377,49 @@ async fn who_behaves_alike_is_told() {
     }
     suite.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_tells_who_attacks_and_what_is_new() {
+    let suite = filled("overview").await;
+    let mut person = suite.person(ADMIN).await;
+    let page = person.get("/overview").await;
+    let text = page.text();
+    for told in [
+        "Attackers",
+        ADDRESS,
+        "Passwords",
+        "123456",
+        "Commands",
+        "uname -a",
+        "203.0.0.0/16",
+        "Seen for the first time",
+        "http://203.0.113.77/bot.sh",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    assert!(
+        page.body.contains("<svg class=\"f-address\""),
+        "{}",
+        page.body
+    );
+    let csv = person.get("/overview/export?form=csv").await;
+    assert!(
+        csv.body.contains("Passwords,password,123456,2"),
+        "{}",
+        csv.body
+    );
+
+    let network = person
+        .get(&path("/search", &[("q", "203.0.113.0/24")]))
+        .await;
+    let listed = person.get(&network.location).await;
+    let text = listed.text();
+    assert!(
+        text.contains(ADDRESS) && !text.contains("198.51.100.7"),
+        "{text}"
+    );
+    let mut stranger = suite.person(STRANGER).await;
+    let text = stranger.get("/overview").await.text();
+    assert!(!text.contains(ADDRESS) && !text.contains("uname"), "{text}");
+    suite.stop().await;
+}

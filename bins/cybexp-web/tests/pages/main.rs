@@ -2,10 +2,10 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "clippy sees helpers of a test as no test; skipped tests say so"
+    reason = "clippy sees helpers of a test as no test"
 )]
 
+mod admin;
 mod browser;
 mod driver;
 mod guard;
@@ -16,3 +16,4 @@ mod people;
 mod posting;
 mod sign_in;
 mod suite;
+mod watching;

@@ -34,14 +34,25 @@ impl Suite {
     }
 
     /// Starts all daemons. `web` is added to the section of that name.
-    pub(crate) async fn with(name: &str, mut web: Value) -> Self {
+    pub(crate) async fn with(name: &str, web: Value) -> Self {
+        Self::with_sections(name, web, json!({})).await
+    }
+
+    /// Starts all daemons with databases of networks, which tell the country of documentation addresses.
+    pub(crate) async fn with_networks(name: &str) -> Self {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pages/networks");
+        let files = ["countries.csv", "networks.csv"].map(|file| format!("{folder}/{file}"));
+        let analytics = json!({"geoip": files, "session_settle_s": 1, "session_open_s": 1});
+        Self::with_sections(name, json!({}), json!({"analytics": analytics})).await
+    }
+
+    async fn with_sections(name: &str, mut web: Value, mut more: Value) -> Self {
         let [api, pages] = free_ports();
         web["listen"] = json!(format!("127.0.0.1:{pages}"));
         web["secure_cookie"] = json!(false);
-        let more = json!({
-            "api": {"listen": format!("127.0.0.1:{api}"), "url": format!("http://127.0.0.1:{api}/"), "wait_s": 20},
-            "web": web,
-        });
+        let url = format!("http://127.0.0.1:{api}/");
+        more["api"] = json!({"listen": format!("127.0.0.1:{api}"), "url": url, "wait_s": 20});
+        more["web"] = web;
         let site = Site::new(name, more).await;
         let admin = site.add_user(ADMIN, PASSWORD).await;
         site.add_user(STRANGER, PASSWORD).await;

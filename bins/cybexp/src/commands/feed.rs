@@ -65,8 +65,8 @@ pub(crate) struct AddArgs {
     /// How long a value stays after its last event: a number and a unit, as in 30d
     #[arg(long, default_value = "30d", value_parser = seconds)]
     keep: i64,
-    /// The TLP label: clear, green, amber, amber-strict or red
-    #[arg(long, default_value = "amber")]
+    /// The TLP label, clear, green, amber, amber+strict or red: what is stricter does not leave in the feed
+    #[arg(long, default_value = "green")]
     tlp: String,
     /// Tell the reason and the date of each value, in formats with comments
     #[arg(long)]

@@ -28,6 +28,7 @@ mod typetag;
 mod usage;
 mod user;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -67,6 +68,8 @@ pub(crate) enum Tool {
     /// Feeds, which others read by URL: add, list, show, remove
     #[command(subcommand)]
     Feed(feed::FeedCommand),
+    /// Watch new events come in, or be told of those with a value or of a kind
+    Watch(watch::WatchArgs),
     /// Judge for an organisation: a verdict on a value, or the category of an event
     #[command(subcommand)]
     Mark(mark::MarkCommand),
@@ -159,6 +162,7 @@ async fn run(
         Tool::Post(args) => post::run(args, &config()?).await,
         Tool::Query(args) => query::run(*args, &config()?).await,
         Tool::Feed(action) => feed::run(action, &config()?).await,
+        Tool::Watch(args) => watch::run(args, &config()?).await,
         Tool::Mark(action) => mark::run(action, &config()?).await,
         Tool::Quarantine(action) => quarantine::run(action, &config()?).await,
         Tool::Forget(action) => forget::run(action, &config()?).await,

@@ -236,6 +236,7 @@ async fn submit(client: &Client, orgid: &str) -> anyhow::Result<u64> {
             typetag: record.typetag.to_owned(),
             orgid: orgid.to_owned(),
             timezone: "UTC".to_owned(),
+            tlp: None,
         };
         client.submit(&tags, record.file, &[record.text]).await
     });

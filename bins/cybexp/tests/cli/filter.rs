@@ -162,7 +162,7 @@ fn lines_are_records_and_sessions_are_derived_from() {
     for line in [
         "derived by netblock@1",
         "cidr 203.0.113.0/24",
-        "derived by behaviour@1",
+        "derived by behaviour@2",
         "command_count 2",
     ] {
         assert!(out.contains(line), "{line}\n{out}");
@@ -222,7 +222,7 @@ async fn a_filter_is_run_over_what_is_there() {
         assert_eq!(networks().await, 1);
     }
     let out = cybexp(&site, &["filter", "backfill", "behaviour"]).good();
-    assert!(out.contains("0 sessions wait for behaviour@1"), "{out}");
+    assert!(out.contains("0 sessions wait for behaviour@2"), "{out}");
     let told = cybexp(&site, &["filter", "backfill", "geoip"]).bad();
     assert!(
         told.contains("the filter geoip rests") && told.contains("geoip fetch"),

@@ -22,17 +22,13 @@ fn a_package_file_is_installed_and_asked() {
     )
     .unwrap();
     let package = path("asn.tgz");
-    let packed = Command::new("tar")
-        .args([
-            "-czf",
-            &package,
-            "-C",
-            &folder.path().display().to_string(),
-            "package",
-        ])
-        .status()
-        .unwrap();
-    assert!(packed.success());
+    let pack = || {
+        let mut tar = Command::new("tar");
+        tar.arg("-czf").arg(&package);
+        tar.arg("-C").arg(folder.path()).arg("package");
+        assert!(tar.status().unwrap().success());
+    };
+    pack();
 
     let (dir, csv) = (path("geoip"), path("geoip/asn-ipv4.csv"));
     let out = geoip(&["fetch", "asn", "--from", &package, "--dir", &dir]).good();
@@ -57,17 +53,7 @@ fn a_package_file_is_installed_and_asked() {
         "not,a,database\nnor,this,one\n",
     )
     .unwrap();
-    let packed = Command::new("tar")
-        .args([
-            "-czf",
-            &package,
-            "-C",
-            &folder.path().display().to_string(),
-            "package",
-        ])
-        .status()
-        .unwrap();
-    assert!(packed.success());
+    pack();
     let told = geoip(&["fetch", "asn", "--from", &package, "--dir", &dir]);
     assert!(
         told.code == 1 && told.err.contains("is no address"),

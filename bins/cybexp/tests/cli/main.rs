@@ -6,6 +6,7 @@
 )]
 
 mod doctor;
+mod examples;
 mod feed;
 mod filter;
 mod geoip;

@@ -312,6 +312,7 @@ async fn an_analyst_judges_in_a_terminal() {
             typetag: typetag.to_owned(),
             orgid: judged.org(),
             timezone: "UTC".to_owned(),
+            tlp: None,
         };
         let refused = judged.ours.submit(&tags, "forged", &["{}"]).await;
         let refused = refused.unwrap_err().to_string();

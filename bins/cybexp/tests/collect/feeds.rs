@@ -1,14 +1,15 @@
 //! Sources that are HTTP servers. All of them fail now and then, and cut connections.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use futures::stream;
 use serde_json::{Value, json};
@@ -83,6 +84,16 @@ pub(crate) async fn all(records: usize) -> Vec<Box<dyn Offer>> {
                 Router::new().route("/events/restSearch", post(search)),
                 |_| String::new(),
                 |url| json!({"url": url, "key": "k", "limit": 20}),
+            )
+            .await,
+        ),
+        Box::new(
+            GrowingFeed::new(
+                "taxii",
+                records,
+                Router::new().route("/collections/c/objects/", get(collection)),
+                |_| String::new(),
+                |url| json!({"url": format!("{url}collections/c/"), "limit": 20}),
             )
             .await,
         ),
@@ -197,5 +208,44 @@ async fn search(State(shared): State<Arc<Shared>>, Json(query): Json<Value>) -> 
     match shared.trouble(&body) {
         Some(trouble) => trouble,
         None => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+    }
+}
+
+/// A page of a collection, as a TAXII server answers. A second passes between two objects.
+async fn collection(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
+    let url = reqwest::Url::parse(&format!("http://taxii{uri}")).unwrap();
+    let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
+    let time = |n: usize| {
+        format!(
+            "2026-01-01T{:02}:{:02}:{:02}.000000Z",
+            n / 3600,
+            n / 60 % 60,
+            n % 60
+        )
+    };
+    let offered = shared.offered();
+    let after = query.get("added_after");
+    let from = after.map_or(0, |after| {
+        offered
+            .len()
+            .min((0..).take_while(|n| time(*n) <= *after).count())
+    });
+    let from = query.get("next").map_or(from, |next| next.parse().unwrap());
+    let limit: usize = query["limit"].parse().unwrap();
+    let to = offered.len().min(from + limit);
+    let objects = offered[from..to].iter().enumerate();
+    let objects = objects.map(
+        |(n, mark)| json!({"type": "x-mark", "id": format!("x-mark--{}", from + n), "name": mark}),
+    );
+    let mut page = json!({"objects": objects.collect::<Vec<_>>()});
+    if to < offered.len() {
+        page["more"] = true.into();
+        page["next"] = to.to_string().into();
+    }
+    let body = page.to_string();
+    match shared.trouble(&body) {
+        Some(trouble) => trouble,
+        None if from == to => body.into_response(),
+        None => ([("x-taxii-date-added-last", time(to - 1))], body).into_response(),
     }
 }

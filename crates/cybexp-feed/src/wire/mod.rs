@@ -1,11 +1,11 @@
 //! The way to a source over the network: which certificates are trusted, which proxy is asked, which addresses may be reached.
 
 pub mod proxy;
-pub(crate) mod reach;
 pub mod tls;
 
 use std::sync::Arc;
 
+pub(crate) use cybexp_reach as reach;
 use rustls::ClientConfig;
 
 use self::proxy::Proxies;

@@ -68,7 +68,8 @@ pub(crate) fn whole(
 pub struct Refusal(String);
 
 impl Refusal {
-    pub(crate) fn new(reason: impl Into<String>) -> Self {
+    /// Refuses a raw for a reason, which names the field at fault.
+    pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
 }

@@ -6,10 +6,12 @@
 mod cowrie;
 mod email;
 mod filter;
+mod lines;
 pub(crate) mod misp;
 mod openphish;
 mod phishtank;
 mod sighting;
+mod stix;
 mod verdict;
 
 pub use filter::{Filter, RawInput, Refusal, Yield};
@@ -23,5 +25,6 @@ pub const FILTERS: &[&dyn Filter] = &[
     &openphish::OpenPhish,
     &phishtank::PhishTank,
     &sighting::Sighting,
+    &stix::Stix,
     &verdict::VerdictFilter,
 ];

@@ -11,6 +11,25 @@ use crate::Yield;
 
 /// Returns the derived events of what the first stage made, each once, with the filter that made it. A filter that rests
 /// makes nothing.
+///
+/// ```
+/// use cybexp_filters::second::{Networks, derive};
+/// use cybexp_filters::{FILTERS, RawInput};
+/// use serde_json::json;
+/// use tahoe_core::{OrgId, Timestamp};
+///
+/// let orgid = OrgId::new("unr")?;
+/// let sighting = FILTERS.iter().find(|filter| filter.name() == "sighting").unwrap();
+/// let made = sighting.run(&RawInput {
+///     data: &json!({"ipv4": "203.0.113.9"}),
+///     orgid: &orgid,
+///     timezone: "UTC",
+///     timestamp: Timestamp::new(1_588_032_005.5)?,
+/// })?;
+/// let derived = derive(&[made], &orgid, &Networks::default());
+/// assert!(derived.iter().any(|(filter, _)| filter.name() == "netblock"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn derive(
     made: &[Yield],
     orgid: &OrgId,

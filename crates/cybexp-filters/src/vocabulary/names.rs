@@ -52,7 +52,7 @@ pub(super) fn form(sub_type: &SubType) -> ValueForm {
         "url" => ValueForm::Url,
         "email_addr" => ValueForm::Mail,
         "port" => ValueForm::Port,
-        "height" | "width" | "command_count" => ValueForm::Whole,
+        "height" | "width" | "command_count" | "confidence" => ValueForm::Whole,
         "success" => ValueForm::TrueOrFalse,
         "asn" => ValueForm::Asn,
         "cidr" => ValueForm::Network,

@@ -25,7 +25,7 @@ use locate::locate;
 pub use secret::Secret;
 pub use sections::{
     Analytics, Api, Archive, Cache, Identity, Input, InputSpec, Log, LogFormat, LogLevel, Metrics,
-    Report, Seal, Settings, Tahoe, Web,
+    Report, Seal, Settings, Smtp, SmtpTls, Tahoe, Web,
 };
 
 /// The secret of the Python system's configuration, which everybody knows.
@@ -294,6 +294,15 @@ impl Config {
             .transpose()
     }
 
+    /// Returns the password of the mail server, if one is given.
+    pub fn smtp_password(&self) -> Result<Option<SecretString>, ConfigError> {
+        let smtp = self.report.smtp.as_ref();
+        let password = smtp.and_then(|smtp| smtp.password.as_ref());
+        password
+            .map(|password| self.secret("report.smtp.password", password))
+            .transpose()
+    }
+
     fn tahoe_or(
         &self,
         section: &str,
@@ -373,6 +382,8 @@ impl Config {
         ]
         .into_iter()
         .flatten();
+        let smtp = self.report.smtp.as_mut();
+        let own = own.chain(smtp.and_then(|smtp| smtp.password.as_mut()));
         for secret in own.chain([
             &mut self.api.token,
             &mut self.cache.mongo_url,

@@ -6,8 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use tahoe_core::Tlp;
 use url::Url;
 
 use super::{Keep, Secret};
@@ -222,6 +223,52 @@ pub struct Report {
     pub known_good: Vec<PathBuf>,
     /// The time for which queries and reports are kept.
     pub keep: Keep,
+    /// Hosts to which webhooks of subscriptions may lead: names, `*.example` for all below one, or `*` for any [default:
+    /// none].
+    pub webhook_hosts: Vec<String>,
+    /// Lets webhooks lead to addresses of this machine and its network, and over http.
+    pub webhook_inside: bool,
+    /// The server that takes mail for subscribers [default: none, and no mail is sent].
+    pub smtp: Option<Smtp>,
+    /// The longest wait after failed deliveries to one receiver, in seconds.
+    pub delivery_backoff_s: u64,
+    /// The time in seconds after which a notice that could not be delivered is parked.
+    pub delivery_give_up_s: u64,
+}
+
+/// `report.smtp`: the server that takes mail.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// The server's name or address.
+    pub host: String,
+    /// The port [default: 587 for `starttls`, 465 for `tls`, 25 for `none`].
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// The encryption of the connection.
+    #[serde(default)]
+    pub tls: SmtpTls,
+    /// The name to sign in with, if the server wants one.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The password to sign in with.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// The sender's address.
+    pub from: String,
+}
+
+/// The encryption of a connection to a mail server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// Begun by a command (RFC 3207). A server that does not take it gets no mail.
+    #[default]
+    StartTls,
+    /// From the beginning (RFC 8314).
+    Tls,
+    /// None, for a server on this machine.
+    None,
 }
 
 impl Default for Report {
@@ -238,6 +285,11 @@ impl Default for Report {
             threatrank_budget_ms: 400,
             known_good: Vec::new(),
             keep: Keep::days(30),
+            webhook_hosts: Vec::new(),
+            webhook_inside: false,
+            smtp: None,
+            delivery_backoff_s: 3600,
+            delivery_give_up_s: 3 * 86_400,
         }
     }
 }
@@ -353,6 +405,10 @@ pub struct InputSpec {
     /// The IANA time zone of times in the data that name none.
     #[serde(default = "utc")]
     pub timezone: String,
+    /// The label of the data in the Traffic Light Protocol. Of this label and one that a record itself has, the stricter
+    /// one holds.
+    #[serde(default, deserialize_with = "label")]
+    pub tlp: Option<Tlp>,
     /// Starts the input with the daemon.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -373,6 +429,13 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
+}
+
+/// Reads a label in either version of the protocol.
+fn label<'de, D: Deserializer<'de>>(of: D) -> Result<Option<Tlp>, D::Error> {
+    let text = Option::<String>::deserialize(of)?;
+    let label = text.map(|text| text.parse()).transpose();
+    label.map_err(serde::de::Error::custom)
 }
 
 fn utc() -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Config, ConfigError, MongoUrl, Secret};
 use crate::backoff::MAX_BACKOFF;
+use crate::webhook::WebhookRules;
 
 /// The longest submission that may be taken, in bytes. Sealed it is a third longer, and the archive reads files of up to
 /// 128 MiB.
@@ -120,6 +121,8 @@ impl Config {
             ("report.lease_s", report.lease_s),
             ("report.max_concurrent", u64::from(report.max_concurrent)),
             ("report.threatrank_budget_ms", report.threatrank_budget_ms),
+            ("report.delivery_backoff_s", report.delivery_backoff_s),
+            ("report.delivery_give_up_s", report.delivery_give_up_s),
             ("input.spool_max_bytes", input.spool_max_bytes),
             ("analytics.max_backoff_s", analytics.max_backoff_s),
             ("web.session_s", web.session_s),
@@ -138,6 +141,24 @@ impl Config {
         ensure(longest, "analytics.max_backoff_s", "must be at most 3600")?;
         let named = !report.callback_hosts.iter().any(String::is_empty);
         ensure(named, "report.callback_hosts", "holds an empty name")?;
+        let hosts = report
+            .webhook_hosts
+            .iter()
+            .all(|host| WebhookRules::is_pattern(host));
+        ensure(
+            hosts,
+            "report.webhook_hosts",
+            "must hold names of hosts in lower case, *.NAME or *",
+        )?;
+        let longest = report.delivery_backoff_s <= MAX_BACKOFF.as_secs();
+        ensure(longest, "report.delivery_backoff_s", "must be at most 3600")?;
+        if let Some(smtp) = &report.smtp {
+            ensure(!smtp.host.is_empty(), "report.smtp.host", "is empty")?;
+            let address = smtp.from.contains('@') && !smtp.from.contains(char::is_control);
+            ensure(address, "report.smtp.from", "is no mail address")?;
+            let both = smtp.user.is_some() == smtp.password.is_some();
+            ensure(both, "report.smtp.password", "goes with report.smtp.user")?;
+        }
         self.check_inputs()
     }
 

@@ -6,8 +6,8 @@ use tahoe_core::Scalar;
 use crate::formats::WriteFeed;
 use crate::item::{FeedHead, Item};
 use crate::time;
-use crate::tlp::Tlp;
 use crate::writer::Written;
+use tahoe_core::Tlp;
 
 struct JsonLines;
 

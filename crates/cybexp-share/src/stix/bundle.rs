@@ -13,7 +13,7 @@ use crate::stix::observable::{ATTRIBUTE_EXTENSION, Observable};
 use crate::stix::observed::{Found, ObservedEvent, ObservedSession, observables};
 use crate::text;
 use crate::time;
-use crate::tlp::Tlp;
+use tahoe_core::Tlp;
 
 /// A bundle that is being made. Objects that are added again are in it once.
 #[derive(Debug)]
@@ -57,6 +57,11 @@ impl StixBundle {
             }
         }
         id
+    }
+
+    /// Whether an object of this id is in the bundle.
+    pub(crate) fn holds(&self, id: &str) -> bool {
+        self.places.contains_key(id)
     }
 
     fn add_observable(&mut self, observable: &Observable) -> String {

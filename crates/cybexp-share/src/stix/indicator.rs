@@ -8,7 +8,7 @@ use crate::stix::marking::marking_id;
 use crate::stix::observable::Observable;
 use crate::text;
 use crate::time;
-use crate::tlp::Tlp;
+use tahoe_core::Tlp;
 
 /// The content of an indicator besides its pattern.
 #[derive(Debug, Clone, Copy)]

@@ -5,37 +5,13 @@
 
 use serde_json::{Value, json};
 
-use crate::tlp::Tlp;
+use tahoe_core::Tlp;
 
 /// The labels that have a marking definition, in order.
 pub const MARKINGS: [Tlp; 5] = Tlp::ALL;
 
 /// Extension that version 2 of the protocol is written with.
 const TLP_2: &str = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d";
-
-/// The ids of version 2, which others write.
-const OF_TLP_2: [(&str, Tlp); 5] = [
-    (
-        "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487",
-        Tlp::Clear,
-    ),
-    (
-        "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
-        Tlp::Green,
-    ),
-    (
-        "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421",
-        Tlp::Amber,
-    ),
-    (
-        "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
-        Tlp::AmberStrict,
-    ),
-    (
-        "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1",
-        Tlp::Red,
-    ),
-];
 
 /// Returns the id of a label's marking definition.
 pub fn marking_id(tlp: Tlp) -> &'static str {
@@ -46,13 +22,6 @@ pub fn marking_id(tlp: Tlp) -> &'static str {
         Tlp::AmberStrict => "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
         Tlp::Red => "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed",
     }
-}
-
-/// Returns the label of a marking definition of either version; `None` if it is another one.
-pub fn tlp_of_marking(id: &str) -> Option<Tlp> {
-    let first = Tlp::ALL.into_iter().find(|tlp| marking_id(*tlp) == id);
-    let second = || OF_TLP_2.iter().find(|(known, _)| *known == id);
-    first.or_else(|| second().map(|(_, tlp)| *tlp))
 }
 
 /// Returns the marking definition of a label.

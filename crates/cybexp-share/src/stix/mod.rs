@@ -4,6 +4,7 @@
 //! whoever shares it. All other objects have ids in the form of UUIDv4, as the specification wants, whose bits follow from
 //! what they are of: an answer that is given twice has the same objects.
 
+mod answer;
 mod bundle;
 mod creator;
 mod indicator;
@@ -12,9 +13,10 @@ mod observable;
 mod observed;
 mod pattern;
 
+pub use answer::{AnswerBundle, of_documents};
 pub use bundle::StixBundle;
 pub use creator::Creator;
 pub use indicator::{Indicated, indicator, relationship};
-pub use marking::{MARKINGS, marking, marking_id, tlp_of_marking};
+pub use marking::{MARKINGS, marking, marking_id};
 pub use observable::Observable;
 pub use observed::{ObservedEvent, ObservedSession};

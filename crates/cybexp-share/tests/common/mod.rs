@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 
 use cybexp_share::{FeedHead, Item, Tlp};
 use tahoe_core::Scalar;
+use test_needs::Need;
 
 pub(crate) fn head() -> FeedHead {
     FeedHead {
@@ -90,18 +91,11 @@ pub(crate) fn items() -> Vec<Item> {
     items
 }
 
-/// Says that a test was skipped, which no test may be where the gate runs.
-#[allow(clippy::print_stdout, reason = "a test that did not run says so")]
-pub(crate) fn skip(reason: &str) {
-    assert!(std::env::var_os("CYBEXP_GATE").is_none(), "{reason}");
-    println!("skipped: {reason}");
-}
-
 /// Runs a Python program if its imports are there.
 pub(crate) fn python(imports: &str, program: &str, args: &[&str]) -> Option<Output> {
     let found = Command::new("python3").args(["-c", imports]).output();
     if !found.is_ok_and(|out| out.status.success()) {
-        skip(&format!("python3 cannot run `{imports}`"));
+        Need::Python.is_lacking(format_args!("python3 cannot run `{imports}`"));
         return None;
     }
     let out = Command::new("python3")
@@ -111,12 +105,12 @@ pub(crate) fn python(imports: &str, program: &str, args: &[&str]) -> Option<Outp
     Some(out.unwrap())
 }
 
-/// Runs a program if it is there.
-pub(crate) fn run(program: &str, args: &[&str]) -> Option<Output> {
+/// Runs a program of what the test needs, if it is there.
+pub(crate) fn run(need: Need, program: &str, args: &[&str]) -> Option<Output> {
     match Command::new(program).args(args).output() {
         Ok(out) => Some(out),
         Err(_) => {
-            skip(&format!("there is no program {program}"));
+            need.is_lacking(format_args!("there is no program {program}"));
             None
         }
     }

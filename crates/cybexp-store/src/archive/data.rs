@@ -14,11 +14,12 @@ pub(crate) fn attributes(data: &RawDocument) -> HashMap<Hash, Attribute> {
     all
 }
 
-/// Returns the sub_types and hashes of the attributes in the data of an event, each once; only those of one sub_type if it
-/// is given.
-pub(crate) fn hashes<'a>(data: &'a RawDocument, only: Option<&str>) -> HashSet<(&'a str, Hash)> {
+/// Returns the sub_types and hashes of the attributes of the wanted sub_types in the data of an event, each once.
+pub(crate) fn hashes<'a>(
+    data: &'a RawDocument,
+    wanted: impl Fn(&str) -> bool,
+) -> HashSet<(&'a str, Hash)> {
     let mut all = HashSet::new();
-    let wanted = |name: &str| only.is_none_or(|only| only == name);
     each(data, &wanted, &mut |name, attribute| {
         all.insert((name, attribute.hash()));
     });
@@ -84,8 +85,8 @@ mod tests {
             .collect();
         assert_eq!(told.len(), 6, "{told:?}");
         let address = Attribute::new(SubType::from_static("ipv4"), "203.0.113.9");
-        let addresses = hashes(&data, Some("ipv4"));
+        let addresses = hashes(&data, |name| name == "ipv4");
         assert_eq!(addresses, HashSet::from([("ipv4", address.hash())]));
-        assert_eq!(hashes(&data, Some("port")).len(), 3);
+        assert_eq!(hashes(&data, |name| name == "port").len(), 3);
     }
 }

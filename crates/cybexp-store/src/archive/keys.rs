@@ -6,8 +6,10 @@
 //! | session | 49 | the `_id` of the event's session |
 //! | raw | 25 | kind, the second in which the raw was accepted, 12 bytes of its hash, 4 bytes of the organisation, 4 bytes of the filter's name |
 //! | organisation | 18 | kind, 16 bytes of the organisation, 0; of observed events only |
+//! | label | 19 | kind, 16 bytes of the organisation, the label, 0; of observed events that are not for everybody |
 //! | source | 17 | kind, 12 bytes as of a reference to the attribute or session that the event was derived from, 4 bytes of the filter's name |
 //! | link | 49 | kind, and the rest of the `_id` of the session that the event was derived from |
+//! | timed | 17 | kind, 16 bytes of the organisation; of events derived from sessions, whose times are those of the sessions |
 //!
 //! An event has one reference element for each hash of its `_ref`. The organisation is mixed into it, so the index needs
 //! no field for it, and a reader only reads keys of organisations that it may see. 12 bytes of SHA-256 cannot be met by
@@ -21,7 +23,7 @@
 use bson::Bson;
 use sha2::{Digest, Sha256};
 use tahoe_core::question::Context;
-use tahoe_core::{Category, Event, Hash};
+use tahoe_core::{Category, Event, Hash, Tlp};
 
 use super::ids::{OrgTag, RawId, SessionId, binary};
 
@@ -38,6 +40,10 @@ const REFERENCE_BYTES: usize = DIGEST + 1;
 const ORG: u8 = b'O';
 /// Length of an organisation element, in bytes. No other element has it.
 const ORG_BYTES: usize = 18;
+/// First byte of a label element.
+const LABEL: u8 = b'T';
+/// Length of a label element, in bytes. No other element has it.
+const LABEL_BYTES: usize = 19;
 /// First byte of a source element.
 const SOURCE: u8 = b'D';
 /// Length of a source element, in bytes.
@@ -45,6 +51,10 @@ const SOURCE_BYTES: usize = 1 + DIGEST + 4;
 /// First byte of a link. It is another one than that of a session to which an event belongs: a derived event is no part
 /// of it.
 const LINK: u8 = b'd';
+/// First byte of a timed element.
+const TIMED: u8 = b'o';
+/// Length of a timed element, in bytes.
+const TIMED_BYTES: usize = 17;
 
 /// Bits of a `_tie`: an integer of so many takes 6 bytes of an index key, where 64 bits take 9.
 const TIE_BITS: u32 = 39;
@@ -188,6 +198,29 @@ pub(crate) fn of_org(org: &OrgTag) -> [u8; ORG_BYTES] {
     let mut element = [0; ORG_BYTES];
     element[0] = ORG;
     element[1..17].copy_from_slice(&org.bytes()[..16]);
+    element
+}
+
+/// Returns the element of all events of an organisation that were derived from sessions, by which they are found in order
+/// of time.
+pub(crate) fn timed(org: &OrgTag) -> [u8; TIMED_BYTES] {
+    let mut element = [TIMED; TIMED_BYTES];
+    element[1..].copy_from_slice(&org.bytes()[..16]);
+    element
+}
+
+/// Returns the element of the observed events of an organisation that have this label of the Traffic Light Protocol.
+pub(crate) fn of_label(org: &OrgTag, tlp: Tlp) -> [u8; LABEL_BYTES] {
+    let mut element = [0; LABEL_BYTES];
+    element[0] = LABEL;
+    element[1..17].copy_from_slice(&org.bytes()[..16]);
+    element[17] = match tlp {
+        Tlp::Clear => 0,
+        Tlp::Green => 1,
+        Tlp::Amber => 2,
+        Tlp::AmberStrict => 3,
+        Tlp::Red => 4,
+    };
     element
 }
 

@@ -35,6 +35,8 @@ pub struct Written {
     pub existing: u64,
     /// Instances that the archive cannot store, now or later.
     pub rejected: Vec<Rejected>,
+    /// Hashes of the events among the new instances.
+    pub new_events: Vec<Hash>,
 }
 
 impl Written {
@@ -42,6 +44,7 @@ impl Written {
         self.inserted += other.inserted;
         self.existing += other.existing;
         self.rejected.extend(other.rejected);
+        self.new_events.extend(other.new_events);
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod data;
 pub(crate) mod ids;
 pub(crate) mod keys;
+pub(crate) mod labels;
 pub(crate) mod missing;
 pub(crate) mod open;
 pub(crate) mod rebuilt;

@@ -6,11 +6,12 @@ use tahoe_core::{Instance, Value};
 use crate::mongo::json;
 
 /// The fields of which an instance is built.
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "itype",
     "sub_type",
     "orgid",
     "timestamp",
+    "tlp",
     "data",
     "start_time",
     "end_time",

@@ -1,7 +1,7 @@
 //! Documents of the archive as they are stored: the fields of an instance with its `_id`, and with what the indexes need.
 
 use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
-use tahoe_core::{Event, Hash, Raw, Session};
+use tahoe_core::{Event, Hash, Raw, Session, Tlp};
 
 use crate::archive::ids::{self, OrgTag, RawId, SessionId, binary};
 use crate::archive::keys::{self, Nature};
@@ -17,6 +17,9 @@ pub(crate) const INTERNAL: [&str; 9] = [
 
 /// Field of an event that is no observation, which is true.
 pub(crate) const DERIVED: &str = "derived";
+
+/// Field of a label of the Traffic Light Protocol, of raws and events.
+pub(crate) const TLP: &str = "tlp";
 
 /// Makes the projection of a whole instance.
 pub(crate) fn instance_fields() -> Document {
@@ -67,15 +70,25 @@ pub(crate) fn event(
         ));
     }
     let found_by_org = (nature == Nature::Observed).then(|| binary(keys::of_org(org)));
+    let limited = event
+        .tlp()
+        .filter(|_| nature == Nature::Observed)
+        .and_then(|tlp| label(org, tlp));
     let keys: Vec<Bson> = keys::of_event(event, org, nature)
         .chain(keys)
         .chain(found_by_org)
+        .chain(limited)
         .collect();
     let mut more = doc! {"_keys": keys, "_tie": keys::tie(event.hash())};
     if nature != Nature::Observed {
         more.insert(DERIVED, true);
     }
     document(ids::of_hash(event.hash()), event, more)
+}
+
+/// Returns the element of a label; `None` for data that is for everybody, of which there is most.
+pub(crate) fn label(org: &OrgTag, tlp: Tlp) -> Option<Bson> {
+    (tlp > Tlp::Clear).then(|| binary(keys::of_label(org, tlp)))
 }
 
 /// Makes the stored document of a raw that waits for these filters.

@@ -31,10 +31,11 @@ pub struct Submission {
 pub type EntryId = ObjectId;
 
 /// The fields of an [`Entry`].
-pub(super) const ENTRY_FIELDS: [&str; 10] = [
+pub(super) const ENTRY_FIELDS: [&str; 11] = [
     "typetag",
     "orgid",
     "timezone",
+    "tlp",
     "timestamp",
     "records",
     "again",
@@ -53,6 +54,9 @@ pub struct Entry {
     pub orgid: String,
     /// IANA name of the time zone.
     pub timezone: String,
+    /// The label of the data, if it was sent with one.
+    #[serde(default)]
+    pub tlp: Option<String>,
     /// The time at which the submission was accepted, in Unix seconds.
     pub timestamp: f64,
     /// The number of records, if the sealed bytes hold many.

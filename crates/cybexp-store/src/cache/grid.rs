@@ -43,5 +43,9 @@ pub(crate) fn entry(fid: ObjectId, entry: &NewEntry) -> RawDocumentBuf {
     if let Some(records) = entry.records {
         document.append(cstr!("records"), i64::from(records));
     }
+    // as the Python API writes entries where there is none
+    if let Some(tlp) = entry.tags.tlp {
+        document.append(cstr!("tlp"), tlp.as_str());
+    }
     document
 }

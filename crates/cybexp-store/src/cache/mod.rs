@@ -7,6 +7,7 @@ pub(crate) mod grid;
 pub(crate) mod open;
 pub(crate) mod orphans;
 pub(crate) mod queue;
+pub(crate) mod recent;
 pub(crate) mod records;
 pub(crate) mod submit;
 pub(crate) mod submitter;

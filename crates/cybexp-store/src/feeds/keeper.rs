@@ -8,7 +8,7 @@
 //! who finds the new number finds the rows. A keeper that died between the two left the mark, and the next one raises the
 //! number.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use tahoe_core::{Attribute, Hash, Scalar};
 use crate::archive::open::Archive;
 use crate::error::StoreError;
 use crate::feeds::definition::{Feed, Feeds};
+use crate::feeds::removed::RemovedValues;
 use crate::feeds::rows::{FeedValue, hash_of, id_of, ids_of};
 use crate::feeds::standing::{FeedConditions, FeedStanding, attribute, attributes};
 use crate::graph::read::reader::GraphReader;
@@ -52,6 +53,12 @@ const WRITING: &str = "writing the values of a feed";
 pub type FeedJudge =
     Arc<dyn Fn(Attribute, Feed) -> BoxFuture<'static, Result<bool, StoreError>> + Send + Sync>;
 
+/// Tells those who subscribe to a feed of values that come into it, each with the time of its last event, before the feed has
+/// them. It may be called again with the same ones.
+pub type FeedTeller = Arc<
+    dyn Fn(Feed, Vec<(Attribute, f64)>) -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync,
+>;
+
 /// The result of a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FeedKept {
@@ -73,6 +80,8 @@ pub struct FeedKeeper {
     /// Whether events were removed since the last search for that reason, and when that was.
     removed: bool,
     searched: Option<Instant>,
+    /// Values of removed events, which are looked at at once.
+    gone: RemovedValues,
     /// When the place of the events was last noted.
     noted: Option<Instant>,
     /// Whether there are no feeds.
@@ -85,6 +94,7 @@ struct Keeping {
     archive: Archive,
     graph: GraphReader,
     may_hold: FeedJudge,
+    teller: Option<FeedTeller>,
     /// Makes the place of a value in a MISP feed of its type, text and time.
     place: fn(&str, &str, f64) -> i64,
 }
@@ -111,15 +121,23 @@ impl FeedKeeper {
                 archive: archive.clone(),
                 graph,
                 may_hold,
+                teller: None,
                 place,
             },
             lease: Lease::open(server, db, "feeds").await?,
             stream: None,
             removed: false,
             searched: None,
+            gone: RemovedValues::default(),
             noted: None,
             resting: false,
         })
+    }
+
+    /// Returns the same keeper with a teller of values that come into feeds.
+    pub fn with_teller(mut self, teller: FeedTeller) -> Self {
+        self.keeping.teller = Some(teller);
+        self
     }
 
     /// Whether this process is the one that keeps the feeds, for the next half minute.
@@ -180,7 +198,7 @@ impl FeedKeeper {
             let over = self.keeping.over(feed, now).await?;
             kept.more |= over.len() as i64 == OVER;
             self.keeping
-                .judge(feed, conditions, over, now, &mut kept)
+                .judge(feed, conditions, over, (now, false), &mut kept)
                 .await?;
             if !feed.is_whole() {
                 kept.more |= self
@@ -220,7 +238,10 @@ impl FeedKeeper {
             self.keeping.search_again(feeds).await?;
         }
         let changes = stream.next().await?;
-        self.removed |= changes.removed;
+        if changes.removed {
+            self.removed = true;
+            self.gone.happened();
+        }
         if self.removed && self.searched.is_none_or(|at| at.elapsed() >= AGAIN) {
             // a removal does not tell of which values
             self.keeping.search_again(feeds).await?;
@@ -229,15 +250,17 @@ impl FeedKeeper {
         kept.events += changes.events.len() as u64;
         kept.more |= !changes.events.is_empty();
         let events = self.keeping.graph.feed_candidates(&changes.events).await?;
+        let gone = self.gone.next(&self.keeping.archive.going).await?;
         for (feed, conditions) in usable {
-            let mut found: HashMap<Hash, Attribute> = HashMap::new();
+            let mut found = self.keeping.held(feed, &gone).await?;
             let wanted = |sub_type: &str| feed.sub_types.iter().any(|known| known == sub_type);
             for event in events.iter().filter(|event| conditions.sees(&event.orgid)) {
                 attributes(&event.data, &wanted, &mut found);
             }
             let values = found.into_values().collect();
             self.keeping
-                .judge(feed, conditions, values, now, kept)
+                // what a search of the archive finds is no news
+                .judge(feed, conditions, values, (now, feed.is_whole()), kept)
                 .await?;
         }
         if let Some(place) = stream.place()
@@ -286,6 +309,27 @@ impl Keeping {
         Ok(())
     }
 
+    /// Returns those of these values that a feed holds.
+    async fn held(
+        &self,
+        feed: &Feed,
+        hashes: &BTreeSet<Hash>,
+    ) -> Result<HashMap<Hash, Attribute>, StoreError> {
+        let ids: Vec<Bson> = hashes.iter().map(|hash| id_of(feed.key, *hash)).collect();
+        let mut found = HashMap::new();
+        for part in ids.chunks(ASK) {
+            let filter = doc! {"_id": {"$in": part}, "until": {"$exists": true}};
+            let rows: Vec<FeedValue> = Find::new(JUDGING, ID, filter)
+                .read(&self.feeds.values)
+                .await?;
+            let values = rows
+                .iter()
+                .filter_map(|row| attribute(&row.sub_type, &row.data));
+            found.extend(values.map(|value| (value.hash(), value)));
+        }
+        Ok(found)
+    }
+
     /// Returns values of a feed whose time is over.
     async fn over(&self, feed: &Feed, now: f64) -> Result<Vec<Attribute>, StoreError> {
         let values: Vec<FeedValue> = over(feed.key, now).read(&self.feeds.values).await?;
@@ -323,7 +367,8 @@ impl Keeping {
             held.iter()
                 .filter_map(|value| attribute(&value.sub_type, &value.data)),
         );
-        self.judge(feed, conditions, found, now, kept).await?;
+        self.judge(feed, conditions, found, (now, false), kept)
+            .await?;
         let update = match last {
             Some(last) => doc! {"$set": {"walk": last.to_string()}},
             None if feed.again => doc! {"$set": {"walk": ""}, "$unset": {"again": ""}},
@@ -335,13 +380,13 @@ impl Keeping {
         Ok(last.is_some())
     }
 
-    /// Judges values, and writes the rows that differ.
+    /// Judges values, and writes the rows that differ. `tells`: those who subscribe are told of values that come in.
     async fn judge(
         &self,
         feed: &Feed,
         conditions: &FeedConditions,
         values: Vec<Attribute>,
-        now: f64,
+        (now, tells): (f64, bool),
         kept: &mut FeedKept,
     ) -> Result<(), StoreError> {
         let judging = values.into_iter().map(|value| async move {
@@ -357,11 +402,12 @@ impl Keeping {
         while let Some(one) = judged.try_next().await? {
             part.push(one);
             if part.len() == ASK {
-                self.write(feed, conditions, std::mem::take(&mut part), now, kept)
+                let part = std::mem::take(&mut part);
+                self.write(feed, conditions, part, (now, tells), kept)
                     .await?;
             }
         }
-        self.write(feed, conditions, part, now, kept).await
+        self.write(feed, conditions, part, (now, tells), kept).await
     }
 
     async fn write(
@@ -369,7 +415,7 @@ impl Keeping {
         feed: &Feed,
         conditions: &FeedConditions,
         judged: Vec<Judged>,
-        now: f64,
+        (now, tells): (f64, bool),
         kept: &mut FeedKept,
     ) -> Result<(), StoreError> {
         if judged.is_empty() {
@@ -387,16 +433,24 @@ impl Keeping {
                 known.insert(hash, value);
             }
         }
-        let mut changes = Vec::new();
+        let (mut changes, mut entering) = (Vec::new(), Vec::new());
         for (hash, value, standing) in judged {
             let was = known.get(&hash).filter(|row| row.until.is_some());
-            let is_right = |seen: FeedStanding, was: &FeedValue| {
-                seen.seen.last < was.last + GRAIN_S && was.until > Some(now)
+            let is_right = |standing: FeedStanding, was: &FeedValue| {
+                let seen = standing.seen;
+                // an event that the row tells of has gone, or may not leave any more
+                let tells_more = standing.count < was.count
+                    || seen.last < was.last
+                    || (seen.first > was.first && was.first >= now - conditions.keep_s());
+                seen.last < was.last + GRAIN_S && was.until > Some(now) && !tells_more
             };
             match (standing, was) {
                 (None, None) => continue,
                 (Some(standing), Some(was)) if is_right(standing, was) => continue,
-                (Some(_), None) => kept.added += 1,
+                (Some(standing), None) => {
+                    kept.added += 1;
+                    entering.push((value.clone(), standing.seen.last));
+                }
                 (None, Some(_)) => kept.removed += 1,
                 (Some(_), Some(_)) => {}
             }
@@ -404,6 +458,9 @@ impl Keeping {
         }
         if changes.is_empty() {
             return Ok(());
+        }
+        if let (Some(teller), true) = (&self.teller, tells && !entering.is_empty()) {
+            teller(feed.clone(), entering).await?;
         }
         let mark = doc! {"$set": {"writing": true}};
         let Some(marked) = self.feeds.change(feed, mark, WRITING).await? else {

@@ -5,6 +5,8 @@
 
 pub(crate) mod definition;
 pub(crate) mod keeper;
+pub(crate) mod labelled;
+pub(crate) mod removed;
 pub(crate) mod rows;
 pub(crate) mod standing;
 pub(crate) mod walk;

@@ -4,7 +4,7 @@ use bson::doc;
 use serde::Deserialize;
 use tahoe_core::question::{Conditions, Context};
 use tahoe_core::time::TimeRange;
-use tahoe_core::{Attribute, Category, Hash, OrgId};
+use tahoe_core::{Attribute, Category, Hash, OrgId, Tlp};
 
 use crate::error::StoreError;
 use crate::feeds::definition::Feed;
@@ -15,7 +15,7 @@ use crate::mongo::find::Find;
 use crate::visible::Visible;
 
 /// The number up to which the events of a value are counted.
-const COUNTED: i64 = 10_000;
+pub(crate) const COUNTED: i64 = 10_000;
 
 /// The events of a value, as far as they belong to a feed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +34,8 @@ pub struct FeedConditions {
     category: Option<Category>,
     min_count: i64,
     keep_s: f64,
+    /// The strictest label of events that may leave in the feed.
+    tlp: Tlp,
 }
 
 impl FeedConditions {
@@ -63,6 +65,7 @@ impl FeedConditions {
             category: category.map_err(|_| "category: it is none".to_owned())?,
             min_count: feed.min_count.max(1),
             keep_s: feed.keep_s.max(1) as f64,
+            tlp: feed.tlp.parse().map_err(|error| format!("tlp: {error}"))?,
         })
     }
 
@@ -78,7 +81,8 @@ impl FeedConditions {
 }
 
 impl GraphReader {
-    /// Returns the standing of a value in a feed at this time, in Unix seconds; `None` if it does not belong there.
+    /// Returns the standing of a value in a feed at this time, in Unix seconds; `None` if it does not belong there. Events
+    /// that are stricter than the feed count for nothing.
     pub async fn feed_standing(
         &self,
         value: &Attribute,
@@ -105,6 +109,12 @@ impl GraphReader {
             return Ok(None);
         }
         let seen = self.seen(&conditions, &of.visible).await?;
+        // after the index was read: what it counted before an event got its label was free to leave then
+        if self.has_stricter(&wanted, of.tlp).await? {
+            return self
+                .labelled_standing(&wanted, of.tlp, of.min_count.min(COUNTED))
+                .await;
+        }
         Ok(seen.map(|seen| FeedStanding {
             seen,
             count: count.min(COUNTED),

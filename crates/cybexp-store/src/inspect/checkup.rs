@@ -79,7 +79,10 @@ impl Server {
                 (&journal, indexes::journal()),
                 (&going, indexes::going()),
             ],
-            Purpose::Queries => vec![(coll, indexes::queries())],
+            Purpose::Queries => vec![
+                (coll, indexes::queries()),
+                ("feed_values", indexes::feed_values()),
+            ],
             Purpose::Identity => {
                 vec![
                     (coll, indexes::identities()),

@@ -6,5 +6,6 @@ pub(crate) mod census;
 pub(crate) mod checkup;
 pub(crate) mod holdings;
 pub(crate) mod loose_ends;
+pub(crate) mod parked;
 pub(crate) mod tally;
 pub(crate) mod unread;

@@ -107,10 +107,11 @@ async fn open(coll: &Documents, token: Option<ResumeToken>) -> Result<Stream, St
     let written = doc! {
         "operationType": {"$in": ["insert", "replace"]}, "fullDocument.itype": "event", "$or": counts.to_vec(),
     };
-    let judged = ["category", "_mal_ref", "_ben_ref"].map(|field| {
+    let judged = ["category", "_mal_ref", "_ben_ref", "tlp"].map(|field| {
         let field = format!("updateDescription.updatedFields.{field}");
         doc! {field: {"$exists": true}}
     });
+    // raws are labelled, too: whoever reads the events leaves them out
     // attributes and objects are removed, too, by the sweep alone, long after their events
     let removed = doc! {"operationType": "delete"};
     let judged = doc! {"operationType": "update", "$or": judged.to_vec()};

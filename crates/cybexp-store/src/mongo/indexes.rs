@@ -89,6 +89,8 @@ pub(crate) const RAW_TODO: &str = "raw_todo";
 pub(crate) const SESSION_DUE: &str = "session_due";
 /// Raws that a filter refused, by the time at which they were accepted.
 pub(crate) const RAW_ERROR: &str = "raw_error";
+/// The same raws by their organisation, for its admins. `_id` orders those of one submission.
+pub(crate) const RAW_REFUSED: &str = "raw_refused";
 /// Raws by typetag and time.
 pub(crate) const RAW_TYPE: &str = "raw_type";
 /// Events by the elements of their `_keys`, newest first.
@@ -117,6 +119,10 @@ pub(crate) const INVITATION_USER: &str = "invitation_user";
 pub(crate) const ENTRY_PROCESSED: &str = "entry_processed";
 /// Entries that could not be opened.
 pub(crate) const ENTRY_BAD: &str = "entry_bad";
+/// The same entries by their organisation, for its admins.
+pub(crate) const ENTRY_REFUSED: &str = "entry_refused";
+/// Entries by their organisation. New keys stand at one end, so this index costs little.
+pub(crate) const ENTRY_ORG: &str = "entry_org";
 /// GridFS chunks by file.
 pub(crate) const CHUNK_FILE: &str = "files_id_1_n_1";
 /// GridFS files by id.
@@ -127,6 +133,20 @@ pub(crate) const FEED_PLACE: &str = "feed_place";
 pub(crate) const FEED_ADDED: &str = "feed_added";
 /// Values of a feed by the time at which they leave it.
 pub(crate) const FEED_UNTIL: &str = "feed_until";
+/// Subscriptions by the hashes of the values that they watch.
+pub(crate) const SUBSCRIPTION_WATCH: &str = "subscription_watch";
+/// Subscriptions to feeds and kinds of events.
+pub(crate) const SUBSCRIPTION_SELECTS: &str = "subscription_selects";
+/// Subscriptions by user.
+pub(crate) const SUBSCRIPTION_USER: &str = "subscription_user";
+/// Notices that wait, by the time at which they are due.
+pub(crate) const OUTBOX_DUE: &str = "outbox_due";
+/// Notices that wait, by receiver.
+pub(crate) const OUTBOX_RECEIVER: &str = "outbox_receiver";
+/// Notices that were given up, by user.
+pub(crate) const OUTBOX_PARKED: &str = "outbox_parked";
+/// Notices that the pages show, by user.
+pub(crate) const OUTBOX_PAGE: &str = "outbox_page";
 /// Rows of what may have to go by kind, oldest first.
 pub(crate) const GOING_AT: &str = "going_at";
 /// Leases by the work for which they are held.
@@ -144,6 +164,8 @@ pub(crate) fn archive() -> Vec<Index> {
         Index::new(SESSION_DUE, doc! {"_todo": 1, "_due": 1, "_id": 1})
             .partial(doc! {"_due": {"$exists": true}}),
         Index::new(RAW_ERROR, doc! {"timestamp": 1}).partial(doc! {"_error": {"$exists": true}}),
+        Index::new(RAW_REFUSED, doc! {"orgid": 1, "timestamp": 1, "_id": 1})
+            .partial(doc! {"_error": {"$exists": true}}),
         Index::new(RAW_TYPE, doc! {"sub_type": 1, "timestamp": 1}).partial(doc! {"itype": "raw"}),
         Index::new(EVENT_KEYS, doc! {"_keys": 1, "timestamp": -1, "_tie": 1})
             .partial(doc! {"_tie": {"$gte": LEAST_TIE}}),
@@ -225,6 +247,8 @@ pub(crate) fn entries() -> Vec<Index> {
         Index::new(ENTRY_PROCESSED, doc! {"processed": 1, "_id": 1})
             .partial(doc! {"processed": false}),
         Index::new(ENTRY_BAD, doc! {"bad_data": 1, "_id": 1}).partial(doc! {"bad_data": true}),
+        Index::new(ENTRY_REFUSED, doc! {"orgid": 1, "_id": 1}).partial(doc! {"bad_data": true}),
+        Index::new(ENTRY_ORG, doc! {"orgid": 1, "_id": 1}),
     ]
 }
 
@@ -254,6 +278,43 @@ pub(crate) fn feed_values() -> Vec<Index> {
         Index::new(FEED_ADDED, doc! {"feed": 1, "added": 1, "_id": 1}).partial(live.clone()),
         Index::new(FEED_UNTIL, doc! {"feed": 1, "until": 1}).partial(live),
         gone,
+    ]
+}
+
+/// Indexes of the rows of new events, which are kept for an hour.
+pub(crate) fn live() -> Vec<Index> {
+    let mut expiry = Index::new("live_expiry", doc! {"at": 1});
+    expiry.expire_s = Some(3600);
+    vec![expiry]
+}
+
+/// Indexes of subscriptions.
+pub(crate) fn subscriptions() -> Vec<Index> {
+    vec![
+        Index::new(SUBSCRIPTION_WATCH, doc! {"watch": 1})
+            .partial(doc! {"watch": {"$exists": true}}),
+        Index::new(SUBSCRIPTION_SELECTS, doc! {"selects": 1}).partial(doc! {"selects": true}),
+        Index::new(SUBSCRIPTION_USER, doc! {"user": 1, "_id": 1}),
+    ]
+}
+
+/// Indexes of notices. Those that were told are kept for eight days, which is longer than they may be written again; those
+/// that were given up for 30.
+pub(crate) fn outbox() -> Vec<Index> {
+    let waits = doc! {"due": {"$exists": true}};
+    let mut told = Index::new("outbox_told", doc! {"told": 1});
+    told.expire_s = Some(8 * 86_400);
+    let mut old = Index::new("outbox_old", doc! {"parked": 1});
+    old.expire_s = Some(30 * 86_400);
+    vec![
+        Index::new(OUTBOX_DUE, doc! {"due": 1, "receiver": 1}).partial(waits.clone()),
+        Index::new(OUTBOX_RECEIVER, doc! {"receiver": 1, "due": 1}).partial(waits),
+        Index::new(OUTBOX_PARKED, doc! {"user": 1, "parked": -1})
+            .partial(doc! {"parked": {"$exists": true}}),
+        Index::new(OUTBOX_PAGE, doc! {"user": 1, "page": -1})
+            .partial(doc! {"page": {"$exists": true}}),
+        told,
+        old,
     ]
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod collection;
 pub(crate) mod essence;
 pub(crate) mod find;
 pub(crate) mod indexes;
+pub(crate) mod inserts;
 pub(crate) mod json;
 pub(crate) mod lease;
 pub(crate) mod operation;

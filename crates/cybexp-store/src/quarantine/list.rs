@@ -213,7 +213,7 @@ impl Raws {
         self.retry_raws(filter, RAW_ERROR).await
     }
 
-    async fn retry_raws(&self, filter: Document, hint: &str) -> Result<u64, StoreError> {
+    pub(crate) async fn retry_raws(&self, filter: Document, hint: &str) -> Result<u64, StoreError> {
         let doing = "having records tried again";
         let retrying = self.archive.coll.named(doing).update_many(filter, again());
         let update = retrying.with(|update| update.hint(Hint::Name(hint.to_owned())));
@@ -222,7 +222,7 @@ impl Raws {
 }
 
 /// Writes binary values as hexadecimal text, for JSON has none.
-fn readable(value: Bson) -> Bson {
+pub(crate) fn readable(value: Bson) -> Bson {
     match value {
         Bson::Binary(binary) => {
             let digits = binary.bytes.iter().map(|byte| format!("{byte:02x}"));
@@ -309,16 +309,19 @@ pub(crate) fn refused_raw(hash: &[u8]) -> Document {
     doc! {"_id": RawId::begins(hash), "_error": {"$exists": true}}
 }
 
-fn entry_fields() -> Document {
+pub(crate) fn entry_fields() -> Document {
     doc! {"typetag": 1, "error": 1, "orgid": 1, "timestamp": 1, "name": 1, "bad": 1}
 }
 
-fn raw_fields() -> Document {
+pub(crate) fn raw_fields() -> Document {
     doc! {"sub_type": 1, "_error": 1, "orgid": 1, "timestamp": 1, "_hash": 1}
 }
 
 /// Returns the entry, or the selected ones of its records.
-fn refused_entries(row: &Document, selection: &Selection) -> impl Iterator<Item = Refused> {
+pub(crate) fn refused_entries(
+    row: &Document,
+    selection: &Selection,
+) -> impl Iterator<Item = Refused> {
     let of = |id: EntryRecordId, reason: String| {
         let text = |field| row.get_str(field).unwrap_or_default().to_owned();
         Refused {
@@ -349,7 +352,7 @@ fn refused_entries(row: &Document, selection: &Selection) -> impl Iterator<Item 
     all.into_iter()
 }
 
-fn refused_row(row: &Document) -> Option<Refused> {
+pub(crate) fn refused_row(row: &Document) -> Option<Refused> {
     let errors = row.get_array("_error").ok();
     let last = errors.and_then(|errors| errors.last()?.as_document());
     let error = |field| {

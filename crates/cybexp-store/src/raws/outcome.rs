@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bson::{Bson, Document, doc};
 use tahoe_core::Hash;
 
+use crate::archive::stored::TLP;
 use crate::raws::pending::{PendingRaw, Refusal};
 
 /// The result of a filter for a raw.
@@ -25,6 +26,8 @@ pub(crate) struct Before {
     pub filters: Vec<String>,
     pub todo: Vec<String>,
     pub refusals: Vec<Refusal>,
+    /// The raw's label. A raw that got another one meanwhile is read again, so that its events get it, too.
+    pub tlp: Option<String>,
 }
 
 impl RawOutcome {
@@ -38,6 +41,7 @@ impl RawOutcome {
                 filters: raw.filters.clone(),
                 todo: raw.todo.clone(),
                 refusals: raw.refusals.clone(),
+                tlp: raw.tlp.clone(),
             },
         }
     }
@@ -69,13 +73,14 @@ pub(crate) fn name_of(filter: &str) -> &str {
 /// Makes the updates that record these outcomes of a filter at a time in Unix seconds, as filter and update. Raws with
 /// equal states before and after are changed by one update.
 pub(crate) fn updates(filter: &str, outcomes: &[RawOutcome], at: f64) -> Vec<(Document, Document)> {
-    let mut done: BTreeMap<(&[String], &[String]), Vec<Bson>> = BTreeMap::new();
+    let mut done: BTreeMap<(&[String], &[String], &Option<String>), Vec<Bson>> = BTreeMap::new();
     let mut updates = Vec::new();
     for outcome in outcomes {
         let before = &outcome.before;
         match &outcome.made {
             Ok(_) if before.refusals.is_empty() => {
-                let same = done.entry((&before.filters, &before.todo)).or_default();
+                let same = (&*before.filters, &*before.todo, &before.tlp);
+                let same = done.entry(same).or_default();
                 same.push(outcome.id.clone());
             }
             Ok(_) => updates.push(update(doc! {"_id": &outcome.id}, filter, before, None)),
@@ -94,11 +99,12 @@ pub(crate) fn updates(filter: &str, outcomes: &[RawOutcome], at: f64) -> Vec<(Do
             }
         }
     }
-    for ((filters, todo), ids) in done {
+    for ((filters, todo, tlp), ids) in done {
         let before = Before {
             filters: filters.to_vec(),
             todo: todo.to_vec(),
             refusals: vec![],
+            tlp: tlp.clone(),
         };
         updates.push(update(doc! {"_id": {"$in": ids}}, filter, &before, None));
     }
@@ -114,6 +120,7 @@ fn update(
     // an unreadable document has no known state, and is changed whatever it has
     if *before != Before::default() {
         raws.insert("_todo", &before.todo);
+        raws.insert(TLP, &before.tlp);
         raws.insert(
             "filters",
             match before.filters.is_empty() {

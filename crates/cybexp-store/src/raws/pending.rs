@@ -25,6 +25,9 @@ pub struct PendingRaw {
     pub timezone: String,
     /// The time at which it was accepted, in Unix seconds.
     pub timestamp: f64,
+    /// The label of the data, if the source has one.
+    #[serde(default)]
+    pub tlp: Option<String>,
     /// Ids of the filters that have processed it.
     #[serde(default)]
     pub filters: Vec<String>,

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use tahoe_core::Raw;
+use tahoe_core::{Raw, Tlp};
 
 use crate::archive::ids::{self, RawId};
+use crate::archive::labels;
 use crate::archive::missing::{self, New, Written};
 use crate::archive::open::Archive;
-use crate::archive::stored;
+use crate::archive::stored::{self, TLP};
 use crate::error::StoreError;
 use crate::mongo::bulk::{self, COMMAND_DOCUMENTS};
 use crate::mongo::collection::{Documents, from_document};
@@ -74,7 +75,28 @@ impl Raws {
             let (id, raw) = &new.content;
             stored::raw_waiting(raw, id, &filters(raw.sub_type().as_str()))
         };
-        missing::insert(&self.archive.coll, new.collect(), document, "writing raws").await
+        let written =
+            missing::insert(&self.archive.coll, new.collect(), document, "writing raws").await?;
+        self.label(raws, &filters).await?;
+        Ok(written)
+    }
+
+    /// Gives stored raws the labels of these that are stricter than theirs. They wait for their filters again, which give
+    /// the label to what was made of them.
+    async fn label(
+        &self,
+        raws: &[Raw],
+        filters: &impl Fn(&str) -> Vec<&'static str>,
+    ) -> Result<(), StoreError> {
+        let labelled = raws.iter().filter_map(|raw| {
+            let id = RawId::new(raw.hash(), raw.orgid().as_str());
+            labelling(&id, raw.tlp()?, &filters(raw.sub_type().as_str()))
+        });
+        let labelled: Vec<(Document, Document)> = labelled.collect();
+        for part in labelled.chunks(COMMAND_DOCUMENTS) {
+            bulk::update_all(&self.archive.coll, part, "labelling raws").await?;
+        }
+        Ok(())
     }
 
     /// Returns the queue of the raws that wait for the filter of this id (`name@version`).
@@ -180,6 +202,18 @@ impl RawMarker {
         }
         Ok(())
     }
+}
+
+/// Makes the condition and update that give a stored raw a stricter label; `None` for a label that limits nothing.
+pub(crate) fn labelling(id: &RawId, tlp: Tlp, filters: &[&str]) -> Option<(Document, Document)> {
+    if tlp == Tlp::Clear {
+        return None;
+    }
+    let mut update = doc! {"$set": {TLP: tlp.as_str()}};
+    if !filters.is_empty() {
+        update.insert("$addToSet", doc! {"_todo": {"$each": filters}});
+    }
+    Some((doc! {"_id": id.bson(), TLP: labels::less_than(tlp)}, update))
 }
 
 fn bytes(id: &Bson) -> Option<&[u8]> {

@@ -15,3 +15,4 @@ pub(crate) mod rows;
 pub(crate) mod sizes;
 pub(crate) mod step;
 pub(crate) mod turn;
+pub(crate) mod values;

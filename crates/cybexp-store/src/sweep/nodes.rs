@@ -20,8 +20,8 @@ use crate::mongo::bulk::{self, Update};
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::ID;
 use crate::sweep::named::{Nameable, Naming, named};
-use crate::sweep::orgs;
 use crate::sweep::rows::{self, Candidates, GoingRow, RowKind};
+use crate::sweep::{orgs, values};
 
 const MARKING: &str = "marking what nothing names";
 const REMOVING: &str = "removing what nothing names";
@@ -50,7 +50,8 @@ struct Identified {
 }
 
 /// Looks at candidates of at least this age, and marks those that nothing names. What was derived from one that no observed
-/// event of its organisation names any more goes before. Returns the number of candidates, and of removed events.
+/// event of its organisation names any more goes before, and its row of values is hidden. Returns the number of candidates,
+/// and of removed events.
 pub(crate) async fn look(
     archive: &Archive,
     writer: &GraphWriter,
@@ -73,12 +74,17 @@ pub(crate) async fn look(
     let by_own = named(&archive.coll, Naming::Lasting, &own).await?;
     let mut left: Vec<Nameable> = Vec::new();
     let mut unobserved: BTreeMap<&str, Vec<Hash>> = BTreeMap::new();
+    let mut values: Vec<(&str, Hash)> = Vec::new();
     for ((orgid, node), named) in read.into_iter().zip(by_own) {
         if !named {
             left.push(node);
             unobserved.entry(orgid).or_default().push(node.hash());
+            if let Nameable::Node(hash) = node {
+                values.push((orgid, hash));
+            }
         }
     }
+    values::hide(archive, &values).await?;
     let mut removed = 0;
     for (orgid, sources) in unobserved {
         removed += writer.drop_unobserved(orgid, &sources).await?;

@@ -5,6 +5,7 @@
 //! | raw | that of the raw | before the raw is deleted | at once, and again when no worker can have it in hand |
 //! | candidate | that of an attribute, object or session, then 16 bytes of the organisation | before an event that names it is deleted | once that event is gone |
 //! | going | that of an attribute, object or session | when nothing names it | ten minutes later |
+//! | value | `v`, the hash of an attribute, then 16 bytes of the organisation | when no event of the organisation names it | ten minutes later |
 //!
 //! A row is removed once it is dealt with, so a process that dies leaves rows, and the next one goes on with them. A
 //! writer meets going nodes by their rows, which spares it reading the documents of all nodes that it looks up.
@@ -15,6 +16,7 @@ use std::time::Duration;
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use serde::Deserialize;
+use tahoe_core::Hash;
 
 use crate::archive::ids::{OrgTag, RawId, binary};
 use crate::error::StoreError;
@@ -28,8 +30,10 @@ const LOOKING: &str = "looking for what may have to go";
 const KEEPING: &str = "keeping what is named again";
 const DONE: &str = "forgetting what was looked at";
 
-/// Bytes of the organisation in the `_id` of a candidate.
+/// Bytes of the organisation in the `_id` of a candidate or value.
 pub(crate) const ORG_BYTES: usize = 16;
+/// First byte of the `_id` of a value.
+const VALUE: u8 = b'v';
 
 /// The kind of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub(crate) enum RowKind {
     Candidate,
     /// A node that nothing names.
     Going,
+    /// A value whose row is hidden, since no event of its organisation names it.
+    Value,
 }
 
 impl RowKind {
@@ -48,6 +54,7 @@ impl RowKind {
             Self::Raw => 1,
             Self::Candidate => 2,
             Self::Going => 3,
+            Self::Value => 4,
         }
     }
 }
@@ -59,9 +66,12 @@ pub(crate) struct GoingRow {
     pub id: bson::Binary,
     /// The time at which it was written last, by the server's clock.
     pub at: bson::DateTime,
-    /// The organisation of a candidate.
+    /// The organisation of a candidate or value.
     #[serde(default)]
     pub orgid: String,
+    /// The `_id` of a value's row.
+    #[serde(default)]
+    pub row: String,
     /// Names of the filters that read a raw.
     #[serde(default)]
     pub filters: Vec<String>,
@@ -95,6 +105,12 @@ impl GoingRow {
     pub(crate) fn node(&self) -> Bson {
         let bytes = &self.id.bytes;
         binary(bytes[..bytes.len().saturating_sub(ORG_BYTES)].to_vec())
+    }
+
+    /// Returns the hash of a value.
+    pub(crate) fn value(&self) -> Option<Hash> {
+        let hash = self.id.bytes.strip_prefix(&[VALUE])?.first_chunk()?;
+        Some(Hash::from_bytes(*hash))
     }
 
     /// Returns the `_id` of a raw, or of a node that goes.
@@ -135,6 +151,33 @@ pub(crate) async fn note_raws(going: &Documents, raws: &[GoingRaw]) -> Result<()
     let updates = raws.iter().map(|raw| {
         let set = doc! {"accepted": raw.accepted, "filters": {"$literal": &raw.filters}};
         row(raw.id.bson(), RowKind::Raw, set)
+    });
+    note(going, &updates.collect::<Vec<_>>()).await
+}
+
+/// A value of an organisation, and the `_id` of its row.
+#[derive(Debug, Clone)]
+pub(crate) struct HiddenValue {
+    pub orgid: String,
+    pub hash: Hash,
+    pub row: String,
+}
+
+/// Notes values whose rows are about to be hidden.
+pub(crate) async fn note_values(
+    going: &Documents,
+    values: &[HiddenValue],
+) -> Result<(), StoreError> {
+    let updates = values.iter().map(|value| {
+        let org = OrgTag::of(&value.orgid);
+        let id = [
+            &[VALUE],
+            &value.hash.as_bytes()[..],
+            &org.bytes()[..ORG_BYTES],
+        ]
+        .concat();
+        let set = doc! {"orgid": {"$literal": &value.orgid}, "row": {"$literal": &value.row}};
+        row(binary(id), RowKind::Value, set)
     });
     note(going, &updates.collect::<Vec<_>>()).await
 }

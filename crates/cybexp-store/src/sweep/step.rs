@@ -13,7 +13,7 @@ use crate::mongo::bulk::WRITE_TIME;
 use crate::mongo::collection::from_document;
 use crate::mongo::lease::LEASE;
 use crate::sweep::raws::{self, OldRaw};
-use crate::sweep::{nodes, orgs, turn};
+use crate::sweep::{nodes, orgs, turn, values};
 
 /// Time after which the turn is kept anew, well before it ends.
 const TURN: Duration = Duration::from_secs(30);
@@ -131,10 +131,11 @@ impl Sweep {
         let removed = nodes::remove(&self.archive, self.waits.going).await?;
         let (looked, derived) =
             nodes::look(&self.archive, &self.writer, self.waits.settled).await?;
+        let values = values::look_again(&self.archive, self.waits.going).await?;
         let (again, events) =
             raws::look_again(&self.archive, &self.writer, self.waits.in_hand).await?;
         let mut swept = self.old_raws(now).await?;
-        swept.more |= removed.looked + looked + again > 0;
+        swept.more |= removed.looked + looked + values + again > 0;
         swept.events += events + derived;
         swept.nodes += removed.nodes;
         swept.sessions += removed.sessions;

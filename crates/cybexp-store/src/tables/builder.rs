@@ -7,7 +7,10 @@ use tahoe_core::{Category, Hash};
 
 use crate::archive::data;
 use crate::archive::keys;
+use crate::archive::stored::DERIVED;
 use crate::tables::entries::{self, Counts, ValueId};
+use crate::tables::families::{FAMILIES, Family};
+use crate::tables::groups::{self, Group, Member};
 
 /// The most entries that are held. Beyond that a table is built in several passes over the events.
 const MOST: usize = 300_000;
@@ -17,9 +20,11 @@ pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 /// Tables of one organisation, by sub_type.
 #[derive(Debug)]
 pub(crate) struct Builder<'a> {
-    /// The only sub_type that is wanted; `None` for all.
-    sub_type: Option<&'a str>,
+    /// The names of the tables that are wanted; `None` for all.
+    wanted: Option<&'a [&'a str]>,
     tables: HashMap<String, HashMap<ValueId, Counts>>,
+    /// The groups of values of each family that events have together, in the order of [`FAMILIES`].
+    groups: [HashMap<Group, u64>; FAMILIES.len()],
     /// The sub_types of the events.
     events: Vec<String>,
     entries: usize,
@@ -30,7 +35,8 @@ pub(crate) struct Builder<'a> {
 /// The entries of a table, or a part of them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Chunk {
-    pub sub_type: String,
+    /// The sub_type of the values, or the name of the groups of a family.
+    pub name: String,
     /// The sub_types of the events, by their place in the kinds of the entries.
     pub events: Vec<String>,
     pub entries: Vec<u8>,
@@ -38,17 +44,19 @@ pub(crate) struct Chunk {
 
 impl<'a> Builder<'a> {
     /// Begins the pass over ids whose first byte is this one or greater.
-    pub(crate) fn new(sub_type: Option<&'a str>, from: u16) -> Self {
+    pub(crate) fn new(wanted: Option<&'a [&'a str]>, from: u16) -> Self {
         Self {
-            sub_type,
+            wanted,
             tables: HashMap::new(),
+            groups: Default::default(),
             events: Vec::new(),
             entries: 0,
             first_bytes: (from, 256),
         }
     }
 
-    /// Adds an event: its sub_type, category, data and contexts. One that is malformed is left out.
+    /// Adds an event: its sub_type, category, data and contexts. One that is malformed is left out. Of a derived event
+    /// count only the values that it was made for, which have its own sub_type: it repeats others of observed events.
     pub(crate) fn add(&mut self, event: &RawDocument) {
         let (Ok(sub_type), Ok(category), Ok(data)) = (
             event.get_str("sub_type"),
@@ -66,22 +74,67 @@ impl<'a> Builder<'a> {
                 self.events.len() - 1
             }
         };
-        for (name, hash) in data::hashes(data, self.sub_type) {
+        let is_derived = event.get_bool(DERIVED).unwrap_or(false);
+        let mut groups: [Group; FAMILIES.len()] = Default::default();
+        let counts = |name: &str| match is_derived {
+            true => name == sub_type && self.wants(name),
+            false => self.reads(name),
+        };
+        for (name, hash) in data::hashes(data, counts) {
             let (malicious, benign) = (malicious.contains(&hash), benign.contains(&hash));
             let kind = keys::kind(keys::Nature::Observed, malicious, benign, category);
             let kind = of_event as u32 * u32::from(keys::COMBINATIONS) + u32::from(kind);
-            self.count(name, hash, kind);
+            let mut id = ValueId::default();
+            id.copy_from_slice(&hash.as_bytes()[..16]);
+            if self.wants(name) {
+                self.count(name, id, kind);
+            }
+            for (family, group) in FAMILIES.iter().zip(&mut groups) {
+                if let Some(place) = family.place(name) {
+                    group.push(Member { id, place, kind });
+                }
+            }
+        }
+        for (n, group) in groups.into_iter().enumerate() {
+            if group.len() > 1 && self.wants(FAMILIES[n].groups) {
+                self.count_group(n, group);
+            }
         }
         if self.entries > MOST {
             self.halve();
         }
     }
 
-    fn count(&mut self, name: &str, hash: Hash, kind: u32) {
-        let mut id = ValueId::default();
-        id.copy_from_slice(&hash.as_bytes()[..16]);
-        let first = u16::from(id[0]);
-        if first < self.first_bytes.0 || first >= self.first_bytes.1 {
+    /// Whether the table of this name is wanted.
+    fn wants(&self, name: &str) -> bool {
+        self.wanted.is_none_or(|wanted| wanted.contains(&name))
+    }
+
+    /// Whether values of this sub_type are needed for a table that is wanted.
+    fn reads(&self, sub_type: &str) -> bool {
+        let is_grouped =
+            |family: &Family| family.place(sub_type).is_some() && self.wants(family.groups);
+        self.wants(sub_type) || FAMILIES.iter().any(is_grouped)
+    }
+
+    /// Whether an id belongs to this pass.
+    fn takes(&self, id: &ValueId) -> bool {
+        let (from, to) = self.first_bytes;
+        (from..to).contains(&u16::from(id[0]))
+    }
+
+    fn count_group(&mut self, family: usize, mut group: Group) {
+        group.sort_unstable();
+        if self.takes(&group[0].id) {
+            let members = group.len();
+            let count = self.groups[family].entry(group).or_default();
+            self.entries += members * usize::from(*count == 0);
+            *count += 1;
+        }
+    }
+
+    fn count(&mut self, name: &str, id: ValueId, kind: u32) {
+        if !self.takes(&id) {
             return;
         }
         if !self.tables.contains_key(name) {
@@ -113,31 +166,48 @@ impl<'a> Builder<'a> {
             table.retain(|id, _| u16::from(id[0]) < end);
             self.entries += table.values().map(Vec::len).sum::<usize>();
         }
+        for groups in &mut self.groups {
+            groups.retain(|group, _| u16::from(group[0].id[0]) < end);
+            self.entries += groups.keys().map(Vec::len).sum::<usize>();
+        }
     }
 
-    /// Returns the chunks of this pass, those of a table in the order of their ids; and where the next pass begins, if
-    /// there is one.
+    /// Returns the chunks of this pass, those of a table in the order of their ids, then those of groups; and where the
+    /// next pass begins, if there is one.
     pub(crate) fn end(self) -> (Vec<Chunk>, Option<u16>) {
         let mut chunks = Vec::new();
-        let tables: BTreeMap<String, _> = self.tables.into_iter().collect();
-        for (sub_type, table) in tables {
-            let mut table: Vec<(ValueId, Counts)> = table.into_iter().collect();
-            table.sort_unstable_by_key(|(id, _)| *id);
+        let events = self.events;
+        let mut add = |name: &str, entries: &mut dyn Iterator<Item = Vec<u8>>| {
             let mut text = Vec::new();
             let chunk = |entries: Vec<u8>| Chunk {
-                sub_type: sub_type.clone(),
-                events: self.events.clone(),
+                name: name.to_owned(),
+                events: events.clone(),
                 entries,
             };
-            for (id, counts) in table {
-                entries::push(&mut text, &id, &counts);
-                if text.len() >= CHUNK_BYTES - 1024 {
+            for entry in entries {
+                if text.len() + entry.len() > CHUNK_BYTES && !text.is_empty() {
                     chunks.push(chunk(std::mem::take(&mut text)));
                 }
+                text.extend(entry);
             }
             if !text.is_empty() {
                 chunks.push(chunk(text));
             }
+        };
+        let tables: BTreeMap<String, _> = self.tables.into_iter().collect();
+        for (sub_type, table) in tables {
+            let mut table: Vec<(ValueId, Counts)> = table.into_iter().collect();
+            table.sort_unstable_by_key(|(id, _)| *id);
+            let mut entries = table.iter().map(|(id, counts)| entries::entry(id, counts));
+            add(&sub_type, &mut entries);
+        }
+        for (family, groups) in FAMILIES.iter().zip(self.groups) {
+            let mut groups: Vec<(Group, u64)> = groups.into_iter().collect();
+            groups.sort_unstable();
+            let mut entries = groups
+                .iter()
+                .map(|(group, count)| groups::entry(group, *count));
+            add(family.groups, &mut entries);
         }
         let end = self.first_bytes.1;
         (chunks, (end < 256).then_some(end))
@@ -180,7 +250,7 @@ mod tests {
         builder.add(&event(&[0]));
         let (chunks, rest) = builder.end();
         assert_eq!(rest, None);
-        let names: Vec<&str> = chunks.iter().map(|it| it.sub_type.as_str()).collect();
+        let names: Vec<&str> = chunks.iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names, ["port", "username"]);
         let mut entries = Entries(&chunks[1].entries);
         let mut sums = Vec::new();
@@ -205,7 +275,7 @@ mod tests {
             .collect();
         let (mut from, mut ids, mut passes) = (Some(0), Vec::new(), 0);
         while let Some(begin) = from {
-            let mut builder = Builder::new(Some("username"), begin);
+            let mut builder = Builder::new(Some(&["username"]), begin);
             events.iter().for_each(|event| builder.add(event));
             let (chunks, next) = builder.end();
             for chunk in chunks {

@@ -14,17 +14,18 @@ pub(crate) type ValueId = [u8; 16];
 /// The numbers of a value's events by kind.
 pub(crate) type Counts = Vec<(u32, u64)>;
 
-/// Adds an entry to a text of entries.
-pub(crate) fn push(text: &mut Vec<u8>, id: &ValueId, counts: &[(u32, u64)]) {
-    text.extend(id);
-    varint(text, counts.len() as u64);
+/// Makes an entry.
+pub(crate) fn entry(id: &ValueId, counts: &[(u32, u64)]) -> Vec<u8> {
+    let mut text = id.to_vec();
+    varint(&mut text, counts.len() as u64);
     for (kind, count) in counts {
-        varint(text, u64::from(*kind));
-        varint(text, *count);
+        varint(&mut text, u64::from(*kind));
+        varint(&mut text, *count);
     }
+    text
 }
 
-fn varint(text: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn varint(text: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         text.push(number as u8 | 0x80);
         number >>= 7;
@@ -37,10 +38,16 @@ fn varint(text: &mut Vec<u8>, mut number: u64) {
 pub(crate) struct Entries<'a>(pub &'a [u8]);
 
 impl Entries<'_> {
+    /// Returns the next bytes.
+    pub(crate) fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (bytes, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*bytes)
+    }
+
     /// Returns the next id, with the sum of the counts of which `wanted` is true.
     pub(crate) fn next_sum(&mut self, wanted: impl Fn(u32) -> bool) -> Option<(ValueId, u64)> {
-        let (id, rest) = self.0.split_first_chunk::<16>()?;
-        self.0 = rest;
+        let id = self.bytes()?;
         let counts = self.number()?;
         let mut sum = 0_u64;
         for _ in 0..counts {
@@ -49,24 +56,23 @@ impl Entries<'_> {
                 sum = sum.saturating_add(count);
             }
         }
-        Some((*id, sum))
+        Some((id, sum))
     }
 
     /// Returns the next id with all its counts.
     #[cfg(feature = "inspect")]
     pub(crate) fn next_counts(&mut self) -> Option<(ValueId, Counts)> {
-        let (id, rest) = self.0.split_first_chunk::<16>()?;
-        self.0 = rest;
+        let id = self.bytes()?;
         let counts = self.number()?;
         let mut all = Counts::new();
         for _ in 0..counts {
             let (kind, count) = (self.number()?, self.number()?);
             all.push((u32::try_from(kind).ok()?, count));
         }
-        Some((*id, all))
+        Some((id, all))
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub(crate) fn number(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let (byte, rest) = self.0.split_first()?;
@@ -87,8 +93,8 @@ mod tests {
     #[test]
     fn entries_are_read_as_they_are_written() {
         let mut text = Vec::new();
-        push(&mut text, &[1; 16], &[(0, 1), (300, 70_000)]);
-        push(&mut text, &[2; 16], &[(12, u64::MAX)]);
+        text.extend(entry(&[1; 16], &[(0, 1), (300, 70_000)]));
+        text.extend(entry(&[2; 16], &[(12, u64::MAX)]));
         let mut entries = Entries(&text);
         assert_eq!(entries.next_sum(|_| true), Some(([1; 16], 70_001)));
         assert_eq!(entries.next_sum(|kind| kind == 0), Some(([2; 16], 0)));

@@ -38,6 +38,9 @@ struct StoredHeader {
     right: bool,
     #[serde(default)]
     made: Option<Binary>,
+    /// The same as `made`, if the tables hold all that readers look for: an earlier release left out groups of values.
+    #[serde(default)]
+    whole: Option<Binary>,
     /// The ids of all chunks that were written and may not be deleted.
     #[serde(default)]
     written: Vec<Bson>,
@@ -58,11 +61,12 @@ pub(crate) struct Header {
 impl StoredHeader {
     fn header(self) -> Option<Header> {
         let hour = hour_of_id(&self.id.bytes)?;
+        let is_right = self.right && self.whole == self.made;
         let made = self.made.and_then(|made| made.bytes.try_into().ok());
         Some(Header {
             hour,
             n: self.n,
-            made: made.filter(|_| self.right),
+            made: made.filter(|_| is_right),
             written: self.written,
         })
     }
@@ -137,7 +141,8 @@ pub(crate) async fn end(
     made: Made,
     ids: &[Bson],
 ) -> Result<bool, StoreError> {
-    let update = doc! {"$set": {"right": true, "made": binary(made.to_vec()), "written": ids}};
+    let made = binary(made.to_vec());
+    let update = doc! {"$set": {"right": true, "made": &made, "whole": &made, "written": ids}};
     let unchanged = doc! {"_id": id(hour), "n": begun.n, "live": true};
     let end = coll.named(MAKING).update_one(unchanged, update);
     Ok(end.send().await?.matched_count == 1)
@@ -164,6 +169,6 @@ pub(crate) async fn read(
 pub(crate) fn between(first: u32, last: u32) -> Find {
     let ids = doc! {"$gte": id(first), "$lte": id(last)};
     Find::new(READING, ID, doc! {"_id": ids})
-        .project(doc! {"n": 1, "right": 1, "made": 1})
+        .project(doc! {"n": 1, "right": 1, "made": 1, "whole": 1})
         .sort(doc! {"_id": 1})
 }

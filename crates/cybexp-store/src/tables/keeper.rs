@@ -215,7 +215,8 @@ impl HourKeeper {
         let gap = GAP as u32;
         let (first, last) = (hour.saturating_sub(gap).max(1), hour.saturating_add(gap));
         let around = headers::read(&self.archive.hours, first, last).await?;
-        let known: Vec<i64> = around.iter().map(|header| header.hour).collect();
+        let right = around.iter().filter(|header| header.made.is_some());
+        let known: Vec<i64> = right.map(|header| header.hour).collect();
         if let (Some(first), Some(last)) = (known.first(), known.last()) {
             let missing = (*first..*last).filter(|hour| !known.contains(hour));
             missing.for_each(|hour| self.add(hour));

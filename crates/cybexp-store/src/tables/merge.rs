@@ -1,7 +1,7 @@
 //! The most frequent values of many tables, without input or output.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use crate::tables::entries::{Entries, ValueId};
@@ -25,9 +25,9 @@ pub(crate) struct Most {
     pub sum: u64,
 }
 
-/// Returns the most frequent values of all parts. The ids of a part are in order, so all parts are walked through at once,
-/// and memory does not grow with the number of values.
-pub(crate) fn most(parts: &[Part], limit: usize) -> Most {
+/// Returns the most frequent values of all parts, less some events of some values. The ids of a part are in order, so all
+/// parts are walked through at once, and memory does not grow with the number of values.
+pub(crate) fn most(parts: &[Part], limit: usize, less: &HashMap<ValueId, u64>) -> Most {
     let mut open: Vec<Entries<'_>> = parts.iter().map(|part| Entries(&part.entries)).collect();
     let mut next: BinaryHeap<Reverse<(ValueId, usize, u64)>> = BinaryHeap::new();
     let read = |open: &mut [Entries<'_>], n: usize| {
@@ -49,6 +49,7 @@ pub(crate) fn most(parts: &[Part], limit: usize) -> Most {
             next.pop();
             next.extend(read(&mut open, n));
         }
+        sum = sum.saturating_sub(less.get(&id).copied().unwrap_or(0));
         if sum == 0 {
             continue;
         }
@@ -67,12 +68,12 @@ pub(crate) fn most(parts: &[Part], limit: usize) -> Most {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::entries::push;
+    use crate::tables::entries::entry;
 
     fn part(entries: &[(u8, u32, u64)], wanted: &[bool]) -> Part {
         let mut text = Vec::new();
         for (id, kind, count) in entries {
-            push(&mut text, &[*id; 16], &[(*kind, *count)]);
+            text.extend(entry(&[*id; 16], &[(*kind, *count)]));
         }
         Part {
             entries: text.into(),
@@ -88,9 +89,12 @@ mod tests {
             part(&[(3, 0, 100)], &[]),
             part(&[], &[true]),
         ];
-        let most = most(&parts, 2);
+        let none = HashMap::new();
+        let most = most(&parts, 2, &none);
         assert_eq!(most.values, [([2; 16], 8), ([3; 16], 8)]);
         assert_eq!((most.distinct, most.sum), (3, 21));
-        assert_eq!(super::most(&parts, 10).values.len(), 3);
+        assert_eq!(super::most(&parts, 10, &none).values.len(), 3);
+        let less = HashMap::from([([3; 16], 7), ([2; 16], 8)]);
+        assert_eq!(super::most(&parts, 10, &less).sum, 5 + 1);
     }
 }

@@ -1,10 +1,12 @@
-//! Observed events of an organisation in order of time, by the index alone or with what tables need of them.
+//! Events of an organisation that have a time of their own, by the index alone or with what tables need of them: observed
+//! ones, and those derived from sessions.
 
-use bson::{Binary, Document, doc};
+use bson::{Binary, Bson, Document, doc};
 use serde::Deserialize;
 
 use crate::archive::ids::{OrgTag, binary};
 use crate::archive::keys::{self, LEAST_TIE};
+use crate::archive::stored::DERIVED;
 use crate::error::StoreError;
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
@@ -24,16 +26,20 @@ struct At {
     timestamp: f64,
 }
 
-/// Finds the observed events of an organisation at these times, with what tables need of them.
+/// Finds the observed events of an organisation at these times, and those derived from sessions, with what tables need of
+/// them.
 pub(crate) fn events(org: &OrgTag, times: Document) -> Find {
-    of_org(COUNTING, org, times).project(
-        doc! {"_id": 0, "sub_type": 1, "category": 1, "data": 1, "_mal_ref": 1, "_ben_ref": 1},
-    )
+    let elements = [
+        binary(keys::of_org(org).to_vec()),
+        binary(keys::timed(org).to_vec()),
+    ];
+    with_elements(COUNTING, &elements, times).project(doc! {
+        "_id": 0, "sub_type": 1, "category": 1, "data": 1, "_mal_ref": 1, "_ben_ref": 1, (DERIVED): 1,
+    })
 }
 
-fn of_org(doing: &'static str, org: &OrgTag, times: Document) -> Find {
-    let element = binary(keys::of_org(org).to_vec());
-    let mut filter = doc! {"_keys": element, "_tie": {"$gte": LEAST_TIE}};
+fn with_elements(doing: &'static str, elements: &[Bson], times: Document) -> Find {
+    let mut filter = doc! {"_keys": {"$in": elements}, "_tie": {"$gte": LEAST_TIE}};
     if !times.is_empty() {
         filter.insert("timestamp", times);
     }
@@ -43,7 +49,7 @@ fn of_org(doing: &'static str, org: &OrgTag, times: Document) -> Find {
 /// Finds the newest observed event of an organisation before a time, from the index alone.
 pub(crate) fn newest(org: &OrgTag, before: Option<f64>) -> Find {
     let times = before.map_or_else(Document::new, |before| doc! {"$lt": before});
-    of_org(NEWEST, org, times)
+    with_elements(NEWEST, &[binary(keys::of_org(org).to_vec())], times)
         .project(doc! {"_id": 0, "timestamp": 1})
         .sort(doc! {"timestamp": -1, "_tie": 1})
         .limit(1)

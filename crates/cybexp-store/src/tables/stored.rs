@@ -69,9 +69,9 @@ pub(crate) fn document(
     n: u16,
     chunk: Chunk,
 ) -> Result<(Bson, RawDocumentBuf), StoreError> {
-    let id = id(&beginning(org, &chunk.sub_type), hour, made, n);
+    let id = id(&beginning(org, &chunk.name), hour, made, n);
     let document = doc! {
-        "_id": &id, "sub_type": chunk.sub_type, "events": chunk.events, "entries": binary(chunk.entries),
+        "_id": &id, "sub_type": chunk.name, "events": chunk.events, "entries": binary(chunk.entries),
     };
     Ok((id, RawDocumentBuf::try_from(&document).doing(MAKING)?))
 }

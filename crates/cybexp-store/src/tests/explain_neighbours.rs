@@ -75,7 +75,10 @@ async fn events_are_drawn_in_the_order_of_the_sample() {
         };
         let drawn = reader.draw_events(&[draw], &visible("unr")).await;
         let events = drawn.unwrap().remove(0);
-        events.iter().map(|event| event.hash).collect::<Vec<_>>()
+        events
+            .iter()
+            .map(|open| open.event.hash)
+            .collect::<Vec<_>>()
     };
     let all: Vec<Hash> = (0..POPULAR as i32).map(|i| ours("unr", i).hash()).collect();
     for (part, digits) in [(0, '0'..'5'), (1, '5'..'a'), (2, 'a'..'f')] {
@@ -112,7 +115,8 @@ async fn a_draw_from_many_organisations_is_in_the_same_order() {
         events: 2000,
     };
     let drawn = reader.draw_events(&[draw], &super::visible(&names)).await;
-    let drawn: Vec<Hash> = drawn.unwrap().remove(0).iter().map(|e| e.hash).collect();
+    let drawn = drawn.unwrap().remove(0);
+    let drawn: Vec<Hash> = drawn.iter().map(|open| open.event.hash).collect();
     let own = |event: &&Event| (0x05..0x0a).contains(&event.hash().as_bytes()[0]);
     let mut expected: Vec<Hash> = events.iter().filter(own).map(Event::hash).collect();
     expected.sort();

@@ -42,7 +42,7 @@ async fn each_event_that_the_reader_may_see_has_one_place() {
     let picks: Vec<Pick> = places.map(|at| pick(popular().hash(), at)).collect();
     let picked = reader.pick_events(&picks, &visible("unr"), POPULAR).await;
     let events = picked.unwrap().into_iter().map(|picked| match picked {
-        Picked::Event(event) => event.hash,
+        Picked::Event(open) => open.event.hash,
         other => panic!("{other:?}"),
     });
     let all = (0..POPULAR as i32).map(|i| ours("unr", i).hash());
@@ -61,6 +61,9 @@ async fn each_event_that_the_reader_may_see_has_one_place() {
     };
     let found = read("unr").await;
     assert_eq!(found[..2], [Picked::Nothing, Picked::TooMany]);
-    assert!(matches!(found[2], Picked::Event(event) if event.hash == ours("unr", 7).hash()));
-    assert_eq!(read("nobody").await, [Picked::Nothing; 3]);
+    assert!(
+        matches!(&found[2], Picked::Event(open) if open.event.hash == ours("unr", 7).hash()
+            && open.attributes.as_ref().is_some_and(|all| all.contains(&attribute(7).hash())))
+    );
+    assert_eq!(read("nobody").await, vec![Picked::Nothing; 3]);
 }

@@ -14,10 +14,12 @@ use crate::cache::files;
 use crate::cache::open::Cache;
 use crate::cache::orphans;
 use crate::cache::queue as entries;
+use crate::cache::recent;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
 use crate::mongo::lease::{self, Taken};
 use crate::quarantine::list;
+use crate::quarantine::page;
 use crate::quarantine::selection::Selection;
 use crate::queries::claim::{self, Turn};
 use crate::queries::queue::{self as queries, Queries};
@@ -340,4 +342,61 @@ async fn old_submissions_and_reports_are_found_by_their_ids() {
         assert_eq!(plan.returned, returned);
         plan.reads_at_most(2, 1);
     }
+}
+
+/// Who may see an organisation reads the keys of its refused records, and no others, however many others have.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_quarantine_of_an_organisation_is_found_among_that_of_others() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, "instance").await.unwrap();
+    let refused = |i: i32| {
+        let mut raw = stored_raw(&raw("cowrie", i), &[]);
+        let error = doc! {"filter": "cowrie@1", "reason": "why", "at": 5.0};
+        raw.extend(doc! {"_error": [error], "_valid": false});
+        let orgid = if i % 100 == 0 { "own" } else { "other" };
+        raw.extend(doc! {"orgid": orgid, "timestamp": f64::from(i / 500)});
+        raw
+    };
+    fill(&archive.coll, (0..5000).map(refused)).await;
+    let find = page::refused_raws(&["own", "none"], None, 20);
+    let plan = Plan::find(&archive.coll, &find).await;
+    assert_eq!(plan.returned, 20);
+    plan.reads_at_most(20 + 4, 20);
+    let visible = crate::visible::Visible(vec![tahoe_core::OrgId::new("own").unwrap()]);
+    let reader = crate::graph::read::reader::GraphReader::new(&archive);
+    let (mut after, mut seen) = (None, std::collections::BTreeSet::new());
+    loop {
+        let page = reader.refused_page(&visible, None, after, 7).await.unwrap();
+        for raw in page.records {
+            assert!(seen.insert(raw.hash), "each once");
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 50);
+
+    let cache = Cache::open(&server, &db, "file_entries").await.unwrap();
+    let entry = |i: i32| {
+        let orgid = if i % 100 == 0 { "own" } else { "other" };
+        doc! {
+            "typetag": "cowrie", "orgid": orgid, "timestamp": f64::from(i), "processed": true, "bad_data": i % 2 == 0,
+            "error": "why", "name": "a",
+        }
+    };
+    fill(&cache.entries, (0..4000).map(entry)).await;
+    let own = ["own".to_owned()];
+    let find = page::bad_entries(&own, None, 10);
+    let plan = Plan::find(&cache.entries, &find).await;
+    assert_eq!(plan.returned, 10);
+    plan.reads_at_most(10 + 2, 10);
+    let find = recent::recent(&own, 30);
+    let plan = Plan::find(&cache.entries, &find).await;
+    assert_eq!(plan.returned, 30);
+    plan.reads_at_most(30 + 2, 30);
+    let page = cache.refused_page(&own, None, 30).await.unwrap();
+    assert_eq!(page.records.len(), 30);
+    let rest = cache.refused_page(&own, page.next, 30).await.unwrap();
+    assert_eq!((rest.records.len(), rest.next), (10, None));
 }

@@ -9,6 +9,7 @@ mod explain_identity;
 mod explain_neighbours;
 mod explain_picks;
 mod explain_queues;
+mod explain_subscriptions;
 mod explain_unread;
 mod explain_values;
 mod hubs;

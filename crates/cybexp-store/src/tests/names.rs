@@ -76,6 +76,7 @@ async fn use_cache(server: &Server, db: &str) {
             typetag: "cowrie".to_owned(),
             orgid: UNR.to_owned(),
             timezone: "UTC".to_owned(),
+            tlp: None,
         },
         timestamp: 1.0,
         records: None,

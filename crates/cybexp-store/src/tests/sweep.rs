@@ -23,7 +23,8 @@ use crate::raws::queue::Raws;
 use crate::sweep::named::Naming;
 use crate::sweep::rows::{self, RowKind};
 use crate::sweep::step::{Sweep, Swept};
-use crate::sweep::{named, nodes, raws};
+use crate::sweep::{named, nodes, raws, values};
+use crate::values::search::ValueSearch;
 
 const DAY_S: f64 = 86_400.0;
 /// The second at which the tests take place.
@@ -428,4 +429,96 @@ async fn derived_events_go_with_what_they_were_derived_from() {
         .filter(|row| row.get_str("sub_type").unwrap() == "netblock");
     assert_eq!(networks.count(), 1);
     assert!(left.contains_key(&network.hash().as_bytes()[..]));
+}
+
+/// Returns the texts of an organisation's values that a search finds, with their first times.
+async fn searched(archive: &Archive, orgid: &str, sub_type: &str) -> Vec<(Hash, f64)> {
+    let search = ValueSearch::new(sub_type, "").unwrap();
+    let reader = GraphReader::new(archive);
+    let ours = visible(&[orgid]);
+    let page = reader
+        .search_values(&search, None, 1000, &ours)
+        .await
+        .unwrap();
+    let (types, always) = ([sub_type], TimeRange::default());
+    let newest = reader.new_values(&types, &always, None, 1000, &ours);
+    let newest: BTreeSet<Hash> = newest
+        .await
+        .unwrap()
+        .rows
+        .iter()
+        .map(|row| row.hash)
+        .collect();
+    let found: Vec<_> = page.rows.iter().map(|row| (row.hash, row.first)).collect();
+    assert_eq!(
+        found.iter().map(|(hash, _)| *hash).collect::<BTreeSet<_>>(),
+        newest
+    );
+    found
+}
+
+/// A value that no event of an organisation names any more is neither found nor new there; elsewhere it stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn values_vanish_with_the_last_event_of_their_organisation() {
+    let archive = archive().await;
+    let writer = GraphWriter::new(&archive);
+    submit(&archive, &writer, "unr", 0..5, 9000).await;
+    submit(&archive, &writer, "unr", 8998..9000, 9000).await;
+    submit(&archive, &writer, "other", 0..3, 3).await;
+    assert_eq!(searched(&archive, "unr", "ipv4").await.len(), 7);
+    assert_eq!(searched(&archive, "other", "ipv4").await.len(), 3);
+    let all_rows = || {
+        archive
+            .values
+            .driver()
+            .count_documents(doc! {"by": {"$exists": true}})
+    };
+    // addresses and commands, and the attribute that all share
+    assert_eq!(all_rows().await.unwrap(), 7 * 2 + 1 + 3 * 2 + 1);
+    let mut sweep = sweep(&archive, 30.0);
+    swept(&mut sweep).await;
+    let left: Vec<Hash> = searched(&archive, "unr", "ipv4")
+        .await
+        .iter()
+        .map(|it| it.0)
+        .collect();
+    assert_eq!(left, [address(48).hash(), address(49).hash()]);
+    assert_eq!(searched(&archive, "unr", "shell_command").await.len(), 2);
+    assert_eq!(searched(&archive, "unr", "hostname").await.len(), 1);
+    assert_eq!(searched(&archive, "other", "ipv4").await.len(), 3);
+    assert_eq!(all_rows().await.unwrap(), 2 * 2 + 1 + 3 * 2 + 1);
+}
+
+/// A value whose row was hidden begins anew with its next event, whether or not the writer knows of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_comes_back_is_found_again() {
+    let archive = archive().await;
+    let writer = GraphWriter::new(&archive);
+    submit(&archive, &writer, "unr", 0..4, 9000).await;
+    let zero = std::time::Duration::ZERO;
+    let old: Vec<raws::OldRaw> = raws::older("cowrie", 0.0, NOW)
+        .read(&archive.coll)
+        .await
+        .unwrap();
+    raws::remove(&archive, &writer, &old).await.unwrap();
+    while nodes::look(&archive, &writer, zero).await.unwrap().0 > 0 {}
+    assert_eq!(searched(&archive, "unr", "ipv4").await, []);
+    let first = |n: i32| NOW - f64::from(4 - n) * STEP_S;
+    // one writer trusts that the row exists, another one looks, and a third comes once it is deleted
+    submit(&archive, &writer, "unr", 0..1, 4).await;
+    submit(&archive, &GraphWriter::new(&archive), "unr", 1..2, 4).await;
+    assert_eq!(
+        searched(&archive, "unr", "ipv4").await,
+        [(address(1).hash(), first(1))]
+    );
+    while values::look_again(&archive, zero).await.unwrap() > 0 {}
+    submit(&archive, &GraphWriter::new(&archive), "unr", 2..3, 4).await;
+    let expected = [0, 1, 2].map(|n| (address(n).hash(), first(n)));
+    assert_eq!(searched(&archive, "unr", "ipv4").await, expected);
+    let rows = archive.values.driver().count_documents(doc! {"gone": true});
+    assert_eq!(rows.await.unwrap(), 0);
+
+    let plan = Plan::find(&archive.coll, &values::first_with(address(1).hash(), "unr")).await;
+    assert_eq!(plan.returned, 1);
+    plan.reads_at_most(2 * 12, 0);
 }

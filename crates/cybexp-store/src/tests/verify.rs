@@ -172,6 +172,7 @@ impl World {
                 typetag: "cowrie".to_owned(),
                 orgid: ORG.to_owned(),
                 timezone: "UTC".to_owned(),
+                tlp: None,
             },
             timestamp: seconds(n),
             records: None,

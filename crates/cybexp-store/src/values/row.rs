@@ -6,8 +6,7 @@
 //! | `by` | 16 bytes of SHA-256(organisation, sub_type), for the index of new values |
 //! | `first` | the time of the first event, in Unix seconds |
 //! | `tie` | the place among values of the same time: the first 8 bytes of the hash |
-//! | `look` | where events that had the value were removed: when the archive is to be looked at |
-//! | `gone` | whether no event had the value at the last look |
+//! | `gone` | true where the sweep found no event that has the value; it looks once more before it deletes the row |
 //!
 //! `_id` is text and no binary, because MongoDB orders binaries by their length first.
 

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{RawDocumentBuf, doc};
 use futures::{StreamExt, TryStreamExt, stream};
 use lru::LruCache;
 use tahoe_core::{Attribute, Hash};
@@ -24,7 +24,7 @@ const MOVING: &str = "moving the first time of values";
 
 /// The most rows that are remembered, about 120 bytes each.
 const MOST: NonZeroUsize = NonZeroUsize::new(200_000).unwrap();
-/// Time for which a row is trusted to exist. [`crate::ValueWalk`] waits longer between looking and deleting.
+/// Time for which a row is trusted to exist. The sweep waits longer between hiding a row and deleting it.
 const TRUST: Duration = Duration::from_secs(300);
 /// Parts of [`ASK`] rows that are written at once.
 const AT_ONCE: usize = 2;
@@ -101,7 +101,7 @@ impl ValueWriter {
         for (id, value) in rows {
             match stored.get(id.as_str()) {
                 Some(row) if row.first <= value.first && !row.gone => {}
-                Some(_) => later.push(seen_again(id, value.first)),
+                Some(_) => later.push(seen_again(id, value)),
                 None => new.push((id, value)),
             }
         }
@@ -118,7 +118,7 @@ impl ValueWriter {
             }
             if inserted < documents.len() as u64 {
                 // another process inserted some of them, perhaps with a later time
-                later.extend(new.iter().map(|(id, value)| seen_again(id, value.first)));
+                later.extend(new.iter().map(|(id, value)| seen_again(id, value)));
             }
         }
         bulk::update(&self.coll, &later, MOVING)
@@ -139,12 +139,17 @@ pub(crate) fn known(ids: &[&str]) -> Find {
     Find::new(LOOKING, ID, doc! {"_id": {"$in": ids}}).project(row::fields())
 }
 
-/// Makes the update of a row that exists, of whose value there is an event of this time.
-pub(crate) fn seen_again(id: &str, first: f64) -> Update {
-    let update: Document = doc! {"$min": {"first": first}, "$unset": {"gone": ""}};
+/// Makes the update of a row of whose value there is an event. A row that was hidden begins anew, and one that was deleted in
+/// the meantime is made again.
+pub(crate) fn seen_again(id: &str, value: &SeenValue<'_>) -> Update {
+    let mut row = row::document(id, &value.org, value.attribute, value.first);
+    row.remove("_id");
+    let known = doc! {"$cond": ["$gone", null, "$first"]};
+    row.insert("first", doc! {"$min": [known, value.first]});
+    row.insert("gone", "$$REMOVE");
     Update {
         filter: doc! {"_id": id},
-        update: Bson::Document(update),
-        upsert: false,
+        update: vec![doc! {"$set": row}].into(),
+        upsert: true,
     }
 }

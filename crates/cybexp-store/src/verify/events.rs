@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use bson::{Bson, RawDocument, RawDocumentBuf};
-use tahoe_core::{Event, Hash, Instance, Node};
+use tahoe_core::{Event, Hash, Instance, Node, Tlp};
 
 use crate::archive::ids::{OrgTag, SessionId};
 use crate::archive::keys::{self, Nature};
-use crate::archive::stored::DERIVED;
+use crate::archive::stored::{self, DERIVED, TLP};
 use crate::error::StoreError;
 use crate::mongo::find::ASK;
 use crate::sweep::named::{self, Naming};
@@ -85,13 +85,20 @@ fn read<'a>(document: &'a RawDocument, event: Event, found: &mut Findings) -> Re
         .collect();
     if nature == Nature::Observed {
         own.insert(keys::of_org(&org).to_vec());
+        let tlp = document.get_str(TLP).ok().and_then(|tlp| tlp.parse().ok());
+        own.extend(tlp.and_then(|tlp| stored::label(&org, tlp)).and_then(bytes));
     }
     let listed: HashSet<&[u8]> = elements.iter().copied().collect();
     let lacks = own.iter().filter(|one| !listed.contains(&one[..])).count();
     let others = elements.iter().copied().filter(|one| !own.contains(*one));
     let others: Vec<&[u8]> = others.collect();
     let known = |element: &&&[u8]| {
-        keys::session_of(element).is_some()
+        // labels of before stay where a stricter one came, and an earlier release gave no time to what it derived
+        ***element == keys::timed(&org)[..]
+            || Tlp::ALL
+                .iter()
+                .any(|tlp| ***element == keys::of_label(&org, *tlp)[..])
+            || keys::session_of(element).is_some()
             || keys::is_of_raw(element)
             || keys::is_of_source(element)
     };

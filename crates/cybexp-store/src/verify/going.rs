@@ -28,11 +28,15 @@ pub(super) fn check(
             );
             continue;
         };
+        let ends = row
+            .id
+            .bytes
+            .ends_with(&OrgTag::of(&row.orgid).bytes()[..rows::ORG_BYTES]);
         let is_right = if kind == RowKind::Raw.code() {
             RawId::read(&row.id.bytes).is_some()
+        } else if kind == RowKind::Value.code() {
+            ends && row.value().is_some() && !row.row.is_empty()
         } else if kind == RowKind::Candidate.code() {
-            let org = OrgTag::of(&row.orgid);
-            let ends = row.id.bytes.ends_with(&org.bytes()[..rows::ORG_BYTES]);
             ends && Nameable::read(&row.node()).is_some()
         } else {
             kind == RowKind::Going.code()

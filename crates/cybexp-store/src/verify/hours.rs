@@ -13,13 +13,17 @@ use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::ID;
 use crate::tables::builder::{Builder, Chunk};
 use crate::tables::entries::Entries;
+use crate::tables::families::FAMILIES;
 use crate::tables::headers::{self, Header};
-use crate::tables::{scan, stored};
+use crate::tables::{groups, scan, stored};
 use crate::verify::content::id_of;
 use crate::verify::context::Context;
 use crate::verify::fault::{FaultKind, Findings};
 
 const READING: &str = "reading the tables of hours";
+
+/// Kinds of one event's sub_type.
+const COMBINATIONS: u32 = keys::COMBINATIONS as u32;
 
 /// The sum of the entries of an organisation's tables, in any order: equal tables have equal sums.
 type Sum = (u64, u128);
@@ -102,12 +106,12 @@ async fn kept(context: &Context, header: &Header) -> Result<BTreeMap<Vec<u8>, Su
             }
             let org = row.get_binary("_id").ok().and_then(|id| id.bytes.get(..16));
             let sum = sums.entry(org.unwrap_or_default().to_vec()).or_default();
-            let sub_type = row.get_str("sub_type").unwrap_or_default().to_owned();
+            let name = row.get_str("sub_type").unwrap_or_default().to_owned();
             let (events, entries) = (chunk.events, chunk.entries);
             add(
                 sum,
                 &Chunk {
-                    sub_type,
+                    name,
                     events,
                     entries,
                 },
@@ -117,28 +121,58 @@ async fn kept(context: &Context, header: &Header) -> Result<BTreeMap<Vec<u8>, Su
     Ok(sums)
 }
 
+/// Adds the entries of a chunk. The kinds of its events are named by the chunk's own list.
 fn add(sum: &mut Sum, chunk: &Chunk) {
+    let event = |kind: u32| {
+        let (event, kind) = (kind / COMBINATIONS, kind % COMBINATIONS);
+        let event = chunk.events.get(event as usize).map_or("", String::as_str);
+        (event, kind)
+    };
+    if FAMILIES.iter().any(|family| family.groups == chunk.name) {
+        groups::each(&chunk.entries, |group, count| {
+            let mut members: Vec<_> = group
+                .iter()
+                .map(|member| (member.place, member.id, event(member.kind)))
+                .collect();
+            members.sort_unstable();
+            let mut sha = begun(&chunk.name, count);
+            for (place, id, (event, kind)) in members {
+                sha.update([place]);
+                sha.update(id);
+                sha.update((event.len() as u64).to_be_bytes());
+                sha.update(event);
+                sha.update(kind.to_be_bytes());
+            }
+            end(sum, sha);
+        });
+        return;
+    }
     let mut entries = Entries(&chunk.entries);
     while let Some((id, counts)) = entries.next_counts() {
         for (kind, count) in counts {
-            let (event, kind) = (
-                kind / u32::from(keys::COMBINATIONS),
-                kind % u32::from(keys::COMBINATIONS),
-            );
-            let event = chunk.events.get(event as usize).map_or("", String::as_str);
-            let mut sha = Sha256::new();
-            for part in [chunk.sub_type.as_bytes(), &id, event.as_bytes()] {
-                sha.update((part.len() as u64).to_be_bytes());
-                sha.update(part);
-            }
+            let (event, kind) = event(kind);
+            let mut sha = begun(&chunk.name, count);
+            sha.update(id);
+            sha.update(event);
             sha.update(kind.to_be_bytes());
-            sha.update(count.to_be_bytes());
-            let mut digest = [0; 16];
-            digest.copy_from_slice(&sha.finalize()[..16]);
-            sum.0 += 1;
-            sum.1 = sum.1.wrapping_add(u128::from_be_bytes(digest));
+            end(sum, sha);
         }
     }
+}
+
+fn begun(name: &str, count: u64) -> Sha256 {
+    let mut sha = Sha256::new();
+    sha.update((name.len() as u64).to_be_bytes());
+    sha.update(name);
+    sha.update(count.to_be_bytes());
+    sha
+}
+
+fn end(sum: &mut Sum, sha: Sha256) {
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&sha.finalize()[..16]);
+    sum.0 += 1;
+    sum.1 = sum.1.wrapping_add(u128::from_be_bytes(digest));
 }
 
 /// Checks that the chunks of a page belong to hours.

@@ -106,6 +106,7 @@ fn of_raw(remake: &Remaker, mut raw: PendingRaw) -> BTreeMap<Hash, BTreeSet<Vec<
             orgid: raw.orgid.clone(),
             timezone: raw.timezone.clone(),
             timestamp: raw.timestamp,
+            tlp: raw.tlp.clone(),
             filters: Vec::new(),
             todo: Vec::new(),
             refusals: Vec::new(),

@@ -12,10 +12,12 @@ use crate::error::StoreError;
 use crate::mongo::collection::from_document;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::EVENT_KEYS;
+use crate::sweep::rows;
 use crate::values::row;
 use crate::verify::content::id_of;
 use crate::verify::context::Context;
 use crate::verify::fault::{FaultKind, Findings};
+use crate::verify::look;
 
 const LOOKING: &str = "looking for the first events of values";
 
@@ -31,9 +33,6 @@ struct Row {
     tie: i64,
     #[serde(default)]
     gone: bool,
-    /// When the archive is to be looked at because events were removed.
-    #[serde(default)]
-    look: Option<Bson>,
 }
 
 /// A row with what its `_id` names.
@@ -55,7 +54,7 @@ pub(super) async fn check(
         .iter()
         .map(|org| (&org.bytes()[..16], org))
         .collect();
-    let mut rows = Vec::new();
+    let mut told_rows = Vec::new();
     for document in page {
         let key = id_of(document);
         // the places of walks stand among the rows
@@ -77,10 +76,10 @@ pub(super) async fn check(
                 format!("the row of {sub_type} {hash} is found in the wrong place by `new`");
             found.add(FaultKind::ValueRow, key.clone(), words);
         }
-        // its events were removed, and it is looked at again
-        if row.look.is_none() && !row.gone {
+        // the sweep looks again at one that is gone
+        if !row.gone {
             let (first, org) = (row.first, *org);
-            rows.push(Told {
+            told_rows.push(Told {
                 key,
                 first,
                 org,
@@ -88,8 +87,16 @@ pub(super) async fn check(
             });
         }
     }
-    for part in rows.chunks(TOGETHER) {
-        for row in without_event(context, part).await? {
+    for part in told_rows.chunks(TOGETHER) {
+        let without = without_event(context, part).await?;
+        // where events were removed, the sweep looks at the row a minute later
+        let nodes = without.iter().map(|row| node(row)).collect::<Vec<_>>();
+        let noted = look::candidates(context, &nodes).await?;
+        for row in without {
+            let (id, org) = node(row);
+            if noted.contains(&rows::candidate_id(&id, &org)) {
+                continue;
+            }
             let (sub_type, hash) = match &row.key {
                 Bson::String(id) => row::told(id),
                 _ => ("", String::new()),
@@ -102,6 +109,10 @@ pub(super) async fn check(
         }
     }
     Ok(found)
+}
+
+fn node(row: &Told) -> (Vec<u8>, Vec<u8>) {
+    (row.hash.as_bytes().to_vec(), row.org.bytes().to_vec())
 }
 
 /// Returns those of these rows at whose time no event has the value.

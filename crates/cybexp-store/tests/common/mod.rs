@@ -108,6 +108,7 @@ pub(crate) fn submission(bytes: usize) -> Submission {
             typetag: "cowrie".to_owned(),
             orgid: "unr".to_owned(),
             timezone: "America/Los_Angeles".to_owned(),
+            tlp: None,
         },
         timestamp: 1.5,
         records: None,

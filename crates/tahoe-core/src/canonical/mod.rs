@@ -32,6 +32,15 @@ pub use python::{python_float, python_strip};
 ///
 /// # Errors
 /// If [`measure`] finds it longer than [`TEXT_BYTES`].
+///
+/// ```
+/// use serde_json::json;
+/// use tahoe_core::canonical;
+///
+/// let form = canonical(&json!({"b": [2, 1, 1], "a": " text "}))?;
+/// assert_eq!(form, r#"{"a": "\"text\"", "b": "[\"1\", \"2\"]"}"#);
+/// # Ok::<(), tahoe_core::TooLarge>(())
+/// ```
 pub fn canonical(value: &Value) -> Result<String, TooLarge> {
     canonical_within(value, TEXT_BYTES)
 }
@@ -86,6 +95,15 @@ pub fn canonical_scalar(scalar: &Scalar) -> String {
 /// Returns the value from which the canonical form of a scalar, or of an object of scalars, was made.
 ///
 /// The inverse of [`canonical`] up to what that loses: strings come back stripped, arrays sorted.
+///
+/// ```
+/// use serde_json::json;
+/// use tahoe_core::canonical::{canonical, decanonical};
+///
+/// let form = canonical(&json!({"sub_type": "ipv4", "data": "203.0.113.9"}))?;
+/// assert_eq!(decanonical(&form)?, json!({"sub_type": "ipv4", "data": "203.0.113.9"}));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decanonical(form: &str) -> Result<Value, serde_json::Error> {
     Ok(match serde_json::from_str(form)? {
         Value::Object(map) => Value::Object(

@@ -90,6 +90,17 @@ const SUBJECTS: &[QueryType] = &[
     QueryType::Timeline,
     QueryType::Session,
 ];
+/// Queries that take the hash of an instance.
+const NAMED: &[QueryType] = &[
+    QueryType::Count,
+    QueryType::Related,
+    QueryType::ThreatRank,
+    QueryType::Timeline,
+    QueryType::Session,
+    QueryType::Quarantine,
+];
+/// Queries that go on where a page ended.
+const PLACED: &[QueryType] = &[QueryType::Search, QueryType::New, QueryType::Quarantine];
 /// Queries about a time range.
 const TIMED: &[QueryType] = &[
     QueryType::Count,
@@ -128,7 +139,8 @@ impl Field {
 pub const SUB_TYPE: Field = field(
     "sub_type",
     FieldKind::Text,
-    "The sub_type of an attribute, such as `url`. `ip` stands for `ipv4` or `ipv6`, depending on the value.",
+    "The sub_type of an attribute, such as `url`. `ip` stands for `ipv4` or `ipv6`, depending on the value. \
+     Of a quarantine, the typetag of the raws, which need not be given.",
 )
 .of(QueryType::ALL);
 
@@ -145,9 +157,10 @@ pub const DATA: Field = field(
 pub const HASH: Field = Field {
     name: "_hash",
     kind: FieldKind::Hash,
-    query_types: SUBJECTS,
+    query_types: NAMED,
     about: "The hash of any instance, in place of `sub_type` and `data`. For a threatrank, the hash of an event; for a \
-            session, that of the session or of one of its events.",
+            session, that of the session or of one of its events; for a quarantine, that of a raw, which is then shown \
+            with its data.",
 };
 
 /// Beginning of the time range.
@@ -289,7 +302,7 @@ pub const AFTER: Field = field(
     FieldKind::Text,
     "The field `after` of the page before, to get the next one.",
 )
-.of(&[QueryType::Search, QueryType::New]);
+.of(PLACED);
 
 /// Largest number of values.
 pub const LIMIT: Field = field(
@@ -297,7 +310,12 @@ pub const LIMIT: Field = field(
     FieldKind::Integer(LIMITS),
     "The most values that are returned.",
 )
-.of(&[QueryType::Top, QueryType::Search, QueryType::New]);
+.of(&[
+    QueryType::Top,
+    QueryType::Search,
+    QueryType::New,
+    QueryType::Quarantine,
+]);
 
 /// Whether derived events count.
 pub const DERIVED: Field = field(

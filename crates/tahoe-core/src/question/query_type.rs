@@ -24,6 +24,8 @@ pub enum QueryType {
     Search,
     /// The values of a sub_type that were first seen in a time range.
     New,
+    /// The raws that filters refused.
+    Quarantine,
 }
 
 impl QueryType {
@@ -37,6 +39,7 @@ impl QueryType {
         Self::Session,
         Self::Search,
         Self::New,
+        Self::Quarantine,
     ];
 
     /// Returns the name of the type, as in documents.
@@ -50,6 +53,7 @@ impl QueryType {
             Self::Session => "session",
             Self::Search => "search",
             Self::New => "new",
+            Self::Quarantine => "quarantine",
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Questions about the values of a sub_type: the most frequent, those that begin with a text, the new ones.
+//! Questions without a subject: the values of a sub_type (most frequent, beginning with a text, new), and refused raws.
 
 use super::choices::Context;
 use crate::event::Category;
+use crate::hash::Hash;
 use crate::sub_type::SubType;
 use crate::time::TimeRange;
 
@@ -45,5 +46,18 @@ pub struct NewValues {
     /// The place behind which the page begins, as the page before gave it.
     pub after: Option<String>,
     /// The most values of the page.
+    pub limit: u32,
+}
+
+/// The question of a quarantine query: the raws that filters refused, newest first, or those of one hash with their data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusals {
+    /// The hash of the raws to show whole.
+    pub hash: Option<Hash>,
+    /// The typetag of the raws; `None` for any.
+    pub typetag: Option<SubType>,
+    /// The place behind which the page begins, as the page before gave it.
+    pub after: Option<String>,
+    /// The most raws of the page.
     pub limit: u32,
 }

@@ -9,6 +9,15 @@ use super::{local, parse};
 ///
 /// A text that is a number, `20200521` too, is epoch seconds. Without an offset the date is in `tz`, without a time it is
 /// at 00:00. Fractions of a second are cut to microseconds. The years are 1 to 9999.
+///
+/// ```
+/// use tahoe_core::time::{parse_instant, parse_tzname};
+///
+/// let berlin = parse_tzname("Europe/Berlin")?;
+/// assert_eq!(parse_instant("2020/05/21 02:00am", berlin)?, 1_590_019_200.0);
+/// assert!(parse_instant("10:00", berlin).is_err());
+/// # Ok::<(), tahoe_core::time::TimeError>(())
+/// ```
 pub fn parse_instant(text: &str, tz: Tz) -> Result<f64, TimeError> {
     instant(text, tz).map_err(|reason| TimeError::new("time", text, reason))
 }

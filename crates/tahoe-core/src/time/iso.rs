@@ -12,6 +12,14 @@ use super::local::to_epoch;
 /// A `T` or a space separates date and time. The seconds may be missing, and so may their fraction, which is cut to
 /// microseconds. The offset is `Z`, `+02:00`, `+0200`, `+02`, or missing: then the time is in `default_tz`. The result
 /// is the double that Python's `datetime.timestamp()` gives for that instant, on which the hashes of events depend.
+///
+/// ```
+/// use tahoe_core::time::{parse_iso8601, parse_tzname};
+///
+/// let utc = parse_tzname("UTC")?;
+/// assert_eq!(parse_iso8601("2020-04-28T00:00:05.5Z", utc), Some(1_588_032_005.5));
+/// # Ok::<(), tahoe_core::time::TimeError>(())
+/// ```
 pub fn parse_iso8601(text: &str, default_tz: Tz) -> Option<f64> {
     let mut rest = Rest(text.as_bytes());
     let year = rest.digits(4)?;

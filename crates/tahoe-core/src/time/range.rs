@@ -84,6 +84,13 @@ const MONTH_S: f64 = YEAR_S / 12.0;
 /// Reads a count and a unit, such as `5s`, `30 min`, `1.5h`, `7 days`, `1w`, `1M` or `1Y`, as seconds.
 ///
 /// A month has 30.4375 days and a year 365.25. Case matters only between `m`, a minute, and `M`, a month.
+///
+/// ```
+/// use tahoe_core::time::parse_last;
+///
+/// assert_eq!(parse_last("7d")?, 7.0 * 86_400.0);
+/// # Ok::<(), tahoe_core::time::TimeError>(())
+/// ```
 pub fn parse_last(text: &str) -> Result<f64, TimeError> {
     last_seconds(text.trim()).map_err(|reason| TimeError::new("last", text, reason))
 }

@@ -1,12 +1,84 @@
-//! MySQL or MariaDB, by hand: `MYSQL_URL=mysql://user:password@host/db cargo test -p cybexp-input --test plugins mysql
-//! -- --ignored`. In that database, it makes the tables it needs anew.
+//! A MariaDB of the test's own, or the MySQL that `MYSQL_URL=mysql://user:password@host/db` names. In that database, the
+//! test makes the tables it needs anew.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::Signal;
 use serde_json::json;
-use sqlx::mysql::MySqlConnection;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, Connection};
+use test_needs::Need;
 
+use super::own::{self, Process};
 use super::{ips, named, sorted};
 use crate::harness::Input;
+
+/// A server, and its database for the test.
+struct Server {
+    url: String,
+    _process: Option<Process>,
+}
+
+impl Server {
+    async fn start() -> Option<Self> {
+        if let Ok(url) = std::env::var("MYSQL_URL") {
+            let _process = None;
+            return Some(Self { url, _process });
+        }
+        let (Some(install), Some(mariadbd)) = (program("mariadb-install-db"), program("mariadbd"))
+        else {
+            Need::MySql.is_lacking("there is no mariadb-install-db and mariadbd, and no MYSQL_URL");
+            return None;
+        };
+        let (folder, data) = own::folder();
+        let mut made = own::command(&install, "TERM");
+        made.args([
+            "--no-defaults",
+            "--skip-test-db",
+            "--auth-root-authentication-method=normal",
+        ]);
+        made.arg(format!("--datadir={}", data.display()));
+        assert!(made.status().unwrap().success());
+
+        let first = folder.path().join("first.sql");
+        let sql = "CREATE DATABASE seen; CREATE USER 'owner'@'%' IDENTIFIED BY 'hunter2'; GRANT ALL ON *.* TO 'owner'@'%';\n";
+        fs::write(&first, sql.replace("; ", ";\n")).unwrap();
+        let [port] = cybexp_testkit::free_ports();
+        let mut server = own::command(&mariadbd, "TERM");
+        server.args([
+            "--no-defaults",
+            "--bind-address=127.0.0.1",
+            "--innodb-flush-log-at-trx-commit=0",
+        ]);
+        server.arg(format!("--port={port}"));
+        server.arg(format!("--datadir={}", data.display()));
+        server.arg(format!("--tmpdir={}", data.display()));
+        server.arg(format!("--socket={}", data.join("socket").display()));
+        server.arg(format!("--init-file={}", first.display()));
+        let mut process = Process::start(server, Signal::SIGTERM, folder);
+        let options = MySqlConnectOptions::new().host("127.0.0.1").port(port);
+        let options = options
+            .username("owner")
+            .password("hunter2")
+            .database("seen");
+        let owner = process.connect(&options).await;
+        owner.close().await.unwrap();
+        Some(Self {
+            url: format!("mysql://owner:hunter2@127.0.0.1:{port}/seen"),
+            _process: Some(process),
+        })
+    }
+}
+
+/// A program of MariaDB's, which stands in another folder in some distributions.
+fn program(name: &str) -> Option<PathBuf> {
+    let folders = ["/usr/sbin", "/usr/bin", "/usr/libexec"];
+    let mut paths = folders
+        .map(|folder| Path::new(folder).join(name))
+        .into_iter();
+    paths.find(|path| path.exists())
+}
 
 async fn run(owner: &mut MySqlConnection, sql: &str) {
     let sql = sqlx::raw_sql(AssertSqlSafe(sql));
@@ -14,10 +86,12 @@ async fn run(owner: &mut MySqlConnection, sql: &str) {
 }
 
 #[tokio::test]
-#[ignore = "needs a server: MYSQL_URL"]
 async fn rows_of_mysql() {
-    let url = std::env::var("MYSQL_URL").unwrap();
-    let mut owner = MySqlConnection::connect(&url).await.unwrap();
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let url = &server.url;
+    let mut owner = MySqlConnection::connect(url).await.unwrap();
     run(
         &mut owner,
         "DROP TABLE IF EXISTS cybexp_types, cybexp_seen;
@@ -44,7 +118,11 @@ async fn rows_of_mysql() {
         for _ in 0..2 {
             input.fetch().await.unwrap();
             assert_eq!(input.taken().await, [first, second], "by {cursor}");
-            assert_eq!(input.now().errors, 0, "by {cursor}");
+            let now = input.now();
+            let error = now.last_error.unwrap_or_default();
+            // a number that is far from all others is not believed at once
+            let far = cursor == "f" && error.contains("beyond all others");
+            assert!(far || now.errors == 0, "by {cursor}: {error}");
         }
     }
     let by_bool = input("SELECT * FROM cybexp_types", "a `b");
@@ -62,8 +140,8 @@ async fn rows_of_mysql() {
     let error = input("SELECT * FROM nowhere", "id").source().check().await;
     assert!(format!("{:#}", error.unwrap_err()).contains("settings.query"));
 
-    let (_, server) = url.rsplit_once('@').unwrap();
-    let wrong = json!({"url": format!("mysql://u:wrong1@{server}"), "query": "SELECT 1 AS id", "cursor": "id"});
+    let (_, place) = url.rsplit_once('@').unwrap();
+    let wrong = json!({"url": format!("mysql://u:wrong1@{place}"), "query": "SELECT 1 AS id", "cursor": "id"});
     let error = Input::new("database", wrong).source().check().await;
     let error = format!("{:#}", error.unwrap_err());
     assert!(

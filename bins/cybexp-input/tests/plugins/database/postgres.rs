@@ -1,17 +1,15 @@
-//! A PostgreSQL of the test's own. Without one on the machine, these tests say so and pass.
+//! A PostgreSQL of the test's own.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions};
-use tempfile::TempDir;
+use test_needs::Need;
 
+use super::own::{self, Process};
 use super::{ips, named, sorted};
 use crate::harness::Input;
 
@@ -19,18 +17,8 @@ const PASSWORD: &str = "hunter2";
 
 struct Server {
     port: u16,
-    process: Child,
     owner: PgConnection,
-    _folder: TempDir,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // a fast end, in which its children end, too
-        let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap());
-        let _ = kill(pid, Signal::SIGINT);
-        let _ = self.process.wait();
-    }
+    _process: Process,
 }
 
 fn programs() -> Option<PathBuf> {
@@ -41,59 +29,26 @@ fn programs() -> Option<PathBuf> {
         .max()
 }
 
-fn is_root() -> bool {
-    fs::metadata("/proc/self").unwrap().uid() == 0
-}
-
-/// A program of PostgreSQL's, which does not run as root. It ends with the test.
-fn command(program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "INT"]);
-    if is_root() {
-        command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]);
-    }
-    command.arg(program).current_dir("/").stdout(Stdio::null());
-    command
-}
-
 impl Server {
     async fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            eprintln!("skipped: there is no /usr/lib/postgresql/*/bin/initdb");
+            Need::PostgreSql.is_lacking("there is no /usr/lib/postgresql/*/bin/initdb");
             return None;
         };
-        let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let (data, password) = (folder.path().join("data"), folder.path().join("password"));
-        fs::create_dir(&data).unwrap();
+        let (folder, data) = own::folder();
+        let password = folder.path().join("password");
         fs::write(&password, PASSWORD).unwrap();
-        if is_root() {
-            let mut chown = Command::new("chown");
-            assert!(chown.arg("nobody").arg(&data).status().unwrap().success());
-        }
-        let mut initdb = command(&programs.join("initdb"));
-        initdb.args([
-            "--username",
-            "owner",
-            "--auth",
-            "scram-sha-256",
-            "--no-sync",
-        ]);
-        initdb.args(["--encoding", "UTF8", "--locale", "C.UTF-8"]);
-        initdb
-            .arg("--pwfile")
-            .arg(password)
-            .arg("--pgdata")
-            .arg(&data);
+        let mut initdb = own::command(&programs.join("initdb"), "INT");
+        initdb.args(["--username", "owner", "--auth", "scram-sha-256"]);
+        initdb.args(["--no-sync", "--encoding", "UTF8", "--locale", "C.UTF-8"]);
+        initdb.arg("--pwfile").arg(password);
+        initdb.arg("--pgdata").arg(&data);
         assert!(initdb.status().unwrap().success());
 
         let [port] = cybexp_testkit::free_ports();
-        let mut postgres = command(&programs.join("postgres"));
-        postgres
-            .arg("-D")
-            .arg(&data)
-            .arg("-p")
-            .arg(port.to_string());
+        let mut postgres = own::command(&programs.join("postgres"), "INT");
+        postgres.arg("-D").arg(&data);
+        postgres.args(["-p", &port.to_string()]);
         for option in [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
@@ -101,24 +56,16 @@ impl Server {
         ] {
             postgres.args(["-c", option]);
         }
-        let log = fs::File::create(folder.path().join("log")).unwrap();
-        let process = postgres.stderr(log).spawn().unwrap();
+        // its fast end
+        let mut process = Process::start(postgres, Signal::SIGINT, folder);
         let options = PgConnectOptions::new_without_pgpass();
         let options = options.host("127.0.0.1").port(port).username("owner");
         let options = options.password(PASSWORD).database("postgres");
-        let patience = std::time::Instant::now();
-        let owner = loop {
-            match options.connect().await {
-                Ok(owner) => break owner,
-                Err(error) => assert!(patience.elapsed().as_secs() < 60, "{error}"),
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        };
+        let owner = process.connect(&options).await;
         Some(Self {
             port,
-            process,
             owner,
-            _folder: folder,
+            _process: process,
         })
     }
 

@@ -15,7 +15,7 @@ use tahoe_core::question::{Conditions, Context, QueryType, Ranked};
 use tahoe_core::time::TimeRange;
 use tahoe_core::{Attribute, Hash};
 use threatrank::{
-    AttributeEvents, Draw, EventRefs, EventTime, Neighbourhood, NodeKind, Pick, Picked, Rank,
+    AttributeEvents, Draw, EventRefs, Neighbourhood, NodeKind, OpenEvent, Pick, Picked, Rank,
     Source, Target,
 };
 
@@ -263,7 +263,7 @@ impl Source for SeenGraph<'_> {
         self.archive.count(&all, self.visible).await
     }
 
-    async fn draw_events(&self, draws: &[Draw]) -> Result<Vec<Vec<EventTime>>, StoreError> {
+    async fn draw_events(&self, draws: &[Draw]) -> Result<Vec<Vec<OpenEvent>>, StoreError> {
         self.archive.draw_events(draws, self.visible).await
     }
 }

@@ -46,7 +46,7 @@ pub(crate) async fn value(
     })?;
     let title = text::plain(query.subject.text(), 60);
     let (begin, end) = halves(&person, &title, query.subject.text());
-    let head = head(&query, &params);
+    let head = head(&person, &query, &params);
 
     let (client, wait) = (&person.client, app.wait);
     let asked = || (client.clone(), query.clone(), wait);
@@ -118,13 +118,16 @@ fn part(task: JoinHandle<Result<Markup, WebError>>) -> futures::future::BoxFutur
     .boxed()
 }
 
-fn head(query: &PageQuery, params: &Params) -> Markup {
+fn head(person: &SignedIn, query: &PageQuery, params: &Params) -> Markup {
     let searched = params.get("searched");
     html! {
         @match params.get("verdict") {
             Some("given") => { div.notice.good role="status" { "The verdict is given." } }
             Some("withdrawn") => { div.notice.good role="status" { "The verdict is withdrawn." } }
             _ => {}
+        }
+        @if params.get("watch") == Some("begun") {
+            div.notice.good role="status" { "You watch this value: " a href="/watch" { "Live" } " tells of its new events." }
         }
         @match &query.subject {
             Subject::Value { sub_type, data } => {
@@ -142,6 +145,7 @@ fn head(query: &PageQuery, params: &Params) -> Markup {
             Subject::Hash(hash) => { h1.subject { span.tag.f-other { "hash" } " " (text::block(hash)) } }
         }
         (related::conditions(query))
+        div.actions { (super::watch::watch_value(person, &query.subject)) }
     }
 }
 

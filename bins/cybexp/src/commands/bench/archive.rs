@@ -15,6 +15,7 @@ use mongo_local::{Mongod, Options};
 use tahoe_core::{Hash, Org, OrgId, Timestamp, User};
 use tokio::sync::mpsc;
 
+use super::derived::Derivation;
 use super::honeypots::{END_S, Honeypots, ORGS};
 use super::questions;
 use crate::commands::databases;
@@ -76,7 +77,7 @@ impl Bench {
             .and_then(|mark| std::fs::read_to_string(mark).ok());
         let empty = archive.is_empty().await?;
         ensure!(
-            empty || kept == Some(events.to_string()),
+            empty || kept == Some(mark_of(events)),
             "there is an archive of something else: {DB}.{COLL} is not empty"
         );
         let mut bench = Self {
@@ -103,8 +104,7 @@ impl Bench {
         bench.archive = Archive::open(&bench.server, DB, COLL).await?;
         bench.keep().await?;
         if let Some(mark) = mark {
-            std::fs::write(&mark, events.to_string())
-                .with_context(|| mark.display().to_string())?;
+            std::fs::write(&mark, mark_of(events)).with_context(|| mark.display().to_string())?;
         }
         Ok(bench)
     }
@@ -168,6 +168,11 @@ impl Bench {
     }
 }
 
+/// The mark of an archive in a folder: the number of its events, and the form of what is made.
+fn mark_of(events: u64) -> String {
+    format!("{events} with derived events")
+}
+
 fn mongod(folder: Option<std::path::PathBuf>) -> anyhow::Result<Mongod> {
     let (folder, remove_data) = match folder {
         Some(folder) => (folder, false),
@@ -193,6 +198,7 @@ fn make(events: u64, orgs: &[OrgId], to: &mpsc::Sender<GraphBatch>) -> anyhow::R
     let cowrie = *cowrie.context("there is no filter for Cowrie")?;
     let mut honeypots = Honeypots::new(events);
     let mut known = HashSet::new();
+    let mut derivation = Derivation::default();
     let (mut made, mut told) = (0, 0);
     let mut batch = GraphBatch::default();
     for event in questions::targets(&orgs[1]) {
@@ -200,7 +206,7 @@ fn make(events: u64, orgs: &[OrgId], to: &mpsc::Sender<GraphBatch>) -> anyhow::R
     }
     while made < events {
         for _ in 0..ATTACKS {
-            made += attack(&mut honeypots, cowrie, orgs, &mut batch)?;
+            made += attack(&mut honeypots, cowrie, orgs, &mut derivation, &mut batch)?;
         }
         batch.forget_nodes(|hash| remembered(&mut known, hash));
         if to.blocking_send(std::mem::take(&mut batch)).is_err() {
@@ -218,14 +224,18 @@ fn attack(
     honeypots: &mut Honeypots,
     cowrie: &dyn Filter,
     orgs: &[OrgId],
+    derivation: &mut Derivation,
     batch: &mut GraphBatch,
 ) -> anyhow::Result<u64> {
     let attack = honeypots.attack(orgs);
+    let orgid = &orgs[attack.org];
     let mut made = attack.sightings.len() as u64;
+    let mut session = None;
+    derivation.add_place(batch, orgid, &attack.ip)?;
     for record in &attack.records {
         let yielded = cowrie.run(&RawInput {
             data: record,
-            orgid: &orgs[attack.org],
+            orgid,
             timezone: "UTC",
             timestamp: Timestamp::new(END_S)?,
         })?;
@@ -234,10 +244,13 @@ fn attack(
             .events
             .into_iter()
             .for_each(|event| drop(batch.add_event(event)));
-        yielded
-            .sessions
-            .into_iter()
-            .for_each(|session| drop(batch.add_session(session, &orgs[attack.org])));
+        for part in yielded.sessions {
+            session = Some(part.hash());
+            batch.add_session(part, orgid);
+        }
+    }
+    if let Some(session) = session {
+        derivation.add_behaviour(batch, orgid, session, attack.end_s)?;
     }
     attack
         .sightings

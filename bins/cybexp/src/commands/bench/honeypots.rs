@@ -34,6 +34,10 @@ pub(super) struct Honeypots {
 pub(super) struct Attack {
     /// The organisation that owns the honeypot.
     pub(super) org: usize,
+    /// The address that it comes from.
+    pub(super) ip: String,
+    /// The time at which it ends, in Unix seconds.
+    pub(super) end_s: f64,
     /// The records that Cowrie logs.
     pub(super) records: Vec<Value>,
     /// The events that feeds report meanwhile.
@@ -68,6 +72,8 @@ impl Honeypots {
         }
         Attack {
             org,
+            ip: log.ip,
+            end_s: log.at_s,
             records: log.records,
             sightings,
         }

@@ -183,6 +183,30 @@ pub(super) fn cases(events: u64) -> Vec<BenchQuestion> {
             Bare::Rows,
         ),
         (
+            "top, countries of a week",
+            "top",
+            with(&json!({"sub_type": "country_code2"}), &week),
+            Bare::Rows,
+        ),
+        (
+            "top, networks of a week",
+            "top",
+            with(&json!({"sub_type": "cidr"}), &week),
+            Bare::Rows,
+        ),
+        (
+            "top, domains of a week",
+            "top",
+            with(&json!({"sub_type": "domain"}), &week),
+            Bare::Rows,
+        ),
+        (
+            "top, behaviours of a week",
+            "top",
+            with(&json!({"sub_type": "behaviour"}), &week),
+            Bare::Rows,
+        ),
+        (
             "search, addresses of a network",
             "search",
             json!({"sub_type": "ipv4", "text": "198.18.7.0/24"}),
@@ -248,6 +272,8 @@ impl BenchQuestion {
             Question::ThreatRank(Ranked::Attribute(conditions)) => conditions,
             Question::Timeline(timeline) => &timeline.conditions,
             Question::Session(story) => &story.conditions,
+            // no question of the bench
+            Question::Quarantine(_) => return Ok(()),
             Question::Top(Top { sub_type, .. })
             | Question::Search(Search { sub_type, .. })
             | Question::New(NewValues { sub_type, .. }) => {
@@ -272,7 +298,7 @@ impl BenchQuestion {
                 let values: usize = values.map(|(_, v)| v.as_array().map_or(0, Vec::len)).sum();
                 json!({"values": values, "next_page": page.next})
             }
-            Question::Top(_) | Question::Search(_) | Question::New(_) => {
+            Question::Top(_) | Question::Search(_) | Question::New(_) | Question::Quarantine(_) => {
                 let rows = data.as_array();
                 json!({
                     "values": rows.map_or(0, Vec::len), "first": rows.and_then(|rows| rows.first()),

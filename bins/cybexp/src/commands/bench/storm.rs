@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Figures {
     pub(super) p50: f64,
+    p95: f64,
     p99: f64,
     per_s: f64,
     answers: usize,
@@ -19,7 +20,7 @@ pub(super) struct Figures {
 
 impl Figures {
     pub(super) fn json(&self) -> Value {
-        json!({"p50_ms": self.p50, "p99_ms": self.p99, "per_s": self.per_s, "answers": self.answers})
+        json!({"p50_ms": self.p50, "p95_ms": self.p95, "p99_ms": self.p99, "per_s": self.per_s, "answers": self.answers})
     }
 }
 
@@ -56,6 +57,7 @@ where
     let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
     Ok(Figures {
         p50: at(0.5),
+        p95: at(0.95),
         p99: at(0.99),
         per_s: times.len() as f64 / elapsed,
         answers: times.len(),

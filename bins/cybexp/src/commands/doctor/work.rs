@@ -1,11 +1,14 @@
 //! Counts the records that wait for a daemon, and those that were set aside.
 
-use cybexp_filters::judgement::{EVENT_CATEGORY, JUDGE_ID};
+use cybexp_filters::judgement::{EVENT_CATEGORY, JUDGE_ID, RETRY};
 use cybexp_filters::{FILTERS, all_typetags, unread_typetag};
 use cybexp_store::{StoreError, Unread};
 
 use super::databases::OpenCollections;
 use super::sheet::Checklist;
+
+/// The most parked notices that are counted.
+const PARKED: u64 = 100_000;
 
 pub(super) async fn check(sheet: &mut Checklist, there: &OpenCollections) {
     if let Err(error) = count(sheet, there).await {
@@ -33,7 +36,7 @@ async fn count(sheet: &mut Checklist, there: &OpenCollections) -> Result<(), Sto
     }
     if let Some(raws) = &there.raws {
         let mut pending = raws.count_pending(JUDGE_ID).await?;
-        refused += raws.count_refused(&[EVENT_CATEGORY]).await?;
+        refused += raws.count_refused(&[EVENT_CATEGORY, RETRY]).await?;
         for filter in FILTERS {
             pending += raws.count_pending(&filter.id()).await?;
             refused += raws.count_refused(filter.typetags()).await?;
@@ -52,6 +55,15 @@ async fn count(sheet: &mut Checklist, there: &OpenCollections) -> Result<(), Sto
     }
     if let Some(queries) = &there.queries {
         backlog(sheet, queries.count_open().await?, "queries", "report");
+    }
+    if let Some(queries) = &there.queries {
+        match queries.count_parked(PARKED).await? {
+            0 => sheet.good("no notice of a subscription is parked"),
+            parked => sheet.note(
+                format!("{parked} notices of subscriptions could not be delivered and are parked"),
+                "`cybexp watch parked` shows a user's own and why, `cybexp watch retry` has them delivered again",
+            ),
+        }
     }
     let all = there.cache.is_some() && there.raws.is_some() && there.queries.is_some();
     match refused {

@@ -173,6 +173,7 @@ fn of_record(args: &FilterTestArgs, record: Vec<u8>) -> anyhow::Result<Vec<Yield
         typetag: args.typetag.clone(),
         orgid: args.orgid.clone(),
         timezone: args.timezone.name().to_owned(),
+        tlp: None,
     };
     let refused = |by: &str, reason: String| anyhow!("refused by {by}: {reason}");
     let raw = raw_of(&tags, timestamp, record).map_err(|reason| refused("the archive", reason))?;

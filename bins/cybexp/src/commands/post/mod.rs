@@ -14,9 +14,8 @@ use anyhow::{Context, anyhow, bail, ensure};
 use cybexp_filters::known_typetags;
 use cybexp_service::Config;
 use indicatif::{ProgressBar, ProgressStyle};
-use tahoe_core::SubmissionTags;
 use tahoe_core::time::parse_tzname;
-use tahoe_core::{Org, SubType};
+use tahoe_core::{Org, SubType, SubmissionTags, Tlp};
 
 use super::api::ApiArgs;
 use super::named::SuggestedNames;
@@ -47,6 +46,9 @@ pub(crate) struct PostArgs {
     /// The IANA time zone of times in the data that name none
     #[arg(long, default_value = "UTC", value_name = "ZONE")]
     timezone: String,
+    /// The label of the data in the Traffic Light Protocol: clear, green, amber, amber+strict or red
+    #[arg(long, value_name = "LABEL")]
+    tlp: Option<Tlp>,
     /// Submit each line as a record of its own, as in a log
     #[arg(long, short)]
     lines: bool,
@@ -75,6 +77,7 @@ pub(super) async fn run(args: PostArgs, config: &Config) -> anyhow::Result<ExitC
         typetag: args.typetag,
         orgid: Org::hash_named(&args.org).to_string(),
         timezone: args.timezone,
+        tlp: args.tlp,
     };
     let manner = Manner {
         lines: args.lines,

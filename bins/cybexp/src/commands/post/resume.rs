@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use cybexp_service::site::state_folder;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tahoe_core::SubmissionTags;
+use tahoe_core::{SubmissionTags, Tlp};
 
 use super::source::{Position, PostSource};
 
@@ -77,6 +77,7 @@ impl ProgressFile {
             tags.typetag.as_bytes(),
             tags.timezone.as_bytes(),
             manner.as_bytes(),
+            tags.tlp.map_or("", Tlp::as_str).as_bytes(),
         ] {
             key.update(part);
             key.update([0]);

@@ -14,6 +14,8 @@ use std::time::Duration;
 use clap::{Subcommand, ValueEnum};
 use cybexp_service::Config;
 use serde_json::{Map, Value};
+use tahoe_core::Tlp;
+use tahoe_core::question::field::{SUMMARY, SUMMARY_GRAPH};
 
 use super::api::ApiArgs;
 use arguments::{BucketArgs, InstanceArgs, PageArgs, ScopeArgs, SubjectArgs};
@@ -65,6 +67,8 @@ pub(crate) enum Action {
         #[command(flatten)]
         scope: ScopeArgs,
         #[command(flatten)]
+        stix: StixArgs,
+        #[command(flatten)]
         ask: Ask,
     },
     /// Tell how threatening an event or a value is
@@ -95,7 +99,8 @@ pub(crate) enum Action {
         #[command(flatten)]
         ask: Ask,
     },
-    /// Show the most frequent values of a sub_type
+    /// Show the most frequent values of a sub_type, also of country_code2, asn, asn_name, cidr and domain, which are derived
+    /// from addresses and hosts, and of behaviour, which counts sessions
     Top {
         #[command(flatten)]
         of: TopArgs,
@@ -116,6 +121,17 @@ pub(crate) enum Action {
         #[command(flatten)]
         ask: Ask,
     },
+}
+
+/// Passing an answer on.
+#[derive(clap::Args)]
+pub(crate) struct StixArgs {
+    /// Print the answer as a STIX 2.1 bundle, to be passed on
+    #[arg(long, conflicts_with_all = ["json", "redo"])]
+    stix: bool,
+    /// The strictest label of what the bundle may hold: clear, green, amber, amber+strict or red
+    #[arg(long, value_name = "LABEL", default_value = "clear", requires = "stix")]
+    tlp: Tlp,
 }
 
 /// Returns the paragraph of the help that lists the sub_types.
@@ -155,10 +171,14 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         Action::Related {
             subject,
             scope,
+            stix,
             ask,
         } => {
             let mut fields = subject.fields()?;
             fields.extend(scope.fields());
+            if stix.stix {
+                return ask.bundle(config, "related", fields, stix.tlp).await;
+            }
             let report = ask.ask(config, "related", fields).await?;
             ask.show(&report, |report| show::related(&subject, &scope, report));
         }
@@ -210,6 +230,29 @@ impl Ask {
         client
             .ask(qtype, &Value::Object(fields), self.redo, wait)
             .await
+    }
+
+    /// Prints the answer as a STIX bundle.
+    async fn bundle(
+        &self,
+        config: &Config,
+        qtype: &str,
+        mut fields: Map<String, Value>,
+        tlp: Tlp,
+    ) -> anyhow::Result<ExitCode> {
+        fields.remove(SUMMARY_GRAPH.name);
+        fields.insert(SUMMARY.name.to_owned(), false.into());
+        let client = self.api.client(config).await?;
+        let wait = Duration::from_secs(self.wait);
+        let data = Value::Object(fields);
+        let (bundle, left_out) = client.ask_stix(qtype, &data, tlp, wait).await?;
+        anstream::println!("{}", term::json(&bundle));
+        if left_out > 0 {
+            let what =
+                format!("{left_out} events are stricter than {tlp} and were left out (--tlp)");
+            anstream::eprintln!("{}", term::wrapped(&what, 0, 0));
+        }
+        Ok(ExitCode::SUCCESS)
     }
 
     fn show(&self, report: &Value, people: impl FnOnce(&Value)) {

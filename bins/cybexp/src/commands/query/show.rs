@@ -84,15 +84,25 @@ fn events(report: &Value) {
     if listed.is_empty() {
         return;
     }
-    let mut table = term::table(&["time", "event", "category", "hash"]);
+    // few archives have labels
+    let has_labels = listed.iter().any(|event| event["tlp"].is_string());
+    let mut heads = vec!["time", "event", "category"];
+    heads.extend(has_labels.then_some("tlp"));
+    heads.push("hash");
+    let mut table = term::table(&heads);
     for event in listed {
         let text = |field: &str| term::value(&event[field]);
-        table.add_row([
+        let mut row = vec![
             when(&event["timestamp"]),
             text("sub_type"),
             text("category"),
-            text("_hash"),
-        ]);
+        ];
+        row.extend(has_labels.then(|| match event["tlp"].is_string() {
+            true => text("tlp"),
+            false => String::new(),
+        }));
+        row.push(text("_hash"));
+        table.add_row(row);
     }
     anstream::println!("{table}");
 }

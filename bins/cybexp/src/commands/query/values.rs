@@ -157,7 +157,12 @@ pub(super) fn top(report: &Value) {
     }
     term::align_right(&mut table, 0);
     anstream::println!("{table}");
-    if report["exact"] == false {
+    if let Some(events) = report["left_out"].as_u64() {
+        anstream::println!(
+            "{YELLOW}so many different values were seen that up to {events} events of the rarest are left out: ask for a \
+             shorter time{YELLOW:#}"
+        );
+    } else if report["exact"] == false {
         anstream::println!(
             "{YELLOW}more events changed lately than one answer counts: the true numbers are higher; ask again in some \
              minutes, or for a shorter time{YELLOW:#}"

@@ -19,11 +19,13 @@ mod types;
 mod value;
 mod words;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use tahoe_core::{Category, Event, Node, SubType, Timestamp, Value};
+use tahoe_core::{Category, Event, Node, SubType, Timestamp, Tlp, Value};
 
 use super::filter::whole;
+use super::lines;
 use crate::{Filter, RawInput, Refusal, Yield, vocab};
 use piece::{Group, Piece};
 use shape::FoundEvent;
@@ -60,7 +62,7 @@ impl Filter for Misp {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn typetags(&self) -> &'static [&'static str] {
@@ -89,7 +91,7 @@ impl Filter for Misp {
         raw: &RawInput<'_>,
         take: &mut dyn FnMut(Yield) -> ControlFlow<()>,
     ) -> Result<(), Refusal> {
-        let data = shape::data(raw)?;
+        let data = lines::data(raw)?;
         let mut first = Making::default();
         let reports = shape::reports(&data, &mut first.made);
         let mut reason = shape::why_none(&data).to_owned();
@@ -196,28 +198,45 @@ impl Making {
         take: &mut dyn FnMut(Yield) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Refusal> {
         let head = head::of(report.about.unwrap_or(&Value::Null), &mut self.made);
-        let mut group = Group::new(EVENT_COST, EVENT_REFS);
+        let own = head.iter().filter_map(|node| match node {
+            Node::Attribute(attribute) => tags::label(attribute),
+            Node::Object(_) => None,
+        });
+        let own = own.max();
+        // what may be passed on less far is in events of its own, so that the rest may go further
+        let mut groups: BTreeMap<Option<Tlp>, Group> = BTreeMap::new();
         let mut is_first = true;
         let flow = self.pieces(report, &mut |making, piece| {
+            let group = groups.entry(Tlp::strictest(own, piece.tlp));
+            let group = group.or_insert_with(|| Group::new(EVENT_COST, EVENT_REFS));
             let Some(full) = group.add(piece) else {
                 return Ok(ControlFlow::Continue(()));
             };
             is_first = false;
-            making.event(&head, full, raw, of)?;
+            making.event((&head, own), full, raw, of)?;
             Ok(making.hand_on(take))
         })?;
-        let rest = group.take();
-        if flow.is_continue() && (!rest.is_empty() || (is_first && !head.is_empty())) {
-            self.event(&head, rest, raw, of)?;
-            return Ok(self.hand_on(take));
+        if flow.is_break() {
+            return Ok(flow);
         }
-        Ok(flow)
+        let mut rests: Vec<_> = groups.into_values().map(|mut group| group.take()).collect();
+        rests.retain(|rest| !rest.is_empty());
+        if rests.is_empty() && is_first && !head.is_empty() {
+            rests.push(Vec::new());
+        }
+        for rest in rests {
+            self.event((&head, own), rest, raw, of)?;
+            if self.hand_on(take).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Makes an event of the head of a report and some of its pieces.
     fn event(
         &mut self,
-        head: &[Node],
+        (head, own): (&[Node], Option<Tlp>),
         group: Vec<Piece>,
         raw: &RawInput<'_>,
         (at, category): (Timestamp, Category),
@@ -229,6 +248,7 @@ impl Making {
         let event = Event::new(vocab::MISP, raw.orgid.clone(), at, children.collect())
             .map_err(|error| Refusal::new(format!("Event: {error}")))?
             .with_category(category)
+            .with_tlp_at_least(Tlp::strictest(own, part.tlp))
             .with_malicious(part.malicious)
             .map_err(|error| Refusal::new(format!("Event: {error}")))?;
         self.made.events.push(event);

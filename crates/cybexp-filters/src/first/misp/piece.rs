@@ -2,7 +2,9 @@
 //!
 //! A MongoDB document may have 16 MiB, and the store accepts 10,000 references of an event. Pieces are therefore packed, in their order, into as many documents as they need.
 
-use tahoe_core::{Attribute, Hash, Node, Object, Scalar, SubType};
+use tahoe_core::{Attribute, Hash, Node, Object, Scalar, SubType, Tlp};
+
+use super::tags;
 
 /// The result of one attribute or object of MISP.
 #[derive(Default)]
@@ -12,6 +14,8 @@ pub(super) struct Piece {
     pub(super) malicious: Vec<Hash>,
     /// Attributes that stand on the event, in unknown context: hosts of URLs, tags.
     pub(super) beside: Vec<Attribute>,
+    /// The strictest label among the tags.
+    pub(super) tlp: Option<Tlp>,
     /// Upper bound of the bytes in a document, apart from escapes.
     plain: usize,
     /// Upper bound of the bytes that quotes, backslashes and characters beyond ASCII take in the canonical form of an
@@ -49,6 +53,7 @@ impl Piece {
             let (plain, escaped) = costs(&attribute);
             self.plain += plain + escaped;
             self.refs += 1;
+            self.tlp = Tlp::strictest(self.tlp, tags::label(&attribute));
             self.beside.push(attribute);
         }
         self
@@ -60,6 +65,7 @@ impl Piece {
             nodes,
             mut malicious,
             beside,
+            tlp,
             plain,
             escaped,
             refs,
@@ -72,6 +78,7 @@ impl Piece {
             nodes: vec![object.into()],
             malicious,
             beside,
+            tlp,
             plain: plain + NODE_COST,
             escaped: escaped * ESCAPE_GROWTH,
             refs: refs + 1,
@@ -95,6 +102,7 @@ impl Piece {
             all.nodes.extend(piece.nodes);
             all.malicious.extend(piece.malicious);
             all.beside.extend(piece.beside);
+            all.tlp = Tlp::strictest(all.tlp, piece.tlp);
             all.plain += piece.plain;
             all.escaped += piece.escaped;
             all.refs += piece.refs;

@@ -1,13 +1,12 @@
 //! The forms in which reports arrive: whole events, or attributes and objects that a search returned without their
 //! event.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
-use tahoe_core::{Timestamp, Value, json};
+use tahoe_core::{Timestamp, Value};
 
 use super::list::list;
-use crate::{RawInput, Refusal, Yield, fields, time};
+use crate::{RawInput, Yield, fields, time};
 
 /// Returns the reason for refusing a submission without events.
 pub(super) fn why_none(data: &Value) -> &'static str {
@@ -31,29 +30,6 @@ pub(super) struct FoundEvent<'a> {
     pub(super) objects: Vec<&'a Value>,
     /// Whether the event itself was found, rather than parts of it.
     is_event: bool,
-}
-
-/// Returns the submission's JSON. Text that the archive could not read as one value is read as a record a line.
-pub(super) fn data<'a>(raw: &RawInput<'a>) -> Result<Cow<'a, Value>, Refusal> {
-    let Some(text) = raw.data.get("data").and_then(Value::as_str) else {
-        return Ok(Cow::Borrowed(raw.data));
-    };
-    let text = text.trim();
-    if !text.starts_with(['{', '[']) {
-        return Ok(Cow::Borrowed(raw.data));
-    }
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.next().map(json::parse);
-    match first {
-        Some(Ok(first)) => {
-            let others = lines.map(|line| json::parse(line).unwrap_or(Value::Null));
-            Ok(Cow::Owned(std::iter::once(first).chain(others).collect()))
-        }
-        _ => match json::parse(text) {
-            Ok(value) => Ok(Cow::Owned(value)),
-            Err(error) => Err(Refusal::new(format!("data: {error}"))),
-        },
-    }
 }
 
 /// Returns the reports in a submission, in order.

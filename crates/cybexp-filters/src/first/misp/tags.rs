@@ -1,6 +1,6 @@
 //! Tags: TLP, taxonomies, and the clusters of galaxies, which MISP also writes as tags.
 
-use tahoe_core::{Attribute, Value};
+use tahoe_core::{Attribute, Tlp, Value};
 
 use super::list::list;
 use crate::{Yield, fields, vocab};
@@ -10,6 +10,15 @@ const TAGS: usize = 500;
 
 /// The longest tag in bytes; those of taxonomies have up to some hundred.
 const TAG_BYTES: usize = 1024;
+
+/// Returns the label that a tag gives, if this attribute is such a tag.
+pub(super) fn label(tag: &Attribute) -> Option<Tlp> {
+    let text = tag
+        .data()
+        .as_str()
+        .filter(|_| *tag.sub_type() == vocab::TAG);
+    text.and_then(Tlp::of_tag)
+}
 
 /// Returns the tags of an event or attribute, each once.
 pub(super) fn of(tagged: &Value, made: &mut Yield) -> Vec<Attribute> {

@@ -70,7 +70,7 @@ impl SecondFilter for Behaviour {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn source(&self) -> Source {

@@ -5,6 +5,7 @@ pub(crate) mod count;
 pub(crate) mod histogram;
 pub(crate) mod lookup;
 pub(crate) mod neighbours;
+pub(crate) mod open_events;
 pub(crate) mod pages;
 pub(crate) mod picks;
 pub(crate) mod reader;

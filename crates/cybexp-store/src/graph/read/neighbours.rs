@@ -8,13 +8,14 @@ use bson::{Bson, Document, doc};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use tahoe_core::Hash;
-use threatrank::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind};
+use threatrank::{AttributeEvents, Draw, EventRefs, EventTime, NodeKind, OpenEvent};
 
 use crate::archive::ids::binary;
 use crate::archive::keys::{self, Kinds, LEAST_TIE, SAMPLED};
 use crate::archive::stored::DERIVED;
 use crate::error::{Doing, StoreError};
 use crate::graph::read::lookup::{events_by_hash, nodes_by_hash};
+use crate::graph::read::open_events;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::read::wanted::points;
 use crate::mongo::find::{Find, MAX_TIME};
@@ -110,7 +111,7 @@ impl GraphReader {
         &self,
         draws: &[Draw],
         visible: &Visible,
-    ) -> Result<Vec<Vec<EventTime>>, StoreError> {
+    ) -> Result<Vec<Vec<OpenEvent>>, StoreError> {
         let draw = async |draw: &Draw| {
             let [begin, from, end] = places(draw);
             let mut events = self
@@ -136,15 +137,17 @@ impl GraphReader {
         visible: &Visible,
         ties: [i64; 2],
         events: usize,
-    ) -> Result<Vec<EventTime>, StoreError> {
+    ) -> Result<Vec<OpenEvent>, StoreError> {
         let orgs = visible.orgs();
-        let mut all: Vec<EventTime> = Vec::new();
+        let mut all: Vec<OpenEvent> = Vec::new();
         for part in orgs.chunks(MERGED / Kinds::OBSERVED.count()) {
-            let find = drawn(hub, part, ties, events);
-            all.extend(find.read::<EventTime>(&self.coll).await?);
+            let mut rows = drawn(hub, part, ties, events).rows(&self.coll).await?;
+            while let Some(row) = rows.next().await? {
+                all.extend(open_events::read(&row));
+            }
         }
         if orgs.len() > MERGED / Kinds::OBSERVED.count() {
-            all.sort_unstable_by_key(|event| (keys::tie(event.hash), event.hash));
+            all.sort_unstable_by_key(|OpenEvent { event, .. }| (keys::tie(event.hash), event.hash));
             all.truncate(events);
         }
         Ok(all)
@@ -199,7 +202,7 @@ pub(crate) fn drawn(hub: Hash, orgs: &[&str], ties: [i64; 2], events: usize) -> 
         "_keys": {"$in": points(&[hub], orgs, Kinds::OBSERVED)}, "_tie": {"$gte": from, "$lt": to},
     };
     Find::new(EVENTS, EVENT_SAMPLE, filter)
-        .project(time())
+        .project(open_events::fields())
         .sort(doc! {"_tie": 1})
         .limit(events.max(1) as i64)
 }

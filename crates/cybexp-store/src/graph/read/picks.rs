@@ -1,13 +1,13 @@
 //! Picking one event of an attribute at random, without reading its other events.
 
 use bson::{Bson, Document, doc};
-use serde::Deserialize;
-use threatrank::{EventTime, Pick, Picked};
+use futures::{StreamExt, TryStreamExt, stream};
+use threatrank::{Pick, Picked};
 
 use crate::archive::ids::binary;
 use crate::archive::keys::{Kinds, LEAST_TIE};
 use crate::error::StoreError;
-use crate::graph::read::neighbours::time;
+use crate::graph::read::open_events;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::read::wanted::points;
 use crate::mongo::find::MAX_TIME;
@@ -15,6 +15,9 @@ use crate::visible::Visible;
 
 /// The most points of the index in one query.
 const POINTS: usize = 20_000;
+/// The most queries at once, and the fewest picks of one.
+const READERS: usize = 4;
+const FEW: usize = 16;
 
 const PICKING: &str = "picking events of attributes";
 
@@ -26,35 +29,46 @@ impl GraphReader {
         visible: &Visible,
         most: usize,
     ) -> Result<Vec<Picked>, StoreError> {
-        let mut all = vec![Picked::Nothing; picks.len()];
         let at_once = POINTS / (visible.0.len() * Kinds::OBSERVED.count()).max(1);
-        let at_once = at_once.max(1);
-        for (part, picked) in picks.chunks(at_once).zip(all.chunks_mut(at_once)) {
-            let pipeline = pick_events(part, self.coll.name(), visible, most);
-            let rows = self.coll.named(PICKING).aggregate_documents(pipeline);
-            let rows = rows.with(|aggregate| aggregate.max_time(MAX_TIME));
-            for row in rows.rows().await?.read::<PickedRow>().await? {
-                let place = usize::try_from(row._id).ok();
-                let Some(picked) = place.and_then(|n| picked.get_mut(n)) else {
-                    continue;
-                };
-                *picked = match row.event {
-                    _ if row.too_many => Picked::TooMany,
-                    Some(event) => Picked::Event(event),
-                    None => Picked::Nothing,
-                };
-            }
+        let at_once = at_once.min(picks.len().div_ceil(READERS).max(FEW)).max(1);
+        let parts = picks
+            .chunks(at_once)
+            .map(|part| self.picked(part, visible, most));
+        let picked: Vec<Vec<Picked>> = stream::iter(parts.collect::<Vec<_>>())
+            .buffered(READERS)
+            .try_collect()
+            .await?;
+        Ok(picked.into_iter().flatten().collect())
+    }
+
+    async fn picked(
+        &self,
+        picks: &[Pick],
+        visible: &Visible,
+        most: usize,
+    ) -> Result<Vec<Picked>, StoreError> {
+        let mut all = vec![Picked::Nothing; picks.len()];
+        let pipeline = pick_events(picks, self.coll.name(), visible, most);
+        let rows = self.coll.named(PICKING).aggregate_documents(pipeline);
+        let rows = rows.with(|aggregate| aggregate.max_time(MAX_TIME));
+        let mut rows = rows.rows().await?;
+        while let Some(row) = rows.next().await? {
+            let place = row
+                .get_i64("_id")
+                .ok()
+                .and_then(|n| usize::try_from(n).ok());
+            let Some(picked) = place.and_then(|n| all.get_mut(n)) else {
+                continue;
+            };
+            let event = row.get_document("event").ok();
+            *picked = match event.and_then(open_events::read) {
+                _ if row.get_bool("too_many").unwrap_or(false) => Picked::TooMany,
+                Some(event) => Picked::Event(event),
+                None => Picked::Nothing,
+            };
         }
         Ok(all)
     }
-}
-
-/// The result of a pick, which is given by its place in the request.
-#[derive(Deserialize)]
-struct PickedRow {
-    _id: i64,
-    too_many: bool,
-    event: Option<EventTime>,
 }
 
 /// Lists the places of each attribute's events by the index alone, and reads the event at one of them: the time and
@@ -87,7 +101,12 @@ pub(crate) fn pick_events(
     let here = doc! {"$match": {"$expr": {"$and": [
         {"$eq": ["$timestamp", "$$timestamp"]}, {"$eq": ["$_tie", "$$tie"]},
     ]}}};
-    let event = vec![any(), here, doc! {"$limit": 1}, doc! {"$project": time()}];
+    let event = vec![
+        any(),
+        here,
+        doc! {"$limit": 1},
+        doc! {"$project": open_events::fields()},
+    ];
     let size = || doc! {"$size": "$places"};
     let chosen = doc! {"$toInt": {"$floor": {"$multiply": ["$at", size()]}}};
     // an element that no event has

@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::graph::read::timelines::Timelines;
 use crate::mongo::collection::Documents;
 use crate::tables::kept::KeptTables;
+use crate::tables::known_derived::KnownDerived;
 use crate::values::walked;
 
 /// Reads the graph of an archive: instances by hash, the events of a query, counts and pages of them; cheap to clone.
@@ -19,6 +20,9 @@ pub struct GraphReader {
     pub(crate) values: Documents,
     pub(crate) hours: Documents,
     pub(crate) tables: KeptTables,
+    /// How far filters of the second stage are.
+    pub(crate) filters: Documents,
+    pub(crate) derived: KnownDerived,
     pub(crate) timelines: Timelines,
     /// Whether all values were found to have rows.
     complete: Arc<AtomicBool>,
@@ -32,6 +36,8 @@ impl GraphReader {
             values: archive.values.clone(),
             hours: archive.hours.clone(),
             tables: KeptTables::new(),
+            filters: archive.filters.clone(),
+            derived: KnownDerived::new(),
             timelines: Timelines::new(archive),
             complete: Arc::default(),
         }

@@ -30,6 +30,9 @@ pub struct CompositeRow {
     /// The organisation that owns the event.
     #[serde(default)]
     pub orgid: Option<String>,
+    /// The label of the event, if it has one: how far it may be passed on.
+    #[serde(default)]
+    pub tlp: Option<String>,
     /// The sessions to which the event belongs, or from which it was derived.
     #[serde(default, rename = "_keys", deserialize_with = "sessions")]
     pub sessions: Vec<SessionId>,
@@ -110,7 +113,7 @@ impl InstanceRow {
 pub(crate) fn composite() -> Document {
     doc! {
         "_id": 0, "_hash": 1, "sub_type": 1, "_cref": 1, "_ref": 1, "timestamp": 1, "category": 1, "orgid": 1,
-        "_keys": 1,
+        "tlp": 1, "_keys": 1,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The instances made of a batch of raws, held in memory until they are written.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use tahoe_core::{Children, Event, Hash, Instance, Node, OrgId, Session};
@@ -46,7 +47,17 @@ impl GraphBatch {
         self.add_nodes(event.children().iter());
         hashes.insert(event.hash());
         self.bytes += size(event.children());
-        self.events.entry(event.hash()).or_insert(event);
+        match self.events.entry(event.hash()) {
+            Entry::Vacant(new) => drop(new.insert(event)),
+            // of several raws that make one event, the strictest label holds
+            Entry::Occupied(mut known) => {
+                let tlp = event.tlp();
+                if tlp > known.get().tlp() {
+                    let stricter = known.get().clone().with_tlp_at_least(tlp);
+                    known.insert(stricter);
+                }
+            }
+        }
         hashes
     }
 
@@ -62,6 +73,7 @@ impl GraphBatch {
         elements.insert(element);
         if let DerivedFrom::Session(session) = source {
             elements.insert(keys::link(&SessionId::of(session, &org)));
+            elements.insert(keys::timed(&org).to_vec());
         }
         self.add_event(event);
     }
@@ -82,6 +94,17 @@ impl GraphBatch {
     pub fn observed(&self) -> impl Iterator<Item = &Event> {
         let events = self.events.iter();
         events.filter_map(|(hash, event)| (!self.natures.contains_key(hash)).then_some(event))
+    }
+
+    /// Returns the observed event of this hash.
+    pub fn observation(&self, event: Hash) -> Option<&Event> {
+        let is_observed = !self.natures.contains_key(&event);
+        self.events.get(&event).filter(|_| is_observed)
+    }
+
+    /// Returns the parts of sessions of the batch.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values().map(|part| &part.session)
     }
 
     /// Adds a part of a session of this organisation and the instances that identify the session, and returns their

@@ -1,15 +1,17 @@
 //! Writing events, under a note of the hours that they change.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use tahoe_core::{Event, Hash};
 
 use crate::archive::ids::{self, OrgTag, binary};
+use crate::archive::keys::Nature;
+use crate::archive::labels;
 use crate::archive::missing::{self, Rejected, Written};
 use crate::archive::open::Archive;
-use crate::archive::stored;
+use crate::archive::stored::{self, TLP};
 use crate::error::StoreError;
 use crate::graph::hours::hour_of;
 use crate::graph::journal::Lane;
@@ -20,6 +22,7 @@ use crate::tables::headers;
 
 const INSERTING: &str = "writing events";
 const ADDING: &str = "adding sessions and raws to events";
+const LABELLING: &str = "labelling events";
 
 /// Elements of an event's list beyond which none is added: whoever submits the same event again and again must not make
 /// its document too large to be changed.
@@ -163,8 +166,18 @@ impl EventWriter {
         batch: &GraphBatch,
         written: &mut Written,
     ) -> Result<bool, StoreError> {
+        let tried = hashes.clone();
+        let (refused, count) = (written.rejected.len(), written.inserted);
         let insert = missing::insert_documents(&self.coll, hashes, documents, INSERTING, written);
         let raced = insert.await?;
+        if written.inserted - count == tried.len() as u64 {
+            written.new_events.extend(tried);
+        } else {
+            let refused = written.rejected[refused..].iter().map(|one| one.hash);
+            let not_new: HashSet<Hash> = raced.iter().copied().chain(refused).collect();
+            let new = tried.into_iter().filter(|hash| !not_new.contains(hash));
+            written.new_events.extend(new);
+        }
         self.add_keys(batch, raced).await
     }
 
@@ -183,6 +196,8 @@ impl EventWriter {
             upsert: false,
         });
         let updates: Vec<Update> = updates.collect();
+        // whoever finds the raw in the event finds the label
+        self.label(batch, &stored).await?;
         let updated = bulk::update(&self.coll, &updates, ADDING).await?;
         if updated.whole(ADDING)?.matched == updates.len() as u64 {
             return Ok(false);
@@ -191,6 +206,38 @@ impl EventWriter {
         let existing = missing::existing(&self.coll, ids.iter()).await?;
         Ok(ids.iter().any(|id| !existing.holds(id)))
     }
+}
+
+impl EventWriter {
+    /// Gives stored events the labels of the batch that are stricter than theirs.
+    async fn label(&self, batch: &GraphBatch, stored: &[Hash]) -> Result<(), StoreError> {
+        let stored = stored.iter().filter_map(|hash| batch.events.get(hash));
+        let updates: Vec<Update> = stored
+            .filter(|event| batch.nature(event.hash()) == Nature::Observed)
+            .filter_map(labelling)
+            .collect();
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let labelled = bulk::update(&self.coll, &updates, LABELLING).await?;
+        labelled.whole(LABELLING).map(drop)
+    }
+}
+
+/// Makes the update that gives a stored event the label of this one, if that is stricter. The element of a label before
+/// stays: it says no more than that there is an event which is not for everybody.
+pub(crate) fn labelling(event: &Event) -> Option<Update> {
+    let tlp = event.tlp()?;
+    let org = OrgTag::of(event.orgid().as_str());
+    let mut update = doc! {"$set": {TLP: tlp.as_str()}};
+    if let Some(element) = stored::label(&org, tlp) {
+        update.insert("$addToSet", doc! {"_keys": element});
+    }
+    Some(Update {
+        filter: doc! {"_id": ids::of_hash(event.hash()), TLP: labels::less_than(tlp)},
+        update: update.into(),
+        upsert: false,
+    })
 }
 
 fn keys_of(batch: &GraphBatch, event: Hash) -> impl Iterator<Item = Bson> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod events;
+mod firsts;
 pub(crate) mod heirs;
 pub(crate) mod judge;
 mod judged;

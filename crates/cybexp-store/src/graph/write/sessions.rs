@@ -33,6 +33,7 @@ pub(super) async fn write(
         inserted: updated.upserted,
         existing: updated.matched,
         rejected: rejected.collect(),
+        new_events: Vec::new(),
     })
 }
 

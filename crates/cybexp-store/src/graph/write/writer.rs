@@ -78,6 +78,7 @@ impl GraphWriter {
             let again;
             (again, vanished) = self.events.insert(fresh, batch).await?;
             events.inserted += again.inserted;
+            events.new_events.extend(again.new_events);
             events.rejected = again.rejected;
             let new = events.inserted + events.rejected.len() as u64;
             events.existing = (batch.events.len() as u64).saturating_sub(new);

@@ -88,6 +88,7 @@ impl BenchSuite {
             typetag: TYPETAG.to_owned(),
             orgid: self.orgid.as_str().to_owned(),
             timezone: "UTC".to_owned(),
+            tlp: None,
         }
     }
 

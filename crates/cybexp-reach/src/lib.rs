@@ -1,5 +1,5 @@
-//! The addresses that a source may lead to. A redirect is the source's word: it must not make this program ask what only this
-//! machine or its network can reach, unless the source is there itself.
+//! The addresses that somebody else's word may lead to: a redirect of a source, or the URL of a subscriber's webhook. It must
+//! not make this program ask what only this machine or its network can reach, unless that is allowed.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 /// The network that an address is in, from outside to inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// Anywhere in the world.
     Public,
     /// In a private network (RFC 1918, RFC 4193, RFC 6598).
@@ -19,7 +19,7 @@ pub(crate) enum Reach {
 
 impl Reach {
     /// The reach of an address.
-    pub(crate) fn of_ip(ip: IpAddr) -> Self {
+    pub fn of_ip(ip: IpAddr) -> Self {
         match ip {
             IpAddr::V4(ip) => Self::of_v4(ip),
             IpAddr::V6(ip) => {
@@ -64,7 +64,7 @@ impl Reach {
     }
 
     /// The reach of a URL's host, as far as it can be told without asking for a name.
-    pub(crate) fn of_host(url: &Url) -> Option<Self> {
+    pub fn of_host(url: &Url) -> Option<Self> {
         match url.host()? {
             Host::Ipv4(ip) => Some(Self::of_ip(ip.into())),
             Host::Ipv6(ip) => Some(Self::of_ip(ip.into())),
@@ -76,7 +76,7 @@ impl Reach {
     }
 
     /// The reach of a URL's host, by the innermost of its addresses; of a name that has none here, [`Reach::Public`].
-    pub(crate) async fn of(url: &Url) -> Self {
+    pub async fn of(url: &Url) -> Self {
         if let Some(reach) = Self::of_host(url) {
             return reach;
         }
@@ -91,7 +91,7 @@ impl Reach {
 }
 
 /// Whether a URL is on this machine, where no proxy has any business.
-pub(crate) fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
         Some(Host::Ipv6(ip)) => {
@@ -105,12 +105,12 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
 
 /// Resolves names to those of their addresses that are no further inside than this reach.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct WithinReach(pub(crate) Reach);
+pub struct WithinReach(pub Reach);
 
 /// All addresses of a name are further inside than may be reached.
 #[derive(Debug, thiserror::Error)]
 #[error("that is an address of this machine or of its network, where the source itself is not")]
-pub(crate) struct Inside;
+pub struct Inside;
 
 impl Resolve for WithinReach {
     fn resolve(&self, name: Name) -> Resolving {

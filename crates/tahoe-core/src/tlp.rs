@@ -19,6 +19,7 @@ pub enum Tlp {
     /// Within the recipients' organisations and their clients.
     Amber,
     /// Within the recipients' organisations.
+    #[serde(rename = "amber+strict", alias = "amber-strict")]
     AmberStrict,
     /// For the recipients' eyes alone.
     Red,
@@ -26,7 +27,7 @@ pub enum Tlp {
 
 /// Error for a text that is no TLP label.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no TLP label: clear, green, amber, amber-strict or red")]
+#[error("`{0}` is no TLP label: clear, green, amber, amber+strict or red")]
 pub struct UnknownTlp(String);
 
 impl Tlp {
@@ -45,7 +46,7 @@ impl Tlp {
             Self::Clear => "clear",
             Self::Green => "green",
             Self::Amber => "amber",
-            Self::AmberStrict => "amber-strict",
+            Self::AmberStrict => "amber+strict",
             Self::Red => "red",
         }
     }
@@ -63,8 +64,22 @@ impl Tlp {
 
     /// Reads a tag of MISP's taxonomy, in either version; `None` if it is another tag.
     pub fn of_tag(tag: &str) -> Option<Self> {
-        let tag = tag.trim().to_ascii_lowercase();
-        tag.strip_prefix("tlp:")?.parse().ok()
+        let tag = tag.trim();
+        let prefix = tag.get(..4)?;
+        prefix
+            .eq_ignore_ascii_case("tlp:")
+            .then(|| tag.parse().ok())?
+    }
+
+    /// Reads a label that a stored document holds. A text that is none was a label to whoever wrote it, so it is taken
+    /// for the strictest.
+    pub fn stored(text: &str) -> Self {
+        text.parse().unwrap_or(Self::Red)
+    }
+
+    /// Returns the stricter of two labels, where data without one is as open as `clear`.
+    pub fn strictest(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.max(other)
     }
 }
 
@@ -73,14 +88,15 @@ impl FromStr for Tlp {
 
     /// Reads a label in either version, with or without `TLP:`, in any case.
     fn from_str(text: &str) -> Result<Self, UnknownTlp> {
-        let lower = text.trim().to_ascii_lowercase();
-        Ok(match lower.strip_prefix("tlp:").unwrap_or(&lower) {
+        let short: String = text.trim().chars().take(40).collect();
+        let lower = short.to_ascii_lowercase();
+        Ok(match lower.strip_prefix("tlp:").unwrap_or(&lower).trim() {
             "clear" | "white" => Self::Clear,
             "green" => Self::Green,
             "amber" => Self::Amber,
-            "amber-strict" | "amber+strict" | "amber_strict" => Self::AmberStrict,
+            "amber+strict" | "amber-strict" | "amber_strict" => Self::AmberStrict,
             "red" => Self::Red,
-            _ => return Err(UnknownTlp(lower.chars().take(40).collect())),
+            _ => return Err(UnknownTlp(lower)),
         })
     }
 }
@@ -109,5 +125,19 @@ mod tests {
         assert_eq!(Tlp::of_tag("red"), None, "another tag");
         assert!("crimson".parse::<Tlp>().is_err());
         assert!(Tlp::Red > Tlp::AmberStrict && Tlp::AmberStrict > Tlp::Amber);
+        assert_eq!("amber-strict".parse(), Ok(Tlp::AmberStrict));
+        assert_eq!(
+            serde_json::from_str::<Tlp>("\"amber-strict\"").ok(),
+            Some(Tlp::AmberStrict)
+        );
+    }
+
+    #[test]
+    fn the_strictest_label_holds() {
+        let strictest = |one, other| Tlp::strictest(one, other);
+        assert_eq!(strictest(None, None), None);
+        assert_eq!(strictest(Some(Tlp::Clear), None), Some(Tlp::Clear));
+        assert_eq!(strictest(Some(Tlp::Green), Some(Tlp::Red)), Some(Tlp::Red));
+        assert_eq!(Tlp::stored("crimson"), Tlp::Red);
     }
 }

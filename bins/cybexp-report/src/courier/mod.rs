@@ -1,0 +1,140 @@
+//! Delivery of notices to subscribers, by one report daemon at a time: it reaches the archive's users and the outside,
+//! which the API in front does not.
+//!
+//! A notice is marked once its receiver has it, so a daemon that dies delivers it again, with the same id. A receiver that
+//! fails rests, longer each time, and holds up no other.
+
+mod mail;
+mod parcel;
+mod serve;
+mod webhook;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cybexp_service::{DaemonContext, WakeSignal};
+use cybexp_store::{OutboxDelivery, StoreError};
+use metrics::{describe_counter, describe_gauge};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use mail::Mail;
+pub(crate) use serve::Courier;
+
+/// The time between two looks for whether another daemon delivers, and between two renewals of the own lease.
+const LEASE: Duration = Duration::from_secs(10);
+/// The pause after the database failed.
+const PAUSE: Duration = Duration::from_secs(2);
+/// The receivers that are served at the same time.
+const AT_ONCE: usize = 32;
+
+/// Describes what is counted here.
+pub(crate) fn describe_metrics() {
+    describe_counter!(
+        "cybexp_report_notices_total",
+        "notices by channel and outcome: told, failed, parked, or discarded as nobody may be told"
+    );
+    describe_gauge!(
+        "cybexp_report_notice_age_seconds",
+        "age of the oldest notice of the last delivery"
+    );
+}
+
+/// The receivers that are served just now.
+type Busy = Arc<Mutex<HashSet<String>>>;
+
+/// Delivers until the daemon is asked to stop.
+pub(crate) async fn deliver(ctx: DaemonContext, mut delivery: OutboxDelivery, courier: Courier) {
+    let courier = Arc::new(courier);
+    let wake = WakeSignal::follow(delivery.outbox().watch());
+    let serving = Serving {
+        courier,
+        busy: Busy::default(),
+        room: Arc::new(Semaphore::new(AT_ONCE)),
+        tasks: TaskTracker::new(),
+        wake: wake.clone(),
+    };
+    let mut leased: Option<Instant> = None;
+    while !ctx.shutdown.is_begun() {
+        let pause = round(&mut delivery, &serving, &mut leased).await;
+        let pause = pause.unwrap_or_else(|error| {
+            tracing::warn!(%error, "notices could not be delivered; trying again");
+            PAUSE
+        });
+        tokio::select! {
+            () = ctx.shutdown.begun() => break,
+            () = wake.woken() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    serving.tasks.close();
+    serving.tasks.wait().await;
+    if let Err(error) = delivery.release().await {
+        tracing::debug!(%error, "the lease of the outbox ends by itself");
+    }
+}
+
+/// The deliveries under way.
+struct Serving {
+    courier: Arc<Courier>,
+    busy: Busy,
+    room: Arc<Semaphore>,
+    tasks: TaskTracker,
+    wake: WakeSignal,
+}
+
+/// Begins to serve the receivers for whom something is due, and returns the pause before the next look.
+async fn round(
+    delivery: &mut OutboxDelivery,
+    serving: &Serving,
+    leased: &mut Option<Instant>,
+) -> Result<Duration, StoreError> {
+    if leased.is_none_or(|at| at.elapsed() >= LEASE) {
+        *leased = None;
+        if !delivery.holds().await? {
+            return Ok(LEASE);
+        }
+        *leased = Some(Instant::now());
+    }
+    let busy: Vec<String> = {
+        let busy = serving.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.iter().cloned().collect()
+    };
+    let receivers = delivery.outbox().receivers(&busy).await?;
+    for receiver in receivers {
+        let Ok(permit) = Arc::clone(&serving.room).try_acquire_owned() else {
+            // one that is done wakes the next round
+            return Ok(LEASE);
+        };
+        let place = Place::take(&serving.busy, &receiver);
+        let (courier, wake) = (Arc::clone(&serving.courier), serving.wake.clone());
+        serving.tasks.spawn(async move {
+            courier.serve(&receiver).await;
+            drop((place, permit));
+            wake.wake();
+        });
+    }
+    let next = delivery.outbox().next_due().await?;
+    let next = next.filter(|next| !next.is_zero());
+    Ok(next.unwrap_or(LEASE).min(LEASE))
+}
+
+/// The mark of a receiver that is being served.
+struct Place(Busy, String);
+
+impl Place {
+    fn take(busy: &Busy, receiver: &str) -> Self {
+        let place = Self(Arc::clone(busy), receiver.to_owned());
+        let mut busy = busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.insert(receiver.to_owned());
+        place
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut busy = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.remove(&self.1);
+    }
+}

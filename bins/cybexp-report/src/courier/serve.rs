@@ -1,0 +1,288 @@
+//! Delivery to one receiver: what is due is looked at once more, and sent together.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use cybexp_service::{Backoff, Config, NoticeMacs, WebhookRules, orgs_of_notice};
+use cybexp_share::Tlp;
+use cybexp_store::{
+    Access, Channel, Identity, NoticeId, NoticeRow, Outbox, OutboxDelivery, StoreError,
+    Subscription, SubscriptionId, Subscriptions,
+};
+use metrics::{counter, gauge};
+use serde_json::Value;
+use tahoe_core::{Hash, User};
+
+use super::mail::Mail;
+use super::parcel::{Item, Parcel};
+use super::webhook::Webhook;
+use crate::clock;
+
+/// The most notices of one delivery.
+const TOGETHER: i64 = 100;
+
+/// Delivers notices.
+pub(crate) struct Courier {
+    outbox: Outbox,
+    subscriptions: Subscriptions,
+    identity: Identity,
+    macs: NoticeMacs,
+    webhook: Webhook,
+    mail: Option<Mail>,
+    longest_rest: Duration,
+    give_up: Duration,
+    /// Receivers that have failed, with the rests that grow.
+    failing: Mutex<HashMap<String, Backoff>>,
+}
+
+/// The outcome of a delivery.
+enum Served {
+    /// Some was delivered or discarded; there may be more.
+    Some,
+    /// Nothing more is due, or the receiver rests.
+    Done,
+}
+
+impl Courier {
+    /// Makes a courier of the site.
+    pub(crate) fn new(
+        config: &Config,
+        (subscriptions, identity): (Subscriptions, Identity),
+        macs: NoticeMacs,
+        mail: Option<Mail>,
+        delivery: &OutboxDelivery,
+    ) -> anyhow::Result<Self> {
+        let report = &config.report;
+        let rules = WebhookRules::new(&report.webhook_hosts, report.webhook_inside);
+        Ok(Self {
+            outbox: delivery.outbox().clone(),
+            subscriptions,
+            identity,
+            webhook: Webhook::new(rules, macs.clone())?,
+            macs,
+            mail,
+            longest_rest: Duration::from_secs(report.delivery_backoff_s),
+            give_up: Duration::from_secs(report.delivery_give_up_s),
+            failing: Mutex::default(),
+        })
+    }
+
+    /// Delivers all that is due for a receiver, until it fails.
+    pub(super) async fn serve(&self, receiver: &str) {
+        loop {
+            match self.serve_some(receiver).await {
+                Ok(Served::Some) => {}
+                Ok(Served::Done) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "notices could not be delivered; trying again");
+                    // the next round finds the same ones
+                    tokio::time::sleep(super::PAUSE).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn serve_some(&self, receiver: &str) -> Result<Served, StoreError> {
+        let rows = self.outbox.due(receiver, TOGETHER).await?;
+        if rows.is_empty() {
+            return Ok(Served::Done);
+        }
+        let known = self.subscriptions_of(&rows, receiver).await?;
+        let user = match known.values().next() {
+            Some(one) => self.user(&one.user).await?,
+            None => None,
+        };
+        let (mut items, mut discarded) = (Vec::new(), Vec::new());
+        for row in &rows {
+            let item = match &user {
+                Some((_, visible)) => self.item(row, &known, visible),
+                None => None,
+            };
+            match item {
+                Some(item) => items.push(item),
+                None => discarded.push(row.id),
+            }
+        }
+        self.outbox.discard(&discarded).await?;
+        let (Some((user, _)), Some(first)) = (user, items.first()) else {
+            count("none", "discarded", discarded.len());
+            return Ok(Served::Some);
+        };
+        let channel = first.subscription.channel.clone();
+        count(channel.as_str(), "discarded", discarded.len());
+        let oldest = rows.iter().map(NoticeRow::at).fold(f64::MAX, f64::min);
+        let ids: Vec<NoticeId> = items.iter().map(|item| item.id).collect();
+        let parcel = Parcel::new(items, clock::unix_now());
+        let sent = match &channel {
+            Channel::Webhook { url } => self.webhook.post(&user, url, &parcel).await,
+            Channel::Mail => match &self.mail {
+                Some(mail) => mail.send(&user, &parcel).await,
+                None => Err("this site sends no mail any more (report.smtp)".to_owned()),
+            },
+            // it has no receiver, and is never due
+            Channel::Page => Ok(()),
+        };
+        let age = clock::unix_now() - oldest;
+        gauge!("cybexp_report_notice_age_seconds").set(age);
+        match sent {
+            Ok(()) => {
+                self.outbox.told(&ids).await?;
+                self.failing().remove(receiver);
+                count(channel.as_str(), "told", ids.len());
+                Ok(Served::Some)
+            }
+            Err(reason) => {
+                self.failed(receiver, &channel, &ids, &reason).await?;
+                Ok(Served::Done)
+            }
+        }
+    }
+
+    async fn failed(
+        &self,
+        receiver: &str,
+        channel: &Channel,
+        ids: &[NoticeId],
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let (rest, failures) = {
+            let mut failing = self.failing();
+            let backoff = failing
+                .entry(receiver.to_owned())
+                .or_insert_with(|| Backoff::new(self.longest_rest));
+            (backoff.failure(), backoff.failures())
+        };
+        if failures == 1 {
+            tracing::warn!(receiver, reason, "a receiver of notices fails");
+        }
+        let parked = self
+            .outbox
+            .failed(receiver, ids, reason, rest, self.give_up)
+            .await?;
+        count(channel.as_str(), "failed", ids.len());
+        if parked > 0 {
+            tracing::warn!(
+                receiver,
+                parked,
+                "notices that could not be delivered are parked"
+            );
+            counter!("cybexp_report_notices_total", "channel" => channel.as_str(), "outcome" => "parked")
+                .increment(parked);
+        }
+        Ok(())
+    }
+
+    /// Returns the subscriptions for which these notices are, as far as they are the receiver's.
+    async fn subscriptions_of(
+        &self,
+        rows: &[NoticeRow],
+        receiver: &str,
+    ) -> Result<HashMap<SubscriptionId, Subscription>, StoreError> {
+        let ids: HashSet<SubscriptionId> = rows.iter().map(|row| row.id.subscription()).collect();
+        let ids: Vec<SubscriptionId> = ids.into_iter().collect();
+        let stored = self.subscriptions.of_ids(&ids).await?;
+        let opened = stored
+            .iter()
+            .filter_map(|one| Some((one.id, self.macs.open(one)?)));
+        Ok(opened
+            .filter(|(_, one)| one.receiver() == receiver)
+            .collect())
+    }
+
+    /// Returns a user who may be told, and the organisations whose events the user may see.
+    async fn user(&self, user: &str) -> Result<Option<(User, HashSet<String>)>, StoreError> {
+        let Ok(hash) = user.parse::<Hash>() else {
+            return Ok(None);
+        };
+        let (found, standing, access) = tokio::join!(
+            self.identity.user(hash),
+            self.identity.standing(hash),
+            self.identity.access(user)
+        );
+        let (Some(found), Access::Orgs(visible)) = (found?, access?) else {
+            return Ok(None);
+        };
+        let visible = visible.0.iter().map(|org| org.as_str().to_owned());
+        Ok((!standing?.locked).then(|| (found, visible.collect())))
+    }
+
+    /// Returns a notice as it is told; `None` if it is not to be told.
+    fn item<'a>(
+        &self,
+        row: &NoticeRow,
+        known: &'a HashMap<SubscriptionId, Subscription>,
+        visible: &HashSet<String>,
+    ) -> Option<Item<'a>> {
+        let subscription = known.get(&row.id.subscription())?;
+        if !self.macs.is_notice(row) {
+            tracing::warn!(notice = %row.id, "not written by this deployment: it is not told");
+            return None;
+        }
+        let told: Value = serde_json::from_str(&row.text).ok()?;
+        let orgs = orgs_of_notice(&told);
+        let seen = !orgs.is_empty() && orgs.iter().all(|org| visible.contains(*org));
+        (seen && may_leave(&told, subscription)).then(|| Item {
+            id: row.id,
+            subscription,
+            at: row.at(),
+            told,
+        })
+    }
+
+    fn failing(&self) -> std::sync::MutexGuard<'_, HashMap<String, Backoff>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the TLP label of what is told lets it leave by the subscription. What has no label may leave.
+fn may_leave(told: &Value, subscription: &Subscription) -> bool {
+    let most: Tlp = subscription.tlp.parse().unwrap_or_default();
+    let label = |of: &Value| match of["tlp"].as_str() {
+        Some(label) => label.parse().unwrap_or(Tlp::Red),
+        None => Tlp::Clear,
+    };
+    label(&told["event"]).max(label(&told["feed"])) <= most
+}
+
+fn count(channel: &'static str, outcome: &'static str, notices: usize) {
+    counter!("cybexp_report_notices_total", "channel" => channel, "outcome" => outcome)
+        .increment(notices as u64);
+}
+
+#[cfg(test)]
+mod tests {
+    use cybexp_store::Wanted;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_label_that_is_too_strict_does_not_leave() {
+        let subscription = |tlp: &str| Subscription {
+            user: String::new(),
+            name: String::new(),
+            wanted: Wanted::Feed {
+                name: String::new(),
+            },
+            channel: Channel::Mail,
+            tlp: tlp.to_owned(),
+            made: 0.0,
+        };
+        for (told, most, leaves) in [
+            (json!({"event": {}}), "clear", true),
+            (json!({"event": {"tlp": "amber"}}), "green", false),
+            (json!({"event": {"tlp": "amber"}}), "amber", true),
+            (json!({"event": {"tlp": "red"}}), "amber-strict", false),
+            (json!({"event": {"tlp": "unheard of"}}), "amber", false),
+            (json!({"feed": {"tlp": "amber"}}), "green", false),
+        ] {
+            assert_eq!(
+                may_leave(&told, &subscription(most)),
+                leaves,
+                "{told} {most}"
+            );
+        }
+    }
+}

@@ -1,0 +1,45 @@
+"""Posts a record of a honeypot, asks how often its address was seen, and prints the answer. Needs nothing but Python 3.
+
+    CYBEXP_URL=http://127.0.0.1:5000 CYBEXP_TOKEN=… CYBEXP_ORG=… python3 client.py 203.0.113.9
+"""
+
+import json
+import os
+import sys
+import time
+import urllib.request
+
+URL, TOKEN, ORG = (os.environ[name] for name in ("CYBEXP_URL", "CYBEXP_TOKEN", "CYBEXP_ORG"))
+
+
+def call(path, body, kind):
+    head = {"Authorization": f"Bearer {TOKEN}", "Content-Type": kind}
+    request = urllib.request.Request(URL.rstrip("/") + path, body, head)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def post(typetag, record):
+    """Submits a record; a form may hold many parts `file`."""
+    fields = {"orgid": ORG, "typetag": typetag, "timezone": "UTC", 'file"; filename="record': json.dumps(record)}
+    part = '--=boundary=\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+    form = "".join(part.format(name, value) for name, value in fields.items()) + "--=boundary=--\r\n"
+    return call("/raw", form.encode(), "multipart/form-data; boundary==boundary=")
+
+
+def ask(kind, **data):
+    question = json.dumps({"type": kind, "data": data, "redo": True})
+    return call("/query", question.encode(), "application/json")
+
+
+address = sys.argv[1]
+record = {"eventid": "cowrie.login.failed", "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "src_ip": address,
+          "session": os.urandom(4).hex(), "username": "root", "password": "123456", "sensor": "example"}
+print("posted:", post("cowrie", record)["id"])
+for _ in range(60):  # the daemons take a moment
+    count = ask("count", sub_type="ipv4", data=address).get("data")
+    if count:
+        break
+    time.sleep(0.5)
+print("seen:", count)
+print("with:", json.dumps(ask("related", sub_type="ipv4", data=address).get("data")))
