@@ -163,6 +163,11 @@ pub(crate) struct HiddenValue {
     pub row: String,
 }
 
+/// Returns the `_id` of the row of a value and an organisation, given by the bytes of its tag.
+pub(crate) fn value_id(hash: Hash, org: &[u8]) -> Vec<u8> {
+    [&[VALUE], &hash.as_bytes()[..], &org[..ORG_BYTES]].concat()
+}
+
 /// Notes values whose rows are about to be hidden.
 pub(crate) async fn note_values(
     going: &Documents,
@@ -170,12 +175,7 @@ pub(crate) async fn note_values(
 ) -> Result<(), StoreError> {
     let updates = values.iter().map(|value| {
         let org = OrgTag::of(&value.orgid);
-        let id = [
-            &[VALUE],
-            &value.hash.as_bytes()[..],
-            &org.bytes()[..ORG_BYTES],
-        ]
-        .concat();
+        let id = value_id(value.hash, org.bytes());
         let set = doc! {"orgid": {"$literal": &value.orgid}, "row": {"$literal": &value.row}};
         row(binary(id), RowKind::Value, set)
     });

@@ -29,6 +29,7 @@ use crate::mongo::lease::Taken;
 use crate::raws::queue::Raws;
 use crate::sweep::{orgs, rows};
 use crate::tables::keeper::HourKeeper;
+use crate::values::row;
 use crate::verify::context::{Remaker, VerifyOptions};
 use crate::verify::fault::FaultKind;
 use crate::verify::run::{Verification, verify};
@@ -399,6 +400,11 @@ async fn damages(world: &World) -> Vec<(FaultKind, Documents, Plant)> {
     let refused = doc! {"itype": "raw", "_error": {"$exists": true}};
     let observed = doc! {"itype": "event", "derived": {"$exists": false}};
     let value = doc! {"_id": {"$regex": "ipv4"}};
+    let unseen = {
+        let org = OrgTag::of(ORG);
+        let id = row::id(&org, &alone).unwrap();
+        row::document(&id, &org, &alone, NOW)
+    };
     let header = doc! {"right": true};
     let chunk = doc! {"entries": {"$exists": true}};
     let old = ObjectId::from_bytes([1; 12]);
@@ -665,8 +671,9 @@ async fn damages(world: &World) -> Vec<(FaultKind, Documents, Plant)> {
             archive.values.clone(),
             set(value.clone(), doc! {"gone": true}),
         ),
+        (Kind::ValueRow, archive.values.clone(), Insert(unseen)),
         (
-            Kind::ValueRow,
+            Kind::ValueFirst,
             archive.values.clone(),
             Change(value.clone(), doc! {"$inc": {"first": -5.0}}),
         ),

@@ -11,6 +11,7 @@ use crate::archive::stored::{self, DERIVED, TLP};
 use crate::error::StoreError;
 use crate::mongo::find::ASK;
 use crate::sweep::named::{self, Naming};
+use crate::sweep::rows as rows_of_sweep;
 use crate::values::row::{self, StoredRow};
 use crate::values::write;
 use crate::verify::content::{self, id_of};
@@ -257,7 +258,7 @@ async fn sources(
         let of_it = node(org, *source, read);
         let mut of_it = of_it
             .iter()
-            .map(|(id, org)| crate::sweep::rows::candidate_id(id, org));
+            .map(|(id, org)| rows_of_sweep::candidate_id(id, org));
         if !of_it.any(|id| candidates.contains(&id)) {
             let words = format!("it was derived from {source}, which no observed event holds");
             found.add(FaultKind::SourceAlone, read.key.clone(), words);
@@ -300,10 +301,27 @@ async fn values(
         let stored: Vec<StoredRow> = write::known(part).read(&context.archive().values).await?;
         rows.extend(stored.into_iter().map(|row| (row.id.clone(), row)));
     }
+    // a row is hidden when its last event is removed, and shown again some minutes after an event came
+    let hidden = |id: &str, place: usize| {
+        let (_, _, hash) = row::read_id(id)?;
+        Some(rows_of_sweep::value_id(hash, events[place].org.bytes()))
+    };
+    let gone = wanted
+        .iter()
+        .filter(|(id, _)| rows.get(*id).is_some_and(|row| row.gone));
+    let gone: Vec<Vec<u8>> = gone
+        .filter_map(|(id, (_, place))| hidden(id, *place))
+        .collect();
+    let noted = look::noted(context, gone.into_iter()).await?;
     for (id, (at, place)) in &wanted {
         let told = match rows.get(id) {
             None => "has no row".to_owned(),
-            Some(row) if row.gone => "has a row that says it is gone".to_owned(),
+            Some(row) if row.gone => {
+                if hidden(id, *place).is_some_and(|id| noted.contains(&id)) {
+                    continue;
+                }
+                "has a row that says it is gone".to_owned()
+            }
             Some(row) if row.first > *at => {
                 format!("has a row that begins later, at {}", row.first)
             }

@@ -57,6 +57,8 @@ pub enum FaultKind {
     ValueLacks,
     /// A row of a value says what no event says.
     ValueRow,
+    /// A row of a value begins before its first event, which was removed.
+    ValueFirst,
     /// The tables of an hour do not agree with its events.
     Hour,
     /// A chunk of tables belongs to no hour.
@@ -71,7 +73,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Entry,
         Self::EntryFile,
         Self::EntryRaw,
@@ -97,6 +99,7 @@ impl FaultKind {
         Self::GoingRow,
         Self::ValueLacks,
         Self::ValueRow,
+        Self::ValueFirst,
         Self::Hour,
         Self::HourAlone,
         Self::Journal,
@@ -132,6 +135,7 @@ impl FaultKind {
             Self::GoingRow => "going_row",
             Self::ValueLacks => "value_lacks",
             Self::ValueRow => "value_row",
+            Self::ValueFirst => "value_first",
             Self::Hour => "hour",
             Self::HourAlone => "hour_alone",
             Self::Journal => "journal",
@@ -140,11 +144,17 @@ impl FaultKind {
         }
     }
 
-    /// Whether it only takes room: a process that is killed leaves such things, and no answer shows them.
+    /// Whether it does no harm: killed processes leave what only takes room, and the time at which a value was first seen
+    /// stays when that event is removed.
     pub fn is_harmless(self) -> bool {
         matches!(
             self,
-            Self::Alone | Self::HourAlone | Self::FeedAlone | Self::FileAlone | Self::ChunkAlone
+            Self::Alone
+                | Self::ValueFirst
+                | Self::HourAlone
+                | Self::FeedAlone
+                | Self::FileAlone
+                | Self::ChunkAlone
         )
     }
 
@@ -157,6 +167,7 @@ impl FaultKind {
                 | Self::Org
                 | Self::ValueLacks
                 | Self::ValueRow
+                | Self::ValueFirst
                 | Self::Hour
                 | Self::HourAlone
                 | Self::FeedValue

@@ -157,8 +157,16 @@ pub(super) async fn candidates(
 ) -> Result<HashSet<Vec<u8>>, StoreError> {
     let ids = nodes
         .iter()
-        .map(|(node, org)| ids::binary(rows::candidate_id(node, org)));
-    let ids: Vec<Bson> = ids.collect();
+        .map(|(node, org)| rows::candidate_id(node, org));
+    noted(context, ids).await
+}
+
+/// Returns those of these ids of rows of the sweep that there are.
+pub(super) async fn noted(
+    context: &Context,
+    ids: impl Iterator<Item = Vec<u8>>,
+) -> Result<HashSet<Vec<u8>>, StoreError> {
+    let ids: Vec<Bson> = ids.map(ids::binary).collect();
     let mut found = HashSet::new();
     for part in ids.chunks(ASK) {
         let rows = rows::going_among(part)

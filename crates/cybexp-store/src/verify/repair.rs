@@ -53,7 +53,7 @@ pub(super) async fn repair(
                 walk.rebuild().await?;
                 while walk.step().await?.is_some() {}
             }
-            FaultKind::ValueRow => value_rows(context, &keys).await?,
+            FaultKind::ValueRow | FaultKind::ValueFirst => value_rows(context, &keys).await?,
             FaultKind::Hour => hours(context, &keys).await?,
             FaultKind::HourAlone => delete(&archive.hours, &keys).await?,
             FaultKind::FeedValue => feeds(context, &keys).await?,

@@ -89,26 +89,36 @@ pub(super) async fn check(
     }
     for part in told_rows.chunks(TOGETHER) {
         let without = without_event(context, part).await?;
-        // where events were removed, the sweep looks at the row a minute later
-        let nodes = without.iter().map(|row| node(row)).collect::<Vec<_>>();
+        let elements = without.iter().map(|row| elements(row));
+        let elements: Vec<Vec<Bson>> = elements.collect();
+        let any = look::any_event(&context.archive().coll, &elements).await?;
+        // where all events were removed, the sweep looks at the row a minute later
+        let nodes: Vec<_> = without.iter().map(|row| node(row)).collect();
         let noted = look::candidates(context, &nodes).await?;
-        for row in without {
+        for (row, any) in without.into_iter().zip(any) {
             let (id, org) = node(row);
-            if noted.contains(&rows::candidate_id(&id, &org)) {
-                continue;
-            }
             let (sub_type, hash) = match &row.key {
                 Bson::String(id) => row::told(id),
                 _ => ("", String::new()),
             };
-            let words = format!(
-                "no event at {} has {sub_type} {hash}, although its row says so",
-                row.first
-            );
-            found.add(FaultKind::ValueRow, row.key.clone(), words);
+            if any {
+                let words = format!(
+                    "the first event with {sub_type} {hash}, at {}, is gone: `new` takes it for older than it is",
+                    row.first
+                );
+                found.add(FaultKind::ValueFirst, row.key.clone(), words);
+            } else if !noted.contains(&rows::candidate_id(&id, &org)) {
+                let words =
+                    format!("no event has {sub_type} {hash}: `search` shows what is not there");
+                found.add(FaultKind::ValueRow, row.key.clone(), words);
+            }
         }
     }
     Ok(found)
+}
+
+fn elements(row: &Told) -> Vec<Bson> {
+    keys::references(&row.org, row.hash, Kinds::OBSERVED).collect()
 }
 
 fn node(row: &Told) -> (Vec<u8>, Vec<u8>) {
