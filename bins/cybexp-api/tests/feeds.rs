@@ -468,9 +468,9 @@ async fn a_value_leaves_only_if_an_event_that_may_leave_holds_it() {
         })
         .await;
         let all = all_of(&api, &name, &key).await;
-        for n in 0..labels.len() {
+        for (n, label) in labels.iter().enumerate() {
             let is_there = all.contains(&address(n));
-            assert_eq!(is_there, n <= may, "{tlp}: {:?}", labels[n]);
+            assert_eq!(is_there, n <= may, "{tlp}: {label:?}");
         }
         let line = read(&api, &format!("{name}.json"), &key).await.body;
         let line = line

@@ -55,7 +55,7 @@ impl Memory {
     /// Returns an event with its attributes, but for some that stand for large ones.
     fn open(&self, event: EventTime) -> OpenEvent {
         let attributes = &self.events[&event.hash].1;
-        let is_large = event.hash.as_bytes()[0] % 4 == 0;
+        let is_large = event.hash.as_bytes()[0].is_multiple_of(4);
         OpenEvent {
             event,
             attributes: (!is_large).then(|| attributes.clone()),

@@ -9,39 +9,8 @@ use crate::suite::{ADMIN, PASSWORD, STRANGER, Suite, path};
 const ADDRESS: &str = "203.0.113.9";
 const SIGHTING: &str = r#"{"ipv4": "203.0.113.9", "category": "malicious", "comment": "<img src=x onerror=\"document.title='broken'\">\u202e"}"#;
 
-/// Whether the API has this path: the pages also serve an API of an earlier release.
-fn api_has(path: &str) -> bool {
-    let description = serde_json::to_value(cybexp_api::description()).unwrap();
-    let has = description["paths"][path].is_object();
-    if !has {
-        println!("skipped: the API has no {path}");
-    }
-    has
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_api_without_subscriptions_has_a_page() {
-    let suite = Suite::start("unwatched").await;
-    let mut person = suite.person(ADMIN).await;
-    let page = person.get("/watch").await;
-    assert_eq!(page.status, 200);
-    let told = page.text().contains("The API keeps no subscriptions");
-    assert_eq!(told, !api_has("/subscriptions"), "{}", page.text());
-    let events = [
-        ("csrf", page.csrf()),
-        ("what", "events".to_owned()),
-        ("sub_type", "ssh".to_owned()),
-    ];
-    let status = person.post("/watch", &events).await.status;
-    assert_eq!(status, if told { 400 } else { 303 });
-    suite.stop().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_is_watched_and_told_of() {
-    if !api_has("/subscriptions") {
-        return;
-    }
     let suite = Suite::start("watching").await;
     let mut person = suite.person(ADMIN).await;
     let value = path("/value", &[("type", "ipv4"), ("data", ADDRESS)]);
@@ -124,9 +93,6 @@ async fn a_value_is_watched_and_told_of() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_events_appear_while_somebody_looks() {
-    if !api_has("/live") {
-        return;
-    }
     let Some(driver) = Driver::start().await else {
         return;
     };

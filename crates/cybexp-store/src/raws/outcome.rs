@@ -73,7 +73,8 @@ pub(crate) fn name_of(filter: &str) -> &str {
 /// Makes the updates that record these outcomes of a filter at a time in Unix seconds, as filter and update. Raws with
 /// equal states before and after are changed by one update.
 pub(crate) fn updates(filter: &str, outcomes: &[RawOutcome], at: f64) -> Vec<(Document, Document)> {
-    let mut done: BTreeMap<(&[String], &[String], &Option<String>), Vec<Bson>> = BTreeMap::new();
+    type State<'a> = (&'a [String], &'a [String], &'a Option<String>);
+    let mut done: BTreeMap<State<'_>, Vec<Bson>> = BTreeMap::new();
     let mut updates = Vec::new();
     for outcome in outcomes {
         let before = &outcome.before;

@@ -142,7 +142,10 @@ mod tests {
         vec![part(entries.collect())]
     }
 
-    fn groups(all: &[(&[(u8, u8, u32)], u64)]) -> Vec<Part> {
+    /// Members of a group, as place, id and kind; and how often they come.
+    type Group<'a> = (&'a [(u8, u8, u32)], u64);
+
+    fn groups(all: &[Group<'_>]) -> Vec<Part> {
         let text = all.iter().flat_map(|(members, count)| {
             let members: Vec<Member> = members
                 .iter()

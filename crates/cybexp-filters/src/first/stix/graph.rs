@@ -115,10 +115,9 @@ impl<'a> ObjectGraph<'a> {
                 }
             }
             // what a threat is aimed at, or is prevented by, is not bad
-            (threat, how, kind) if observable::is_one(kind) && THREATS.contains(&threat) => {
-                if !["targets", "impersonates"].contains(&how) {
-                    self.used.insert(to);
-                }
+            (_, "targets" | "impersonates", _) => {}
+            (threat, _, kind) if observable::is_one(kind) && THREATS.contains(&threat) => {
+                self.used.insert(to);
             }
             _ => {}
         }
