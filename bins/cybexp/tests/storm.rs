@@ -381,12 +381,13 @@ async fn calm(lines: &[String]) -> Vec<CensusRow> {
     let instances = site.collection("tahoe", "instance").await;
     let raws = doc! {"itype": "raw", "sub_type": "cowrie"};
     let all = async || {
+        // before what waits: raws that come in between would wait unseen
+        let raws = instances.count_documents(raws.clone()).await.unwrap();
         let mut waiting = site.raws.count_pending("cowrie").await.unwrap();
         for filter in SECOND_FILTERS {
             let of_it = site.archive.count_waiting_sessions(filter.name()).await;
             waiting += of_it.unwrap();
         }
-        let raws = instances.count_documents(raws.clone()).await.unwrap();
         raws as usize == lines.len() && waiting == 0
     };
     let since = Instant::now();
