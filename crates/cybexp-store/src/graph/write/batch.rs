@@ -187,6 +187,17 @@ impl GraphBatch {
         self.nodes.retain(|hash, _| !known(*hash));
     }
 
+    /// Returns the events, each with the elements of the raws and sessions to which it belongs.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn elements(self) -> impl Iterator<Item = (Hash, BTreeSet<Vec<u8>>)> {
+        let Self {
+            events, mut keys, ..
+        } = self;
+        events
+            .into_keys()
+            .map(move |hash| (hash, keys.remove(&hash).unwrap_or_default()))
+    }
+
     /// Returns all documents, as they are stored in an empty archive.
     #[cfg(feature = "inspect")]
     pub(crate) fn documents(&self) -> Result<Vec<bson::RawDocumentBuf>, String> {
