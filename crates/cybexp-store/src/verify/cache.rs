@@ -166,7 +166,8 @@ fn wrong(entry: &Entry) -> Option<String> {
         };
     };
     let raws = entry.raws.as_ref().map_or(0, |raws| raws.bytes.len());
-    if usize::try_from(records).ok() != Some(raws / HASH_BYTES) || raws % HASH_BYTES != 0 {
+    if usize::try_from(records).ok() != Some(raws / HASH_BYTES) || !raws.is_multiple_of(HASH_BYTES)
+    {
         return Some(format!(
             "it has {records} records, and says of {} what became of them",
             raws / HASH_BYTES

@@ -160,7 +160,7 @@ impl Stage {
             Self::Events | Self::Nodes => binaries(vec![0; 32], vec![0xff; 32]),
             Self::Raws => owned(RawId::begins(&[])),
             Self::Sessions => {
-                let bound = |rest: u8| [&[b's'], &[rest; 48][..]].concat();
+                let bound = |rest: u8| [b"s".as_slice(), &[rest; 48][..]].concat();
                 binaries(bound(0), bound(0xff))
             }
             Self::Others => (Bson::MinKey, Bson::MaxKey),
