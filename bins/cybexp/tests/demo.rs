@@ -249,7 +249,7 @@ fn it_listens_on_loopback_alone_and_stops_when_interrupted() {
     }
     // and all that it made is right
     let config = fs::read_dir(demo.folder.path()).unwrap().flatten();
-    let mut config = config.map(|entry| entry.path().join("config.json"));
+    let mut config = config.map(|entry| entry.path().join("cybexp/config.json"));
     let config = config.find(|file| file.exists()).unwrap();
     let verified = Command::new(env!("CARGO_BIN_EXE_cybexp"))
         .args(["verify", "--settle", "1", "--config"])
