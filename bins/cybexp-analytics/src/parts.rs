@@ -20,7 +20,8 @@ pub(crate) struct DerivedPart {
 /// A filter at work on a batch. Dropped, it makes no further part.
 pub(crate) struct Parts {
     parts: Receiver<Box<DerivedPart>>,
-    thread: JoinHandle<()>,
+    /// The thread, until its end was seen.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Parts {
@@ -55,7 +56,10 @@ impl Parts {
                 }
             });
         });
-        Self { parts, thread }
+        Self {
+            parts,
+            thread: Some(thread),
+        }
     }
 
     /// Returns the next part; `None` when all raws of the batch are through.
@@ -66,7 +70,9 @@ impl Parts {
         match self.parts.recv().await {
             Some(part) => Ok(Some(part)),
             None => {
-                (&mut self.thread).await?;
+                if let Some(thread) = self.thread.take() {
+                    thread.await?;
+                }
                 Ok(None)
             }
         }

@@ -33,7 +33,7 @@ impl Moment {
             frames.push(frame(Some((row.id, n)), "news", &json!({"event": event})));
         }
         if row.more > 0 {
-            let more = json!({"orgid": row.orgid, "more": row.more});
+            let more = json!({"more": row.more, "orgid": row.orgid});
             let id = frames.len().saturating_sub(1);
             frames.push(frame(Some((row.id, id)), "more", &more));
         }
