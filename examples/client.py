@@ -22,9 +22,9 @@ def call(path, body, kind):
 def post(typetag, record):
     """Submits a record; a form may hold many parts `file`."""
     fields = {"orgid": ORG, "typetag": typetag, "timezone": "UTC", 'file"; filename="record': json.dumps(record)}
-    part = '--=boundary=\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
-    form = "".join(part.format(name, value) for name, value in fields.items()) + "--=boundary=--\r\n"
-    return call("/raw", form.encode(), "multipart/form-data; boundary==boundary=")
+    part = '--cybexp-record\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+    form = "".join(part.format(name, value) for name, value in fields.items()) + "--cybexp-record--\r\n"
+    return call("/raw", form.encode(), "multipart/form-data; boundary=cybexp-record")
 
 
 def ask(kind, **data):

@@ -45,7 +45,10 @@ async fn every_route_is_described_and_every_description_has_a_route() {
             ("GET", "/feeds"),
             ("GET", "/feeds/{feed}/{file}"),
             ("GET", "/feeds/{file}"),
+            ("GET", "/inputs"),
             ("GET", "/live"),
+            ("GET", "/quarantine"),
+            ("POST", "/quarantine/retry"),
             ("DELETE", "/subscriptions/{id}"),
             ("GET", "/subscriptions"),
             ("GET", "/subscriptions/notices"),
@@ -114,7 +117,8 @@ async fn every_operation_says_what_it_can_answer() {
                 reads_body
                     || path == "/logout"
                     || proves
-                    || (path == "/subscriptions" && method == "GET"),
+                    || (["/quarantine", "/subscriptions"].contains(&path.as_str())
+                        && method == "GET"),
             ),
             ("408", reads_body),
             ("413", reads_body),

@@ -1,5 +1,7 @@
 //! The sending of records, many in one submission. No page is in it.
 
+use std::collections::BTreeMap;
+
 use axum::body::Bytes;
 use cybexp_client::{Client, ClientError};
 use tahoe_core::SubmissionTags;
@@ -75,14 +77,13 @@ pub(crate) async fn send(client: &Client, batch: Batch) -> Result<Sent, ClientEr
             }
             Err(ClientError::Refused { message, bad, .. }) => {
                 let before = records.len();
-                let mut n = 0;
+                let mut bad: BTreeMap<usize, String> = bad.into_iter().collect();
+                let mut places = 0..;
                 records.retain(|(number, _)| {
-                    let reason = bad.iter().find(|(bad, _)| *bad == n).map(|(_, it)| it);
-                    n += 1;
-                    if let Some(reason) = reason {
-                        sent.refused.push((*number, reason.clone()));
-                    }
-                    reason.is_none()
+                    let reason = places.next().and_then(|place| bad.remove(&place));
+                    let stays = reason.is_none();
+                    sent.refused.extend(reason.map(|reason| (*number, reason)));
+                    stays
                 });
                 if records.len() == before {
                     // no record is at fault more than the others

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use cybexp_filters::FILTERS;
 use cybexp_filters::second::SECOND_FILTERS;
 use cybexp_store::CensusRow;
-use cybexp_testkit::{Daemon, Site, cowrie, eventually};
+use cybexp_testkit::{Daemon, Differences, Site, cowrie, eventually, verified};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
@@ -45,11 +45,8 @@ async fn daemons_killed_at_work_lose_nothing_and_repeat_nothing() {
     );
 
     let rows = site.archive.census().await.unwrap();
-    for pair in rows.windows(2) {
-        let same = (&pair[0].hash, &pair[0].orgid) == (&pair[1].hash, &pair[1].orgid);
-        assert!(!same, "there twice: {pair:?}");
-    }
-    assert_same(&calm, &rows);
+    Differences::of(&calm, &rows).assert_none();
+    verified(CYBEXP, &site).await;
     assert_eq!(
         rows.iter().filter(|row| row.itype == "raw").count(),
         records
@@ -143,17 +140,4 @@ async fn pending(site: &Site) -> u64 {
         pending += waiting.unwrap();
     }
     pending
-}
-
-fn assert_same(calm: &[CensusRow], rows: &[CensusRow]) {
-    let differ = calm.iter().zip(rows).find(|(calm, row)| calm != row);
-    assert!(
-        differ.is_none(),
-        "undisturbed, and after kills: {differ:#?}"
-    );
-    assert_eq!(
-        calm.len(),
-        rows.len(),
-        "documents undisturbed, and after kills"
-    );
 }

@@ -247,6 +247,18 @@ fn it_listens_on_loopback_alone_and_stops_when_interrupted() {
             "{address}"
         );
     }
+    // and all that it made is right
+    let config = fs::read_dir(demo.folder.path()).unwrap().flatten();
+    let mut config = config.map(|entry| entry.path().join("config.json"));
+    let config = config.find(|file| file.exists()).unwrap();
+    let verified = Command::new(env!("CARGO_BIN_EXE_cybexp"))
+        .args(["verify", "--settle", "1", "--config"])
+        .arg(config)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert_eq!(verified.status.code(), Some(0), "{said}");
+    assert!(said.contains("all is right"), "{said}");
     demo.signal(Signal::SIGINT);
     assert_eq!(demo.end().0.code(), Some(0));
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use bson::{Document, doc};
 use cybexp_filters::FILTERS;
-use cybexp_testkit::{Daemon, Site, cowrie, eventually};
+use cybexp_testkit::{Daemon, Site, cowrie, eventually, verified};
 use mongo_local::{Mongod, Options};
 use serde_json::{Value, json};
 
@@ -105,6 +105,7 @@ async fn a_worker_killed_while_it_writes_is_followed_within_its_lease() {
             "undisturbed, and after a kill: {differ:#?}"
         );
         assert_eq!(expected.len(), rows.len());
+        verified(CYBEXP, &site).await;
     }
 }
 
@@ -148,6 +149,7 @@ async fn a_filter_that_fails_does_not_stop_the_others() {
     for daemon in daemons {
         assert!(daemon.terminate().success());
     }
+    verified(CYBEXP, &site).await;
 }
 
 /// The number of raws that the filter `cowrie` has read.
@@ -223,6 +225,7 @@ async fn gets_in(events: usize, attributes: usize) {
         referred.extend(hashes.map(|hash| format!("{hash:?}")));
     }
     assert!(referred.len() >= events * attributes, "{}", referred.len());
+    verified(CYBEXP, &site).await;
     drop(server);
 }
 

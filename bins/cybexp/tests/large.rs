@@ -10,9 +10,10 @@
 use std::time::Duration;
 
 use bson::doc;
-use cybexp_testkit::{Daemon, Site};
+use cybexp_testkit::{Daemon, Site, verified};
 use serde_json::json;
 
+const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
 const PARTS: usize = 2000;
 
 /// Makes a mail of about `bytes` bytes, nearly all of it attachments.
@@ -34,7 +35,7 @@ fn mail(bytes: usize) -> String {
 /// Runs a daemon until nothing is pending. Returns the time it took, and its peak memory in MiB.
 fn once(site: &Site, daemon: &str) -> (Duration, u64) {
     let args = ["daemon", daemon, "--once"];
-    let (took, peak) = Daemon::run_to_end(env!("CARGO_BIN_EXE_cybexp"), &args, site);
+    let (took, peak) = Daemon::run_to_end(CYBEXP, &args, site);
     println!("{daemon}: {:.1} s, {peak} MiB at most", took.as_secs_f64());
     (took, peak)
 }
@@ -85,6 +86,7 @@ async fn a_mail_of_two_thousand_parts_is_read_up_to_the_limit_of_a_raw() {
     once(&site, "analytics");
     assert_eq!(instances.count_documents(doc! {}).await.unwrap(), documents);
     assert_eq!(site.cache.count_pending().await.unwrap(), 0);
+    verified(CYBEXP, &site).await;
 }
 
 #[tokio::test]
@@ -106,6 +108,7 @@ async fn small_raws_that_make_much_are_written_as_they_come() {
         .unwrap();
     assert_eq!(events, 100_000);
     assert!(peak < 512, "{peak} MiB");
+    verified(CYBEXP, &site).await;
 }
 
 /// Texts whose values would take a gigabyte or more, though each is short enough for a submission.
@@ -147,4 +150,5 @@ async fn what_would_fill_the_memory_is_set_aside_and_the_rest_goes_on() {
     for one in refused {
         assert!(one.reason.contains("MiB"), "{one:?}");
     }
+    verified(CYBEXP, &site).await;
 }

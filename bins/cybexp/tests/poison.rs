@@ -12,11 +12,12 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, DateTime, Document, doc, oid::ObjectId};
 use cybexp_seal::{Format, PrivateKey};
 use cybexp_store::{NewEntry, Submission};
-use cybexp_testkit::{Daemon, Site};
+use cybexp_testkit::{Daemon, Site, verified};
 use futures::TryStreamExt;
 use serde_json::json;
 use tahoe_core::{Hash, canonical};
 
+const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
 const GOOD: usize = 200;
 
 fn good(n: usize) -> String {
@@ -169,11 +170,7 @@ fn not_raws() -> Vec<(Document, &'static str)> {
 }
 
 async fn once(site: &Site, daemon: &str) {
-    let daemon = Daemon::start(
-        env!("CARGO_BIN_EXE_cybexp"),
-        &["daemon", daemon, "--once"],
-        site,
-    );
+    let daemon = Daemon::start(CYBEXP, &["daemon", daemon, "--once"], site);
     assert!(daemon.wait().success());
 }
 
@@ -316,6 +313,9 @@ async fn entries_that_cannot_be_opened_are_set_aside_with_the_reason() {
         format!("{bad:?}"),
         "as text, where NaN is NaN"
     );
+    // the file that no entry names any more only takes room
+    let report = verified(CYBEXP, &site).await;
+    assert_eq!(report["told"]["entries that were set aside"], bad.len());
 }
 
 #[tokio::test]
@@ -381,4 +381,6 @@ async fn raws_that_the_filter_cannot_take_are_set_aside_with_the_reason() {
         bad
     );
     assert_eq!(all(&site, "tahoe", "instance", observed()).await, events);
+    let report = verified(CYBEXP, &site).await;
+    assert_eq!(report["told"]["raws that were set aside"], bad.len());
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bson::doc;
 use cybexp_store::CensusRow;
-use cybexp_testkit::{Daemon, Site, eventually, free_ports, now};
+use cybexp_testkit::{Daemon, Site, eventually, free_ports, now, verified};
 use mongo_local::{Mongod, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -367,6 +367,7 @@ async fn a_mongodb_that_dies_in_the_middle_loses_nothing() {
         };
         eventually("an answer", answered).await;
     }
+    verified(env!("CARGO_BIN_EXE_cybexp"), &site).await;
     for (daemon, name) in daemons.into_iter().zip(DAEMONS) {
         stops(daemon, name);
         let log = log(&site, name);

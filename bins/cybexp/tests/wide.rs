@@ -10,8 +10,10 @@
 use std::time::Duration;
 
 use bson::doc;
-use cybexp_testkit::{Daemon, Site};
+use cybexp_testkit::{Daemon, Site, verified};
 use serde_json::json;
+
+const CYBEXP: &str = env!("CARGO_BIN_EXE_cybexp");
 
 /// Makes a feed, a URL a line.
 fn feed(urls: usize) -> String {
@@ -49,7 +51,7 @@ fn address(n: usize) -> String {
 /// Runs a daemon until nothing is pending. Returns the time it took, and its peak memory in MiB.
 fn once(site: &Site, daemon: &str) -> (Duration, u64) {
     let args = ["daemon", daemon, "--once"];
-    let (took, peak) = Daemon::run_to_end(env!("CARGO_BIN_EXE_cybexp"), &args, site);
+    let (took, peak) = Daemon::run_to_end(CYBEXP, &args, site);
     println!("{daemon}: {:.1} s, {peak} MiB at most", took.as_secs_f64());
     (took, peak)
 }
@@ -89,6 +91,7 @@ async fn goes_through(urls: usize, attributes: usize, most_mib: u64) {
     let events = count(doc! {"itype": "event", "sub_type": "misp"}).await;
     assert!(events >= attributes as u64 / 10_000, "{events}");
     println!("{} documents", count(doc! {}).await);
+    verified(CYBEXP, &site).await;
 }
 
 #[tokio::test]

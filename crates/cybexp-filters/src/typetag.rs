@@ -74,7 +74,7 @@ pub struct UnreadTypetag {
 /// use cybexp_filters::unread_typetag;
 ///
 /// assert!(unread_typetag("cowrie").is_none());
-/// assert_eq!(unread_typetag("cowry").unwrap().nearest, Some("cowrie"));
+/// assert_eq!(unread_typetag("cowri").unwrap().nearest, Some("cowrie"));
 /// ```
 pub fn unread_typetag(typetag: &str) -> Option<UnreadTypetag> {
     let known = known_typetags();

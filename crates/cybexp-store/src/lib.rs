@@ -31,6 +31,8 @@ mod subscriptions;
 mod sweep;
 mod tables;
 mod values;
+#[cfg(feature = "inspect")]
+mod verify;
 mod visible;
 
 #[cfg(test)]
@@ -132,4 +134,11 @@ pub use values::page::{ValuePage, ValueRow};
 pub use values::place::{NewPlace, ValuePlace};
 pub use values::search::ValueSearch;
 pub use values::walk::ValueWalk;
+#[cfg(feature = "inspect")]
+pub use verify::{
+    context::{Remaker, VerifyOptions},
+    fault::{Fault, FaultKind},
+    run::{Verification, verify},
+    state::{VerifyProgress, VerifyReport},
+};
 pub use visible::Visible;

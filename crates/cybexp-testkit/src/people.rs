@@ -47,16 +47,20 @@ impl Site {
 
     /// Makes a token of this user, of the first generation, valid for an hour.
     pub fn token(&self, user: &User) -> String {
+        self.token_for(user, Duration::from_secs(3600))
+    }
+
+    /// Makes such a token, valid for this time.
+    pub fn token_for(&self, user: &User, valid: Duration) -> String {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .expect("after 1970");
-        let hour = Duration::from_secs(3600);
         let holder = Holder {
             sub_type: user.role().as_str(),
             hash: &user.hash().to_string(),
             generation: 0,
         };
         let tokens = Tokens::new(&Self::SECRET.into(), true);
-        tokens.issue(holder, hour, now.as_secs()).token
+        tokens.issue(holder, valid, now.as_secs()).token
     }
 }

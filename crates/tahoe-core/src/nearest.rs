@@ -9,7 +9,7 @@ const MAX_CHARS: usize = 64;
 /// ```
 /// use tahoe_core::nearest;
 ///
-/// assert_eq!(nearest("cowry", ["cowrie", "email"]), Some("cowrie"));
+/// assert_eq!(nearest("cowri", ["cowrie", "email"]), Some("cowrie"));
 /// assert_eq!(nearest("netflow", ["cowrie", "email"]), None);
 /// ```
 pub fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -28,7 +28,7 @@ pub fn is_literal(text: &str) -> bool {
 /// use tahoe_core::python_bytes::{literal, parse};
 ///
 /// assert_eq!(parse("b'a\\x00\\n'"), Ok(b"a\x00\n".to_vec()));
-/// assert_eq!(literal(b"it's"), "b\"it's\"");
+/// assert_eq!(literal(b"it's"), r"b'it\'s'");
 /// ```
 pub fn parse(text: &str) -> Result<Vec<u8>, LiteralError> {
     let quote = match text.as_bytes() {

@@ -47,6 +47,7 @@ pub(crate) fn brief(event: &Event) -> Value {
         "category": event.category().as_str(),
         "values": values.collect::<Vec<_>>(),
     });
+    // by which the courier decides whether it may leave
     if let Some(tlp) = event.tlp() {
         brief["tlp"] = tlp.as_str().into();
     }
@@ -133,5 +134,8 @@ mod tests {
         assert_eq!(brief["_hash"], event.hash().to_string());
         assert_eq!(brief["timestamp"], 5.5);
         assert_eq!(brief["category"], "unknown");
+        assert_eq!(brief.get("tlp"), None);
+        let strict = event.with_tlp_at_least(Some(tahoe_core::Tlp::Red));
+        assert_eq!(super::brief(&strict)["tlp"], "red");
     }
 }

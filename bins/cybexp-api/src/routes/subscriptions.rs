@@ -80,7 +80,7 @@ pub(crate) struct SubscriptionRequest {
     /// The URL of the webhook.
     #[serde(default)]
     url: Option<String>,
-    /// The strictest TLP label of what leaves by webhook or mail: `clear`, `green`, `amber`, `amber-strict` or `red`.
+    /// The strictest TLP label of what leaves by webhook or mail: `clear`, `green`, `amber`, `amber+strict` or `red`.
     #[serde(default = "green")]
     tlp: String,
 }

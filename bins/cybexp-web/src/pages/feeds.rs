@@ -45,7 +45,7 @@ const CONTEXTS: [(&str, &str); 4] = [
     ("all", "any"),
 ];
 const CATEGORIES: [&str; 3] = ["malicious", "benign", "unknown"];
-const TLPS: [&str; 5] = ["clear", "green", "amber", "amber-strict", "red"];
+const TLPS: [&str; 5] = ["clear", "green", "amber", "amber+strict", "red"];
 
 /// `GET /feeds`
 pub(crate) async fn feeds(
@@ -194,7 +194,7 @@ fn form(person: &SignedIn, orgs: &[MyOrg]) -> Markup {
                     div { label for="keep_s" { "Kept after the last event for" }
                         select #keep_s name="keep_s" { @for (seconds, said) in KEEPS { option value=(seconds) selected[seconds == "2592000"] { (said) } } } }
                     div { label for="tlp" { "TLP" }
-                        select #tlp name="tlp" { @for tlp in TLPS { option value=(tlp) selected[tlp == "amber"] { (tlp) } } } }
+                        select #tlp name="tlp" { @for tlp in TLPS { option value=(tlp) selected[tlp == "green"] { (tlp) } } } }
                 }
                 label.check { input type="checkbox" name="comments" value="yes"; "Formats with comments tell the reason and the date of each value" }
                 button.main type="submit" { "Add the feed" }

@@ -60,14 +60,7 @@ async fn with_the_demo(suite: &Suite) {
             true => text.lines().map(str::as_bytes).collect(),
             false => vec![text.as_bytes()],
         };
-        let mut submission = match lines {
-            true => suite.site.submission_of_many(typetag, &records),
-            false => suite.site.submission(typetag, &text),
-        };
-        submission.entry.name = name.to_owned();
-        let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        submission.entry.timestamp = since.as_secs_f64();
-        suite.site.cache.submit(&[submission]).await.unwrap();
+        suite.submit_now(typetag, name, &records).await;
     };
     submit("cowrie", "cowrie.json", true).await;
     submit("sighting", "sightings.json", true).await;
@@ -79,6 +72,49 @@ async fn with_the_demo(suite: &Suite) {
         page.body.contains("class=\"dot\"") && page.text().contains("DE")
     })
     .await;
+}
+
+/// Subscribes to a value and a kind of events.
+async fn with_subscriptions(suite: &Suite) {
+    let mut person = suite.person(ADMIN).await;
+    let csrf = person.get("/watch").await.csrf();
+    let wanted = [
+        [
+            ("what", "value"),
+            ("data", "203.0.113.45"),
+            ("name", "that scanner"),
+        ],
+        [
+            ("what", "events"),
+            ("sub_type", "file_download"),
+            ("name", "payloads"),
+        ],
+    ];
+    for fields in wanted {
+        let fields = fields.map(|(name, text)| (name, text.to_owned()));
+        let fields = [fields.as_slice(), &[("csrf", csrf.clone())]].concat();
+        let made = person.post("/watch", &fields).await;
+        assert_eq!(made.status, 303, "{}", made.text());
+    }
+}
+
+/// Waits until the page listens, and has events come in.
+async fn with_live_events(suite: &Suite, driver: &Driver, n: u64) {
+    driver
+        .until("return document.querySelector('[data-live-state]').textContent.startsWith('Listening')")
+        .await;
+    let address = format!("198.51.100.{}", 40 + n);
+    let records = session(
+        &format!("77aa{n}"),
+        &address,
+        &["root"],
+        &["uname -a", "nproc"],
+    );
+    let records: Vec<&[u8]> = records.iter().map(String::as_bytes).collect();
+    suite.submit_now("cowrie", "live", &records).await;
+    driver
+        .until("return document.querySelectorAll('[data-live] > li').length >= 5")
+        .await;
 }
 
 /// Makes a feed.
@@ -429,6 +465,14 @@ async fn axe_finds_nothing_serious() {
     suite.stop().await;
 }
 
+/// Sizes in bytes and times in milliseconds of the page that is open.
+const SIZES: &str = "const page = performance.getEntriesByType('navigation')[0];\
+    const others = performance.getEntriesByType('resource').filter(e => !e.name.endsWith('/live'));\
+    const paint = performance.getEntriesByType('paint').find(e => e.name === 'first-contentful-paint');\
+    return {bytes: page.encodedBodySize, with_assets: others.reduce((n, e) => n + e.encodedBodySize, page.encodedBodySize),\
+      requests: 1 + others.length, first_byte: Math.round(page.responseStart - page.requestStart),\
+      first_paint: Math.round(paint?.startTime ?? 0), whole: Math.round(page.duration)}";
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes pictures, into the folder CYBEXP_WEB_SHOTS"]
 async fn pictures_of_all_pages() {
@@ -438,6 +482,7 @@ async fn pictures_of_all_pages() {
         return;
     };
     let suite = fill(Suite::with_networks("pictures").await).await;
+    with_subscriptions(&suite).await;
     with_the_demo(&suite).await;
     with_a_feed(&suite).await;
     let raw = refused_raw(&suite).await;
@@ -473,15 +518,22 @@ async fn pictures_of_all_pages() {
             path("/value", &[("type", "ipv4"), ("data", "192.0.2.1")]),
         ),
     ]);
-    for (look, width, height, dark) in [
+    let looks = [
         ("light", 1200, 900, false),
         ("dark", 1200, 900, true),
         ("narrow", 390, 800, false),
         ("narrow-dark", 390, 800, true),
-    ] {
+    ];
+    for (n, (look, width, height, dark)) in (0..).zip(looks) {
         driver.look(width, height, dark).await;
         for (name, page) in &all {
             client.goto(&format!("{}{page}", suite.base)).await.unwrap();
+            if n == 0 {
+                println!("{name}: {}", driver.run(SIZES).await);
+            }
+            if *name == "watch" {
+                with_live_events(&suite, &driver, n).await;
+            }
             let whole = driver
                 .run("return document.documentElement.scrollHeight")
                 .await;

@@ -53,7 +53,9 @@ async fn a_value_is_watched_and_told_of() {
         assert_eq!(answer.status, 400, "{wrong:?} {}", answer.text());
     }
 
-    suite.site.submit("sighting", [SIGHTING]).await;
+    suite
+        .submit_now("sighting", "a", &[SIGHTING.as_bytes()])
+        .await;
     eventually("it is told", async || {
         let body = person.clone().get("/watch").await.body;
         let told = body.split("id=\"notices\"").nth(1).unwrap_or_default();
@@ -111,7 +113,9 @@ async fn new_events_appear_while_somebody_looks() {
         )
     };
     driver.until(&says("Listening")).await;
-    suite.site.submit("sighting", [SIGHTING]).await;
+    suite
+        .submit_now("sighting", "a", &[SIGHTING.as_bytes()])
+        .await;
     driver
         .until("return document.querySelector('ol.live[data-live] a.value')?.textContent === '203.0.113.9'")
         .await;

@@ -27,6 +27,7 @@ mod token;
 mod typetag;
 mod usage;
 mod user;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;
@@ -88,6 +89,8 @@ pub(crate) enum Tool {
     Geoip(geoip::GeoipCommand),
     /// Check configuration, databases, indexes, keys and daemons
     Doctor,
+    /// Read the databases and prove that nothing is lost, there twice, or names what is not there; may run beside the daemons
+    Verify(verify::VerifyArgs),
     /// Measure the speed of reports, or of the way in, on this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -167,6 +170,7 @@ async fn run(
         Tool::Geoip(action) => geoip::run(&action, config),
         Tool::Migrate(args) => migrate::run(&args, &config()?).await,
         Tool::Doctor => doctor::run(&ConfigChoice::of(common)).await,
+        Tool::Verify(args) => verify::run(&args, &config()?).await,
         Tool::Bench(action) => bench::run(action, config).await,
         Tool::Ready(args) => ready::run(&args).await,
         Tool::Completions(args) => manual::completions(&args, command_line()),

@@ -15,10 +15,7 @@ pub(crate) fn attributes(data: &RawDocument) -> HashMap<Hash, Attribute> {
 }
 
 /// Returns the sub_types and hashes of the attributes of the wanted sub_types in the data of an event, each once.
-pub(crate) fn hashes(
-    data: &RawDocument,
-    wanted: impl Fn(&str) -> bool,
-) -> HashSet<(&str, Hash)> {
+pub(crate) fn hashes(data: &RawDocument, wanted: impl Fn(&str) -> bool) -> HashSet<(&str, Hash)> {
     let mut all = HashSet::new();
     each(data, &wanted, &mut |name, attribute| {
         all.insert((name, attribute.hash()));

@@ -209,6 +209,11 @@ pub(crate) fn timed(org: &OrgTag) -> [u8; TIMED_BYTES] {
     element
 }
 
+/// Whether an element of an event's list is a timed one.
+pub(crate) fn is_timed(element: &[u8]) -> bool {
+    element.len() == TIMED_BYTES && element[0] == TIMED
+}
+
 /// Returns the element of the observed events of an organisation that have this label of the Traffic Light Protocol.
 pub(crate) fn of_label(org: &OrgTag, tlp: Tlp) -> [u8; LABEL_BYTES] {
     let mut element = [0; LABEL_BYTES];

@@ -92,9 +92,11 @@ pub(crate) fn stricter(wanted: &Wanted<'_>, tlp: Tlp) -> Find {
         labels::stricter(tlp).map(move |tlp| binary(keys::of_label(&org, tlp).to_vec()))
     });
     let elements: Vec<_> = elements.collect();
-    let filter = doc! {
-        "_keys": {"$in": elements}, "_tie": {"$gte": LEAST_TIE}, "timestamp": range(&wanted.range),
-    };
+    let mut filter = doc! {"_keys": {"$in": elements}, "_tie": {"$gte": LEAST_TIE}};
+    let times = range(&wanted.range);
+    if !times.is_empty() {
+        filter.insert("timestamp", times);
+    }
     Find::new("looking for events that may not leave", EVENT_KEYS, filter).limit(1)
 }
 

@@ -100,6 +100,11 @@ pub(super) fn check(document: &RawDocument) -> Checked {
     }
 }
 
+/// Builds the instance of a document anew, with its lists. The error is the reason why it is none.
+pub(crate) fn rebuild(document: &RawDocument) -> Result<Rebuilt, String> {
+    Instance::rebuild(&value(document)?).map_err(|error| error.to_string())
+}
+
 /// Returns the fields that instances are built of.
 fn value(document: &RawDocument) -> Result<Value, String> {
     let mut fields = serde_json::Map::new();

@@ -5,7 +5,7 @@
 //! written, the place behind it and all counts are stored, so that a run that was killed writes this batch again and
 //! counts nothing twice.
 
-mod check;
+pub(crate) mod check;
 mod events;
 mod lookup;
 mod nodes;

@@ -65,6 +65,9 @@ struct After {
     refusals: Vec<Refusal>,
 }
 
+/// The filters, the filters to come, and the label of raws that are changed by one update.
+type Same<'a> = (&'a [String], &'a [String], &'a Option<String>);
+
 /// Returns the name of a filter, given by its id.
 pub(crate) fn name_of(filter: &str) -> &str {
     filter.split_once('@').map_or(filter, |(name, _)| name)
@@ -73,8 +76,7 @@ pub(crate) fn name_of(filter: &str) -> &str {
 /// Makes the updates that record these outcomes of a filter at a time in Unix seconds, as filter and update. Raws with
 /// equal states before and after are changed by one update.
 pub(crate) fn updates(filter: &str, outcomes: &[RawOutcome], at: f64) -> Vec<(Document, Document)> {
-    type State<'a> = (&'a [String], &'a [String], &'a Option<String>);
-    let mut done: BTreeMap<State<'_>, Vec<Bson>> = BTreeMap::new();
+    let mut done: BTreeMap<Same<'_>, Vec<Bson>> = BTreeMap::new();
     let mut updates = Vec::new();
     for outcome in outcomes {
         let before = &outcome.before;

@@ -78,10 +78,25 @@ pub(crate) async fn registered(archive: &Archive) -> Result<Vec<String>, StoreEr
     Ok(orgs.map(str::to_owned).collect())
 }
 
+/// Registers organisations of which the archive has events.
+#[cfg(feature = "inspect")]
+pub(crate) async fn register(archive: &Archive, orgs: &[String]) -> Result<(), StoreError> {
+    insert(
+        &archive.orgs,
+        orgs.iter().map(|org| Bson::from(org.as_str())),
+    )
+    .await
+}
+
+/// Whether the archive was searched for organisations from before the register.
+pub(crate) async fn is_complete(archive: &Archive) -> Result<bool, StoreError> {
+    let marked = Find::new(READING, ID, doc! {"_id": COMPLETE});
+    Ok(!marked.all(&archive.orgs).await?.is_empty())
+}
+
 /// Searches an archive from before the register, once. That reads all of its documents.
 pub(crate) async fn complete(archive: &Archive) -> Result<(), StoreError> {
-    let marked = Find::new(READING, ID, doc! {"_id": COMPLETE});
-    if !marked.all(&archive.orgs).await?.is_empty() {
+    if is_complete(archive).await? {
         return Ok(());
     }
     let group = doc! {"$group": {"_id": "$orgid"}};

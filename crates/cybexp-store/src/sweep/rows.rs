@@ -31,7 +31,7 @@ const KEEPING: &str = "keeping what is named again";
 const DONE: &str = "forgetting what was looked at";
 
 /// Bytes of the organisation in the `_id` of a candidate or value.
-const ORG_BYTES: usize = 16;
+pub(crate) const ORG_BYTES: usize = 16;
 /// First byte of the `_id` of a value.
 const VALUE: u8 = b'v';
 
@@ -49,7 +49,7 @@ pub(crate) enum RowKind {
 }
 
 impl RowKind {
-    fn code(self) -> i32 {
+    pub(crate) fn code(self) -> i32 {
         match self {
             Self::Raw => 1,
             Self::Candidate => 2,
@@ -131,15 +131,19 @@ pub(crate) async fn note_candidates(
         .iter()
         .map(|(node, orgid)| {
             let org = OrgTag::of(orgid);
-            let id = [&node[..], &org.bytes()[..ORG_BYTES]].concat();
             row(
-                binary(id),
+                binary(candidate_id(node, org.bytes())),
                 RowKind::Candidate,
                 doc! {"orgid": {"$literal": orgid}},
             )
         })
         .collect();
     note(going, &updates).await
+}
+
+/// Returns the `_id` of the candidate of a node and an organisation, given by the bytes of its tag.
+pub(crate) fn candidate_id(node: &[u8], org: &[u8]) -> Vec<u8> {
+    [node, &org[..ORG_BYTES]].concat()
 }
 
 /// Notes raws that are about to be deleted.
@@ -159,6 +163,11 @@ pub(crate) struct HiddenValue {
     pub row: String,
 }
 
+/// Returns the `_id` of the row of a value and an organisation, given by the bytes of its tag.
+pub(crate) fn value_id(hash: Hash, org: &[u8]) -> Vec<u8> {
+    [&[VALUE], &hash.as_bytes()[..], &org[..ORG_BYTES]].concat()
+}
+
 /// Notes values whose rows are about to be hidden.
 pub(crate) async fn note_values(
     going: &Documents,
@@ -166,12 +175,7 @@ pub(crate) async fn note_values(
 ) -> Result<(), StoreError> {
     let updates = values.iter().map(|value| {
         let org = OrgTag::of(&value.orgid);
-        let id = [
-            &[VALUE],
-            &value.hash.as_bytes()[..],
-            &org.bytes()[..ORG_BYTES],
-        ]
-        .concat();
+        let id = value_id(value.hash, org.bytes());
         let set = doc! {"orgid": {"$literal": &value.orgid}, "row": {"$literal": &value.row}};
         row(binary(id), RowKind::Value, set)
     });

@@ -59,6 +59,19 @@ impl Entries<'_> {
         Some((id, sum))
     }
 
+    /// Returns the next id with all its counts.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn next_counts(&mut self) -> Option<(ValueId, Counts)> {
+        let id = self.bytes()?;
+        let counts = self.number()?;
+        let mut all = Counts::new();
+        for _ in 0..counts {
+            let (kind, count) = (self.number()?, self.number()?);
+            all.push((u32::try_from(kind).ok()?, count));
+        }
+        Some((id, all))
+    }
+
     pub(crate) fn number(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {

@@ -60,11 +60,11 @@ pub(crate) struct Header {
 
 impl StoredHeader {
     fn header(self) -> Option<Header> {
-        let hour = self.id.bytes.strip_prefix(&[HEADER])?;
+        let hour = hour_of_id(&self.id.bytes)?;
         let is_right = self.right && self.whole == self.made;
         let made = self.made.and_then(|made| made.bytes.try_into().ok());
         Some(Header {
-            hour: u32::from_be_bytes(hour.try_into().ok()?).into(),
+            hour,
             n: self.n,
             made: made.filter(|_| is_right),
             written: self.written,
@@ -72,12 +72,19 @@ impl StoredHeader {
     }
 }
 
+/// Returns the hour that the `_id` of a header names; `None` if it is another one.
+pub(crate) fn hour_of_id(id: &[u8]) -> Option<i64> {
+    let hour = id.strip_prefix(&[HEADER])?;
+    Some(u32::from_be_bytes(hour.try_into().ok()?).into())
+}
+
 /// Returns the number of an hour that may have tables. The first hour holds all that was before 1970, and has none.
 pub(crate) fn number(hour: i64) -> Option<u32> {
     u32::try_from(hour).ok().filter(|hour| *hour > 0)
 }
 
-fn id(hour: u32) -> Bson {
+/// Returns the `_id` of the header of an hour.
+pub(crate) fn id(hour: u32) -> Bson {
     let mut id = vec![HEADER];
     id.extend(hour.to_be_bytes());
     binary(id)
@@ -139,6 +146,13 @@ pub(crate) async fn end(
     let unchanged = doc! {"_id": id(hour), "n": begun.n, "live": true};
     let end = coll.named(MAKING).update_one(unchanged, update);
     Ok(end.send().await?.matched_count == 1)
+}
+
+/// Reads a header with all its fields; `None` if the document is none.
+#[cfg(feature = "inspect")]
+pub(crate) fn read_row(row: &bson::RawDocument) -> Option<Header> {
+    let row: StoredHeader = bson::deserialize_from_slice(row.as_bytes()).ok()?;
+    row.header()
 }
 
 /// Returns the headers of these hours, both ends included, without the ids of chunks.

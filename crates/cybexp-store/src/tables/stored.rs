@@ -20,6 +20,17 @@ const MAKING: &str = "making the chunk of a table";
 /// Bytes of an id before the hour.
 const BEFORE: usize = 24;
 
+/// Bytes of the `_id` of a chunk.
+#[cfg(feature = "inspect")]
+pub(crate) const ID_BYTES: usize = BEFORE + 14;
+
+/// Returns the hour that the `_id` of a chunk names; `None` if it is another one.
+#[cfg(feature = "inspect")]
+pub(crate) fn hour_of(id: &[u8]) -> Option<u32> {
+    let (hour, _) = id.get(BEFORE..)?.split_first_chunk()?;
+    (id.len() == ID_BYTES).then_some(u32::from_be_bytes(*hour))
+}
+
 #[derive(Deserialize)]
 struct StoredChunk {
     #[serde(rename = "_id")]

@@ -3,10 +3,16 @@
 use bson::oid::ObjectId;
 use bson::{DateTime, doc};
 
+use tahoe_core::Tlp;
+use tahoe_core::question::{Conditions, Context};
+
 use super::plan::Plan;
-use super::{attribute, fill, server};
+use super::{attribute, event, fill, fill_stored, server, stored_event, visible};
+use crate::archive::ids::binary;
+use crate::archive::open::Archive;
 use crate::feeds::definition::{Feed, Feeds, NewFeed};
-use crate::feeds::{keeper, rows};
+use crate::feeds::{keeper, labelled, removed, rows};
+use crate::graph::read::wanted::Wanted;
 
 /// A feed of this name, whose values came at these times.
 fn feed(name: &str) -> Feed {
@@ -86,4 +92,57 @@ async fn readers_of_a_feed_read_its_values_alone() {
         "other"
     );
     assert_eq!(feeds.of_token("one").await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_and_removed_values_are_looked_for_by_an_index() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, "instance").await.unwrap();
+    let value = attribute("evil.example");
+    let red = Some(Tlp::Red);
+    let events = (0..1000).flat_map(|n| {
+        let ours = event("unr", f64::from(n), &[&value, &attribute(n)]);
+        let theirs = event("usc", f64::from(n), &[&attribute(n)]).with_tlp_at_least(red);
+        [ours, theirs]
+    });
+    let strict =
+        (0..5).map(|n| event("unr", f64::from(2000 + n), &[&value]).with_tlp_at_least(red));
+    let stored = events.chain(strict).map(|event| stored_event(&event, []));
+    fill_stored(&archive.coll, stored.collect::<Vec<_>>()).await;
+    let of = Conditions {
+        subjects: vec![value.hash()],
+        attribute: None,
+        range: Default::default(),
+        category: None,
+        context: Context::All,
+        derived: false,
+    };
+    let visible = visible(&["unr"]);
+    let wanted = Wanted::new(&of, &visible);
+    for (tlp, found) in [(Tlp::Clear, 1), (Tlp::AmberStrict, 1), (Tlp::Red, 0)] {
+        let find = labelled::stricter(&wanted, tlp);
+        assert_eq!(
+            find.clone().count(&archive.coll).await.unwrap(),
+            found,
+            "{tlp}"
+        );
+        Plan::count(&archive.coll, &find).await.reads_at_most(10, 0);
+    }
+    let plan = Plan::find(&archive.coll, &labelled::labelled(&wanted).limit(10)).await;
+    assert_eq!(plan.returned, 10);
+    plan.reads_at_most(10 + 2 * 12, 10);
+
+    let note = |n: i64| {
+        let id = binary([&n.to_be_bytes()[..], &[0; 40]].concat());
+        let kind = if n % 2 == 0 { 2 } else { 1 };
+        doc! {"_id": id, "kind": kind, "at": DateTime::from_millis(n)}
+    };
+    fill(&archive.going, (0..1000).map(note)).await;
+    let plan = Plan::find(
+        &archive.going,
+        &removed::since(Some(DateTime::from_millis(980))),
+    )
+    .await;
+    assert_eq!(plan.returned, 10);
+    plan.reads_at_most(11, 10);
 }

@@ -22,6 +22,7 @@ mod plan;
 mod replace;
 mod sweep;
 mod verdicts;
+mod verify;
 
 use bson::{Bson, Document, RawDocumentBuf};
 use cybexp_testkit::{mongo_url, unique};

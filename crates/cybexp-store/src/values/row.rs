@@ -22,6 +22,9 @@ use crate::values::key::sort_key;
 
 /// Character between the parts of an `_id`, before all that a sort key may have.
 const BETWEEN: char = '\u{1}';
+/// Characters of an organisation's 16 bytes.
+#[cfg(feature = "inspect")]
+const ORG_CHARS: usize = 22;
 /// The longest sub_type whose values have rows, in bytes.
 const SUB_TYPE_BYTES: usize = 100;
 
@@ -40,6 +43,30 @@ pub(crate) fn read_tail(tail: &str) -> Option<(&str, Hash)> {
     let (key, hash) = tail.rsplit_once(BETWEEN)?;
     let bytes = decode(hash)?.try_into().ok()?;
     Some((key, Hash::from_bytes(bytes)))
+}
+
+/// Whether an `_id` is that of a document which is no row.
+#[cfg(feature = "inspect")]
+pub(crate) fn is_other(id: &str) -> bool {
+    !id.contains(BETWEEN)
+}
+
+/// Returns the first 16 bytes of the organisation, the sub_type and the hash that an `_id` names.
+#[cfg(feature = "inspect")]
+pub(crate) fn read_id(id: &str) -> Option<(Vec<u8>, &str, Hash)> {
+    let (head, tail) = id.split_once(BETWEEN)?;
+    let (org, sub_type) = head.split_at_checked(ORG_CHARS)?;
+    let (_, hash) = read_tail(tail)?;
+    Some((decode(org)?, sub_type, hash))
+}
+
+/// Returns the sub_type and the hash of an `_id` as text, for people.
+#[cfg(feature = "inspect")]
+pub(crate) fn told(id: &str) -> (&str, String) {
+    match read_id(id) {
+        Some((_, sub_type, hash)) => (sub_type, hash.to_string()),
+        None => ("", id.escape_debug().to_string()),
+    }
 }
 
 /// Returns the bytes by which the rows of an organisation and sub_type are found in order of time.

@@ -16,7 +16,7 @@ pub(super) const CHANNELS: [(&str, &str); 3] = [
     ("mail", "mail to your address"),
     ("webhook", "webhook"),
 ];
-const TLPS: [&str; 5] = ["clear", "green", "amber", "amber-strict", "red"];
+const TLPS: [&str; 5] = ["clear", "green", "amber", "amber+strict", "red"];
 
 /// Makes the form of the page of a value, by which it is watched.
 pub(crate) fn watch_value(person: &SignedIn, subject: &Subject) -> Markup {

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use cybexp_service::Config;
 use cybexp_service::site::ConfigChoice;
-use cybexp_term::{GREEN, RED};
+use cybexp_term::{DIM, GREEN, RED};
 
 use sheet::Checklist;
 
@@ -58,7 +58,9 @@ pub(super) async fn run(choice: &ConfigChoice) -> anyhow::Result<ExitCode> {
     work::check(&mut sheet, &there).await;
     sheet.title("Sizes");
     sizes::check(&mut sheet, &config, &there).await;
-    anstream::println!();
+    anstream::println!(
+        "\n{DIM}`cybexp verify` reads the databases themselves, and proves that nothing is lost or there twice{DIM:#}"
+    );
     Ok(match sheet.wrong_count() {
         0 => {
             anstream::println!("{GREEN}all is well{GREEN:#}");

@@ -114,7 +114,7 @@ impl<'a> ObjectGraph<'a> {
                     names.push(format!("{threat}=\"{name}\""));
                 }
             }
-            // what a threat is aimed at, or is prevented by, is not bad
+            // what a threat is aimed at is not bad
             (_, "targets" | "impersonates", _) => {}
             (threat, _, kind) if observable::is_one(kind) && THREATS.contains(&threat) => {
                 self.used.insert(to);

@@ -90,6 +90,15 @@ impl GraphBatch {
         nature.unwrap_or(Nature::Observed)
     }
 
+    /// Returns the events of the batch that were derived from sessions.
+    pub(super) fn timed(&self) -> impl Iterator<Item = &Event> {
+        let is_timed = |event: &&Event| {
+            let keys = self.keys.get(&event.hash());
+            keys.into_iter().flatten().any(|key| keys::is_timed(key))
+        };
+        self.events.values().filter(is_timed)
+    }
+
     /// Returns the observed events of the batch.
     pub fn observed(&self) -> impl Iterator<Item = &Event> {
         let events = self.events.iter();
@@ -176,6 +185,17 @@ impl GraphBatch {
     #[cfg(feature = "inspect")]
     pub fn forget_nodes(&mut self, mut known: impl FnMut(Hash) -> bool) {
         self.nodes.retain(|hash, _| !known(*hash));
+    }
+
+    /// Returns the events, each with the elements of the raws and sessions to which it belongs.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn elements(self) -> impl Iterator<Item = (Hash, BTreeSet<Vec<u8>>)> {
+        let Self {
+            events, mut keys, ..
+        } = self;
+        events
+            .into_keys()
+            .map(move |hash| (hash, keys.remove(&hash).unwrap_or_default()))
     }
 
     /// Returns all documents, as they are stored in an empty archive.

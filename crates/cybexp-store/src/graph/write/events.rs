@@ -99,7 +99,11 @@ impl EventWriter {
         let mut events: Vec<&Event> = batch.events.values().collect();
         events.retain(|event| !existing.holds(&ids::of_hash(event.hash())));
         events.sort_unstable_by_key(|event| event.hash());
-        let hours = events.iter().map(|event| hour_of(event.timestamp().get()));
+        // tables count what is derived from sessions, and an earlier release did not say so in the events
+        let timed = batch.timed();
+        let timed = timed.filter(|event| existing.holds(&ids::of_hash(event.hash())));
+        let changed = events.iter().copied().chain(timed);
+        let hours = changed.map(|event| hour_of(event.timestamp().get()));
         let stored = hashes
             .iter()
             .copied()
