@@ -236,6 +236,10 @@ async fn next(
         .insert(Parts::begin(filter, deriver.clone(), raws))
         .next()
         .await?;
+    if part.is_none() {
+        // it is through, and is not asked again
+        *parts = None;
+    }
     // if it is empty, other workers were faster
     Ok(part.map_or(Next::None(Some(Duration::ZERO)), Next::Part))
 }

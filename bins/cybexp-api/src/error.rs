@@ -46,6 +46,9 @@ pub(crate) enum ApiError {
     /// Too many listen to new events, or the caller does so too often at once.
     #[error("too many connections listen to new events: try again later")]
     ListensOften,
+    /// The database does not tell of new events.
+    #[error("new events cannot be followed: try again later")]
+    Unfollowed,
     /// The client stopped sending.
     #[error("the request came too slowly")]
     TooSlow,
@@ -149,7 +152,7 @@ impl IntoResponse for ApiError {
             Self::TooLarge(_) | Self::TooManyRecords(_) | Self::Records(_) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
-            Self::Busy | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Crowded | Self::Unfollowed => StatusCode::SERVICE_UNAVAILABLE,
             Self::ListensOften => StatusCode::TOO_MANY_REQUESTS,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooMany(seconds) => {
@@ -167,7 +170,7 @@ impl IntoResponse for ApiError {
             }
         };
         let mut response = (status, Json(self.body())).into_response();
-        if let Self::Busy | Self::Crowded | Self::ListensOften = self {
+        if let Self::Busy | Self::Crowded | Self::ListensOften | Self::Unfollowed = self {
             let headers = response.headers_mut();
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }

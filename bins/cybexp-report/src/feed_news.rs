@@ -1,12 +1,13 @@
 //! Notices for those who subscribe to a feed: a value has come into it.
 
+use std::sync::Arc;
+
 use cybexp_service::NoticeMacs;
 use cybexp_store::{
     Feed, FeedTeller, Notice, NoticeId, Outbox, StoreError, Subscription, Subscriptions, Wanted,
 };
 use futures::FutureExt;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use tahoe_core::{Attribute, Hash};
 
 /// The longest text of a value, in characters.
@@ -38,10 +39,10 @@ async fn tell(
         .filter_map(|one| Some((one.id, macs.open(one)?)))
         .filter(|(_, one)| matches!(&one.wanted, Wanted::Feed { name } if *name == feed.name))
         .collect();
-    for (value, last) in values
-        .iter()
-        .take(if to.is_empty() { 0 } else { usize::MAX })
-    {
+    if to.is_empty() {
+        return Ok(());
+    }
+    for (value, last) in values {
         let text = text(feed, value, *last);
         let notices: Vec<(&Subscription, Notice)> = to
             .iter()

@@ -16,7 +16,7 @@ use cybexp_store::{
 };
 use cybexp_testkit::{Daemon, Site, eventually, mongo_url};
 use serde_json::{Value, json};
-use tahoe_core::Hash;
+use tahoe_core::{Hash, Membership};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -319,8 +319,12 @@ async fn what_a_user_may_not_see_is_not_told() {
     // removed from the organisation between event and delivery
     assert!(daemon.terminate().success());
     world.write(&subscription, 10..11).await;
+    let other = world.site.add_user("other@example.com", "correct horse");
+    let other = other.await;
     let change = |org: &tahoe_core::Org| {
-        org.remove(&[tahoe_core::Membership::Acl].into(), &[world.site.userid])
+        let org = org.add(Membership::Admin, std::slice::from_ref(&other))?;
+        let all = [Membership::Admin, Membership::User, Membership::Acl];
+        org.remove(&all.into(), &[world.site.userid])
     };
     let changed = world.site.identity.change_org(world.site.orgid, change);
     changed.await.unwrap().unwrap().unwrap();

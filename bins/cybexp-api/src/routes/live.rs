@@ -53,7 +53,7 @@ pub(crate) async fn live(
         .sit(caller.user.hash())
         .map_err(|_| ApiError::ListensOften)?;
     if !seat.is_followed(FOLLOWED).await {
-        return Err(ApiError::Busy);
+        return Err(ApiError::Unfollowed);
     }
     let pieces = listen(Arc::clone(&app), caller, seat, last);
     let pieces = stream::unfold(pieces, async |mut pieces| {

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cybexp_service::{DaemonContext, WakeSignal};
+use cybexp_service::{DaemonContext, Shutdown, WakeSignal};
 use cybexp_store::{OutboxDelivery, StoreError};
 use metrics::{describe_counter, describe_gauge};
 use tokio::sync::Semaphore;
@@ -54,6 +54,7 @@ pub(crate) async fn deliver(ctx: DaemonContext, mut delivery: OutboxDelivery, co
         room: Arc::new(Semaphore::new(AT_ONCE)),
         tasks: TaskTracker::new(),
         wake: wake.clone(),
+        shutdown: ctx.shutdown.clone(),
     };
     let mut leased: Option<Instant> = None;
     while !ctx.shutdown.is_begun() {
@@ -82,6 +83,7 @@ struct Serving {
     room: Arc<Semaphore>,
     tasks: TaskTracker,
     wake: WakeSignal,
+    shutdown: Shutdown,
 }
 
 /// Begins to serve the receivers for whom something is due, and returns the pause before the next look.
@@ -109,8 +111,9 @@ async fn round(
         };
         let place = Place::take(&serving.busy, &receiver);
         let (courier, wake) = (Arc::clone(&serving.courier), serving.wake.clone());
+        let shutdown = serving.shutdown.clone();
         serving.tasks.spawn(async move {
-            courier.serve(&receiver).await;
+            courier.serve(&receiver, &shutdown).await;
             drop((place, permit));
             wake.wake();
         });

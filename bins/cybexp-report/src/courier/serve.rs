@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cybexp_service::{Backoff, Config, NoticeMacs, WebhookRules, orgs_of_notice};
+use cybexp_service::{Backoff, Config, NoticeMacs, Shutdown, WebhookRules, orgs_of_notice};
 use cybexp_share::Tlp;
 use cybexp_store::{
     Access, Channel, Identity, NoticeId, NoticeRow, Outbox, OutboxDelivery, StoreError,
@@ -68,9 +68,9 @@ impl Courier {
         })
     }
 
-    /// Delivers all that is due for a receiver, until it fails.
-    pub(super) async fn serve(&self, receiver: &str) {
-        loop {
+    /// Delivers all that is due for a receiver, until it fails or the daemon is asked to stop.
+    pub(super) async fn serve(&self, receiver: &str, shutdown: &Shutdown) {
+        while !shutdown.is_begun() {
             match self.serve_some(receiver).await {
                 Ok(Served::Some) => {}
                 Ok(Served::Done) => return,
