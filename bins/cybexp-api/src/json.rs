@@ -64,6 +64,12 @@ where
     let body = tokio::time::timeout(time, whole(body, limit))
         .await
         .map_err(|_| ApiError::TooSlow)??;
+    // serde would take a list for a struct
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first == Some(&b'[') {
+        let message = "Failed to parse the request body as JSON: it is a list, and no object";
+        return Err(ApiError::BadRequest(message.to_owned()));
+    }
     match Json::<T>::from_request(Request::from_parts(head, body.into()), state).await {
         Ok(Json(value)) => Ok(value),
         Err(rejection) => Err(ApiError::BadRequest(rejection.body_text())),
@@ -82,4 +88,35 @@ async fn whole(body: HttpBody, limit: usize) -> Result<Vec<u8>, ApiError> {
         whole.extend_from_slice(&piece);
     }
     Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Given {
+        #[serde(default)]
+        id: Option<u32>,
+    }
+
+    async fn read(text: &'static str) -> Result<Option<u32>, String> {
+        let request = Request::post("/").header("content-type", "application/json");
+        let request = request.body(HttpBody::from(text)).unwrap();
+        let read = Body::<Given>::from_request(request, &()).await;
+        read.map(|Body(given)| given.id)
+            .map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_list_is_not_taken_for_an_object() {
+        assert_eq!(read("{}").await, Ok(None));
+        assert_eq!(read(" {\"id\": 7}").await, Ok(Some(7)));
+        for list in ["[]", "\n [7]"] {
+            let error = read(list).await.unwrap_err();
+            assert!(error.contains("a list"), "{error}");
+        }
+    }
 }

@@ -32,7 +32,7 @@ const LAST_EVENT: &str = "last-event-id";
 #[utoipa::path(get, path = "/live", security(("bearer" = [])),
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client has.")),
     responses(
-        (status = 200, description = "The events, as long as the client listens.", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The events, as long as the client listens.", body = serde_json::Value, content_type = "text/event-stream"),
         (status = 401, description = "The token is missing, invalid, expired or revoked.", body = Message),
         (status = 429, description = "The caller listens too often at once, or too many do: try again after the seconds in `Retry-After`.", body = Message),
         (status = 503, description = "The database does not answer: try again after the seconds in `Retry-After`.", body = Message),
