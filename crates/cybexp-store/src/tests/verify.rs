@@ -691,7 +691,10 @@ async fn damages(world: &World) -> Vec<(FaultKind, Documents, Plant)> {
         (
             Kind::Hour,
             archive.hours.clone(),
-            set(header, doc! {"made": binary(vec![1; 8])}),
+            set(
+                header,
+                doc! {"made": binary(vec![1; 8]), "whole": binary(vec![1; 8])},
+            ),
         ),
         (Kind::HourAlone, archive.hours.clone(), Insert(lost_chunk)),
         (
