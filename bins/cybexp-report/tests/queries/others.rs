@@ -8,7 +8,7 @@ use cybexp_filters::second::{Input, Networks, SECOND_FILTERS, Source};
 use cybexp_store::{DerivedFrom, GraphBatch, HourKeeper};
 use serde_json::{Value, json};
 use tahoe_core::question::QueryType;
-use tahoe_core::{Category, Event, Hash, Org, Session, SubType, Timestamp, User};
+use tahoe_core::{Category, Event, Hash, Org, Raw, Session, SubType, Timestamp, User};
 
 use crate::world::{NOW, World, attribute, event, object, org_id};
 
@@ -97,6 +97,30 @@ fn verdict(batch: &mut GraphBatch, org: Hash, after: f64, verdict: &str) {
     batch.add_verdict(event.unwrap());
 }
 
+/// A raw that its filter refused, the same for every organisation.
+async fn refused(world: &World, org: Hash) {
+    let sub_type = SubType::from_static("cowrie");
+    let at = Some(Timestamp::new(*NOW).unwrap());
+    let raw = Raw::new(
+        sub_type,
+        json!({"eventid": 7}),
+        org_id(org),
+        "UTC".to_owned(),
+        at,
+    )
+    .unwrap();
+    let raws = &world.site.raws;
+    raws.write(std::slice::from_ref(&raw), |_| vec![])
+        .await
+        .unwrap();
+    let error = doc! {"filter": "cowrie@1", "reason": "field eventid: is no text", "at": *NOW};
+    let refused = doc! {"$set": {"_error": [error], "_valid": false}};
+    let archive = world.site.collection("tahoe", "instance").await;
+    let of = doc! {"_hash": raw.hash().to_string(), "orgid": org.to_string()};
+    let changed = archive.update_one(of, refused).await.unwrap();
+    assert_eq!(changed.modified_count, 1);
+}
+
 /// The user's own organisation: ten events in a session, an event to rank, and what was derived and judged.
 async fn ours(world: &World) -> (Hash, Hash) {
     let org = world.site.orgid;
@@ -120,6 +144,7 @@ async fn ours(world: &World) -> (Hash, Hash) {
     behaviour(&mut batch, org, HOUR, session.hash(), "0a");
     verdict(&mut batch, org, 10.0, "false_positive");
     world.write(&batch).await;
+    refused(world, org).await;
     (target.hash(), session.hash())
 }
 
@@ -142,6 +167,7 @@ async fn theirs(world: &World, org: Hash) {
     }
     verdict(&mut batch, org, 20.0, "malicious");
     world.write(&batch).await;
+    refused(world, org).await;
 }
 
 /// The questions of a type, about an event of the user's own and the session.
@@ -221,7 +247,7 @@ fn questions(qtype: QueryType, target: Hash, session: Hash) -> Vec<Value> {
             json!({"sub_type": "country_code2"}),
             json!({"sub_type": "behaviour"}),
         ],
-        QueryType::Quarantine => vec![json!({}), json!({"_hash": target})],
+        QueryType::Quarantine => vec![json!({}), json!({"_hash": target}), json!({"limit": 1})],
         QueryType::New => vec![
             json!({"sub_type": "username"}),
             with(&json!({"sub_type": "username"}), range.clone()),
