@@ -310,6 +310,7 @@ async fn open_all(server: &Server, db: &str) {
     Cache::open(server, db, COLL).await.unwrap();
     Archive::open(server, db, COLL).await.unwrap();
     Queries::open(server, db, COLL).await.unwrap();
+    cybexp_store::Feeds::open(server, db).await.unwrap();
     cybexp_store::Identity::open(server, db, COLL)
         .await
         .unwrap();
