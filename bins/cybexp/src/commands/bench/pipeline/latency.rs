@@ -1,6 +1,7 @@
 //! The time from a post of a single record until its event can be found.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -9,7 +10,7 @@ use cybexp_store::{GraphReader, Visible};
 use serde_json::{Value, json};
 use tahoe_core::question::ReturnType;
 use tahoe_core::{Hash, Timestamp, json as exact};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::suite::{self, BenchSuite, TYPETAG};
@@ -21,6 +22,8 @@ const LOOK: Duration = Duration::from_millis(2);
 const LONGEST: Duration = Duration::from_secs(60);
 /// The most events that are looked for at once.
 const ASKED: usize = 1000;
+/// The most requests at once: the API closes further connections of one address.
+const REQUESTS: usize = 128;
 
 /// Posts single records at this rate, each in a request of its own, and looks for their events.
 pub(super) async fn measure(
@@ -37,13 +40,16 @@ pub(super) async fn measure(
     let poster = tokio::spawn(async move {
         let mut requests = JoinSet::new();
         let mut beats = tokio::time::interval(Duration::from_secs(1) / rate);
+        let room = Arc::new(Semaphore::new(REQUESTS));
         for (event, line) in records {
             beats.tick().await;
+            let permit = Arc::clone(&room).acquire_owned().await?;
             let (client, tags, sender) = (client.clone(), tags.clone(), sender.clone());
             requests.spawn(async move {
                 let since = Instant::now();
                 // told before the answer: the event may be there as soon as that
                 let _ = sender.send((event, since));
+                let _permit = permit;
                 client.submit(&tags, "bench", &[line]).await
             });
         }
@@ -80,6 +86,8 @@ pub(super) async fn measure(
         match ended {
             Some(_) if waiting.is_empty() => break,
             Some(ended) if ended.elapsed() > LONGEST => {
+                // a refused post is the better reason
+                poster.await??;
                 bail!("{} events are not there after a minute", waiting.len())
             }
             _ => tokio::time::sleep(LOOK).await,
