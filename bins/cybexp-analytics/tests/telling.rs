@@ -131,7 +131,7 @@ async fn new_events_are_listed_once_for_each_organisation_while_somebody_listens
     assert_eq!(rows(&site).await, told);
 }
 
-/// What a user is told of, and what is not, as rows of the outbox.
+/// Rows of the outbox: the events that a user is told of, and those that he is not.
 mod subscriptions {
     use std::collections::BTreeSet;
 

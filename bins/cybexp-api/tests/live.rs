@@ -16,7 +16,7 @@ use cybexp_testkit::{Api, Site, mongo_url};
 use serde_json::{Value, json};
 use tahoe_core::{Membership, User};
 
-/// What a client is sent, event by event.
+/// The events that a client is sent, one by one.
 struct Client {
     response: reqwest::Response,
     sent: String,

@@ -314,7 +314,7 @@ impl Storm {
     }
 }
 
-/// What ends a fault.
+/// The end of a fault.
 enum Healing {
     Nothing,
     Continue(i32),

@@ -1,6 +1,6 @@
 //! The quarantine, for admins of organisations: submissions that could not be opened or read, and having records read again.
 //!
-//! What filters refused is in the archive, which only report daemons read: a question of type `quarantine` asks for it.
+//! Raws that filters refused are in the archive, which only report daemons read: a question of type `quarantine` asks for them.
 
 use std::sync::Arc;
 

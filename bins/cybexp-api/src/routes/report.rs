@@ -336,7 +336,7 @@ pub(crate) struct TopReport {
     /// Whether the numbers are exact. False if so many events came in lately that not all could be counted anew: hours that
     /// changed are then told as they were before. Also false if something was left out.
     exact: bool,
-    /// Of countries, networks and domains: the number of events that may be missing, if there are any. Their addresses or
+    /// For countries, networks and domains, the number of events that may be missing, if there are any. Their addresses or
     /// hosts are so many that it was not looked up what was derived from the rarest. An event counts once for each of these.
     #[schema(example = 130)]
     left_out: Option<u64>,

@@ -360,7 +360,7 @@ pub(crate) struct NoticeShown {
     subscription: String,
     /// When it was written, in Unix seconds.
     at: f64,
-    /// What is told: `event`, in the form in which `GET /live` tells it, or `feed` and `value`.
+    /// The content: `event`, in the form in which `GET /live` tells it, or `feed` and `value`.
     #[schema(value_type = Object)]
     told: Value,
     /// When its delivery was given up, in Unix seconds.

@@ -17,7 +17,7 @@ pub(super) struct Item<'a> {
     pub(super) subscription: &'a Subscription,
     /// When it was written, in Unix seconds.
     pub(super) at: f64,
-    /// What is told.
+    /// The content of the notice.
     pub(super) told: Value,
 }
 

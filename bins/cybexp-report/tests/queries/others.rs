@@ -40,7 +40,7 @@ fn shared(org: Hash, after: f64, own: &str) -> Event {
     event.with_malicious([address.hash()]).unwrap()
 }
 
-/// What the second stage makes of an organisation's values: by the filters that need no files, and a country.
+/// Events that the second stage makes of an organisation's values: by the filters that need no files, and a country.
 fn derive(batch: &mut GraphBatch, org: Hash, country: &str) {
     let orgid = org_id(org);
     for value in [

@@ -1,4 +1,4 @@
-//! What comes in live, and subscriptions.
+//! Live events, and subscriptions.
 
 use cybexp_testkit::eventually;
 use fantoccini::Locator;

@@ -23,7 +23,7 @@ pub(super) const BOT: &str = "203.0.113.99";
 /// A data file: its name beside the configuration, and its content.
 type DataFile = (&'static str, &'static str);
 
-/// Whose the networks are.
+/// The owners of the networks.
 pub(super) const NETWORKS: DataFile = (
     "networks.csv",
     include_str!("../../../../demo/networks.csv"),

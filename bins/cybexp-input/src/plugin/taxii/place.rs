@@ -29,7 +29,7 @@ pub(super) struct TaxiiPlace {
     pub(super) began: Option<String>,
 }
 
-/// What a page says of its place.
+/// The place of a page, as its headers and body tell it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct PageEnds {
     /// The next page, if there is one.

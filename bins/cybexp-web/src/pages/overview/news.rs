@@ -1,4 +1,4 @@
-//! What was first seen lately.
+//! Values that were first seen lately.
 
 use std::time::Duration;
 

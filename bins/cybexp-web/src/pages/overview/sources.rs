@@ -1,4 +1,4 @@
-//! What comes in, by source.
+//! Events that come in, by source.
 
 use cybexp_client::{Client, ClientError};
 use maud::{Markup, html};

@@ -1,4 +1,4 @@
-//! What comes in now, and the subscriptions of a person: the values, feeds and kinds of events that they are told of.
+//! Events that come in now, and the subscriptions of a person: the values, feeds and kinds of events that they are told of.
 
 mod change;
 mod form;

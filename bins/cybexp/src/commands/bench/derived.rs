@@ -1,4 +1,4 @@
-//! What the second stage would make of the made-up archive: places of addresses, and behaviours of sessions.
+//! Events that the second stage would make of the made-up archive: places of addresses, and behaviours of sessions.
 
 use std::collections::HashSet;
 

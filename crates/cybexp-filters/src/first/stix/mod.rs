@@ -114,7 +114,7 @@ struct Draft {
     told: Told,
     /// Hashes of values in the context of the category; `None` if all are.
     judged: Option<HashSet<Hash>>,
-    /// What describes the event.
+    /// The attributes and objects that describe the event.
     about: Vec<Node>,
     tlp: Option<Tlp>,
 }

@@ -1,4 +1,4 @@
-//! What observables and patterns name, as attributes and objects: one name for one thing, whatever its source.
+//! Attributes and objects that observables and patterns name: one name for one thing, whatever its source.
 
 use tahoe_core::{Attribute, Hash, Node, Object, Scalar, SubType};
 

@@ -63,7 +63,7 @@ impl PatternValues {
     }
 }
 
-/// What an operator says of the value behind it.
+/// The meaning of an operator for the value behind it.
 #[derive(Debug, Clone, Copy)]
 enum Operator {
     Names,
