@@ -1,4 +1,4 @@
-//! What a user wants to be told of, and where.
+//! Subscriptions: the events that a user wants to be told of, and where.
 
 use std::fmt;
 use std::str::FromStr;
@@ -52,7 +52,7 @@ pub struct Subscription {
     pub user: String,
     /// The name, for people.
     pub name: String,
-    /// What the user is told of.
+    /// The events that the user is told of.
     pub wanted: Wanted,
     /// Where the user is told.
     pub channel: Channel,

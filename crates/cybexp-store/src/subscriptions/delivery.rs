@@ -105,7 +105,7 @@ impl Outbox {
     }
 
     /// Notes that delivery of these notices failed for this reason, and puts off all that waits for the receiver until then.
-    /// What has waited for longer than `give_up` is parked. Returns the number of parked notices.
+    /// Parks notices that have waited for longer than `give_up`. Returns the number of parked notices.
     pub async fn failed(
         &self,
         receiver: &str,

@@ -110,7 +110,7 @@ impl<'de> Deserialize<'de> for NoticeId {
 pub struct Notice {
     /// The identity.
     pub id: NoticeId,
-    /// What is told, as JSON.
+    /// The content, as JSON.
     pub text: String,
     /// The authentication code over identity and text.
     pub mac: String,
@@ -122,7 +122,7 @@ pub struct NoticeRow {
     /// The identity.
     #[serde(rename = "_id")]
     pub id: NoticeId,
-    /// What is told, as JSON.
+    /// The content, as JSON.
     pub text: String,
     /// The authentication code over identity and text.
     pub mac: String,

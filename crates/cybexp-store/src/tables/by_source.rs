@@ -19,11 +19,11 @@ pub(crate) struct FamilyParts {
     pub family: &'static Family,
     /// The place of the wanted sub_type in the family.
     pub wanted: u8,
-    /// Of the values that events have themselves.
+    /// The parts of the values that events have themselves.
     pub own: Vec<Part>,
-    /// Of the values from which others are derived, in the order of the family's sources.
+    /// The parts of the values from which others are derived, in the order of the family's sources.
     pub sources: Vec<Vec<Part>>,
-    /// Of the groups.
+    /// The parts of the groups.
     pub groups: Vec<Part>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct SourceValues {
     pub left_out: u64,
 }
 
-/// What was derived from values.
+/// The values that were derived from others.
 pub(crate) type Derived = HashMap<ValueId, Vec<Hash>>;
 
 impl FamilyParts {

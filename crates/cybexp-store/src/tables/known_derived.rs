@@ -1,4 +1,4 @@
-//! What was derived from values, kept in memory as long as no filter of the second stage goes through the archive again.
+//! Values that were derived from others, kept in memory as long as no filter of the second stage goes through the archive again.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -781,7 +781,7 @@ async fn damage_of_every_kind_is_found_and_no_other() {
     assert!(none.is_empty(), "all was undone: {:#?}", report.shown);
 }
 
-/// What follows from the archive is made right again.
+/// Rows that follow from the archive are made right again.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_follows_from_the_archive_is_repaired() {
     let mut world = World::make().await;

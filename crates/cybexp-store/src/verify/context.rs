@@ -1,4 +1,4 @@
-//! What the checks need to know, and what they remember from page to page.
+//! Knowledge of the checks: of the deployment, and from page to page.
 
 use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
@@ -31,7 +31,7 @@ pub type Remaker = Arc<dyn Fn(&str, PendingRaw, &mut dyn FnMut(GraphBatch)) -> b
 /// The most instances that are remembered to exist, about 100 bytes each.
 const KNOWN: NonZeroUsize = NonZeroUsize::new(200_000).unwrap();
 
-/// What a verification reads, and how.
+/// The scope of a verification: the databases, and how they are read.
 pub struct VerifyOptions {
     /// The archive.
     pub archive: Archive,

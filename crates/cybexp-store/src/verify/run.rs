@@ -21,7 +21,7 @@ use crate::verify::{
 
 /// The most bytes of a page.
 const PAGE_BYTES: usize = 16 << 20;
-/// What seems wrong is looked at again once it is so much.
+/// The number of suspects at which they are looked at again.
 const SUSPECTS: usize = 5000;
 /// Faults of one kind after which no more of it are looked at again: it is no chance.
 const SURE: u64 = 20_000;

@@ -73,7 +73,7 @@ pub(super) struct VerifyState {
     /// The id up to which the stage was checked.
     pub place: Option<Bson>,
     pub report: VerifyReport,
-    /// What is to be looked at again.
+    /// Suspects that are to be looked at again.
     pub suspects: Vec<Finding>,
     pub names: Names,
 }
