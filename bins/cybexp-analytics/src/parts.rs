@@ -20,8 +20,7 @@ pub(crate) struct DerivedPart {
 /// A filter at work on a batch. Dropped, it makes no further part.
 pub(crate) struct Parts {
     parts: Receiver<Box<DerivedPart>>,
-    /// The thread, until its end was seen.
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 impl Parts {
@@ -56,13 +55,10 @@ impl Parts {
                 }
             });
         });
-        Self {
-            parts,
-            thread: Some(thread),
-        }
+        Self { parts, thread }
     }
 
-    /// Returns the next part; `None` when all raws of the batch are through.
+    /// Returns the next part; `None` when all raws of the batch are through. Do not ask again after that.
     ///
     /// # Errors
     /// If the thread died.
@@ -70,9 +66,7 @@ impl Parts {
         match self.parts.recv().await {
             Some(part) => Ok(Some(part)),
             None => {
-                if let Some(thread) = self.thread.take() {
-                    thread.await?;
-                }
+                (&mut self.thread).await?;
                 Ok(None)
             }
         }
