@@ -10,7 +10,7 @@
 //! A worker that ends with its work does not wait so long. It remembers the sessions that it wrote, and makes them due when
 //! nothing else is left to do.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -128,22 +128,24 @@ impl News {
         }
     }
 
-    /// Returns the filters for which merging this part of a session is to mark the session: some read it now, the mark will
-    /// cover the events that are written after it, and no mark does yet. The end of a session is marked always, for it is
-    /// due sooner then.
-    pub(super) fn marks(
-        &self,
-        part: (&SessionId, &PartOfSession),
-        batch: &GraphBatch,
-    ) -> Option<Readers> {
-        let (id, part) = part;
-        let readers = self.stage.readers(part, batch);
-        if readers.new.is_empty() || self.stage.covered().is_zero() {
-            return None;
-        }
-        let key = (*id, readers);
-        let is_covered = part.session.end_time().is_none() && self.marked.knows(&key);
-        (!is_covered).then_some(key.1)
+    /// Returns the filters that the sessions of a batch concern, without sessions that concern none.
+    pub(super) fn readers(&self, batch: &GraphBatch) -> HashMap<SessionId, Readers> {
+        let sessions = batch.sessions.iter();
+        let all = sessions.map(|(id, part)| (*id, self.stage.readers(part, batch)));
+        all.filter(|(_, readers)| *readers != Readers::default())
+            .collect()
+    }
+
+    /// Whether merging a part of a session is to mark the session for these filters: some read it now, the mark will cover
+    /// the events that are written after it, and no mark does yet. The end of a session is marked always, for it is due
+    /// sooner then.
+    pub(super) fn marks(&self, id: &SessionId, session: &Session, readers: &Readers) -> bool {
+        let is_covered = session.end_time().is_none() && self.is_marked(id, readers);
+        !readers.new.is_empty() && !self.stage.covered().is_zero() && !is_covered
+    }
+
+    fn is_marked(&self, id: &SessionId, readers: &Readers) -> bool {
+        self.marked.knows(&(*id, readers.clone()))
     }
 
     /// Makes the update that merges a part of a session, and marks the session for these filters.
@@ -171,30 +173,19 @@ impl News {
         &self,
         coll: &Documents,
         batch: &GraphBatch,
-        merged: &HashMap<SessionId, Readers>,
+        concerned: &HashMap<SessionId, Readers>,
+        merged: &HashSet<SessionId>,
     ) -> Result<(), StoreError> {
-        if self.stage.sessions.is_empty() {
-            return Ok(());
-        }
         let begun = Instant::now();
+        let remembered = self.remember(concerned);
         let mut unmarked: BTreeMap<Readers, Vec<SessionId>> = BTreeMap::new();
-        let remembered = {
-            let mut written = self.written();
-            for (id, part) in &batch.sessions {
-                let key = (*id, self.stage.readers(part, batch));
-                if key.1 == Readers::default() {
-                    continue;
-                }
-                if self.stage.ends {
-                    written.entry(*id).or_default().merge(key.1.clone());
-                }
-                let is_new_end = part.session.end_time().is_some() && !merged.contains_key(id);
-                if is_new_end || !self.marked.knows(&key) {
-                    unmarked.entry(key.1).or_default().push(*id);
-                }
+        for (id, readers) in concerned {
+            let part = batch.sessions.get(id);
+            let has_end = part.is_some_and(|part| part.session.end_time().is_some());
+            if has_end && !merged.contains(id) || !self.is_marked(id, readers) {
+                unmarked.entry(readers.clone()).or_default().push(*id);
             }
-            written.len()
-        };
+        }
         mark_all(coll, &unmarked, &self.stage).await?;
         for (readers, ids) in unmarked {
             self.learn(ids.into_iter().map(|id| (id, readers.clone())), begun);
@@ -203,6 +194,17 @@ impl News {
             true => self.due(coll).await,
             false => Ok(()),
         }
+    }
+
+    /// Remembers these sessions if the worker ends, and returns the number of all that are remembered.
+    fn remember(&self, concerned: &HashMap<SessionId, Readers>) -> usize {
+        let mut written = self.written();
+        if self.stage.ends {
+            for (id, readers) in concerned {
+                written.entry(*id).or_default().merge(readers.clone());
+            }
+        }
+        written.len()
     }
 
     /// Makes the sessions due that a worker which ends has written.

@@ -1,6 +1,6 @@
 //! The writer of the graph.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use bson::Bson;
@@ -65,9 +65,10 @@ impl GraphWriter {
     /// If the database fails. An instance that it cannot store is no error, but is listed in [`Written::rejected`].
     pub async fn write(&self, batch: &GraphBatch) -> Result<Written, StoreError> {
         self.orgs.register(batch.orgs()).await?;
-        let (mut written, (sessions, marked), (), fresh) = futures::try_join!(
+        let concerned = self.news.readers(batch);
+        let (mut written, (sessions, merged), (), fresh) = futures::try_join!(
             self.write_nodes(batch),
-            self.write_sessions(batch),
+            self.write_sessions(batch, &concerned),
             self.values.write(batch.seen_values()),
             self.events.prepare(batch)
         )?;
@@ -83,7 +84,9 @@ impl GraphWriter {
             let new = events.inserted + events.rejected.len() as u64;
             events.existing = (batch.events.len() as u64).saturating_sub(new);
         }
-        self.news.mark(&self.coll, batch, &marked).await?;
+        self.news
+            .mark(&self.coll, batch, &concerned, &merged)
+            .await?;
         written.add(events);
         Ok(written)
     }
@@ -128,11 +131,12 @@ impl GraphWriter {
         Ok(written)
     }
 
-    /// Merges the sessions. Returns also those that were marked, and for whom.
+    /// Merges the sessions. Returns also those that were marked for the filters that they concern.
     async fn write_sessions(
         &self,
         batch: &GraphBatch,
-    ) -> Result<(Written, HashMap<SessionId, Readers>), StoreError> {
+        concerned: &HashMap<SessionId, Readers>,
+    ) -> Result<(Written, HashSet<SessionId>), StoreError> {
         let begun = Instant::now();
         let (news, mut rest): (Vec<_>, Vec<_>) = batch
             .sessions
@@ -143,11 +147,12 @@ impl GraphWriter {
         let known = known - rest.len();
         let mut parts: Vec<(&SessionId, &PartOfSession)> = news.into_iter().chain(rest).collect();
         parts.sort_unstable_by_key(|(id, _)| **id);
-        let marked = parts.iter().filter_map(|part| {
-            let readers = self.news.marks(*part, batch)?;
-            Some((*part.0, readers))
+        let marked = parts.iter().filter_map(|(id, part)| {
+            let readers = concerned.get(*id)?;
+            let marks = self.news.marks(id, &part.session, readers);
+            marks.then_some((**id, readers))
         });
-        let marked: HashMap<SessionId, Readers> = marked.collect();
+        let marked: HashMap<SessionId, &Readers> = marked.collect();
         let merge = |id: &SessionId, session: &Session, orgid: &str| match marked.get(id) {
             Some(readers) => self.news.merge(id, session, orgid, readers),
             None => sessions::merge(id, session, orgid),
@@ -156,9 +161,9 @@ impl GraphWriter {
         written.existing += known as u64;
         if written.rejected.is_empty() {
             self.sessions.learn(parts.iter().map(|(id, _)| **id), begun);
-            let marked = marked.iter().map(|(id, readers)| (*id, readers.clone()));
+            let marked = marked.iter().map(|(id, readers)| (*id, (*readers).clone()));
             self.news.learn(marked, begun);
         }
-        Ok((written, marked))
+        Ok((written, marked.into_keys().collect()))
     }
 }
