@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use cybexp_filters::second::{SECOND_FILTERS, Source};
+use cybexp_filters::second::SECOND_FILTERS;
 use cybexp_service::{Config, Sweeper};
-use cybexp_store::{Archive, Cache, CacheKeep, CacheSweep, SecondStage, SessionReader, Sweep};
+use cybexp_store::{Archive, Cache, CacheKeep, CacheSweep, Sweep};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use crate::now;
@@ -42,9 +42,10 @@ impl OldData {
         };
         let raws = config.archive.keep.iter();
         let raws = raws.filter_map(|(typetag, keep)| Some((typetag.clone(), keep.seconds()?)));
+        let second = SECOND_FILTERS.iter().map(|filter| filter.name()).collect();
         Self {
             cache: CacheSweep::new(cache, keep),
-            archive: Sweep::new(archive, raws.collect()).with_second_stage(second_stage()),
+            archive: Sweep::new(archive, raws.collect()).with_second_stage(second),
             began: Instant::now(),
             looked: None,
         }
@@ -64,22 +65,6 @@ impl OldData {
         }
         Ok(())
     }
-}
-
-/// Returns the names of the filters whose events go with what they were derived from.
-fn second_stage() -> SecondStage {
-    let mut stage = SecondStage::default();
-    for filter in SECOND_FILTERS {
-        match filter.source() {
-            Source::Attributes(_) => stage.attributes.push(filter.name()),
-            Source::Sessions(sub_types) => stage.sessions.push(SessionReader {
-                name: filter.name(),
-                sub_types,
-                needs: filter.needs_events(),
-            }),
-        }
-    }
-    stage
 }
 
 impl Sweeper for OldData {

@@ -96,10 +96,15 @@ impl Sweep {
         }
     }
 
-    /// Returns the same sweep with these filters of the second stage, whose events go with what they were derived from.
+    /// Returns the same sweep with the names of the filters of the second stage, whose events go with what they were derived
+    /// from.
     #[must_use]
-    pub fn with_second_stage(mut self, stage: SecondStage) -> Self {
-        self.writer = self.writer.with_second_stage(stage);
+    pub fn with_second_stage(mut self, filters: Vec<&'static str>) -> Self {
+        // what a filter reads matters to those that write sessions
+        self.writer = self.writer.with_second_stage(SecondStage {
+            attributes: filters,
+            ..SecondStage::default()
+        });
         self
     }
 

@@ -16,7 +16,6 @@ use crate::archive::keys::{self, DerivedFrom};
 use crate::archive::open::Archive;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::write::batch::GraphBatch;
-use crate::graph::write::news::SecondStage;
 use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk;
 use crate::raws::queue::Raws;
@@ -415,11 +414,7 @@ async fn derived_events_go_with_what_they_were_derived_from() {
         batch.add_derived(event, source, "netblock");
     }
     writer.write(&batch).await.unwrap();
-    let stage = SecondStage {
-        attributes: vec!["netblock"],
-        ..SecondStage::default()
-    };
-    let mut sweep = sweep(&archive, 30.0).with_second_stage(stage);
+    let mut sweep = sweep(&archive, 30.0).with_second_stage(vec!["netblock"]);
     let swept = swept(&mut sweep).await;
     assert_eq!((swept.raws, swept.events), (20, 20 + 19));
     nothing_dangles(&archive).await;
