@@ -140,16 +140,8 @@ async fn events(site: &Site, of: &Attribute, orgid: &str, derived: bool) -> Vec<
 
 /// Returns the documents of derived events of a type.
 async fn derived(site: &Site, sub_type: &str) -> Vec<Document> {
-    let coll = site.collection("tahoe", "instance").await;
-    let mut rows = coll
-        .find(doc! {"derived": true, "sub_type": sub_type})
-        .await
-        .unwrap();
-    let mut all = Vec::new();
-    while rows.advance().await.unwrap() {
-        all.push(rows.deserialize_current().unwrap());
-    }
-    all
+    let derived = doc! {"derived": true, "sub_type": sub_type};
+    site.documents("tahoe", "instance", derived).await
 }
 
 /// The documentation's picture: raw 1 goes through filters 1 and 2, raw 2 through filter 3, and a fourth filter makes a

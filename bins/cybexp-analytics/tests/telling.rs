@@ -54,17 +54,10 @@ async fn run(site: &Site) {
 }
 
 async fn rows(site: &Site) -> Vec<Document> {
-    let live = site.collection("report", "live").await;
-    let mut rows = live
-        .find(doc! {"events": {"$exists": true}})
-        .sort(doc! {"orgid": 1})
-        .await
-        .unwrap();
-    let mut all = Vec::new();
-    while rows.advance().await.unwrap() {
-        all.push(rows.deserialize_current().unwrap());
-    }
-    all
+    let events = doc! {"events": {"$exists": true}};
+    let mut rows = site.documents("report", "live", events).await;
+    rows.sort_by_key(|row| row.get_str("orgid").unwrap().to_owned());
+    rows
 }
 
 fn now() -> f64 {
@@ -185,13 +178,9 @@ mod subscriptions {
 
     /// The ids of the notices, and the subscriptions that they are for.
     async fn outbox(site: &Site) -> (BTreeSet<Vec<u8>>, Vec<String>) {
-        let outbox = site.collection("report", "outbox").await;
-        let mut rows = outbox.find(doc! {}).await.unwrap();
-        let mut ids = BTreeSet::new();
-        while rows.advance().await.unwrap() {
-            let row: Document = rows.deserialize_current().unwrap();
-            ids.insert(row.get_binary_generic("_id").unwrap().clone());
-        }
+        let rows = site.documents("report", "outbox", doc! {}).await;
+        let ids = rows.iter().map(|row| row.get_binary_generic("_id"));
+        let ids: BTreeSet<Vec<u8>> = ids.map(|id| id.unwrap().clone()).collect();
         let of = |id: &Vec<u8>| id[..12].iter().map(|byte| format!("{byte:02x}")).collect();
         let mut of: Vec<String> = ids.iter().map(of).collect();
         of.sort();

@@ -64,10 +64,8 @@ struct Holdings {
 
 async fn holdings(site: &Site) -> Holdings {
     let (mut values, mut hashes) = (BTreeMap::new(), BTreeMap::new());
-    let instances = site.collection("tahoe", "instance").await;
-    let mut rows = instances.find(doc! {"itype": "attribute"}).await.unwrap();
-    while rows.advance().await.unwrap() {
-        let row: bson::Document = rows.current().try_into().unwrap();
+    let attributes = doc! {"itype": "attribute"};
+    for row in site.documents("tahoe", "instance", attributes).await {
         let data: Value = bson::deserialize_from_bson(row["data"].clone()).unwrap();
         let of: &mut BTreeSet<String> = values
             .entry(row.get_str("sub_type").unwrap().to_owned())

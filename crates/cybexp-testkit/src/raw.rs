@@ -61,6 +61,17 @@ impl Site {
             .expect("a valid URL");
         client.database(text("db")).collection(coll)
     }
+
+    /// Returns the documents of such a collection that meet a filter.
+    pub async fn documents(&self, section: &str, coll: &str, filter: Document) -> Vec<Document> {
+        let coll = self.collection(section, coll).await;
+        let mut rows = coll.find(filter).await.expect("the server answers");
+        let mut all = Vec::new();
+        while rows.advance().await.expect("the server answers") {
+            all.push(rows.deserialize_current().expect("it is a document"));
+        }
+        all
+    }
 }
 
 /// Returns a number of the server's statistics; 0 if it is none.

@@ -105,15 +105,7 @@ async fn what_is_posted_is_shown_first_and_found_later() {
     );
 
     let find = path("/value", &[("type", "hostname"), ("data", "phish.example")]);
-    eventually("it is found", async || {
-        person
-            .clone()
-            .get(&find)
-            .await
-            .body
-            .contains("<dt>events</dt><dd>1</dd>")
-    })
-    .await;
+    person.finds(&find).await;
     suite.stop().await;
 }
 

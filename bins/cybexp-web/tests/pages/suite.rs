@@ -207,6 +207,15 @@ pub(crate) struct Answer {
 }
 
 impl Visitor {
+    /// Waits until the page of a value tells of one event.
+    pub(crate) async fn finds(&self, path: &str) {
+        eventually("it is found", async || {
+            let page = self.clone().get(path).await;
+            page.body.contains("<dt>events</dt><dd>1</dd>")
+        })
+        .await;
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
         let request = self.http.get(format!("{}{path}", self.base));
         self.send(request).await
