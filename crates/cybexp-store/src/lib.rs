@@ -87,7 +87,7 @@ pub use inspect::{
     tally::Tally,
     unread::Unread,
 };
-pub use live::rows::{InvalidLiveId, Live, LiveId, LiveRow, LiveStanding};
+pub use live::rows::{HEARD_WITHIN, InvalidLiveId, Live, LiveId, LiveRow, LiveStanding};
 pub use live::tail::LiveTail;
 #[cfg(feature = "inspect")]
 pub use migrate::{

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cybexp_service::NoticeMacs;
-use cybexp_store::{Live, LiveId, LiveRow, Server, StoreError, Written};
+use cybexp_store::{HEARD_WITHIN, Live, LiveId, LiveRow, Server, StoreError, Written};
 use metrics::counter;
 use serde_json::Value;
 use tahoe_core::{Event, Hash};
@@ -14,8 +14,6 @@ use super::brief::brief;
 
 /// The most events of a row: nobody reads more of one moment.
 const EVENTS: usize = 25;
-/// Time between two looks whether somebody listens.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Writes rows of new events; cheap to clone.
 #[derive(Clone)]
@@ -65,12 +63,13 @@ impl LiveRows {
         let heard = || self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let known = *heard();
         if let Some((is_heard, at)) = known
-            && at.elapsed() < LOOK
+            && at.elapsed() < HEARD_WITHIN
         {
             return Ok(is_heard);
         }
+        let asked = Instant::now();
         let is_heard = self.live.standing().await?.is_heard;
-        *heard() = Some((is_heard, Instant::now()));
+        *heard() = Some((is_heard, asked));
         Ok(is_heard)
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cybexp_service::{NoticeMacs, Shutdown};
-use cybexp_store::{Live, LiveTail, StoreError};
+use cybexp_store::{HEARD_WITHIN, Live, LiveTail, StoreError};
 use tahoe_core::Hash;
 use tokio::sync::{Notify, watch};
 
@@ -154,9 +154,13 @@ impl LiveHub {
             if renewed.is_none_or(|at| at.elapsed() >= RENEW) {
                 let standing = self.0.live.listen().await?;
                 // for some time nobody was known to listen, and rows were not written
-                is_gap |= since.is_some_and(|since| since != standing.since);
-                *since = Some(standing.since);
+                let before = since.replace(standing.since);
+                is_gap |= before.is_some_and(|before| before != standing.since);
                 renewed = Some(Instant::now());
+                if before != Some(standing.since) {
+                    // until then a writer may take it that nobody listens
+                    tokio::time::sleep(HEARD_WITHIN).await;
+                }
                 self.0.follows.send_replace(true);
             }
             if std::mem::take(&mut is_gap) {

@@ -20,6 +20,8 @@ use crate::mongo::server::Server;
 
 /// Time for which one notice that somebody listens is good. It is longer than a listener takes to come back.
 const LISTENS: Duration = Duration::from_secs(300);
+/// Time within which writers learn that somebody listens: what they know of it is never older.
+pub const HEARD_WITHIN: Duration = Duration::from_millis(250);
 /// The most bytes of a row. Larger ones are not ours.
 pub(super) const ROW_BYTES: i64 = 256 << 10;
 /// Row that tells whether anybody listens. It has no `at`, so it does not expire.
@@ -138,7 +140,7 @@ impl From<Stored> for LiveRow {
 pub struct LiveStanding {
     /// Whether somebody does.
     pub is_heard: bool,
-    /// Since when somebody has without a pause, in Unix seconds.
+    /// Since when somebody has without a pause, and every writer knows of it, in Unix seconds.
     pub since: f64,
 }
 
@@ -189,12 +191,14 @@ impl Live {
         insert.send().await.map(drop)
     }
 
-    /// Notes that somebody listens, for the next five minutes, and returns the standing.
+    /// Notes that somebody listens, for the next five minutes, and returns the standing. Writers know of it after
+    /// [`HEARD_WITHIN`].
     pub async fn listen(&self) -> Result<LiveStanding, StoreError> {
         let until = doc! {"$add": ["$$NOW", LISTENS.as_millis() as i64]};
+        let from = doc! {"$add": ["$$NOW", HEARD_WITHIN.as_millis() as i64]};
         let paused = doc! {"$lt": [{"$ifNull": ["$until", null]}, "$$NOW"]};
         let update = vec![doc! {"$set": {
-            "since": {"$cond": [paused, "$$NOW", "$since"]}, "until": until, "heard": true,
+            "since": {"$cond": [paused, from, "$since"]}, "until": until, "heard": true,
         }}];
         let listening = self
             .coll
