@@ -181,7 +181,7 @@ const liveRow = (event) => {
   const row = piece("li", "", piece("span", "at", at),
     piece("span", "", piece("span", `cat c-${known}`, known), " ", piece("strong", "", harmless(event.sub_type))));
   for (const value of (event.values ?? []).slice(0, 5)) {
-    const shown = piece("bdi", "v", harmless(value.data));
+    const shown = piece("bdi", "", harmless(value.data));
     const link = piece("a", "value", shown);
     link.href = "/value?" + new URLSearchParams({type: value.sub_type, data: value.data});
     row.append(piece("span", "", piece("span", "tag f-other", harmless(value.sub_type)), " ", value.cut ? shown : link));
