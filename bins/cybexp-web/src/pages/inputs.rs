@@ -60,7 +60,7 @@ fn table(sources: &[&Value], orgs: &[MyOrg]) -> Markup {
                         td { code { (text::line(texts("typetag"))) } }
                         td.prose { (text::line(name_of(orgs, texts("orgid")))) }
                         td { (time_or_dash(last)) }
-                        td.n { (ago(now - last.unwrap_or(now))) }
+                        td { (ago(now - last.unwrap_or(now))) }
                         td.n { (grouped(number("submissions"))) }
                         td.n { (grouped(number("records"))) }
                         td.n { (grouped(number("waiting"))) }

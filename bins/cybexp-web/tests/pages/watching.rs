@@ -115,6 +115,10 @@ async fn new_events_appear_while_somebody_looks() {
         .await;
     let shown = "return document.querySelector('ol.live[data-live] a.value')?.textContent === '203.0.113.9'";
     driver.until(shown).await;
+    let coloured = driver
+        .run("return document.querySelector('ol.live[data-live] .tag.f-address')?.textContent")
+        .await;
+    assert_eq!(coloured, serde_json::json!("ipv4"));
     let broken = driver
         .run("return document.images.length + document.title.includes('broken')")
         .await;

@@ -50,9 +50,10 @@ pub(crate) async fn overview(
     let parts = [
         async move { begin + &head }.boxed(),
         sources,
-        places,
         tops,
         news,
+        // what was derived takes longest, and would keep the others from the screen
+        places,
         async move { foot + &end }.boxed(),
     ];
     let parts = stream::iter(parts).then(|part| part.map(Ok::<_, std::convert::Infallible>));

@@ -94,9 +94,9 @@ async fn around(app: Arc<App>, person: SignedIn, query: PageQuery) -> Result<Mar
     let around = expanded(&app, &person, &query, &report).await?;
     let shown = tokio::task::spawn_blocking(move || {
         html! {
+            (events::sessions(&sessions))
             (related::graph(&query, &around))
             (related::lists(&query, &related))
-            (events::sessions(&sessions))
             (events::events(&query, &related))
         }
     });
