@@ -12,6 +12,7 @@ use crate::archive::open::Archive;
 use crate::archive::{keys, missing, stored};
 use crate::graph::hours;
 use crate::graph::read::by_hour;
+use crate::graph::read::event_tally;
 use crate::graph::read::lookup;
 use crate::graph::read::pages::{self, Place, Start};
 use crate::graph::read::reader::GraphReader;
@@ -98,9 +99,12 @@ async fn events_are_counted_by_keys_of_the_index_alone() {
                 let expected = 3 * 20 * contexts * categories / part;
                 assert_eq!(count, expected, "{of:?}");
                 let find = Wanted::new(&of, &visible).find();
-                let plan = Plan::count(&archive.coll, &find).await;
+                let plan =
+                    Plan::aggregate(&archive.coll, find.hint, event_tally::pipeline(&find)).await;
                 plan.reads_at_most(expected + 2 * POINTS, 0);
-                let plan = Plan::count(&archive.coll, &find.limit(50)).await;
+                let find = find.limit(50);
+                let plan =
+                    Plan::aggregate(&archive.coll, find.hint, event_tally::pipeline(&find)).await;
                 plan.reads_at_most(50 + 2 * POINTS, 0);
             }
         }
