@@ -150,7 +150,7 @@ mod tests {
         };
         let session = Session::begin(Some(person), 60);
         let read = cookies.read(&sent(&cookies, &session)).unwrap();
-        assert_eq!(read.person.unwrap().token, "token");
+        assert_eq!(read.person.as_ref().unwrap().token, "token");
         let (one, other) = (read.form_token(), read.form_token());
         assert_ne!(one, other);
         assert!(session.allows(&one) && session.allows(&other));
