@@ -526,7 +526,7 @@ async fn a_label_that_comes_later_takes_a_value_from_a_feed() {
 }
 
 /// Figures of a feed of a million values: bytes, seconds and memory of whole and of conditional requests. Run it with
-/// `CYBEXP_BIN=…/release/cybexp cargo test -p cybexp-api --test feeds -- --ignored --nocapture`.
+/// `CYBEXP_TEST_DAEMONS=…/release/cybexp cargo test -p cybexp-api --test feeds -- --ignored --nocapture`.
 #[tokio::test]
 #[ignore = "takes minutes"]
 async fn a_million_values() {

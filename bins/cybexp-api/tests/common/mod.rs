@@ -27,9 +27,9 @@ pub(crate) async fn start(name: &str, more: Value) -> (Site, Api) {
     (site, api)
 }
 
-/// Returns the program whose figures are taken, such as a release build of `cybexp`, if `CYBEXP_BIN` names one.
+/// Returns the program whose figures are taken, such as a release build of `cybexp`, if `CYBEXP_TEST_DAEMONS` names one.
 pub(crate) fn measured() -> Option<String> {
-    std::env::var("CYBEXP_BIN").ok()
+    std::env::var("CYBEXP_TEST_DAEMONS").ok()
 }
 
 /// A site and its API, by the program that is measured.
