@@ -124,7 +124,6 @@ print(json.dumps({"headers": {k.lower(): str(v) for k, v in mail.items()}, "text
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_by_mail_is_told_over_every_kind_of_connection() {
-    let mut seen = 0;
     for (tls, user) in [
         ("none", None),
         ("none", Some("cybexp")),
@@ -176,10 +175,6 @@ async fn a_subscription_by_mail_is_told_over_every_kind_of_connection() {
         for id in &ids {
             assert!(text.lines().any(|line| line == id), "{text}");
         }
-        if seen == 0 {
-            eprintln!("{}", came["data"].as_str().unwrap());
-        }
-        seen += 1;
         eventually("they are told", async || {
             world.rows(doc! {"told": {"$exists": true}}).await == 3
         })
