@@ -28,6 +28,8 @@ pub(crate) struct Find {
     pub skip: u64,
     /// The most results; 0 for all.
     pub limit: i64,
+    /// The number of results that the server sends at once; `None` for as many as it likes.
+    pub batch: Option<u32>,
 }
 
 impl Find {
@@ -40,6 +42,7 @@ impl Find {
             hint,
             skip: 0,
             limit: 0,
+            batch: None,
         }
     }
 
@@ -58,6 +61,12 @@ impl Find {
         self
     }
 
+    /// Has the server send so many results at once: for readers that may stop in the middle.
+    pub(crate) fn batch(mut self, batch: u32) -> Self {
+        self.batch = Some(batch);
+        self
+    }
+
     pub(crate) fn skip(mut self, skip: u64) -> Self {
         self.skip = skip;
         self
@@ -73,6 +82,7 @@ impl Find {
                 .max_time(MAX_TIME)
                 .optional(self.projection, |find, fields| find.projection(fields))
                 .optional(self.sort, |find, sort| find.sort(sort))
+                .optional(self.batch, |find, batch| find.batch_size(batch))
         });
         find.rows().await
     }
