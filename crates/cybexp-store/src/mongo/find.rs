@@ -30,6 +30,8 @@ pub(crate) struct Find {
     pub limit: i64,
     /// The number of results that the server sends at once; `None` for as many as it likes.
     pub batch: Option<u32>,
+    /// Whether all results are asked for in one round trip, for a limited number of small ones.
+    pub at_once: bool,
 }
 
 impl Find {
@@ -43,6 +45,7 @@ impl Find {
             skip: 0,
             limit: 0,
             batch: None,
+            at_once: false,
         }
     }
 
@@ -67,6 +70,12 @@ impl Find {
         self
     }
 
+    /// Asks for all results in one round trip.
+    pub(crate) fn at_once(mut self) -> Self {
+        self.at_once = true;
+        self
+    }
+
     pub(crate) fn skip(mut self, skip: u64) -> Self {
         self.skip = skip;
         self
@@ -74,6 +83,8 @@ impl Find {
 
     /// Returns the results as they arrive.
     pub(crate) async fn rows(self, coll: &Documents) -> Result<Rows, StoreError> {
+        let all = u32::try_from(self.limit).ok().filter(|_| self.at_once);
+        let batch = self.batch.or(all);
         let find = coll.named(self.doing).find(self.filter);
         let find = find.with(|find| {
             find.hint(Hint::Name(self.hint.to_owned()))
@@ -82,7 +93,7 @@ impl Find {
                 .max_time(MAX_TIME)
                 .optional(self.projection, |find, fields| find.projection(fields))
                 .optional(self.sort, |find, sort| find.sort(sort))
-                .optional(self.batch, |find, batch| find.batch_size(batch))
+                .optional(batch, |find, batch| find.batch_size(batch))
         });
         find.rows().await
     }

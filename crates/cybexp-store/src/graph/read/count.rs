@@ -1,5 +1,6 @@
 //! Counting events, in time that does not grow with their number.
 
+use bson::doc;
 use futures::future::try_join_all;
 use tahoe_core::question::Conditions;
 
@@ -7,7 +8,7 @@ use crate::error::StoreError;
 use crate::graph::hours;
 use crate::graph::read::event_tally::{EventTally, tally};
 use crate::graph::read::reader::GraphReader;
-use crate::graph::read::seen::Seen;
+use crate::graph::read::seen::{At, Seen};
 use crate::graph::read::wanted::{Wanted, within};
 use crate::mongo::find::Find;
 use crate::visible::Visible;
@@ -24,7 +25,7 @@ impl GraphReader {
     ) -> Result<EventTally, StoreError> {
         let wanted = Wanted::new(of, visible);
         match self.few(&wanted).await? {
-            Some(few) => Ok(few),
+            Some(few) => Ok(EventTally::of_times(&few)),
             None => self.many(&wanted).await,
         }
     }
@@ -43,7 +44,7 @@ impl GraphReader {
     ) -> Result<(Option<u64>, Option<Seen>), StoreError> {
         let wanted = Wanted::new(of, visible);
         let tally = match self.few(&wanted).await? {
-            Some(few) => few,
+            Some(few) => EventTally::of_times(&few),
             None if self.timelines.has(&wanted.key()) => self.many(&wanted).await?,
             None => return Ok((None, self.seen(of, visible).await?)),
         };
@@ -62,13 +63,14 @@ impl GraphReader {
         Ok(parts.into_iter().fold(whole, EventTally::and))
     }
 
-    /// Counts the wanted events key by key, if they are few; `None` for a hub.
-    pub(crate) async fn few(&self, wanted: &Wanted<'_>) -> Result<Option<EventTally>, StoreError> {
+    /// Returns the times of the wanted events, in no order, if they are few; `None` for a hub.
+    pub(crate) async fn few(&self, wanted: &Wanted<'_>) -> Result<Option<Vec<f64>>, StoreError> {
         if self.timelines.has(&wanted.key()) {
             return Ok(None);
         }
-        let few = tally(&self.coll, &few(wanted)).await?;
-        Ok((few.events <= DIRECT as u64).then_some(few))
+        let few = few(wanted).read::<At>(&self.coll).await?;
+        let is_few = few.len() <= DIRECT as usize;
+        Ok(is_few.then(|| few.into_iter().map(|at| at.timestamp).collect()))
     }
 
     /// Counts the wanted events that lie in one hour and in the range.
@@ -82,7 +84,9 @@ impl GraphReader {
     }
 }
 
-/// Finds the wanted events, up to one more than those of an instance that is no hub.
+/// Finds the times of the wanted events, up to one more than those of an instance that is no hub. To hand them over
+/// costs the server less than to count them.
 pub(crate) fn few(wanted: &Wanted<'_>) -> Find {
-    wanted.find().limit(DIRECT + 1)
+    let time = doc! {"_id": 0, "timestamp": 1};
+    wanted.find().project(time).limit(DIRECT + 1).at_once()
 }

@@ -21,6 +21,16 @@ pub struct EventTally {
 }
 
 impl EventTally {
+    /// Counts events at these times.
+    pub(crate) fn of_times(times: &[f64]) -> Self {
+        let first = times.iter().copied().min_by(f64::total_cmp);
+        let last = times.iter().copied().max_by(f64::total_cmp);
+        Self {
+            events: times.len() as u64,
+            seen: first.zip(last).map(|(first, last)| Seen { first, last }),
+        }
+    }
+
     /// Returns the tally of the events of both. No event may be in both.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
@@ -74,15 +84,10 @@ pub(crate) fn grouped(by: impl Into<Bson>) -> Document {
 
 /// Returns the pipeline of [`tally`].
 pub(crate) fn pipeline(find: &Find) -> Vec<Document> {
-    let mut pipeline = vec![doc! {"$match": &find.filter}];
-    if find.limit > 0 {
-        pipeline.push(doc! {"$limit": find.limit});
-    }
-    pipeline.push(grouped(Bson::Null));
-    pipeline
+    vec![doc! {"$match": &find.filter}, grouped(Bson::Null)]
 }
 
-/// Counts the events that are found, up to the limit.
+/// Counts the events that are found, be they ever so many.
 pub(crate) async fn tally(coll: &Documents, find: &Find) -> Result<EventTally, StoreError> {
     let groups = groups(coll, find.doing, pipeline(find), find.hint).await?;
     Ok(groups.iter().map(Group::tally).sum())
@@ -115,6 +120,8 @@ mod tests {
             seen: Some(Seen { first, last }),
         };
         let none = EventTally::default();
+        assert_eq!(EventTally::of_times(&[]), none);
+        assert_eq!(EventTally::of_times(&[4.0, 9.0, -1.0]), of(3, -1.0, 9.0));
         assert_eq!(none.and(none), none);
         assert_eq!(none.and(of(2, 5.0, 7.0)), of(2, 5.0, 7.0));
         let all = [of(2, 5.0, 7.0), none, of(1, 3.0, 3.0), of(4, 6.0, 9.0)];

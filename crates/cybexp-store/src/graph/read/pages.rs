@@ -79,7 +79,7 @@ impl GraphReader {
             return Ok(Some(near));
         }
         if let Some(few) = self.few(wanted).await? {
-            return Ok((skip < few.events).then_some(near));
+            return Ok((skip < few.len() as u64).then_some(near));
         }
         let mut before = 0;
         for (hour, whole) in self.hours(wanted).await?.into_iter().rev() {

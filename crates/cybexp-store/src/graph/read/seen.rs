@@ -21,9 +21,10 @@ pub struct Seen {
     pub last: f64,
 }
 
+/// The time of an event, without the rest.
 #[derive(Debug, Deserialize)]
-struct At {
-    timestamp: f64,
+pub(crate) struct At {
+    pub timestamp: f64,
 }
 
 /// The first or the last time.
