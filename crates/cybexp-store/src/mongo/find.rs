@@ -28,6 +28,8 @@ pub(crate) struct Find {
     pub skip: u64,
     /// The most results; 0 for all.
     pub limit: i64,
+    /// The number of results that the server sends at once; `None` for as many as it likes.
+    pub batch: Option<u32>,
     /// Whether all results are asked for in one round trip, for a limited number of small ones.
     pub at_once: bool,
 }
@@ -42,6 +44,7 @@ impl Find {
             hint,
             skip: 0,
             limit: 0,
+            batch: None,
             at_once: false,
         }
     }
@@ -61,6 +64,12 @@ impl Find {
         self
     }
 
+    /// Has the server send so many results at once: for readers that may stop in the middle.
+    pub(crate) fn batch(mut self, batch: u32) -> Self {
+        self.batch = Some(batch);
+        self
+    }
+
     /// Asks for all results in one round trip.
     pub(crate) fn at_once(mut self) -> Self {
         self.at_once = true;
@@ -74,7 +83,8 @@ impl Find {
 
     /// Returns the results as they arrive.
     pub(crate) async fn rows(self, coll: &Documents) -> Result<Rows, StoreError> {
-        let batch = u32::try_from(self.limit).ok().filter(|_| self.at_once);
+        let all = u32::try_from(self.limit).ok().filter(|_| self.at_once);
+        let batch = self.batch.or(all);
         let find = coll.named(self.doing).find(self.filter);
         let find = find.with(|find| {
             find.hint(Hint::Name(self.hint.to_owned()))

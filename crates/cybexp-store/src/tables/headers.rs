@@ -54,6 +54,8 @@ pub(crate) struct Header {
     pub n: i64,
     /// The making of the tables, if they are right.
     pub made: Option<Made>,
+    /// The making of the tables, if they were right before events of the hour changed.
+    pub outdated: Option<Made>,
     /// The ids of all chunks that were written and may not be deleted; only for the maker.
     pub written: Vec<Bson>,
 }
@@ -61,12 +63,14 @@ pub(crate) struct Header {
 impl StoredHeader {
     fn header(self) -> Option<Header> {
         let hour = hour_of_id(&self.id.bytes)?;
-        let is_right = self.right && self.whole == self.made;
+        let is_whole = self.whole == self.made;
         let made = self.made.and_then(|made| made.bytes.try_into().ok());
+        let made: Option<Made> = made.filter(|_| is_whole);
         Some(Header {
             hour,
             n: self.n,
-            made: made.filter(|_| is_right),
+            made: made.filter(|_| self.right),
+            outdated: made.filter(|_| !self.right),
             written: self.written,
         })
     }

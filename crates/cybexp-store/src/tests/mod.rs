@@ -18,6 +18,7 @@ mod judge;
 mod lease;
 mod moments;
 mod names;
+mod outdated;
 mod plan;
 mod replace;
 mod sweep;
