@@ -23,13 +23,13 @@ pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 /// The largest lease, in bytes: it names a batch of items. A larger one, and what is no lease, holds nothing.
 const LEASE_BYTES: usize = 256 << 10;
+/// The most workers of a queue whose leases are looked at. What others work on is done twice.
+const WORKERS: i64 = 32;
+
 /// A lease that a failover loses only has work done twice, so nobody waits until a majority has it.
 fn at_once() -> WriteConcern {
     WriteConcern::nodes(1)
 }
-
-/// The most workers of a queue whose leases are looked at. What others work on is done twice.
-const WORKERS: i64 = 32;
 
 /// The result of taking work from a queue.
 #[derive(Debug)]

@@ -316,8 +316,11 @@ pub(crate) fn done(filter: &str, session: &DueSession) -> Update {
     let same = doc! {"$and": [
         {"$eq": ["$_due", {"$literal": &session.due}]}, {"$eq": ["$_todo", {"$literal": &session.todo}]},
     ]};
-    let again = doc! {"$setUnion": [{"$ifNull": ["$_todo", []]}, [filter]]};
-    let later = doc! {"$ifNull": [{"$add": ["$_due", 1_i64]}, "$$NOW"]};
+    // a damaged session must not fail the others
+    let waiting = doc! {"$cond": [{"$isArray": "$_todo"}, "$_todo", []]};
+    let again = doc! {"$setUnion": [waiting, [filter]]};
+    let is_time = doc! {"$eq": [{"$type": "$_due"}, "date"]};
+    let later = doc! {"$cond": [is_time, {"$add": ["$_due", 1_i64]}, "$$NOW"]};
     let set = doc! {"$set": {
         "_todo": {"$cond": [&same, todo, again]}, "_due": {"$cond": [same, due, later]},
     }};
