@@ -463,7 +463,7 @@ mod tests {
         );
         assert_eq!(
             groups[0].path,
-            Some(format!("/session?hash={}", hash(900_001)))
+            Some(format!("/session?hash={}", hash(900_000)))
         );
     }
 

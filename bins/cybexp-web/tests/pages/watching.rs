@@ -113,7 +113,8 @@ async fn new_events_appear_while_somebody_looks() {
     suite
         .submit_now("sighting", "a", &[SIGHTING.as_bytes()])
         .await;
-    let shown = "return document.querySelector('ol.live[data-live] a.value')?.textContent === '203.0.113.9'";
+    // another event may come after it
+    let shown = "return [...document.querySelectorAll('ol.live[data-live] a.value')].some(a => a.textContent === '203.0.113.9')";
     driver.until(shown).await;
     let coloured = driver
         .run("return document.querySelector('ol.live[data-live] .tag.f-address')?.textContent")
