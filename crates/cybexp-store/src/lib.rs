@@ -57,6 +57,7 @@ pub use feeds::standing::{FeedConditions, FeedStanding};
 pub use graph::derived::due::{Due, DueSession, DueSessions, SessionMarker, SessionRead};
 pub use graph::derived::progress::{Backfill, BackfillProgress, SecondVersion};
 pub use graph::derived::walk::{AttributePage, Walked};
+pub use graph::read::event_tally::EventTally;
 pub use graph::read::histogram::StepCount;
 pub use graph::read::pages::EventPage;
 pub use graph::read::reader::GraphReader;

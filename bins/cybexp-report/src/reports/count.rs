@@ -3,7 +3,7 @@
 //! Reads the number from the archive's counters; events of values that only sessions have are counted through the
 //! sessions.
 
-use cybexp_store::{Seen, SessionEvents};
+use cybexp_store::{EventTally, SessionEvents};
 use serde_json::Value;
 use tahoe_core::question::{Conditions, QueryType};
 
@@ -25,12 +25,9 @@ pub(crate) async fn answer(conditions: &Conditions, asked: Asked<'_>) -> Answere
         let page = of_sessions(&subject, events, asked);
         return Ok(Ok(page.verdicts(&verdicts.await?)));
     }
-    let (count, seen, verdicts) = futures::try_join!(
-        sources.archive.count(&subject.of, visible),
-        sources.archive.seen(&subject.of, visible),
-        verdicts,
-    )?;
-    if count == 0 {
+    let tally = sources.archive.tally(&subject.of, visible);
+    let (tally, verdicts) = futures::try_join!(tally, verdicts)?;
+    if tally.events == 0 {
         match subject.elsewhere(asked).await? {
             Elsewhere::Sessions(events) => {
                 let page = of_sessions(&subject, &events, asked);
@@ -41,16 +38,20 @@ pub(crate) async fn answer(conditions: &Conditions, asked: Asked<'_>) -> Answere
             Elsewhere::Unknown(_) | Elsewhere::Nowhere => {}
         }
     }
-    Ok(Ok(page(&subject, count, seen, asked).verdicts(&verdicts)))
+    Ok(Ok(page(&subject, tally, asked).verdicts(&verdicts)))
 }
 
 fn of_sessions(subject: &Subject, events: &SessionEvents, asked: Asked<'_>) -> ReportPage {
-    page(subject, events.count(), events.seen(), asked).cut(events.cut)
+    let tally = EventTally {
+        events: events.count(),
+        seen: events.seen(),
+    };
+    page(subject, tally, asked).cut(events.cut)
 }
 
-fn page(subject: &Subject, count: u64, seen: Option<Seen>, asked: Asked<'_>) -> ReportPage {
-    ReportPage::only(QueryType::Count, Value::from(count))
-        .seen(seen)
+fn page(subject: &Subject, tally: EventTally, asked: Asked<'_>) -> ReportPage {
+    ReportPage::only(QueryType::Count, Value::from(tally.events))
+        .seen(tally.seen)
         .about(subject.told())
         .known_good(subject.told(), &asked.sources.known_good)
 }

@@ -17,9 +17,9 @@ use crate::cache::open::Cache;
 use crate::graph::read::histogram::{self, HourPart};
 use crate::graph::read::pages::{self, Start};
 use crate::graph::read::reader::GraphReader;
-use crate::graph::read::seen::{self, End};
+use crate::graph::read::seen::{self, End, Seen};
 use crate::graph::read::wanted::Wanted;
-use crate::graph::read::{sessions, stories};
+use crate::graph::read::{count, sessions, stories};
 
 const ORGS: [&str; 3] = ["unr", "usc", "ucla"];
 
@@ -104,8 +104,14 @@ async fn whether_something_is_there_costs_a_key() {
 async fn several_forms_of_a_value_are_looked_for_as_one() {
     let archive = archive_with_forms().await;
     let (of, visible) = (about(2, Context::All), visible(&ORGS));
-    assert_eq!(archive.count(&of, &visible).await.unwrap(), 3 * 800);
-    assert_eq!(archive.total(&of, &visible).await.unwrap(), Some(3 * 800));
+    let tally = archive.tally(&of, &visible).await.unwrap();
+    let ends = Seen {
+        first: 0.0,
+        last: 799.0,
+    };
+    assert_eq!((tally.events, tally.seen), (3 * 800, Some(ends)));
+    let outline = archive.outline(&of, &visible).await.unwrap();
+    assert_eq!(outline, (Some(3 * 800), Some(ends)));
     let wanted = Wanted::new(&of, &visible);
     let plan = Plan::find(&archive.coll, &pages::first(&wanted, 10)).await;
     assert_eq!(plan.returned, 11);
@@ -300,7 +306,7 @@ async fn numbers_of_events_by_step_are_read_from_the_index() {
     let archive = archive_with_forms().await;
     let (of, visible) = (about(2, Context::All), visible(&ORGS));
     let wanted = Wanted::new(&of, &visible);
-    let plan = Plan::find(&archive.coll, &histogram::times(&wanted)).await;
+    let plan = Plan::find(&archive.coll, &count::few(&wanted)).await;
     // an event of two forms has two keys
     plan.reads_at_most(3 * 880 + 2 * POINTS, 0);
     let part = HourPart {

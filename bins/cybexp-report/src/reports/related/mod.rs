@@ -38,16 +38,15 @@ pub(crate) async fn answer(related: &Related, asked: Asked<'_>) -> Answered {
     let of = &subject.of;
     let found = async {
         match subject.sessions {
-            Some(_) => Ok((EventPage::default(), None, None)),
+            Some(_) => Ok((EventPage::default(), (None, None))),
             None => futures::try_join!(
                 archive.events(of, visible, related.page, PAGE),
-                archive.total(of, visible),
-                archive.seen(of, visible),
+                archive.outline(of, visible),
             ),
         }
     };
     let verdicts = archive.verdicts(&subject.forms, visible);
-    let ((mut page, mut total, mut seen), verdicts) = futures::try_join!(found, verdicts)?;
+    let ((mut page, (mut total, mut seen)), verdicts) = futures::try_join!(found, verdicts)?;
     if subject.sessions.is_none() && seen.is_none() {
         match subject.elsewhere(asked).await? {
             Elsewhere::Sessions(events) => subject.sessions = Some(events),

@@ -1,12 +1,16 @@
 //! Counting events, in time that does not grow with their number.
 
+use bson::doc;
 use futures::future::try_join_all;
 use tahoe_core::question::Conditions;
 
 use crate::error::StoreError;
 use crate::graph::hours;
+use crate::graph::read::event_tally::{EventTally, tally};
 use crate::graph::read::reader::GraphReader;
+use crate::graph::read::seen::{At, Seen};
 use crate::graph::read::wanted::{Wanted, within};
+use crate::mongo::find::Find;
 use crate::visible::Visible;
 
 /// The most events that are counted key by key; an instance with more is a hub.
@@ -14,41 +18,75 @@ pub(crate) const DIRECT: i64 = 2_000;
 
 impl GraphReader {
     /// Counts the events that meet the conditions, among those that `visible` shows. The result is exact.
-    pub async fn count(&self, of: &Conditions, visible: &Visible) -> Result<u64, StoreError> {
-        self.count_wanted(&Wanted::new(of, visible)).await
+    pub async fn tally(
+        &self,
+        of: &Conditions,
+        visible: &Visible,
+    ) -> Result<EventTally, StoreError> {
+        let wanted = Wanted::new(of, visible);
+        match self.few(&wanted).await? {
+            Some(few) => Ok(EventTally::of_times(&few)),
+            None => self.many(&wanted).await,
+        }
     }
 
-    /// Counts the wanted events: key by key, or for a hub by its timeline.
-    pub(crate) async fn count_wanted(&self, wanted: &Wanted<'_>) -> Result<u64, StoreError> {
-        if let Some(few) = self.few(wanted).await? {
-            return Ok(few);
-        }
+    /// Returns only the number of these events.
+    pub async fn count(&self, of: &Conditions, visible: &Visible) -> Result<u64, StoreError> {
+        Ok(self.tally(of, visible).await?.events)
+    }
+
+    /// Returns the number of events that meet the conditions, if it can be had at the cost of a page, and the times of the
+    /// first and the last of them.
+    pub async fn outline(
+        &self,
+        of: &Conditions,
+        visible: &Visible,
+    ) -> Result<(Option<u64>, Option<Seen>), StoreError> {
+        let wanted = Wanted::new(of, visible);
+        let tally = match self.few(&wanted).await? {
+            Some(few) => EventTally::of_times(&few),
+            None if self.timelines.has(&wanted.key()) => self.many(&wanted).await?,
+            None => return Ok((None, self.seen(of, visible).await?)),
+        };
+        Ok((Some(tally.events), tally.seen))
+    }
+
+    /// Counts the wanted events by their timeline.
+    async fn many(&self, wanted: &Wanted<'_>) -> Result<EventTally, StoreError> {
         let whole = async {
             let timeline = self.timelines.of(wanted).await?;
-            Ok(timeline.sum(&wanted.orgs, &wanted.range))
+            Ok(timeline.tally(&wanted.orgs, &wanted.range))
         };
         let parts = hours::cut(&wanted.range).into_iter();
-        let parts = try_join_all(parts.map(|hour| self.count_part(wanted, hour)));
+        let parts = try_join_all(parts.map(|hour| self.tally_part(wanted, hour)));
         let (whole, parts) = futures::try_join!(whole, parts)?;
-        Ok(whole + parts.into_iter().sum::<u64>())
+        Ok(parts.into_iter().fold(whole, EventTally::and))
     }
 
-    /// Returns the number of the wanted events, if they are few; `None` for a hub.
-    pub(crate) async fn few(&self, wanted: &Wanted<'_>) -> Result<Option<u64>, StoreError> {
+    /// Returns the times of the wanted events, in no order, if they are few; `None` for a hub.
+    pub(crate) async fn few(&self, wanted: &Wanted<'_>) -> Result<Option<Vec<f64>>, StoreError> {
         if self.timelines.has(&wanted.key()) {
             return Ok(None);
         }
-        let few = wanted.find().limit(DIRECT + 1).count(&self.coll).await?;
-        Ok((few <= DIRECT as u64).then_some(few))
+        let few = few(wanted).read::<At>(&self.coll).await?;
+        let is_few = few.len() <= DIRECT as usize;
+        Ok(is_few.then(|| few.into_iter().map(|at| at.timestamp).collect()))
     }
 
     /// Counts the wanted events that lie in one hour and in the range.
-    pub(crate) async fn count_part(
+    pub(crate) async fn tally_part(
         &self,
         wanted: &Wanted<'_>,
         hour: i64,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<EventTally, StoreError> {
         let find = wanted.find_at(within(hours::times(hour, hour), &wanted.range));
-        find.count(&self.coll).await
+        tally(&self.coll, &find).await
     }
+}
+
+/// Finds the times of the wanted events, up to one more than those of an instance that is no hub. To hand them over
+/// costs the server less than to count them.
+pub(crate) fn few(wanted: &Wanted<'_>) -> Find {
+    let time = doc! {"_id": 0, "timestamp": 1};
+    wanted.find().project(time).limit(DIRECT + 1).at_once()
 }

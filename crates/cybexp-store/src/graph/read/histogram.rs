@@ -7,13 +7,11 @@ use std::collections::BTreeMap;
 
 use bson::doc;
 use futures::{StreamExt, TryStreamExt, stream};
-use serde::Deserialize;
 use tahoe_core::question::Conditions;
 use tahoe_core::time::Calendar;
 
 use crate::error::StoreError;
 use crate::graph::hours::{self, HOUR_S, Hours, Part};
-use crate::graph::read::count::DIRECT;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::read::wanted::{Wanted, within};
 use crate::mongo::find::Find;
@@ -134,17 +132,9 @@ impl GraphReader {
         visible: &Visible,
         steps: Calendar,
     ) -> Result<Vec<StepCount>, StoreError> {
-        #[derive(Deserialize)]
-        struct At {
-            timestamp: f64,
-        }
         let wanted = Wanted::new(of, visible);
-        if !self.timelines.has(&wanted.key()) {
-            let few = times(&wanted).read::<At>(&self.coll).await?;
-            if few.len() <= DIRECT as usize {
-                let few = few.into_iter().map(|at| at.timestamp);
-                return Ok(Histogram::of_times(few, steps).steps());
-            }
+        if let Some(few) = self.few(&wanted).await? {
+            return Ok(Histogram::of_times(few, steps).steps());
         }
         let hours = self.hours(&wanted).await?;
         let (mut all, parts) = Histogram::of_hours(hours, &wanted, steps);
@@ -165,12 +155,6 @@ impl GraphReader {
         all.add_parts(&parts, &counted);
         Ok(all.steps())
     }
-}
-
-/// Finds the times of the wanted events, up to one more than those of an instance that is no hub.
-pub(crate) fn times(wanted: &Wanted<'_>) -> Find {
-    let time = doc! {"_id": 0, "timestamp": 1};
-    wanted.find().project(time).limit(DIRECT + 1)
 }
 
 /// Finds the wanted events of a part of an hour.

@@ -2,6 +2,7 @@
 
 pub(crate) mod by_hour;
 pub(crate) mod count;
+pub(crate) mod event_tally;
 pub(crate) mod histogram;
 pub(crate) mod lookup;
 pub(crate) mod neighbours;
@@ -13,6 +14,7 @@ pub(crate) mod rows;
 pub(crate) mod seen;
 pub(crate) mod sessions;
 pub(crate) mod stories;
+
 pub(crate) mod timelines;
 pub(crate) mod verdicts;
 pub(crate) mod version;

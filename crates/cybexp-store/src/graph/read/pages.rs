@@ -79,13 +79,13 @@ impl GraphReader {
             return Ok(Some(near));
         }
         if let Some(few) = self.few(wanted).await? {
-            return Ok((skip < few).then_some(near));
+            return Ok((skip < few.len() as u64).then_some(near));
         }
         let mut before = 0;
         for (hour, whole) in self.hours(wanted).await?.into_iter().rev() {
             let n = match hours::part(&wanted.range, hour) {
                 Part::All => whole,
-                _ => self.count_part(wanted, hour).await?,
+                _ => self.tally_part(wanted, hour).await?.events,
             };
             if before + n > skip {
                 let (hour, skip) = (Some(hour), skip - before);

@@ -1,4 +1,4 @@
-//! First and last time of the events of a query, and their number where it is known at once.
+//! First and last time of the events of a query, without counting them.
 
 use bson::doc;
 use futures::future::try_join_all;
@@ -21,9 +21,10 @@ pub struct Seen {
     pub last: f64,
 }
 
+/// The time of an event, without the rest.
 #[derive(Debug, Deserialize)]
-struct At {
-    timestamp: f64,
+pub(crate) struct At {
+    pub timestamp: f64,
 }
 
 /// The first or the last time.
@@ -60,20 +61,6 @@ impl GraphReader {
             End::First => ends.min_by(f64::total_cmp),
             End::Last => ends.max_by(f64::total_cmp),
         })
-    }
-
-    /// Returns the number of events that meet the conditions, if it can be had at the cost of a page.
-    pub async fn total(
-        &self,
-        of: &Conditions,
-        visible: &Visible,
-    ) -> Result<Option<u64>, StoreError> {
-        let wanted = Wanted::new(of, visible);
-        let hub = self.few(&wanted).await?.is_none();
-        if hub && !self.timelines.has(&wanted.key()) {
-            return Ok(None);
-        }
-        self.count(of, visible).await.map(Some)
     }
 
     /// Returns those of these hashes to which any event refers that `visible` shows, be it observed or derived.

@@ -1,4 +1,4 @@
-//! Timelines: the numbers of a hub's events by hour. They are counted once by the index, kept in memory, and kept
+//! Timelines: the numbers of a hub's events by hour, with the first and last time of each. They are counted once by the index, kept in memory, and kept
 //! exact.
 //!
 //! Each use first asks the journal which hours got events since, and counts these anew. So an answer includes
@@ -18,13 +18,14 @@ use crate::error::StoreError;
 use crate::graph::hours::{self, Hours, Part};
 use crate::graph::journal::{News, Seen};
 use crate::graph::read::by_hour::by_hour;
+use crate::graph::read::event_tally::EventTally;
 use crate::graph::read::wanted::{Key, Wanted};
 use crate::mongo::collection::Documents;
 
 /// Approximate limit of the memory of all timelines, in bytes.
 const MAX_BYTES: usize = 64 << 20;
 /// Approximate memory of one hour of an organisation, in bytes.
-const HOUR_BYTES: usize = 32;
+const HOUR_BYTES: usize = 56;
 /// Age at which a timeline is made anew, because events may have been edited by hand.
 const MAX_AGE: Duration = Duration::from_secs(3600);
 /// Time beyond [`MAX_AGE`] for which an old timeline still serves while a new one is made.
@@ -86,7 +87,7 @@ struct Slot {
 /// The numbers of the wanted events, by organisation and hour.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
-    orgs: HashMap<String, BTreeMap<i64, u64>>,
+    orgs: HashMap<String, BTreeMap<i64, EventTally>>,
     /// The state of the changes for which the numbers are exact.
     at: u64,
     made: Option<Instant>,
@@ -243,8 +244,8 @@ async fn renew(
 /// Returns the counts of each of these organisations, also of those that have none.
 fn of_each(
     orgs: impl Iterator<Item = String>,
-    mut counts: HashMap<String, BTreeMap<i64, u64>>,
-) -> impl Iterator<Item = (String, BTreeMap<i64, u64>)> {
+    mut counts: HashMap<String, BTreeMap<i64, EventTally>>,
+) -> impl Iterator<Item = (String, BTreeMap<i64, EventTally>)> {
     orgs.map(move |org| {
         let hours = counts.remove(&org).unwrap_or_default();
         (org, hours)
@@ -315,8 +316,8 @@ impl Timeline {
     pub(crate) fn hours(&self, orgs: &[&str], range: &TimeRange) -> Hours {
         let mut sum: BTreeMap<i64, u64> = BTreeMap::new();
         for hours in orgs.iter().filter_map(|org| self.orgs.get(*org)) {
-            for (&hour, n) in hours {
-                *sum.entry(hour).or_default() += n;
+            for (&hour, counted) in hours {
+                *sum.entry(hour).or_default() += counted.events;
             }
         }
         sum.into_iter()
@@ -324,14 +325,18 @@ impl Timeline {
             .collect()
     }
 
-    /// Returns the number of events in hours that lie wholly in the range.
-    pub(crate) fn sum(&self, orgs: &[&str], range: &TimeRange) -> u64 {
+    /// Counts the events of these organisations in hours that lie wholly in the range.
+    pub(crate) fn tally(&self, orgs: &[&str], range: &TimeRange) -> EventTally {
         let hours = orgs.iter().filter_map(|org| self.orgs.get(*org)).flatten();
         let whole = hours.filter(|(hour, _)| hours::part(range, **hour) == Part::All);
-        whole.map(|(_, n)| n).sum()
+        whole.map(|(_, counted)| *counted).sum()
     }
 
-    fn replace(&mut self, (first, last): (i64, i64), counts: HashMap<String, BTreeMap<i64, u64>>) {
+    fn replace(
+        &mut self,
+        (first, last): (i64, i64),
+        counts: HashMap<String, BTreeMap<i64, EventTally>>,
+    ) {
         for (org, hours) in &mut self.orgs {
             hours.retain(|hour, _| !(first..=last).contains(hour));
             hours.extend(
@@ -339,7 +344,7 @@ impl Timeline {
                     .get(org)
                     .into_iter()
                     .flatten()
-                    .map(|(hour, n)| (*hour, *n)),
+                    .map(|(hour, counted)| (*hour, *counted)),
             );
         }
     }
