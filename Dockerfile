@@ -6,9 +6,10 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
+    # by package: of the whole workspace the features would be in them that only fuzzing needs
     cargo build --profile dist --locked \
-        --bin cybexp --bin cybexp-api --bin cybexp-archive --bin cybexp-analytics --bin cybexp-report \
-        --bin cybexp-input --bin cybexp-web \
+        --package cybexp --package cybexp-api --package cybexp-archive --package cybexp-analytics \
+        --package cybexp-report --package cybexp-input --package cybexp-web \
     && install -D --strip --target-directory=/out \
         target/dist/cybexp target/dist/cybexp-api target/dist/cybexp-archive \
         target/dist/cybexp-analytics target/dist/cybexp-report target/dist/cybexp-input target/dist/cybexp-web \

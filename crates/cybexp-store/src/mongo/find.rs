@@ -30,8 +30,6 @@ pub(crate) struct Find {
     pub limit: i64,
     /// The number of results that the server sends at once; `None` for as many as it likes.
     pub batch: Option<u32>,
-    /// Whether all results are asked for in one round trip, for a limited number of small ones.
-    pub at_once: bool,
 }
 
 impl Find {
@@ -45,7 +43,6 @@ impl Find {
             skip: 0,
             limit: 0,
             batch: None,
-            at_once: false,
         }
     }
 
@@ -64,15 +61,9 @@ impl Find {
         self
     }
 
-    /// Has the server send so many results at once: for readers that may stop in the middle.
+    /// Has the server send this number of results at once: fewer for readers that may stop in the middle, or all of them.
     pub(crate) fn batch(mut self, batch: u32) -> Self {
         self.batch = Some(batch);
-        self
-    }
-
-    /// Asks for all results in one round trip.
-    pub(crate) fn at_once(mut self) -> Self {
-        self.at_once = true;
         self
     }
 
@@ -83,8 +74,6 @@ impl Find {
 
     /// Returns the results as they arrive.
     pub(crate) async fn rows(self, coll: &Documents) -> Result<Rows, StoreError> {
-        let all = u32::try_from(self.limit).ok().filter(|_| self.at_once);
-        let batch = self.batch.or(all);
         let find = coll.named(self.doing).find(self.filter);
         let find = find.with(|find| {
             find.hint(Hint::Name(self.hint.to_owned()))
@@ -93,7 +82,7 @@ impl Find {
                 .max_time(MAX_TIME)
                 .optional(self.projection, |find, fields| find.projection(fields))
                 .optional(self.sort, |find, sort| find.sort(sort))
-                .optional(batch, |find, batch| find.batch_size(batch))
+                .optional(self.batch, |find, batch| find.batch_size(batch))
         });
         find.rows().await
     }

@@ -41,9 +41,12 @@ struct StoredHeader {
     /// The same as `made`, if the tables hold all that readers look for: an earlier release left out groups of values.
     #[serde(default)]
     whole: Option<Binary>,
-    /// The ids of all chunks that were written and may not be deleted.
+    /// The ids of all chunks that were written, or are about to be.
     #[serde(default)]
     written: Vec<Bson>,
+    /// The ids of chunks that nobody needs, until they are deleted.
+    #[serde(default)]
+    old: Vec<Bson>,
 }
 
 /// The header of an hour.
@@ -56,8 +59,10 @@ pub(crate) struct Header {
     pub made: Option<Made>,
     /// The making of the tables, if they were right before events of the hour changed.
     pub outdated: Option<Made>,
-    /// The ids of all chunks that were written and may not be deleted; only for the maker.
+    /// The ids of all chunks that were written, or are about to be; only for the maker.
     pub written: Vec<Bson>,
+    /// The ids of chunks that nobody needs, until they are deleted; only for the maker.
+    pub old: Vec<Bson>,
 }
 
 impl StoredHeader {
@@ -72,6 +77,7 @@ impl StoredHeader {
             made: made.filter(|_| self.right),
             outdated: made.filter(|_| !self.right),
             written: self.written,
+            old: self.old,
         })
     }
 }
@@ -137,7 +143,8 @@ pub(crate) async fn writing(coll: &Documents, hour: u32, ids: &[Bson]) -> Result
     Ok(())
 }
 
-/// Ends the making of an hour's tables, and returns whether they are right.
+/// Ends the making of an hour's tables, and returns whether they are right. They are not if another maker has put their
+/// chunks with the old ones.
 pub(crate) async fn end(
     coll: &Documents,
     begun: &Header,
@@ -146,10 +153,39 @@ pub(crate) async fn end(
     ids: &[Bson],
 ) -> Result<bool, StoreError> {
     let made = binary(made.to_vec());
-    let update = doc! {"$set": {"right": true, "made": &made, "whole": &made, "written": ids}};
-    let unchanged = doc! {"_id": id(hour), "n": begun.n, "live": true};
+    let update = doc! {"$set": {"right": true, "made": &made, "whole": &made}};
+    let mut unchanged = doc! {"_id": id(hour), "n": begun.n, "live": true};
+    if !ids.is_empty() {
+        unchanged.insert("written", doc! {"$all": ids});
+    }
     let end = coll.named(MAKING).update_one(unchanged, update);
     Ok(end.send().await?.matched_count == 1)
+}
+
+/// Puts chunks of these makings with the old ones, so that they are found if their maker dies before it deletes them.
+/// Returns whether that was done: it is not if another maker has ended with one of them.
+pub(crate) async fn retire(
+    coll: &Documents,
+    hour: u32,
+    makings: &BTreeSet<Made>,
+    ids: &[Bson],
+) -> Result<bool, StoreError> {
+    let makings: Vec<Bson> = makings.iter().map(|made| binary(made.to_vec())).collect();
+    let needed = doc! {"right": true, "made": {"$in": makings}};
+    let update = doc! {"$pullAll": {"written": ids}, "$push": {"old": {"$each": ids}}};
+    let retire = coll.named(MAKING);
+    let retire = retire.update_one(doc! {"_id": id(hour), "$nor": [needed]}, update);
+    Ok(retire.send().await?.matched_count == 1)
+}
+
+/// Forgets old chunks that were deleted.
+pub(crate) async fn forget(coll: &Documents, hour: u32, ids: &[Bson]) -> Result<(), StoreError> {
+    let update = doc! {"$pullAll": {"old": ids}};
+    let forget = coll
+        .named(MAKING)
+        .update_one(doc! {"_id": id(hour)}, update);
+    forget.send().await?;
+    Ok(())
 }
 
 /// Reads a header with all its fields; `None` if the document is none.
@@ -175,4 +211,20 @@ pub(crate) fn between(first: u32, last: u32) -> Find {
     Find::new(READING, ID, doc! {"_id": ids})
         .project(doc! {"n": 1, "right": 1, "made": 1, "whole": 1})
         .sort(doc! {"_id": 1})
+}
+
+/// Finds the headers from an hour on with the ids of their chunks, in order.
+pub(crate) fn with_chunks(first: u32) -> Find {
+    let ids = doc! {"$gte": id(first), "$lte": id(u32::MAX)};
+    Find::new(READING, ID, doc! {"_id": ids}).sort(doc! {"_id": 1})
+}
+
+/// Reads the headers that [`with_chunks`] finds, so many of them.
+pub(crate) async fn read_with_chunks(
+    coll: &Documents,
+    first: u32,
+    most: i64,
+) -> Result<Vec<Header>, StoreError> {
+    let rows: Vec<StoredHeader> = with_chunks(first).limit(most).read(coll).await?;
+    Ok(rows.into_iter().filter_map(StoredHeader::header).collect())
 }

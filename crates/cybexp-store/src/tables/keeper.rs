@@ -1,10 +1,10 @@
 //! Keeps the tables of hours: makes those of hours that have rested, and again those that changed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
-use bson::{Bson, RawDocumentBuf, doc};
+use bson::{Bson, RawDocumentBuf};
 
 use crate::archive::ids::OrgTag;
 use crate::archive::open::Archive;
@@ -15,15 +15,13 @@ use crate::mongo::bulk;
 use crate::mongo::lease::Lease;
 use crate::tables::builder::Builder;
 use crate::tables::headers::{self, Made};
+use crate::tables::old::{OldChunks, STAY};
 use crate::tables::{scan, stored};
 
 const WRITING: &str = "writing the tables of an hour";
-const DELETING: &str = "deleting old tables of hours";
 
 /// Time without a note of an hour after which its tables are made.
 const REST: Duration = Duration::from_secs(60);
-/// Time for which old tables stay, longer than an answer takes.
-const STAY: Duration = Duration::from_secs(180);
 /// Hours whose tables are made in one step.
 const HOURS: usize = 20;
 /// Hours that are looked at in one step for whether they have tables.
@@ -44,8 +42,7 @@ pub struct HourKeeper {
     /// Organisations whose hours are to be looked at, with the time before which that goes on.
     unseen: Vec<(OrgTag, Option<f64>)>,
     begun: bool,
-    /// Chunks that are deleted later.
-    old: VecDeque<(Instant, Vec<Bson>)>,
+    old: OldChunks,
     rest: Duration,
 }
 
@@ -59,7 +56,7 @@ impl HourKeeper {
             pending: BTreeMap::new(),
             unseen: Vec::new(),
             begun: false,
-            old: VecDeque::new(),
+            old: OldChunks::default(),
             rest: REST,
         })
     }
@@ -77,6 +74,7 @@ impl HourKeeper {
         if self.lease.take(vec![item.into()]).await?.is_empty() {
             // another keeper is at work: after it, all hours are looked at again
             self.begun = false;
+            self.old = OldChunks::default();
             return Ok(false);
         }
         self.look().await?;
@@ -90,8 +88,9 @@ impl HourKeeper {
         for hour in self.ripe(now) {
             made += usize::from(self.make(hour).await?);
         }
-        self.delete_old().await?;
-        Ok(!self.unseen.is_empty() || (made > 0 && !self.ripe(now).is_empty()))
+        let stay = STAY.min(self.rest * 3);
+        let searching = self.old.step(&self.archive.hours, stay).await?;
+        Ok(searching || !self.unseen.is_empty() || (made > 0 && !self.ripe(now).is_empty()))
     }
 
     /// Returns the hours whose tables can be made.
@@ -174,7 +173,7 @@ impl HourKeeper {
             true => begun.written,
             false => written,
         };
-        self.old.push_back((Instant::now(), old));
+        self.old.retire(&coll, number, old).await?;
         if right {
             self.pending.remove(&hour);
             self.fill(number).await?;
@@ -220,17 +219,6 @@ impl HourKeeper {
         if let (Some(first), Some(last)) = (known.first(), known.last()) {
             let missing = (*first..*last).filter(|hour| !known.contains(hour));
             missing.for_each(|hour| self.add(hour));
-        }
-        Ok(())
-    }
-
-    async fn delete_old(&mut self) -> Result<(), StoreError> {
-        while let Some((since, ids)) = self.old.front()
-            && since.elapsed() >= STAY.min(self.rest * 3)
-        {
-            let ids: Vec<_> = ids.iter().map(|id| doc! {"_id": id}).collect();
-            bulk::delete(&self.archive.hours, &ids, DELETING).await?;
-            self.old.pop_front();
         }
         Ok(())
     }

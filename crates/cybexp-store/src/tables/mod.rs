@@ -22,6 +22,7 @@ pub(crate) mod keeper;
 pub(crate) mod kept;
 pub(crate) mod known_derived;
 pub(crate) mod merge;
+pub(crate) mod old;
 pub(crate) mod ranges;
 pub(crate) mod room;
 pub(crate) mod scan;

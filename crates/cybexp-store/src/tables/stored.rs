@@ -31,6 +31,15 @@ pub(crate) fn hour_of(id: &[u8]) -> Option<u32> {
     (id.len() == ID_BYTES).then_some(u32::from_be_bytes(*hour))
 }
 
+/// Returns the making that the `_id` of a chunk names; `None` if it is another one.
+pub(crate) fn made_of(id: &Bson) -> Option<Made> {
+    let Bson::Binary(id) = id else {
+        return None;
+    };
+    let made = id.bytes.get(BEFORE + 4..)?.first_chunk()?;
+    Some(*made)
+}
+
 #[derive(Deserialize)]
 struct StoredChunk {
     #[serde(rename = "_id")]

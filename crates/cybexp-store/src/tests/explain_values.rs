@@ -128,6 +128,8 @@ async fn tables_are_read_by_organisation_and_hour() {
     assert!(made.iter().all(|header| header.made.is_some()));
     let plan = Plan::find(&archive.hours, &headers::between(6, 7)).await;
     plan.reads_at_most(3, 2);
+    let plan = Plan::find(&archive.hours, &headers::with_chunks(6).limit(200)).await;
+    plan.reads_at_most(3, 2);
     let (org, few) = (OrgTag::of("unr"), OrgTag::of("usc"));
     let plan = Plan::find(&archive.hours, &stored::chunks(&org, "hostname", 1, 1000)).await;
     assert_eq!(plan.returned, 2);

@@ -12,6 +12,7 @@ mod explain_queues;
 mod explain_subscriptions;
 mod explain_unread;
 mod explain_values;
+mod hours;
 mod hubs;
 mod journal;
 mod judge;

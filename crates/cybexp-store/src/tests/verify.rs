@@ -10,6 +10,7 @@ use futures::FutureExt;
 use serde_json::json;
 use tahoe_core::{Attribute, Event, Hash, Node, Object, Raw, Session, SubType, SubmissionTags};
 
+use super::plan::Plan;
 use super::{at, attribute, hash, org, server};
 use crate::archive::ids::{self, OrgTag, RawId, SessionId, binary};
 use crate::archive::keys::{self, DerivedFrom};
@@ -33,6 +34,7 @@ use crate::values::row;
 use crate::verify::context::{Remaker, VerifyOptions};
 use crate::verify::fault::FaultKind;
 use crate::verify::run::{Verification, verify};
+use crate::verify::stage;
 use crate::verify::state::VerifyReport;
 
 /// The second at which the tests take place, by the server's clock: 2026.
@@ -838,4 +840,16 @@ async fn it_goes_on_where_it_was_stopped() {
         sample.read["events"] <= 20 && sample.documents() > 50,
         "{sample:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_of_no_known_form_are_found_without_reading_the_others() {
+    let world = World::make().await;
+    for id in [Bson::from("x"), Bson::from(7), binary(vec![1; 20])] {
+        insert(&world.archive.coll, doc! {"_id": id}).await;
+    }
+    let plan = Plan::find(&world.archive.coll, &stage::others()).await;
+    assert_eq!(plan.returned, 3);
+    // a key for the end of each range
+    plan.reads_at_most(30, 3);
 }

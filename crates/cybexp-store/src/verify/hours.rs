@@ -185,13 +185,16 @@ pub(super) async fn check_chunks(
     let ids: Vec<Bson> = hours.into_iter().map(headers::id).collect();
     let mut written: BTreeSet<Vec<u8>> = BTreeSet::new();
     for part in ids.chunks(ASK) {
-        let find = Find::new(READING, ID, doc! {"_id": {"$in": part}}).project(doc! {"written": 1});
+        let find = Find::new(READING, ID, doc! {"_id": {"$in": part}})
+            .project(doc! {"written": 1, "old": 1});
         for header in find.all(&context.archive().hours).await? {
-            let ids = header.get_array("written").ok().into_iter().flatten();
-            written.extend(
-                ids.flatten()
-                    .filter_map(|id| Some(id.as_binary()?.bytes.to_vec())),
-            );
+            for field in ["written", "old"] {
+                let ids = header.get_array(field).ok().into_iter().flatten();
+                written.extend(
+                    ids.flatten()
+                        .filter_map(|id| Some(id.as_binary()?.bytes.to_vec())),
+                );
+            }
         }
     }
     for document in page {

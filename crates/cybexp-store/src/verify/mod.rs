@@ -10,6 +10,7 @@ pub(crate) mod fault;
 pub(crate) mod look;
 pub(crate) mod names;
 pub(crate) mod run;
+pub(crate) mod stage;
 pub(crate) mod state;
 
 mod cache;
@@ -25,5 +26,4 @@ mod remake;
 mod repair;
 mod sample;
 mod sessions;
-mod stage;
 mod values;

@@ -179,7 +179,7 @@ fn owned(range: Document) -> (Bson, Bson) {
 }
 
 /// Finds documents of the archive whose `_id` is none that this suite makes.
-pub(super) fn others() -> Find {
+pub(crate) fn others() -> Find {
     let range = |stage: Stage| {
         let (least, most) = stage.bounds();
         (least, most)
@@ -189,16 +189,15 @@ pub(super) fn others() -> Find {
         range(Stage::Raws),
         range(Stage::Sessions),
     );
+    // no `_id` is a list or a regular expression; the server would read the whole index to find lists
     let types = [
         "double",
         "string",
         "object",
-        "array",
         "objectId",
         "bool",
         "date",
         "null",
-        "regex",
         "int",
         "timestamp",
         "long",

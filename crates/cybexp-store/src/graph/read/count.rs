@@ -96,5 +96,6 @@ impl GraphReader {
 /// the server less than to count them.
 pub(crate) fn few(events: Find) -> Find {
     let time = doc! {"_id": 0, "timestamp": 1};
-    events.project(time).limit(DIRECT + 1).at_once()
+    let all = DIRECT + 1;
+    events.project(time).limit(all).batch(all as u32)
 }
