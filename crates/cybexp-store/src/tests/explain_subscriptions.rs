@@ -148,7 +148,9 @@ async fn a_delivery_reads_what_is_due() {
     plan.reads_at_most(22, 0);
     let plan = Plan::find(&outbox.coll, &bounds::parked_beyond(one, 20)).await;
     assert_eq!(plan.returned, 80);
-    plan.reads_at_most(101, 80);
+    plan.reads_at_most(101, 100);
+    let plan = Plan::count(&outbox.coll, &bounds::all_parked(one).limit(21)).await;
+    plan.reads_at_most(22, 0);
     for find in [outbox::page(one), outbox::parked(one)] {
         let plan = Plan::find(&outbox.coll, &find.limit(10)).await;
         assert_eq!(plan.returned, 10);
