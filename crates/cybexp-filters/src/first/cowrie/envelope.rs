@@ -54,6 +54,9 @@ const FIELDS: [&str; 26] = [
 /// Fields of an envelope that hold the time of an event or of its collection, the most accurate first.
 const TIMES: [&str; 5] = ["timestamp", "@timestamp", "_time", "time", "epoch"];
 
+/// The longest text that is a time, in bytes. Each record of an envelope keeps a copy of it.
+const TIME_BYTES: usize = 100;
+
 /// A record, with the times in the envelopes around it, the innermost first.
 pub(super) struct Enclosed<'a> {
     pub(super) record: Cow<'a, Value>,
@@ -108,12 +111,12 @@ impl<'a> EnvelopeSearch<'a> {
             self.add(Cow::Owned(record), times);
             return;
         }
+        let is_time = |value: &&Value| match value {
+            Value::String(text) => text.len() <= TIME_BYTES,
+            value => value.is_number(),
+        };
         let own = TIMES.iter().filter_map(|field| value.get(field));
-        let times: Vec<Value> = own
-            .filter(|time| time.is_string() || time.is_number())
-            .chain(times)
-            .cloned()
-            .collect();
+        let times: Vec<Value> = own.filter(is_time).chain(times).cloned().collect();
         let before = self.found.len();
         for field in FIELDS {
             let Some(inner) = take(&mut value, field) else {
@@ -177,5 +180,25 @@ fn items(value: Cow<'_, Value>) -> Vec<Cow<'_, Value>> {
         Cow::Borrowed(Value::Array(items)) => items.iter().map(Cow::Borrowed).collect(),
         Cow::Owned(Value::Array(items)) => items.into_iter().map(Cow::Owned).collect(),
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_envelope_gives_its_records_no_long_text_as_a_time() {
+        let long = "x".repeat(TIME_BYTES + 1);
+        let record = json!({"eventid": "cowrie.session.connect"});
+        let data =
+            json!({"timestamp": long, "@timestamp": "2020-04-28", "records": [record, record]});
+        let (found, left_out) = records(&data).unwrap();
+        assert_eq!((found.len(), left_out), (2, 0));
+        for enclosed in found {
+            assert_eq!(enclosed.times, [json!("2020-04-28")]);
+        }
     }
 }
