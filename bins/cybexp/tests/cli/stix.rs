@@ -55,6 +55,9 @@ async fn an_answer_is_passed_on_as_a_bundle() {
         let made = run(Command::new(CYBEXP).args(args), record);
         expected.extend(attributes(&json_of(&made.good())));
     }
+    // the session is no part of the answer
+    expected.retain(|one| !one.starts_with("sensor=") && !one.starts_with("sessionid="));
+    assert!(expected.len() >= 7, "{expected:?}");
     let args = ["filter", "test", "-", "--typetag", "stix2", "--json"];
     let made = run(Command::new(CYBEXP).args(args), &text);
     let made = attributes(&json_of(&made.good()));

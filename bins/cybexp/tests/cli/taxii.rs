@@ -106,7 +106,7 @@ async fn what_one_suite_shares_arrives_in_another_as_the_same_attributes() {
     let settings = json!({"url": format!("{from}taxii2/"), "user": "any", "password": token});
     config["input"] = json!({
         "run_dir": "run", "spool_dir": "spool",
-        "inputs": [{"name": "ours", "plugin": "taxii", "orgid": "unr", "period_s": 1, "settings": settings}],
+        "inputs": [{"name": "ours", "plugin": "taxii", "typetag": "stix2", "orgid": "unr", "period_s": 1, "settings": settings}],
     });
     let file = theirs.file("input.json", config.to_string());
     let log = theirs.site.folder.path().join("input.log");

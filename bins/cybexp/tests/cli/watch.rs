@@ -201,7 +201,7 @@ async fn subscriptions_are_added_listed_told_and_removed() {
     }
     let list = terminal(&up, &["watch", "list"]);
     for told in [
-        "ipv4 203.0.113.9",
+        "ip 203.0.113.9",
         "the scanner",
         "events malicious ssh of london",
         "page",
