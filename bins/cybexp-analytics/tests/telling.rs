@@ -280,6 +280,9 @@ mod subscriptions {
                 let part: Vec<Document> = (part..part + 10_000).map(row).collect();
                 rows.insert_many(part).ordered(false).await.unwrap();
             }
+            let since = std::time::Instant::now();
+            let known = all.watched(None).await.unwrap();
+            let read = since.elapsed().as_secs_f64();
             let mut times = Vec::new();
             for batch in 0..50 {
                 let hashes = (0..1000).map(|n| match n % 100 {
@@ -288,13 +291,17 @@ mod subscriptions {
                 });
                 let hashes: Vec<_> = hashes.collect();
                 let since = std::time::Instant::now();
-                let found = all.watching(&hashes).await.unwrap();
+                let asked: Vec<_> = hashes
+                    .into_iter()
+                    .filter(|hash| known.may_hold(*hash))
+                    .collect();
+                let found = all.watching(&asked).await.unwrap();
                 times.push(since.elapsed().as_secs_f64() * 1000.0);
                 assert_eq!(found.len(), if watched == 0 { 0 } else { 10 });
             }
             times.sort_by(f64::total_cmp);
             eprintln!(
-                "{watched} watched: {:.2} ms for 1,000 hashes (median), {:.2} ms at most",
+                "{watched} watched: {:.2} ms for 1,000 hashes (median), {:.2} ms at most; all are read in {read:.1} s",
                 times[25], times[49]
             );
         }

@@ -9,7 +9,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Reporter, is, start};
+use common::{Reporter, is, start, start_measured};
 use cybexp_store::{GraphBatch, RawId};
 use cybexp_testkit::{Answer, Api, Site, answer, eventually, now};
 use serde_json::{Value, json};
@@ -526,12 +526,12 @@ async fn a_label_that_comes_later_takes_a_value_from_a_feed() {
 }
 
 /// Figures of a feed of a million values: bytes, seconds and memory of whole and of conditional requests. Run it with
-/// `cargo test -p cybexp-api --test feeds --release -- --ignored --nocapture`.
+/// `CYBEXP_TEST_DAEMONS=…/release/cybexp cargo test -p cybexp-api --test feeds -- --ignored --nocapture`.
 #[tokio::test]
 #[ignore = "takes minutes"]
 async fn a_million_values() {
     const VALUES: u32 = 1_000_000;
-    let (site, api) = start("feed_million", json!({})).await;
+    let (site, api) = start_measured("feed_million", json!({})).await;
     let token = site.token(&admin(&site).await);
     let key = add(&api, &token, &feed(&site, json!({}))).await;
     let feeds = site.collection("report", "feeds").await;

@@ -9,9 +9,8 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{context, is, python_claims, start, token};
-use cybexp_service::Shutdown;
-use cybexp_testkit::{Form, Site, answer, eventually};
+use common::{context, is, measured, python_claims, start, start_measured, token};
+use cybexp_testkit::{Daemon, Form, Site, answer, eventually};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -157,23 +156,25 @@ async fn receiver() -> (u16, mpsc::UnboundedReceiver<(String, Instant)>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_told_within_moments_of_the_submission() {
     let report = json!({"webhook_hosts": ["127.0.0.1"], "webhook_inside": true});
-    let (site, api) = start("subscriptions", json!({"report": report})).await;
+    let (site, api) = start_measured("subscriptions", json!({"report": report})).await;
     let user = site.identity.user(site.userid).await.unwrap().unwrap();
     let token = token(&python_claims(&user), Site::SECRET);
     let (port, mut told) = receiver().await;
-    let mut daemons = Vec::new();
-    let stop = {
-        let begin = |name: &'static str| {
-            let ctx = context(&site, name, false);
-            let shutdown: Shutdown = ctx.shutdown.clone();
-            (ctx, shutdown)
-        };
-        let (archive, analytics, report) = (begin("archive"), begin("analytics"), begin("report"));
-        daemons.push(tokio::spawn(cybexp_archive::run(archive.0)));
-        daemons.push(tokio::spawn(cybexp_analytics::run(analytics.0)));
-        daemons.push(tokio::spawn(cybexp_report::run(report.0)));
-        [archive.1, analytics.1, report.1]
-    };
+    let names = ["archive", "analytics", "report"];
+    let mut processes = Vec::new();
+    let (mut daemons, mut stop) = (Vec::new(), Vec::new());
+    match measured() {
+        Some(program) => {
+            processes.extend(names.map(|name| Daemon::start(&program, &["daemon", name], &site)))
+        }
+        None => {
+            let [archive, analytics, report] = names.map(|name| context(&site, name, false));
+            stop.extend([&archive, &analytics, &report].map(|ctx| ctx.shutdown.clone()));
+            daemons.push(tokio::spawn(cybexp_archive::run(archive)));
+            daemons.push(tokio::spawn(cybexp_analytics::run(analytics)));
+            daemons.push(tokio::spawn(cybexp_report::run(report)));
+        }
+    }
     let url = format!("http://127.0.0.1:{port}/");
     let value = json!({"sub_type": "ipv4", "data": "203.0.113.9"});
     let request = json!({"value": value, "channel": "webhook", "url": url});
@@ -208,5 +209,8 @@ async fn a_webhook_is_told_within_moments_of_the_submission() {
     }
     for daemon in daemons {
         daemon.await.unwrap().unwrap();
+    }
+    for process in processes {
+        assert!(process.terminate().success());
     }
 }

@@ -160,19 +160,17 @@ impl Archivist {
             .read(entries, rounds.next().unwrap_or_default())
             .await?;
         while !round.places.is_empty() {
+            let raws = std::mem::take(&mut round.raws);
             let next = rounds.next().unwrap_or_default();
             // two large rounds would take too much memory at once
             let (written, following) = match round.memory + memory(&next) <= BOTH_BYTES {
                 true => {
-                    let (written, next) = tokio::join!(
-                        self.raws.write(&round.raws, readers),
-                        self.read(entries, next)
-                    );
+                    let (written, next) =
+                        tokio::join!(self.raws.write(raws, readers), self.read(entries, next));
                     (written?, next?)
                 }
                 false => {
-                    let written = self.raws.write(&round.raws, readers).await?;
-                    round.raws = Vec::new();
+                    let written = self.raws.write(raws, readers).await?;
                     (written, self.read(entries, next).await?)
                 }
             };
@@ -297,8 +295,8 @@ fn memory(round: &[Place]) -> u64 {
 fn raw_at(entries: &[OpenedEntry], place: Place) -> Result<Raw, String> {
     let content = entries[place.entry].content.as_ref();
     let content = content.map_err(Clone::clone)?;
-    match content.record(place.index) {
-        Some((_, bytes)) => raw::of_record(&content.entry, bytes.to_vec()),
+    match content.take(place.index) {
+        Some(bytes) => raw::of_record(&content.entry, bytes),
         None => Err("it does not exist".to_owned()),
     }
 }
@@ -331,7 +329,7 @@ impl Results {
                 None => Ok(hash),
             });
             let content = entries[place.entry].content.as_ref();
-            if let Some((n, _)) = content.ok().and_then(|content| content.record(place.index)) {
+            if let Some(n) = content.ok().and_then(|content| content.number(place.index)) {
                 self.records[place.entry].push((n, raw));
             }
         }

@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{PoisonError, RwLock};
 
 use cybexp_seal::PrivateKey;
 use cybexp_store::{Entry, EntryId, SealedEntry};
 use tahoe_core::many::split;
+use tahoe_core::submission::memory_bound;
 
 /// An entry whose seal is open.
 #[derive(Debug)]
@@ -19,7 +21,8 @@ pub(crate) struct OpenedEntry {
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) entry: Entry,
-    bytes: Vec<u8>,
+    /// The opened file. A single record takes it away, so that it is not in memory twice.
+    bytes: RwLock<Vec<u8>>,
     /// The places of the records that are to be read, with their numbers. Numbers begin with 1.
     places: Vec<(u32, Range<usize>)>,
 }
@@ -63,7 +66,7 @@ impl Content {
         };
         Ok(Self {
             entry,
-            bytes,
+            bytes: bytes.into(),
             places,
         })
     }
@@ -73,9 +76,26 @@ impl Content {
         self.places.len()
     }
 
-    /// Returns the number of a record and its bytes, by its position among those that are to be read.
-    pub(crate) fn record(&self, index: usize) -> Option<(u32, &[u8])> {
-        let (n, place) = self.places.get(index)?;
-        Some((*n, self.bytes.get(place.clone())?))
+    /// Returns the number of a record, by its position among those that are to be read.
+    pub(crate) fn number(&self, index: usize) -> Option<u32> {
+        self.places.get(index).map(|(n, _)| *n)
+    }
+
+    /// Returns the memory that a record takes at most, in bytes. It must not have been taken.
+    pub(crate) fn memory(&self, index: usize) -> Option<u64> {
+        let (_, place) = self.places.get(index)?;
+        let bytes = self.bytes.read().unwrap_or_else(PoisonError::into_inner);
+        bytes.get(place.clone()).map(memory_bound)
+    }
+
+    /// Takes the bytes of a record, each once.
+    pub(crate) fn take(&self, index: usize) -> Option<Vec<u8>> {
+        let (_, place) = self.places.get(index)?;
+        if self.entry.records.is_none() {
+            let mut bytes = self.bytes.write().unwrap_or_else(PoisonError::into_inner);
+            return Some(std::mem::take(&mut bytes));
+        }
+        let bytes = self.bytes.read().unwrap_or_else(PoisonError::into_inner);
+        bytes.get(place.clone()).map(<[u8]>::to_vec)
     }
 }

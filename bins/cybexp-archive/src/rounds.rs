@@ -1,7 +1,5 @@
 //! Cuts the records of a batch into rounds, each of which takes a bounded amount of memory.
 
-use tahoe_core::submission::memory_bound;
-
 use crate::opened::OpenedEntry;
 
 /// The most memory of the values of a round, in bytes. A record that needs more is a round by itself.
@@ -38,15 +36,15 @@ impl<'a> Rounds<'a> {
     fn peek(&mut self) -> Option<Place> {
         loop {
             let entry = self.entries.get(self.entry)?;
-            let record = match &entry.content {
-                Ok(content) => content.record(self.index),
+            let memory = match &entry.content {
+                Ok(content) => content.memory(self.index),
                 Err(_) => None,
             };
-            if let Some((_, bytes)) = record {
+            if let Some(memory) = memory {
                 return Some(Place {
                     entry: self.entry,
                     index: self.index,
-                    memory: memory_bound(bytes),
+                    memory,
                 });
             }
             self.entry += 1;

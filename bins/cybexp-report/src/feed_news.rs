@@ -1,26 +1,29 @@
-//! Notices for those who subscribe to a feed: a value has come into it.
+//! Notices for those who subscribe to a feed: a value has come into it, or left it.
 
 use std::sync::Arc;
 
 use cybexp_service::NoticeMacs;
 use cybexp_store::{
-    Feed, FeedTeller, Notice, NoticeId, Outbox, StoreError, Subscription, Subscriptions, Wanted,
+    Feed, FeedChange, FeedTeller, Notice, NoticeId, Outbox, StoreError, Subscription,
+    Subscriptions, Wanted,
 };
 use futures::FutureExt;
 use serde_json::{Value, json};
-use tahoe_core::{Attribute, Hash};
+use tahoe_core::Hash;
 
 /// The longest text of a value, in characters.
 const CHARS: usize = 200;
+/// Notices that are written at once.
+const WRITE: usize = 1000;
 
 /// Returns what tells subscribers, by writing notices to the outbox.
 pub(crate) fn teller(subscriptions: Subscriptions, outbox: Outbox, macs: NoticeMacs) -> FeedTeller {
     let telling = Arc::new((subscriptions, outbox, macs));
-    Arc::new(move |feed, values| {
+    Arc::new(move |feed, changes| {
         let telling = Arc::clone(&telling);
         async move {
             let (subscriptions, outbox, macs) = &*telling;
-            tell(subscriptions, outbox, macs, &feed, &values).await
+            tell(subscriptions, outbox, macs, &feed, &changes).await
         }
         .boxed()
     })
@@ -31,7 +34,7 @@ async fn tell(
     outbox: &Outbox,
     macs: &NoticeMacs,
     feed: &Feed,
-    values: &[(Attribute, f64)],
+    changes: &[FeedChange],
 ) -> Result<(), StoreError> {
     let stored = subscriptions.selecting().await?;
     let to: Vec<_> = stored
@@ -42,39 +45,60 @@ async fn tell(
     if to.is_empty() {
         return Ok(());
     }
-    for (value, last) in values {
-        let text = text(feed, value, *last);
-        let notices: Vec<(&Subscription, Notice)> = to
-            .iter()
-            .map(|(id, subscription)| {
-                let notice = NoticeId::of(*id, told(feed, value, *last));
-                (subscription, macs.notice(notice, text.clone()))
-            })
-            .collect();
-        outbox.write(&notices).await?;
+    let mut notices: Vec<(&Subscription, Notice)> = Vec::new();
+    for change in changes {
+        let (hash, text) = (told(feed, change), text(feed, change));
+        for (id, subscription) in &to {
+            let notice = macs.notice(NoticeId::of(*id, hash), text.clone());
+            notices.push((subscription, notice));
+        }
+        if notices.len() >= WRITE {
+            outbox.write(&notices).await?;
+            notices.clear();
+        }
     }
-    Ok(())
+    outbox.write(&notices).await
 }
 
-/// Returns the hash of what is told. A value that leaves the feed and comes in again has had another event, and is told anew.
-fn told(feed: &Feed, value: &Attribute, last: f64) -> Hash {
-    let (value, last) = (value.hash().to_string(), last.to_string());
-    Hash::of(&["feed ", &feed.key.to_string(), " ", &value, " ", &last])
+/// Returns the hash of what is told. It is the same until the feed's row of the value has changed.
+fn told(feed: &Feed, change: &FeedChange) -> Hash {
+    let value = change.value.hash().to_string();
+    let before = change.before.map(|at| at.to_string()).unwrap_or_default();
+    Hash::of(&[
+        "feed ",
+        &feed.key.to_string(),
+        " ",
+        moved(change),
+        " ",
+        &value,
+        " ",
+        &change.last.to_string(),
+        " ",
+        &before,
+    ])
 }
 
-fn text(feed: &Feed, value: &Attribute, last: f64) -> String {
+fn moved(change: &FeedChange) -> &'static str {
+    match change.leaves {
+        true => "left",
+        false => "came",
+    }
+}
+
+fn text(feed: &Feed, change: &FeedChange) -> String {
+    let value = &change.value;
     let data = value.data();
     let long = data.as_str().filter(|text| text.chars().count() > CHARS);
     let data = match long {
         Some(text) => text.chars().take(CHARS).collect::<String>().into(),
         None => Value::from(data),
     };
-    let mut value = json!({
-        "sub_type": value.sub_type().as_str(), "data": data, "_hash": value.hash().to_string(), "last": last,
+    let mut shown = json!({
+        "sub_type": value.sub_type().as_str(), "data": data, "_hash": value.hash().to_string(), "last": change.last,
     });
     if long.is_some() {
-        value["cut"] = true.into();
+        shown["cut"] = true.into();
     }
     let feed = json!({"name": feed.name, "orgs": feed.orgs, "tlp": feed.tlp});
-    json!({"feed": feed, "value": value}).to_string()
+    json!({"feed": feed, "change": moved(change), "value": shown}).to_string()
 }

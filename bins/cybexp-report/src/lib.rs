@@ -11,6 +11,7 @@ mod callback;
 mod clock;
 mod courier;
 mod desk;
+mod drawn;
 mod engine;
 mod feed_news;
 mod feeds;

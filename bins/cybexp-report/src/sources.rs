@@ -8,6 +8,7 @@ use cybexp_store::{GraphReader, InstanceRow, StoreError, Visible};
 use tahoe_core::Hash;
 use threatrank::{Limits, NodeKind};
 
+use crate::drawn::DrawnEvents;
 use crate::hubs::KnownHubs;
 use crate::page::ReportPage;
 use crate::ranks::Ranks;
@@ -25,6 +26,8 @@ pub(crate) struct Sources {
     nodes: Remembered<InstanceRow>,
     /// Attributes of many events, for threatranks.
     pub(crate) hubs: KnownHubs,
+    /// Events of these, for threatranks.
+    pub(crate) drawn: DrawnEvents,
     /// The allow lists that the operator names.
     pub(crate) known_good: Arc<KnownGood>,
     /// Bounds of one threatrank.
@@ -53,6 +56,7 @@ impl Sources {
             kinds: Remembered::new(),
             nodes: Remembered::new(),
             hubs: KnownHubs::new(),
+            drawn: DrawnEvents::new(Hash::from_bytes(rand::random())),
             known_good: Arc::default(),
             limits: Limits::new(budget),
             ranks: Ranks::new(),

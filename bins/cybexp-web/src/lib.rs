@@ -8,6 +8,7 @@ mod ask;
 mod assets;
 mod chart;
 mod clock;
+mod compress;
 mod csrf;
 mod error;
 mod file;
@@ -91,6 +92,11 @@ pub fn sign_in_path(config: &Config, email: &str, token: &str) -> anyhow::Result
     let secret = config.web_secret()?;
     let ticket = secret.map(|secret| sign_in::issue(&secret, email, token));
     Ok(ticket.map(|ticket| format!("/sign-in/ticket?ticket={ticket}")))
+}
+
+/// Returns the paths of all pages, for tests that visit each of them.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    pages::paths()
 }
 
 /// Says that the daemon lives and whether the API does.

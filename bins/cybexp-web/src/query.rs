@@ -100,6 +100,17 @@ impl PageQuery {
         fields
     }
 
+    /// Returns the fields of the question for the sessions of this page's events.
+    pub(crate) fn sessions(&self) -> Map<String, Value> {
+        let of_events = Self {
+            level: 2,
+            ..self.clone()
+        };
+        let mut fields = of_events.documents();
+        fields.insert("return_type".to_owned(), json!("session"));
+        fields
+    }
+
     /// Returns the fields of the question for the documents of another value that is expanded.
     pub(crate) fn expanded(&self, hash: &str) -> Map<String, Value> {
         let other = Self {

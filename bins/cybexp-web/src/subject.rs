@@ -7,8 +7,8 @@ use tahoe_core::{Attribute, Hash, Scalar, SubType};
 use crate::params::{Params, link};
 use crate::view::text;
 
-/// The longest value that a link holds, in bytes; a longer one is named by its hash.
-const LINKED_BYTES: usize = 800;
+/// The longest value that a link holds, in bytes; a longer one is named by its hash, so that pages do not grow with it.
+const LINKED_BYTES: usize = 400;
 
 /// The value that a page is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -280,3 +280,48 @@ print(n)
         assert_eq!(good(&out).trim(), "29");
     }
 }
+
+#[test]
+fn python_reads_the_lists() {
+    let dir = TempDir::new().unwrap();
+    let head = FeedHead {
+        comments: false,
+        ..head()
+    };
+    let addresses = [
+        item("ipv4", "203.0.113.9"),
+        item("ipv6", "2001:db8::9"),
+        item("cidr", "198.51.100.0/24"),
+    ];
+    let mut paths = Vec::new();
+    for (extension, items) in [
+        ("txt", addresses.to_vec()),
+        ("csv", items()),
+        ("json", items()),
+    ] {
+        let (file, _) = FeedWriter::whole(format(extension).unwrap(), &head, &items);
+        let path = saved(&dir, &format!("list.{extension}"), file);
+        paths.push(path.to_str().unwrap().to_owned());
+    }
+    let values: Vec<Value> = items().iter().map(|item| json!(item.data)).collect();
+    let values = saved(&dir, "values.json", json!(values).to_string());
+    paths.push(values.to_str().unwrap().to_owned());
+    const CHECK: &str = r##"
+import csv, ipaddress, json, sys
+txt, table, lines, values = sys.argv[1:]
+values = json.load(open(values))
+networks = [str(ipaddress.ip_network(line.strip())) for line in open(txt)]
+assert networks == ["203.0.113.9/32", "2001:db8::9/128", "198.51.100.0/24"], networks
+read = [json.loads(line)["value"] for line in open(lines, encoding="utf-8", newline="\n")]
+assert read == values, (read, values)
+rows = list(csv.DictReader(open(table, encoding="utf-8", newline=""), strict=True))
+texts = [row["value"].removeprefix("'") for row in rows]
+assert len(rows) == len(values) and all(None not in row and None not in row.values() for row in rows)
+assert [text for text, value in zip(texts, values) if isinstance(value, str) and text != value] == []
+print(len(rows))
+"##;
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    if let Some(out) = python("import csv, ipaddress, json", CHECK, &paths) {
+        assert_eq!(good(&out).trim(), items().len().to_string());
+    }
+}

@@ -51,7 +51,7 @@ pub use cache::records::OpenedRecords;
 pub use cache::submitter::Submitter;
 pub use error::StoreError;
 pub use feeds::definition::{Feed, Feeds, NewFeed};
-pub use feeds::keeper::{FeedJudge, FeedKeeper, FeedKept, FeedTeller};
+pub use feeds::keeper::{FeedChange, FeedJudge, FeedKeeper, FeedKept, FeedTeller};
 pub use feeds::rows::{FeedDay, FeedPart, FeedRows, FeedValue};
 pub use feeds::standing::{FeedConditions, FeedStanding};
 pub use graph::derived::due::{Due, DueSession, DueSessions, SessionMarker, SessionRead};
@@ -119,6 +119,7 @@ pub use subscriptions::definition::{
 pub use subscriptions::delivery::OutboxDelivery;
 pub use subscriptions::outbox::{InvalidNoticeId, Notice, NoticeId, NoticeRow, Outbox};
 pub use subscriptions::stored::{StoredSubscription, SubscriptionStanding, Subscriptions};
+pub use subscriptions::watched::Watched;
 pub use sweep::{
     cache::{CacheKeep, CacheSweep},
     reports::ReportSweep,

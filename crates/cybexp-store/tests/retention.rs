@@ -14,7 +14,7 @@ use bson::doc;
 use common::*;
 use cybexp_store::{
     Answer, Archive, Cache, CacheKeep, CacheSweep, EntryId, Forget, GraphBatch, GraphWriter,
-    Opened, Queries, RawId, Raws, ReportSweep, Sweep, Taken, Turn,
+    Opened, Queries, RawId, Raws, ReportSweep, Selection, Sweep, Taken, Turn,
 };
 use serde_json::json;
 use tahoe_core::{Query, Report, Socket, Status, SubType};
@@ -217,6 +217,40 @@ async fn a_raw_is_forgotten_with_all_that_was_made_of_it() {
     let left = counts(&archive).await;
     // addresses .1 and .9, and the protocol
     assert_eq!((left["raw"], left["event"], left["attribute"]), (2, 4, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_raw_is_deleted_with_what_another_filter_made_of_it() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, COLL).await.unwrap();
+    let raws = graph(&archive, "unr").await;
+    let instances = collection(&db, COLL).await;
+    let refusal = vec![doc! {"filter": "other@1", "reason": "no", "at": 5.0}];
+    let refused = doc! {
+        "$set": {"filters": ["cowrie@1", "other@1"], "_error": refusal},
+        "$unset": {"_todo": ""},
+    };
+    instances
+        .update_many(doc! {"itype": "raw"}, refused)
+        .await
+        .unwrap();
+    let store = Raws::new(&archive);
+    let third = hex(&raws[2].to_string()[..8]);
+    assert!(store.delete_refused(&third).await.unwrap());
+    assert!(!store.delete_refused(&third).await.unwrap());
+    let left = counts(&archive).await;
+    assert_eq!((left["raw"], left["event"]), (2, 4));
+    // a document that is no raw stops nobody
+    let broken = doc! {"$set": {"filters": "none"}};
+    instances
+        .update_one(doc! {"itype": "raw"}, broken)
+        .await
+        .unwrap();
+    let all = Selection::default();
+    let deleted = store.delete_all_refused(&["cowrie"], &all).await.unwrap();
+    assert_eq!(deleted, 2);
+    let left = counts(&archive).await;
+    assert_eq!((left.get("raw"), left["event"]), (None, 2));
 }
 
 fn hex(text: &str) -> Vec<u8> {

@@ -99,8 +99,12 @@ impl Drop for Daemon {
     }
 }
 
+/// The variable that names another `cybexp` for the daemons of a test, such as a release build whose figures are wanted.
+const PROGRAM_VARIABLE: &str = "CYBEXP_TEST_DAEMONS";
+
 fn command<A: AsRef<OsStr>>(program: &str, args: &[A], config: &Path) -> Command {
-    let mut command = Command::new(program);
+    let other = std::env::var_os(PROGRAM_VARIABLE).filter(|_| program.ends_with("/cybexp"));
+    let mut command = Command::new(other.as_deref().unwrap_or(OsStr::new(program)));
     command.args(args).arg("--config").arg(config);
     // `cybexp daemon` ends when its standard input does
     command.stdin(Stdio::piped());

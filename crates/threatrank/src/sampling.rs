@@ -25,24 +25,24 @@ use crate::walks::{Gaps, Stop, Walk, Walked};
 const WALKS: f64 = 0.95;
 /// The fewest walks that set out together, the most, and the factor by which their number may grow from one round to
 /// the next.
-pub const WALKERS: usize = 16;
+pub const WALKERS: usize = 32;
 const MOST_WALKERS: usize = 1_000;
-const GROWTH: f64 = 4.0;
+const GROWTH: f64 = 6.0;
 /// Share of the remaining time that the next round may take, if it takes in proportion to its walks as long as the slowest
 /// round so far. It may take longer, and does not count if it is not finished in time; mostly it takes less, since much of
 /// a round's time is the way to the server and back.
-const ROUND: f64 = 0.7;
+const ROUND: f64 = 0.85;
 /// The most events of an attribute among which walks pick one. From an attribute with more, which is a hub to walks, they
 /// draw events.
 const HUB: usize = 200;
 /// The fewest events drawn from a hub. Most hubs are met by one walk or two.
-const DRAWN: usize = 8;
+const DRAWN: usize = 16;
 /// The most events of an attribute that are listed because too few of them can be drawn.
 const LISTED: usize = 100_000;
 
 impl<S: Source> Neighbourhood<'_, S> {
     /// Walks through the gaps as long as there is time, and adds the result to the rank. Walks from the same target are
-    /// always the same.
+    /// always the same if the source draws the same events.
     ///
     /// # Errors
     /// If the source cannot be read.

@@ -1,7 +1,7 @@
 //! Notices for subscriptions, which are written to the outbox.
 //!
-//! Where nobody subscribes this costs a small read four times a second. Values are asked for by hash, only those of types
-//! that somebody watches, and not again while the subscriptions are the same.
+//! Where nobody subscribes this costs a small read four times a second. The hashes that are watched are known here, so that
+//! a batch asks for those of its values that somebody watches and for no others, however many are watched.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cybexp_service::NoticeMacs;
 use cybexp_store::{
     Access, GraphBatch, GraphWriter, Identity, Notice, NoticeId, Outbox, Server, StoreError,
-    SubscriptionStanding, Subscriptions, Wanted, Written,
+    SubscriptionStanding, Subscriptions, Wanted, Watched, Written,
 };
 use metrics::counter;
 use serde_json::json;
@@ -23,8 +23,6 @@ use super::matching::{Named, Sensors, values, wants};
 const LOOK: Duration = Duration::from_millis(250);
 /// Time for which it is known whose events a user may see. Delivery looks once more.
 const RIGHTS: Duration = Duration::from_secs(5);
-/// The most hashes that are known to be watched by nobody, 40 bytes each.
-const UNWATCHED: usize = 200_000;
 /// Notices that are written at once.
 const WRITE: usize = 1000;
 
@@ -38,6 +36,8 @@ struct Inner {
     identity: Identity,
     macs: NoticeMacs,
     known: Mutex<Known>,
+    /// Held by whoever looks whether subscriptions have changed. The first look reads all watched values.
+    looking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -46,8 +46,8 @@ struct Known {
     standing: Arc<SubscriptionStanding>,
     /// Subscriptions to kinds of events.
     selecting: Arc<Vec<Named>>,
-    /// Hashes that nobody watches.
-    unwatched: HashSet<Hash>,
+    /// Hashes that somebody watches.
+    watched: Watched,
     /// Hashes of the organisations whose events users may see.
     rights: HashMap<String, (Instant, Arc<HashSet<String>>)>,
 }
@@ -65,6 +65,7 @@ impl Notices {
             identity,
             macs,
             known: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
         })))
     }
 
@@ -128,26 +129,44 @@ impl Notices {
 
     /// Returns the state of subscriptions, a quarter of a second old at most.
     async fn look(&self) -> Result<(Arc<SubscriptionStanding>, Arc<Vec<Named>>), StoreError> {
-        {
-            let known = self.known();
-            if known.looked.is_some_and(|at| at.elapsed() < LOOK) {
-                return Ok((Arc::clone(&known.standing), Arc::clone(&known.selecting)));
-            }
+        if let Some(fresh) = self.fresh() {
+            return Ok(fresh);
+        }
+        let _looking = self.0.looking.lock().await;
+        if let Some(fresh) = self.fresh() {
+            return Ok(fresh);
         }
         let standing = self.0.subscriptions.standing().await?;
-        let is_known = self.known().standing.version == standing.version;
-        let selecting = match is_known {
-            true => None,
-            false => Some(self.selecting().await?),
+        let before = {
+            let known = self.known();
+            known.looked.map(|_| known.standing.version)
         };
-        let mut known = self.known();
-        if let Some(selecting) = selecting {
-            known.standing = Arc::new(standing);
-            known.selecting = Arc::new(selecting);
-            known.unwatched.clear();
+        if before == Some(standing.version) {
+            let mut known = self.known();
+            known.looked = Some(Instant::now());
+            return Ok((Arc::clone(&known.standing), Arc::clone(&known.selecting)));
         }
+        // a version that went back is of a database that was restored
+        let after = before.filter(|before| *before < standing.version);
+        let (selecting, watched) = (
+            self.selecting().await?,
+            self.0.subscriptions.watched(after).await?,
+        );
+        let mut known = self.known();
+        match after {
+            Some(_) => known.watched.extend(watched),
+            None => known.watched = watched,
+        }
+        known.standing = Arc::new(standing);
+        known.selecting = Arc::new(selecting);
         known.looked = Some(Instant::now());
         Ok((Arc::clone(&known.standing), Arc::clone(&known.selecting)))
+    }
+
+    fn fresh(&self) -> Option<(Arc<SubscriptionStanding>, Arc<Vec<Named>>)> {
+        let known = self.known();
+        let is_fresh = known.looked.is_some_and(|at| at.elapsed() < LOOK);
+        is_fresh.then(|| (Arc::clone(&known.standing), Arc::clone(&known.selecting)))
     }
 
     async fn selecting(&self) -> Result<Vec<Named>, StoreError> {
@@ -172,37 +191,24 @@ impl Notices {
         let held = values(events, &standing.sub_types);
         let asked: Vec<Hash> = {
             let known = self.known();
-            let asked = held.keys().filter(|hash| !known.unwatched.contains(hash));
+            let asked = held.keys().filter(|hash| known.watched.may_hold(**hash));
             asked.copied().collect()
         };
         if asked.is_empty() {
             return Ok(Vec::new());
         }
         let mut found = Vec::new();
-        let mut met: HashSet<Hash> = HashSet::new();
         for stored in self.0.subscriptions.watching(&asked).await? {
             let Some(subscription) = self.0.macs.open(&stored) else {
                 continue;
             };
             let mut places: Vec<usize> = Vec::new();
             for (_, form) in subscription.forms() {
-                if let Some(held) = held.get(form) {
-                    met.insert(*form);
-                    places.extend(held);
-                }
+                places.extend(held.get(form).into_iter().flatten());
             }
             places.sort_unstable();
             places.dedup();
             found.push(((stored.id, subscription), places));
-        }
-        let mut known = self.known();
-        // subscriptions may have changed in the meantime
-        if known.standing.version == standing.version {
-            if known.unwatched.len() + asked.len() > UNWATCHED {
-                known.unwatched.clear();
-            }
-            let unwatched = asked.into_iter().filter(|hash| !met.contains(hash));
-            known.unwatched.extend(unwatched);
         }
         Ok(found)
     }

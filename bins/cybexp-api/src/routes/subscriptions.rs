@@ -68,7 +68,7 @@ pub(crate) struct SubscriptionRequest {
     /// Tells of new events that hold this value.
     #[serde(default)]
     value: Option<WatchedValue>,
-    /// Tells of values that come into this feed, of whose organisations the caller must be an admin.
+    /// Tells of values that come into this feed and leave it. The caller must be an admin of its organisations.
     #[serde(default)]
     feed: Option<String>,
     /// Tells of new events of this kind.
@@ -246,7 +246,7 @@ fn channel(app: &App, request: &SubscriptionRequest) -> Result<Channel, ApiError
     }
 }
 
-/// Subscribe: be told of new events with a value or of a kind, or of values that come into a feed
+/// Subscribe: be told of new events with a value or of a kind, or of values that come into a feed and leave it
 ///
 /// Only events of organisations are told whose events the caller may see, when they come in and when they are told. A webhook
 /// is signed: the header `X-Cybexp-Signature` is `t=TIME,v1=CODE`, where CODE is the HMAC-SHA256 of `TIME.BODY` with the
@@ -360,7 +360,8 @@ pub(crate) struct NoticeShown {
     subscription: String,
     /// When it was written, in Unix seconds.
     at: f64,
-    /// The content: `event`, in the form in which `GET /live` tells it, or `feed` and `value`.
+    /// The content: `event`, in the form in which `GET /live` tells it, or `feed`, `value`, and
+    /// as `change` whether it `came` or `left`.
     #[schema(value_type = Object)]
     told: Value,
     /// When its delivery was given up, in Unix seconds.

@@ -27,6 +27,21 @@ pub(crate) async fn start(name: &str, more: Value) -> (Site, Api) {
     (site, api)
 }
 
+/// Returns the program whose figures are taken, such as a release build of `cybexp`, if `CYBEXP_TEST_DAEMONS` names one.
+pub(crate) fn measured() -> Option<String> {
+    std::env::var("CYBEXP_TEST_DAEMONS").ok()
+}
+
+/// A site and its API, by the program that is measured.
+pub(crate) async fn start_measured(name: &str, more: Value) -> (Site, Api) {
+    let Some(program) = measured() else {
+        return start(name, more).await;
+    };
+    let site = Site::new(name, more).await;
+    let api = Api::start(&program, &["daemon", "api"], &site).await;
+    (site, api)
+}
+
 /// A token with these claims, signed with this secret.
 pub(crate) fn token(claims: &Value, secret: &str) -> String {
     let key = EncodingKey::from_secret(secret.as_bytes());

@@ -2,12 +2,15 @@
 //! which the API in front does not.
 //!
 //! A notice is marked once its receiver has it, so a daemon that dies delivers it again, with the same id. A receiver that
-//! fails rests, longer each time, and holds up no other.
+//! fails rests, longer each time, and holds up no other. What waits for it is bounded in number and age.
 
 mod mail;
 mod parcel;
+mod refusal;
+mod resting;
 mod serve;
 mod webhook;
+mod words;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +27,8 @@ pub(crate) use serve::Courier;
 
 /// The time between two looks for whether another daemon delivers, and between two renewals of the own lease.
 const LEASE: Duration = Duration::from_secs(10);
+/// The time between two looks for whether too much waits for receivers that fail.
+const BOUND: Duration = Duration::from_secs(60);
 /// The pause after the database failed.
 const PAUSE: Duration = Duration::from_secs(2);
 /// The receivers that are served at the same time.
@@ -33,7 +38,16 @@ const AT_ONCE: usize = 32;
 pub(crate) fn describe_metrics() {
     describe_counter!(
         "cybexp_report_notices_total",
-        "notices by channel and outcome: told, failed, parked, or discarded as nobody may be told"
+        "notices by channel and outcome: told, failed, parked, discarded as nobody may be told, or removed as too many of a \
+         user were parked"
+    );
+    describe_gauge!(
+        "cybexp_report_notices",
+        "notices that wait for their receivers, and that are parked, by state, up to a million"
+    );
+    describe_gauge!(
+        "cybexp_report_receivers_failing",
+        "receivers of notices whose last delivery failed"
     );
     describe_gauge!(
         "cybexp_report_notice_age_seconds",
@@ -56,9 +70,9 @@ pub(crate) async fn deliver(ctx: DaemonContext, mut delivery: OutboxDelivery, co
         wake: wake.clone(),
         shutdown: ctx.shutdown.clone(),
     };
-    let mut leased: Option<Instant> = None;
+    let (mut leased, mut bounded): (Option<Instant>, Option<Instant>) = (None, None);
     while !ctx.shutdown.is_begun() {
-        let pause = round(&mut delivery, &serving, &mut leased).await;
+        let pause = round(&mut delivery, &serving, (&mut leased, &mut bounded)).await;
         let pause = pause.unwrap_or_else(|error| {
             tracing::warn!(%error, "notices could not be delivered; trying again");
             PAUSE
@@ -86,11 +100,19 @@ struct Serving {
     shutdown: Shutdown,
 }
 
-/// Begins to serve the receivers for whom something is due, and returns the pause before the next look.
+impl Serving {
+    /// Whether a receiver is being served.
+    fn serves(&self, receiver: &str) -> bool {
+        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.contains(receiver)
+    }
+}
+
+/// Begins to serve the receivers for whom something waits, and returns the pause before the next look.
 async fn round(
     delivery: &mut OutboxDelivery,
     serving: &Serving,
-    leased: &mut Option<Instant>,
+    (leased, bounded): (&mut Option<Instant>, &mut Option<Instant>),
 ) -> Result<Duration, StoreError> {
     if leased.is_none_or(|at| at.elapsed() >= LEASE) {
         *leased = None;
@@ -99,12 +121,21 @@ async fn round(
         }
         *leased = Some(Instant::now());
     }
-    let busy: Vec<String> = {
-        let busy = serving.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        busy.iter().cloned().collect()
-    };
-    let receivers = delivery.outbox().receivers(&busy).await?;
-    for receiver in receivers {
+    if bounded.is_none_or(|at| at.elapsed() >= BOUND) {
+        *bounded = Some(Instant::now());
+        serving.courier.keep_within_bounds().await?;
+    }
+    let waiting = delivery.outbox().receivers().await?;
+    serving.courier.forget_all_but(&waiting);
+    let mut pause = LEASE;
+    for receiver in waiting {
+        if serving.serves(&receiver) {
+            continue;
+        }
+        if let Some(left) = serving.courier.rest_of(&receiver) {
+            pause = pause.min(left);
+            continue;
+        }
         let Ok(permit) = Arc::clone(&serving.room).try_acquire_owned() else {
             // one that is done wakes the next round
             return Ok(LEASE);
@@ -118,9 +149,7 @@ async fn round(
             wake.wake();
         });
     }
-    let next = delivery.outbox().next_due().await?;
-    let next = next.filter(|next| !next.is_zero());
-    Ok(next.unwrap_or(LEASE).min(LEASE))
+    Ok(pause)
 }
 
 /// The mark of a receiver that is being served.

@@ -1,14 +1,8 @@
-//! Notices that are told together, as JSON and as the text of a mail. No input, no output.
+//! Notices that are told together, and their JSON. No input, no output.
 
-use std::fmt::Write as _;
-
-use cybexp_share::time;
 use cybexp_store::{NoticeId, Subscription};
 use serde_json::{Value, json};
 use tahoe_core::Hash;
-
-/// The most characters of a value in a mail.
-const CHARS: usize = 200;
 
 /// A notice as it is told.
 #[derive(Debug)]
@@ -39,6 +33,11 @@ impl<'a> Parcel<'a> {
         Self { id, items, sent }
     }
 
+    /// Returns the notices.
+    pub(super) fn items(&self) -> &[Item<'a>] {
+        &self.items
+    }
+
     /// Returns when it is sent, in whole Unix seconds.
     pub(super) fn seconds(&self) -> u64 {
         self.sent as u64
@@ -60,89 +59,14 @@ impl<'a> Parcel<'a> {
             }
             if let Some(name) = item.told["feed"].get("name") {
                 notice["feed"] = name.clone();
+                // notices of older versions are all of values that came in
+                notice["change"] = item.told.get("change").cloned().unwrap_or("came".into());
             }
             notice
         });
         let notices: Vec<Value> = notices.collect();
         json!({"delivery": self.id, "sent": self.sent, "notices": notices}).to_string()
     }
-
-    /// Returns the subject of a mail.
-    pub(super) fn subject(&self) -> String {
-        let count = match self.items.len() {
-            1 => "1 notice".to_owned(),
-            n => format!("{n} notices"),
-        };
-        let name = self.items.first().map(|item| item.subscription.name.trim());
-        match name.filter(|name| !name.is_empty()) {
-            Some(name) => format!("[CYBEX-P] {count}: {}", clean(name)),
-            None => format!("[CYBEX-P] {count}"),
-        }
-    }
-
-    /// Returns the text of a mail.
-    pub(super) fn text(&self) -> String {
-        let mut text = String::new();
-        for item in &self.items {
-            // writing to a text does not fail
-            let _ = write_item(&mut text, item);
-        }
-        text.push_str("-- \nYou subscribe to this: `cybexp watch list` shows to what, `cybexp watch remove` ends it.\n");
-        text
-    }
-}
-
-fn write_item(text: &mut String, item: &Item<'_>) -> std::fmt::Result {
-    let told = &item.told;
-    if let Some(name) = told["feed"]["name"].as_str() {
-        writeln!(
-            text,
-            "{}  a value came into the feed {}",
-            time::millis(item.at),
-            clean(name)
-        )?;
-        write_value(text, &told["value"])?;
-    } else {
-        let event = &told["event"];
-        let field = |name: &str| clean(event[name].as_str().unwrap_or_default());
-        let at = event["timestamp"].as_f64().unwrap_or_default();
-        writeln!(
-            text,
-            "{}  {}  {}",
-            time::millis(at),
-            field("sub_type"),
-            field("category")
-        )?;
-        for value in event["values"].as_array().into_iter().flatten() {
-            write_value(text, value)?;
-        }
-        writeln!(text, "    event {}", field("_hash"))?;
-    }
-    if !item.subscription.name.is_empty() {
-        writeln!(text, "    subscription {}", clean(&item.subscription.name))?;
-    }
-    writeln!(text, "    notice {}\n", item.id)
-}
-
-fn write_value(text: &mut String, value: &Value) -> std::fmt::Result {
-    let data = match &value["data"] {
-        Value::String(data) => clean(data),
-        other => other.to_string(),
-    };
-    let sub_type = clean(value["sub_type"].as_str().unwrap_or_default());
-    writeln!(text, "    {sub_type} {data}")
-}
-
-/// Replaces what could act on the reader's program: attackers write values.
-fn clean(text: &str) -> String {
-    let is_odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let clean = text.chars().take(CHARS);
-    clean
-        .map(|c| if is_odd(c) { '\u{fffd}' } else { c })
-        .collect()
 }
 
 #[cfg(test)]
@@ -155,7 +79,7 @@ mod tests {
     fn a_parcel_tells_each_notice_with_its_id() {
         let subscription = Subscription {
             user: "u".to_owned(),
-            name: "scanner\nBcc: all@example.com".to_owned(),
+            name: "scanner".to_owned(),
             wanted: Wanted::Feed {
                 name: "f".to_owned(),
             },
@@ -182,18 +106,10 @@ mod tests {
         assert_eq!(body["notices"][0]["event"], event);
         assert_eq!(body["notices"][0]["id"], id.to_string());
         assert_eq!(body["notices"][1]["feed"], "f");
+        assert_eq!(body["notices"][1]["change"], "came");
         assert_eq!(body["notices"][1]["value"], value);
         assert_eq!((parcel.seconds(), body["sent"].as_f64()), (7, Some(7.5)));
         let again = vec![item(json!({})), item(json!({}))];
         assert_eq!(Parcel::new(again, 9.0).id, parcel.id);
-        for text in [parcel.subject(), parcel.text()] {
-            assert!(!text.contains('\u{1b}') && !text.contains('\r'), "{text}");
-        }
-        assert!(!parcel.subject().contains('\n'));
-        assert!(
-            parcel.text().contains("1970-01-01T00:00:05"),
-            "{}",
-            parcel.text()
-        );
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cybexp_service::{Backoff, Config, NoticeMacs, Shutdown, WebhookRules, orgs_of_notice};
+use cybexp_service::{Config, NoticeMacs, Shutdown, WebhookRules, orgs_of_notice};
 use cybexp_share::Tlp;
 use cybexp_store::{
     Access, Channel, Identity, NoticeId, NoticeRow, Outbox, OutboxDelivery, StoreError,
@@ -16,11 +16,15 @@ use tahoe_core::{Hash, User};
 
 use super::mail::Mail;
 use super::parcel::{Item, Parcel};
+use super::refusal::Refusal;
+use super::resting::Resting;
 use super::webhook::Webhook;
 use crate::clock;
 
 /// The most notices of one delivery.
 const TOGETHER: i64 = 100;
+/// The number up to which notices are counted.
+const COUNTED: i64 = 1_000_000;
 
 /// Delivers notices.
 pub(crate) struct Courier {
@@ -32,15 +36,17 @@ pub(crate) struct Courier {
     mail: Option<Mail>,
     longest_rest: Duration,
     give_up: Duration,
-    /// Receivers that have failed, with the rests that grow.
-    failing: Mutex<HashMap<String, Backoff>>,
+    mail_pause: Duration,
+    /// The most notices that wait for a receiver, and that are parked for a user.
+    most: u64,
+    resting: Mutex<Resting>,
 }
 
 /// The outcome of a delivery.
 enum Served {
     /// Some was delivered or discarded; there may be more.
     Some,
-    /// Nothing more is due, or the receiver rests.
+    /// Nothing more waits, or the receiver rests.
     Done,
 }
 
@@ -64,11 +70,13 @@ impl Courier {
             mail,
             longest_rest: Duration::from_secs(report.delivery_backoff_s),
             give_up: Duration::from_secs(report.delivery_give_up_s),
-            failing: Mutex::default(),
+            mail_pause: Duration::from_secs(report.mail_pause_s),
+            most: report.delivery_most,
+            resting: Mutex::default(),
         })
     }
 
-    /// Delivers all that is due for a receiver, until it fails or the daemon is asked to stop.
+    /// Delivers all that waits for a receiver, until it fails or the daemon is asked to stop.
     pub(super) async fn serve(&self, receiver: &str, shutdown: &Shutdown) {
         while !shutdown.is_begun() {
             match self.serve_some(receiver).await {
@@ -85,7 +93,7 @@ impl Courier {
     }
 
     async fn serve_some(&self, receiver: &str) -> Result<Served, StoreError> {
-        let rows = self.outbox.due(receiver, TOGETHER).await?;
+        let rows = self.outbox.waiting(receiver, TOGETHER).await?;
         if rows.is_empty() {
             return Ok(Served::Done);
         }
@@ -116,10 +124,15 @@ impl Courier {
         let ids: Vec<NoticeId> = items.iter().map(|item| item.id).collect();
         let parcel = Parcel::new(items, clock::unix_now());
         let sent = match &channel {
-            Channel::Webhook { url } => self.webhook.post(&user, url, &parcel).await,
+            Channel::Webhook { url } => {
+                let posted = self.webhook.post(&user, url, &parcel).await;
+                posted.map_err(Refusal::from)
+            }
             Channel::Mail => match &self.mail {
                 Some(mail) => mail.send(&user, &parcel).await,
-                None => Err("this site sends no mail any more (report.smtp)".to_owned()),
+                None => Err(Refusal::for_now(
+                    "this site sends no mail any more (report.smtp)",
+                )),
             },
             // it has no receiver, and is never due
             Channel::Page => Ok(()),
@@ -129,12 +142,21 @@ impl Courier {
         match sent {
             Ok(()) => {
                 self.outbox.told(&ids).await?;
-                self.failing().remove(receiver);
                 count(channel.as_str(), "told", ids.len());
-                Ok(Served::Some)
+                // a person reads one mail of many notices rather than many mails
+                let pause = match channel {
+                    Channel::Mail if rows.len() < TOGETHER as usize => self.mail_pause,
+                    _ => Duration::ZERO,
+                };
+                self.resting().succeed(receiver, pause);
+                Ok(match pause.is_zero() {
+                    true => Served::Some,
+                    false => Served::Done,
+                })
             }
-            Err(reason) => {
-                self.failed(receiver, &channel, &ids, &reason).await?;
+            Err(refusal) => {
+                let of = (receiver, user.hash(), &channel);
+                self.failed(of, &ids, &refusal).await?;
                 Ok(Served::Done)
             }
         }
@@ -142,36 +164,67 @@ impl Courier {
 
     async fn failed(
         &self,
-        receiver: &str,
-        channel: &Channel,
+        (receiver, user, channel): (&str, Hash, &Channel),
         ids: &[NoticeId],
-        reason: &str,
+        Refusal { reason, is_final }: &Refusal,
     ) -> Result<(), StoreError> {
-        let (rest, failures) = {
-            let mut failing = self.failing();
-            let backoff = failing
-                .entry(receiver.to_owned())
-                .or_insert_with(|| Backoff::new(self.longest_rest));
-            (backoff.failure(), backoff.failures())
-        };
-        if failures == 1 {
+        if self.resting().fail(receiver, self.longest_rest) {
             tracing::warn!(receiver, reason, "a receiver of notices fails");
         }
-        let parked = self
-            .outbox
-            .failed(receiver, ids, reason, rest, self.give_up)
-            .await?;
+        self.outbox.failed(ids, reason).await?;
         count(channel.as_str(), "failed", ids.len());
-        if parked > 0 {
-            tracing::warn!(
-                receiver,
-                parked,
-                "notices that could not be delivered are parked"
-            );
-            counter!("cybexp_report_notices_total", "channel" => channel.as_str(), "outcome" => "parked")
-                .increment(parked);
+        if *is_final {
+            self.outbox.park(ids, reason).await?;
+            parked(receiver, channel.as_str(), ids.len() as u64);
+        }
+        let old = self.outbox.park_old(receiver, self.give_up, reason).await?;
+        parked(receiver, channel.as_str(), old);
+        self.bound(&[receiver.to_owned()], &[user]).await
+    }
+
+    /// Gives up what is too much for these receivers, and removes what is too much of what was given up for these users.
+    async fn bound(&self, receivers: &[String], users: &[Hash]) -> Result<(), StoreError> {
+        for receiver in receivers {
+            let beyond = self.outbox.park_beyond(receiver, self.most).await?;
+            parked(receiver, "any", beyond);
+        }
+        for user in users {
+            let removed = self.outbox.remove_beyond(*user, self.most).await?;
+            if removed > 0 {
+                tracing::warn!(%user, removed, "too many notices of a user are parked: the oldest are removed");
+                count("any", "removed", removed as usize);
+            }
         }
         Ok(())
+    }
+
+    /// Holds what waits for receivers, and what was given up, within its bounds, and tells how much that is. A receiver may
+    /// take less than comes although it never fails.
+    pub(super) async fn keep_within_bounds(&self) -> Result<(), StoreError> {
+        let receivers = self.outbox.receivers().await?;
+        self.bound(&receivers, &[]).await?;
+        let users = self.outbox.users_of_parked().await?;
+        self.bound(&[], &users).await?;
+        let (waiting, parked) = (
+            self.outbox.count_waiting(COUNTED).await?,
+            self.outbox.count_parked(COUNTED).await?,
+        );
+        gauge!("cybexp_report_notices", "state" => "waiting").set(waiting as f64);
+        gauge!("cybexp_report_notices", "state" => "parked").set(parked as f64);
+        let failing = self.resting().failing();
+        gauge!("cybexp_report_receivers_failing").set(failing as f64);
+        Ok(())
+    }
+
+    /// Returns the time for which a receiver still rests.
+    pub(super) fn rest_of(&self, receiver: &str) -> Option<Duration> {
+        self.resting().left(receiver)
+    }
+
+    /// Forgets receivers for whom nothing waits.
+    pub(super) fn forget_all_but(&self, waiting: &[String]) {
+        let waiting = waiting.iter().map(String::as_str).collect();
+        self.resting().keep(&waiting);
     }
 
     /// Returns the subscriptions for which these notices are, as far as they are the receiver's.
@@ -231,8 +284,8 @@ impl Courier {
         })
     }
 
-    fn failing(&self) -> std::sync::MutexGuard<'_, HashMap<String, Backoff>> {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn resting(&self) -> std::sync::MutexGuard<'_, Resting> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -249,6 +302,18 @@ fn may_leave(told: &Value, subscription: &Subscription) -> bool {
 fn count(channel: &'static str, outcome: &'static str, notices: usize) {
     counter!("cybexp_report_notices_total", "channel" => channel, "outcome" => outcome)
         .increment(notices as u64);
+}
+
+/// Tells that notices were given up.
+fn parked(receiver: &str, channel: &'static str, notices: u64) {
+    if notices > 0 {
+        tracing::warn!(
+            receiver,
+            notices,
+            "notices that could not be delivered are parked"
+        );
+        count(channel, "parked", notices as usize);
+    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(crate) async fn answer(top: &Top, asked: Asked<'_>) -> Answered {
     let kinds = values::kinds(&top.sub_type);
     let limit = top.limit as usize;
     let (mut most, mut distinct, mut sum, mut exact) = (Vec::new(), 0, 0, true);
-    let mut left_out = 0;
+    let (mut left_out, mut incomplete) = (0, false);
     for kind in &kinds {
         let of = TopValues {
             sub_type: kind,
@@ -35,6 +35,7 @@ pub(crate) async fn answer(top: &Top, asked: Asked<'_>) -> Answered {
         distinct += page.distinct;
         sum += page.sum;
         exact &= page.exact;
+        incomplete |= !page.exact && page.left_out == 0;
         left_out += page.left_out;
     }
     if sum == 0
@@ -57,5 +58,5 @@ pub(crate) async fn answer(top: &Top, asked: Asked<'_>) -> Answered {
     exact &= archive.values_complete().await?;
     let page = ReportPage::only(QueryType::Top, Value::Array(rows));
     let page = page.counted(distinct, sum, exact).left_out(left_out);
-    Ok(Ok(page.cut(cut)))
+    Ok(Ok(page.incomplete(incomplete).cut(cut)))
 }

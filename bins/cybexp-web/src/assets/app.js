@@ -174,23 +174,27 @@ const piece = (name, className, ...inside) => {
   made.append(...inside);
   return made;
 };
-const liveRow = (event) => {
+const liveRow = (event, families) => {
   const at = piece("time", "", new Date(event.timestamp * 1000).toISOString().replace("T", " ").slice(0, 19) + " UTC");
   at.dateTime = new Date(event.timestamp * 1000).toISOString();
   const known = ["malicious", "benign"].includes(event.category) ? event.category : "unknown";
   const row = piece("li", "", piece("span", "at", at),
     piece("span", "", piece("span", `cat c-${known}`, known), " ", piece("strong", "", harmless(event.sub_type))));
   for (const value of (event.values ?? []).slice(0, 5)) {
-    const shown = piece("bdi", "v", harmless(value.data));
+    const shown = piece("bdi", "", harmless(value.data));
     const link = piece("a", "value", shown);
     link.href = "/value?" + new URLSearchParams({type: value.sub_type, data: value.data});
-    row.append(piece("span", "", piece("span", "tag f-other", harmless(value.sub_type)), " ", value.cut ? shown : link));
+    row.append(piece("span", "", piece("span", `tag ${families.get(value.sub_type) ?? "f-other"}`, harmless(value.sub_type)), " ", value.cut ? shown : link));
   }
   localize(row);
   return row;
 };
 for (const list of document.querySelectorAll("[data-live]")) {
   const state = document.querySelector("[data-live-state]");
+  const families = new Map((list.dataset.families ?? "").split(";").flatMap((one) => {
+    const [family, ...names] = one.split(" ");
+    return names.map((name) => [name, family]);
+  }));
   const say = (text) => { if (state.textContent !== text) state.textContent = text; };
   const add = (row) => {
     list.prepend(row);
@@ -209,7 +213,7 @@ for (const list of document.querySelectorAll("[data-live]")) {
       if (news.more) add(piece("li", "note", `and ${Number(news.more)} more of the same batch`));
       if (!news.event || seen.includes(news.event._hash)) return;
       seen = [news.event._hash, ...seen].slice(0, 200);
-      add(liveRow(news.event));
+      add(liveRow(news.event, families));
     });
     source.addEventListener("gap", () => add(piece("li", "note", "Some events before this were not told.")));
     source.addEventListener("error", () => {

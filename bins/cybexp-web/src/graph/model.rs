@@ -57,7 +57,11 @@ pub(crate) enum Kind {
     Session,
 }
 
-/// Events that are alike: of one sub_type and category, and with the same shared attributes.
+/// The most groups of events with the same shared attributes. If there are more, the events of one kind in the same
+/// sessions are alike, whatever attributes they share: a picture of more shows none of them.
+const GROUPS: usize = 60;
+
+/// Events that are alike: of one sub_type and category, and with the same shared attributes or sessions.
 struct EventGroup<'a> {
     events: Vec<&'a Composite>,
 }
@@ -73,13 +77,9 @@ impl Graph {
             let Some(first) = group.events.first() else {
                 continue;
             };
-            // an event that was added with another value is found by that
-            let mut others = related.expanded.intersection(&first.refs);
-            let path = match others.next() {
-                Some(hash) if first.refs.is_disjoint(&related.subjects) => {
-                    subject_of_event(&Subject::Hash(hash.clone()), first)
-                }
-                _ => subject_of_event(subject, first),
+            let path = match of_one_session(group, related) {
+                Some(session) => Subject::Hash(session.hash.clone()).path("/session"),
+                None => path_of(subject, first, related),
             };
             let node = Node {
                 kind: Kind::Event,
@@ -269,8 +269,65 @@ pub(crate) fn subject_of_event(subject: &Subject, event: &Composite) -> String {
     subject.path_with("/event", &[("id", &event.hash), ("at", &at)])
 }
 
+/// Returns the path of an event's page. An event that was added with another value is found by that.
+fn path_of(subject: &Subject, event: &Composite, related: &Related) -> String {
+    let mut others = related.expanded.intersection(&event.refs);
+    match others.next() {
+        Some(hash) if event.refs.is_disjoint(&related.subjects) => {
+            subject_of_event(&Subject::Hash(hash.clone()), event)
+        }
+        _ => subject_of_event(subject, event),
+    }
+}
+
+/// Returns the session of several events, if they have only one.
+fn of_one_session<'a>(group: &EventGroup<'_>, related: &'a Related) -> Option<&'a Composite> {
+    let holds = |session: &&Composite| {
+        let mut events = group.events.iter();
+        events.any(|event| session.refs.contains(&event.hash))
+    };
+    let mut sessions = related.sessions.iter().filter(holds);
+    match (sessions.next(), sessions.next()) {
+        (Some(session), None) if group.events.len() > 1 => Some(session),
+        _ => None,
+    }
+}
+
 /// Puts events together that are alike. The groups are ordered by time, newest first.
 fn groups(related: &Related) -> Vec<EventGroup<'_>> {
+    let by_attributes = by_attributes(related);
+    if by_attributes.len() <= GROUPS {
+        return by_attributes;
+    }
+    let by_sessions = by_sessions(related);
+    match by_sessions.len() < by_attributes.len() {
+        true => by_sessions,
+        false => by_attributes,
+    }
+}
+
+/// Puts events together that are in the same sessions, and hold the same of the values that the picture is about.
+fn by_sessions(related: &Related) -> Vec<EventGroup<'_>> {
+    let mut of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for session in &related.sessions {
+        for event in &session.refs {
+            of.entry(event).or_default().push(&session.hash);
+        }
+    }
+    let about = related.subjects.union(&related.expanded);
+    let about: Vec<&str> = about.map(String::as_str).collect();
+    grouped(related, |event| {
+        let sessions = of.get(event.hash.as_str()).into_iter().flatten().copied();
+        let held = about
+            .iter()
+            .filter(|hash| event.refs.contains(**hash))
+            .copied();
+        sessions.chain(held).collect()
+    })
+}
+
+/// Puts events together that have the same shared attributes.
+fn by_attributes(related: &Related) -> Vec<EventGroup<'_>> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for event in &related.events {
         for hash in event
@@ -281,14 +338,22 @@ fn groups(related: &Related) -> Vec<EventGroup<'_>> {
             *seen.entry(hash).or_default() += 1;
         }
     }
+    grouped(related, |event| {
+        let refs = event.refs.iter().map(String::as_str);
+        let shared = refs.filter(|hash| seen.get(hash).is_some_and(|events| *events > 1));
+        shared.collect()
+    })
+}
+
+/// Puts events of one sub_type and category together that have the same key.
+fn grouped<'a>(
+    related: &'a Related,
+    key: impl Fn(&'a Composite) -> Vec<&'a str>,
+) -> Vec<EventGroup<'a>> {
     let mut places: BTreeMap<(&str, &str, Vec<&str>), usize> = BTreeMap::new();
     let mut groups: Vec<EventGroup<'_>> = Vec::new();
     for event in &related.events {
-        let refs = event.refs.iter().map(String::as_str);
-        let shared: Vec<&str> = refs
-            .filter(|hash| seen.get(hash).is_some_and(|events| *events > 1))
-            .collect();
-        let key = (event.sub_type.as_str(), event.category.as_str(), shared);
+        let key = (event.sub_type.as_str(), event.category.as_str(), key(event));
         let place = *places.entry(key).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.events.push(event),
@@ -355,6 +420,51 @@ mod tests {
         assert_eq!(kinds, expected);
         assert_eq!(graph.edges.len(), 3);
         assert_eq!(graph.left_out, 0);
+    }
+
+    #[test]
+    fn many_events_of_a_session_are_one_node() {
+        let mut many = report(100, 0);
+        let documents = many["data"].as_array_mut().unwrap();
+        let mut events = Vec::new();
+        // each event shares a value with the next one only
+        for (n, document) in documents.iter_mut().skip(2).enumerate() {
+            let of = [n / 2, n.div_ceil(2)].map(|n| hash(500_000 + n));
+            document["_ref"] = json!([hash(1), of[0], of[1]]);
+            events.push(document["_hash"].clone());
+        }
+        for n in 0..=50 {
+            let one = json!({"itype": "attribute", "sub_type": "username", "data": format!("u{n}"), "_hash": hash(500_000 + n)});
+            documents.push(one);
+        }
+        let apart = graph(&many).nodes;
+        let events_apart = apart.iter().filter(|node| node.kind == Kind::Event);
+        assert_eq!(
+            events_apart.count(),
+            1,
+            "of no session, and alike but for what they share"
+        );
+
+        let documents = many["data"].as_array_mut().unwrap();
+        for (n, part) in events.chunks(50).enumerate() {
+            let session = hash(900_000 + n);
+            documents.push(json!({"itype": "session", "sub_type": "ssh_session", "_hash": session, "_ref": part,
+                "data": {"sessionid": [format!("s{n}")]}, "start_time": 1.0, "end_time": 2.0}));
+        }
+        let graph = graph(&many);
+        let groups: Vec<_> = graph
+            .nodes
+            .iter()
+            .filter(|node| node.kind == Kind::Event)
+            .collect();
+        assert_eq!(
+            groups.iter().map(|node| node.count).collect::<Vec<_>>(),
+            [50, 50]
+        );
+        assert_eq!(
+            groups[0].path,
+            Some(format!("/session?hash={}", hash(900_000)))
+        );
     }
 
     #[test]

@@ -86,6 +86,11 @@ pub(super) fn described(graph: &Graph) -> String {
 
 fn drawn(node: &Node, labelled: bool) -> Markup {
     let title = match node.count {
+        // the colour alone would tell the category
+        1 if node.kind == Kind::Event => {
+            let category = node.class.trim_start_matches("c-");
+            format!("{category} {}", text::plain(&node.sub_type, 60))
+        }
         1 => format!("{}: {}", node.sub_type, text::plain(&node.label, 120)),
         many => format!(
             "{} {} that are alike",
@@ -107,10 +112,10 @@ fn drawn(node: &Node, labelled: bool) -> Markup {
             Kind::Subject => { circle r="13" {} }
             Kind::Attribute if node.count > 1 => { circle.many r="10" {} }
             Kind::Attribute => { circle r="7" {} }
-            Kind::Event => { rect x="-8" y="-8" width="16" height="16" rx="3" {} }
-            Kind::Session => { path d="M0 -10 L10 0 L0 10 L-10 0 Z" {} }
+            Kind::Event => { path d="M-8-8h16v16h-16z" {} }
+            Kind::Session => { path d="M0-10L10 0L0 10L-10 0z" {} }
         }
-        @if labelled { text y=(if node.kind == Kind::Subject { "26" } else { "21" }) text-anchor="middle" { (label) } }
+        @if labelled { text y=(if node.kind == Kind::Subject { "26" } else { "21" }) { (label) } }
     }
 }
 

@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 use tahoe_core::Hash;
 
+use super::account::part;
 use super::category;
 use super::finding::find;
 use crate::app::App;
@@ -60,9 +61,10 @@ pub(crate) async fn event(
                 Some(subject) => category::form(&person, event, subject).await?,
                 None => html! {},
             };
+            let owner = owner(&person, &event.orgid).await?;
             html! {
                 @if params.get("done") == Some("category") { div.notice.good role="status" { "The category is changed." } }
-                (shown(event, related)) (form) (ranked(ranking)) (raw(event))
+                (shown(event, related, owner.as_deref())) (form) (ranked(ranking)) (raw(event))
             }
         }
         (None, Answer::Report(_)) => html! {
@@ -79,12 +81,27 @@ pub(crate) async fn event(
     Ok(page(&person, "Event", &body).into_response())
 }
 
-fn shown(event: &Composite, related: &Related) -> Markup {
+/// Returns the name of an organisation, if the person belongs to it.
+async fn owner(person: &SignedIn, orgid: &str) -> Result<Option<String>, WebError> {
+    let client = &person.client;
+    let (admin_of, user_of) = tokio::try_join!(client.orgs_admin_of(), client.orgs_user_of())?;
+    let lists = [&admin_of, &user_of].into_iter();
+    let mut orgs = lists.filter_map(Value::as_array).flatten();
+    let org = orgs.find(|org| org["_hash"] == orgid);
+    Ok(org.map(|org| part(org, "orgname").to_owned()))
+}
+
+fn shown(event: &Composite, related: &Related, owner: Option<&str>) -> Markup {
     html! {
         h1.subject { (text::line(&event.sub_type)) " " span.note { "event" } " " (value::category(&event.category)) }
         dl.facts {
             div { dt { "time" } dd { (time_or_dash(event.at)) } }
-            div { dt { "organisation" } dd { code.hash { (text::line(&event.orgid)) } } }
+            div { dt { "organisation" } dd {
+                @match owner {
+                    Some(name) => { (text::line(name)) }
+                    None => { code.hash { (text::line(&event.orgid)) } }
+                }
+            } }
             div { dt { "hash" } dd { code.hash { (text::line(&event.hash)) } } }
             @for session in related.sessions_of(&event.hash) {
                 div { dt { "session" } dd { (value::session(session)) } }

@@ -12,7 +12,7 @@ use crate::sign_in::SignedIn;
 use crate::view::frame::page;
 use crate::view::number::grouped;
 use crate::view::text;
-use crate::view::time::{span, time, time_or_dash};
+use crate::view::time::{ago, time, time_or_dash};
 
 /// `GET /inputs`
 pub(crate) async fn inputs(person: SignedIn) -> Result<Response, WebError> {
@@ -48,7 +48,7 @@ fn table(sources: &[&Value], orgs: &[MyOrg]) -> Markup {
         div.scroll tabindex="0" role="region" aria-label="Sources" {
             table.records {
                 thead { tr {
-                    th { "source" } th { "typetag" } th { "organisation" } th { "last submission" } th.n { "ago" }
+                    th { "source" } th { "typetag" } th { "organisation" } th colspan="2" { "last submission" }
                     th.n { "submissions" } th.n { "records" } th.n { "waiting" } th.n { "set aside" }
                 } }
                 tbody { @for source in sources {
@@ -60,7 +60,7 @@ fn table(sources: &[&Value], orgs: &[MyOrg]) -> Markup {
                         td { code { (text::line(texts("typetag"))) } }
                         td.prose { (text::line(name_of(orgs, texts("orgid")))) }
                         td { (time_or_dash(last)) }
-                        td.n { (span(now - last.unwrap_or(now))) }
+                        td { (ago(now - last.unwrap_or(now))) }
                         td.n { (grouped(number("submissions"))) }
                         td.n { (grouped(number("records"))) }
                         td.n { (grouped(number("waiting"))) }

@@ -31,6 +31,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get, post};
 
 use crate::app::App;
+use crate::compress::compress;
 use crate::error::WebError;
 use crate::guard::guard;
 
@@ -81,6 +82,11 @@ const PAGES: &[PageEntry] = &[
     page("/sign-out", || post(sign_in::sign_out)),
 ];
 
+/// Returns the paths of all pages.
+pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
+    PAGES.iter().map(|page| page.path)
+}
+
 /// Returns the routes of all pages.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new();
@@ -95,6 +101,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         })
         // forms count their own bytes
         .layer(DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn(compress))
         .layer(axum::middleware::from_fn(guard))
         .with_state(app)
 }
@@ -106,7 +113,7 @@ mod tests {
 
     #[test]
     fn every_path_is_there_once() {
-        let mut paths: Vec<&str> = PAGES.iter().map(|page| page.path).collect();
+        let mut paths: Vec<&str> = paths().collect();
         paths.sort_unstable();
         let all = paths.len();
         paths.dedup();

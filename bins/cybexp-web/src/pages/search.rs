@@ -111,7 +111,7 @@ fn form(person: &SignedIn, typed: &str) -> Markup {
 fn table(rows: &[(&Subject, &[Answer])]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Values that were searched" {
-            table {
+            table.records {
                 thead { tr { th { "value" } th { "taken for" } th.n { "events" } th.n { "malicious" } th { "first seen" } th { "last seen" } } }
                 tbody {
                     @for (subject, answers) in rows { (row(subject, answers)) }

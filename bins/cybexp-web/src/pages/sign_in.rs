@@ -113,7 +113,7 @@ fn body(session: &Session, next: &str, email: &str, reason: Option<&str>) -> Mar
             h1 { "Sign in" }
             @if let Some(reason) = reason { div.notice.bad role="alert" { (reason) } }
             form action="/sign-in" method="post" {
-                input type="hidden" name=(CSRF) value=(session.csrf);
+                input type="hidden" name=(CSRF) value=(session.form_token());
                 input type="hidden" name="next" value=(next);
                 label for="email" { "E-mail address" }
                 input #email type="email" name="email" value=(email) required autocomplete="username" autofocus[email.is_empty()];

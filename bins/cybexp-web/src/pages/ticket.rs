@@ -39,7 +39,7 @@ pub(crate) async fn form(
         section.narrow {
             h1 { "Sign in" }
             form action="/sign-in/ticket" method="post" {
-                input type="hidden" name=(CSRF) value=(session.csrf);
+                input type="hidden" name=(CSRF) value=(session.form_token());
                 input type="hidden" name=(TICKET) value=(ticket);
                 button.main type="submit" autofocus { "Sign in as " (person.email) }
             }

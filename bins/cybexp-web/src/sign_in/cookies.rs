@@ -14,8 +14,8 @@ const PURPOSE: &str = "cybexp-web session";
 /// A browser's session.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Session {
-    /// The text that every form of this session carries.
-    pub(crate) csrf: String,
+    /// The random bytes that every form of this session carries, in hexadecimal digits.
+    csrf: String,
     /// The end of the session, in Unix seconds.
     until: u64,
     /// The person, once signed in.
@@ -40,12 +40,37 @@ impl Session {
         }
     }
 
-    /// Returns true if this is the text that the session's forms carry. The time that it takes tells nothing of the text.
-    pub(crate) fn allows(&self, csrf: &str) -> bool {
-        let (a, b) = (self.csrf.as_bytes(), csrf.as_bytes());
-        let differing = a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b));
-        a.len() == b.len() && differing == 0
+    /// Returns the token for the forms of one response: random bytes, and those of the session hidden by them. It is another
+    /// text each time, so that nobody learns it from the lengths of many compressed responses.
+    pub(crate) fn form_token(&self) -> String {
+        let own = hex::decode(&self.csrf).unwrap_or_default();
+        let pad: Vec<u8> = own.iter().map(|_| rand::random()).collect();
+        hex::encode([pad.as_slice(), &hidden(&own, &pad)].concat())
     }
+
+    /// Returns true if this is a token of the session's forms. The time that it takes tells nothing of the bytes.
+    pub(crate) fn allows(&self, token: &str) -> bool {
+        let (Ok(own), Ok(token)) = (hex::decode(&self.csrf), hex::decode(token)) else {
+            return false;
+        };
+        let Some((pad, rest)) = token.split_at_checked(own.len()) else {
+            return false;
+        };
+        let differing = hidden(rest, pad)
+            .iter()
+            .zip(&own)
+            .fold(0, |all, (a, b)| all | (a ^ b));
+        !own.is_empty() && rest.len() == own.len() && differing == 0
+    }
+}
+
+/// Hides bytes by others, or shows them again.
+fn hidden(bytes: &[u8], pad: &[u8]) -> Vec<u8> {
+    bytes
+        .iter()
+        .zip(pad)
+        .map(|(byte, pad)| byte ^ pad)
+        .collect()
 }
 
 /// Reads and writes sessions as cookies.
@@ -125,8 +150,22 @@ mod tests {
         };
         let session = Session::begin(Some(person), 60);
         let read = cookies.read(&sent(&cookies, &session)).unwrap();
-        assert_eq!(read.person.unwrap().token, "token");
-        assert!(session.allows(&read.csrf) && !session.allows("") && !session.allows("x"));
+        assert_eq!(read.person.as_ref().unwrap().token, "token");
+        let (one, other) = (read.form_token(), read.form_token());
+        assert_ne!(one, other);
+        assert!(session.allows(&one) && session.allows(&other));
+        let stranger = Session::begin(None, 60).form_token();
+        for wrong in [
+            "",
+            "x",
+            "00",
+            &one[2..],
+            &one[..32],
+            stranger.as_str(),
+            "0".repeat(64).as_str(),
+        ] {
+            assert!(!session.allows(wrong), "{wrong}");
+        }
         let ended = Session::begin(None, 0);
         assert!(cookies.read(&sent(&cookies, &ended)).is_none());
         let other = Cookies::new(Some(&"other".into()), true);

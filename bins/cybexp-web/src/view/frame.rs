@@ -55,7 +55,7 @@ pub(crate) fn halves(person: &SignedIn, title: &str, searched: &str) -> (String,
 
 /// Makes the field that lets a form be read.
 pub(crate) fn csrf(person: &SignedIn) -> Markup {
-    html! { input type="hidden" name=(CSRF) value=(person.session.csrf); }
+    html! { input type="hidden" name=(CSRF) value=(person.session.form_token()); }
 }
 
 fn bar(person: &SignedIn, searched: &str) -> Markup {

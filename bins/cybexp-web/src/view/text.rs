@@ -44,7 +44,7 @@ pub(crate) fn is_odd(text: &str) -> bool {
 fn isolated(text: &str, chars: usize, lines: bool) -> Markup {
     let (shown, left) = cut(text, chars);
     html! {
-        bdi.v { (visible(shown, lines)) }
+        bdi { (visible(shown, lines)) }
         @if left > 0 {
             span.cut title="The rest is not shown here" { "… " (super::number::grouped(left as u64)) " more characters" }
         }

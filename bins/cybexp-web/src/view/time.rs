@@ -31,12 +31,28 @@ fn at(seconds: f64) -> Option<DateTime<Utc>> {
 /// Writes a length of time, in the two greatest of its units.
 pub(crate) fn span(seconds: f64) -> String {
     let whole = seconds.clamp(0.0, 1e12) as u64;
+    let (greater, less) = match whole {
+        0..10 => return format!("{:.1} s", seconds.max(0.0)),
+        10..60 => return format!("{whole} s"),
+        60..3600 => ((whole / 60, "min"), (whole % 60, "s")),
+        3600..86_400 => ((whole / 3600, "h"), (whole % 3600 / 60, "min")),
+        _ => ((whole / 86_400, "d"), (whole % 86_400 / 3600, "h")),
+    };
+    match less {
+        (0, _) => format!("{} {}", greater.0, greater.1),
+        (rest, unit) => format!("{} {} {rest} {unit}", greater.0, greater.1),
+    }
+}
+
+/// Says how long ago something was, in the greatest unit.
+pub(crate) fn ago(seconds: f64) -> String {
+    let whole = seconds.clamp(0.0, 1e12) as u64;
     match whole {
-        0..10 => format!("{:.1} s", seconds.max(0.0)),
-        10..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        3600..86_400 => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-        _ => format!("{} d {} h", whole / 86_400, whole % 86_400 / 3600),
+        0 => "just now".to_owned(),
+        1..60 => format!("{whole} s ago"),
+        60..3600 => format!("{} min ago", whole / 60),
+        3600..86_400 => format!("{} h ago", whole / 3600),
+        _ => format!("{} d ago", whole / 86_400),
     }
 }
 
@@ -64,8 +80,17 @@ mod tests {
             (125.0, "2 min 5 s"),
             (7260.0, "2 h 1 min"),
             (180_000.0, "2 d 2 h"),
+            (604_800.0, "7 d"),
         ] {
             assert_eq!(span(seconds), text);
+        }
+        for (seconds, text) in [
+            (0.4, "just now"),
+            (9.9, "9 s ago"),
+            (7260.0, "2 h ago"),
+            (180_000.0, "2 d ago"),
+        ] {
+            assert_eq!(ago(seconds), text);
         }
     }
 }

@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use axum::http::Method;
 use cybexp_testkit::{eventually, free_ports};
+use fantoccini::elements::Element;
 use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use test_needs::Need;
 use url::{ParseError, Url};
+
+/// The longest that a test waits for something of a page: a slow machine makes late pages, not other ones.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A browser. It ends with the test.
 pub(crate) struct Driver {
@@ -79,8 +83,7 @@ impl Driver {
             "--force-color-profile=srgb",
             &format!("--user-data-dir={}", profile.path().display()),
         ];
-        let options =
-            json!({"goog:chromeOptions": {"args": args}, "goog:loggingPrefs": {"browser": "ALL"}});
+        let options = json!({"goog:chromeOptions": {"args": args}, "timeouts": {"script": PATIENCE.as_millis()}});
         let Value::Object(options) = options else {
             unreachable!()
         };
@@ -120,6 +123,35 @@ impl Driver {
         let scheme = if dark { "dark" } else { "light" };
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Opens a page, and waits until all of it is there.
+    pub(crate) async fn open(&self, base: &str, page: &str) {
+        self.client.goto(&format!("{base}{page}")).await.unwrap();
+        self.is_complete().await;
+    }
+
+    /// Waits until all parts of the page are there.
+    pub(crate) async fn is_complete(&self) {
+        self.until("return document.readyState === 'complete'")
+            .await;
+    }
+
+    /// Waits for an element, and clicks on it.
+    pub(crate) async fn click(&self, on: Locator<'_>) {
+        self.element(on).await.click().await.unwrap();
+    }
+
+    /// Waits for an element.
+    pub(crate) async fn element(&self, at: Locator<'_>) -> Element {
+        let wait = self.client.wait().at_most(PATIENCE);
+        wait.for_element(at).await.unwrap()
+    }
+
+    /// Waits for a field, and types into it.
+    pub(crate) async fn fill(&self, id: &str, text: &str) {
+        let field = self.element(Locator::Id(id)).await;
+        field.send_keys(text).await.unwrap();
     }
 
     /// Runs a script in the page, and returns its result.

@@ -1,8 +1,7 @@
 //! Headers of every response, forms without their token, paths that lead nowhere.
 
-use std::collections::BTreeSet;
-
-use crate::suite::{ADMIN, Answer, Suite, Visitor, path, session};
+use crate::suite::{ADMIN, Answer, Suite, Visitor};
+use crate::walk::{SIGN_IN, furnish, is_no_page, is_page, posted_forms, walk};
 
 fn check_headers(what: &str, answer: &Answer) {
     let policy = answer.headers["content-security-policy"].to_str().unwrap();
@@ -37,75 +36,41 @@ fn check_inline(what: &str, answer: &Answer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_response_is_guarded_and_no_link_is_dead() {
     let suite = Suite::start("guard").await;
-    let records = session(
-        "8d0c0817",
-        "203.0.113.9",
-        &["123456", "admin"],
-        &["uname -a"],
-    );
-    suite
-        .have("cowrie", &records, ("ipv4", "203.0.113.9", 6))
-        .await;
+    let from = furnish(&suite).await;
     let mut person = suite.person(ADMIN).await;
+    let nowhere = person.get("/no-such-page").await;
+    check_headers("/no-such-page", &nowhere);
+    assert!(is_no_page(&nowhere), "{}", nowhere.text());
 
-    let mut open = vec![
-        "/".to_owned(),
-        "/post".to_owned(),
-        "/account".to_owned(),
-        "/overview".to_owned(),
-        "/watch".to_owned(),
-        "/inputs".to_owned(),
-        "/quarantine".to_owned(),
-        "/feeds".to_owned(),
-        path("/list", &[("type", "ip"), ("text", "203.0.113.0/24")]),
-        "/no-such-page".to_owned(),
-        path("/value", &[("type", "ipv4"), ("data", "203.0.113.9")]),
-        path(
-            "/value",
-            &[("type", "ipv4"), ("data", "203.0.113.9"), ("level", "2")],
-        ),
-        path("/value", &[("type", "ipv4"), ("data", "192.0.2.1")]),
-        path("/search", &[("q", "203.0.113.9")]),
-        path("/session", &[("type", "sessionid"), ("data", "8d0c0817")]),
-    ];
-    let mut seen: BTreeSet<String> = open.iter().cloned().collect();
-    let mut visited = 0;
-    while let Some(next) = open.pop() {
-        let answer = person.get(&next).await;
-        let (what, status) = (&next, answer.status);
-        check_headers(what, &answer);
-        visited += 1;
-        if next == "/no-such-page" {
-            assert_eq!(status, 404);
+    let walked = walk(&mut person, &from).await;
+    for (what, answer) in walked.values().flatten() {
+        check_headers(what, answer);
+        let expected = [200, 303].contains(&answer.status);
+        assert!(expected, "{what}: {} {}", answer.status, answer.text());
+        if !is_page(answer) {
             continue;
         }
-        assert!(
-            [200, 303].contains(&status),
-            "{what}: {status} {}",
-            answer.text()
-        );
-        let is_page = answer
-            .headers
-            .get("content-type")
-            .is_some_and(|kind| kind == "text/html; charset=utf-8");
-        if !is_page {
-            continue;
-        }
-        check_inline(what, &answer);
+        check_inline(what, answer);
         for link in answer.paths() {
-            if let Some(id) = link.strip_prefix('#') {
-                let id = format!("id=\"{id}\"");
-                assert!(answer.body.contains(&id), "{what}: {link} leads nowhere");
-            } else {
-                assert!(link.starts_with('/'), "{what} leads elsewhere: {link}");
-                // the whole site, as far as it goes in some time
-                if visited < 90 && seen.insert(link.clone()) {
-                    open.push(link);
+            match link.strip_prefix('#') {
+                Some(id) => {
+                    let id = format!("id=\"{id}\"");
+                    assert!(answer.body.contains(&id), "{what}: {link} leads nowhere");
                 }
+                None => assert!(link.starts_with('/'), "{what} leads elsewhere: {link}"),
             }
         }
+        for (action, form) in posted_forms(answer) {
+            assert!(
+                cybexp_web::paths().any(|path| path == action),
+                "{what}: {form}"
+            );
+            assert!(form.contains("name=\"csrf\" value=\""), "{what}: {form}");
+        }
     }
-    assert!(visited > 40, "{visited}");
+    for path in SIGN_IN {
+        check_headers(path, &suite.visitor().get(path).await);
+    }
     suite.stop().await;
 }
 
@@ -116,48 +81,43 @@ async fn no_form_is_taken_without_its_token() {
     let other = suite.person(ADMIN).await.get("/").await.csrf();
     let own = person.get("/").await.csrf();
     assert_ne!(own, other);
-    let email = ("email", "new@unr.example".to_owned());
-    for path in [
-        "/search",
-        "/post/send",
-        "/verdict",
-        "/event/category",
-        "/account/new",
-        "/org",
-        "/watch",
-        "/quarantine",
-        "/feeds",
-        "/feeds/change",
-        "/sign-in",
-        "/sign-out",
-    ] {
-        for token in [
-            None,
-            Some(String::new()),
-            Some(other.clone()),
-            Some(own[1..].to_owned()),
-        ] {
+    let tokens = [None, Some(""), Some(other.as_str()), Some(&own[1..])];
+    let mut forms = 0;
+    for path in cybexp_web::paths() {
+        for token in tokens {
             let mut fields = vec![
-                email.clone(),
+                ("email", "new@unr.example".to_owned()),
                 ("q", "a\nb".to_owned()),
                 ("what", "user".to_owned()),
             ];
-            fields.extend(token.map(|token| ("csrf", token)));
+            fields.extend(token.map(|token| ("csrf", token.to_owned())));
             let answer = person.post(path, &fields).await;
-            assert_eq!(answer.status, 403, "{path} {fields:?}");
+            let status = answer.status;
+            // a form with files is none of this kind
+            let refused = status == 403 || (path, status) == ("/post", 400);
+            assert!(
+                refused || is_no_page(&answer),
+                "{path} {fields:?}: {status}"
+            );
+
+            let file: (&str, Option<&str>, &[u8]) = ("file", Some("a.json"), b"{\"a\": 1}");
+            let mut parts = vec![file];
+            parts.extend(token.map(|token| ("csrf", None, token.as_bytes())));
+            // the token comes first, or it is none
+            let late = [vec![file], vec![("csrf", None, own.as_bytes())]].concat();
+            let first = [parts[1..].to_vec(), vec![file]].concat();
+            for parts in [parts, first, late, vec![]] {
+                let answer = person.upload(path, &parts).await;
+                let refused = answer.status == 403;
+                assert!(
+                    refused || is_no_page(&answer),
+                    "{path} {parts:?}: {answer:?}"
+                );
+                forms += usize::from(refused);
+            }
         }
     }
-    let file: (&str, Option<&str>, &[u8]) =
-        ("file", Some("a.json"), b"{\"ipv4\": \"203.0.113.9\"}");
-    for parts in [
-        vec![file],
-        vec![file, ("csrf", None, own.as_bytes())],
-        vec![("csrf", None, other.as_bytes()), file],
-        vec![],
-    ] {
-        let answer = person.upload("/post", &parts).await;
-        assert_eq!(answer.status, 403, "{parts:?}");
-    }
+    assert!(forms > 12 * 16, "{forms}");
     // still signed in: nothing of the above was done
     assert_eq!(person.get("/account").await.status, 200);
     suite.stop().await;
@@ -167,34 +127,16 @@ async fn no_form_is_taken_without_its_token() {
 async fn nobody_sees_anything_without_signing_in() {
     let suite = Suite::start("closed").await;
     let mut nobody: Visitor = suite.visitor();
-    for path in [
-        "/",
-        "/search?q=a",
-        "/value?type=ipv4&data=203.0.113.9",
-        "/value/export?type=a&data=b&form=csv",
-        "/event?id=a",
-        "/session?type=sessionid&data=a",
-        "/post",
-        "/posted?id=a",
-        "/account",
-        "/org?hash=a",
-        "/overview",
-        "/overview/export?form=csv",
-        "/list?type=ip&text=a",
-        "/live",
-        "/watch",
-        "/inputs",
-        "/quarantine",
-        "/quarantine/raw?hash=a",
-        "/feeds",
-    ] {
-        let answer = nobody.get(path).await;
-        assert_eq!(answer.status, 303, "{path}");
-        assert!(
-            answer.location.starts_with("/sign-in"),
-            "{path}: {}",
-            answer.location
-        );
+    for path in cybexp_web::paths().filter(|path| !SIGN_IN.contains(path)) {
+        for given in ["", "?q=a", "?type=ipv4&data=a&text=a&hash=a&id=a&form=csv"] {
+            let address = format!("{path}{given}");
+            let got = nobody.get(&address).await;
+            let posted = nobody.post(&address, &[("csrf", "a".to_owned())]).await;
+            for answer in [got, posted] {
+                let away = answer.status == 303 && answer.location.starts_with("/sign-in");
+                assert!(away || is_no_page(&answer), "{address}: {answer:?}");
+            }
+        }
     }
     suite.stop().await;
 }

@@ -5,6 +5,7 @@
     reason = "clippy sees helpers of a test as no test"
 )]
 
+mod accessible;
 mod admin;
 mod browser;
 mod driver;
@@ -12,8 +13,13 @@ mod guard;
 mod hostile;
 mod judging;
 mod look;
+mod measure;
 mod people;
+mod pictures;
 mod posting;
 mod sign_in;
+mod site;
 mod suite;
+mod tasks;
+mod walk;
 mod watching;

@@ -20,6 +20,9 @@ pub(crate) const STRANGER: &str = "stranger@other.example";
 /// A superuser, of no organisation.
 pub(crate) const SUPERUSER: &str = "root@unr.example";
 
+/// The time for which a page waits for answers, in seconds: a slow machine makes late pages, not other ones.
+const WAIT_S: u64 = 90;
+
 /// Running daemons.
 pub(crate) struct Suite {
     pub(crate) site: Site,
@@ -51,7 +54,8 @@ impl Suite {
         web["listen"] = json!(format!("127.0.0.1:{pages}"));
         web["secure_cookie"] = json!(false);
         let url = format!("http://127.0.0.1:{api}/");
-        more["api"] = json!({"listen": format!("127.0.0.1:{api}"), "url": url, "wait_s": 20});
+        more["api"] = json!({"listen": format!("127.0.0.1:{api}"), "url": url, "wait_s": WAIT_S});
+        web["wait_s"] = json!(WAIT_S);
         more["web"] = web;
         let site = Site::new(name, more).await;
         let admin = site.add_user(ADMIN, PASSWORD).await;
@@ -98,7 +102,7 @@ impl Suite {
     pub(crate) fn visitor(&self) -> Visitor {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60));
+            .timeout(Duration::from_secs(2 * WAIT_S));
         Visitor {
             http: http.build().unwrap(),
             base: self.base.clone(),
@@ -262,11 +266,18 @@ impl Visitor {
         let location = headers
             .get(LOCATION)
             .map(|to| to.to_str().unwrap().to_owned());
+        // a stream of events has no end
+        let ends = headers
+            .get(CONTENT_TYPE)
+            .is_none_or(|kind| kind != "text/event-stream");
         Answer {
             status: response.status().as_u16(),
             headers,
             location: location.unwrap_or_default(),
-            body: response.text().await.unwrap(),
+            body: match ends {
+                true => response.text().await.unwrap(),
+                false => String::new(),
+            },
         }
     }
 }
@@ -300,10 +311,11 @@ impl Answer {
         text
     }
 
-    /// Returns the paths of all links and forms of this page.
+    /// Returns the paths of all links, files and streams of this page.
     pub(crate) fn paths(&self) -> Vec<String> {
         let parts = self.body.split(" href=\"").skip(1);
         let parts = parts.chain(self.body.split(" src=\"").skip(1));
+        let parts = parts.chain(self.body.split(" data-live=\"").skip(1));
         parts
             .map(|part| part.split('"').next().unwrap().replace("&amp;", "&"))
             .collect()

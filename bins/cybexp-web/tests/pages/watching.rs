@@ -99,14 +99,10 @@ async fn new_events_appear_while_somebody_looks() {
         return;
     };
     let suite = Suite::start("live").await;
-    let client = &driver.client;
-    client.goto(&format!("{}/watch", suite.base)).await.unwrap();
-    for (id, text) in [("email", ADMIN), ("password", PASSWORD)] {
-        let field = client.find(Locator::Id(id)).await.unwrap();
-        field.send_keys(text).await.unwrap();
-    }
-    let button = client.find(Locator::Css("button.main")).await.unwrap();
-    button.click().await.unwrap();
+    driver.open(&suite.base, "/watch").await;
+    driver.fill("email", ADMIN).await;
+    driver.fill("password", PASSWORD).await;
+    driver.click(Locator::Css("button.main")).await;
     let says = |text: &str| {
         format!(
             "return document.querySelector('[data-live-state]')?.textContent.startsWith('{text}') ?? false"
@@ -117,8 +113,13 @@ async fn new_events_appear_while_somebody_looks() {
     suite
         .submit_now("sighting", "a", &[SIGHTING.as_bytes()])
         .await;
-    let shown = "return document.querySelector('ol.live[data-live] a.value')?.textContent === '203.0.113.9'";
+    // another event may come after it
+    let shown = "return [...document.querySelectorAll('ol.live[data-live] a.value')].some(a => a.textContent === '203.0.113.9')";
     driver.until(shown).await;
+    let coloured = driver
+        .run("return document.querySelector('ol.live[data-live] .tag.f-address')?.textContent")
+        .await;
+    assert_eq!(coloured, serde_json::json!("ipv4"));
     let broken = driver
         .run("return document.images.length + document.title.includes('broken')")
         .await;

@@ -1,20 +1,19 @@
 //! `cybexp watch`: new events as they come in, and subscriptions.
 
+mod live;
+
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Subcommand;
-use cybexp_client::{Client, LiveEvents};
+use cybexp_client::Client;
 use cybexp_filters::vocabulary;
 use cybexp_service::Config;
-use cybexp_term::{self as term, BOLD, CYAN, DIM, GREEN, RED, YELLOW};
+use cybexp_term::{self as term, DIM, GREEN};
 use serde_json::{Map, Value, json};
 
 use super::api::ApiArgs;
 use super::usage::Usage;
-
-/// The most bytes of the stream that may wait for their end of line.
-const LINE_BYTES: usize = 1 << 20;
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -28,7 +27,7 @@ pub(crate) struct WatchArgs {
     /// The type of the value: ipv4, hostname, url, sha256, …
     #[arg(long = "type", value_name = "SUB_TYPE", requires = "value")]
     of_type: Option<String>,
-    /// Be told of values that come into this feed
+    /// Be told of values that come into this feed, and of those that leave it
     #[arg(long, value_name = "NAME", conflicts_with_all = ["value", "sub_type", "category", "sensor"])]
     feed: Option<String>,
     /// Be told of new events of this type, such as ssh
@@ -96,7 +95,7 @@ pub(super) async fn run(args: WatchArgs, config: &Config) -> anyhow::Result<Exit
     match args.action {
         None => match wanted(&args)? {
             Some(wanted) => add(&args, wanted, config).await?,
-            None => live(&args, config).await?,
+            None => live::show(&args.api.client(config).await?, args.json).await?,
         },
         Some(WatchCommand::List(list)) => {
             show(list, config, "subscriptions", subscriptions).await?
@@ -268,7 +267,11 @@ fn named(value: &Value) -> String {
 /// Returns in words what a notice tells.
 fn news(told: &Value) -> String {
     if let Some(feed) = told["feed"]["name"].as_str() {
-        return format!("{} came into {feed}", named(&told["value"]));
+        let moved = match told["change"].as_str() {
+            Some("left") => "left",
+            _ => "came into",
+        };
+        return format!("{} {moved} {feed}", named(&told["value"]));
     }
     let event = &told["event"];
     let values: Vec<String> = each(&event["values"]).map(named).collect();
@@ -297,82 +300,6 @@ fn parked(all: &Value) {
     anstream::println!("{table}");
 }
 
-/// Shows new events as they come in, until the API ends the stream.
-async fn live(args: &WatchArgs, config: &Config) -> anyhow::Result<()> {
-    let client = args.api.client(config).await?;
-    let mut events = client.live(None).await?;
-    if !args.json {
-        anstream::eprintln!("{DIM}new events as they come in; Ctrl-C ends{DIM:#}");
-    }
-    let mut lines = Lines::default();
-    while let Some(line) = lines.next(&mut events).await {
-        if let Some(kind) = line.strip_prefix("event:") {
-            lines.kind = kind.trim().to_owned();
-        } else if let Some(data) = line.strip_prefix("data:")
-            && let Ok(data) = serde_json::from_str::<Value>(data)
-        {
-            match args.json {
-                true => anstream::println!("{}", json!({"kind": lines.kind, "data": data})),
-                false => anstream::println!("{}", row(&lines.kind, &data)),
-            }
-        }
-    }
-    anstream::eprintln!("{DIM}the API ended the stream{DIM:#}");
-    Ok(())
-}
-
-/// The lines of a stream of events.
-#[derive(Default)]
-struct Lines {
-    bytes: Vec<u8>,
-    kind: String,
-}
-
-impl Lines {
-    async fn next(&mut self, events: &mut LiveEvents) -> Option<String> {
-        loop {
-            if let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
-                let rest = self.bytes.split_off(end + 1);
-                let line = std::mem::replace(&mut self.bytes, rest);
-                return Some(String::from_utf8_lossy(&line[..end]).into_owned());
-            }
-            let piece = events.piece().await?;
-            if self.bytes.len() + piece.len() > LINE_BYTES {
-                return None;
-            }
-            self.bytes.extend(piece);
-        }
-    }
-}
-
-/// Returns the line of an event.
-fn row(kind: &str, data: &Value) -> String {
-    let event = &data["event"];
-    match kind {
-        "gap" => {
-            let since = term::time(data["since"].as_f64().unwrap_or_default());
-            format!("{YELLOW}events since {since} were not shown{YELLOW:#}")
-        }
-        "more" => format!("{DIM}and {} more{DIM:#}", data["more"]),
-        _ => {
-            let at = term::time(event["timestamp"].as_f64().unwrap_or_default());
-            let sub_type = term::short(text(&event["sub_type"]));
-            let mark = match text(&event["category"]) {
-                "malicious" => format!("{RED}●{RED:#}"),
-                "benign" => format!("{GREEN}●{GREEN:#}"),
-                _ => format!("{DIM}●{DIM:#}"),
-            };
-            let values = each(&event["values"]).map(|value| {
-                let data = term::value(&value["data"]);
-                format!("{CYAN}{data}{CYAN:#}")
-            });
-            let values: Vec<String> = values.collect();
-            let room = format!("{DIM}{at}{DIM:#} {mark} {BOLD}{sub_type}{BOLD:#}");
-            format!("{room} {}", values.join("  "))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,13 +316,7 @@ mod tests {
         assert_eq!(news(&told), "ssh ipv4 203.0.113.9");
         let told = json!({"feed": {"name": "bad"}, "value": value});
         assert_eq!(news(&told), "ipv4 203.0.113.9 came into bad");
-    }
-
-    #[test]
-    fn what_attackers_wrote_does_not_act_on_the_terminal() {
-        let value = json!({"sub_type": "shell_command", "data": "\u{1b}[2J\r\n"});
-        let event = json!({"event": {"sub_type": "ssh", "timestamp": 5.0, "values": [value]}});
-        let row = row("news", &event);
-        assert!(!row.contains("\u{1b}[2J") && !row.contains('\r'), "{row:?}");
+        let told = json!({"feed": {"name": "bad"}, "change": "left", "value": value});
+        assert_eq!(news(&told), "ipv4 203.0.113.9 left bad");
     }
 }

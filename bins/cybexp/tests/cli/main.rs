@@ -18,7 +18,10 @@ mod membership;
 mod post;
 mod quarantine;
 mod query;
+mod stix;
+mod taxii;
 mod token;
+mod watch;
 
 use std::fs::Permissions;
 use std::io::Write;
@@ -89,7 +92,8 @@ struct SiteWithApi {
     site: Site,
     /// The file that holds a token of the site's user.
     token: String,
-    _daemons: Vec<Daemon>,
+    /// The daemons, the API first.
+    daemons: Vec<Daemon>,
 }
 
 impl SiteWithApi {
@@ -124,7 +128,7 @@ impl SiteWithApi {
         Self {
             site,
             token,
-            _daemons: daemons,
+            daemons,
         }
     }
 

@@ -358,11 +358,13 @@ impl Config {
 
     fn resolve(&mut self, folder: &Path) {
         let folders = [&mut self.input.run_dir, &mut self.input.spool_dir];
+        let smtp = self.report.smtp.as_mut();
         let data = self
             .analytics
             .geoip
             .iter_mut()
-            .chain(&mut self.report.known_good);
+            .chain(&mut self.report.known_good)
+            .chain(smtp.and_then(|smtp| smtp.ca.as_mut()));
         for path in folders.into_iter().chain(data) {
             *path = folder.join(&*path);
         }

@@ -234,6 +234,11 @@ pub struct Report {
     pub delivery_backoff_s: u64,
     /// The time in seconds after which a notice that could not be delivered is parked.
     pub delivery_give_up_s: u64,
+    /// The most notices that wait for one receiver, and that are kept parked for one user. The oldest beyond are parked, and
+    /// removed.
+    pub delivery_most: u64,
+    /// The least time in seconds between two mails to a user: what comes in the meantime is told together.
+    pub mail_pause_s: u64,
 }
 
 /// `report.smtp`: the server that takes mail.
@@ -256,6 +261,9 @@ pub struct Smtp {
     pub password: Option<Secret>,
     /// The sender's address.
     pub from: String,
+    /// A file of certificates in PEM, one of which the server's may be signed with besides those of the system.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
 }
 
 /// The encryption of a connection to a mail server.
@@ -290,6 +298,8 @@ impl Default for Report {
             smtp: None,
             delivery_backoff_s: 3600,
             delivery_give_up_s: 3 * 86_400,
+            delivery_most: 100_000,
+            mail_pause_s: 60,
         }
     }
 }

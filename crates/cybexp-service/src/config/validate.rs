@@ -123,6 +123,7 @@ impl Config {
             ("report.threatrank_budget_ms", report.threatrank_budget_ms),
             ("report.delivery_backoff_s", report.delivery_backoff_s),
             ("report.delivery_give_up_s", report.delivery_give_up_s),
+            ("report.delivery_most", report.delivery_most),
             ("input.spool_max_bytes", input.spool_max_bytes),
             ("analytics.max_backoff_s", analytics.max_backoff_s),
             ("web.session_s", web.session_s),
@@ -152,6 +153,8 @@ impl Config {
         )?;
         let longest = report.delivery_backoff_s <= MAX_BACKOFF.as_secs();
         ensure(longest, "report.delivery_backoff_s", "must be at most 3600")?;
+        let longest = report.mail_pause_s <= 86_400;
+        ensure(longest, "report.mail_pause_s", "must be at most 86400")?;
         if let Some(smtp) = &report.smtp {
             ensure(!smtp.host.is_empty(), "report.smtp.host", "is empty")?;
             let address = smtp.from.contains('@') && !smtp.from.contains(char::is_control);

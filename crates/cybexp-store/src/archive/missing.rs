@@ -66,17 +66,20 @@ impl Existing {
     }
 }
 
-/// Inserts the instances that are not stored. `document` makes the document of one, or tells why it is impossible.
+/// Inserts the instances that are not stored. `document` makes the document of one, or tells why it is impossible; the
+/// instance is dropped before its document is sent.
 pub(crate) async fn insert<T>(
     coll: &Documents,
     mut instances: Vec<New<T>>,
-    document: impl Fn(&New<T>) -> Result<RawDocumentBuf, String>,
+    document: impl Fn(New<T>) -> Result<RawDocumentBuf, String>,
     doing: &'static str,
 ) -> Result<Written, StoreError> {
     // neighbours in the index are written together
     instances.sort_unstable_by_key(|new| new.hash);
     let mut written = Written::default();
-    for part in instances.chunks(PART) {
+    let mut rest = instances.into_iter();
+    while rest.len() > 0 {
+        let part: Vec<New<T>> = rest.by_ref().take(PART).collect();
         written.add(insert_part(coll, part, &document, doing).await?);
     }
     Ok(written)
@@ -85,8 +88,8 @@ pub(crate) async fn insert<T>(
 /// Inserts the instances of a part that are not stored. It holds at most as many documents as fit in a few commands.
 async fn insert_part<T>(
     coll: &Documents,
-    instances: &[New<T>],
-    make: impl Fn(&New<T>) -> Result<RawDocumentBuf, String>,
+    instances: Vec<New<T>>,
+    make: impl Fn(New<T>) -> Result<RawDocumentBuf, String>,
     doing: &'static str,
 ) -> Result<Written, StoreError> {
     let existing = existing(coll, instances.iter().map(|new| &new.id)).await?;
@@ -99,16 +102,14 @@ async fn insert_part<T>(
             written.existing += 1;
             continue;
         }
+        let hash = new.hash;
         match make(new) {
             Ok(document) => {
                 bytes += document.as_bytes().len();
-                hashes.push(new.hash);
+                hashes.push(hash);
                 documents.push(document);
             }
-            Err(reason) => written.rejected.push(Rejected {
-                hash: new.hash,
-                reason,
-            }),
+            Err(reason) => written.rejected.push(Rejected { hash, reason }),
         }
         if bytes >= PART_BYTES {
             insert_documents(coll, &mut hashes, &mut documents, doing, &mut written).await?;

@@ -53,11 +53,22 @@ const WRITING: &str = "writing the values of a feed";
 pub type FeedJudge =
     Arc<dyn Fn(Attribute, Feed) -> BoxFuture<'static, Result<bool, StoreError>> + Send + Sync>;
 
-/// Tells those who subscribe to a feed of values that come into it, each with the time of its last event, before the feed has
-/// them. It may be called again with the same ones.
-pub type FeedTeller = Arc<
-    dyn Fn(Feed, Vec<(Attribute, f64)>) -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync,
->;
+/// A value that comes into a feed or leaves it.
+#[derive(Debug, Clone)]
+pub struct FeedChange {
+    /// The value.
+    pub value: Attribute,
+    /// Whether it leaves.
+    pub leaves: bool,
+    /// The time of its last event, in Unix seconds; of one that leaves, the last that the feed told of.
+    pub last: f64,
+    /// When the feed's row of the value changed before, in Unix seconds; `None` if there was none.
+    pub before: Option<f64>,
+}
+
+/// Tells those who subscribe to a feed of changes, before the feed has them. It may be called again with the same ones.
+pub type FeedTeller =
+    Arc<dyn Fn(Feed, Vec<FeedChange>) -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync>;
 
 /// The result of a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -134,7 +145,7 @@ impl FeedKeeper {
         })
     }
 
-    /// Returns the same keeper with a teller of values that come into feeds.
+    /// Returns the same keeper with a teller of values that come into feeds and leave them.
     pub fn with_teller(mut self, teller: FeedTeller) -> Self {
         self.keeping.teller = Some(teller);
         self
@@ -380,7 +391,8 @@ impl Keeping {
         Ok(last.is_some())
     }
 
-    /// Judges values, and writes the rows that differ. `tells`: those who subscribe are told of values that come in.
+    /// Judges values, and writes the rows that differ. Those who subscribe are told of values that leave, and if `tells` of
+    /// those that come in.
     async fn judge(
         &self,
         feed: &Feed,
@@ -433,9 +445,10 @@ impl Keeping {
                 known.insert(hash, value);
             }
         }
-        let (mut changes, mut entering) = (Vec::new(), Vec::new());
+        let (mut changes, mut news) = (Vec::new(), Vec::new());
         for (hash, value, standing) in judged {
-            let was = known.get(&hash).filter(|row| row.until.is_some());
+            let before = known.get(&hash);
+            let was = before.filter(|row| row.until.is_some());
             let is_right = |standing: FeedStanding, was: &FeedValue| {
                 let seen = standing.seen;
                 // an event that the row tells of has gone, or may not leave any more
@@ -449,9 +462,24 @@ impl Keeping {
                 (Some(standing), Some(was)) if is_right(standing, was) => continue,
                 (Some(standing), None) => {
                     kept.added += 1;
-                    entering.push((value.clone(), standing.seen.last));
+                    if tells {
+                        news.push(FeedChange {
+                            value: value.clone(),
+                            leaves: false,
+                            last: standing.seen.last,
+                            before: before.map(|row| row.changed),
+                        });
+                    }
                 }
-                (None, Some(_)) => kept.removed += 1,
+                (None, Some(was)) => {
+                    kept.removed += 1;
+                    news.push(FeedChange {
+                        value: value.clone(),
+                        leaves: true,
+                        last: was.last,
+                        before: Some(was.changed),
+                    });
+                }
                 (Some(_), Some(_)) => {}
             }
             changes.push((hash, value, standing, was.map(|was| was.added)));
@@ -459,8 +487,8 @@ impl Keeping {
         if changes.is_empty() {
             return Ok(());
         }
-        if let (Some(teller), true) = (&self.teller, tells && !entering.is_empty()) {
-            teller(feed.clone(), entering).await?;
+        if let (Some(teller), false) = (&self.teller, news.is_empty()) {
+            teller(feed.clone(), news).await?;
         }
         let mark = doc! {"$set": {"writing": true}};
         let Some(marked) = self.feeds.change(feed, mark, WRITING).await? else {

@@ -1,6 +1,7 @@
 //! Time cut into hours, and numbers of events by hour. Without input or output.
 
 use std::collections::BTreeSet;
+use std::ops::{Bound, RangeBounds};
 
 use bson::{Document, doc};
 use tahoe_core::time::TimeRange;
@@ -60,6 +61,18 @@ pub(crate) fn part(of: &TimeRange, hour: i64) -> Part {
     }
 }
 
+/// Returns the hours that may touch the range.
+pub(crate) fn near(range: &TimeRange) -> impl RangeBounds<i64> + use<> {
+    let first = range.start.map(hour_of);
+    // a range may end before it begins
+    let last = range
+        .end
+        .map(hour_of)
+        .max(first.filter(|_| range.end.is_some()));
+    let bound = |hour: Option<i64>| hour.map_or(Bound::Unbounded, Bound::Included);
+    (bound(first), bound(last))
+}
+
 /// Returns the hours that the range cuts in two. They can only be those of its ends.
 pub(crate) fn cut(range: &TimeRange) -> BTreeSet<i64> {
     let ends = range.start.into_iter().chain(range.end).map(hour_of);
@@ -81,6 +94,8 @@ pub(crate) fn runs(hours: impl IntoIterator<Item = i64>) -> Vec<(i64, i64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn range(start: Option<f64>, end: Option<f64>) -> TimeRange {
@@ -140,6 +155,13 @@ mod tests {
             let range = range(start, end);
             let all = (0..9).filter(|hour| part(&range, *hour) == Part::Some);
             assert_eq!(cut(&range), all.collect(), "{start:?} {end:?}");
+            let far = (0..9).filter(|hour| !near(&range).contains(hour));
+            for hour in far {
+                assert_eq!(part(&range, hour), Part::None, "{start:?} {end:?}");
+            }
+            // a map is not asked for a range that ends before it begins, which panics
+            let map = BTreeMap::from_iter((0..9).map(|hour| (hour, ())));
+            assert!(map.range(near(&range)).count() <= 9);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Notices of subscriptions that could not be delivered.
+//! Notices of subscriptions that could not be delivered, or not yet.
 
 use bson::doc;
 
@@ -13,6 +13,17 @@ impl Queries {
         let count = outbox
             .named("counting parked notices")
             .count_documents(parked);
+        count.with(|count| count.limit(limit)).send().await
+    }
+
+    /// Returns the number of notices in the outbox beside that wait, up to `limit`. Makes no index.
+    pub async fn count_waiting_notices(&self, limit: u64) -> Result<u64, StoreError> {
+        let outbox = self.coll.beside("outbox");
+        let since = bson::DateTime::from_millis(0);
+        let waits = doc! {"receiver": {"$gte": ""}, "due": {"$gte": since}};
+        let count = outbox
+            .named("counting notices that wait")
+            .count_documents(waits);
         count.with(|count| count.limit(limit)).send().await
     }
 }

@@ -44,6 +44,13 @@ impl Raws {
         pending.filter.remove("_id");
         pending.count(&self.archive.coll).await
     }
+
+    /// Whether a raw waits for the filter of this id. Takes no longer the more there are.
+    pub async fn is_any_pending(&self, filter: &str) -> Result<bool, StoreError> {
+        let mut pending = queue::pending(filter, queue::unleased(&[])).limit(1);
+        pending.filter.remove("_id");
+        Ok(pending.count(&self.archive.coll).await? > 0)
+    }
 }
 
 impl Archive {
@@ -61,5 +68,11 @@ impl Cache {
         // all of them, not only one batch
         let all = entries::pending(&[]).limit(0);
         all.count(&self.entries).await
+    }
+
+    /// Whether there is an entry that the archive daemon has not opened.
+    pub async fn is_any_pending(&self) -> Result<bool, StoreError> {
+        let one = entries::pending(&[]).limit(1);
+        Ok(one.count(&self.entries).await? > 0)
     }
 }

@@ -28,8 +28,8 @@ pub(crate) struct Find {
     pub skip: u64,
     /// The most results; 0 for all.
     pub limit: i64,
-    /// Whether all results are asked for in one round trip, for a limited number of small ones.
-    pub at_once: bool,
+    /// The number of results that the server sends at once; `None` for as many as it likes.
+    pub batch: Option<u32>,
 }
 
 impl Find {
@@ -42,7 +42,7 @@ impl Find {
             hint,
             skip: 0,
             limit: 0,
-            at_once: false,
+            batch: None,
         }
     }
 
@@ -61,9 +61,9 @@ impl Find {
         self
     }
 
-    /// Asks for all results in one round trip.
-    pub(crate) fn at_once(mut self) -> Self {
-        self.at_once = true;
+    /// Has the server send this number of results at once: fewer for readers that may stop in the middle, or all of them.
+    pub(crate) fn batch(mut self, batch: u32) -> Self {
+        self.batch = Some(batch);
         self
     }
 
@@ -74,7 +74,6 @@ impl Find {
 
     /// Returns the results as they arrive.
     pub(crate) async fn rows(self, coll: &Documents) -> Result<Rows, StoreError> {
-        let batch = u32::try_from(self.limit).ok().filter(|_| self.at_once);
         let find = coll.named(self.doing).find(self.filter);
         let find = find.with(|find| {
             find.hint(Hint::Name(self.hint.to_owned()))
@@ -83,7 +82,7 @@ impl Find {
                 .max_time(MAX_TIME)
                 .optional(self.projection, |find, fields| find.projection(fields))
                 .optional(self.sort, |find, sort| find.sort(sort))
-                .optional(batch, |find, batch| find.batch_size(batch))
+                .optional(self.batch, |find, batch| find.batch_size(batch))
         });
         find.rows().await
     }

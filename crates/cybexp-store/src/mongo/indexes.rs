@@ -135,13 +135,13 @@ pub(crate) const FEED_ADDED: &str = "feed_added";
 pub(crate) const FEED_UNTIL: &str = "feed_until";
 /// Subscriptions by the hashes of the values that they watch.
 pub(crate) const SUBSCRIPTION_WATCH: &str = "subscription_watch";
+/// Subscriptions that watch values by the version at which they were added.
+pub(crate) const SUBSCRIPTION_SINCE: &str = "subscription_since";
 /// Subscriptions to feeds and kinds of events.
 pub(crate) const SUBSCRIPTION_SELECTS: &str = "subscription_selects";
 /// Subscriptions by user.
 pub(crate) const SUBSCRIPTION_USER: &str = "subscription_user";
-/// Notices that wait, by the time at which they are due.
-pub(crate) const OUTBOX_DUE: &str = "outbox_due";
-/// Notices that wait, by receiver.
+/// Notices that wait, by receiver, the oldest first.
 pub(crate) const OUTBOX_RECEIVER: &str = "outbox_receiver";
 /// Notices that were given up, by user.
 pub(crate) const OUTBOX_PARKED: &str = "outbox_parked";
@@ -293,21 +293,25 @@ pub(crate) fn subscriptions() -> Vec<Index> {
     vec![
         Index::new(SUBSCRIPTION_WATCH, doc! {"watch": 1})
             .partial(doc! {"watch": {"$exists": true}}),
+        Index::new(SUBSCRIPTION_SINCE, doc! {"since": 1})
+            .partial(doc! {"since": {"$exists": true}}),
         Index::new(SUBSCRIPTION_SELECTS, doc! {"selects": 1}).partial(doc! {"selects": true}),
         Index::new(SUBSCRIPTION_USER, doc! {"user": 1, "_id": 1}),
     ]
 }
 
 /// Indexes of notices. Those that were told are kept for eight days, which is longer than they may be written again; those
-/// that were given up for 30.
+/// that were given up for 30, and as long those that wait where no daemon delivers.
 pub(crate) fn outbox() -> Vec<Index> {
     let waits = doc! {"due": {"$exists": true}};
     let mut told = Index::new("outbox_told", doc! {"told": 1});
     told.expire_s = Some(8 * 86_400);
     let mut old = Index::new("outbox_old", doc! {"parked": 1});
     old.expire_s = Some(30 * 86_400);
+    let mut stale = Index::new("outbox_stale", doc! {"at": 1}).partial(waits.clone());
+    stale.expire_s = Some(30 * 86_400);
     vec![
-        Index::new(OUTBOX_DUE, doc! {"due": 1, "receiver": 1}).partial(waits.clone()),
+        stale,
         Index::new(OUTBOX_RECEIVER, doc! {"receiver": 1, "due": 1}).partial(waits),
         Index::new(OUTBOX_PARKED, doc! {"user": 1, "parked": -1})
             .partial(doc! {"parked": {"$exists": true}}),

@@ -6,18 +6,24 @@ use bson::{Document, doc};
 use crate::cache::entry::raws_of;
 use crate::cache::open::Cache;
 use crate::error::StoreError;
+use crate::graph::write::replace::JudgedEvents;
+use crate::graph::write::writer::GraphWriter;
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
+use crate::mongo::row::Row;
 use crate::quarantine::list::{partly_bad, refused_raw, refused_raws, whole_entries};
 use crate::quarantine::records::PartlyBad;
 use crate::quarantine::selection::{Selection, id_at};
 use crate::raws::queue::Raws;
+use crate::sweep::raws::{self, OldRaw};
 
 /// Time in seconds, before and after a raw's timestamp, in which its entry is searched. The API takes the timestamp
 /// when a submission begins, and makes the entry when the submission is complete.
 const BEFORE_S: f64 = 2.0;
 const AFTER_S: f64 = 60.0;
+/// The most raws that are deleted together.
+const TOGETHER: i64 = 200;
 
 impl Cache {
     /// Deletes an entry that could not be opened, with its sealed bytes. Returns false if it is not quarantined.
@@ -77,19 +83,45 @@ impl Cache {
 }
 
 impl Raws {
-    /// Deletes a raw that a filter refused, given by the beginning of its hash. Instances that other filters made of it
-    /// stay. Returns false if none is quarantined.
+    /// Deletes a raw that a filter refused, given by the beginning of its hash, with the events that other filters made of it
+    /// and no other raw makes. Returns false if none is quarantined.
     pub async fn delete_refused(&self, hash: &[u8]) -> Result<bool, StoreError> {
-        Ok(delete(&self.archive.coll, refused_raw(hash)).await? > 0)
+        let find = Find::new(DELETING, ID, refused_raw(hash));
+        Ok(self.delete_raws(&find).await? > 0)
     }
 
-    /// Deletes the selected raws with these typetags that a filter refused, and returns their number.
+    /// Deletes the selected raws with these typetags that a filter refused as [`Raws::delete_refused`] does, and returns their
+    /// number.
     pub async fn delete_all_refused(
         &self,
         typetags: &[&str],
         selection: &Selection,
     ) -> Result<u64, StoreError> {
-        delete(&self.archive.coll, refused_raws(typetags, selection).filter).await
+        self.delete_raws(&refused_raws(typetags, selection)).await
+    }
+
+    async fn delete_raws(&self, find: &Find) -> Result<u64, StoreError> {
+        let writer = GraphWriter::new(&self.archive);
+        let mut deleted = 0;
+        loop {
+            let fields = doc! {"_id": 1, "timestamp": 1, "filters": 1, "_todo": 1};
+            let part = find.clone().project(fields).limit(TOGETHER);
+            let rows: Vec<Row<OldRaw>> = part.each(&self.archive.coll).await?;
+            if rows.is_empty() {
+                return Ok(deleted);
+            }
+            let refused = |row: &Row<OldRaw>| doc! {"_id": &row.id, "_error": {"$exists": true}};
+            let conditions: Vec<Document> = rows.iter().map(refused).collect();
+            // a document that is no raw has made nothing
+            let raws: Vec<OldRaw> = rows.into_iter().filter_map(|row| row.read.ok()).collect();
+            let (archive, stay) = (&self.archive, JudgedEvents::Stay);
+            let removed = raws::remove_where(archive, &writer, &raws, &conditions, stay).await?;
+            if removed.raws == 0 {
+                // others had all of these read again
+                return Ok(deleted);
+            }
+            deleted += removed.raws;
+        }
     }
 }
 

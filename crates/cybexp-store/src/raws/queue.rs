@@ -1,5 +1,6 @@
 //! The queue of raws: those that a filter has not processed.
 
+use std::borrow::Borrow;
 use std::collections::HashSet;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
@@ -56,43 +57,42 @@ impl Raws {
     }
 
     /// Inserts the raws that are not stored. `filters` returns the names of the filters that read a typetag: a new raw
-    /// waits for them.
-    pub async fn write(
+    /// waits for them. Raws that are given, and not lent, are dropped before their documents are sent.
+    pub async fn write<R: Borrow<Raw>>(
         &self,
-        raws: &[Raw],
+        raws: impl IntoIterator<Item = R>,
         filters: impl Fn(&str) -> Vec<&'static str>,
     ) -> Result<Written, StoreError> {
         let mut seen = HashSet::new();
-        let new = raws.iter().filter_map(|raw| {
-            let id = RawId::new(raw.hash(), raw.orgid().as_str());
-            seen.insert(id).then(|| New {
-                id: id.bson(),
-                hash: raw.hash(),
-                content: (id, raw),
-            })
-        });
-        let document = |new: &New<(RawId, &Raw)>| {
-            let (id, raw) = &new.content;
-            stored::raw_waiting(raw, id, &filters(raw.sub_type().as_str()))
+        let (mut new, mut labelled) = (Vec::new(), Vec::new());
+        for given in raws {
+            let raw: &Raw = given.borrow();
+            let (hash, id) = (raw.hash(), RawId::new(raw.hash(), raw.orgid().as_str()));
+            let label = raw.tlp();
+            labelled.extend(
+                label.and_then(|tlp| labelling(&id, tlp, &filters(raw.sub_type().as_str()))),
+            );
+            if seen.insert(id) {
+                new.push(New {
+                    id: id.bson(),
+                    hash,
+                    content: (id, given),
+                });
+            }
+        }
+        let document = |new: New<(RawId, R)>| {
+            let (id, raw) = new.content;
+            let raw = raw.borrow();
+            stored::raw_waiting(raw, &id, &filters(raw.sub_type().as_str()))
         };
-        let written =
-            missing::insert(&self.archive.coll, new.collect(), document, "writing raws").await?;
-        self.label(raws, &filters).await?;
+        let written = missing::insert(&self.archive.coll, new, document, "writing raws").await?;
+        self.label(&labelled).await?;
         Ok(written)
     }
 
-    /// Gives stored raws the labels of these that are stricter than theirs. They wait for their filters again, which give
-    /// the label to what was made of them.
-    async fn label(
-        &self,
-        raws: &[Raw],
-        filters: &impl Fn(&str) -> Vec<&'static str>,
-    ) -> Result<(), StoreError> {
-        let labelled = raws.iter().filter_map(|raw| {
-            let id = RawId::new(raw.hash(), raw.orgid().as_str());
-            labelling(&id, raw.tlp()?, &filters(raw.sub_type().as_str()))
-        });
-        let labelled: Vec<(Document, Document)> = labelled.collect();
+    /// Gives stored raws the labels that are stricter than theirs. They wait for their filters again, which give the label
+    /// to what was made of them.
+    async fn label(&self, labelled: &[(Document, Document)]) -> Result<(), StoreError> {
         for part in labelled.chunks(COMMAND_DOCUMENTS) {
             bulk::update_all(&self.archive.coll, part, "labelling raws").await?;
         }
@@ -124,6 +124,16 @@ impl Raws {
 }
 
 impl RawQueue {
+    /// Whether [`RawQueue::take`] has something to do: raws wait, for this worker or another one, or a lease is to be
+    /// released. It asks once, where taking asks several times.
+    pub async fn has_work(&self) -> Result<bool, StoreError> {
+        if self.lease.is_held() {
+            return Ok(true);
+        }
+        let waits = pending(&self.filter, unleased(&[])).limit(1);
+        Ok(waits.count(&self.coll).await? > 0)
+    }
+
     /// Takes a batch, besides those that were taken and are not marked. A document that is no raw is returned as its id
     /// and the reason.
     #[allow(clippy::type_complexity)]

@@ -1,4 +1,4 @@
-//! Delivery of what waits in the outbox, by one process at a time. A receiver that fails rests, with all that waits for it.
+//! Delivery of what waits in the outbox, by one process at a time.
 
 use std::time::Duration;
 
@@ -8,15 +8,17 @@ use serde::Deserialize;
 use crate::archive::ids::binary;
 use crate::error::StoreError;
 use crate::mongo::find::Find;
-use crate::mongo::indexes::{OUTBOX_DUE, OUTBOX_RECEIVER};
+use crate::mongo::indexes::OUTBOX_RECEIVER;
 use crate::mongo::lease::Lease;
 use crate::mongo::server::Server;
 use crate::subscriptions::outbox::{FIELDS, NoticeId, NoticeRow, Outbox, ROW_BYTES};
 
 /// The most characters of a reason that are kept.
 const REASON_CHARS: usize = 300;
-/// The rows that are looked at for receivers for whom something waits.
-const LOOKED_AT: i64 = 1000;
+/// The most receivers for whom something waits that are looked at.
+const RECEIVERS: i64 = 100_000;
+
+const PARKING: &str = "parking notices";
 
 /// The deliverer of the outbox.
 pub struct OutboxDelivery {
@@ -25,7 +27,8 @@ pub struct OutboxDelivery {
 }
 
 #[derive(Deserialize)]
-struct Due {
+struct Waits {
+    #[serde(rename = "_id")]
     receiver: String,
 }
 
@@ -64,29 +67,38 @@ impl OutboxDelivery {
 }
 
 impl Outbox {
-    /// Returns receivers for whom something is due, except these.
-    pub async fn receivers(&self, except: &[String]) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<Due> = due(except).read(&self.coll).await?;
-        let mut receivers: Vec<String> = rows.into_iter().map(|row| row.receiver).collect();
-        receivers.sort_unstable();
-        receivers.dedup();
-        Ok(receivers)
+    /// Returns the receivers for whom something waits, however much that is.
+    pub async fn receivers(&self) -> Result<Vec<String>, StoreError> {
+        let finding = self.coll.named("looking for receivers of notices");
+        let finding = finding.aggregate(receivers());
+        let hint = mongodb::options::Hint::Name(OUTBOX_RECEIVER.to_owned());
+        let rows = finding.with(|find| find.hint(hint)).rows().await?;
+        let rows: Vec<Waits> = rows.read().await?;
+        Ok(rows.into_iter().map(|row| row.receiver).collect())
     }
 
-    /// Returns the time until something is due; `None` where nothing waits.
-    pub async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
-        #[derive(Deserialize)]
-        struct Next {
-            due: DateTime,
+    /// Returns what waits for a receiver, the oldest first, at most `limit`. Rows that are no notices are removed: they would
+    /// wait for ever.
+    pub async fn waiting(&self, receiver: &str, limit: i64) -> Result<Vec<NoticeRow>, StoreError> {
+        let rows = waiting(receiver).limit(limit).each(&self.coll).await?;
+        let (mut notices, mut odd) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row.read {
+                Ok(notice) => notices.push(notice),
+                Err(reason) => {
+                    tracing::warn!(id = %row.id, reason, "a row of the outbox is no notice: removed");
+                    odd.push(row.id);
+                }
+            }
         }
-        let rows: Vec<Next> = next().read(&self.coll).await?;
-        let next = rows.first().map(|row| row.due);
-        Ok(next.map(|due| due.saturating_duration_since(DateTime::now())))
-    }
-
-    /// Returns what is due for a receiver, the oldest first, at most `limit`.
-    pub async fn due(&self, receiver: &str, limit: i64) -> Result<Vec<NoticeRow>, StoreError> {
-        due_for(receiver).limit(limit).read(&self.coll).await
+        if !odd.is_empty() {
+            let removing = self.coll.named("removing rows that are no notices");
+            removing
+                .delete_many(doc! {"_id": {"$in": odd}})
+                .send()
+                .await?;
+        }
+        Ok(notices)
     }
 
     /// Notes that these notices were told.
@@ -104,38 +116,40 @@ impl Outbox {
         discarding.delete_many(of(notices)).send().await.map(drop)
     }
 
-    /// Notes that delivery of these notices failed for this reason, and puts off all that waits for the receiver until then.
-    /// Parks notices that have waited for longer than `give_up`. Returns the number of parked notices.
-    pub async fn failed(
+    /// Notes that a delivery of these notices failed for this reason.
+    pub async fn failed(&self, notices: &[NoticeId], reason: &str) -> Result<(), StoreError> {
+        let update = doc! {"$inc": {"tries": 1_i64}, "$set": {"error": cut(reason)}};
+        self.change(notices, update, "noting a failed delivery")
+            .await
+    }
+
+    /// Gives up these notices for this reason.
+    pub async fn park(&self, notices: &[NoticeId], reason: &str) -> Result<(), StoreError> {
+        self.change(notices, parked(reason), PARKING).await
+    }
+
+    /// Gives up what has waited for a receiver for longer than this. Returns the number of notices.
+    pub async fn park_old(
         &self,
         receiver: &str,
-        notices: &[NoticeId],
-        reason: &str,
-        rest: Duration,
         give_up: Duration,
+        reason: &str,
     ) -> Result<u64, StoreError> {
-        let reason: String = reason.chars().take(REASON_CHARS).collect();
-        let update = doc! {"$inc": {"tries": 1_i64}, "$set": {"error": &reason}};
-        self.change(notices, update, "noting a failed delivery")
-            .await?;
-        let now = DateTime::now();
-        let before = |time: Duration| {
-            let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX >> 2);
-            DateTime::from_millis(now.timestamp_millis().saturating_sub(time))
-        };
-        let mut old = waiting_for(receiver);
-        old.insert("at", doc! {"$lt": before(give_up)});
-        let park = doc! {"$set": {"parked": now, "error": &reason}, "$unset": {"due": ""}};
-        let parking = self.coll.named("parking notices").update_many(old, park);
-        let parked = parking.send().await?.modified_count;
-        let until = now.timestamp_millis() + i64::try_from(rest.as_millis()).unwrap_or(0);
-        let until = DateTime::from_millis(until);
-        let update = doc! {"$set": {"due": until}};
-        let putting_off = self.coll.named("putting off what waits for a receiver");
-        let mut early = waiting_for(receiver);
-        early.insert("due", doc! {"$lt": until});
-        putting_off.update_many(early, update).send().await?;
-        Ok(parked)
+        let give_up = i64::try_from(give_up.as_millis()).unwrap_or(i64::MAX >> 2);
+        let before = DateTime::now().timestamp_millis().saturating_sub(give_up);
+        self.park_until(receiver, DateTime::from_millis(before), reason)
+            .await
+    }
+
+    pub(super) async fn park_until(
+        &self,
+        receiver: &str,
+        until: DateTime,
+        reason: &str,
+    ) -> Result<u64, StoreError> {
+        let old = doc! {"receiver": receiver, "due": {"$lte": until}};
+        let parking = self.coll.named(PARKING).update_many(old, parked(reason));
+        Ok(parking.send().await?.modified_count)
     }
 
     async fn change(
@@ -157,35 +171,33 @@ fn of(notices: &[NoticeId]) -> Document {
     doc! {"_id": {"$in": ids}}
 }
 
-fn waiting_for(receiver: &str) -> Document {
-    doc! {"receiver": receiver, "due": {"$exists": true}}
+/// Makes the update that gives a notice up.
+fn parked(reason: &str) -> Document {
+    doc! {"$set": {"parked": DateTime::now(), "error": cut(reason)}, "$unset": {"due": ""}}
 }
 
-pub(crate) fn due(except: &[String]) -> Find {
-    let mut filter = doc! {"due": {"$lte": DateTime::now()}};
-    if !except.is_empty() {
-        filter.insert("receiver", doc! {"$nin": except});
-    }
-    Find::new("looking for notices that are due", OUTBOX_DUE, filter)
-        .project(doc! {"_id": 0, "receiver": 1})
-        .limit(LOOKED_AT)
+fn cut(reason: &str) -> String {
+    reason.chars().take(REASON_CHARS).collect()
 }
 
-pub(crate) fn next() -> Find {
-    let filter = doc! {"due": {"$gte": DateTime::from_millis(0)}};
-    Find::new("asking when a notice is due", OUTBOX_DUE, filter)
-        .project(doc! {"_id": 0, "due": 1})
+/// Makes the condition on notices that wait. The index holds no others.
+fn waits() -> Document {
+    doc! {"$gte": DateTime::from_millis(0)}
+}
+
+/// Finds the receivers for whom something waits, each by one look into the index.
+pub(crate) fn receivers() -> Vec<Document> {
+    vec![
+        doc! {"$match": {"receiver": {"$gte": ""}, "due": waits()}},
+        doc! {"$group": {"_id": "$receiver"}},
+        doc! {"$limit": RECEIVERS},
+    ]
+}
+
+pub(crate) fn waiting(receiver: &str) -> Find {
+    let filter = doc! {"receiver": receiver, "due": waits()};
+    let doing = "reading what waits for a receiver";
+    Find::new(doing, OUTBOX_RECEIVER, filter)
+        .within(&FIELDS, ROW_BYTES)
         .sort(doc! {"due": 1})
-        .limit(1)
-}
-
-pub(crate) fn due_for(receiver: &str) -> Find {
-    let filter = doc! {"receiver": receiver, "due": {"$lte": DateTime::now()}};
-    Find::new(
-        "reading what is due for a receiver",
-        OUTBOX_RECEIVER,
-        filter,
-    )
-    .within(&FIELDS, ROW_BYTES)
-    .sort(doc! {"due": 1})
 }

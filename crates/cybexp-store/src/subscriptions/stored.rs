@@ -1,13 +1,15 @@
 //! Subscriptions as they are stored, and how analytics finds those that a batch meets.
 //!
-//! A watched value is found by the hashes of its forms, which an index holds: a batch asks for its own hashes, however
-//! many values are watched, and only for those of types that somebody watches. Subscriptions to feeds and to kinds of
-//! events are few, and are read whole when a version says that some have changed.
+//! A watched value is found by the hashes of its forms, which an index holds. A look-up takes the server some 30 µs, so a
+//! batch asks only for those of its hashes that a process knows to be watched (`watched.rs`). Subscriptions to feeds and
+//! to kinds of events are few, and are read whole when a version says that some have changed.
 
 use std::collections::HashSet;
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
+use futures::FutureExt;
+use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 use tahoe_core::Hash;
 
@@ -19,6 +21,7 @@ use crate::mongo::indexes::{
     self, ID, SUBSCRIPTION_SELECTS, SUBSCRIPTION_USER, SUBSCRIPTION_WATCH,
 };
 use crate::mongo::server::Server;
+use crate::mongo::transaction;
 use crate::subscriptions::definition::{Subscription, SubscriptionId};
 
 /// Row with the version of the subscriptions and the types of watched values.
@@ -27,9 +30,12 @@ const STANDING: &str = "*standing";
 const ROW_BYTES: usize = 64 << 10;
 /// The most subscriptions to feeds and to kinds of events, of all users.
 const SELECTING: i64 = 10_000;
+/// The bytes of a watched hash that are stored.
+pub(super) const WATCH_BYTES: usize = 16;
 /// The most subscriptions that are found for a thousand hashes.
 const FOUND: i64 = 10_000;
 
+const ADDING: &str = "adding a subscription";
 const CHANGING: &str = "changing the version of subscriptions";
 
 /// Subscriptions: `report_db.subscriptions`; cheap to clone.
@@ -78,21 +84,36 @@ impl Subscriptions {
         Ok(Self { coll })
     }
 
-    /// Adds a subscription.
+    /// Adds a subscription. Whoever sees the version that this raises sees the subscription.
     pub async fn add(
         &self,
         subscription: &Subscription,
         stored: &StoredSubscription,
     ) -> Result<(), StoreError> {
-        // before the row is there, so that no worker can know the version and not the row
-        self.change(subscription, 1).await?;
-        let doing = "adding a subscription";
-        let adding = self.coll.named(doing).update_one(
-            doc! {"_id": stored.id.0},
-            doc! {"$set": row(subscription, stored)},
-        );
-        adding.with(|add| add.upsert(true)).send().await?;
-        self.change(subscription, 0).await
+        let (raise, row) = (raised(subscription, 1), row(subscription, stored));
+        let adding = (self.coll.clone(), stored.id.0, raise, row);
+        transaction::run(&self.coll, ADDING, adding, |session, adding| {
+            async move {
+                let (coll, id, raise, row) = adding;
+                let raising = coll
+                    .named(ADDING)
+                    .find_one_and_update(doc! {"_id": STANDING}, doc! {"$inc": raise.clone()});
+                let raising = raising
+                    .with(|raising| raising.upsert(true).return_document(ReturnDocument::After));
+                let standing = raising.part().session(&mut *session).await?;
+                let version = standing.and_then(|standing| standing.get_i64("version").ok());
+                if row.contains_key("watch") {
+                    row.insert("since", version.unwrap_or_default());
+                }
+                let adding = coll
+                    .named(ADDING)
+                    .update_one(doc! {"_id": *id}, doc! {"$set": row.clone()});
+                let adding = adding.with(|adding| adding.upsert(true)).part();
+                adding.session(session).await.map(drop)
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Removes a subscription of this user. Returns false if there is none.
@@ -105,31 +126,12 @@ impl Subscriptions {
         let removing = self.coll.named("removing a subscription");
         let removed = removing.delete_one(filter).send().await?.deleted_count == 1;
         if removed {
-            self.change(subscription, -1).await?;
+            let lower = doc! {"$inc": raised(subscription, -1)};
+            let changing = self.coll.named(CHANGING);
+            let changing = changing.update_one(doc! {"_id": STANDING}, lower);
+            changing.send().await?;
         }
         Ok(removed)
-    }
-
-    /// Raises the version, and changes how often the types of a watched value are watched.
-    async fn change(&self, subscription: &Subscription, by: i64) -> Result<(), StoreError> {
-        let mut changes = doc! {"version": 1_i64};
-        let types: HashSet<&str> = subscription
-            .forms()
-            .iter()
-            .map(|(sub_type, _)| sub_type.as_str())
-            .collect();
-        for sub_type in types {
-            changes.insert(format!("types.{sub_type}"), by);
-        }
-        let changing = self
-            .coll
-            .named(CHANGING)
-            .update_one(doc! {"_id": STANDING}, doc! {"$inc": changes});
-        changing
-            .with(|change| change.upsert(true))
-            .send()
-            .await
-            .map(drop)
     }
 
     /// Returns the version, and the types of watched values.
@@ -192,6 +194,20 @@ impl Subscriptions {
     }
 }
 
+/// Returns the numbers of the standing that change: the version, and how often the types of a watched value are watched.
+fn raised(subscription: &Subscription, by: i64) -> Document {
+    let mut changes = doc! {"version": 1_i64};
+    let types: HashSet<&str> = subscription
+        .forms()
+        .iter()
+        .map(|(sub_type, _)| sub_type.as_str())
+        .collect();
+    for sub_type in types {
+        changes.insert(format!("types.{sub_type}"), by);
+    }
+    changes
+}
+
 fn row(subscription: &Subscription, stored: &StoredSubscription) -> Document {
     let mut row = doc! {
         "user": &subscription.user, "text": &stored.text, "mac": &stored.mac,
@@ -208,7 +224,7 @@ fn row(subscription: &Subscription, stored: &StoredSubscription) -> Document {
 
 /// Returns the key by which a watched hash is found. 16 bytes of it are told by nobody else.
 fn watch(hash: Hash) -> Bson {
-    binary(hash.as_bytes()[..16].to_vec())
+    binary(hash.as_bytes()[..WATCH_BYTES].to_vec())
 }
 
 fn find(doing: &'static str, index: &'static str, filter: Document) -> Find {

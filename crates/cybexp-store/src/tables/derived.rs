@@ -2,9 +2,10 @@
 //! tables tell the events of each address, and its derived events name the country.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 use bson::{Bson, doc};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::try_join_all;
 use tahoe_core::Hash;
 use tokio::task::block_in_place;
 
@@ -25,6 +26,10 @@ use crate::tables::top::{TopPage, TopValues, parts};
 
 /// The most values of an organisation and sub_type of which it is read what was derived from them, for one answer.
 const SOURCES: usize = 20_000;
+/// The time after which an answer uses what was known before of values, although a filter has gone through a part of the
+/// archive since; and the number of values that are read anew however long it takes.
+const PATIENCE: Duration = Duration::from_millis(500);
+const FEW: usize = 2_000;
 
 impl GraphReader {
     /// Returns the values of a sub_type that the most events of these organisations have, or from whose values they were
@@ -44,13 +49,15 @@ impl GraphReader {
         };
         let mut counts: HashMap<ValueId, u64> = HashMap::new();
         let mut hashes: HashMap<ValueId, Hash> = HashMap::new();
+        let until = Instant::now() + PATIENCE;
         for (place, org) in orgs.iter().enumerate() {
             let of_org = family_parts(&of, family, &tables, place);
             let sources = block_in_place(|| of_org.source_values(SOURCES));
             page.left_out += sources.left_out;
-            let derived = self
-                .derived_from(org, family, of.sub_type, &sources)
+            let (derived, is_whole) = self
+                .derived_from(org, family, of.sub_type, &sources, until)
                 .await?;
+            page.exact &= is_whole;
             let known = derived.values().flatten();
             hashes.extend(known.map(|hash| (beginning(hash), *hash)));
             let found = block_in_place(|| of_org.count(&sources, &derived));
@@ -74,14 +81,16 @@ impl GraphReader {
         Ok(page)
     }
 
-    /// Returns the values of a sub_type that were derived in an organisation from these.
+    /// Returns the values of a sub_type that were derived in an organisation from these, and whether all of that was
+    /// read since the filters stand as they do.
     async fn derived_from(
         &self,
         org: &OrgTag,
         family: &'static Family,
         sub_type: &str,
         sources: &SourceValues,
-    ) -> Result<Derived, StoreError> {
+        until: Instant,
+    ) -> Result<(Derived, bool), StoreError> {
         let ids: Vec<ValueId> = sources.values.iter().map(|(id, _)| *id).collect();
         let standing = standing(family).all(&self.filters).await?;
         let known = self.derived.get(&standing, org, &ids);
@@ -93,26 +102,43 @@ impl GraphReader {
                 None => unknown.push(id),
             }
         }
-        let hashes: Vec<Hash> = self.hashes(&unknown).await?.into_values().collect();
+        // the values are in order, the most frequent first
         let at_once = (ASK / family.filters.len()).max(1);
-        let reads = hashes
-            .chunks(at_once)
-            .map(|part| self.read_derived(org, family, part));
-        let read: Vec<Vec<(ValueId, DerivedValues)>> = stream::iter(reads.collect::<Vec<_>>())
-            .buffered(READERS)
-            .try_collect()
-            .await?;
-        let read: Vec<(ValueId, DerivedValues)> = read.into_iter().flatten().collect();
-        self.derived
-            .put(&standing, org, read.iter().map(|(id, values)| (id, values)));
-        found.extend(read);
+        let (mut read, mut is_late, mut is_whole) = (0, false, true);
+        while !unknown.is_empty() {
+            if !is_late && read >= FEW && Instant::now() >= until {
+                is_late = true;
+                unknown.retain(|id| {
+                    let outdated = self.derived.outdated(org, id);
+                    let is_new = outdated.is_none();
+                    found.extend(outdated.map(|values| (*id, values)));
+                    is_whole &= is_new;
+                    is_new
+                });
+            }
+            let next = unknown.len().min(READERS * at_once);
+            let next: Vec<ValueId> = unknown.drain(..next).collect();
+            let reads = next.chunks(at_once).map(|part| async move {
+                let hashes: Vec<Hash> = self.hashes(part).await?.into_values().collect();
+                self.read_derived(org, family, &hashes).await
+            });
+            let parts: Vec<Vec<(ValueId, DerivedValues)>> = try_join_all(reads).await?;
+            read += next.len();
+            let parts: Vec<(ValueId, DerivedValues)> = parts.into_iter().flatten().collect();
+            self.derived.put(
+                &standing,
+                org,
+                parts.iter().map(|(id, values)| (id, values)),
+            );
+            found.extend(parts);
+        }
         let place = family.place(sub_type);
         let wanted = |values: DerivedValues| {
             let wanted = values.iter().filter(|(of, _)| Some(*of) == place);
             wanted.map(|(_, hash)| *hash).collect()
         };
         let derived = found.into_iter().map(|(id, values)| (id, wanted(values)));
-        Ok(derived.collect())
+        Ok((derived.collect(), is_whole))
     }
 
     /// Reads what was derived from these values.

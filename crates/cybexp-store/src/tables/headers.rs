@@ -57,6 +57,8 @@ pub(crate) struct Header {
     pub n: i64,
     /// The making of the tables, if they are right.
     pub made: Option<Made>,
+    /// The making of the tables, if they were right before events of the hour changed.
+    pub outdated: Option<Made>,
     /// The ids of all chunks that were written, or are about to be; only for the maker.
     pub written: Vec<Bson>,
     /// The ids of chunks that nobody needs, until they are deleted; only for the maker.
@@ -66,12 +68,14 @@ pub(crate) struct Header {
 impl StoredHeader {
     fn header(self) -> Option<Header> {
         let hour = hour_of_id(&self.id.bytes)?;
-        let is_right = self.right && self.whole == self.made;
+        let is_whole = self.whole == self.made;
         let made = self.made.and_then(|made| made.bytes.try_into().ok());
+        let made: Option<Made> = made.filter(|_| is_whole);
         Some(Header {
             hour,
             n: self.n,
-            made: made.filter(|_| is_right),
+            made: made.filter(|_| self.right),
+            outdated: made.filter(|_| !self.right),
             written: self.written,
             old: self.old,
         })

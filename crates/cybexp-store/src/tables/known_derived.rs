@@ -1,4 +1,6 @@
 //! Values that were derived from others, kept in memory as long as no filter of the second stage goes through the archive again.
+//!
+//! While one does, what was known before is kept, too, for answers that cannot wait.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +12,7 @@ use tahoe_core::Hash;
 use crate::archive::ids::OrgTag;
 use crate::tables::entries::ValueId;
 
-/// The most values that are kept: about 15 MB.
+/// The most values that are kept: about 15 MB, and as many that are outdated.
 const VALUES: NonZeroUsize = NonZeroUsize::new(50_000).unwrap();
 
 /// The values derived from one: the place of each one's sub_type in the family, and its hash.
@@ -31,6 +33,8 @@ pub(crate) struct KnownDerived(Arc<Mutex<Known>>);
 struct Known {
     standing: Standing,
     values: LruCache<Key, DerivedValues>,
+    /// The values that were known while the filters stood otherwise.
+    outdated: LruCache<Key, DerivedValues>,
 }
 
 fn key(org: &OrgTag, id: &ValueId) -> Key {
@@ -44,6 +48,7 @@ impl KnownDerived {
         Self(Arc::new(Mutex::new(Known {
             standing: Standing::new(),
             values: LruCache::new(VALUES),
+            outdated: LruCache::new(VALUES),
         })))
     }
 
@@ -60,12 +65,19 @@ impl KnownDerived {
     ) -> Vec<Option<DerivedValues>> {
         let mut known = self.lock();
         if known.standing != *standing {
-            known.values.clear();
             known.standing.clone_from(standing);
+            while let Some((key, values)) = known.values.pop_lru() {
+                known.outdated.put(key, values);
+            }
         }
         ids.iter()
             .map(|id| known.values.get(&key(org, id)).cloned())
             .collect()
+    }
+
+    /// Returns what was derived from a value when that was last read, however the filters stood.
+    pub(crate) fn outdated(&self, org: &OrgTag, id: &ValueId) -> Option<DerivedValues> {
+        self.lock().outdated.get(&key(org, id)).cloned()
     }
 
     /// Keeps what was read while the filters stood like this.
@@ -104,5 +116,7 @@ mod tests {
         assert_eq!(known.get(&standing(2), &ours, &[id]), [None]);
         known.put(&standing(1), &ours, [(&id, &values)].into_iter());
         assert_eq!(known.get(&standing(2), &ours, &[id]), [None]);
+        assert_eq!(known.outdated(&ours, &id), Some(values));
+        assert_eq!(known.outdated(&theirs, &id), None);
     }
 }

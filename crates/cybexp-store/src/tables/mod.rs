@@ -24,6 +24,7 @@ pub(crate) mod known_derived;
 pub(crate) mod merge;
 pub(crate) mod old;
 pub(crate) mod ranges;
+pub(crate) mod room;
 pub(crate) mod scan;
 pub(crate) mod stored;
 pub(crate) mod top;

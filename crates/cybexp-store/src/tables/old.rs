@@ -73,7 +73,7 @@ impl OldChunks {
         Ok(self.search.is_some())
     }
 
-    /// Takes up the chunks that headers from an hour on name and that are no part of right tables. Returns the hour where
+    /// Takes up the chunks that headers from an hour on name and that are no part of the tables made last. Returns the hour where
     /// the search goes on.
     async fn search_from(
         &mut self,
@@ -87,7 +87,9 @@ impl OldChunks {
                 continue;
             };
             last = Some(hour);
-            let is_left = |id: &&Bson| match (stored::made_of(id), header.made) {
+            // outdated tables serve until new ones are made
+            let made = header.made.or(header.outdated);
+            let is_left = |id: &&Bson| match (stored::made_of(id), made) {
                 (Some(of), Some(made)) => of != made,
                 _ => true,
             };

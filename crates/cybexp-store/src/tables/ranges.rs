@@ -1,4 +1,7 @@
 //! The tables of a range: those of whole hours where they are right, else tables that are made of the index for the answer.
+//!
+//! While a filter goes through the archive, or an old feed comes in, many hours have no right tables. An answer does not
+//! wait for them: it then uses those that were right before, and tells that it is not exact.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,12 +17,13 @@ use crate::tables::builder::Builder;
 use crate::tables::gaps::{Gap, gaps, whole_hours};
 use crate::tables::headers::{self, Header, Made};
 use crate::tables::kept::{Table, TableChunks, WHOLE};
+use crate::tables::room::Room;
 use crate::tables::{scan, stored};
 
-/// The most events that are read for one answer.
-const EVENTS: i64 = 300_000;
 /// Reads at once.
 pub(crate) const READERS: usize = 4;
+/// Events that the server sends at once, so that a reader without room need not wait for many.
+const BATCH: u32 = 1_000;
 /// Attempts at an answer while tables are being replaced.
 const ATTEMPTS: usize = 3;
 
@@ -54,31 +58,88 @@ impl GraphReader {
             };
             let right: HashMap<u32, Made> = headers.iter().filter_map(made).collect();
             let ends = self.ends(range).await?;
-            let gaps = gaps(range, &right, &ends);
-            let mut found = RangeTables::default();
-            let mut fetched = false;
-            for (org, tag) in orgs.iter().enumerate() {
-                for (name, text) in names.iter().enumerate() {
-                    let (tables, read) = self.tables_of(tag, text, &right).await?;
-                    found.tables.insert((org, name), tables);
-                    fetched |= read;
-                }
-            }
-            if fetched && !self.still(&right).await? {
+            let Some(mut found) = self.whole_tables(orgs, names, &right).await? else {
                 continue;
+            };
+            let missing = gaps(range, &right, &ends);
+            found.exact = self
+                .add_counted(
+                    &mut found,
+                    orgs,
+                    names,
+                    &missing,
+                    &Room::of_answer(self.patience),
+                )
+                .await?;
+            let mut known: HashMap<u32, Made> = headers.iter().filter_map(outdated).collect();
+            if found.exact || known.is_empty() {
+                return Ok(found);
             }
-            let mut room = EVENTS;
-            for (org, tag) in orgs.iter().enumerate() {
-                for tables in self.counted(tag, names, &gaps, &mut room).await? {
-                    for (name, table) in tables.into_iter().enumerate() {
-                        found.tables.entry((org, name)).or_default().push(table);
-                    }
-                }
-            }
-            found.exact = room >= 0;
+            known.extend(&right);
+            let Some(mut found) = self.whole_tables(orgs, names, &known).await? else {
+                continue;
+            };
+            let missing = gaps(range, &known, &ends);
+            self.add_counted(
+                &mut found,
+                orgs,
+                names,
+                &missing,
+                &Room::of_rest(self.patience),
+            )
+            .await?;
             return Ok(found);
         }
         Ok(RangeTables::default())
+    }
+
+    /// Returns the tables of these hours; `None` if some were replaced while they were read.
+    async fn whole_tables(
+        &self,
+        orgs: &[OrgTag],
+        names: &[&str],
+        hours: &HashMap<u32, Made>,
+    ) -> Result<Option<RangeTables>, StoreError> {
+        let mut found = RangeTables::default();
+        let mut fetched = false;
+        for (org, tag) in orgs.iter().enumerate() {
+            for (name, text) in names.iter().enumerate() {
+                let (tables, read) = self.tables_of(tag, text, hours).await?;
+                found.tables.insert((org, name), tables);
+                fetched |= read;
+            }
+        }
+        let is_whole = !fetched || self.still(hours).await?;
+        Ok(is_whole.then_some(found))
+    }
+
+    /// Adds tables of the events in these parts of the range, as far as there is room. Returns whether all were counted.
+    async fn add_counted(
+        &self,
+        to: &mut RangeTables,
+        orgs: &[OrgTag],
+        names: &[&str],
+        gaps: &[Gap],
+        room: &Room,
+    ) -> Result<bool, StoreError> {
+        // the newest first, for all organisations: what there is no room for is missing for all alike
+        let parts = gaps.iter().rev();
+        let parts = parts.flat_map(|gap| {
+            orgs.iter()
+                .enumerate()
+                .map(move |(org, tag)| (gap, org, tag))
+        });
+        let reads = parts.map(|(gap, org, tag)| async move {
+            let tables = self.counted(tag, names, gap, room).await?;
+            Ok::<_, StoreError>((org, tables))
+        });
+        let mut reads = stream::iter(reads.collect::<Vec<_>>()).buffered(READERS);
+        while let Some((org, tables)) = reads.try_next().await? {
+            for (name, table) in tables.into_iter().enumerate() {
+                to.tables.entry((org, name)).or_default().push(table);
+            }
+        }
+        Ok(!room.is_full())
     }
 
     /// Returns the right tables' making of the hours that the range cuts in two.
@@ -153,67 +214,54 @@ impl GraphReader {
         Ok((tables, true))
     }
 
-    /// Makes the tables with these names of an organisation's events in these parts of the range. Takes the number of
-    /// events that were read from the room; it is negative if there were more.
+    /// Makes the tables with these names of an organisation's events in a part of the range, as far as there is room.
     async fn counted(
         &self,
         org: &OrgTag,
         names: &[&str],
-        gaps: &[Gap],
-        room: &mut i64,
-    ) -> Result<Vec<Vec<Table>>, StoreError> {
-        let key = |name: &str, gap: &Gap| {
+        gap: &Gap,
+        room: &Room,
+    ) -> Result<Vec<Table>, StoreError> {
+        let key = |name: &str| {
             let (hour, made) = gap.unchanging?;
             // the times of an hour with tables are positive, and leave the sign to whether the end belongs to the part
             let end = gap.end?.to_bits() | u64::from(gap.includes_end) << 63;
             let ends = (gap.start?.to_bits(), end);
             Some((stored::beginning(org, name), hour, made, ends))
         };
-        let reads = gaps.iter().map(|gap| async move {
-            let kept = names
-                .iter()
-                .map(|name| self.tables.get(&key(name, gap)?))
-                .collect::<Option<Vec<Table>>>();
-            if let Some(tables) = kept {
-                return Ok::<_, StoreError>((tables, 0));
-            }
-            let mut from = Some(0);
-            let mut tables: HashMap<String, TableChunks> = HashMap::new();
-            let mut events = 0;
-            while let Some(begin) = from {
-                let mut builder = Builder::new(Some(names), begin);
-                let find = scan::events(org, gap.times()).limit(EVENTS + 1);
-                let mut rows = find.rows(&self.coll).await?;
-                events = 0;
-                while let Some(event) = rows.next().await? {
-                    events += 1;
-                    builder.add(&event);
-                }
-                let (chunks, next) = builder.end();
-                from = next;
-                for chunk in chunks {
-                    let table = tables.entry(chunk.name).or_default();
-                    table.push((chunk.events, chunk.entries.into()));
-                }
-            }
-            let tables: Vec<Table> = names
-                .iter()
-                .map(|name| Arc::new(tables.remove(*name).unwrap_or_default()))
-                .collect();
-            for (name, table) in names.iter().zip(&tables) {
-                if let Some(key) = key(name, gap) {
-                    self.tables.put(key, Arc::clone(table));
-                }
-            }
-            Ok((tables, events))
-        });
-        let mut reads = stream::iter(reads.collect::<Vec<_>>()).buffered(READERS);
-        let mut tables = Vec::new();
-        while *room >= 0
-            && let Some((table, events)) = reads.try_next().await?
+        let kept = names.iter().map(|name| self.tables.get(&key(name)?));
+        if let Some(tables) = kept.collect::<Option<Vec<Table>>>() {
+            return Ok(tables);
+        }
+        let mut from = Some(0);
+        let mut tables: HashMap<String, TableChunks> = HashMap::new();
+        while let Some(begin) = from
+            && !room.is_full()
         {
-            *room -= events;
-            tables.push(table);
+            let mut builder = Builder::new(Some(names), begin);
+            let events = scan::events(org, gap.times()).batch(BATCH);
+            let mut rows = events.rows(&self.coll).await?;
+            while let Some(event) = rows.next().await?
+                && room.take()
+            {
+                builder.add(&event);
+            }
+            let (chunks, next) = builder.end();
+            from = next;
+            for chunk in chunks {
+                let table = tables.entry(chunk.name).or_default();
+                table.push((chunk.events, chunk.entries.into()));
+            }
+        }
+        let tables = names
+            .iter()
+            .map(|name| Arc::new(tables.remove(*name).unwrap_or_default()));
+        let tables: Vec<Table> = tables.collect();
+        // once the room is full, the tables may lack something
+        for (name, table) in names.iter().zip(&tables).filter(|_| !room.is_full()) {
+            if let Some(key) = key(name) {
+                self.tables.put(key, Arc::clone(table));
+            }
         }
         Ok(tables)
     }
@@ -221,4 +269,8 @@ impl GraphReader {
 
 fn made(header: &Header) -> Option<(u32, Made)> {
     Some((headers::number(header.hour)?, header.made?))
+}
+
+fn outdated(header: &Header) -> Option<(u32, Made)> {
+    Some((headers::number(header.hour)?, header.outdated?))
 }

@@ -306,7 +306,7 @@ async fn numbers_of_events_by_step_are_read_from_the_index() {
     let archive = archive_with_forms().await;
     let (of, visible) = (about(2, Context::All), visible(&ORGS));
     let wanted = Wanted::new(&of, &visible);
-    let plan = Plan::find(&archive.coll, &count::few(&wanted)).await;
+    let plan = Plan::find(&archive.coll, &count::few(wanted.find())).await;
     // an event of two forms has two keys
     plan.reads_at_most(3 * 880 + 2 * POINTS, 0);
     let part = HourPart {

@@ -102,7 +102,7 @@ async fn events_are_counted_by_keys_of_the_index_alone() {
                 let plan =
                     Plan::aggregate(&archive.coll, find.hint, event_tally::pipeline(&find)).await;
                 plan.reads_at_most(expected + 2 * POINTS, 0);
-                let few = count::few(&Wanted::new(&of, &visible)).limit(50);
+                let few = count::few(Wanted::new(&of, &visible).find()).limit(50);
                 let plan = Plan::find(&archive.coll, &few).await;
                 plan.reads_at_most(50 + 2 * POINTS, 0);
             }

@@ -6,10 +6,11 @@ use tahoe_core::Category;
 use super::plan::Plan;
 use super::{fill, hash, server};
 use crate::live::rows::{self, Live, LiveId};
+use crate::mongo::indexes::{OUTBOX_PARKED, OUTBOX_RECEIVER};
 use crate::subscriptions::definition::{Channel, Subscription, SubscriptionId, Wanted};
-use crate::subscriptions::delivery;
 use crate::subscriptions::outbox::{self, NoticeId, Outbox};
 use crate::subscriptions::stored::{self, StoredSubscription, Subscriptions};
+use crate::subscriptions::{bounds, delivery, watched};
 
 fn subscription(n: usize, user: &str) -> Subscription {
     let wanted = match n % 100 {
@@ -71,6 +72,28 @@ async fn a_batch_asks_for_its_own_hashes_alone() {
     let plan = Plan::find(&all.coll, &stored::standing()).await;
     plan.reads_at_most(1, 1);
 
+    // all watched hashes are read once, and then those that were added
+    let known = all.watched(None).await.unwrap();
+    for n in 1..300 {
+        assert_eq!(known.may_hold(hash(n)), n % 100 != 0, "{n}");
+    }
+    assert!(!known.may_hold(hash(1000)));
+    let version = standing.version;
+    let plan = Plan::find(&all.coll, &watched::added(Some(version - 10))).await;
+    assert_eq!(plan.returned, 10);
+    plan.reads_at_most(11, 10);
+    let later = SubscriptionId::new();
+    let text = serde_json::to_string(&subscription(999, "u")).unwrap();
+    let mac = String::new();
+    let stored = StoredSubscription {
+        id: later,
+        text,
+        mac,
+    };
+    all.add(&subscription(999, "u"), &stored).await.unwrap();
+    let new = all.watched(Some(version)).await.unwrap();
+    assert!(new.may_hold(hash(999)) && !new.may_hold(hash(1)));
+
     let found = all.watching(&asked).await.unwrap();
     assert_eq!(found.len(), 3);
     let removed = subscription(1, &other.to_string());
@@ -98,8 +121,7 @@ async fn a_delivery_reads_what_is_due() {
         let mut row = doc! {"_id": id.bson(), "user": user, "at": at, "text": "{}", "mac": ""};
         match n % 10 {
             0 => row.insert("parked", at),
-            1 | 2 => row.insert("due", DateTime::from_millis(now - 1000 + n)),
-            3 => row.insert("due", DateTime::from_millis(now + 1_000_000)),
+            1..=3 => row.insert("due", DateTime::from_millis(now - 1000 + n)),
             4 => row.insert("page", at),
             _ => None,
         };
@@ -112,25 +134,81 @@ async fn a_delivery_reads_what_is_due() {
     };
     fill(&outbox.coll, (0..1000).map(row)).await;
 
-    let plan = Plan::find(&outbox.coll, &delivery::due(&["r1".to_owned()])).await;
-    assert_eq!(plan.returned, 100);
-    // keys of receivers that are being served are read, and no documents
-    plan.reads_at_most(302, 0);
-    let plan = Plan::find(&outbox.coll, &delivery::due_for("r2").limit(10)).await;
+    // a receiver costs one look into the index, however much waits for it
+    let plan = Plan::aggregate(&outbox.coll, OUTBOX_RECEIVER, delivery::receivers()).await;
+    plan.reads_at_most(6, 0);
+    let plan = Plan::find(&outbox.coll, &delivery::waiting("r2").limit(10)).await;
     assert_eq!(plan.returned, 10);
     plan.reads_at_most(11, 10);
-    let plan = Plan::find(&outbox.coll, &delivery::next()).await;
-    plan.reads_at_most(1, 0);
+    let plan = Plan::aggregate(&outbox.coll, OUTBOX_PARKED, bounds::users_of_parked()).await;
+    plan.reads_at_most(3, 0);
+    assert_eq!(outbox.users_of_parked().await.unwrap(), [one]);
+    let plan = Plan::find(&outbox.coll, &bounds::beyond("r2", 20)).await;
+    assert_eq!(plan.returned, 1);
+    plan.reads_at_most(22, 0);
+    let plan = Plan::find(&outbox.coll, &bounds::parked_beyond(one, 20)).await;
+    assert_eq!(plan.returned, 80);
+    plan.reads_at_most(101, 100);
+    let plan = Plan::count(&outbox.coll, &bounds::all_parked(one).limit(21)).await;
+    plan.reads_at_most(22, 0);
     for find in [outbox::page(one), outbox::parked(one)] {
         let plan = Plan::find(&outbox.coll, &find.limit(10)).await;
         assert_eq!(plan.returned, 10);
         plan.reads_at_most(11, 10);
     }
     assert_eq!(outbox.count_parked(1000).await.unwrap(), 100);
-    assert_eq!(outbox.receivers(&[]).await.unwrap(), ["r1", "r2"]);
-    assert!(outbox.next_due().await.unwrap().unwrap().is_zero());
+    let mut receivers = outbox.receivers().await.unwrap();
+    receivers.sort();
+    assert_eq!(receivers, ["r1", "r2", "r3"]);
+    assert_eq!(outbox.count_waiting(1000).await.unwrap(), 300);
     assert_eq!(outbox.retry(one, None).await.unwrap(), 100);
     assert_eq!(outbox.count_parked(1000).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_much_for_a_receiver_is_parked_and_then_removed_the_oldest_first() {
+    let (server, db) = server().await;
+    let outbox = Outbox::open(&server, &db).await.unwrap();
+    let user = hash("one");
+    let row = |n: i64| {
+        let at = DateTime::from_millis(1_000_000 + n);
+        let id = NoticeId::of(SubscriptionId::new(), hash(n));
+        doc! {
+            "_id": id.bson(), "user": user.to_string(), "at": at, "due": at, "receiver": "r", "text": n.to_string(), "mac": "",
+        }
+    };
+    fill(&outbox.coll, (0..50).map(row)).await;
+    fill(
+        &outbox.coll,
+        [doc! {"_id": 7, "receiver": "r", "due": DateTime::now()}].into_iter(),
+    )
+    .await;
+    assert_eq!(outbox.park_beyond("other", 10).await.unwrap(), 0);
+    assert_eq!(outbox.park_beyond("r", 51).await.unwrap(), 0);
+    // one of them is no notice, and goes when it is read
+    assert_eq!(outbox.park_beyond("r", 31).await.unwrap(), 20);
+    let left = outbox.waiting("r", 100).await.unwrap();
+    let texts: Vec<String> = left.iter().map(|row| row.text.clone()).collect();
+    assert_eq!(texts, (20..50).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(outbox.count_waiting(100).await.unwrap(), 30);
+    let given_up = outbox.parked(user, 100).await.unwrap();
+    let reason = given_up[0].error.as_deref();
+    assert_eq!(reason, Some("more than 31 notices waited for the receiver"));
+    assert_eq!(outbox.remove_beyond(user, 20).await.unwrap(), 0);
+    assert_eq!(outbox.remove_beyond(user, 5).await.unwrap(), 15);
+    assert_eq!(outbox.count_parked(100).await.unwrap(), 5);
+
+    let refused: Vec<NoticeId> = left.iter().take(3).map(|row| row.id).collect();
+    outbox.failed(&refused, &"x".repeat(1000)).await.unwrap();
+    let tried = outbox.waiting("r", 1).await.unwrap();
+    assert_eq!(
+        (tried[0].tries, tried[0].error.as_ref().unwrap().len()),
+        (1, 300)
+    );
+    outbox.park(&refused, "no such user").await.unwrap();
+    assert_eq!(outbox.count_waiting(100).await.unwrap(), 27);
+    let hour = std::time::Duration::from_secs(3600);
+    assert_eq!(outbox.park_old("r", hour, "gone").await.unwrap(), 27);
 }
 
 #[tokio::test(flavor = "multi_thread")]

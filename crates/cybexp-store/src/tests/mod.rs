@@ -19,6 +19,7 @@ mod judge;
 mod lease;
 mod moments;
 mod names;
+mod outdated;
 mod plan;
 mod replace;
 mod sweep;

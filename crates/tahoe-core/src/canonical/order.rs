@@ -1,16 +1,17 @@
 //! The order of a value's parts in the canonical form.
 
-use std::ops::Range;
-
 use serde_json::Value;
 
 use super::sink::Keys;
-use super::walk::{self, Ordered};
+use super::walk::{self, Elements, Ordered};
 
 /// Sorts a value's parts, from the innermost arrays outwards.
 pub(super) fn ordered(value: &Value) -> Ordered<'_> {
     match value {
-        Value::Array(items) => Ordered::List(distinct(items)),
+        Value::Array(items) => match items.as_slice() {
+            [one] => Ordered::One(Box::new(ordered(one))),
+            items => Ordered::List(Box::new(distinct(items))),
+        },
         Value::Object(map) => {
             let mut entries: Vec<_> = map
                 .iter()
@@ -24,20 +25,15 @@ pub(super) fn ordered(value: &Value) -> Ordered<'_> {
 }
 
 /// Returns the elements of an array, sorted by their forms, each once.
-fn distinct(items: &[Value]) -> Vec<Ordered<'_>> {
-    if let [one] = items {
-        return vec![ordered(one)];
-    }
+fn distinct(items: &[Value]) -> Elements {
     let mut keys = Keys::default();
-    let mut elements: Vec<(Range<usize>, Ordered<'_>)> = Vec::with_capacity(items.len());
+    let mut order = Vec::with_capacity(items.len());
     for item in items {
         let start = keys.end();
-        let element = ordered(item);
-        walk::value(&element, 0, &mut keys);
-        elements.push((start..keys.end(), element));
+        walk::value(&ordered(item), 0, &mut keys);
+        order.push(start..keys.end());
     }
-    let bytes = keys.bytes();
-    elements.sort_unstable_by(|(a, _), (b, _)| bytes[a.clone()].cmp(&bytes[b.clone()]));
-    elements.dedup_by(|(a, _), (b, _)| bytes[a.clone()] == bytes[b.clone()]);
-    elements.into_iter().map(|(_, element)| element).collect()
+    order.sort_unstable_by(|a, b| keys.of(a).cmp(keys.of(b)));
+    order.dedup_by(|a, b| keys.of(a) == keys.of(b));
+    Elements { keys, order }
 }

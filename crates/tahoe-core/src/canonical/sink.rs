@@ -1,5 +1,7 @@
 //! Receivers of a canonical form, which is given piece by piece.
 
+use std::ops::Range;
+
 use sha2::{Digest as _, Sha256};
 
 /// Takes a form in order, as runs of backslashes, which nesting makes long, and the text between them.
@@ -79,9 +81,45 @@ impl Keys {
         self.bytes.len()
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Returns the key of the form at this place.
+    pub(super) fn of(&self, place: &Range<usize>) -> &[u8] {
+        &self.bytes[place.clone()]
     }
+
+    /// Writes the form at this place, escaped `level` times.
+    pub(super) fn write(&self, place: &Range<usize>, level: u32, sink: &mut impl Sink) {
+        let mut rest = self.of(place);
+        let mut run = 0;
+        while let Some(next) = rest.first() {
+            if *next == b'\\' {
+                let (coded, after) = rest.split_at(RUN_BYTES);
+                run = run_of(coded);
+                rest = after;
+                continue;
+            }
+            let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+            let quotes = u64::from(end == Some(0));
+            sink.backslashes((run << level) + quotes * ((1 << level) - 1));
+            run = 0;
+            let (text, after) = rest.split_at(end.unwrap_or(rest.len()).max(1));
+            sink.text(std::str::from_utf8(text).expect("a form is ASCII"));
+            rest = after;
+        }
+    }
+}
+
+/// The bytes of a run of backslashes in a key: a backslash, the side on which it sorts, and its length.
+const RUN_BYTES: usize = 6;
+
+/// Returns the length of a run of backslashes.
+fn run_of(coded: &[u8]) -> u64 {
+    let mut length = [0; 4];
+    length.copy_from_slice(&coded[2..]);
+    let length = u32::from_be_bytes(length);
+    u64::from(match coded[1] {
+        0 => length,
+        _ => !length,
+    })
 }
 
 impl Sink for Keys {

@@ -3,17 +3,30 @@
 //! Text below `level` arrays and objects is escaped `level` times. Each time doubles every backslash, and puts one
 //! before every quote.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use super::python::{python_float, python_strip};
-use super::sink::Sink;
+use super::sink::{Keys, Sink};
 
 /// A value whose keys and elements are in the form's order, without duplicate elements.
 pub(super) enum Ordered<'v> {
     /// A value other than an array or object.
     Scalar(&'v Value),
-    List(Vec<Self>),
+    /// An array of one element.
+    One(Box<Self>),
+    /// An array of none or several elements.
+    List(Box<Elements>),
     Object(Vec<(&'v str, Self)>),
+}
+
+/// Elements of an array. Their forms were made to sort them, so nothing else of them is kept.
+pub(super) struct Elements {
+    /// The forms.
+    pub(super) keys: Keys,
+    /// The places of the forms, in the order in which they stand in the array's form.
+    pub(super) order: Vec<Range<usize>>,
 }
 
 /// Writes a value's form, escaped `level` times.
@@ -24,13 +37,20 @@ pub(super) fn value(value: &Ordered<'_>, level: u32, sink: &mut impl Sink) {
             sink.text(&python_float(number.as_f64().unwrap_or(f64::NAN)));
         }
         Ordered::Scalar(other) => sink.text(&other.to_string()),
-        Ordered::List(items) => {
+        Ordered::One(item) => {
             sink.text("[");
-            for (at, item) in items.iter().enumerate() {
+            quoted(item, level, sink);
+            sink.text("]");
+        }
+        Ordered::List(elements) => {
+            sink.text("[");
+            for (at, place) in elements.order.iter().enumerate() {
                 if at > 0 {
                     sink.text(", ");
                 }
-                quoted(item, level, sink);
+                quote(level, sink);
+                elements.keys.write(place, level + 1, sink);
+                quote(level, sink);
             }
             sink.text("]");
         }

@@ -20,6 +20,7 @@ use threatrank::{
 };
 
 use crate::clock::unix_now;
+use crate::drawn::DrawnEvents;
 use crate::hubs::KnownHubs;
 use crate::page::ReportPage;
 use crate::ranks::RankedPage;
@@ -47,7 +48,7 @@ async fn of_event(event: Hash, asked: Asked<'_>) -> Answered {
     let Some(target) = found.await? else {
         return Ok(Err("field _hash: there is no such event".to_owned()));
     };
-    let mut data = rank(Target::Event(target), asked).await?;
+    let mut data = rank(Target::Event(target), place.version, asked).await?;
     data["_hash"] = json!(event);
     Ok(Ok(place.keep(data)))
 }
@@ -63,7 +64,10 @@ async fn of_attribute(conditions: &Conditions, asked: Asked<'_>) -> Answered {
     let place = Place::of(Hash::of(&names), asked).await?;
     let page = match place.remembered() {
         Some(page) => page,
-        None => place.keep(rank(Target::Attribute(forms), asked).await?),
+        None => {
+            let data = rank(Target::Attribute(forms), place.version, asked).await?;
+            place.keep(data)
+        }
     };
     if page.data["events"] == 0
         && let Elsewhere::Unknown(reason) = subject.elsewhere(asked).await?
@@ -121,8 +125,8 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Works out a report's data.
-async fn rank(target: Target, asked: Asked<'_>) -> Result<Value, StoreError> {
+/// Works out a report's data. The version is that of the archive before anything is read.
+async fn rank(target: Target, version: Version, asked: Asked<'_>) -> Result<Value, StoreError> {
     let began = Instant::now();
     let Asked {
         sources,
@@ -138,6 +142,8 @@ async fn rank(target: Target, asked: Asked<'_>) -> Result<Value, StoreError> {
         archive: &sources.archive,
         kinds: &sources.kinds,
         hubs: &sources.hubs,
+        drawn: &sources.drawn,
+        version,
         visible,
         orgs: visible.fingerprint(),
     };
@@ -188,6 +194,8 @@ struct SeenGraph<'a> {
     archive: &'a GraphReader,
     kinds: &'a Remembered<NodeKind>,
     hubs: &'a KnownHubs,
+    drawn: &'a DrawnEvents,
+    version: Version,
     visible: &'a Visible,
     /// The fingerprint of `visible`.
     orgs: Hash,
@@ -264,6 +272,21 @@ impl Source for SeenGraph<'_> {
     }
 
     async fn draw_events(&self, draws: &[Draw]) -> Result<Vec<Vec<OpenEvent>>, StoreError> {
-        self.archive.draw_events(draws, self.visible).await
+        let kept = |draw: &Draw| self.drawn.get(draw, self.orgs, self.version);
+        let known: Vec<Option<Vec<OpenEvent>>> = draws.iter().map(kept).collect();
+        let others = draws
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none());
+        let others: Vec<&Draw> = others.map(|(draw, _)| draw).collect();
+        let to_read = others.iter().map(|draw| self.drawn.to_read(draw));
+        let to_read: Vec<Draw> = to_read.collect();
+        let read = self.archive.draw_events(&to_read, self.visible).await?;
+        let read = others.into_iter().zip(read);
+        let mut read =
+            read.map(|(draw, events)| self.drawn.put(draw, self.orgs, self.version, events));
+        let drawn = known.into_iter();
+        let drawn = drawn.map(|known| known.or_else(|| read.next()).unwrap_or_default());
+        Ok(drawn.collect())
     }
 }

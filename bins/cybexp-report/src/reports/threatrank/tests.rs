@@ -7,11 +7,12 @@ use cybexp_testkit::Site;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use tahoe_core::time::TimeRange;
 use tahoe_core::{Attribute, Category, Event, Hash, OrgId, SubType, Timestamp};
 
-use threatrank::{Limits, Target, WALKERS};
+use threatrank::{Draw, Limits, OpenEvent, Source, Target, WALKERS};
 
-use super::rank;
+use super::{SeenGraph, rank};
 use crate::sources::{Asked, Sources};
 
 const NOW: f64 = 1_700_000_000.0;
@@ -30,7 +31,10 @@ fn asked<'a>(sources: &'a Sources, visible: &'a Visible) -> Asked<'a> {
 async fn rank_of(event: Hash, asked: Asked<'_>) -> Value {
     let found = asked.sources.archive.event_time(event, asked.visible);
     let target = found.await.unwrap().expect("the event is there");
-    rank(Target::Event(target), asked).await.unwrap()
+    let version = asked.sources.archive.version(&TimeRange::default()).await;
+    rank(Target::Event(target), version.unwrap(), asked)
+        .await
+        .unwrap()
 }
 
 /// Events of one to three attributes, of which the first are in most.
@@ -161,4 +165,61 @@ async fn the_true_score_is_within_the_bound_where_hubs_are_drawn_from() {
             assert!(bound < narrow, "{bound}");
         }
     }
+}
+
+/// Draws are used again only as long as no event has changed, and by those who see the same organisations.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_drawn_holds_until_an_event_changes() {
+    let site = Site::new("drawn", json!({})).await;
+    let orgid = OrgId::new(&site.orgid.to_string()).unwrap();
+    let sources = Sources::new(GraphReader::new(&site.archive), Duration::from_secs(3600));
+    let port = |n: u32| Attribute::new(SubType::from_static("port"), i64::from(n));
+    let write = async |numbers: std::ops::Range<u32>| {
+        let mut batch = GraphBatch::default();
+        for number in numbers {
+            let at = Timestamp::new(NOW - f64::from(number)).unwrap();
+            let attributes = vec![port(0).into(), port(1 + number).into()];
+            let event = Event::new(SubType::from_static("ssh"), orgid.clone(), at, attributes);
+            batch.add_event(event.unwrap());
+        }
+        site.graph.write(&batch).await.unwrap();
+    };
+    let drawn = async |visible: &Visible, version, events| {
+        let seen = SeenGraph {
+            archive: &sources.archive,
+            kinds: &sources.kinds,
+            hubs: &sources.hubs,
+            drawn: &sources.drawn,
+            version,
+            visible,
+            orgs: visible.fingerprint(),
+        };
+        let draw = Draw {
+            hub: port(0).hash(),
+            part: 1,
+            from: Hash::of(&["any"]),
+            events,
+        };
+        let drawn = seen.draw_events(&[draw.clone(), draw]).await.unwrap();
+        let hashes = |events: Vec<OpenEvent>| events.iter().map(|open| open.event.hash).collect();
+        let hashes: Vec<Vec<Hash>> = drawn.into_iter().map(hashes).collect();
+        hashes
+    };
+    let version = async || {
+        let version = sources.archive.version(&TimeRange::default()).await;
+        version.unwrap()
+    };
+    let ours = Visible(vec![orgid.clone()]);
+    write(0..600).await;
+    let first = version().await;
+    let few = drawn(&ours, first, 2).await;
+    assert_eq!((few[0].len(), &few[0]), (2, &few[1]));
+    let before = drawn(&ours, first, 400).await.remove(0);
+    assert!(before.len() > 2 && before[..2] == few[0][..]);
+    write(600..1_200).await;
+    assert_eq!(drawn(&ours, first, 400).await[0], before);
+    let after = drawn(&ours, version().await, 400).await.remove(0);
+    assert!(after.len() > before.len(), "{}", after.len());
+    let nobody = Visible(vec![OrgId::new("nobody").unwrap()]);
+    assert!(drawn(&nobody, first, 400).await[0].is_empty());
 }

@@ -50,9 +50,10 @@ pub(crate) async fn overview(
     let parts = [
         async move { begin + &head }.boxed(),
         sources,
-        places,
         tops,
         news,
+        // what was derived takes longest, and would keep the others from the screen
+        places,
         async move { foot + &end }.boxed(),
     ];
     let parts = stream::iter(parts).then(|part| part.map(Ok::<_, std::convert::Infallible>));
@@ -91,14 +92,13 @@ fn fields(sub_type: &str, last: Option<&str>, limit: u32) -> Map<String, Value> 
 fn head(last: Option<&str>) -> Markup {
     html! {
         h1 { "Overview" }
-        form.conditions action=(PATH) method="get" aria-label="Conditions" {
-            label { "time"
-                select name="last" {
-                    option value="" { "all" }
-                    @for (name, words) in LAST { option value=(name) selected[last == Some(name)] { (words) } }
+        nav.times aria-label="Time" {
+            ul.chips {
+                li { a href=(PATH) aria-current=[last.is_none().then_some("true")] { "all" } }
+                @for (name, words) in LAST {
+                    li { a href=(link(PATH, &[("last", name)])) aria-current=[(last == Some(name)).then_some("true")] { (words) } }
                 }
             }
-            button type="submit" { "Show" }
         }
     }
 }

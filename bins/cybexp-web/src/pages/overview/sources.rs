@@ -8,7 +8,7 @@ use crate::clock::unix_now;
 use crate::error::WebError;
 use crate::view::number::counted;
 use crate::view::text;
-use crate::view::time::span;
+use crate::view::time::ago;
 
 /// The most sources that are shown.
 const SHOWN: usize = 6;
@@ -34,7 +34,7 @@ pub(super) async fn sources(client: Client) -> Result<Markup, WebError> {
                         li {
                             strong.prose { (text::line(texts("name"))) } " " code { (text::line(texts("typetag"))) }
                             span.note {
-                                (counted(records, "record", "records")) ", the last " (span(now - source["last"].as_f64().unwrap_or(now))) " ago"
+                                (counted(records, "record", "records")) ", the last " (ago(now - source["last"].as_f64().unwrap_or(now)))
                             }
                         }
                     }

@@ -9,10 +9,11 @@ use serde_json::{Map, Value, json};
 use crate::ask::{Answer, ask, question};
 use crate::error::WebError;
 use crate::instances::scalar;
+use crate::params::link;
 use crate::query::PageQuery;
 use crate::subject::Subject;
 use crate::view::number::counted;
-use crate::view::value;
+use crate::view::{text, value};
 
 /// The derived sub_types that are shown, with what they say of a value.
 const PLACES: [(&str, &str); 6] = [
@@ -88,12 +89,15 @@ fn others(data: &Map<String, Value>, sub_type: &str, query: &PageQuery) -> Optio
     (!values.is_empty()).then_some(values)
 }
 
+/// Lists values with links to their pages; a network leads to the addresses in it.
 fn list(sub_type: &str, values: &[Value]) -> Markup {
     let left_out = values.len().saturating_sub(SHOWN);
     html! {
         ul.inline {
             @for one in values.iter().take(SHOWN) {
-                @if let Some(subject) = Subject::of_attribute(sub_type, one) {
+                @if sub_type == "cidr" {
+                    li { a.value href=(link("/list", &[("type", "ip"), ("text", &scalar(one))])) { (text::line(&scalar(one))) } }
+                } @else if let Some(subject) = Subject::of_attribute(sub_type, one) {
                     li { (value::linked(&subject, &scalar(one))) }
                 }
             }

@@ -1,4 +1,4 @@
-//! The events of a page, newest first, and their sessions.
+//! The events of a page, newest first, and their sessions, which tell what was done and at which sensor.
 
 use maud::{Markup, html};
 
@@ -15,7 +15,7 @@ const LISTED: usize = 30;
 /// The most values in the line of an event.
 const VALUES: usize = 4;
 
-/// Shows the events and sessions.
+/// Shows the events.
 pub(super) fn events(query: &PageQuery, related: &Related) -> Markup {
     let is_own = |event: &&Composite| related.own.contains(&event.hash);
     let others = related.events.iter().filter(|event| !is_own(event)).count();
@@ -41,7 +41,6 @@ pub(super) fn events(query: &PageQuery, related: &Related) -> Markup {
             @if others > 0 { p.note { "Besides these, " (counted(others as u64, "event", "events")) " of their sessions: open a session to read them." } }
             (paging(query, related))
         }
-        @if !related.sessions.is_empty() { (sessions(related)) }
     }
 }
 
@@ -85,15 +84,18 @@ fn paging(query: &PageQuery, related: &Related) -> Markup {
     }
 }
 
-fn sessions(related: &Related) -> Markup {
+/// Shows the sessions of the events.
+pub(super) fn sessions(sessions: &[Composite]) -> Markup {
+    let left_out = sessions.len().saturating_sub(LISTED);
     html! {
-        section aria-labelledby="sessions" {
+        @if !sessions.is_empty() { section aria-labelledby="sessions" {
             h2 #sessions { "Sessions" }
+            p.note { "Each tells what was done, in order." }
             div.scroll tabindex="0" role="group" aria-labelledby="sessions" {
                 table {
                     thead { tr { th { "session" } th { "sensor" } th { "began" } th { "lasted" } } }
                     tbody {
-                        @for session in related.sessions.iter().take(LISTED) {
+                        @for session in sessions.iter().take(LISTED) {
                             tr {
                                 td { (value::session(session)) }
                                 td { @if let Some(sensor) = session.text(&["sensor"]) { (text::line(&sensor)) } }
@@ -104,6 +106,7 @@ fn sessions(related: &Related) -> Markup {
                     }
                 }
             }
-        }
+            @if left_out > 0 { p.note { (counted(left_out as u64, "more session has", "more sessions have")) " no room here." } }
+        } }
     }
 }

@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 
 use super::expansion::expanded;
 use crate::app::App;
-use crate::ask::{ask_one, question};
+use crate::ask::{Answer, ask, question};
 use crate::error::WebError;
 use crate::instances::Related;
 use crate::params::Params;
@@ -75,15 +75,26 @@ pub(crate) async fn value(
 
 /// Asks for the events of the page, and shows what they hold.
 async fn around(app: Arc<App>, person: SignedIn, query: PageQuery) -> Result<Markup, WebError> {
-    let asked = question("related", query.documents());
-    let report = ask_one(&person.client, asked, app.wait).await?;
+    let mut asked = vec![question("related", query.documents())];
+    if query.level == 1 {
+        asked.push(question("related", query.sessions()));
+    }
+    let mut answers = ask(&person.client, asked, app.wait).await?.into_iter();
+    let report = answers.next().unwrap_or(Answer::NotReady).report()?;
     let related = Related::read(&query.subject, &report);
     if related.events.is_empty() {
         return Ok(nothing(&query));
     }
+    let mut sessions = related.sessions.clone();
+    if let Some(Answer::Report(report)) = answers.next()
+        && sessions.is_empty()
+    {
+        sessions = Related::read(&query.subject, &report).sessions;
+    }
     let around = expanded(&app, &person, &query, &report).await?;
     let shown = tokio::task::spawn_blocking(move || {
         html! {
+            (events::sessions(&sessions))
             (related::graph(&query, &around))
             (related::lists(&query, &related))
             (events::events(&query, &related))

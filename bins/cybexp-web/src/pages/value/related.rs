@@ -16,7 +16,7 @@ use crate::view::{text, value};
 /// The most values of one sub_type that a page lists.
 const LISTED: usize = 15;
 /// The most values that a page lists of all sub_types together; each sub_type has its first ones at least.
-const ALL_LISTED: usize = 120;
+const ALL_LISTED: usize = 100;
 /// The values that each sub_type has at least.
 const AT_LEAST: usize = 3;
 /// The most sub_types that a page lists.
@@ -224,6 +224,7 @@ fn more_link(query: &PageQuery, related: &Related) -> Markup {
 fn list(sub_type: &str, values: &[Seen<'_>], related: &Related, most: usize) -> Markup {
     let left_out = values.len().saturating_sub(most);
     let all = related.events.len().max(1) as f64;
+    let share = |events: u64| format!("{:.0}%", 100.0 * events as f64 / all);
     html! {
         section.list #(format!("related-{}", anchor(sub_type))) {
             h3 { (value::sub_type(sub_type)) " " span.n { (grouped(values.len() as u64)) } }
@@ -234,11 +235,9 @@ fn list(sub_type: &str, values: &[Seen<'_>], related: &Related, most: usize) -> 
                         span.share title=(format!("in {}, malicious in {}", counted(one.events, "event", "events"), one.malicious)) {
                             @if one.events > 0 { span.n { (one.events) } }
                             @if one.events > 1 {
-                                svg viewBox="0 0 40 6" preserveAspectRatio="none" aria-hidden="true" {
-                                    rect.c-unknown width=(format!("{:.1}", 40.0 * one.events as f64 / all)) height="6" {}
-                                    @if one.malicious > 0 {
-                                        rect.c-malicious width=(format!("{:.1}", 40.0 * one.malicious as f64 / all)) height="6" {}
-                                    }
+                                svg aria-hidden="true" {
+                                    @if one.malicious < one.events { rect.c-unknown width=(share(one.events)) {} }
+                                    @if one.malicious > 0 { rect.c-malicious width=(share(one.malicious)) {} }
                                 }
                             }
                         }

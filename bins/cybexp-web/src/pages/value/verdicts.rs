@@ -118,8 +118,11 @@ fn form(person: &SignedIn, subject: &Subject, admin_of: &[Value], again: bool) -
             summary { @if again { "Give another verdict" } @else { "Give a verdict" } }
             form.row.verdict action="/verdict" method="post" aria-label="A verdict" {
                 (csrf(person)) (about(subject))
-                label { "It is"
-                    select name="verdict" { @for (verdict, name) in GIVEN { option value=(verdict) { (name) } } }
+                fieldset.bare {
+                    legend { "It is" }
+                    @for (verdict, name) in GIVEN {
+                        label.check.side { input type="radio" name="verdict" value=(verdict) required; " " (name) }
+                    }
                 }
                 label { "says"
                     select name="org" {
@@ -129,7 +132,7 @@ fn form(person: &SignedIn, subject: &Subject, admin_of: &[Value], again: bool) -
                     }
                 }
                 label.wide { "because"
-                    input name="reason" required maxlength="1000" autocomplete="off" placeholder="our own scanner";
+                    input #reason name="reason" required maxlength="1000" autocomplete="off" placeholder="our own scanner";
                 }
                 button type="submit" { "Judge" }
             }

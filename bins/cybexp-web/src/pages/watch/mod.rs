@@ -7,12 +7,14 @@ mod subscriptions;
 
 use axum::response::{IntoResponse, Response};
 use cybexp_client::ClientError;
+use cybexp_filters::vocabulary;
 use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::error::WebError;
 use crate::params::Params;
 use crate::sign_in::SignedIn;
+use crate::view::family::Family;
 use crate::view::frame::page;
 use crate::view::text;
 
@@ -57,6 +59,20 @@ fn list(answer: Result<Value, ClientError>) -> Result<Vec<Value>, WebError> {
     })
 }
 
+/// Returns the classes of the families, each before its sub_types, for the script: `f-address ipv4 ipv6;f-host url`.
+fn families() -> String {
+    let known = |family: &Family| {
+        let names = vocabulary::ATTRIBUTES.iter().copied();
+        let own = names.filter(|name| Family::of(name) == *family);
+        let words: Vec<&str> = std::iter::once(family.class()).chain(own).collect();
+        words.join(" ")
+    };
+    let named = Family::ALL
+        .iter()
+        .filter(|family| **family != Family::Other);
+    named.map(known).collect::<Vec<_>>().join(";")
+}
+
 /// Makes the list that the script fills while somebody looks at it.
 fn live() -> Markup {
     html! {
@@ -66,7 +82,7 @@ fn live() -> Markup {
                 "New events are listed here as they come, by a script, which this browser does not run. "
                 a href="/overview" { "The overview" } " tells what is new, and is made anew whenever it is loaded."
             }
-            ol.live data-live="/live" tabindex="0" aria-labelledby="now" hidden {}
+            ol.live data-live="/live" data-families=(families()) tabindex="0" aria-labelledby="now" hidden {}
         }
     }
 }

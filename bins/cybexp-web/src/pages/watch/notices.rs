@@ -45,13 +45,21 @@ fn one(notice: &Value) -> Markup {
         li {
             span.at { (time_or_dash(notice["at"].as_f64())) }
             @if told["event"].is_object() { (event(&told["event"])) }
-            @else if told["feed"].is_string() {
-                span { "in the feed " strong { (text::line(told["feed"].as_str().unwrap_or_default())) } " " (named(&told["value"])) }
+            @else if let Some(feed) = told["feed"]["name"].as_str() {
+                span { (named(&told["value"])) (moved(told)) strong { (text::line(feed)) } }
             }
             @if let Some(error) = notice["error"].as_str() {
                 span.note { (grouped(notice["tries"].as_u64().unwrap_or_default())) " tries: " (text::line(error)) }
             }
         }
+    }
+}
+
+/// Returns in words whether a value came into a feed or left it.
+fn moved(told: &Value) -> &'static str {
+    match told["change"].as_str() {
+        Some("left") => " left the feed ",
+        _ => " came into the feed ",
     }
 }
 
@@ -75,6 +83,30 @@ fn named(one: &Value) -> Markup {
                 Some(subject) => { (value::linked(&subject, &shown)) }
                 None => { (text::line(&shown)) }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_notice_of_a_feed_says_what_came_in_and_what_left() {
+        let value = json!({"sub_type": "ipv4", "data": "203.0.113.9"});
+        for (change, words) in [
+            (json!(null), " came into the feed "),
+            (json!("came"), " came into the feed "),
+            (json!("left"), " left the feed "),
+        ] {
+            let told = json!({"feed": {"name": "attackers"}, "change": change, "value": value});
+            let page = one(&json!({"at": 5.0, "told": told})).into_string();
+            assert!(
+                page.contains("203.0.113.9") && page.contains(&format!("{words}<strong>attackers")),
+                "{page}"
+            );
         }
     }
 }

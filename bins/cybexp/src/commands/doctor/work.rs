@@ -7,8 +7,8 @@ use cybexp_store::{StoreError, Unread};
 use super::databases::OpenCollections;
 use super::sheet::Checklist;
 
-/// The most parked notices that are counted.
-const PARKED: u64 = 100_000;
+/// The most notices that are counted.
+const NOTICES: u64 = 100_000;
 
 pub(super) async fn check(sheet: &mut Checklist, there: &OpenCollections) {
     if let Err(error) = count(sheet, there).await {
@@ -57,7 +57,14 @@ async fn count(sheet: &mut Checklist, there: &OpenCollections) -> Result<(), Sto
         backlog(sheet, queries.count_open().await?, "queries", "report");
     }
     if let Some(queries) = &there.queries {
-        match queries.count_parked(PARKED).await? {
+        match queries.count_waiting_notices(NOTICES).await? {
+            0 => sheet.good("no notice of a subscription waits for its receiver"),
+            waiting => sheet.note(
+                format!("{waiting} notices of subscriptions wait for their receivers"),
+                "cybexp-report delivers them; its log names receivers that fail",
+            ),
+        }
+        match queries.count_parked(NOTICES).await? {
             0 => sheet.good("no notice of a subscription is parked"),
             parked => sheet.note(
                 format!("{parked} notices of subscriptions could not be delivered and are parked"),

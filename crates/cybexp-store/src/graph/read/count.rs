@@ -68,9 +68,7 @@ impl GraphReader {
         if self.timelines.has(&wanted.key()) {
             return Ok(None);
         }
-        let few = few(wanted).read::<At>(&self.coll).await?;
-        let is_few = few.len() <= DIRECT as usize;
-        Ok(is_few.then(|| few.into_iter().map(|at| at.timestamp).collect()))
+        self.times(few(wanted.find())).await
     }
 
     /// Counts the wanted events that lie in one hour and in the range.
@@ -80,13 +78,24 @@ impl GraphReader {
         hour: i64,
     ) -> Result<EventTally, StoreError> {
         let find = wanted.find_at(within(hours::times(hour, hour), &wanted.range));
-        tally(&self.coll, &find).await
+        match self.times(few(find.clone())).await? {
+            Some(few) => Ok(EventTally::of_times(&few)),
+            None => tally(&self.coll, &find).await,
+        }
+    }
+
+    /// Returns the times that [`few`] finds, if these are all.
+    async fn times(&self, few: Find) -> Result<Option<Vec<f64>>, StoreError> {
+        let few = few.read::<At>(&self.coll).await?;
+        let is_few = few.len() <= DIRECT as usize;
+        Ok(is_few.then(|| few.into_iter().map(|at| at.timestamp).collect()))
     }
 }
 
-/// Finds the times of the wanted events, up to one more than those of an instance that is no hub. To hand them over
-/// costs the server less than to count them.
-pub(crate) fn few(wanted: &Wanted<'_>) -> Find {
+/// Finds only the times of these events, up to one more than those of an instance that is no hub. To hand them over costs
+/// the server less than to count them.
+pub(crate) fn few(events: Find) -> Find {
     let time = doc! {"_id": 0, "timestamp": 1};
-    wanted.find().project(time).limit(DIRECT + 1).at_once()
+    let all = DIRECT + 1;
+    events.project(time).limit(all).batch(all as u32)
 }

@@ -30,6 +30,10 @@ const SLICE: i64 = SAMPLED / 16;
 const READERS: usize = 4;
 /// The most points of the index in one query.
 const POINTS: usize = 40_000;
+/// The most finds at once that draw events of hubs: much of the time of each is the way to the server and back.
+const DRAWERS: usize = 8;
+/// The fewest attributes whose events are listed by one query.
+const FEW: usize = 4;
 /// The most points that the server merges in order.
 const MERGED: usize = 200;
 
@@ -63,32 +67,49 @@ impl GraphReader {
         most: usize,
         room: usize,
     ) -> Result<Vec<AttributeEvents>, StoreError> {
-        let mut all: Vec<AttributeEvents> = Vec::new();
-        let mut events = 0;
         let at_once = POINTS / (visible.0.len() * Kinds::OBSERVED.count()).max(1);
-        for part in attributes.chunks(at_once.max(1)) {
-            if events >= room {
-                break;
-            }
-            let pipeline = events_of_attributes(part, self.coll.name(), visible, most);
-            let listed = self.coll.named(EVENTS).aggregate_documents(pipeline);
-            let listed = listed.with(|aggregate| aggregate.max_time(MAX_TIME));
-            let mut rows = listed.rows().await?;
-            while events < room
-                && let Some(row) = rows.next().await?
-            {
-                let row: ListedEvents =
-                    bson::deserialize_from_slice(row.as_bytes()).doing(EVENTS)?;
-                let Some(attribute) = usize::try_from(row._id).ok().and_then(|n| part.get(n))
-                else {
-                    continue;
-                };
-                events += row.events.as_ref().map_or(0, Vec::len);
-                all.push(AttributeEvents {
-                    hash: *attribute,
-                    events: row.events,
-                });
-            }
+        let at_once = at_once.min(attributes.len().div_ceil(READERS).max(FEW));
+        let parts = attributes.chunks(at_once.max(1));
+        let reads = parts.map(|part| self.listed(part, visible, most, room));
+        let parts: Vec<Vec<AttributeEvents>> = stream::iter(reads.collect::<Vec<_>>())
+            .buffered(READERS)
+            .try_collect()
+            .await?;
+        let mut events = 0;
+        let rows = parts.into_iter().flatten().take_while(|row| {
+            let has_room = events < room;
+            events += row.events.as_ref().map_or(0, Vec::len);
+            has_room
+        });
+        Ok(rows.collect())
+    }
+
+    /// Lists the events of these attributes by one query.
+    async fn listed(
+        &self,
+        attributes: &[Hash],
+        visible: &Visible,
+        most: usize,
+        room: usize,
+    ) -> Result<Vec<AttributeEvents>, StoreError> {
+        let pipeline = events_of_attributes(attributes, self.coll.name(), visible, most);
+        let listed = self.coll.named(EVENTS).aggregate_documents(pipeline);
+        let listed = listed.with(|aggregate| aggregate.max_time(MAX_TIME));
+        let mut rows = listed.rows().await?;
+        let (mut all, mut events) = (Vec::new(), 0);
+        while events < room
+            && let Some(row) = rows.next().await?
+        {
+            let row: ListedEvents = bson::deserialize_from_slice(row.as_bytes()).doing(EVENTS)?;
+            let place = usize::try_from(row._id).ok();
+            let Some(attribute) = place.and_then(|n| attributes.get(n)) else {
+                continue;
+            };
+            events += row.events.as_ref().map_or(0, Vec::len);
+            all.push(AttributeEvents {
+                hash: *attribute,
+                events: row.events,
+            });
         }
         Ok(all)
     }
@@ -126,7 +147,7 @@ impl GraphReader {
             }
             Ok(events)
         };
-        let reads = stream::iter(draws.iter().map(draw)).buffered(READERS);
+        let reads = stream::iter(draws.iter().map(draw)).buffered(DRAWERS);
         reads.try_collect().await
     }
 

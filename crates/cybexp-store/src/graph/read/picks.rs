@@ -17,7 +17,7 @@ use crate::visible::Visible;
 const POINTS: usize = 20_000;
 /// The most queries at once, and the fewest picks of one.
 const READERS: usize = 4;
-const FEW: usize = 16;
+const FEW: usize = 8;
 
 const PICKING: &str = "picking events of attributes";
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::archive::open::Archive;
 use crate::error::StoreError;
@@ -9,6 +10,7 @@ use crate::graph::read::timelines::Timelines;
 use crate::mongo::collection::Documents;
 use crate::tables::kept::KeptTables;
 use crate::tables::known_derived::KnownDerived;
+use crate::tables::room::PATIENCE;
 use crate::values::walked;
 
 /// Reads the graph of an archive: instances by hash, the events of a query, counts and pages of them; cheap to clone.
@@ -23,6 +25,8 @@ pub struct GraphReader {
     /// How far filters of the second stage are.
     pub(crate) filters: Documents,
     pub(crate) derived: KnownDerived,
+    /// The time for which an answer goes on to read events that tables lack.
+    pub(crate) patience: Duration,
     pub(crate) timelines: Timelines,
     /// Whether all values were found to have rows.
     complete: Arc<AtomicBool>,
@@ -38,6 +42,7 @@ impl GraphReader {
             tables: KeptTables::new(),
             filters: archive.filters.clone(),
             derived: KnownDerived::new(),
+            patience: PATIENCE,
             timelines: Timelines::new(archive),
             complete: Arc::default(),
         }

@@ -87,12 +87,27 @@ struct Slot {
 /// The numbers of the wanted events, by organisation and hour.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
-    orgs: HashMap<String, BTreeMap<i64, EventTally>>,
+    orgs: HashMap<String, OrgHours>,
     /// The state of the changes for which the numbers are exact.
     at: u64,
     made: Option<Instant>,
     /// Whether a new timeline is being made.
     renewing: bool,
+}
+
+/// The numbers of one organisation's events.
+#[derive(Debug, Default)]
+struct OrgHours {
+    hours: BTreeMap<i64, EventTally>,
+    /// All hours together.
+    all: EventTally,
+}
+
+impl From<BTreeMap<i64, EventTally>> for OrgHours {
+    fn from(hours: BTreeMap<i64, EventTally>) -> Self {
+        let all = hours.values().copied().sum();
+        Self { hours, all }
+    }
 }
 
 impl Timelines {
@@ -245,10 +260,10 @@ async fn renew(
 fn of_each(
     orgs: impl Iterator<Item = String>,
     mut counts: HashMap<String, BTreeMap<i64, EventTally>>,
-) -> impl Iterator<Item = (String, BTreeMap<i64, EventTally>)> {
+) -> impl Iterator<Item = (String, OrgHours)> {
     orgs.map(move |org| {
         let hours = counts.remove(&org).unwrap_or_default();
-        (org, hours)
+        (org, OrgHours::from(hours))
     })
 }
 
@@ -316,7 +331,7 @@ impl Timeline {
     pub(crate) fn hours(&self, orgs: &[&str], range: &TimeRange) -> Hours {
         let mut sum: BTreeMap<i64, u64> = BTreeMap::new();
         for hours in orgs.iter().filter_map(|org| self.orgs.get(*org)) {
-            for (&hour, counted) in hours {
+            for (&hour, counted) in hours.hours.range(hours::near(range)) {
                 *sum.entry(hour).or_default() += counted.events;
             }
         }
@@ -327,7 +342,11 @@ impl Timeline {
 
     /// Counts the events of these organisations in hours that lie wholly in the range.
     pub(crate) fn tally(&self, orgs: &[&str], range: &TimeRange) -> EventTally {
-        let hours = orgs.iter().filter_map(|org| self.orgs.get(*org)).flatten();
+        let orgs = orgs.iter().filter_map(|org| self.orgs.get(*org));
+        if range.start.is_none() && range.end.is_none() {
+            return orgs.map(|hours| hours.all).sum();
+        }
+        let hours = orgs.flat_map(|hours| hours.hours.range(hours::near(range)));
         let whole = hours.filter(|(hour, _)| hours::part(range, **hour) == Part::All);
         whole.map(|(_, counted)| *counted).sum()
     }
@@ -335,24 +354,20 @@ impl Timeline {
     fn replace(
         &mut self,
         (first, last): (i64, i64),
-        counts: HashMap<String, BTreeMap<i64, EventTally>>,
+        mut counts: HashMap<String, BTreeMap<i64, EventTally>>,
     ) {
-        for (org, hours) in &mut self.orgs {
+        for (org, kept) in &mut self.orgs {
+            let mut hours = std::mem::take(&mut kept.hours);
             hours.retain(|hour, _| !(first..=last).contains(hour));
-            hours.extend(
-                counts
-                    .get(org)
-                    .into_iter()
-                    .flatten()
-                    .map(|(hour, counted)| (*hour, *counted)),
-            );
+            hours.extend(counts.remove(org).unwrap_or_default());
+            *kept = OrgHours::from(hours);
         }
     }
 
     fn bytes(&self) -> usize {
         self.orgs
             .values()
-            .map(|hours| hours.len() * HOUR_BYTES)
+            .map(|hours| hours.hours.len() * HOUR_BYTES)
             .sum()
     }
 }

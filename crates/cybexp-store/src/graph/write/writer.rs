@@ -113,7 +113,7 @@ impl GraphWriter {
             hash: node.hash(),
             content: node,
         });
-        let document = |new: &New<&Node>| match new.content {
+        let document = |new: New<&Node>| match new.content {
             Node::Attribute(attribute) => stored::plain(new.hash, attribute),
             Node::Object(object) => stored::plain(new.hash, object),
         };
