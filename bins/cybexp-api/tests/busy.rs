@@ -82,8 +82,8 @@ async fn the_api_answers_others_while_it_works_on_long_lists() {
         "{} pings: median {median:?}, of a hundred the 95th {p95:?}, slowest {most:?}",
         pings.len()
     );
-    // the threads were once blocked for seconds
-    assert!(p95 < Duration::from_millis(400), "{p95:?}");
+    // the threads were once blocked for seconds; a slow machine is busy with the lists, too
+    assert!(p95 < Duration::from_secs(1), "{p95:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

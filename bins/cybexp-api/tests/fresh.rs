@@ -87,9 +87,10 @@ async fn what_came_in_since_is_found_by_asking_again() {
         times[15]
     };
     let again = latency(&count).await;
+    // without a call the API looks after half a second
     println!("the same question again: {again:?} in the median");
     assert!(
-        again < Duration::from_millis(250),
+        again < Duration::from_millis(450),
         "{again:?}: nobody was called"
     );
     reporter.stop().await;

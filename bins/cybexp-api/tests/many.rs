@@ -14,7 +14,7 @@ use bson::doc;
 use common::{all, archive, start, stored};
 use cybexp_testkit::{Form, answer};
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Records of every kind that bytes can have.
 fn records() -> Vec<Vec<u8>> {
@@ -211,13 +211,17 @@ async fn who_finds_no_memory_is_told_to_come_again() {
     let mut holds = tokio::net::TcpStream::connect(&api.address).await.unwrap();
     let head = format!(
         "POST /raw HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: {}\r\nContent-Length: {size}\r\n\r\n\
-         --a-test-of-the-api\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n",
+         Content-Type: {}\r\nContent-Length: {size}\r\nExpect: 100-continue\r\n\r\n",
         api.address,
         Form::CONTENT_TYPE,
     );
     holds.write_all(head.as_bytes()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // it asks for the body once it has the memory for it
+    let mut wanted = [0; 25];
+    holds.read_exact(&mut wanted).await.unwrap();
+    assert_eq!(&wanted, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let part = "--a-test-of-the-api\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n";
+    holds.write_all(part.as_bytes()).await.unwrap();
     let sip = async {
         // not silent for so long that it is given up
         for _ in 0..4 {

@@ -11,12 +11,14 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{is, start, status_of};
-use cybexp_testkit::{Api, answer};
+use cybexp_testkit::{Api, answer, eventually};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 const PASSWORD: &str = "correct horse battery staple";
+/// The time that a connection has to say a whole request before it is closed for another one of the same client.
+const TIME_TO_SPEAK: Duration = Duration::from_millis(250);
 
 /// A connection on which this was sent.
 async fn connection(api: &Api, sent: &str) -> TcpStream {
@@ -199,11 +201,22 @@ async fn one_address_does_not_take_the_room_of_others() {
     let more = json!({"api": {"connections_per_address": 8}});
     let (site, api) = start("crowd", more).await;
     let mut held = Vec::new();
+    let since = Instant::now();
     for _ in 0..40 {
         held.push(connection(&api, "GET /ping HTTP/1.1\r\nHost").await);
     }
-    // whoever comes while those that are held have not had the time to say a whole request is told to come again
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // all but eight find no room, unless those before them have had the time to say a whole request
+    let at_once = since.elapsed() < TIME_TO_SPEAK;
+    eventually("those that are held make room", async || {
+        let ping = "GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let mut answer = String::new();
+        let read = connection(&api, ping)
+            .await
+            .read_to_string(&mut answer)
+            .await;
+        read.is_ok() && answer.starts_with("HTTP/1.1 200")
+    })
+    .await;
     slowest_ping(&api, 5).await;
     let token = site.token(&site.user().await);
     assert_eq!(api.get("/user/info/self", Some(&token)).await.status, 200);
@@ -220,7 +233,7 @@ async fn one_address_does_not_take_the_room_of_others() {
             told += usize::from(answer.starts_with("HTTP/1.1 429"));
         }
     }
-    assert!(told >= 24, "{told}");
+    assert!(told >= 24 || !at_once, "{told}");
     assert!(closed >= 32, "{closed}");
 }
 

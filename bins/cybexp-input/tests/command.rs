@@ -60,12 +60,9 @@ impl Site {
 
     /// Nobody listens where the API should be.
     fn configure(&self, inputs: &[Value]) {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let [port] = cybexp_testkit::free_ports();
         let config = json!({
-            "api": {"url": format!("http://{port}/"), "token": "x"},
+            "api": {"url": format!("http://127.0.0.1:{port}/"), "token": "x"},
             "input": {"inputs": inputs},
         });
         fs::write(self.folder.path().join("config.json"), config.to_string()).unwrap();

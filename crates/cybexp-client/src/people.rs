@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::{CONNECT, Client, ClientError};
+use crate::{Client, ClientError};
 
 impl Client {
     /// Returns a client of the same API with another token. Both share their connections.
@@ -22,7 +22,7 @@ impl Client {
     ) -> Result<SecretString, ClientError> {
         self.prove().await?;
         let login = json!({"email": email, "password": password.expose_secret()});
-        let answer = self.command("login", &login).await?;
+        let answer = self.post("login", &login).await?;
         let token = answer["token"].as_str();
         let token = token.ok_or_else(|| ClientError::NotTheApi(self.base.clone()))?;
         Ok(token.into())
@@ -30,7 +30,7 @@ impl Client {
 
     /// Revokes the token of this client.
     pub async fn logout(&self) -> Result<(), ClientError> {
-        self.command("logout", &json!({})).await.map(drop)
+        self.post("logout", &json!({})).await.map(drop)
     }
 
     /// Returns the documents of the organisations that the token's user is an admin of.
@@ -45,7 +45,7 @@ impl Client {
 
     /// Returns the users and admins of an organisation as documents, and its access list as hashes. Admins only.
     pub async fn org_info(&self, org: &str) -> Result<Value, ClientError> {
-        let mut answer = self.command("org/info", &json!({"org_hash": org})).await?;
+        let mut answer = self.post("org/info", &json!({"org_hash": org})).await?;
         Ok(answer["result"].take())
     }
 
@@ -97,12 +97,7 @@ impl Client {
     }
 
     async fn change(&self, path: &str, body: &Value) -> Result<String, ClientError> {
-        let answer = self.command(path, body).await?;
+        let answer = self.post(path, body).await?;
         Ok(answer["message"].as_str().unwrap_or_default().to_owned())
-    }
-
-    async fn command(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
-        let request = self.http.post(self.url(path)).timeout(CONNECT);
-        self.json(self.send(request.json(body)).await?).await
     }
 }

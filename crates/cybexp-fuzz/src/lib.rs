@@ -11,7 +11,9 @@
 
 mod mutate;
 mod seeds;
+mod stretch;
 mod targets;
 
 pub use mutate::mutated;
+pub use stretch::Stretch;
 pub use targets::{Target, targets};

@@ -6,7 +6,7 @@ use rand::seq::IndexedRandom;
 use serde_json::Value;
 
 /// Texts that attackers use, and texts with a meaning to some filter.
-const TOKENS: &[&str] = &[
+pub(crate) const TOKENS: &[&str] = &[
     "\0",
     "\r\n",
     "\n\n",
@@ -88,7 +88,7 @@ fn in_json(input: &[u8], other: &[u8], longest: usize, rng: &mut StdRng) -> Opti
 }
 
 /// Returns all texts in a value. Keys are not among them: they are mutated as bytes only.
-fn texts(value: &mut Value) -> Vec<&mut String> {
+pub(crate) fn texts(value: &mut Value) -> Vec<&mut String> {
     match value {
         Value::String(text) => vec![text],
         Value::Array(items) => items.iter_mut().flat_map(texts).collect(),
