@@ -1,4 +1,4 @@
-//! What tests of the whole site put into it: sessions, the demo's files, a feed, subscriptions, a posting.
+//! Contents that tests of the whole site put into it: sessions, the demo's files, a feed, subscriptions, a posting.
 
 use cybexp_testkit::eventually;
 use fantoccini::Locator;
