@@ -1,6 +1,6 @@
 //! The time from a post of a single record until its event can be found.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,10 @@ use tokio::task::JoinSet;
 use super::suite::{self, BenchSuite, TYPETAG};
 use crate::commands::bench::honeypots::END_S;
 
-/// The time between two looks for events.
+/// The least time between two looks for events. It is longer where looks are slow, so that they take a small share of what
+/// they measure.
 const LOOK: Duration = Duration::from_millis(2);
+const LOOKS_SHARE: u32 = 10;
 /// The longest wait for the last events.
 const LONGEST: Duration = Duration::from_secs(60);
 /// The most events that are looked for at once.
@@ -61,12 +63,16 @@ pub(super) async fn measure(
     let reader = GraphReader::new(&bench.archive);
     let visible = Visible(vec![bench.orgid.clone()]);
     let mut waiting: HashMap<Hash, Instant> = HashMap::new();
+    let mut order: VecDeque<Hash> = VecDeque::new();
     let mut latencies = Vec::with_capacity(wanted);
     let mut ended = None;
     loop {
         loop {
             match posted.try_recv() {
-                Ok((event, since)) => drop(waiting.insert(event, since)),
+                Ok((event, since)) => {
+                    waiting.insert(event, since);
+                    order.push_back(event);
+                }
                 Err(mpsc::error::TryRecvError::Empty) => break,
                 Err(mpsc::error::TryRecvError::Disconnected) => {
                     ended.get_or_insert_with(Instant::now);
@@ -74,7 +80,9 @@ pub(super) async fn measure(
                 }
             }
         }
-        let asked: Vec<Hash> = waiting.keys().take(ASKED).copied().collect();
+        order.retain(|event| waiting.contains_key(event));
+        let asked: Vec<Hash> = order.iter().take(ASKED).copied().collect();
+        let looked = Instant::now();
         for row in reader
             .sizes(&asked, Some(ReturnType::Event), &visible)
             .await?
@@ -90,7 +98,7 @@ pub(super) async fn measure(
                 poster.await??;
                 bail!("{} events are not there after a minute", waiting.len())
             }
-            _ => tokio::time::sleep(LOOK).await,
+            _ => tokio::time::sleep(LOOK.max(looked.elapsed() * LOOKS_SHARE)).await,
         }
     }
     let took = poster.await??;
