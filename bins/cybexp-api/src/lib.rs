@@ -13,6 +13,7 @@ mod error;
 mod json;
 mod live;
 mod openapi;
+mod org_name;
 mod parts;
 mod pool;
 mod routes;

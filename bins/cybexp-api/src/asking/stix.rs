@@ -10,6 +10,7 @@ use tahoe_core::{Hash, Tlp, UnknownTlp};
 use crate::app::App;
 use crate::asking::load::Load;
 use crate::error::{ApiError, bad};
+use crate::org_name::org_name;
 
 /// The media type of a bundle.
 const STIX: &str = "application/stix+json;version=2.1";
@@ -70,7 +71,7 @@ pub(crate) async fn respond(
         true => {
             let of_user = app.identity.orgs_user_of(user).await?;
             let named = of_user.iter().find(|org| org.hash().to_string() == first);
-            named.map_or_else(|| SEVERAL.to_owned(), |org| org.name().to_owned())
+            named.map_or_else(|| SEVERAL.to_owned(), |org| org_name(org).to_owned())
         }
         false => SEVERAL.to_owned(),
     };

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::auth::{Caller, no_admin, unix_now};
 use crate::error::{ApiError, Message, bad};
 use crate::json::Body;
+use crate::org_name::org_name;
 use crate::sharing::access;
 use crate::sharing::body::Tag;
 use crate::sharing::convert::{head, item, tlp};
@@ -219,7 +220,7 @@ pub(crate) async fn add(
     let mut organisation = None;
     for org in &request.orgs {
         let org = caller.admin_of(&app, "orgs", org).await?;
-        organisation.get_or_insert_with(|| org.name().to_owned());
+        organisation.get_or_insert_with(|| org_name(&org).to_owned());
     }
     let (token, hash) = access::new_token();
     let feed = NewFeed {

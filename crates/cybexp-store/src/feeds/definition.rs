@@ -59,6 +59,9 @@ pub struct Feed {
     /// The place up to which the archive was searched for its values; absent when it was searched whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) walk: Option<String>,
+    /// Whether the archive was ever searched whole. A value that comes in since is news.
+    #[serde(default)]
+    pub(crate) searched: bool,
     /// Whether the archive is to be searched once more after that.
     #[serde(default)]
     pub(crate) again: bool,
@@ -128,6 +131,7 @@ impl NewFeed {
             changed: now,
             writing: false,
             walk: Some(String::new()),
+            searched: false,
             again: false,
             suspended: None,
         }

@@ -269,9 +269,10 @@ impl FeedKeeper {
                 attributes(&event.data, &wanted, &mut found);
             }
             let values = found.into_values().collect();
+            // what the first search of the archive finds is no news
+            let tells = feed.is_whole() || feed.searched;
             self.keeping
-                // what a search of the archive finds is no news
-                .judge(feed, conditions, values, (now, feed.is_whole()), kept)
+                .judge(feed, conditions, values, (now, tells), kept)
                 .await?;
         }
         if let Some(place) = stream.place()
@@ -382,8 +383,10 @@ impl Keeping {
             .await?;
         let update = match last {
             Some(last) => doc! {"$set": {"walk": last.to_string()}},
-            None if feed.again => doc! {"$set": {"walk": ""}, "$unset": {"again": ""}},
-            None => doc! {"$unset": {"walk": ""}},
+            None if feed.again => {
+                doc! {"$set": {"walk": "", "searched": true}, "$unset": {"again": ""}}
+            }
+            None => doc! {"$set": {"searched": true}, "$unset": {"walk": ""}},
         };
         self.feeds
             .change(feed, update, "searching the archive for a feed")
