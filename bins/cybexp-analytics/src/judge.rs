@@ -29,12 +29,6 @@ impl Judge {
         })
     }
 
-    /// Whether judgements wait.
-    pub(crate) async fn has_work(&self) -> bool {
-        // if it fails, the step does, too, and tells the reason
-        self.queue.has_work().await.unwrap_or(true)
-    }
-
     /// Applies a batch. After an error its raws are taken again, which does no harm: the latest judgement counts, in
     /// whatever order they are applied.
     pub(crate) async fn step(&mut self) -> anyhow::Result<LineStep> {

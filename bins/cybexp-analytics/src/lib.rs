@@ -25,7 +25,6 @@ use cybexp_service::{
     work_loop,
 };
 use cybexp_store::{Archive, GraphWriter, Identity, Raws, SecondStage};
-use futures::future::{join, join_all};
 use metrics::{describe_counter, describe_gauge};
 
 use judge::Judge;
@@ -209,17 +208,14 @@ impl Worker for Analyst {
         if let Some((stage, _)) = &mut self.stage {
             stage.announced().await?;
         }
-        // most have nothing to do, so one look at all of them saves a dozen of round trips
-        let looks = self.lines.iter().map(|(line, _)| line.has_work());
-        let (judgements, waiting) = join(self.judge.0.has_work(), join_all(looks)).await;
         // judgements first: there are few, and people wait for them
         let (judge, rest) = &mut self.judge;
-        if judgements && sum.is_ready(rest) {
+        if sum.is_ready(rest) {
             sum.add(rest, judge.step().await);
         }
-        for ((line, rest), waits) in self.lines.iter_mut().zip(waiting) {
+        for (line, rest) in &mut self.lines {
             if sum.is_ready(rest) {
-                sum.add(rest, line.step(waits).await);
+                sum.add(rest, line.step().await);
             }
         }
         if let Some((stage, rest)) = &mut self.stage

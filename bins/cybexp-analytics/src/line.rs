@@ -94,10 +94,8 @@ impl Line {
 
     /// Writes one part, while the raws of the one before it are marked, and the next one is read and filtered. After an
     /// error the raws in hand are taken again.
-    ///
-    /// `waits`: whether there may be something to take, as [`Self::has_work`] told.
-    pub(crate) async fn step(&mut self, waits: bool) -> anyhow::Result<LineStep> {
-        let step = self.try_step(waits).await;
+    pub(crate) async fn step(&mut self) -> anyhow::Result<LineStep> {
+        let step = self.try_step().await;
         if step.is_err() {
             self.filtered = None;
             self.unmarked.clear();
@@ -109,14 +107,7 @@ impl Line {
         step
     }
 
-    /// Whether a part is in hand, or raws wait. A worker asks for all its filters at once, for most have nothing to do.
-    pub(crate) async fn has_work(&self) -> bool {
-        let in_hand = self.filtered.is_some() || self.parts.is_some();
-        // if it fails, the step does, too, and tells the reason
-        in_hand || self.queue.has_work().await.unwrap_or(true)
-    }
-
-    async fn try_step(&mut self, waits: bool) -> anyhow::Result<LineStep> {
+    async fn try_step(&mut self) -> anyhow::Result<LineStep> {
         let wait = match self.stand().await? {
             VersionStanding::Outdated => return Ok(LineStep::Nothing(None)),
             VersionStanding::Risen(Duration::ZERO) => {
@@ -128,7 +119,6 @@ impl Line {
         };
         let part = match self.filtered.take() {
             Some(part) => part,
-            None if !waits => return Ok(LineStep::Nothing(wait)),
             None => match next(self.filter, &self.deriver, &mut self.queue, &mut self.parts).await?
             {
                 Next::Part(part) => part,

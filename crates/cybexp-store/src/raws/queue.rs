@@ -124,16 +124,6 @@ impl Raws {
 }
 
 impl RawQueue {
-    /// Whether [`RawQueue::take`] has something to do: raws wait, for this worker or another one, or a lease is to be
-    /// released. It asks once, where taking asks several times.
-    pub async fn has_work(&self) -> Result<bool, StoreError> {
-        if self.lease.is_held() {
-            return Ok(true);
-        }
-        let waits = pending(&self.filter, unleased(&[])).limit(1);
-        Ok(waits.count(&self.coll).await? > 0)
-    }
-
     /// Takes a batch, besides those that were taken and are not marked. A document that is no raw is returned as its id
     /// and the reason.
     #[allow(clippy::type_complexity)]

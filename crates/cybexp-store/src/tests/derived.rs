@@ -252,47 +252,6 @@ async fn what_nothing_holds_is_derived_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_is_read_again_after_a_worker_that_was_too_slow() {
-    let (archive, writer, _) = opened(Duration::ZERO).await;
-    let event_at = |n| event("unr", f64::from(n), &[&attribute(n)]);
-    writer
-        .write(&batch("unr", "s", &[&event_at(0)]))
-        .await
-        .unwrap();
-    let mut slow = DueSessions::open(&archive, "behaviour").await.unwrap();
-    let old = take(&mut slow).await;
-    assert_eq!(old.len(), 1);
-    // its lease ends; another worker reads the session with its news
-    slow.release().await.unwrap();
-    writer
-        .write(&batch("unr", "s", &[&event_at(1)]))
-        .await
-        .unwrap();
-    let mut other = DueSessions::open(&archive, "behaviour").await.unwrap();
-    let soon = Duration::from_millis(50);
-    let read = take(&mut other).await;
-    assert_eq!(read[0].read.as_ref().unwrap().events.len(), 2);
-    done(&mut other, &read).await;
-    tokio::time::sleep(soon).await;
-    assert!(take(&mut other).await.is_empty());
-
-    // the slow one has overwritten what was made of it
-    done(&mut slow, &old).await;
-    tokio::time::sleep(soon).await;
-    let again = take(&mut other).await;
-    assert_eq!(again[0].read.as_ref().unwrap().events.len(), 2);
-    // even while another one has it in hand
-    done(&mut slow, &old).await;
-    done(&mut other, &again).await;
-    tokio::time::sleep(soon).await;
-    let last = take(&mut other).await;
-    assert_eq!(last.len(), 1);
-    done(&mut other, &last).await;
-    tokio::time::sleep(soon).await;
-    assert!(take(&mut other).await.is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_session_with_news_is_read_again() {
     let (archive, writer, _) = opened(Duration::ZERO).await;
     let events: Vec<Event> = (0..3)

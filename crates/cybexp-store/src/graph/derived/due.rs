@@ -196,8 +196,7 @@ impl DueSessions {
 }
 
 impl SessionMarker {
-    /// Records that the filter has read these sessions, but for those that got news in the meantime. Where another worker
-    /// has read one since, because this one was slow, what either wrote may be the older: the session is read again.
+    /// Records that the filter has read these sessions, but for those that got news in the meantime.
     pub async fn mark(&self, sessions: &[DueSession]) -> Result<(), StoreError> {
         let updates = sessions.iter().map(|session| done(&self.filter, session));
         let updates: Vec<Update> = updates.collect();
@@ -304,29 +303,15 @@ pub(crate) fn events_of(sessions: &[SessionId], most: usize) -> Find {
         .limit(most as i64 + 1)
 }
 
-/// Makes the update of a session that a filter has read. If it is not as it was when it was taken, it waits for the filter
-/// still or again, and is another one for everybody who has it in hand.
+/// Makes the update of a session that a filter has read, unless it got news in the meantime.
 pub(crate) fn done(filter: &str, session: &DueSession) -> Update {
-    let others = session.todo.iter().filter(|name| *name != filter);
-    let others: Vec<&String> = others.collect();
-    let (todo, due) = match others.is_empty() {
-        true => (Bson::from("$$REMOVE"), "$$REMOVE"),
-        false => (doc! {"$literal": others}.into(), "$_due"),
+    let update = match session.todo.iter().any(|name| name != filter) {
+        true => doc! {"$pull": {"_todo": filter}},
+        false => doc! {"$unset": {"_todo": "", "_due": ""}},
     };
-    let same = doc! {"$and": [
-        {"$eq": ["$_due", {"$literal": &session.due}]}, {"$eq": ["$_todo", {"$literal": &session.todo}]},
-    ]};
-    // a damaged session must not fail the others
-    let waiting = doc! {"$cond": [{"$isArray": "$_todo"}, "$_todo", []]};
-    let again = doc! {"$setUnion": [waiting, [filter]]};
-    let is_time = doc! {"$eq": [{"$type": "$_due"}, "date"]};
-    let later = doc! {"$cond": [is_time, {"$add": ["$_due", 1_i64]}, "$$NOW"]};
-    let set = doc! {"$set": {
-        "_todo": {"$cond": [&same, todo, again]}, "_due": {"$cond": [same, due, later]},
-    }};
     Update {
-        filter: doc! {"_id": session.id.bson()},
-        update: vec![set].into(),
+        filter: doc! {"_id": session.id.bson(), "_due": &session.due, "_todo": &session.todo},
+        update: update.into(),
         upsert: false,
     }
 }
