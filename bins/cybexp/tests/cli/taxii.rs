@@ -133,9 +133,16 @@ async fn what_one_suite_shares_arrives_in_another_as_the_same_attributes() {
             );
         }
     }
-    let events = doc! {"itype": "event", "sub_type": "stix_indicator"};
-    let events = theirs.site.documents("tahoe", "instance", events).await;
-    assert!(!events.is_empty());
+    // events are written after the attributes that they name
+    let since = Instant::now();
+    let events = loop {
+        let events = doc! {"itype": "event", "sub_type": "stix_indicator"};
+        let events = theirs.site.documents("tahoe", "instance", events).await;
+        if !events.is_empty() {
+            break events;
+        }
+        pause(since).await;
+    };
     for event in &events {
         assert_eq!(event.get_str("category").unwrap(), "malicious");
         assert_eq!(event.get_str("tlp").unwrap(), "green", "the feed's label");
