@@ -104,7 +104,8 @@ mod tests {
             let told = json!({"feed": {"name": "attackers"}, "change": change, "value": value});
             let page = one(&json!({"at": 5.0, "told": told})).into_string();
             assert!(
-                page.contains("203.0.113.9") && page.contains(&format!("{words}<strong>attackers")),
+                page.contains("203.0.113.9")
+                    && page.contains(&format!("{words}<strong><bdi>attackers")),
                 "{page}"
             );
         }
