@@ -150,7 +150,6 @@ impl LiveHub {
         let mut is_gap = false;
         let mut renewed: Option<Instant> = None;
         while !self.is_empty() && !self.0.shutdown.is_begun() {
-            is_gap |= tail.begin().await?;
             if renewed.is_none_or(|at| at.elapsed() >= RENEW) {
                 let standing = self.0.live.listen().await?;
                 // for some time nobody was known to listen, and rows were not written
@@ -161,8 +160,12 @@ impl LiveHub {
                     // until then a writer may take it that nobody listens
                     tokio::time::sleep(HEARD_WITHIN).await;
                 }
-                self.0.follows.send_replace(true);
             }
+            // after that: a listener who has rows of before would be told of a gap when it comes back
+            is_gap |= tail.begin().await?;
+            self.0
+                .follows
+                .send_if_modified(|follows| !std::mem::replace(follows, true));
             if std::mem::take(&mut is_gap) {
                 self.each(Queue::miss);
             }
