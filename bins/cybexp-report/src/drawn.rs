@@ -1,7 +1,7 @@
 //! Events that were drawn from hubs, so that threatranks of other targets need not draw them anew.
 //!
-//! What is drawn from a hub does not depend on the target, and the largest hubs are met from everywhere. Each process begins
-//! to draw at places of its own, so that nobody can choose hashes that are drawn.
+//! Draws from a hub do not depend on the target, and the largest hubs are met from everywhere. Each process begins to draw
+//! at places of its own, so that nobody can choose hashes that are drawn.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -179,21 +179,23 @@ impl Courier {
         }
         let old = self.outbox.park_old(receiver, self.give_up, reason).await?;
         parked(receiver, channel.as_str(), old);
-        self.bound(&[receiver.to_owned()], &[user]).await
+        self.bound_receiver(receiver).await?;
+        self.bound_user(user).await
     }
 
-    /// Gives up what is too much for these receivers, and removes what is too much of what was given up for these users.
-    async fn bound(&self, receivers: &[String], users: &[Hash]) -> Result<(), StoreError> {
-        for receiver in receivers {
-            let beyond = self.outbox.park_beyond(receiver, self.most).await?;
-            parked(receiver, "any", beyond);
-        }
-        for user in users {
-            let removed = self.outbox.remove_beyond(*user, self.most).await?;
-            if removed > 0 {
-                tracing::warn!(%user, removed, "too many notices of a user are parked: the oldest are removed");
-                count("any", "removed", removed as usize);
-            }
+    /// Gives up what is too much for a receiver.
+    async fn bound_receiver(&self, receiver: &str) -> Result<(), StoreError> {
+        let beyond = self.outbox.park_beyond(receiver, self.most).await?;
+        parked(receiver, "any", beyond);
+        Ok(())
+    }
+
+    /// Removes what is too much of what was given up for a user.
+    async fn bound_user(&self, user: Hash) -> Result<(), StoreError> {
+        let removed = self.outbox.remove_beyond(user, self.most).await?;
+        if removed > 0 {
+            tracing::warn!(%user, removed, "too many notices of a user are parked: the oldest are removed");
+            count("any", "removed", removed as usize);
         }
         Ok(())
     }
@@ -201,10 +203,12 @@ impl Courier {
     /// Holds what waits for receivers, and what was given up, within its bounds, and tells how much that is. A receiver may
     /// take less than comes although it never fails.
     pub(super) async fn keep_within_bounds(&self) -> Result<(), StoreError> {
-        let receivers = self.outbox.receivers().await?;
-        self.bound(&receivers, &[]).await?;
-        let users = self.outbox.users_of_parked().await?;
-        self.bound(&[], &users).await?;
+        for receiver in self.outbox.receivers().await? {
+            self.bound_receiver(&receiver).await?;
+        }
+        for user in self.outbox.users_of_parked().await? {
+            self.bound_user(user).await?;
+        }
         let (waiting, parked) = (
             self.outbox.count_waiting(COUNTED).await?,
             self.outbox.count_parked(COUNTED).await?,

@@ -10,9 +10,9 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 use tahoe_core::Hash;
 
-use super::account::part;
 use super::category;
 use super::finding::find;
+use super::post::listed;
 use crate::app::App;
 use crate::ask::{Answer, ask, question};
 use crate::error::WebError;
@@ -85,10 +85,9 @@ pub(crate) async fn event(
 async fn owner(person: &SignedIn, orgid: &str) -> Result<Option<String>, WebError> {
     let client = &person.client;
     let (admin_of, user_of) = tokio::try_join!(client.orgs_admin_of(), client.orgs_user_of())?;
-    let lists = [&admin_of, &user_of].into_iter();
-    let mut orgs = lists.filter_map(Value::as_array).flatten();
-    let org = orgs.find(|org| org["_hash"] == orgid);
-    Ok(org.map(|org| part(org, "orgname").to_owned()))
+    let mut orgs = listed(&admin_of).chain(listed(&user_of));
+    let org = orgs.find(|org| org.hash == orgid);
+    Ok(org.map(|org| org.name))
 }
 
 fn shown(event: &Composite, related: &Related, owner: Option<&str>) -> Markup {

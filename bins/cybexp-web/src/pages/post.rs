@@ -27,7 +27,7 @@ use crate::view::{text, value};
 /// The most files of one posting.
 const FILES: usize = 50;
 
-/// An organisation that the person may post for.
+/// An organisation of the person.
 pub(super) struct MyOrg {
     pub(super) hash: String,
     pub(super) name: String,
@@ -133,13 +133,17 @@ pub(super) async fn shown(
 /// Returns the organisations that the person may post for.
 pub(super) async fn orgs(person: &SignedIn) -> Result<Vec<MyOrg>, ClientError> {
     let orgs = person.client.orgs_admin_of().await?;
+    Ok(listed(&orgs).collect())
+}
+
+/// Reads a list of the API's of organisations.
+pub(super) fn listed(orgs: &Value) -> impl Iterator<Item = MyOrg> {
     let documents = orgs.as_array().into_iter().flatten();
-    let read = |document: &Value| {
+    documents.filter_map(|document| {
         let hash = document["_hash"].as_str()?.to_owned();
         let name = part(document, "orgname").to_owned();
         Some(MyOrg { hash, name })
-    };
-    Ok(documents.filter_map(read).collect())
+    })
 }
 
 /// Returns the name of the organisation with this hash, or the beginning of the hash.

@@ -1,8 +1,8 @@
 //! Bounds of the outbox: the most that waits for a receiver, and the most that is kept of what a user was not told.
 //!
-//! What is too much is the oldest. Of notices that wait it is given up, and of those that were given up it is removed.
+//! The oldest are too much. Of notices that wait they are given up, and of those that were given up they are removed.
 
-use bson::{Bson, DateTime, Document, doc};
+use bson::{DateTime, Document, doc};
 use serde::Deserialize;
 use tahoe_core::Hash;
 
@@ -10,22 +10,14 @@ use crate::error::StoreError;
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::{OUTBOX_PARKED, OUTBOX_RECEIVER};
 use crate::subscriptions::delivery;
-use crate::subscriptions::outbox::{self, NoticeId, Outbox};
+use crate::subscriptions::outbox::{self, NoticeId, Outbox, distinct, is_set};
 
 /// The most notices that one call removes. The next one goes on.
 const REMOVED: usize = 100 * ASK;
-/// The most users that are looked at.
-const USERS: i64 = 100_000;
 
 #[derive(Deserialize)]
 struct Place {
     due: DateTime,
-}
-
-#[derive(Deserialize)]
-struct User {
-    #[serde(rename = "_id")]
-    user: String,
 }
 
 #[derive(Deserialize)]
@@ -48,12 +40,12 @@ impl Outbox {
 
     /// Removes the oldest notices of a user for whom more than `most` were given up. Returns their number.
     pub async fn remove_beyond(&self, user: Hash, most: u64) -> Result<u64, StoreError> {
-        let mut removed = 0;
         // by the index alone: most often nothing is too much
         let limit = i64::try_from(most).map_or(i64::MAX, |most| most.saturating_add(1));
         if all_parked(user).limit(limit).count(&self.coll).await? <= most {
             return Ok(0);
         }
+        let mut removed = 0;
         while removed < REMOVED {
             let rows: Vec<Row> = parked_beyond(user, most).read(&self.coll).await?;
             if rows.is_empty() {
@@ -68,16 +60,9 @@ impl Outbox {
 
     /// Returns the users for whom notices were given up, however many these are.
     pub async fn users_of_parked(&self) -> Result<Vec<Hash>, StoreError> {
-        let finding = self.coll.named("looking for users of parked notices");
-        let hint = mongodb::options::Hint::Name(OUTBOX_PARKED.to_owned());
-        let finding = finding
-            .aggregate(users_of_parked())
-            .with(|find| find.hint(hint));
-        let users: Vec<User> = finding.rows().await?.read().await?;
-        Ok(users
-            .iter()
-            .filter_map(|row| row.user.parse().ok())
-            .collect())
+        let doing = "looking for users of parked notices";
+        let users = self.texts(doing, users_of_parked(), OUTBOX_PARKED).await?;
+        Ok(users.iter().filter_map(|user| user.parse().ok()).collect())
     }
 
     /// Returns the number of notices that wait, up to `limit`.
@@ -99,8 +84,7 @@ pub(crate) fn beyond(receiver: &str, most: u64) -> Find {
 
 /// Finds all notices that were given up for a user, in no order.
 pub(crate) fn all_parked(user: Hash) -> Find {
-    let parked = doc! {"$gte": DateTime::from_millis(0)};
-    let filter = doc! {"user": user.to_string(), "parked": parked};
+    let filter = doc! {"user": user.to_string(), "parked": is_set()};
     Find::new(
         "counting the parked notices of a user",
         OUTBOX_PARKED,
@@ -118,18 +102,13 @@ pub(crate) fn parked_beyond(user: Hash, most: u64) -> Find {
     find
 }
 
-/// Finds the users for whom notices were given up, each by one look into the index.
+/// Finds the users for whom notices were given up.
 pub(crate) fn users_of_parked() -> Vec<Document> {
-    let parked = doc! {"$gte": DateTime::from_millis(0)};
-    vec![
-        doc! {"$match": {"user": {"$gte": ""}, "parked": parked}},
-        doc! {"$group": {"_id": "$user"}},
-        doc! {"$limit": USERS},
-    ]
+    distinct("user", "parked")
 }
 
-fn all_waiting() -> Find {
-    let waits = doc! {"$gte": DateTime::from_millis(0)};
-    let filter = doc! {"receiver": {"$gte": Bson::from("")}, "due": waits};
+/// Finds all notices that wait.
+pub(crate) fn all_waiting() -> Find {
+    let filter = doc! {"receiver": {"$gte": ""}, "due": is_set()};
     Find::new("counting notices that wait", OUTBOX_RECEIVER, filter)
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc};
-use serde::Deserialize;
 
 use crate::archive::ids::binary;
 use crate::error::StoreError;
@@ -11,25 +10,18 @@ use crate::mongo::find::Find;
 use crate::mongo::indexes::OUTBOX_RECEIVER;
 use crate::mongo::lease::Lease;
 use crate::mongo::server::Server;
-use crate::subscriptions::outbox::{FIELDS, NoticeId, NoticeRow, Outbox, ROW_BYTES};
+use crate::subscriptions::outbox::{
+    FIELDS, NoticeId, NoticeRow, Outbox, ROW_BYTES, distinct, is_set,
+};
 
 /// The most characters of a reason that are kept.
 const REASON_CHARS: usize = 300;
-/// The most receivers for whom something waits that are looked at.
-const RECEIVERS: i64 = 100_000;
-
 const PARKING: &str = "parking notices";
 
 /// The deliverer of the outbox.
 pub struct OutboxDelivery {
     outbox: Outbox,
     lease: Lease,
-}
-
-#[derive(Deserialize)]
-struct Waits {
-    #[serde(rename = "_id")]
-    receiver: String,
 }
 
 impl OutboxDelivery {
@@ -69,12 +61,8 @@ impl OutboxDelivery {
 impl Outbox {
     /// Returns the receivers for whom something waits, however much that is.
     pub async fn receivers(&self) -> Result<Vec<String>, StoreError> {
-        let finding = self.coll.named("looking for receivers of notices");
-        let finding = finding.aggregate(receivers());
-        let hint = mongodb::options::Hint::Name(OUTBOX_RECEIVER.to_owned());
-        let rows = finding.with(|find| find.hint(hint)).rows().await?;
-        let rows: Vec<Waits> = rows.read().await?;
-        Ok(rows.into_iter().map(|row| row.receiver).collect())
+        let doing = "looking for receivers of notices";
+        self.texts(doing, receivers(), OUTBOX_RECEIVER).await
     }
 
     /// Returns what waits for a receiver, the oldest first, at most `limit`. Rows that are no notices are removed: they would
@@ -180,22 +168,13 @@ fn cut(reason: &str) -> String {
     reason.chars().take(REASON_CHARS).collect()
 }
 
-/// Makes the condition on notices that wait. The index holds no others.
-fn waits() -> Document {
-    doc! {"$gte": DateTime::from_millis(0)}
-}
-
-/// Finds the receivers for whom something waits, each by one look into the index.
+/// Finds the receivers for whom something waits.
 pub(crate) fn receivers() -> Vec<Document> {
-    vec![
-        doc! {"$match": {"receiver": {"$gte": ""}, "due": waits()}},
-        doc! {"$group": {"_id": "$receiver"}},
-        doc! {"$limit": RECEIVERS},
-    ]
+    distinct("receiver", "due")
 }
 
 pub(crate) fn waiting(receiver: &str) -> Find {
-    let filter = doc! {"receiver": receiver, "due": waits()};
+    let filter = doc! {"receiver": receiver, "due": is_set()};
     let doing = "reading what waits for a receiver";
     Find::new(doing, OUTBOX_RECEIVER, filter)
         .within(&FIELDS, ROW_BYTES)

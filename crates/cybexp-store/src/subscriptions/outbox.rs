@@ -6,7 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use bson::{Bson, RawDocumentBuf, doc};
+use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use mongodb::options::Hint;
 use serde::Deserialize;
 use tahoe_core::Hash;
 
@@ -24,8 +25,17 @@ const WRITING: &str = "writing notices";
 
 /// The most bytes of a notice. Larger ones are not ours.
 pub(super) const ROW_BYTES: usize = 64 << 10;
+/// The most different texts of a field, such as receivers, that are looked at.
+const DISTINCT: i64 = 100_000;
 /// Bytes of a notice's identity: those of the subscription, and those of the hash of what is told.
 const ID_BYTES: usize = 44;
+
+/// A text that rows of the outbox have.
+#[derive(Deserialize)]
+struct Text {
+    #[serde(rename = "_id")]
+    text: String,
+}
 
 /// The outbox: `report_db.outbox`; cheap to clone.
 #[derive(Debug, Clone)]
@@ -228,10 +238,37 @@ impl Outbox {
         Ok(retried.modified_count)
     }
 
+    /// Returns the texts that a pipeline of [`distinct`] finds, with the index of this name.
+    pub(super) async fn texts(
+        &self,
+        doing: &'static str,
+        pipeline: Vec<Document>,
+        index: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let finding = self.coll.named(doing).aggregate(pipeline);
+        let finding = finding.with(|find| find.hint(Hint::Name(index.to_owned())));
+        let rows: Vec<Text> = finding.rows().await?.read().await?;
+        Ok(rows.into_iter().map(|row| row.text).collect())
+    }
+
     /// Returns the number of notices whose delivery was given up, up to `limit`.
     pub async fn count_parked(&self, limit: i64) -> Result<u64, StoreError> {
         all_parked().limit(limit).count(&self.coll).await
     }
+}
+
+/// Makes the condition on a time that a row has. The indexes of such times hold no other rows.
+pub(super) fn is_set() -> Document {
+    doc! {"$gte": DateTime::from_millis(0)}
+}
+
+/// Finds the different texts of a field among rows that have a time, each by one look into the index of both.
+pub(super) fn distinct(field: &str, time: &str) -> Vec<Document> {
+    vec![
+        doc! {"$match": {field: {"$gte": ""}, time: is_set()}},
+        doc! {"$group": {"_id": format!("${field}")}},
+        doc! {"$limit": DISTINCT},
+    ]
 }
 
 pub(crate) fn page(user: Hash) -> Find {

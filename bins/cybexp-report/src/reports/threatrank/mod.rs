@@ -128,25 +128,12 @@ impl<'a> Place<'a> {
 /// Works out a report's data. The version is that of the archive before anything is read.
 async fn rank(target: Target, version: Version, asked: Asked<'_>) -> Result<Value, StoreError> {
     let began = Instant::now();
-    let Asked {
-        sources,
-        visible,
-        now,
-        ..
-    } = asked;
+    let Asked { sources, now, .. } = asked;
     let forms = match &target {
         Target::Event(_) => vec![],
         Target::Attribute(forms) => forms.clone(),
     };
-    let seen = SeenGraph {
-        archive: &sources.archive,
-        kinds: &sources.kinds,
-        hubs: &sources.hubs,
-        drawn: &sources.drawn,
-        version,
-        visible,
-        orgs: visible.fingerprint(),
-    };
+    let seen = SeenGraph::new(sources, asked.visible, version);
     let mut around = Neighbourhood::new(&seen, target, now, sources.limits, began);
     around.read().await?;
     let mut rank = tokio::task::block_in_place(|| around.search());
@@ -199,6 +186,21 @@ struct SeenGraph<'a> {
     visible: &'a Visible,
     /// The fingerprint of `visible`.
     orgs: Hash,
+}
+
+impl<'a> SeenGraph<'a> {
+    /// Shows the events of these organisations; the version is that of the archive before anything is read.
+    fn new(sources: &'a Sources, visible: &'a Visible, version: Version) -> Self {
+        Self {
+            archive: &sources.archive,
+            kinds: &sources.kinds,
+            hubs: &sources.hubs,
+            drawn: &sources.drawn,
+            version,
+            visible,
+            orgs: visible.fingerprint(),
+        }
+    }
 }
 
 impl Source for SeenGraph<'_> {

@@ -185,15 +185,7 @@ async fn what_was_drawn_holds_until_an_event_changes() {
         site.graph.write(&batch).await.unwrap();
     };
     let drawn = async |visible: &Visible, version, events| {
-        let seen = SeenGraph {
-            archive: &sources.archive,
-            kinds: &sources.kinds,
-            hubs: &sources.hubs,
-            drawn: &sources.drawn,
-            version,
-            visible,
-            orgs: visible.fingerprint(),
-        };
+        let seen = SeenGraph::new(&sources, visible, version);
         let draw = Draw {
             hub: port(0).hash(),
             part: 1,

@@ -14,7 +14,6 @@ pub(crate) mod rows;
 pub(crate) mod seen;
 pub(crate) mod sessions;
 pub(crate) mod stories;
-
 pub(crate) mod timelines;
 pub(crate) mod verdicts;
 pub(crate) mod version;

@@ -1,5 +1,5 @@
-//! Timelines: the numbers of a hub's events by hour, with the first and last time of each. They are counted once by the index, kept in memory, and kept
-//! exact.
+//! Timelines: the numbers of a hub's events by hour, with the first and last time of each. They are counted once by the
+//! index, kept in memory, and kept exact.
 //!
 //! Each use first asks the journal which hours got events since, and counts these anew. So an answer includes
 //! everything that [`GraphWriter`](crate::GraphWriter) wrote before the question. Changes by hand show when a timeline

@@ -16,10 +16,11 @@ use tokio::task::JoinSet;
 use super::suite::{self, BenchSuite, TYPETAG};
 use crate::commands::bench::honeypots::END_S;
 
-/// The least time between two looks for events. It is longer where looks are slow, so that they take a small share of what
-/// they measure.
+/// The least time between two looks for events.
 const LOOK: Duration = Duration::from_millis(2);
-const LOOKS_SHARE: u32 = 10;
+/// The least time between two looks, as a multiple of the time that a look takes: looks take a small share of what they
+/// measure.
+const REST: u32 = 10;
 /// The longest wait for the last events.
 const LONGEST: Duration = Duration::from_secs(60);
 /// The most events that are looked for at once.
@@ -98,7 +99,7 @@ pub(super) async fn measure(
                 poster.await??;
                 bail!("{} events are not there after a minute", waiting.len())
             }
-            _ => tokio::time::sleep(LOOK.max(looked.elapsed() * LOOKS_SHARE)).await,
+            _ => tokio::time::sleep(LOOK.max(looked.elapsed() * REST)).await,
         }
     }
     let took = poster.await??;

@@ -116,9 +116,7 @@ impl BenchSuite {
             tokio::time::sleep(LOOK).await;
         }
     }
-}
 
-impl BenchSuite {
     /// Whether a record is on its way. It reads a few keys: a count of what waits would take from the daemons much of the
     /// server's time, and be measured as theirs.
     async fn is_any_pending(&self) -> anyhow::Result<bool> {
