@@ -1,6 +1,7 @@
 //! Keeps the tables of hours: makes those of hours that have rested, and again those that changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
@@ -134,12 +135,27 @@ impl HourKeeper {
             if let Some(last) = self.unseen.last_mut() {
                 last.1 = Some(f64::from(hour) * HOUR_S);
             }
-            let found = headers::read(&self.archive.hours, hour, hour).await?;
-            if !found.iter().any(|header| header.made.is_some()) {
-                self.add(i64::from(hour));
-            }
+            // a keeper may have died before it made those of the hours without events up to the next one with some
+            let next = before
+                .map(hour_of)
+                .filter(|next| *next <= i64::from(hour) + GAP);
+            let end = next.map_or(hour, |next| headers::number(next - 1).unwrap_or(hour));
+            let right = self.right(hour, end).await?;
+            self.add_missing(&right, i64::from(hour)..=i64::from(end));
         }
         Ok(())
+    }
+
+    /// Returns those of these hours that have right tables.
+    async fn right(&self, first: u32, last: u32) -> Result<BTreeSet<i64>, StoreError> {
+        let found = headers::read(&self.archive.hours, first, last).await?;
+        let right = found.iter().filter(|header| header.made.is_some());
+        Ok(right.map(|header| header.hour).collect())
+    }
+
+    fn add_missing(&mut self, right: &BTreeSet<i64>, hours: RangeInclusive<i64>) {
+        let missing = hours.filter(|hour| !right.contains(hour));
+        missing.for_each(|hour| self.add(hour));
     }
 
     fn add(&mut self, hour: i64) {
@@ -213,12 +229,9 @@ impl HourKeeper {
     async fn fill(&mut self, hour: u32) -> Result<(), StoreError> {
         let gap = GAP as u32;
         let (first, last) = (hour.saturating_sub(gap).max(1), hour.saturating_add(gap));
-        let around = headers::read(&self.archive.hours, first, last).await?;
-        let right = around.iter().filter(|header| header.made.is_some());
-        let known: Vec<i64> = right.map(|header| header.hour).collect();
-        if let (Some(first), Some(last)) = (known.first(), known.last()) {
-            let missing = (*first..*last).filter(|hour| !known.contains(hour));
-            missing.for_each(|hour| self.add(hour));
+        let right = self.right(first, last).await?;
+        if let (Some(first), Some(last)) = (right.first(), right.last()) {
+            self.add_missing(&right, *first..=*last);
         }
         Ok(())
     }

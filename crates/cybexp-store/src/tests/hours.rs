@@ -116,3 +116,27 @@ async fn tables_whose_chunks_another_keeper_took_for_old_are_not_right() {
         (&[chunk(quick)][..], &[][..])
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hours_without_events_get_the_tables_that_a_killed_keeper_did_not_make() {
+    let (server, db) = server().await;
+    let archive = Archive::open(&server, &db, "instance").await.unwrap();
+    change(&archive, 0).await;
+    let mut first = keeper(&archive).await;
+    while first.step(END * HOUR).await.unwrap() {}
+    // as after a keeper that ended between two hours, and one that ended within one
+    let deleted = doc! {"_id": headers::id(7)};
+    let begun = doc! {"_id": headers::id(8)};
+    let hours = archive.hours.driver();
+    hours.delete_one(deleted).await.unwrap();
+    hours
+        .update_one(begun, doc! {"$set": {"right": false}})
+        .await
+        .unwrap();
+    let mut second = keeper(&archive).await;
+    while second.step(END * HOUR).await.unwrap() {}
+    let right = headers::read(&archive.hours, 5, 9).await.unwrap();
+    let right = right.iter().filter(|header| header.made.is_some());
+    let right: Vec<i64> = right.map(|header| header.hour).collect();
+    assert_eq!(right, [5, 6, 7, 8, 9]);
+}
