@@ -84,8 +84,8 @@ async fn undisturbed(lines: &[String]) -> Vec<CensusRow> {
     site.archive.census().await.unwrap()
 }
 
-/// Submits a part of the lines at first and one for each kill, so that there is always work to be interrupted. Returns the site, and the
-/// number of kills that interrupted work.
+/// Submits a part of the lines at first and one for each kill, so that there is always work to be interrupted. Returns the
+/// site, and the number of kills that interrupted work.
 async fn disturbed(lines: &[String], kills: usize) -> (Site, usize) {
     // sessions are read again and again while they grow, and in the end
     let soon = json!({"analytics": {"session_settle_s": 1, "session_open_s": 1}});

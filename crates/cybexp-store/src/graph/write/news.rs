@@ -83,7 +83,8 @@ impl ReadAt<'_> {
                 let ended = doc! {"$gt": ["$end_time", null]};
                 let wait = doc! {"$cond": [ended, ms(stage.settle), ms(stage.open)]};
                 let marker = worker.map_or("$$REMOVE".into(), |worker| {
-                    let waits = doc! {"$gt": ["$_due", null]};
+                    // a writer relies on what is to come only
+                    let waits = doc! {"$gt": ["$_due", "$$NOW"]};
                     let is_its = doc! {"$eq": [format!("${MARKER}"), worker]};
                     let others = doc! {"$and": [waits, {"$not": is_its}]};
                     doc! {"$cond": [others, "$$REMOVE", worker]}.into()
