@@ -19,7 +19,7 @@ use crate::graph::derived::walk::{self, Walked};
 use crate::graph::read::lookup;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::write::batch::GraphBatch;
-use crate::graph::write::news::{self, Readers, SecondStage, SessionReader};
+use crate::graph::write::news::{self, ReadAt, Readers, SecondStage, SessionReader};
 use crate::graph::write::rederive::{self, Rederived};
 use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk::Update;
@@ -433,7 +433,8 @@ async fn the_queue_of_sessions_costs_what_is_pending() {
         new: vec!["behaviour"],
         ..Readers::default()
     };
-    let (these, mark) = news::mark(&[taken[0].id], &stage(LEASE, LEASE), &readers);
+    let stage = stage(LEASE, LEASE);
+    let (these, mark) = news::mark(&[taken[0].id], ReadAt::Settled(&stage), &readers);
     let mark = Update {
         filter: these,
         update: mark.into(),
@@ -669,4 +670,27 @@ async fn sessions_that_were_there_before_a_filter_become_due() {
         walker.sessions(&filter, &["other"]).await.unwrap(),
         Walked::Page(0)
     ));
+}
+
+/// A writer that has marked a session does not mark it again for a while: it relies on nobody reading it before.
+#[tokio::test(flavor = "multi_thread")]
+async fn going_through_the_archive_leaves_sessions_that_wait() {
+    let (archive, writer, _) = opened(Duration::from_secs(60)).await;
+    let one = |n: i64| event("unr", n as f64, &[&attribute(n)]);
+    writer.write(&batch("unr", "s", &[&one(1)])).await.unwrap();
+    let filter = SecondVersion {
+        name: "behaviour",
+        version: 2,
+        id: "behaviour@2".to_owned(),
+    };
+    let mut walker = Backfill::open(&archive, "behaviour").await.unwrap();
+    walker.announce(&filter, true).await.unwrap();
+    let walked = walker.sessions(&filter, SESSIONS).await.unwrap();
+    assert!(matches!(walked, Walked::Page(1)));
+    let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
+    let Due::Later(wait) = queue.take().await.unwrap() else {
+        panic!("the second event would be missing for ever");
+    };
+    assert!(wait > Duration::from_secs(30), "{wait:?}");
+    writer.write(&batch("unr", "s", &[&one(2)])).await.unwrap();
 }

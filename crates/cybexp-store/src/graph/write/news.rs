@@ -5,7 +5,8 @@
 //!
 //! A session may get events from several workers, and many never close. News sets `_due`, by the server's clock: some
 //! seconds from then where the session has an end, else an hour. No worker takes the session before. So a writer that
-//! marked a session a moment ago, and has written all of its events since, need not mark it again.
+//! marked a session a moment ago, and has written all of its events since, need not mark it again. So nothing may make a
+//! session due that waits for later.
 //!
 //! A worker that ends with its work does not wait so long. It remembers the sessions that it wrote, and makes them due when
 //! nothing else is left to do.
@@ -57,6 +58,33 @@ pub struct SessionReader {
     pub sub_types: &'static [&'static str],
     /// The sub_types of events, of which a session needs one to be read; any session is read if there are none.
     pub needs: &'static [&'static str],
+}
+
+/// The time from which a session with news may be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ReadAt<'a> {
+    /// Some time after the news. A writer of further events relies on it.
+    Settled(&'a SecondStage),
+    /// Now. A session that waits is read when it would be, for a writer may rely on that.
+    NowUnlessItWaits,
+    /// Now, also if it waits. Only for a worker that ends, and that no other one helps with the same sessions.
+    Now,
+}
+
+impl ReadAt<'_> {
+    /// Returns the server's expression for the time.
+    fn expression(self) -> Bson {
+        let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX >> 1);
+        match self {
+            Self::Settled(stage) => {
+                let ended = doc! {"$gt": ["$end_time", null]};
+                let wait = doc! {"$cond": [ended, ms(stage.settle), ms(stage.open)]};
+                doc! {"$add": ["$$NOW", wait]}.into()
+            }
+            Self::NowUnlessItWaits => doc! {"$max": ["$_due", "$$NOW"]}.into(),
+            Self::Now => "$$NOW".into(),
+        }
+    }
 }
 
 /// The filters that news concerns.
@@ -186,7 +214,7 @@ impl News {
                 unmarked.entry(readers.clone()).or_default().push(*id);
             }
         }
-        mark_all(coll, &unmarked, &self.stage).await?;
+        mark_all(coll, &unmarked, ReadAt::Settled(&self.stage)).await?;
         for (readers, ids) in unmarked {
             self.learn(ids.into_iter().map(|id| (id, readers.clone())), begun);
         }
@@ -215,7 +243,7 @@ impl News {
         }
         // they may be read at once, so later events need a new mark
         self.marked.clear();
-        mark_all(coll, &written, &SecondStage::default()).await?;
+        mark_all(coll, &written, ReadAt::Now).await?;
         let mut left = self.written();
         written
             .values()
@@ -233,11 +261,11 @@ impl News {
 async fn mark_all(
     coll: &Documents,
     sessions: &BTreeMap<Readers, Vec<SessionId>>,
-    stage: &SecondStage,
+    at: ReadAt<'_>,
 ) -> Result<(), StoreError> {
     for (readers, ids) in sessions {
         for ids in ids.chunks(COMMAND_DOCUMENTS) {
-            let (filter, update) = mark(ids, stage, readers);
+            let (filter, update) = mark(ids, at, readers);
             coll.named(MARKING)
                 .update_many(filter, update)
                 .send()
@@ -250,7 +278,7 @@ async fn mark_all(
 /// Makes the update that marks sessions for these filters, as its filter and its stages.
 pub(crate) fn mark(
     ids: &[SessionId],
-    stage: &SecondStage,
+    at: ReadAt<'_>,
     readers: &Readers,
 ) -> (Document, Vec<Document>) {
     let ids: Vec<Bson> = ids.iter().map(SessionId::bson).collect();
@@ -258,7 +286,7 @@ pub(crate) fn mark(
     if readers.new.is_empty() {
         filter.insert(READERS, doc! {"$in": &readers.again});
     }
-    (filter, vec![news(stage, readers)])
+    (filter, vec![news(at, readers)])
 }
 
 /// Makes the update that merges a part of a session and marks it. Updates of several parts give the same document in any
@@ -291,7 +319,7 @@ pub(crate) fn merge_with_news(
     if !times.is_empty() {
         pipeline.push(doc! {"$set": times});
     }
-    pipeline.push(news(stage, readers));
+    pipeline.push(news(ReadAt::Settled(stage), readers));
     Ok(Update {
         filter: doc! {"_id": id.bson()},
         update: pipeline.into(),
@@ -301,17 +329,14 @@ pub(crate) fn merge_with_news(
 
 /// Makes the stage of an update by which a session waits for these filters: some now, others if they ever read it. It waits
 /// for one at least.
-fn news(stage: &SecondStage, readers: &Readers) -> Document {
-    let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX >> 1);
-    let ended = doc! {"$gt": ["$end_time", null]};
-    let wait = doc! {"$cond": [ended, ms(stage.settle), ms(stage.open)]};
+fn news(at: ReadAt<'_>, readers: &Readers) -> Document {
     let waiting = doc! {"$ifNull": ["$_todo", []]};
     let known = doc! {"$ifNull": ["$_readers", []]};
     let again = doc! {"$setIntersection": [&known, {"$literal": &readers.again}]};
     doc! {"$set": {
         "_todo": {"$setUnion": [waiting, {"$literal": &readers.new}, again]},
         "_readers": {"$setUnion": [known, {"$literal": &readers.new}]},
-        "_due": {"$add": ["$$NOW", wait]},
+        "_due": at.expression(),
         // the sweep does not delete what got news
         "_going": "$$REMOVE",
     }}
