@@ -401,6 +401,44 @@ async fn a_worker_that_ends_makes_its_sessions_due() {
     assert_eq!(take(&mut queue).await.len(), 1);
 }
 
+/// Another worker may rely on nobody reading a session that it has marked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_leaves_sessions_that_another_one_has_marked() {
+    let wait = Duration::from_secs(3600);
+    let (archive, daemon, _) = opened(wait).await;
+    let ending = GraphWriter::new(&archive).with_second_stage(SecondStage {
+        ends: true,
+        ..stage(wait, wait)
+    });
+    let one = |n: i64| event("unr", n as f64, &[&attribute(n)]);
+    for (n, (session, writers)) in [
+        ("before", [&daemon, &ending]),
+        ("after", [&ending, &daemon]),
+        ("alone", [&ending, &ending]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (writer, at) in writers.into_iter().zip(2 * n as i64..) {
+            let batch = batch("unr", session, &[&one(at)]);
+            writer.write(&batch).await.unwrap();
+        }
+    }
+    ending.sessions_are_due().await.unwrap();
+    let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
+    let taken = take(&mut queue).await;
+    assert_eq!(taken.len(), 1);
+    let alone = SessionId::of(session("alone", &[]).hash(), &OrgTag::of("unr"));
+    assert_eq!(taken[0].id, alone);
+    done(&mut queue, &taken).await;
+    let row = document(&archive, alone.bson()).await.unwrap();
+    assert!(
+        ["_todo", "_due", "_marker"]
+            .iter()
+            .all(|field| !row.contains_key(field))
+    );
+}
+
 /// Among many sessions that wait for later, and many that wait for nothing, those that are due cost what they are.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queue_of_sessions_costs_what_is_pending() {
@@ -434,7 +472,7 @@ async fn the_queue_of_sessions_costs_what_is_pending() {
         ..Readers::default()
     };
     let stage = stage(LEASE, LEASE);
-    let (these, mark) = news::mark(&[taken[0].id], ReadAt::Settled(&stage), &readers);
+    let (these, mark) = news::mark(&[taken[0].id], ReadAt::Settled(&stage, None), &readers);
     let mark = Update {
         filter: these,
         update: mark.into(),
