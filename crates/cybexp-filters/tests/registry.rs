@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use cybexp_filters::FILTERS;
 use cybexp_filters::second::{Networks, SECOND_FILTERS};
+use cybexp_filters::{FILTERS, is_reserved};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -95,6 +95,24 @@ fn each_filter_has_fixtures_and_a_line_in_the_documentation() {
         assert!(
             architecture.contains(&format!("| `{name}` |")),
             "docs/ARCHITECTURE.md does not name {name}"
+        );
+    }
+}
+
+/// The first typetag of a filter is the one that people are to use; others are older names for it.
+#[test]
+fn each_filter_has_its_typetag_in_the_manual() {
+    let operations = Path::new(ROOT).join("docs/OPERATIONS.md");
+    let operations = std::fs::read_to_string(operations).expect("docs/OPERATIONS.md");
+    let (_, inputs) = operations
+        .split_once("\n## Inputs\n")
+        .expect("a section of inputs");
+    let inputs = inputs.split("\n## ").next().unwrap_or(inputs);
+    for filter in FILTERS {
+        let typetag = filter.typetags()[0];
+        assert!(
+            is_reserved(typetag) || inputs.contains(&format!("`{typetag}`")),
+            "docs/OPERATIONS.md, Inputs, does not name {typetag}"
         );
     }
 }

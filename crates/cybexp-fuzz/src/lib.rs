@@ -4,7 +4,7 @@
 //! same. Targets run in two ways:
 //!
 //! - `cargo test -p cybexp-fuzz` runs each on its seeds and on some thousand mutations of them. `.ci/run` does that.
-//! - `fuzz/run TARGET SECONDS` runs one with libFuzzer, which finds inputs by the code that they reach. It needs the
+//! - `fuzz/run SECONDS TARGET` runs one with libFuzzer, which finds inputs by the code that they reach. It needs the
 //!   nightly toolchain and `cargo install cargo-fuzz`.
 //!
 //! To add one: its function in a file of `targets/`, and its line in [`targets()`].

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
-use crate::canonical::{canonical_within, decanonical};
+use crate::canonical::{canonical_within, decanonical, python_strip};
 use crate::event::Category;
 use crate::hash::Hash;
 use crate::node::Attribute;
@@ -159,7 +159,8 @@ impl Question {
         Ok((text, qhash))
     }
 
-    /// Reads the canonical text. `last` counts back from `now`, in Unix seconds.
+    /// Reads the canonical text. `last` counts back from `now`, in Unix seconds. White space around a text is left out, as
+    /// [`Question::encode`] does, though whoever sealed the text did not: it is not in the hash of a value, either.
     ///
     /// ```
     /// use serde_json::json;
@@ -177,7 +178,10 @@ impl Question {
     pub fn decode(qtype: &str, text: &str, now: f64) -> Result<Self, QuestionError> {
         let qtype: QueryType = qtype.parse()?;
         match decanonical(text) {
-            Ok(Value::Object(fields)) => Self::read(qtype, fields, now),
+            Ok(Value::Object(mut fields)) => {
+                fields.values_mut().for_each(strip);
+                Self::read(qtype, fields, now)
+            }
             Ok(_) => Err(bad("data", "is not an object of query fields")),
             Err(error) => Err(bad("data", format!("is not in canonical form: {error}"))),
         }
@@ -300,6 +304,16 @@ impl Question {
             ));
         }
         Ok(related)
+    }
+}
+
+/// Removes the white space around a text that its canonical form does not have.
+fn strip(value: &mut Value) {
+    if let Value::String(text) = value {
+        let stripped = python_strip(text);
+        if stripped.len() < text.len() {
+            *text = stripped.to_owned();
+        }
     }
 }
 

@@ -17,7 +17,7 @@ async fn the_python_client_posts_and_asks() {
             "CYBEXP_TOKEN",
             std::fs::read_to_string(&up.token).unwrap().trim(),
         )
-        .env("CYBEXP_ORG", up.site.orgid.to_string())
+        .env("CYBEXP_ORG", "unr")
         .output()
         .unwrap();
     let (told, error) = (

@@ -123,3 +123,30 @@ fn texts_of_a_search_are_bounded() {
         assert_eq!(told.is_ok(), taken, "{told:?}");
     }
 }
+
+/// The text is not canonical: [`Question::encode`] never writes white space around a value.
+#[test]
+fn white_space_around_a_text_means_nothing() {
+    let read = |fields: [(&str, &str); 2], qtype: &str| {
+        let form = |(name, text): (&str, &str)| (name.to_owned(), json!(json!(text).to_string()));
+        let text = Value::from(Map::from_iter(fields.map(form))).to_string();
+        Question::decode(qtype, &text, 1.7e9)
+    };
+    let spaced = read(
+        [("sub_type", "ipv4"), ("data", " 203.0.113.9\t\u{1f}")],
+        "count",
+    );
+    assert_eq!(
+        spaced,
+        read([("sub_type", "ipv4"), ("data", "203.0.113.9")], "count")
+    );
+    let Ok(Question::Count(conditions)) = spaced else {
+        panic!("a count");
+    };
+    let (_, data) = conditions.attribute.expect("an attribute");
+    assert_eq!(data.as_str(), Some("203.0.113.9"));
+    assert_eq!(
+        read([("sub_type", "url "), ("text", " evil")], "search"),
+        read([("sub_type", "url"), ("text", "evil")], "search")
+    );
+}
