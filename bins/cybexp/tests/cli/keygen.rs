@@ -14,6 +14,8 @@ fn keygen(folder: &Path, more: &[&str]) -> CommandOutput {
         .arg("keygen")
         .args(more)
         .current_dir(folder)
+        // a running `up` is noted there
+        .env("XDG_STATE_HOME", folder)
         .env_remove("CYBEXP_CONFIG");
     run(&mut command, "")
 }
