@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::vec;
 
 use cybexp_filters::{Filter, RawInput, Yield};
 use cybexp_store::{GraphBatch, PendingRaw, RawId, RawOutcome, Rejected, Remade};
@@ -14,9 +13,8 @@ use tahoe_core::{Hash, OrgId, Timestamp, Tlp};
 
 /// The size of the made instances at which a part ends. A part that is written takes as much again.
 const PART_BYTES: usize = 6 << 20;
-
-/// Raws that were taken.
-pub type TakenRaws = vec::IntoIter<Result<PendingRaw, RawOutcome>>;
+/// The size of what one raw has made at which a part ends: a raw that makes much is in memory beside its parts.
+const RAW_PART_BYTES: usize = 2 << 20;
 
 /// A part of what was made, which is written together.
 #[derive(Debug, Default)]
@@ -93,10 +91,10 @@ impl BatchOutcome {
 }
 
 /// Runs the filter over raws, and hands each part to `take`, until that breaks off. A raw that the filter refuses, or panics
-/// on, is quarantined; the others are processed.
+/// on, is quarantined; the others are processed. Each raw is dropped before the next one is read.
 pub fn run_filter(
     filter: &dyn Filter,
-    raws: TakenRaws,
+    raws: impl Iterator<Item = Result<PendingRaw, RawOutcome>>,
     take: &mut dyn FnMut(Part) -> ControlFlow<()>,
 ) {
     let mut run = Run {
@@ -104,6 +102,7 @@ pub fn run_filter(
         part: Part::default(),
         take,
         flow: ControlFlow::Continue(()),
+        before: 0,
     };
     for raw in raws {
         match raw {
@@ -128,14 +127,18 @@ struct Run<'a> {
     part: Part,
     take: &'a mut dyn FnMut(Part) -> ControlFlow<()>,
     flow: ControlFlow<()>,
+    /// The size of the part when the raw in hand began, or 0 if the part began within the raw.
+    before: usize,
 }
 
 impl Run<'_> {
     fn hand_on(&mut self) {
+        self.before = 0;
         self.flow = (self.take)(std::mem::take(&mut self.part));
     }
 
     fn raw(&mut self, raw: &PendingRaw) {
+        self.before = self.part.graph.bytes();
         let filter = self.filter;
         let earlier = format!("{}@", filter.name());
         let is_again = raw.filters.iter().any(|id| id.starts_with(&earlier));
@@ -189,7 +192,9 @@ impl Run<'_> {
                 false => graph.add_event(event),
             };
             self.note(hashes);
-            if self.part.graph.bytes() >= PART_BYTES && self.flow.is_continue() {
+            let bytes = self.part.graph.bytes();
+            let ends = bytes >= PART_BYTES || bytes - self.before >= RAW_PART_BYTES;
+            if ends && self.flow.is_continue() {
                 self.hand_on();
                 // the same raw goes on in the next part, as its first
                 self.part.batch.made.push((0, BTreeSet::new()));

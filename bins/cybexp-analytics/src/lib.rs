@@ -35,7 +35,7 @@ use second::{SecondStageWork, StageStep, second_stage};
 use sum::StepSum;
 use tell::Teller;
 
-pub use batch::{BatchOutcome, Part, TakenRaws, Unfinished, run_filter};
+pub use batch::{BatchOutcome, Part, Unfinished, run_filter};
 pub use second::{BackfillStep, Backfiller};
 
 /// The daemon's name in the configuration, in logs and in metrics.

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use cybexp_filters::Filter;
 use cybexp_store::{
-    FilterVersion, GraphBatch, GraphWriter, PendingRaw, RawOutcome, RawQueue, Raws, StoreError,
-    Taken, VersionStanding, Written,
+    FilterVersion, GraphBatch, GraphWriter, RawOutcome, RawQueue, Raws, StoreError, Taken,
+    UnreadRaw, VersionStanding, Written,
 };
 use metrics::{counter, gauge};
 
@@ -148,6 +148,9 @@ impl Line {
         let Some(part) = self.filtered.take() else {
             return Ok(LineStep::Nothing(None));
         };
+        if let Some(parts) = &self.parts {
+            parts.go_on();
+        }
         let DerivedPart { part, met } = *part;
         let Part { graph, mut batch } = part;
         let marker = self.queue.marker();
@@ -240,12 +243,12 @@ async fn next(
         }
         *parts = None;
     }
-    let raws = match queue.take().await? {
+    let raws = match queue.take_unread().await? {
         Taken::Work(raws) => {
-            let oldest = raws.iter().flatten().map(|raw: &PendingRaw| raw.timestamp);
+            let oldest = raws.iter().filter_map(UnreadRaw::timestamp);
             let lag = now() - oldest.fold(now(), f64::min);
             gauge!("cybexp_analytics_lag_seconds", "filter" => filter.name()).set(lag);
-            raws.into_iter()
+            raws
         }
         Taken::Leased(wait) => return Ok(Next::None(Some(wait))),
         Taken::Nothing => {

@@ -14,7 +14,7 @@ use crate::cli::{DaemonArgs, EXIT_FAILED, EXIT_USAGE};
 use crate::config::{Config, ConfigError};
 use crate::health::Health;
 use crate::shutdown::Shutdown;
-use crate::{http, logging, metrics, systemd};
+use crate::{allocator, http, logging, metrics, systemd};
 
 /// The longest time for the work in hand once a daemon is asked to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -43,6 +43,7 @@ where
     F: FnOnce(DaemonContext) -> Fut,
     Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
+    allocator::settle(name);
     let args = args.into();
     let (config, runtime) = match prepare(&args) {
         Ok(prepared) => prepared,

@@ -4,6 +4,7 @@
 //! else, so that its `main.rs` is a few lines (see `examples/sleeper.rs`). What it does comes in as a [`Worker`], and the
 //! news that there is work as a [`Wake`].
 
+mod allocator;
 mod backoff;
 mod clean;
 mod cli;

@@ -27,6 +27,7 @@ mod mongo;
 mod quarantine;
 mod queries;
 mod raws;
+mod recent;
 mod subscriptions;
 mod sweep;
 mod tables;
@@ -111,8 +112,9 @@ pub use queries::queue::Queries;
 pub use queries::stored::{LastAnswer, MADE_OF, StoredQuery};
 pub use raws::outcome::RawOutcome;
 pub use raws::pending::PendingRaw;
-pub use raws::queue::{RawMarker, RawQueue, Raws};
+pub use raws::queue::{RawMarker, RawQueue, Raws, UnreadRaw};
 pub use raws::versions::{FilterVersion, VersionStanding};
+pub use recent::Recent;
 pub use subscriptions::definition::{
     Channel, InvalidSubscriptionId, Subscription, SubscriptionId, Wanted,
 };

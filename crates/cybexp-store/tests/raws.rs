@@ -29,9 +29,9 @@ async fn a_batch_ends_at_a_thousand_raws() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_ends_at_32_mib() {
+async fn a_batch_ends_at_8_mib() {
     let (archive, _) = archive().await;
-    let text = "x".repeat(10 << 20);
+    let text = "x".repeat(5 << 19);
     let raws: Vec<_> = (0..5)
         .map(|i| raw("email", json!({"data": text, "i": i})))
         .collect();
@@ -212,8 +212,11 @@ async fn a_raw_does_not_grow_with_what_is_made_of_it() {
     let raws = [raw("cowrie", json!({"i": 1})), raw("cowrie", large)];
     archive.write(&raws, filters).await.unwrap();
     let mut queue = archive.queue("cowrie@1").await.unwrap();
-    let taken = take(&mut queue).await;
-    assert_eq!(taken.len(), 2);
+    let mut taken = take(&mut queue).await;
+    if taken.len() < 2 {
+        // the large one came first, and is a batch by itself
+        taken.extend(take(&mut queue).await);
+    }
     let many: Vec<Hash> = (0..250_000).map(|n| hash(&n.to_string())).collect();
     mark(&mut queue, &taken, |_| Ok(many.clone()), 0.0).await;
     for stored in find(&coll, doc! {}).await {

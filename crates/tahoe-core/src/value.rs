@@ -5,6 +5,10 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+/// Fields of an object that are read before it is made, so that it has room for no more than these: one that grows as it is
+/// filled may be twice as large as needed.
+const FEW: usize = 32;
+
 /// Reads JSON text, without the fields of these names that do not stand in the outermost object.
 pub(crate) fn read_without(text: &str, without: &[&str]) -> Result<Value, serde_json::Error> {
     read(
@@ -104,17 +108,29 @@ impl<'de> Visitor<'de> for ValueReader<'_> {
         while let Some(item) = items.next_element_seed(self.inner())? {
             list.push(item);
         }
+        list.shrink_to_fit();
         Ok(Value::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Value, A::Error> {
+        let mut few = Vec::new();
         let mut map = Map::new();
         while let Some(key) = fields.next_key::<String>()? {
             if !self.outermost && self.without.contains(&key.as_str()) {
                 fields.next_value::<IgnoredAny>()?;
-            } else {
-                map.insert(key, fields.next_value_seed(self.inner())?);
+                continue;
             }
+            let value = fields.next_value_seed(self.inner())?;
+            if map.is_empty() && few.len() < FEW {
+                few.push((key, value));
+            } else {
+                map.extend(few.drain(..));
+                map.insert(key, value);
+            }
+        }
+        if map.is_empty() {
+            map = Map::with_capacity(few.len());
+            map.extend(few);
         }
         Ok(Value::Object(map))
     }

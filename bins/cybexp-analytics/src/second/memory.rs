@@ -1,14 +1,13 @@
 //! Attributes from which events were derived a moment ago.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use lru::LruCache;
+use cybexp_store::Recent;
 use tahoe_core::{Hash, OrgId};
 
-/// The most attributes that are remembered, about 100 bytes each.
-const MOST: NonZeroUsize = NonZeroUsize::new(200_000).unwrap();
+/// The most attributes that are remembered, about 30 bytes each.
+const MOST: usize = 200_000;
 /// Time for which what was derived is trusted to exist.
 const TRUST: Duration = Duration::from_secs(300);
 
@@ -19,14 +18,14 @@ pub(super) type Key = (u32, Hash);
 #[derive(Debug)]
 pub(super) struct Memory {
     orgs: HashMap<OrgId, u32>,
-    seen: LruCache<Key, Instant>,
+    seen: Recent<Key>,
 }
 
 impl Memory {
     pub(super) fn new() -> Self {
         Self {
             orgs: HashMap::new(),
-            seen: LruCache::new(MOST),
+            seen: Recent::new(MOST),
         }
     }
 
@@ -46,13 +45,13 @@ impl Memory {
     /// Whether this attribute was read a moment ago.
     pub(super) fn knows(&mut self, key: &Key) -> bool {
         let seen = self.seen.get(key);
-        seen.is_some_and(|seen| seen.elapsed() < TRUST)
+        seen.is_some_and(|(ago, ())| ago < TRUST)
     }
 
     /// Remembers that what is derived from these attributes was written, after `seen`.
     pub(super) fn learn(&mut self, keys: Vec<Key>, seen: Instant) {
         for key in keys {
-            self.seen.put(key, seen);
+            self.seen.put(&key, seen, ());
         }
     }
 }

@@ -124,7 +124,7 @@ fn remaker() -> Remaker {
         let Some(filter) = FILTERS.iter().find(|filter| filter.id() == id) else {
             return false;
         };
-        run_filter(*filter, vec![Ok(raw)].into_iter(), &mut |part| {
+        run_filter(*filter, std::iter::once(Ok(raw)), &mut |part| {
             take(part.graph);
             ControlFlow::Continue(())
         });

@@ -3,6 +3,7 @@
 
 use bson::RawBsonRef;
 use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::Map;
 use tahoe_core::Value;
 
 /// Deserializes a field that holds JSON; for `deserialize_with`.
@@ -20,21 +21,22 @@ pub(crate) fn value(bson: RawBsonRef<'_>) -> Result<Value, String> {
         RawBsonRef::Double(value) if value.is_finite() => value.into(),
         RawBsonRef::Double(value) => return Err(format!("{value} is no JSON number")),
         RawBsonRef::String(text) => text.into(),
-        RawBsonRef::Array(items) => Value::Array(
-            items
-                .into_iter()
-                .map(|item| self::value(item.map_err(|error| error.to_string())?))
-                .collect::<Result<_, _>>()?,
-        ),
-        RawBsonRef::Document(fields) => Value::Object(
-            fields
-                .iter()
-                .map(|field| {
-                    let (name, value) = field.map_err(|error| error.to_string())?;
-                    Ok::<_, String>((name.as_str().to_owned(), self::value(value)?))
-                })
-                .collect::<Result<_, _>>()?,
-        ),
+        // counted first: what grows as it is filled may be twice as large as needed, and a raw may have 100,000 of these
+        RawBsonRef::Array(items) => {
+            let mut list = Vec::with_capacity(items.into_iter().count());
+            for item in items {
+                list.push(self::value(item.map_err(|error| error.to_string())?)?);
+            }
+            Value::Array(list)
+        }
+        RawBsonRef::Document(fields) => {
+            let mut map = Map::with_capacity(fields.iter().count());
+            for field in fields.iter() {
+                let (name, value) = field.map_err(|error| error.to_string())?;
+                map.insert(name.as_str().to_owned(), self::value(value)?);
+            }
+            Value::Object(map)
+        }
         other => return Err(format!("a BSON {:?} is no JSON", other.element_type())),
     })
 }

@@ -23,7 +23,8 @@ use crate::raws::pending::PendingRaw;
 
 /// The most raws of a batch. The number of bytes below ends a batch earlier, to bound its memory.
 const BATCH: i64 = 1000;
-const BATCH_BYTES: usize = 32 << 20;
+/// The bytes of documents at which a batch ends: what is made of them takes longer than to take the next.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// The raws of one filter, shared with other workers of the same filter.
 #[derive(Debug)]
@@ -124,10 +125,18 @@ impl Raws {
 }
 
 impl RawQueue {
-    /// Takes a batch, besides those that were taken and are not marked. A document that is no raw is returned as its id
-    /// and the reason.
+    /// Takes a batch as [`take_unread`](Self::take_unread) does, and reads all of it.
     #[allow(clippy::type_complexity)]
     pub async fn take(&mut self) -> Result<Taken<Result<PendingRaw, RawOutcome>>, StoreError> {
+        Ok(match self.take_unread().await? {
+            Taken::Work(raws) => Taken::Work(raws.into_iter().map(UnreadRaw::read).collect()),
+            Taken::Leased(wait) => Taken::Leased(wait),
+            Taken::Nothing => Taken::Nothing,
+        })
+    }
+
+    /// Takes a batch, besides those that were taken and are not marked.
+    pub async fn take_unread(&mut self) -> Result<Taken<UnreadRaw>, StoreError> {
         let others = self.lease.others().await?;
         let mut leased = others.items.clone();
         leased.extend(self.in_hand.iter().cloned());
@@ -152,15 +161,13 @@ impl RawQueue {
         let mut items: Vec<Bson> = documents.iter().filter_map(id).collect();
         items.extend(self.in_hand.iter().cloned());
         let ours = self.lease.take_items(items).await?;
-        let documents = documents.iter().filter(|document| {
+        documents.retain(|document| {
             document
                 .get_binary("_id")
                 .is_ok_and(|id| ours.contains(id.bytes))
         });
-        let documents: Vec<&RawDocumentBuf> = documents.collect();
-        self.in_hand
-            .extend(documents.iter().copied().filter_map(id));
-        Ok(Taken::Work(documents.into_iter().map(read).collect()))
+        self.in_hand.extend(documents.iter().filter_map(id));
+        Ok(Taken::Work(documents.into_iter().map(UnreadRaw).collect()))
     }
 
     /// Returns what marks raws of this queue.
@@ -228,10 +235,23 @@ fn id(document: &RawDocumentBuf) -> Option<Bson> {
     ids::bytes_of(id).map(ids::binary)
 }
 
-#[expect(clippy::result_large_err, reason = "a raw is as large")]
-fn read(document: &RawDocumentBuf) -> Result<PendingRaw, RawOutcome> {
-    from_document(document)
-        .map_err(|error| RawOutcome::unreadable(id(document).unwrap_or(Bson::Null), &error))
+/// A raw that was taken and is not read yet: its value takes ten times the memory of its document, and more if it is hostile.
+#[derive(Debug)]
+pub struct UnreadRaw(RawDocumentBuf);
+
+impl UnreadRaw {
+    /// Returns the time at which it was accepted, in Unix seconds.
+    pub fn timestamp(&self) -> Option<f64> {
+        self.0.get_f64("timestamp").ok()
+    }
+
+    /// Reads it. A document that is no raw is returned as its id and the reason.
+    #[expect(clippy::result_large_err, reason = "a raw is as large")]
+    pub fn read(self) -> Result<PendingRaw, RawOutcome> {
+        let document = self.0;
+        from_document(&document)
+            .map_err(|error| RawOutcome::unreadable(id(&document).unwrap_or(Bson::Null), &error))
+    }
 }
 
 /// Makes the condition on the `_id` of raws that excludes these.

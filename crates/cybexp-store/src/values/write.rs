@@ -1,13 +1,11 @@
 //! Writing the rows of values.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bson::{RawDocumentBuf, doc};
 use futures::{StreamExt, TryStreamExt, stream};
-use lru::LruCache;
 use tahoe_core::{Attribute, Hash};
 
 use crate::archive::ids::OrgTag;
@@ -16,14 +14,15 @@ use crate::mongo::bulk::{self, Update};
 use crate::mongo::collection::Documents;
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::ID;
+use crate::recent::Recent;
 use crate::values::row::{self, StoredRow};
 
 const LOOKING: &str = "asking which values are known";
 const INSERTING: &str = "writing new values";
 const MOVING: &str = "moving the first time of values";
 
-/// The most rows that are remembered, about 120 bytes each.
-const MOST: NonZeroUsize = NonZeroUsize::new(200_000).unwrap();
+/// The most rows that are remembered, about 45 bytes each.
+const MOST: usize = 200_000;
 /// Time for which a row is trusted to exist. The sweep waits longer between hiding a row and deleting it.
 const TRUST: Duration = Duration::from_secs(300);
 /// Parts of [`ASK`] rows that are written at once.
@@ -46,14 +45,14 @@ type Key = ([u8; 16], Hash);
 pub(crate) struct ValueWriter {
     coll: Documents,
     /// When rows were seen to exist, and their first time.
-    known: Arc<Mutex<LruCache<Key, (Instant, f64)>>>,
+    known: Arc<Mutex<Recent<Key, f64>>>,
 }
 
 impl ValueWriter {
     pub(crate) fn new(coll: &Documents) -> Self {
         Self {
             coll: coll.clone(),
-            known: Arc::new(Mutex::new(LruCache::new(MOST))),
+            known: Arc::new(Mutex::new(Recent::new(MOST))),
         }
     }
 
@@ -76,7 +75,7 @@ impl ValueWriter {
         drop(done);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for (_, value) in &rows {
-            known.put(key(value), (begun, value.first));
+            known.put(&key(value), begun, value.first);
         }
         Ok(())
     }
@@ -86,7 +85,7 @@ impl ValueWriter {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         values.retain(|value| {
             let known = known.get(&key(value));
-            known.is_none_or(|(seen, first)| seen.elapsed() > TRUST || value.first < *first)
+            known.is_none_or(|(ago, first)| ago > TRUST || value.first < *first)
         });
         values
     }

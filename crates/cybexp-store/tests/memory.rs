@@ -1,0 +1,70 @@
+//! The memory that a raw takes once it is read, in a process of its own: some times its document, whatever is in it.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the figures are part of what it shows, and clippy sees helpers of a test as no test"
+)]
+
+use bson::{Bson, Document, doc};
+use cybexp_store::PendingRaw;
+use cybexp_testkit::status_of;
+
+/// The most bytes of memory for each byte of the document, as `docs/ARCHITECTURE.md` says.
+const MOST: usize = 27;
+/// The same for an event of indicators with few fields, which are the largest raws.
+const MOST_OF_EVENT: usize = 8;
+/// Bytes of a document.
+const BYTES: usize = 4 << 20;
+
+/// Returns the memory of this process in bytes.
+fn memory() -> usize {
+    status_of(std::process::id(), "VmRSS").unwrap() as usize * 1024
+}
+
+/// Reads a raw of as many of these items as fit. Returns the bytes of its document and of the memory that it takes.
+fn read(item: impl Fn(usize) -> Bson) -> (usize, usize) {
+    let one = bson::serialize_to_vec(&doc! {"0": item(0)}).unwrap().len();
+    let items: Vec<Bson> = (0..BYTES / one).map(item).collect();
+    let id = bson::Binary {
+        subtype: bson::spec::BinarySubtype::Generic,
+        bytes: [b"r".to_vec(), vec![0; 48]].concat(),
+    };
+    let document = bson::serialize_to_vec(&doc! {
+        "_id": id, "_hash": "0".repeat(64), "data": items, "orgid": "unr", "timestamp": 1.5,
+    })
+    .unwrap();
+    let before = memory();
+    let raw: PendingRaw = bson::deserialize_from_slice(&document).unwrap();
+    let took = memory().saturating_sub(before);
+    assert_eq!(raw.data.as_array().unwrap().len(), BYTES / one);
+    (document.len(), took)
+}
+
+fn nested(levels: usize) -> Bson {
+    (0..levels).fold(Bson::Document(Document::new()), |inner, _| {
+        doc! {"": inner}.into()
+    })
+}
+
+#[test]
+fn a_raw_takes_some_times_its_document() {
+    // from the least to the most, for what is freed is used again
+    let attribute = |n: usize| {
+        doc! {"type": "ip-dst", "value": format!("198.51.100.{n}"), "to_ids": true, "category": "Network activity"}
+    };
+    let kinds: [(&str, usize, &dyn Fn(usize) -> Bson); 4] = [
+        ("numbers", MOST, &|n| Bson::Int32(n as i32)),
+        ("attributes", MOST_OF_EVENT, &|n| attribute(n).into()),
+        ("objects of one field", MOST, &|_| doc! {"": 0}.into()),
+        ("objects in objects", MOST, &|_| nested(80)),
+    ];
+    for (kind, most, item) in kinds {
+        let (bytes, took) = read(item);
+        println!(
+            "{kind}: {bytes} bytes take {took}, {:.1} times",
+            took as f64 / bytes as f64
+        );
+        assert!(took <= most * bytes, "{kind}: {bytes} bytes take {took}");
+    }
+}
