@@ -91,7 +91,11 @@ mod tests {
             let observable = Observable::standard(sub_type, &"x".into());
             ids.of("indicator", &observable.unwrap())
         };
-        assert_ne!(of("filename"), of("mutex"), "their observables have one UUID");
+        assert_ne!(
+            of("filename"),
+            of("mutex"),
+            "their observables have one UUID"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tahoe_core::Tlp;
 
 /// The content of an indicator besides its pattern.
 #[derive(Debug, Clone, Copy)]
-pub struct Indicated<'a> {
+pub(crate) struct Indicated<'a> {
     /// The indicator's name.
     pub name: &'a str,
     /// Why it is one, for people.
