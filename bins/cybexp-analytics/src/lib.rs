@@ -25,6 +25,7 @@ use cybexp_service::{
     work_loop,
 };
 use cybexp_store::{Archive, GraphWriter, Identity, Raws, SecondStage};
+use futures::future::{OptionFuture, join_all};
 use metrics::{describe_counter, describe_gauge};
 
 use judge::Judge;
@@ -208,15 +209,25 @@ impl Worker for Analyst {
         if let Some((stage, _)) = &mut self.stage {
             stage.announced().await?;
         }
-        // judgements first: there are few, and people wait for them
-        let (judge, rest) = &mut self.judge;
-        if sum.is_ready(rest) {
-            sum.add(rest, judge.step().await);
+        // most have nothing to do, so all look at once: one after the other, a dozen would take as long as a write. Judgements
+        // are written meanwhile: there are few, and people wait for them
+        let (judge, judge_rest) = &mut self.judge;
+        let judge_is_ready = sum.is_ready(judge_rest);
+        let judged = OptionFuture::from(judge_is_ready.then(|| judge.step()));
+        let lines = self.lines.iter_mut();
+        let mut lines: Vec<_> = lines.filter(|(_, rest)| sum.is_ready(rest)).collect();
+        let looks = join_all(lines.iter_mut().map(|(line, _)| line.look()));
+        let (judged, looked) = tokio::join!(judged, looks);
+        if let Some(judged) = judged {
+            sum.add(judge_rest, judged);
         }
-        for (line, rest) in &mut self.lines {
-            if sum.is_ready(rest) {
-                sum.add(rest, line.step().await);
-            }
+        for ((line, rest), looked) in lines.into_iter().zip(looked) {
+            let step = match looked {
+                Ok(None) => line.step().await,
+                Ok(Some(nothing)) => Ok(nothing),
+                Err(error) => Err(error),
+            };
+            sum.add(rest, step);
         }
         if let Some((stage, rest)) = &mut self.stage
             && sum.is_ready(rest)

@@ -92,24 +92,19 @@ impl Line {
         }
     }
 
-    /// Writes one part, while the raws of the one before it are marked, and the next one is read and filtered. After an
-    /// error the raws in hand are taken again.
-    pub(crate) async fn step(&mut self) -> anyhow::Result<LineStep> {
-        let step = self.try_step().await;
-        if step.is_err() {
-            self.filtered = None;
-            self.unmarked.clear();
-            self.parts = None;
-            self.unfinished = Unfinished::default();
-            // if this fails, too, others take the raws when the lease ends
-            let _ = self.queue.release().await;
+    /// Takes a part in hand for [`Self::step`]; returns the result of the step if there is none. After an error the raws in
+    /// hand are taken again.
+    pub(crate) async fn look(&mut self) -> anyhow::Result<Option<LineStep>> {
+        let looked = self.try_look().await;
+        if looked.is_err() {
+            self.give_back().await;
         }
-        step
+        looked
     }
 
-    async fn try_step(&mut self) -> anyhow::Result<LineStep> {
+    async fn try_look(&mut self) -> anyhow::Result<Option<LineStep>> {
         let wait = match self.stand().await? {
-            VersionStanding::Outdated => return Ok(LineStep::Nothing(None)),
+            VersionStanding::Outdated => return Ok(Some(LineStep::Nothing(None))),
             VersionStanding::Risen(Duration::ZERO) => {
                 self.walk().await?;
                 Some(Duration::ZERO)
@@ -117,15 +112,41 @@ impl Line {
             VersionStanding::Risen(wait) => Some(wait),
             VersionStanding::Current => None,
         };
-        let part = match self.filtered.take() {
-            Some(part) => part,
-            None => match next(self.filter, &self.deriver, &mut self.queue, &mut self.parts).await?
-            {
-                Next::Part(part) => part,
-                Next::None(lease) => {
-                    return Ok(LineStep::Nothing(wait.into_iter().chain(lease).min()));
-                }
-            },
+        if self.filtered.is_some() {
+            return Ok(None);
+        }
+        let next = next(self.filter, &self.deriver, &mut self.queue, &mut self.parts);
+        Ok(match next.await? {
+            Next::Part(part) => {
+                self.filtered = Some(part);
+                None
+            }
+            Next::None(lease) => Some(LineStep::Nothing(wait.into_iter().chain(lease).min())),
+        })
+    }
+
+    /// Writes the part in hand, while the raws of the one before it are marked, and the next one is read and filtered. After
+    /// an error the raws in hand are taken again.
+    pub(crate) async fn step(&mut self) -> anyhow::Result<LineStep> {
+        let step = self.try_step().await;
+        if step.is_err() {
+            self.give_back().await;
+        }
+        step
+    }
+
+    async fn give_back(&mut self) {
+        self.filtered = None;
+        self.unmarked.clear();
+        self.parts = None;
+        self.unfinished = Unfinished::default();
+        // if this fails, too, others take the raws when the lease ends
+        let _ = self.queue.release().await;
+    }
+
+    async fn try_step(&mut self) -> anyhow::Result<LineStep> {
+        let Some(part) = self.filtered.take() else {
+            return Ok(LineStep::Nothing(None));
         };
         let DerivedPart { part, met } = *part;
         let Part { graph, mut batch } = part;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use cybexp_filters::second::{Networks, SecondFilter, Source};
 use cybexp_store::{Archive, GraphWriter, SecondStage, SessionReader, StoreError, VersionStanding};
+use futures::future::try_join_all;
 
 use super::backfill::{BackfillStep, Backfiller};
 use super::deriver::Deriver;
@@ -121,8 +122,11 @@ impl SecondStageWork {
             return Ok(());
         }
         let claims = self.announced.is_none();
-        for way in &mut self.ways {
-            way.standing = way.backfiller.announce(claims).await?;
+        // at once: one after the other, they would hold up raws for as long as some writes
+        let announced = self.ways.iter().map(|way| way.backfiller.announce(claims));
+        let announced = try_join_all(announced).await?;
+        for (way, standing) in self.ways.iter_mut().zip(announced) {
+            way.standing = standing;
             let name = way.backfiller.name();
             let rests = way.standing == VersionStanding::Outdated;
             if self.standings.set(name, rests) && rests {

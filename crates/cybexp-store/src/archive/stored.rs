@@ -11,8 +11,8 @@ use crate::mongo::collection::{DOCUMENT_LIMIT_BYTES, to_document, too_large};
 const REFERENCES: usize = 10_000;
 
 /// The fields that only the archive knows. They are no part of an instance.
-pub(crate) const INTERNAL: [&str; 9] = [
-    "_id", "_keys", "_tie", "_known", "_todo", "_due", "_readers", "_judged", "_going",
+pub(crate) const INTERNAL: [&str; 10] = [
+    "_id", "_keys", "_tie", "_known", "_todo", "_due", "_marker", "_readers", "_judged", "_going",
 ];
 
 /// Field of an event that is no observation, which is true.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
-use mongodb::options::ReturnDocument;
+use mongodb::options::{ReturnDocument, WriteConcern};
 use serde::Deserialize;
 
 use crate::error::{Doing, StoreError};
@@ -25,6 +25,11 @@ pub(crate) const LEASE: Duration = Duration::from_secs(30);
 const LEASE_BYTES: usize = 256 << 10;
 /// The most workers of a queue whose leases are looked at. What others work on is done twice.
 const WORKERS: i64 = 32;
+
+/// A lease that a failover loses only has work done twice, so nobody waits until a majority has it.
+fn at_once() -> WriteConcern {
+    WriteConcern::nodes(1)
+}
 
 /// The result of taking work from a queue.
 #[derive(Debug)]
@@ -119,7 +124,10 @@ impl Lease {
             .coll
             .named(doing)
             .find_one_and_update(doc! {"_id": self.token}, lease)
-            .with(|update| update.upsert(true).return_document(ReturnDocument::After));
+            .with(|update| {
+                let update = update.upsert(true).write_concern(at_once());
+                update.return_document(ReturnDocument::After)
+            });
         let since = match ours_now.send().await? {
             Some(row) => {
                 let row: LeaseRow = bson::deserialize_from_slice(row.as_bytes()).doing(doing)?;
@@ -171,6 +179,7 @@ impl Lease {
             let releasing = self.coll.named("releasing a lease");
             releasing
                 .delete_one(doc! {"_id": self.token})
+                .with(|delete| delete.write_concern(at_once()))
                 .send()
                 .await?;
             self.held = false;

@@ -19,7 +19,7 @@ use crate::graph::derived::walk::{self, Walked};
 use crate::graph::read::lookup;
 use crate::graph::read::reader::GraphReader;
 use crate::graph::write::batch::GraphBatch;
-use crate::graph::write::news::{self, Readers, SecondStage, SessionReader};
+use crate::graph::write::news::{self, ReadAt, Readers, SecondStage, SessionReader};
 use crate::graph::write::rederive::{self, Rederived};
 use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk::Update;
@@ -401,6 +401,44 @@ async fn a_worker_that_ends_makes_its_sessions_due() {
     assert_eq!(take(&mut queue).await.len(), 1);
 }
 
+/// Another worker may rely on nobody reading a session that it has marked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_leaves_sessions_that_another_one_has_marked() {
+    let wait = Duration::from_secs(3600);
+    let (archive, daemon, _) = opened(wait).await;
+    let ending = GraphWriter::new(&archive).with_second_stage(SecondStage {
+        ends: true,
+        ..stage(wait, wait)
+    });
+    let one = |n: i64| event("unr", n as f64, &[&attribute(n)]);
+    for (n, (session, writers)) in [
+        ("before", [&daemon, &ending]),
+        ("after", [&ending, &daemon]),
+        ("alone", [&ending, &ending]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (writer, at) in writers.into_iter().zip(2 * n as i64..) {
+            let batch = batch("unr", session, &[&one(at)]);
+            writer.write(&batch).await.unwrap();
+        }
+    }
+    ending.sessions_are_due().await.unwrap();
+    let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
+    let taken = take(&mut queue).await;
+    assert_eq!(taken.len(), 1);
+    let alone = SessionId::of(session("alone", &[]).hash(), &OrgTag::of("unr"));
+    assert_eq!(taken[0].id, alone);
+    done(&mut queue, &taken).await;
+    let row = document(&archive, alone.bson()).await.unwrap();
+    assert!(
+        ["_todo", "_due", "_marker"]
+            .iter()
+            .all(|field| !row.contains_key(field))
+    );
+}
+
 /// Among many sessions that wait for later, and many that wait for nothing, those that are due cost what they are.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queue_of_sessions_costs_what_is_pending() {
@@ -433,7 +471,8 @@ async fn the_queue_of_sessions_costs_what_is_pending() {
         new: vec!["behaviour"],
         ..Readers::default()
     };
-    let (these, mark) = news::mark(&[taken[0].id], &stage(LEASE, LEASE), &readers);
+    let stage = stage(LEASE, LEASE);
+    let (these, mark) = news::mark(&[taken[0].id], ReadAt::Settled(&stage, None), &readers);
     let mark = Update {
         filter: these,
         update: mark.into(),
@@ -669,4 +708,27 @@ async fn sessions_that_were_there_before_a_filter_become_due() {
         walker.sessions(&filter, &["other"]).await.unwrap(),
         Walked::Page(0)
     ));
+}
+
+/// A writer that has marked a session does not mark it again for a while: it relies on nobody reading it before.
+#[tokio::test(flavor = "multi_thread")]
+async fn going_through_the_archive_leaves_sessions_that_wait() {
+    let (archive, writer, _) = opened(Duration::from_secs(60)).await;
+    let one = |n: i64| event("unr", n as f64, &[&attribute(n)]);
+    writer.write(&batch("unr", "s", &[&one(1)])).await.unwrap();
+    let filter = SecondVersion {
+        name: "behaviour",
+        version: 2,
+        id: "behaviour@2".to_owned(),
+    };
+    let mut walker = Backfill::open(&archive, "behaviour").await.unwrap();
+    walker.announce(&filter, true).await.unwrap();
+    let walked = walker.sessions(&filter, SESSIONS).await.unwrap();
+    assert!(matches!(walked, Walked::Page(1)));
+    let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
+    let Due::Later(wait) = queue.take().await.unwrap() else {
+        panic!("the second event would be missing for ever");
+    };
+    assert!(wait > Duration::from_secs(30), "{wait:?}");
+    writer.write(&batch("unr", "s", &[&one(2)])).await.unwrap();
 }

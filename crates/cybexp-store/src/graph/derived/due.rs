@@ -13,6 +13,7 @@ use crate::archive::keys::LEAST_TIE;
 use crate::archive::open::Archive;
 use crate::archive::rebuilt;
 use crate::error::StoreError;
+use crate::graph::write::news::MARKER;
 use crate::mongo::bulk::{self, Update};
 use crate::mongo::collection::Documents;
 use crate::mongo::find::Find;
@@ -307,7 +308,7 @@ pub(crate) fn events_of(sessions: &[SessionId], most: usize) -> Find {
 pub(crate) fn done(filter: &str, session: &DueSession) -> Update {
     let update = match session.todo.iter().any(|name| name != filter) {
         true => doc! {"$pull": {"_todo": filter}},
-        false => doc! {"$unset": {"_todo": "", "_due": ""}},
+        false => doc! {"$unset": {"_todo": "", "_due": "", MARKER: ""}},
     };
     Update {
         filter: doc! {"_id": session.id.bson(), "_due": &session.due, "_todo": &session.todo},

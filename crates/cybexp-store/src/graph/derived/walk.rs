@@ -10,7 +10,7 @@ use crate::archive::rebuilt;
 use crate::archive::stored::DERIVED;
 use crate::error::StoreError;
 use crate::graph::derived::progress::{Backfill, SecondVersion};
-use crate::graph::write::news::{self, Readers, SecondStage};
+use crate::graph::write::news::{self, ReadAt, Readers};
 use crate::mongo::find::Find;
 use crate::mongo::indexes::ID;
 
@@ -88,7 +88,8 @@ impl Backfill {
         self.note(filter, page.place).await
     }
 
-    /// Makes the next sessions of these sub_types wait for a filter, due at once, and returns their number.
+    /// Makes the next sessions of these sub_types wait for a filter, due at once but for those that wait, and returns their
+    /// number.
     pub async fn sessions(
         &mut self,
         filter: &SecondVersion,
@@ -102,7 +103,6 @@ impl Backfill {
             self.note(filter, None).await?;
             return Ok(Walked::Done);
         };
-        let stage = SecondStage::default();
         let read = rows.iter().filter_map(|row| {
             let id = SessionId::read(row.get_binary("_id").ok()?.bytes)?;
             let is_read = sub_types.contains(&row.get_str("sub_type").ok()?);
@@ -113,7 +113,7 @@ impl Backfill {
             new: vec![filter.name],
             ..Readers::default()
         };
-        let (these, update) = news::mark(&read, &stage, &readers);
+        let (these, update) = news::mark(&read, ReadAt::NowUnlessItWaits, &readers);
         let marking = self.archive.coll.named(MARKING);
         let waiting = marking
             .update_many(these, update)

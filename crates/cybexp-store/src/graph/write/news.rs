@@ -5,15 +5,17 @@
 //!
 //! A session may get events from several workers, and many never close. News sets `_due`, by the server's clock: some
 //! seconds from then where the session has an end, else an hour. No worker takes the session before. So a writer that
-//! marked a session a moment ago, and has written all of its events since, need not mark it again.
+//! marked a session a moment ago, and has written all of its events since, need not mark it again. So nothing may make a
+//! session due that waits for later.
 //!
-//! A worker that ends with its work does not wait so long. It remembers the sessions that it wrote, and makes them due when
-//! nothing else is left to do.
+//! A worker that ends with its work does not wait so long. It remembers the sessions that it wrote, and makes those due that
+//! nobody but it has marked (`_marker`) when nothing else is left to do.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use tahoe_core::Session;
 
@@ -27,6 +29,8 @@ use crate::mongo::collection::Documents;
 
 /// Field of a session with the names of the filters that read it.
 const READERS: &str = "_readers";
+/// Field of a session that waits, and that only a worker which ends has marked: the worker.
+pub(crate) const MARKER: &str = "_marker";
 const MARKING: &str = "having sessions read by filters";
 
 /// The most sessions that a worker remembers before it makes them due, about 100 bytes each.
@@ -57,6 +61,42 @@ pub struct SessionReader {
     pub sub_types: &'static [&'static str],
     /// The sub_types of events, of which a session needs one to be read; any session is read if there are none.
     pub needs: &'static [&'static str],
+}
+
+/// The time from which a session with news may be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ReadAt<'a> {
+    /// Some time after the news. A writer of further events relies on it. The worker is named if it ends.
+    Settled(&'a SecondStage, Option<ObjectId>),
+    /// Now. A session that waits is read when it would be, for a writer may rely on that.
+    NowUnlessItWaits,
+    /// Now, if nobody but this worker has marked the session.
+    NowIfMarkedBy(ObjectId),
+}
+
+impl ReadAt<'_> {
+    /// Returns the server's expressions for the time, and for the worker that may make the session due earlier.
+    fn expressions(self) -> (Bson, Bson) {
+        let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX >> 1);
+        match self {
+            Self::Settled(stage, worker) => {
+                let ended = doc! {"$gt": ["$end_time", null]};
+                let wait = doc! {"$cond": [ended, ms(stage.settle), ms(stage.open)]};
+                let marker = worker.map_or("$$REMOVE".into(), |worker| {
+                    let waits = doc! {"$gt": ["$_due", null]};
+                    let is_its = doc! {"$eq": [format!("${MARKER}"), worker]};
+                    let others = doc! {"$and": [waits, {"$not": is_its}]};
+                    doc! {"$cond": [others, "$$REMOVE", worker]}.into()
+                });
+                (doc! {"$add": ["$$NOW", wait]}.into(), marker)
+            }
+            Self::NowUnlessItWaits => (
+                doc! {"$max": ["$_due", "$$NOW"]}.into(),
+                format!("${MARKER}").into(),
+            ),
+            Self::NowIfMarkedBy(_) => ("$$NOW".into(), "$$REMOVE".into()),
+        }
+    }
 }
 
 /// The filters that news concerns.
@@ -114,6 +154,8 @@ pub(super) struct News {
     pub(super) stage: SecondStage,
     /// The sessions that were marked a moment ago, and for whom.
     marked: Known<(SessionId, Readers)>,
+    /// The worker, if it ends.
+    worker: Option<ObjectId>,
     /// The sessions that a worker which ends has written, and not made due.
     written: Arc<Mutex<HashMap<SessionId, Readers>>>,
 }
@@ -122,10 +164,15 @@ impl News {
     pub(super) fn new(stage: SecondStage) -> Self {
         let marked = Known::trusted_for(stage.covered());
         Self {
+            worker: stage.ends.then(ObjectId::new),
             stage,
             marked,
             written: Arc::default(),
         }
+    }
+
+    fn settled(&self) -> ReadAt<'_> {
+        ReadAt::Settled(&self.stage, self.worker)
     }
 
     /// Returns the filters that the sessions of a batch concern, without sessions that concern none.
@@ -156,7 +203,7 @@ impl News {
         orgid: &str,
         readers: &Readers,
     ) -> Result<Update, StoreError> {
-        merge_with_news(id, session, orgid, &self.stage, readers)
+        merge_with_news(id, session, orgid, self.settled(), readers)
     }
 
     /// Remembers that these sessions were marked after `begun`.
@@ -186,7 +233,7 @@ impl News {
                 unmarked.entry(readers.clone()).or_default().push(*id);
             }
         }
-        mark_all(coll, &unmarked, &self.stage).await?;
+        mark_all(coll, &unmarked, self.settled()).await?;
         for (readers, ids) in unmarked {
             self.learn(ids.into_iter().map(|id| (id, readers.clone())), begun);
         }
@@ -207,15 +254,18 @@ impl News {
         written.len()
     }
 
-    /// Makes the sessions due that a worker which ends has written.
+    /// Makes the sessions due that a worker which ends has written, but for those that another one has marked, too.
     pub(super) async fn due(&self, coll: &Documents) -> Result<(), StoreError> {
+        let Some(worker) = self.worker else {
+            return Ok(());
+        };
         let mut written: BTreeMap<Readers, Vec<SessionId>> = BTreeMap::new();
         for (id, readers) in self.written().iter() {
             written.entry(readers.clone()).or_default().push(*id);
         }
         // they may be read at once, so later events need a new mark
         self.marked.clear();
-        mark_all(coll, &written, &SecondStage::default()).await?;
+        mark_all(coll, &written, ReadAt::NowIfMarkedBy(worker)).await?;
         let mut left = self.written();
         written
             .values()
@@ -233,11 +283,11 @@ impl News {
 async fn mark_all(
     coll: &Documents,
     sessions: &BTreeMap<Readers, Vec<SessionId>>,
-    stage: &SecondStage,
+    at: ReadAt<'_>,
 ) -> Result<(), StoreError> {
     for (readers, ids) in sessions {
         for ids in ids.chunks(COMMAND_DOCUMENTS) {
-            let (filter, update) = mark(ids, stage, readers);
+            let (filter, update) = mark(ids, at, readers);
             coll.named(MARKING)
                 .update_many(filter, update)
                 .send()
@@ -250,7 +300,7 @@ async fn mark_all(
 /// Makes the update that marks sessions for these filters, as its filter and its stages.
 pub(crate) fn mark(
     ids: &[SessionId],
-    stage: &SecondStage,
+    at: ReadAt<'_>,
     readers: &Readers,
 ) -> (Document, Vec<Document>) {
     let ids: Vec<Bson> = ids.iter().map(SessionId::bson).collect();
@@ -258,7 +308,10 @@ pub(crate) fn mark(
     if readers.new.is_empty() {
         filter.insert(READERS, doc! {"$in": &readers.again});
     }
-    (filter, vec![news(stage, readers)])
+    if let ReadAt::NowIfMarkedBy(worker) = at {
+        filter.insert(MARKER, worker);
+    }
+    (filter, vec![news(at, readers)])
 }
 
 /// Makes the update that merges a part of a session and marks it. Updates of several parts give the same document in any
@@ -267,7 +320,7 @@ pub(crate) fn merge_with_news(
     id: &SessionId,
     session: &Session,
     orgid: &str,
-    stage: &SecondStage,
+    at: ReadAt<'_>,
     readers: &Readers,
 ) -> Result<Update, StoreError> {
     let document = sessions::session_document(id, &session.clone().without_times(), orgid)?;
@@ -291,7 +344,7 @@ pub(crate) fn merge_with_news(
     if !times.is_empty() {
         pipeline.push(doc! {"$set": times});
     }
-    pipeline.push(news(stage, readers));
+    pipeline.push(news(at, readers));
     Ok(Update {
         filter: doc! {"_id": id.bson()},
         update: pipeline.into(),
@@ -301,17 +354,16 @@ pub(crate) fn merge_with_news(
 
 /// Makes the stage of an update by which a session waits for these filters: some now, others if they ever read it. It waits
 /// for one at least.
-fn news(stage: &SecondStage, readers: &Readers) -> Document {
-    let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX >> 1);
-    let ended = doc! {"$gt": ["$end_time", null]};
-    let wait = doc! {"$cond": [ended, ms(stage.settle), ms(stage.open)]};
+fn news(at: ReadAt<'_>, readers: &Readers) -> Document {
+    let (due, marker) = at.expressions();
     let waiting = doc! {"$ifNull": ["$_todo", []]};
     let known = doc! {"$ifNull": ["$_readers", []]};
     let again = doc! {"$setIntersection": [&known, {"$literal": &readers.again}]};
     doc! {"$set": {
         "_todo": {"$setUnion": [waiting, {"$literal": &readers.new}, again]},
         "_readers": {"$setUnion": [known, {"$literal": &readers.new}]},
-        "_due": {"$add": ["$$NOW", wait]},
+        "_due": due,
+        MARKER: marker,
         // the sweep does not delete what got news
         "_going": "$$REMOVE",
     }}
