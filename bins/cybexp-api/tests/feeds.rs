@@ -43,23 +43,6 @@ async fn attack(site: &Site, attacks: &[(&str, f64)]) {
     site.graph.write(&batch).await.unwrap();
 }
 
-/// Writes the verdict of the site's organisation that an address is a false positive.
-async fn acquit(site: &Site, address: &str) {
-    let attribute = |name, value: &str| Attribute::new(SubType::new(name).unwrap(), value);
-    let ip = attribute("ipv4", address);
-    let verdict = attribute("verdict", "false_positive");
-    let orgid = OrgId::new(&site.orgid.to_string()).unwrap();
-    let at = Timestamp::new(now()).unwrap();
-    let children = vec![ip.clone().into(), verdict.into()];
-    let event = Event::new(SubType::new("verdict").unwrap(), orgid, at, children).unwrap();
-    let event = event
-        .with_category(Category::Benign)
-        .with_benign([ip.hash()]);
-    let mut batch = GraphBatch::default();
-    batch.add_verdict(event.unwrap());
-    site.graph.write(&batch).await.unwrap();
-}
-
 async fn admin(site: &Site) -> User {
     let user = site.user().await;
     let admin = |org: &tahoe_core::Org| org.add(Membership::Admin, std::slice::from_ref(&user));
@@ -147,7 +130,7 @@ async fn a_feed_follows_the_events() {
     assert!(begun.elapsed() < Duration::from_secs(10));
 
     let begun = Instant::now();
-    acquit(&site, "203.0.113.1").await;
+    common::acquit(&site, "203.0.113.1").await;
     holds(&api, &key, &["203.0.113.9"]).await;
     println!(
         "a false positive has left the feed after {} ms",

@@ -9,7 +9,7 @@ mod common;
 
 use std::process::Command;
 
-use common::{Reporter, start};
+use common::{Reporter, acquit, start};
 use cybexp_store::GraphBatch;
 use cybexp_testkit::{Api, Site, eventually, now};
 use serde_json::{Value, json};
@@ -131,6 +131,141 @@ async fn collections_are_read_page_by_page() {
     assert_eq!(versions["versions"], json!([all[4]["modified"]]));
     let (status, error) = get(&api, &format!("{root}/objects/url--x/"), &token).await;
     assert_eq!((status, &error["http_status"]), (404, &json!("404")));
+    reporter.stop().await;
+}
+
+/// Writes an event with these values in malicious context.
+async fn observe(site: &Site, values: &[(&str, &str)]) {
+    let sub_type = |text: &str| SubType::new(text).unwrap();
+    let values = values
+        .iter()
+        .map(|(name, text)| Attribute::new(sub_type(name), *text));
+    let values: Vec<Attribute> = values.collect();
+    let hashes: Vec<_> = values.iter().map(Attribute::hash).collect();
+    let orgid = OrgId::new(&site.orgid.to_string()).unwrap();
+    let at = Timestamp::new(now().floor()).unwrap();
+    let children = values.into_iter().map(Into::into).collect();
+    let event = Event::new(sub_type("ssh"), orgid, at, children).unwrap();
+    let event = event.with_category(Category::Malicious);
+    let mut batch = GraphBatch::default();
+    batch.add_event(event.with_malicious(hashes).unwrap());
+    site.graph.write(&batch).await.unwrap();
+}
+
+/// Asserts that a collection finds each of these objects by its id, alone and with others, and nothing else.
+async fn finds(api: &Api, token: &str, all: &[Value]) {
+    let root = "/taxii2/feeds/collections/attackers";
+    for object in all {
+        let id = object["id"].as_str().unwrap();
+        let (status, one) = get(api, &format!("{root}/objects/{id}/"), token).await;
+        assert_eq!((status, &one["objects"]), (200, &json!([object])), "{id}");
+        let (_, listed) = get(api, &format!("{root}/manifest/?match[id]={id}"), token).await;
+        assert_eq!(listed["objects"].as_array().unwrap().len(), 1);
+        assert_eq!(listed["objects"][0]["id"], object["id"]);
+        let (status, versions) = get(api, &format!("{root}/objects/{id}/versions/"), token).await;
+        assert_eq!(
+            (status, versions["versions"].as_array().unwrap().len()),
+            (200, 1)
+        );
+        // a near id is of nothing
+        let mut near = id[..id.len() - 1].to_owned();
+        near.push(if id.ends_with('0') { '1' } else { '0' });
+        let (status, _) = get(api, &format!("{root}/objects/{near}/"), token).await;
+        assert_eq!(status, 404, "{near}");
+    }
+    let ids: Vec<&str> = all
+        .iter()
+        .rev()
+        .map(|o| o["id"].as_str().unwrap())
+        .collect();
+    let named = format!("{root}/objects/?match[id]={}", ids.join(","));
+    let (_, some) = get(api, &named, token).await;
+    assert_eq!(some["objects"], json!(all), "in the collection's order");
+    let (mut objects, mut next) = (Vec::new(), String::new());
+    loop {
+        let (_, page) = get(api, &format!("{named}&limit=5{next}"), token).await;
+        objects.extend(page["objects"].as_array().unwrap().iter().cloned());
+        match page["next"].as_str() {
+            Some(place) => next = format!("&next={place}"),
+            None => break,
+        }
+    }
+    assert_eq!(objects, all);
+}
+
+/// Returns all objects of the collection of attackers.
+async fn objects(api: &Api, token: &str) -> Vec<Value> {
+    let path = "/taxii2/feeds/collections/attackers/objects/";
+    let (_, all) = get(api, path, token).await;
+    all["objects"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn objects_are_found_by_their_ids() {
+    let (site, api) = start("taxii_ids", json!({})).await;
+    let seen = [
+        ("ipv4", "203.0.113.9"),
+        ("cidr", "203.0.113.0/24"),
+        ("url", "http://evil.example/"),
+        // their observables have one UUID, and two types
+        ("filename", "evil"),
+        ("mutex", "evil"),
+        ("shell_command", "id"),
+        // STIX has no observable for it
+        ("password", "secret"),
+    ];
+    observe(&site, &seen).await;
+    let reporter = Reporter::start(&site);
+    let user = site.token(&site.user().await);
+    let sub_types = seen.map(|(sub_type, _)| sub_type);
+    let feed = json!({
+        "name": "attackers", "orgs": [site.orgid.to_string()], "sub_types": sub_types, "context": "all",
+    });
+    let added = api.post("/feeds", Some(&user), &feed).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    let token = added.json()["token"].as_str().unwrap().to_owned();
+    has(&api, &user, seen.len() as i64).await;
+    let all = objects(&api, &token).await;
+    let head = all
+        .iter()
+        .take_while(|o| o["type"] == "marking-definition" || o["type"] == "identity");
+    assert_eq!(all.len(), head.count() + 3 * (seen.len() - 1));
+    finds(&api, &token, &all).await;
+    reporter.stop().await;
+
+    // as an earlier version wrote them: found one after the other, and by their numbers once the keeper has been there
+    let feeds = site.collection("report", "feeds").await;
+    let rows = site.collection("report", "feed_values").await;
+    let earlier = bson::doc! {"$unset": {"findable": "", "stix": ""}};
+    rows.update_many(bson::doc! {}, earlier.clone())
+        .await
+        .unwrap();
+    let named = bson::doc! {"_id": "attackers"};
+    feeds.update_one(named.clone(), earlier).await.unwrap();
+    finds(&api, &token, &all).await;
+    let reporter = Reporter::start(&site);
+    eventually("the rows have their numbers", async || {
+        let feed = feeds.find_one(named.clone()).await.unwrap().unwrap();
+        feed.get_bool("findable").is_ok_and(|it| it)
+    })
+    .await;
+    let numbered = bson::doc! {"stix": {"$type": "int"}};
+    let numbered = rows.count_documents(numbered).await.unwrap();
+    assert_eq!(numbered, seen.len() as u64 - 1);
+    finds(&api, &token, &all).await;
+
+    // what has left is not found any more
+    acquit(&site, "203.0.113.9").await;
+    has(&api, &user, seen.len() as i64 - 1).await;
+    let left = objects(&api, &token).await;
+    let gone: Vec<&Value> = all.iter().filter(|object| !left.contains(object)).collect();
+    assert_eq!(gone.len(), 3);
+    for object in gone {
+        let id = object["id"].as_str().unwrap();
+        let path = format!("/taxii2/feeds/collections/attackers/objects/{id}/");
+        assert_eq!(get(&api, &path, &token).await.0, 404);
+    }
+    finds(&api, &token, &left).await;
     reporter.stop().await;
 }
 

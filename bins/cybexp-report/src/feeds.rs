@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use cybexp_lists::KnownGood;
 use cybexp_service::DaemonContext;
 use cybexp_share::misp;
+use cybexp_share::stix::Observable;
 use cybexp_store::{
-    Feed, FeedJudge, FeedKeeper, Feeds, GraphReader, Identity, StoreError, Visible,
+    Feed, FeedJudge, FeedKeeper, FeedMarks, Feeds, GraphReader, Identity, StoreError, Visible,
 };
 use futures::FutureExt;
 use metrics::{counter, describe_counter};
@@ -57,10 +58,14 @@ pub(crate) fn judge(known_good: Arc<KnownGood>, archive: GraphReader) -> FeedJud
     })
 }
 
-/// Returns the place of a value in a MISP folder.
-pub(crate) fn place(sub_type: &str, text: &str, added: f64) -> i64 {
-    misp::place(sub_type, text, added)
-}
+/// The marks of a value: its place in a MISP folder, and its STIX observable.
+pub(crate) const MARKS: FeedMarks = FeedMarks {
+    place: misp::place,
+    observable: |value| {
+        let observable = Observable::standard(value.sub_type().as_str(), value.data());
+        observable.map(|observable| observable.uuid().bytes())
+    },
+};
 
 /// Keeps the feeds until the daemon is asked to stop.
 pub(crate) async fn keep(ctx: DaemonContext, mut keeper: FeedKeeper, identity: Identity) {

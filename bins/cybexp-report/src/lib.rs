@@ -91,7 +91,7 @@ pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
             &archive,
             graph.clone(),
             judge,
-            feeds::place,
+            feeds::MARKS,
         );
         let subscriptions = Subscriptions::open(&server, &at.db).await?;
         let delivery = OutboxDelivery::open(&server, &at.db).await?;

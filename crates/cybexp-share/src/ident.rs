@@ -38,6 +38,33 @@ impl Uuid {
         Self::versioned(&sha.finalize(), 4)
     }
 
+    /// Reads a UUID as it is written: in lower case, with its hyphens.
+    pub fn read(text: &str) -> Option<Self> {
+        let digits: String = text.split('-').collect();
+        let mut bytes = [0; 16];
+        for (n, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(digits.get(2 * n..2 * n + 2)?, 16).ok()?;
+        }
+        // what is written in another way is no id of ours
+        let read = Self(bytes);
+        (read.to_string() == text).then_some(read)
+    }
+
+    /// Returns the UUID of a version whose other bits are this one's where those of `mask` are 0, and turned where they are
+    /// 1. The same mask and the first version lead back.
+    pub(crate) fn masked(self, mask: Self, version: u8) -> Self {
+        let mut bytes = self.0;
+        for (byte, mask) in bytes.iter_mut().zip(mask.0) {
+            *byte ^= mask;
+        }
+        Self::versioned(&bytes, version)
+    }
+
+    /// Returns the bytes.
+    pub fn bytes(&self) -> [u8; 16] {
+        self.0
+    }
+
     fn versioned(digest: &[u8], version: u8) -> Self {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
@@ -80,5 +107,35 @@ mod tests {
         assert_eq!(id, Uuid::random_like(&["ab", "c"]));
         assert_ne!(id, Uuid::random_like(&["a", "bc"]));
         assert_eq!(&id.to_string()[14..15], "4");
+    }
+
+    #[test]
+    fn ids_are_read_only_as_they_are_written() {
+        let id = Uuid::random_like(&["x"]);
+        assert_eq!(Uuid::read(&id.to_string()), Some(id));
+        let id = id.to_string();
+        for none in [
+            "",
+            "x",
+            "é",
+            &id.to_uppercase(),
+            &id.replace('-', ""),
+            &id[..35],
+            &format!("{id}0"),
+        ] {
+            assert_eq!(Uuid::read(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_mask_leads_back() {
+        let mask = Uuid::random_like(&["mask"]);
+        for (version, name) in (0..100).map(|n: u8| (4 + n % 2, n.to_string())) {
+            let made = Uuid::versioned(&Sha256::digest(&name), version);
+            let masked = made.masked(mask, 4);
+            assert_eq!(&masked.to_string()[14..15], "4");
+            assert_ne!(masked, made);
+            assert_eq!(masked.masked(mask, version), made);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Pages of a feed's STIX objects, in the order in which they came into the feed.
 
-use cybexp_share::stix::Creator;
+use cybexp_share::stix::{Creator, FeedIds};
 use cybexp_share::{FeedHead, formats, time};
 use cybexp_store::{Feed, FeedValue, Feeds, StoreError};
 use serde_json::Value;
@@ -88,8 +88,8 @@ impl Filling<'_> {
 
     /// Whether all objects that were asked for by id are found.
     fn is_found(&self) -> bool {
-        let wanted = self.filters.wanted_ids();
-        wanted.is_some_and(|wanted| self.page.objects.len() >= wanted)
+        let wanted = self.filters.ids();
+        wanted.is_some_and(|wanted| self.page.objects.len() >= wanted.len())
     }
 
     fn add_value(&mut self, hash: Hash, row: &FeedValue, given: usize) -> bool {
@@ -134,6 +134,21 @@ pub(crate) async fn page(
             after = (added, Some(hash));
         }
     }
+    if let (Some(ids), true) = (filters.ids(), feed.is_findable()) {
+        let told = FeedIds::new(&filling.creator, &feed.name);
+        let observables = ids.iter().flat_map(|id| told.observables(id));
+        let observables: Vec<[u8; 16]> = observables.map(|uuid| uuid.bytes()).collect();
+        for (hash, row) in feeds.of_observables(feed, &observables, now).await? {
+            let is_after = match after {
+                (added, None) => row.added > added,
+                (added, Some(last)) => (row.added, hash) > (added, last),
+            };
+            if is_after && !filling.add_value(hash, &row, 0) {
+                break;
+            }
+        }
+        return Ok(filling.page);
+    }
     let mut looked_at = 0;
     loop {
         let rows = feeds.added_after(feed, after, ROWS, now).await?;
@@ -148,7 +163,7 @@ pub(crate) async fn page(
             return Ok(filling.page);
         }
         // an object that is asked for by its id is looked for to the end
-        if looked_at >= LOOKED_AT && filters.wanted_ids().is_none() {
+        if looked_at >= LOOKED_AT && filters.ids().is_none() {
             let value = after.1.map(|hash| (after.0, hash));
             let next = Position {
                 value,

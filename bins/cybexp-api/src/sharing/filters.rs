@@ -70,9 +70,9 @@ impl Filters {
         self.limit.unwrap_or(PAGE).min(PAGE)
     }
 
-    /// Whether the page is whole once an object of each wanted id is found.
-    pub(crate) fn wanted_ids(&self) -> Option<usize> {
-        (!self.ids.is_empty()).then_some(self.ids.len())
+    /// Returns the ids of the objects that are asked for; `None` if any id will do.
+    pub(crate) fn ids(&self) -> Option<&[String]> {
+        (!self.ids.is_empty()).then_some(&self.ids)
     }
 
     /// Whether an object, which was added at this time, is asked for.

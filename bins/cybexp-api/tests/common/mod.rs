@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use bson::Document;
 use cybexp_service::{Config, DaemonContext, Health, Shutdown};
-use cybexp_testkit::{Answer, Api, Form, Site};
+use cybexp_store::GraphBatch;
+use cybexp_testkit::{Answer, Api, Form, Site, now};
 use futures::TryStreamExt;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
-use tahoe_core::User;
+use tahoe_core::{Attribute, Category, Event, OrgId, SubType, Timestamp, User};
 use tokio::task::JoinHandle;
 
 pub(crate) const API: &str = env!("CARGO_BIN_EXE_cybexp-api");
@@ -146,6 +147,23 @@ pub(crate) async fn archive(site: &Site) {
     cybexp_archive::run(context(site, "archive", true))
         .await
         .unwrap();
+}
+
+/// Writes the verdict of the site's organisation that an address is a false positive.
+pub(crate) async fn acquit(site: &Site, address: &str) {
+    let attribute = |name, value: &str| Attribute::new(SubType::new(name).unwrap(), value);
+    let ip = attribute("ipv4", address);
+    let verdict = attribute("verdict", "false_positive");
+    let orgid = OrgId::new(&site.orgid.to_string()).unwrap();
+    let at = Timestamp::new(now()).unwrap();
+    let children = vec![ip.clone().into(), verdict.into()];
+    let event = Event::new(SubType::new("verdict").unwrap(), orgid, at, children).unwrap();
+    let event = event
+        .with_category(Category::Benign)
+        .with_benign([ip.hash()]);
+    let mut batch = GraphBatch::default();
+    batch.add_verdict(event.unwrap());
+    site.graph.write(&batch).await.unwrap();
 }
 
 /// A number of `/proc/PID/status` of a process that runs.

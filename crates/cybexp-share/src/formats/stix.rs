@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::formats::WriteFeed;
 use crate::ident::Uuid;
 use crate::item::{FeedHead, Item};
-use crate::stix::{Creator, Observable, indicator, marking, relationship};
+use crate::stix::{Creator, FeedIds, Observable, indicator, marking, relationship};
 use crate::stix::{Indicated, MARKINGS};
 use crate::writer::Written;
 
@@ -40,7 +40,6 @@ pub fn objects(item: &Item, head: &FeedHead, creator: &Creator) -> Vec<Value> {
     };
     let name = format!("{} {}", item.sub_type, observable.name());
     let indicated = Indicated {
-        scope: &head.name,
         name: &name,
         description: &item.reason,
         created: item.added,
@@ -48,15 +47,13 @@ pub fn objects(item: &Item, head: &FeedHead, creator: &Creator) -> Vec<Value> {
         valid_from: item.seen.map_or(item.added, |(first, _)| first),
         tlp: item.tlp,
     };
-    let indicator = indicator(&observable, &indicated, creator);
+    let ids = FeedIds::new(creator, &head.name);
+    let id = ids.of("indicator", &observable);
+    let indicator = indicator(&id, &observable, &indicated, creator);
     // the specification has `based-on` for observed data alone
-    let related = relationship(
-        &indicator,
-        "related-to",
-        observable.id(),
-        &indicated,
-        creator,
-    );
+    let between = (id.as_str(), "related-to", observable.id());
+    let id = ids.of("relationship", &observable);
+    let related = relationship(&id, between, &indicated, creator);
     // an observable belongs to nobody: it has the same id in all bundles, so it says nothing of who saw it
     vec![observable.object(), indicator, related]
 }

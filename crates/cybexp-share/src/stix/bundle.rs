@@ -7,7 +7,7 @@ use tahoe_core::Scalar;
 
 use crate::ident::Uuid;
 use crate::stix::creator::Creator;
-use crate::stix::indicator::{Indicated, common, indicator, relationship};
+use crate::stix::indicator::{Indicated, common, id_of, indicator, relationship};
 use crate::stix::marking::{marking, marking_id};
 use crate::stix::observable::{ATTRIBUTE_EXTENSION, Observable};
 use crate::stix::observed::{Found, ObservedEvent, ObservedSession, observables};
@@ -87,14 +87,14 @@ impl StixBundle {
         let times = (event.timestamp, event.timestamp);
         let id = self.observe(event.hash, times, &found)?;
         for Found { observable, of } in &found {
-            if observable.pattern().is_none()
-                || !of.iter().any(|(name, data)| is_malicious(name, data))
-            {
+            let Some(pattern) = observable.pattern() else {
+                continue;
+            };
+            if !of.iter().any(|(name, data)| is_malicious(name, data)) {
                 continue;
             }
             let name = format!("{} in an event {}", observable.name(), event.sub_type);
             let told = Indicated {
-                scope: event.hash,
                 name: &name,
                 description: "seen in malicious context",
                 created: event.timestamp,
@@ -102,10 +102,14 @@ impl StixBundle {
                 valid_from: event.timestamp,
                 tlp: self.tlp,
             };
-            let made = indicator(observable, &told, &self.creator);
-            let based_on = relationship(&made, "based-on", &id, &told, &self.creator);
-            let indicator = self.add(made);
-            self.add(based_on);
+            // the indicators of two events are two: they change apart
+            let made_of = [event.hash, pattern];
+            let made = id_of("indicator", &made_of, &self.creator);
+            let indicator = self.add(indicator(&made, observable, &told, &self.creator));
+            let based_on = (indicator.as_str(), "based-on", id.as_str());
+            let made_of = [based_on.0, based_on.1, based_on.2];
+            let made = id_of("relationship", &made_of, &self.creator);
+            self.add(relationship(&made, based_on, &told, &self.creator));
             self.add_sighting(&indicator, &id, times);
         }
         Some(id)
@@ -210,7 +214,8 @@ impl StixBundle {
     }
 
     fn common(&self, kind: &str, made_of: &[&str], at: f64) -> Value {
-        common(kind, made_of, (at, at), self.tlp, &self.creator)
+        let id = id_of(kind, made_of, &self.creator);
+        common(&id, (at, at), self.tlp, &self.creator)
     }
 
     /// Returns the marking of all objects.

@@ -12,9 +12,7 @@ use tahoe_core::Tlp;
 
 /// The content of an indicator besides its pattern.
 #[derive(Debug, Clone, Copy)]
-pub struct Indicated<'a> {
-    /// Name of what the indicator is a part of: objects of two scopes are two, for they change apart.
-    pub scope: &'a str,
+pub(crate) struct Indicated<'a> {
     /// The indicator's name.
     pub name: &'a str,
     /// Why it is one, for people.
@@ -29,38 +27,42 @@ pub struct Indicated<'a> {
     pub tlp: Tlp,
 }
 
+/// Returns the id of an object of an organisation that is made of these parts.
+pub(crate) fn id_of(kind: &str, made_of: &[&str], creator: &Creator) -> String {
+    let mut parts = vec![kind, creator.id()];
+    parts.extend(made_of);
+    format!("{kind}--{}", Uuid::random_like(&parts))
+}
+
 /// Returns the fields that all objects of an organisation have.
 pub(crate) fn common(
-    kind: &str,
-    made_of: &[&str],
+    id: &str,
     (created, modified): (f64, f64),
     tlp: Tlp,
     creator: &Creator,
 ) -> Value {
-    let mut parts = vec![kind, creator.id()];
-    parts.extend(made_of);
+    let kind = id.split_once("--").map_or("", |(kind, _)| kind);
     json!({
-        "type": kind, "spec_version": "2.1", "id": format!("{kind}--{}", Uuid::random_like(&parts)),
+        "type": kind, "spec_version": "2.1", "id": id,
         "created_by_ref": creator.id(), "created": time::millis(created),
         "modified": time::millis(modified.max(created)), "object_marking_refs": [marking_id(tlp)],
     })
 }
 
 /// Returns the indicator of an observable. One without a pattern of its own matches its id.
-pub fn indicator(observable: &Observable, told: &Indicated<'_>, creator: &Creator) -> Value {
+pub(crate) fn indicator(
+    id: &str,
+    observable: &Observable,
+    told: &Indicated<'_>,
+    creator: &Creator,
+) -> Value {
     let own = || {
-        let (kind, _) = observable.id().split_once("--").unwrap_or_default();
-        crate::stix::pattern::equals(&format!("{kind}:id"), observable.id())
+        let path = format!("{}:id", observable.kind());
+        crate::stix::pattern::equals(&path, observable.id())
     };
     let pattern = observable.pattern().map_or_else(own, str::to_owned);
     let times = (told.created, told.modified);
-    let mut object = common(
-        "indicator",
-        &[told.scope, &pattern],
-        times,
-        told.tlp,
-        creator,
-    );
+    let mut object = common(id, times, told.tlp, creator);
     object["name"] = text::comment(told.name).into();
     let description = text::comment(told.description);
     object["description"] = match description.is_empty() {
@@ -75,17 +77,15 @@ pub fn indicator(observable: &Observable, told: &Indicated<'_>, creator: &Creato
     object
 }
 
-/// Returns a relationship from an object to the object of an id.
-pub fn relationship(
-    from: &Value,
-    kind: &str,
-    to: &str,
+/// Returns a relationship of this kind between the objects of two ids.
+pub(crate) fn relationship(
+    id: &str,
+    (from, kind, to): (&str, &str, &str),
     told: &Indicated<'_>,
     creator: &Creator,
 ) -> Value {
-    let from = from["id"].as_str().unwrap_or_default();
     let times = (told.created, told.created);
-    let mut object = common("relationship", &[from, kind, to], times, told.tlp, creator);
+    let mut object = common(id, times, told.tlp, creator);
     object["relationship_type"] = kind.into();
     object["source_ref"] = from.into();
     object["target_ref"] = to.into();

@@ -7,6 +7,7 @@
 mod answer;
 mod bundle;
 mod creator;
+mod feed;
 mod indicator;
 mod marking;
 mod observable;
@@ -16,7 +17,8 @@ mod pattern;
 pub use answer::{AnswerBundle, of_documents};
 pub use bundle::StixBundle;
 pub use creator::Creator;
-pub use indicator::{Indicated, indicator, relationship};
+pub use feed::FeedIds;
+pub(crate) use indicator::{Indicated, indicator, relationship};
 pub use marking::{MARKINGS, marking, marking_id};
 pub use observable::Observable;
 pub use observed::{ObservedEvent, ObservedSession};

@@ -18,12 +18,28 @@ pub(crate) const ATTRIBUTE_EXTENSION: &str =
     "extension-definition--7d6a2f1c-4f0e-4b57-9d63-5b0f4c1a9e21";
 /// The type of these observables.
 const ATTRIBUTE: &str = "x-cybexp-attribute";
+/// The types of the observables of the specification that attributes become, and the versions of their UUIDs.
+pub(crate) const KINDS: [(&str, u8); 12] = [
+    ("autonomous-system", 5),
+    ("domain-name", 5),
+    ("email-addr", 5),
+    ("file", 5),
+    ("ipv4-addr", 5),
+    ("ipv6-addr", 5),
+    ("mac-addr", 5),
+    ("mutex", 5),
+    ("process", 4),
+    ("url", 5),
+    ("user-account", 5),
+    ("windows-registry-key", 5),
+];
 
 /// A cyber observable.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observable {
     object: Map<String, Value>,
     id: String,
+    uuid: Uuid,
     pattern: Option<String>,
     name: String,
 }
@@ -142,7 +158,8 @@ impl Observable {
         pattern: Option<String>,
         name: String,
     ) -> Self {
-        let id = format!("{kind}--{}", id(kind, &properties, of));
+        let uuid = id(kind, &properties, of);
+        let id = format!("{kind}--{uuid}");
         let head = json!({"type": kind, "spec_version": "2.1", "id": id});
         let mut object = Map::new();
         for part in [head, properties] {
@@ -154,6 +171,7 @@ impl Observable {
         Self {
             object,
             id,
+            uuid,
             pattern,
             name,
         }
@@ -168,6 +186,22 @@ impl Observable {
     /// Returns the id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Returns the part of the id behind the type. Observables of two types may have the same.
+    pub fn uuid(&self) -> Uuid {
+        self.uuid
+    }
+
+    /// Returns the type, such as `ipv4-addr`.
+    pub fn kind(&self) -> &str {
+        self.id.split_once("--").map_or("", |(kind, _)| kind)
+    }
+
+    /// Returns the version of the UUIDs of a type, if [`Observable::standard`] makes observables of it.
+    pub(crate) fn version(kind: &str) -> Option<u8> {
+        let known = KINDS.iter().find(|(known, _)| *known == kind);
+        known.map(|(_, version)| *version)
     }
 
     /// Returns the value, shortened.
@@ -272,5 +306,30 @@ mod tests {
         ] {
             assert_eq!(Observable::of(sub_type, &text.into()).id(), id);
         }
+    }
+
+    #[test]
+    fn the_types_of_attributes_are_known() {
+        let mut kinds = BTreeMap::new();
+        for (sub_type, text) in [
+            ("ipv4", "203.0.113.9"),
+            ("ipv6", "2001:db8::9"),
+            ("hostname", "evil.example"),
+            ("url", "http://evil.example/"),
+            ("email_addr", "jdoe@evil.example"),
+            ("md5", "d41d8cd98f00b204e9800998ecf8427e"),
+            ("asn", "64500"),
+            ("username", "root"),
+            ("mutex", "x"),
+            ("mac_address", "00:00:5e:00:53:01"),
+            ("regkey", "HKLM\\x"),
+            ("shell_command", "id"),
+        ] {
+            let made = Observable::standard(sub_type, &text.into()).unwrap();
+            let version = u8::from_str_radix(&made.uuid().to_string()[14..15], 16).unwrap();
+            kinds.insert(made.kind().to_owned(), version);
+        }
+        let known = KINDS.map(|(kind, version)| (kind.to_owned(), version));
+        assert_eq!(kinds, BTreeMap::from(known));
     }
 }

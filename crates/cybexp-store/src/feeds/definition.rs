@@ -65,6 +65,12 @@ pub struct Feed {
     /// Whether the archive is to be searched once more after that.
     #[serde(default)]
     pub(crate) again: bool,
+    /// The place up to which the rows of an earlier version got the numbers of their observables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) numbered: Option<String>,
+    /// Whether all rows have them.
+    #[serde(default)]
+    pub(crate) findable: bool,
     /// The reason why it is not served: its maker lacks a right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<String>,
@@ -74,6 +80,11 @@ impl Feed {
     /// Whether the archive was searched for its values, so that none is missing.
     pub fn is_whole(&self) -> bool {
         self.walk.is_none()
+    }
+
+    /// Whether its values are found by their observables, with [`Feeds::of_observables`].
+    pub fn is_findable(&self) -> bool {
+        self.findable
     }
 }
 
@@ -133,6 +144,8 @@ impl NewFeed {
             walk: Some(String::new()),
             searched: false,
             again: false,
+            numbered: None,
+            findable: true,
             suspended: None,
         }
     }

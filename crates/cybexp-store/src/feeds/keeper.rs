@@ -20,6 +20,7 @@ use tahoe_core::{Attribute, Hash, Scalar};
 use crate::archive::open::Archive;
 use crate::error::StoreError;
 use crate::feeds::definition::{Feed, Feeds};
+use crate::feeds::observables::{FeedObservable, OBSERVABLE, number};
 use crate::feeds::removed::RemovedValues;
 use crate::feeds::rows::{FeedValue, hash_of, id_of, ids_of};
 use crate::feeds::standing::{FeedConditions, FeedStanding, attribute, attributes};
@@ -106,8 +107,16 @@ struct Keeping {
     graph: GraphReader,
     may_hold: FeedJudge,
     teller: Option<FeedTeller>,
+    marks: FeedMarks,
+}
+
+/// The marks by which formats find a value again.
+#[derive(Debug, Clone, Copy)]
+pub struct FeedMarks {
     /// Makes the place of a value in a MISP feed of its type, text and time.
-    place: fn(&str, &str, f64) -> i64,
+    pub place: fn(&str, &str, f64) -> i64,
+    /// Makes the UUID of a value's STIX observable.
+    pub observable: FeedObservable,
 }
 
 /// The outcome of judging a value.
@@ -124,7 +133,7 @@ impl FeedKeeper {
         archive: &Archive,
         graph: GraphReader,
         may_hold: FeedJudge,
-        place: fn(&str, &str, f64) -> i64,
+        marks: FeedMarks,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             keeping: Keeping {
@@ -133,7 +142,7 @@ impl FeedKeeper {
                 graph,
                 may_hold,
                 teller: None,
-                place,
+                marks,
             },
             lease: Lease::open(server, db, "feeds").await?,
             stream: None,
@@ -202,6 +211,10 @@ impl FeedKeeper {
             }
             if feed.writing {
                 self.keeping.end(feed, now).await?;
+            }
+            if !feed.is_findable() {
+                let observable = self.keeping.marks.observable;
+                kept.more |= self.keeping.feeds.number(feed, observable).await?;
             }
         }
         self.follow(feeds, &usable, now, &mut kept).await?;
@@ -541,13 +554,17 @@ impl Keeping {
             Scalar::Float(it) => Bson::from(it.get()),
             Scalar::Str(it) => Bson::from(it.as_str()),
         };
-        let place = (self.place)(sub_type, &value.data().to_string(), added);
+        let place = (self.marks.place)(sub_type, &value.data().to_string(), added);
         let until = standing.seen.last + conditions.keep_s();
-        doc! {"$set": {
+        let mut row = doc! {
             "feed": feed.key, "sub_type": sub_type, "data": data, "seq": feed.seq + 1, "added": added,
             "changed": now, "first": standing.seen.first, "last": standing.seen.last, "count": standing.count,
             "until": until, "place": place,
-        }, "$unset": {"gone": ""}}
+        };
+        if let Some(observable) = (self.marks.observable)(value) {
+            row.insert(OBSERVABLE, number(feed.key, observable));
+        }
+        doc! {"$set": row, "$unset": {"gone": ""}}
     }
 
     /// Raises the feed's number, once the rows are written.
@@ -563,7 +580,7 @@ fn gone(feed: &Feed, now: f64) -> Document {
     let gone = bson::DateTime::from_millis((now * 1000.0) as i64);
     doc! {
         "$set": {"seq": feed.seq + 1, "changed": now, "gone": gone},
-        "$unset": {"until": ""},
+        "$unset": {"until": "", OBSERVABLE: ""},
     }
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod definition;
 pub(crate) mod keeper;
 pub(crate) mod labelled;
+pub(crate) mod observables;
 pub(crate) mod removed;
 pub(crate) mod rows;
 pub(crate) mod standing;

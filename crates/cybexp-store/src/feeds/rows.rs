@@ -113,18 +113,8 @@ impl Feeds {
         limit: i64,
         now: f64,
     ) -> Result<Vec<(Hash, FeedValue)>, StoreError> {
-        let mut rows = added(feed, after, now)
-            .limit(limit)
-            .rows(&self.values)
-            .await?;
-        let mut values = Vec::new();
-        while let Some(row) = rows.next().await? {
-            let id = row.get_binary("_id").ok().and_then(|id| hash_of(id.bytes));
-            if let (Some(hash), Ok(value)) = (id, from_document(&row)) {
-                values.push((hash, value));
-            }
-        }
-        Ok(values)
+        let find = added(feed, after, now).limit(limit);
+        read(find.rows(&self.values).await?).await
     }
 
     /// Returns the value of this hash, if it is in the feed.
@@ -189,6 +179,18 @@ fn hex_of(bytes: &[u8]) -> String {
 pub(crate) fn values(feed: ObjectId, now: f64) -> Find {
     let filter = doc! {"_id": ids_of(feed), "until": {"$gt": now}};
     Find::new(READING, ID, filter).sort(doc! {"_id": 1})
+}
+
+/// Returns the values of these rows, and their hashes.
+pub(crate) async fn read(mut rows: Rows) -> Result<Vec<(Hash, FeedValue)>, StoreError> {
+    let mut values = Vec::new();
+    while let Some(row) = rows.next().await? {
+        let id = row.get_binary("_id").ok().and_then(|id| hash_of(id.bytes));
+        if let (Some(hash), Ok(value)) = (id, from_document(&row)) {
+            values.push((hash, value));
+        }
+    }
+    Ok(values)
 }
 
 pub(crate) fn places(feed: ObjectId, from: i64, to: i64, now: f64) -> Find {

@@ -133,6 +133,8 @@ pub(crate) const FEED_PLACE: &str = "feed_place";
 pub(crate) const FEED_ADDED: &str = "feed_added";
 /// Values of a feed by the time at which they leave it.
 pub(crate) const FEED_UNTIL: &str = "feed_until";
+/// Values of a feed by the numbers of their STIX observables.
+pub(crate) const FEED_OBSERVABLE: &str = "feed_observable";
 /// Subscriptions by the hashes of the values that they watch.
 pub(crate) const SUBSCRIPTION_WATCH: &str = "subscription_watch";
 /// Subscriptions that watch values by the version at which they were added.
@@ -265,7 +267,7 @@ pub(crate) fn grid_chunks() -> Vec<Index> {
     vec![Index::new(CHUNK_FILE, doc! {"files_id": 1, "n": 1}).unique()]
 }
 
-/// Indexes of the values of feeds. Values that have left are found by neither of the last two.
+/// Indexes of the values of feeds. Values that have left are found by the first alone.
 pub(crate) fn feed_values() -> Vec<Index> {
     let live = doc! {"until": {"$exists": true}};
     let mut gone = Index::new("feed_gone", doc! {"gone": 1});
@@ -277,6 +279,9 @@ pub(crate) fn feed_values() -> Vec<Index> {
         ),
         Index::new(FEED_ADDED, doc! {"feed": 1, "added": 1, "_id": 1}).partial(live.clone()),
         Index::new(FEED_UNTIL, doc! {"feed": 1, "until": 1}).partial(live),
+        // four random bytes a value: the feed's key stands once for many
+        Index::new(FEED_OBSERVABLE, doc! {"feed": 1, "stix": 1})
+            .partial(doc! {"stix": {"$exists": true}}),
         gone,
     ]
 }

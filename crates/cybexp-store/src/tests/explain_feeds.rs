@@ -11,7 +11,7 @@ use super::{attribute, event, fill, fill_stored, server, stored_event, visible};
 use crate::archive::ids::binary;
 use crate::archive::open::Archive;
 use crate::feeds::definition::{Feed, Feeds, NewFeed};
-use crate::feeds::{keeper, labelled, removed, rows};
+use crate::feeds::{keeper, labelled, observables, removed, rows};
 use crate::graph::read::wanted::Wanted;
 
 /// A feed of this name, whose values came at these times.
@@ -46,7 +46,11 @@ async fn full(feeds: &Feeds, key: ObjectId) {
         };
         match n % 10 {
             0 => row.insert("gone", DateTime::now()),
-            _ => row.insert("until", 2000.0 + f64::from(n)),
+            _ => {
+                let number = observables::number(key, observable(n));
+                row.insert(observables::OBSERVABLE, number);
+                row.insert("until", 2000.0 + f64::from(n))
+            }
         };
         row
     };
@@ -92,6 +96,41 @@ async fn readers_of_a_feed_read_its_values_alone() {
         "other"
     );
     assert_eq!(feeds.of_token("one").await.unwrap(), None);
+}
+
+/// The UUID of the observable of the nth value.
+fn observable(n: i32) -> [u8; 16] {
+    let mut uuid = [7; 16];
+    uuid[12..].copy_from_slice(&n.to_be_bytes());
+    uuid
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_are_looked_up_by_their_observables() {
+    let (server, db) = server().await;
+    let feeds = Feeds::open(&server, &db).await.unwrap();
+    let (one, other) = (feed("one"), feed("other"));
+    for feed in [&one, &other] {
+        assert!(feeds.add(feed).await.unwrap());
+        full(&feeds, feed.key).await;
+    }
+    // those that an id may be of: most are of no value at all, one has left, and one is there
+    let mut asked: Vec<_> = (5000..5010).map(observable).collect();
+    asked.extend([observable(500), observable(501)]);
+    let find = observables::of_observables(&one, &asked, 1000.0);
+    let plan = Plan::find(&feeds.values, &find).await;
+    assert_eq!(plan.returned, 1);
+    // a seek for each, and the end of what it finds
+    plan.reads_at_most(2 * asked.len() as i64, 1);
+    let found = feeds.of_observables(&one, &asked, 1000.0).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0, attribute(501).hash());
+    let early = Feed {
+        changed: 500.5,
+        ..one.clone()
+    };
+    let found = feeds.of_observables(&early, &asked, 1000.0).await.unwrap();
+    assert_eq!(found, [], "rows that are being written are not told of yet");
 }
 
 #[tokio::test(flavor = "multi_thread")]

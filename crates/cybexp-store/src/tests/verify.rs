@@ -116,7 +116,11 @@ impl World {
         let feeds = Feeds::open(&server, &db).await.unwrap();
         let graph = GraphReader::new(&archive);
         let judge: crate::FeedJudge = Arc::new(|_, _| async { Ok(true) }.boxed());
-        let feed = FeedKeeper::open(&server, &db, &archive, graph, judge, |_, _, _| 0);
+        let marks = crate::FeedMarks {
+            place: |_, _, _| 0,
+            observable: |_| None,
+        };
+        let feed = FeedKeeper::open(&server, &db, &archive, graph, judge, marks);
         let mut world = Self {
             hours: HourKeeper::open(&archive).await.unwrap().without_rest(),
             feed: feed.await.unwrap(),
