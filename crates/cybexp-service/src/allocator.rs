@@ -24,7 +24,7 @@ const LARGE: [&str; 2] = ["archive", "analytics"];
 /// others, without glibc, or if the program's file is gone.
 pub(crate) fn settle(daemon: &str) {
     let is_set = |name: &&str| env::var_os(name).is_some();
-    let ours = !OLDER.iter().chain([&TUNABLES]).any(|name| is_set(name));
+    let ours = !OLDER.iter().chain([&TUNABLES]).any(is_set);
     if !cfg!(target_env = "gnu") || !LARGE.contains(&daemon) || !ours {
         return;
     }
