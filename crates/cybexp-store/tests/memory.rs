@@ -47,17 +47,21 @@ fn nested(levels: usize) -> Bson {
     })
 }
 
+fn attribute(n: usize) -> Bson {
+    doc! {"type": "ip-dst", "value": format!("198.51.100.{n}"), "to_ids": true, "category": "Network activity"}.into()
+}
+
+/// Makes the item of a number.
+type ItemOf = fn(usize) -> Bson;
+
 #[test]
 fn a_raw_takes_some_times_its_document() {
     // from the least to the most, for what is freed is used again
-    let attribute = |n: usize| {
-        doc! {"type": "ip-dst", "value": format!("198.51.100.{n}"), "to_ids": true, "category": "Network activity"}
-    };
-    let kinds: [(&str, usize, &dyn Fn(usize) -> Bson); 4] = [
-        ("numbers", MOST, &|n| Bson::Int32(n as i32)),
-        ("attributes", MOST_OF_EVENT, &|n| attribute(n).into()),
-        ("objects of one field", MOST, &|_| doc! {"": 0}.into()),
-        ("objects in objects", MOST, &|_| nested(80)),
+    let kinds: [(&str, usize, ItemOf); 4] = [
+        ("numbers", MOST, |n| Bson::Int32(n as i32)),
+        ("attributes", MOST_OF_EVENT, attribute),
+        ("objects of one field", MOST, |_| doc! {"": 0}.into()),
+        ("objects in objects", MOST, |_| nested(80)),
     ];
     for (kind, most, item) in kinds {
         let (bytes, took) = read(item);
