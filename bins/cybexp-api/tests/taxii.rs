@@ -43,14 +43,20 @@ async fn feed(site: &Site, api: &Api, values: i64) -> String {
     });
     let added = api.post("/feeds", Some(&user), &feed).await;
     assert_eq!(added.status, 201, "{added:?}");
-    has(api, &user, values).await;
+    has(site, api, &user, values).await;
     added.json()["token"].as_str().unwrap().to_owned()
 }
 
-async fn has(api: &Api, user: &str, values: i64) {
+/// Waits until the attackers are so many, and what has come in is told.
+async fn has(site: &Site, api: &Api, user: &str, values: i64) {
+    let stored = site.collection("report", "feeds").await;
     eventually("the feed has its values", async || {
         let feeds = api.get("/feeds", Some(user)).await.json();
-        feeds[0]["values"] == values && feeds[0]["whole"] == true
+        // rows are counted before the feed has its new number, and only then told
+        let written = bson::doc! {"_id": "attackers", "writing": false};
+        feeds[0]["values"] == values
+            && feeds[0]["whole"] == true
+            && stored.count_documents(written).await.unwrap() == 1
     })
     .await;
 }
@@ -114,7 +120,7 @@ async fn collections_are_read_page_by_page() {
     let (_, none) = get(&api, &after, &token).await;
     assert_eq!(none, json!({}));
     attack(&site, 100, 3).await;
-    has(&api, &site.token(&site.user().await), 13).await;
+    has(&site, &api, &site.token(&site.user().await), 13).await;
     let (_, new) = get(&api, &after, &token).await;
     let new: Vec<&str> = new["objects"]
         .as_array()
@@ -224,7 +230,7 @@ async fn objects_are_found_by_their_ids() {
     let added = api.post("/feeds", Some(&user), &feed).await;
     assert_eq!(added.status, 201, "{added:?}");
     let token = added.json()["token"].as_str().unwrap().to_owned();
-    has(&api, &user, seen.len() as i64).await;
+    has(&site, &api, &user, seen.len() as i64).await;
     let all = objects(&api, &token).await;
     let head = all
         .iter()
@@ -256,7 +262,7 @@ async fn objects_are_found_by_their_ids() {
 
     // what has left is not found any more
     acquit(&site, "203.0.113.9").await;
-    has(&api, &user, seen.len() as i64 - 1).await;
+    has(&site, &api, &user, seen.len() as i64 - 1).await;
     let left = objects(&api, &token).await;
     let gone: Vec<&Value> = all.iter().filter(|object| !left.contains(object)).collect();
     assert_eq!(gone.len(), 3);
