@@ -103,6 +103,11 @@ impl Worker for Archivist {
                 return Ok(Step::Idle);
             }
         };
+        if entries.is_empty() {
+            // other workers were faster, and may leave some of what they took
+            self.queue.release().await?;
+            return Ok(Step::Wait(Duration::ZERO));
+        }
         let count = entries.len() as u64;
         let oldest = entries
             .iter()

@@ -26,7 +26,8 @@ async fn each_raw_goes_to_one_worker() {
     let Taken::Leased(ends) = queues[2].take().await.unwrap() else {
         panic!("all are leased");
     };
-    assert!(ends > Duration::ZERO && ends <= Duration::from_secs(30));
+    // what others give back is taken soon
+    assert!(ends > Duration::ZERO && ends <= Duration::from_secs(1));
     // a worker that takes again gets no raw twice, until it gives them back
     assert!(matches!(queues[0].take().await.unwrap(), Taken::Nothing));
     queues[0].release().await.unwrap();

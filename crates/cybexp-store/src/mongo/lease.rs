@@ -21,6 +21,9 @@ use crate::mongo::server::Server;
 /// Length of a lease, longer than any batch takes. A slower worker only shares its work.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
+/// Longest wait for what others have leased. They may give back what they do not work on, and nobody is told of that.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// The largest lease, in bytes: it names a batch of items. A larger one, and what is no lease, holds nothing.
 const LEASE_BYTES: usize = 256 << 10;
 /// The most workers of a queue whose leases are looked at. What others work on is done twice.
@@ -36,7 +39,7 @@ fn at_once() -> WriteConcern {
 pub enum Taken<T> {
     /// Items leased for half a minute, or until they are done.
     Work(Vec<T>),
-    /// Other workers have leased all items; the first lease ends after this time.
+    /// Other workers have leased all items; look again after this time.
     Leased(Duration),
     /// The queue is empty.
     Nothing,
@@ -55,7 +58,7 @@ pub(crate) struct Lease {
 #[derive(Debug, Default)]
 pub(crate) struct Others {
     pub items: Vec<Bson>,
-    /// The time until the first of their leases ends.
+    /// The time after which to look again: at the end of the first of their leases, or before.
     pub ends: Duration,
 }
 
@@ -95,7 +98,7 @@ impl Lease {
             items: rows.into_iter().flat_map(|row| row.items).collect(),
             ends: ends
                 .unwrap_or_default()
-                .clamp(Duration::from_millis(50), LEASE),
+                .clamp(Duration::from_millis(50), LONGEST_WAIT),
         })
     }
 

@@ -5,8 +5,8 @@
 //!
 //! A session may get events from several workers, and many never close. News sets `_due`, by the server's clock: some
 //! seconds from then where the session has an end, else an hour. No worker takes the session before. So a writer that
-//! marked a session a moment ago, and has written all of its events since, need not mark it again. So nothing may make a
-//! session due that waits for later.
+//! marked a session a moment ago, and has written all of its events since, need not mark it again. For that, nothing may
+//! make a session due that waits for later.
 //!
 //! A worker that ends with its work does not wait so long. It remembers the sessions that it wrote, and makes those due that
 //! nobody but it has marked (`_marker`) when nothing else is left to do.
