@@ -190,6 +190,17 @@ async fn a_changed_category_changes_counts_and_threatranks_at_once() {
         judged.count(json!({"category": "benign"})).await["data"] == 1
     })
     .await;
+    let timeline = async || {
+        let url = json!({"sub_type": "url", "data": "http://evil.example/a.sh", "by": "day"});
+        let timeline = judged.ask("timeline", url).await;
+        let buckets = timeline["data"]["buckets"].as_array().cloned();
+        let benign = buckets.iter().flatten().map(|one| one["benign"].as_u64());
+        benign.flatten().sum::<u64>()
+    };
+    within("until the timeline is right", since, async || {
+        timeline().await == 1
+    })
+    .await;
     within("until the threatrank is right", since, async || {
         rank().await["score"] == 0.0
     })
