@@ -574,9 +574,9 @@ async fn a_behaviour_leads_to_its_sessions() {
     plan.reads_at_most(2, 1);
 }
 
-fn version(id: &str, version: u32) -> SecondVersion {
+fn version(name: &'static str, id: &str, version: u32) -> SecondVersion {
     SecondVersion {
-        name: "geoip",
+        name,
         version,
         id: id.to_owned(),
     }
@@ -603,7 +603,7 @@ async fn an_archive_is_gone_through_once_for_each_version() {
     );
     writer.write(&made).await.unwrap();
 
-    let first = version("geoip@1+aa", 1);
+    let first = version("geoip", "geoip@1+aa", 1);
     let mut walker = Backfill::open(&archive, "geoip").await.unwrap();
     let standing = walker.announce(&first, true).await.unwrap();
     assert_eq!(
@@ -648,7 +648,7 @@ async fn an_archive_is_gone_through_once_for_each_version() {
     ));
 
     // other data: the worker that started last counts
-    let second = version("geoip@1+bb", 1);
+    let second = version("geoip", "geoip@1+bb", 1);
     assert_eq!(
         walker.announce(&second, false).await.unwrap(),
         VersionStanding::Outdated
@@ -667,7 +667,7 @@ async fn an_archive_is_gone_through_once_for_each_version() {
         Walked::Page(_)
     ));
     // a lower version of the code never does
-    let lower = version("geoip@0+cc", 0);
+    let lower = version("geoip", "geoip@0+cc", 0);
     assert_eq!(
         walker.announce(&lower, true).await.unwrap(),
         VersionStanding::Outdated
@@ -693,11 +693,7 @@ async fn sessions_that_were_there_before_a_filter_become_due() {
         matches!(queue.take().await.unwrap(), Due::Nothing),
         "no second stage"
     );
-    let filter = SecondVersion {
-        name: "behaviour",
-        version: 1,
-        id: "behaviour@1".to_owned(),
-    };
+    let filter = version("behaviour", "behaviour@1", 1);
     let mut walker = Backfill::open(&archive, "behaviour").await.unwrap();
     walker.announce(&filter, true).await.unwrap();
     assert!(matches!(
@@ -722,11 +718,7 @@ async fn going_through_the_archive_leaves_sessions_that_wait() {
     let (archive, writer, _) = opened(Duration::from_secs(60)).await;
     let one = |n: i64| event("unr", n as f64, &[&attribute(n)]);
     writer.write(&batch("unr", "s", &[&one(1)])).await.unwrap();
-    let filter = SecondVersion {
-        name: "behaviour",
-        version: 2,
-        id: "behaviour@2".to_owned(),
-    };
+    let filter = version("behaviour", "behaviour@2", 2);
     let mut walker = Backfill::open(&archive, "behaviour").await.unwrap();
     walker.announce(&filter, true).await.unwrap();
     let walked = walker.sessions(&filter, SESSIONS).await.unwrap();
