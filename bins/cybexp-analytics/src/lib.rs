@@ -218,21 +218,33 @@ impl Worker for Analyst {
         let mut lines: Vec<_> = lines.filter(|(_, rest)| sum.is_ready(rest)).collect();
         let looks = join_all(lines.iter_mut().map(|(line, _)| line.look()));
         let (judged, looked) = tokio::join!(judged, looks);
+        let is_busy = matches!(judged, Some(Ok(LineStep::Worked(_))))
+            || looked.iter().any(|looked| matches!(looked, Ok(None)));
         if let Some(judged) = judged {
             sum.add(judge_rest, judged);
         }
-        for ((line, rest), looked) in lines.into_iter().zip(looked) {
-            let step = match looked {
-                Ok(None) => line.step().await,
-                Ok(Some(nothing)) => Ok(nothing),
-                Err(error) => Err(error),
-            };
+        // sessions are read while raws are written
+        let stage = self.stage.as_mut();
+        let stage = stage.filter(|(_, rest)| sum.is_ready(rest));
+        let staged = stage.map(async |(stage, rest)| (rest, stage.step(is_busy).await));
+        let staged = OptionFuture::from(staged);
+        let stepped = async {
+            let mut stepped = Vec::new();
+            for ((line, rest), looked) in lines.into_iter().zip(looked) {
+                let step = match looked {
+                    Ok(None) => line.step().await,
+                    Ok(Some(nothing)) => Ok(nothing),
+                    Err(error) => Err(error),
+                };
+                stepped.push((rest, step));
+            }
+            stepped
+        };
+        let (stepped, staged) = tokio::join!(stepped, staged);
+        for (rest, step) in stepped {
             sum.add(rest, step);
         }
-        if let Some((stage, rest)) = &mut self.stage
-            && sum.is_ready(rest)
-        {
-            let step = stage.step(sum.worked() > 0).await;
+        if let Some((rest, step)) = staged {
             let step = step.map(|step| match step {
                 StageStep::Worked(read) => LineStep::Worked(read),
                 StageStep::Nothing(time) => LineStep::Nothing(time),

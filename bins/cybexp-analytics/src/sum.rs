@@ -18,11 +18,6 @@ pub(crate) struct StepSum<'a> {
 }
 
 impl<'a> StepSum<'a> {
-    /// The number of raws and sessions that were worked on.
-    pub(crate) fn worked(&self) -> u64 {
-        self.worked
-    }
-
     /// Whether it may take its step. If it rests, the sum waits for the end of that.
     pub(crate) fn is_ready(&mut self, rest: &Rest) -> bool {
         let left = rest.left();

@@ -1,6 +1,7 @@
 //! The archive's collection, and instances in it.
 
 pub(crate) mod data;
+pub(crate) mod having;
 pub(crate) mod ids;
 pub(crate) mod keys;
 pub(crate) mod labels;

@@ -1,23 +1,20 @@
 //! Whether anything names an attribute, object or session.
 
-use bson::{Bson, doc};
-use futures::{StreamExt, TryStreamExt, stream};
+use bson::Bson;
 use tahoe_core::Hash;
 
+use crate::archive::having::Having;
 use crate::archive::ids::{self, OrgTag, SessionId};
-use crate::archive::keys::{self, Kinds, LEAST_TIE, Nature};
+use crate::archive::keys::{self, Kinds, Nature};
 use crate::archive::stored;
 use crate::error::StoreError;
 use crate::mongo::collection::Documents;
-use crate::mongo::find::Find;
-use crate::mongo::indexes::{EVENT_KEYS, SESSION_KNOWN};
 
 const LOOKING: &str = "looking whether anything names a node";
 
-/// Organisations of which one query asks.
+/// The most nodes, and the most organisations of each, whose elements are in memory at once.
+const NODES: usize = 100;
 const ORGS: usize = 100;
-/// The most queries at once: the sweep leaves the server to others.
-const AT_ONCE: usize = 4;
 
 /// A node that something may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,37 +79,50 @@ pub(crate) async fn named(
     naming: Naming,
     nodes: &[(Nameable, Vec<OrgTag>)],
 ) -> Result<Vec<bool>, StoreError> {
-    let looks = nodes
-        .iter()
-        .map(|(node, orgs)| is_named(coll, naming, *node, orgs));
-    // a list first: the compiler does not recognise a lazily mapped stream as `Send`
-    let looks: Vec<_> = looks.collect();
-    stream::iter(looks).buffered(AT_ONCE).try_collect().await
+    let mut named = Vec::with_capacity(nodes.len());
+    for part in nodes.chunks(NODES) {
+        let mut found = vec![false; part.len()];
+        let orgs = part.iter().map(|(_, orgs)| orgs.len()).max().unwrap_or(0);
+        for begin in (0..orgs.max(1)).step_by(ORGS) {
+            let events = |node: &Nameable, orgs: &[OrgTag]| match node {
+                Nameable::Session(id) => vec![id.bson()],
+                Nameable::Node(hash) => references(*hash, orgs, naming.kinds()),
+            };
+            look(coll, Having::Events, part, begin, events, &mut found).await?;
+            let sessions = |node: &Nameable, orgs: &[OrgTag]| match node {
+                Nameable::Session(_) => vec![],
+                Nameable::Node(hash) => known(*hash, orgs),
+            };
+            look(coll, Having::Sessions, part, begin, sessions, &mut found).await?;
+        }
+        named.extend(found);
+    }
+    Ok(named)
 }
 
-async fn is_named(
+/// Looks for the elements of those nodes that were not found yet, in some of their organisations.
+async fn look(
     coll: &Documents,
-    naming: Naming,
-    node: Nameable,
-    orgs: &[OrgTag],
-) -> Result<bool, StoreError> {
-    match node {
-        Nameable::Session(id) => any(coll, events_with(vec![id.bson()])).await,
-        Nameable::Node(hash) => {
-            for part in orgs.chunks(ORGS) {
-                if any(coll, events_with(references(hash, part, naming.kinds()))).await?
-                    || any(coll, sessions_with(known(hash, part))).await?
-                {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
+    having: Having,
+    nodes: &[(Nameable, Vec<OrgTag>)],
+    begin: usize,
+    elements: impl Fn(&Nameable, &[OrgTag]) -> Vec<Bson>,
+    found: &mut [bool],
+) -> Result<(), StoreError> {
+    let (mut places, mut wanted) = (Vec::new(), Vec::new());
+    for (place, (node, orgs)) in nodes.iter().enumerate() {
+        let orgs = orgs.iter().skip(begin).take(ORGS).copied();
+        let elements = elements(node, &orgs.collect::<Vec<_>>());
+        if !found[place] && !elements.is_empty() {
+            places.push(place);
+            wanted.push(elements);
         }
     }
-}
-
-async fn any(coll: &Documents, find: Find) -> Result<bool, StoreError> {
-    Ok(!find.all(coll).await?.is_empty())
+    let any = having.any(coll, LOOKING, &wanted).await?;
+    for (place, any) in places.into_iter().zip(any) {
+        found[place] = any;
+    }
+    Ok(())
 }
 
 /// Returns the elements of events that name an attribute or object.
@@ -124,19 +134,4 @@ pub(crate) fn references(hash: Hash, orgs: &[OrgTag], kinds: Kinds) -> Vec<Bson>
 /// Returns the elements of sessions that an attribute or object identifies.
 pub(crate) fn known(hash: Hash, orgs: &[OrgTag]) -> Vec<Bson> {
     orgs.iter().map(|org| stored::known_by(org, hash)).collect()
-}
-
-/// Finds one event that has one of these elements, from the index alone.
-pub(crate) fn events_with(elements: Vec<Bson>) -> Find {
-    let filter = doc! {"_keys": {"$in": elements}, "_tie": {"$gte": LEAST_TIE}};
-    Find::new(LOOKING, EVENT_KEYS, filter)
-        .project(doc! {"_id": 0, "_tie": 1})
-        .limit(1)
-}
-
-/// Finds one session that has one of these elements.
-pub(crate) fn sessions_with(elements: Vec<Bson>) -> Find {
-    Find::new(LOOKING, SESSION_KNOWN, doc! {"_known": {"$in": elements}})
-        .project(doc! {"_id": 1})
-        .limit(1)
 }

@@ -28,7 +28,7 @@ const REMOVING: &str = "removing what nothing names";
 const KEEPING: &str = "keeping what is named again";
 
 /// The most nodes of a step.
-const STEP: i64 = 500;
+const STEP: i64 = 2000;
 
 /// Numbers of nodes that a step dealt with.
 #[derive(Debug, Default, Clone, Copy)]

@@ -28,7 +28,7 @@ const REMOVING: &str = "removing raws";
 const AGAIN: &str = "having raws read again that came back";
 
 /// The most raws of a step.
-const STEP: i64 = 200;
+const STEP: i64 = 500;
 
 /// A raw that may be removed.
 #[derive(Debug, Clone, Deserialize)]

@@ -11,14 +11,14 @@ use serde::Deserialize;
 use tahoe_core::{Attribute, Hash, Scalar, SubType, Value};
 
 use crate::archive::ids::OrgTag;
-use crate::archive::keys::Kinds;
+use crate::archive::keys::{Kinds, LEAST_TIE};
 use crate::archive::open::Archive;
 use crate::error::StoreError;
 use crate::graph::read::lookup::nodes_by_hash;
 use crate::mongo::bulk::{self, Update};
 use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::EVENT_KEYS;
-use crate::sweep::named::{Nameable, Naming, events_with, named, references};
+use crate::sweep::named::{Nameable, Naming, named, references};
 use crate::sweep::rows::{self, GoingRow, HiddenValue, RowKind};
 use crate::values::row::{self, StoredRow};
 use crate::values::write;
@@ -128,8 +128,8 @@ pub(crate) async fn look_again(archive: &Archive, age: Duration) -> Result<u64, 
 /// Finds the first observed event of an organisation that names a value, from the index alone.
 pub(crate) fn first_with(value: Hash, orgid: &str) -> Find {
     let elements = references(value, &[OrgTag::of(orgid)], Kinds::OBSERVED);
-    let find = events_with(elements);
-    Find::new(SHOWING, EVENT_KEYS, find.filter)
+    let filter = doc! {"_keys": {"$in": elements}, "_tie": {"$gte": LEAST_TIE}};
+    Find::new(SHOWING, EVENT_KEYS, filter)
         .project(doc! {"_id": 0, "timestamp": 1})
         .sort(doc! {"timestamp": 1, "_tie": -1})
         .limit(1)

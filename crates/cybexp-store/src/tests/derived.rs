@@ -9,6 +9,7 @@ use tahoe_core::{Attribute, Event, Hash, Session, SubType};
 
 use super::plan::Plan;
 use super::{attribute, event, fill_stored, org, server, visible};
+use crate::archive::having::Having;
 use crate::archive::ids::{self, OrgTag, RawId, SessionId};
 use crate::archive::keys::{self, DerivedFrom};
 use crate::archive::open::Archive;
@@ -23,6 +24,7 @@ use crate::graph::write::news::{self, ReadAt, Readers, SecondStage, SessionReade
 use crate::graph::write::rederive::{self, Rederived};
 use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk::Update;
+use crate::mongo::indexes::EVENT_KEYS;
 use crate::mongo::lease::LEASE;
 use crate::raws::versions::VersionStanding;
 
@@ -247,8 +249,11 @@ async fn what_nothing_holds_is_derived_no_more() {
         let there = document(&archive, ids::of_hash(event.hash())).await;
         assert_eq!(there.is_some(), stays, "{event:?}");
     }
-    let find = rederive::holding(&OrgTag::of("unr"), held.hash());
-    Plan::count(&archive.coll, &find).await.reads_at_most(14, 0);
+    let elements = rederive::holding(&OrgTag::of("unr"), held.hash());
+    let pipeline = Having::Events.pipeline(&[elements], archive.coll.name());
+    let plan = Plan::lookup(&archive.coll, pipeline).await;
+    plan.reads_at_most(14, 0);
+    assert_eq!(plan.stages, [EVENT_KEYS]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -519,6 +524,31 @@ async fn of_a_long_session_the_first_events_are_read() {
 }
 
 /// What was derived from a session leads to it, but is no part of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_sessions_with_much_in_them_few_are_taken_together() {
+    let (archive, writer, _) = opened(Duration::ZERO).await;
+    // the attributes' texts are in the events, too: 12 MB for each session
+    let text = "x".repeat(2 << 20);
+    let names = ["a", "b", "c", "d"];
+    for (n, name) in (0_i32..).zip(names) {
+        let parts = (0..6)
+            .map(|part| Attribute::new(SubType::from_static("text"), format!("{n} {part} {text}")));
+        let events: Vec<Event> = parts
+            .map(|part| event("unr", f64::from(n), &[&part]))
+            .collect();
+        let events: Vec<&Event> = events.iter().collect();
+        writer.write(&batch("unr", name, &events)).await.unwrap();
+    }
+    let mut queue = DueSessions::open(&archive, "behaviour").await.unwrap();
+    let first = take(&mut queue).await;
+    let next = take(&mut queue).await;
+    assert_eq!((first.len(), next.len()), (3, 1));
+    for session in first.iter().chain(&next) {
+        let read = session.read.as_ref().unwrap();
+        assert_eq!((read.events.len(), read.cut), (6, false));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_behaviour_leads_to_its_sessions() {
     let (archive, writer, reader) = opened(Duration::ZERO).await;

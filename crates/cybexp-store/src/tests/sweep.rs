@@ -11,6 +11,7 @@ use tahoe_core::{Attribute, Event, Hash, Node, Object, Raw, Session, SubType};
 
 use super::plan::Plan;
 use super::{at, attribute, hash, org, server, visible};
+use crate::archive::having::Having;
 use crate::archive::ids::{self, OrgTag, RawId, SessionId};
 use crate::archive::keys::{self, DerivedFrom};
 use crate::archive::open::Archive;
@@ -18,6 +19,7 @@ use crate::graph::read::reader::GraphReader;
 use crate::graph::write::batch::GraphBatch;
 use crate::graph::write::writer::GraphWriter;
 use crate::mongo::bulk;
+use crate::mongo::indexes::{EVENT_KEYS, SESSION_KNOWN};
 use crate::raws::queue::Raws;
 use crate::sweep::named::Naming;
 use crate::sweep::rows::{self, RowKind};
@@ -361,24 +363,32 @@ async fn each_look_of_the_sweep_is_served_by_an_index() {
         &raws::older("cowrie", 0.0, NOW - 1000.0 * STEP_S),
     )
     .await;
-    assert_eq!(plan.returned, 200);
-    plan.reads_at_most(201, 200);
+    assert_eq!(plan.returned, 500);
+    plan.reads_at_most(501, 500);
     let plan = Plan::find(&archive.coll, &raws::typetag_after("")).await;
     plan.reads_at_most(2, 1);
 
     let orgs: Vec<OrgTag> = (0..20).map(|n| OrgTag::of(&format!("org{n}"))).collect();
     let orgs = [&[OrgTag::of("unr")], &orgs[..]].concat();
-    for (named, returned) in [(attribute("shared").hash(), 1), (hash("unknown"), 0)] {
-        let find = named::events_with(named::references(named, &orgs, Naming::Any.kinds()));
-        let plan = Plan::find(&archive.coll, &find).await;
-        assert_eq!(plan.returned, returned);
-        plan.reads_at_most(2 * 36 * 21, 0);
-    }
-    let sensor = Attribute::new(sub_type("sensor"), "s1");
-    let find = named::sessions_with(named::known(sensor.hash(), &orgs));
-    let plan = Plan::find(&archive.coll, &find).await;
-    assert_eq!(plan.returned, 1);
-    plan.reads_at_most(2 * 21, 1);
+    // one that all events name costs no more than one that none does
+    let shared = attribute("shared").hash();
+    let sensor = Attribute::new(sub_type("sensor"), "s1").hash();
+    let none = hash("unknown");
+    let wanted =
+        [shared, none, shared].map(|node| named::references(node, &orgs, Naming::Any.kinds()));
+    let any = Having::Events.any(&archive.coll, "", &wanted).await;
+    assert_eq!(any.unwrap(), [true, false, true]);
+    let pipeline = Having::Events.pipeline(&wanted, archive.coll.name());
+    let plan = Plan::lookup(&archive.coll, pipeline).await;
+    plan.reads_at_most(3 * 2 * 36 * 21, 0);
+    assert_eq!(plan.stages, [EVENT_KEYS]);
+    let wanted = [sensor, none].map(|node| named::known(node, &orgs));
+    let any = Having::Sessions.any(&archive.coll, "", &wanted).await;
+    assert_eq!(any.unwrap(), [true, false]);
+    let pipeline = Having::Sessions.pipeline(&wanted, archive.coll.name());
+    let plan = Plan::lookup(&archive.coll, pipeline).await;
+    plan.reads_at_most(2 * 2 * 21, 1);
+    assert_eq!(plan.stages, [SESSION_KNOWN]);
 
     let nodes: Vec<_> = (0..3000).map(|n| ids::of_hash(hash(n))).collect();
     let candidates = (0..3000).map(|n| (hash(n).as_bytes().to_vec(), "unr".to_owned()));

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use bson::{Bson, Document, doc};
+use bson::{Bson, doc};
 use serde::Deserialize;
 use tahoe_core::Hash;
 
+use crate::archive::having::Having;
 use crate::archive::ids::{self, RawId};
-use crate::archive::keys::{self, LEAST_TIE};
+use crate::archive::keys;
 use crate::archive::missing::{self, Existing};
 use crate::error::StoreError;
 use crate::mongo::collection::Documents;
-use crate::mongo::find::{ASK, Find, MAX_TIME};
+use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::ID;
 use crate::sweep::rows;
 use crate::verify::context::Context;
@@ -19,8 +20,6 @@ use crate::verify::context::Context;
 const LOOKING: &str = "looking whether any event has one of some elements";
 const RAWS: &str = "looking for the raws of events";
 
-/// The most points of the index of one query.
-const POINTS: usize = 5000;
 /// The most ranges of ids of one query.
 const RANGES: usize = 200;
 
@@ -55,46 +54,12 @@ pub(super) async fn stored(
     missing::existing(&context.archive().coll, ids.iter()).await
 }
 
-/// Returns for each list of elements whether an event has one of them, from the index alone.
+/// Returns for each list of elements whether an event has one of them.
 pub(super) async fn any_event(
     coll: &Documents,
     wanted: &[Vec<Bson>],
 ) -> Result<Vec<bool>, StoreError> {
-    let mut all = Vec::with_capacity(wanted.len());
-    let most = wanted.iter().map(Vec::len).max().unwrap_or(1).max(1);
-    for part in wanted.chunks((POINTS / most).max(1)) {
-        let mut any = vec![false; part.len()];
-        let rows = coll
-            .named(LOOKING)
-            .aggregate_documents(lists(part, coll.name()));
-        let rows = rows.with(|aggregate| aggregate.max_time(MAX_TIME));
-        for row in rows.rows().await?.all().await? {
-            let place = row.get_i64("_id").ok();
-            let place = place.and_then(|place| usize::try_from(place).ok());
-            if let Some(any) = place.and_then(|place| any.get_mut(place)) {
-                *any = row.get_bool("any").unwrap_or(false);
-            }
-        }
-        all.extend(any);
-    }
-    Ok(all)
-}
-
-fn lists(part: &[Vec<Bson>], coll: &str) -> Vec<Document> {
-    let lists = part.iter().enumerate();
-    let lists = lists.map(|(n, keys)| Bson::from(doc! {"_id": n as i64, "keys": keys}));
-    let one = vec![
-        doc! {"$match": {"_tie": {"$gte": LEAST_TIE}}},
-        doc! {"$limit": 1},
-        doc! {"$project": {"_id": 0, "_tie": 1}},
-    ];
-    vec![
-        doc! {"$documents": lists.collect::<Vec<_>>()},
-        doc! {"$lookup": {
-            "from": coll, "localField": "keys", "foreignField": "_keys", "pipeline": one, "as": "events",
-        }},
-        doc! {"$project": {"any": {"$gt": [{"$size": "$events"}, 0]}}},
-    ]
+    Having::Events.any(coll, LOOKING, wanted).await
 }
 
 /// Returns the parts of raw elements, by which events name raws, to which there is no raw. One that a sweep is removing

@@ -23,12 +23,16 @@ use crate::raws::queue::unleased;
 
 const DONE: &str = "marking sessions as read by a filter";
 
-/// The most sessions of a batch: the server merges the events of no more than 200 in order.
+/// The most sessions of a batch, where few are due.
 const BATCH: i64 = 200;
-/// The most events of a batch that are read together. If there are more, the sessions are read one by one.
+/// The most sessions of a batch after one that was full: a batch waits for a dozen round trips, whatever its size.
+const LARGE_BATCH: i64 = 1000;
+/// The size of the events of a batch at which it ends. The sessions beyond are left to the next one.
+const BATCH_BYTES: usize = 32 << 20;
+/// The most sessions whose events are read together: the server merges those of no more than 200 in order.
+const TOGETHER: usize = 200;
+/// The most events that are read together. If there are more, the sessions are read one by one.
 const EVENTS: usize = 20_000;
-/// The most bytes of events that are read together.
-const EVENT_BYTES: usize = 32 << 20;
 /// Events that are worth a thread to build them.
 const EVENTS_OF_A_THREAD: usize = 500;
 /// The most events of one session that a filter gets, the first ones in order of time.
@@ -41,7 +45,9 @@ pub struct DueSessions {
     lease: Lease,
     filter: String,
     /// Ids of the sessions that were taken and are not marked.
-    in_hand: Vec<Bson>,
+    in_hand: HashSet<SessionId>,
+    /// The most sessions of the next batch.
+    most: i64,
 }
 
 /// Marks sessions that a filter has read; cheap to clone.
@@ -75,6 +81,14 @@ pub struct SessionRead {
     pub cut: bool,
 }
 
+/// The first events of some sessions, as they are stored.
+struct FirstEvents {
+    rows: Vec<RawDocumentBuf>,
+    bytes: usize,
+    /// Whether there are no others.
+    is_whole: bool,
+}
+
 /// The result of looking for sessions that are due.
 #[derive(Debug)]
 pub enum Due {
@@ -93,17 +107,22 @@ impl DueSessions {
             coll: archive.coll.clone(),
             lease: Lease::open(&archive.server, &archive.db, filter).await?,
             filter: filter.to_owned(),
-            in_hand: Vec::new(),
+            in_hand: HashSet::new(),
+            most: BATCH,
         })
     }
 
     /// Takes sessions that are due, besides those that were taken and are not marked, by this worker or another one.
     pub async fn take(&mut self) -> Result<Due, StoreError> {
         let Others { items, ends } = self.lease.others().await?;
-        let taken: Vec<Bson> = items.iter().chain(&self.in_hand).cloned().collect();
-        let rows = waiting(&self.filter, &taken).all(&self.coll).await?;
+        let in_hand: Vec<Bson> = self.in_hand.iter().map(SessionId::bson).collect();
+        let taken: Vec<Bson> = items.iter().chain(&in_hand).cloned().collect();
+        let waiting = waiting(&self.filter, &taken).limit(self.most);
+        let rows = waiting.all(&self.coll).await?;
         let wait = |row: &RawDocumentBuf| row.get_i64("wait_ms").unwrap_or(0);
         let due: Vec<&RawDocumentBuf> = rows.iter().filter(|row| wait(row) <= 0).collect();
+        let is_full = due.len() as i64 == self.most;
+        self.most = if is_full { LARGE_BATCH } else { BATCH };
         if due.is_empty() {
             if self.in_hand.is_empty() {
                 self.lease.release().await?;
@@ -118,57 +137,70 @@ impl DueSessions {
             });
         }
         let ids = due.iter().filter_map(|row| Some(id_of(row)?.bson()));
-        let ids = ids.chain(self.in_hand.iter().cloned());
+        let ids = ids.chain(in_hand);
         let ours = self.lease.take_items(ids.collect()).await?;
         let mut sessions: Vec<DueSession> = due
             .into_iter()
             .filter_map(read)
             .filter(|session| ours.contains(session.id.bytes()))
             .collect();
-        let taken = sessions.iter().map(|session| session.id.bson());
-        self.in_hand.extend(taken);
         self.read_events(&mut sessions).await?;
+        self.in_hand
+            .extend(sessions.iter().map(|session| session.id));
         Ok(Due::Sessions(sessions))
     }
 
-    async fn read_events(&self, sessions: &mut [DueSession]) -> Result<(), StoreError> {
-        let ids: Vec<SessionId> = sessions.iter().map(|session| session.id).collect();
-        let (mut events, whole) = self.first_events(&ids, EVENTS).await?;
-        for session in sessions {
-            let Ok(read) = &mut session.read else {
+    /// Reads the events of the first of these sessions, and leaves out the sessions for which there is no room.
+    async fn read_events(&self, sessions: &mut Vec<DueSession>) -> Result<(), StoreError> {
+        let (mut done, mut bytes) = (0, 0);
+        while done < sessions.len() && bytes < BATCH_BYTES {
+            let end = sessions.len().min(done + TOGETHER);
+            let ids: Vec<SessionId> = sessions[done..end].iter().map(|one| one.id).collect();
+            let first = self.first_events(&ids, EVENTS).await?;
+            if first.is_whole {
+                bytes += first.bytes;
+                let mut events = built(first.rows, &ids).await;
+                for session in &mut sessions[done..end] {
+                    session.give(events.remove(&session.id), false);
+                }
+                done = end;
                 continue;
-            };
-            if !whole {
-                let (of_it, all) = self.first_events(&[session.id], EVENTS_OF_ONE).await?;
-                (events, read.cut) = (of_it, !all);
             }
-            read.events = events.remove(&session.id).unwrap_or_default();
-            read.cut |= read.events.len() > EVENTS_OF_ONE;
-            read.events.truncate(EVENTS_OF_ONE);
+            while done < end && bytes < BATCH_BYTES {
+                let session = &mut sessions[done];
+                let first = self.first_events(&[session.id], EVENTS_OF_ONE).await?;
+                bytes += first.bytes;
+                let mut events = built(first.rows, &[session.id]).await;
+                session.give(events.remove(&session.id), !first.is_whole);
+                done += 1;
+            }
         }
+        sessions.truncate(done);
         Ok(())
     }
 
-    /// Reads the first events of these sessions in order of time, and tells whether they are all. Events that cannot be
-    /// read are left out.
+    /// Reads the first events of these sessions in order of time.
     async fn first_events(
         &self,
         sessions: &[SessionId],
         most: usize,
-    ) -> Result<(HashMap<SessionId, Vec<Event>>, bool), StoreError> {
-        let mut bytes = 0;
+    ) -> Result<FirstEvents, StoreError> {
+        let mut first = FirstEvents {
+            rows: Vec::new(),
+            bytes: 0,
+            is_whole: true,
+        };
         let mut rows = events_of(sessions, most).rows(&self.coll).await?;
-        let mut read = Vec::new();
-        let mut whole = true;
         while let Some(row) = rows.next().await? {
-            bytes += row.as_bytes().len();
-            if read.len() == most || bytes > EVENT_BYTES {
-                whole = false;
+            let bytes = row.as_bytes().len();
+            if first.rows.len() == most || first.bytes + bytes > BATCH_BYTES {
+                first.is_whole = false;
                 break;
             }
-            read.push(row);
+            first.bytes += bytes;
+            first.rows.push(row);
         }
-        Ok((built(read, sessions).await, whole))
+        Ok(first)
     }
 
     /// Returns what marks sessions of this queue.
@@ -181,8 +213,9 @@ impl DueSessions {
 
     /// Gives back sessions that were marked.
     pub async fn marked(&mut self, sessions: &[DueSession]) -> Result<(), StoreError> {
-        let marked: Vec<Bson> = sessions.iter().map(|session| session.id.bson()).collect();
-        self.in_hand.retain(|id| !marked.contains(id));
+        for session in sessions {
+            self.in_hand.remove(&session.id);
+        }
         match self.in_hand.is_empty() {
             true => self.lease.release().await,
             false => Ok(()),
@@ -193,6 +226,17 @@ impl DueSessions {
     pub async fn release(&mut self) -> Result<(), StoreError> {
         self.in_hand.clear();
         self.lease.release().await
+    }
+}
+
+impl DueSession {
+    /// Takes its events, if it can be read. `cut`: it has more than these.
+    fn give(&mut self, events: Option<Vec<Event>>, cut: bool) {
+        if let Ok(read) = &mut self.read {
+            read.events = events.unwrap_or_default();
+            read.cut = cut || read.events.len() > EVENTS_OF_ONE;
+            read.events.truncate(EVENTS_OF_ONE);
+        }
     }
 }
 
@@ -208,7 +252,8 @@ impl SessionMarker {
     }
 }
 
-/// Builds events of their documents, in several threads, and returns them by session in the order of the documents.
+/// Builds events of their documents, in several threads, and returns them by session in the order of the documents. Those
+/// that cannot be read are left out.
 async fn built(
     mut rows: Vec<RawDocumentBuf>,
     sessions: &[SessionId],

@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use bson::{Bson, doc};
-use futures::future::try_join_all;
 use tahoe_core::{Hash, OrgId};
 
+use crate::archive::having::Having;
 use crate::archive::ids::{self, OrgTag, SessionId, binary};
 use crate::archive::keys::{self, DerivedFrom, Kinds, LEAST_TIE};
 use crate::error::StoreError;
@@ -17,7 +17,7 @@ use crate::mongo::find::{ASK, Find};
 use crate::mongo::indexes::EVENT_KEYS;
 
 const LEAVING: &str = "taking sources from derived events";
-const HELD: &str = "looking for an event that holds something";
+const HELD: &str = "looking for events that hold something";
 const LOOKING: &str = "reading the events derived from something";
 
 /// An attribute or session from which a filter of the second stage has made events anew.
@@ -128,14 +128,15 @@ impl GraphWriter {
             let derived: HashSet<Hash> = keys
                 .filter_map(|key| elements.get(&key.bytes).copied())
                 .collect();
-            let reads = derived.into_iter().map(|source| async move {
-                let held = holding(&OrgTag::of(orgid), source)
-                    .count(&self.coll)
-                    .await?;
-                Ok::<_, StoreError>((held == 0).then_some(source))
-            });
-            let unheld: HashSet<Hash> = try_join_all(reads).await?.into_iter().flatten().collect();
-            elements.retain(|_, source| unheld.contains(source));
+            let derived: Vec<Hash> = derived.into_iter().collect();
+            let wanted: Vec<Vec<Bson>> = derived
+                .iter()
+                .map(|source| holding(&org, *source))
+                .collect();
+            let held = Having::Events.any(&self.coll, HELD, &wanted).await?;
+            let held = derived.iter().zip(held).filter(|(_, held)| *held);
+            let held: HashSet<&Hash> = held.map(|(source, _)| source).collect();
+            elements.retain(|_, source| derived.contains(source) && !held.contains(source));
             let nothing = elements.into_keys().map(|key| (key, Kept::default()));
             removed += self.keep_only(nothing.collect()).await?;
         }
@@ -149,11 +150,11 @@ pub(crate) fn derived_from(elements: &[Bson]) -> Find {
     Find::new(LOOKING, EVENT_KEYS, filter).project(remove::fields())
 }
 
-/// Finds an observed event of an organisation that refers to an attribute of this hash, or belongs to a session of it.
-pub(crate) fn holding(org: &OrgTag, source: Hash) -> Find {
+/// Returns the elements of observed events of an organisation that refer to an attribute of this hash, or belong to a session
+/// of it.
+pub(crate) fn holding(org: &OrgTag, source: Hash) -> Vec<Bson> {
     let references = keys::references(org, source, Kinds::OBSERVED);
-    let session = SessionId::of(source, org).bson();
-    let elements: Vec<Bson> = references.chain([session]).collect();
-    let filter = doc! {"_keys": {"$in": elements}, "_tie": {"$gte": LEAST_TIE}};
-    Find::new(HELD, EVENT_KEYS, filter).limit(1)
+    references
+        .chain([SessionId::of(source, org).bson()])
+        .collect()
 }
