@@ -201,19 +201,35 @@ impl ChildProcesses {
 
     /// Stops the daemons one after the other; each finishes the work in hand first.
     pub(crate) fn stop(&mut self) {
-        for Running { child, .. } in &mut self.running {
-            if let Ok(None) = child.try_wait() {
-                let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
-            }
-            let since = Instant::now();
-            while matches!(child.try_wait(), Ok(None)) && since.elapsed() < STOP {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        self.running.clear();
+        self.stop_where(|_| true);
     }
+
+    /// Stops all of one kind.
+    pub(crate) fn stop_daemon(&mut self, daemon: Daemon) {
+        self.stop_where(|other| other == daemon);
+    }
+
+    fn stop_where(&mut self, is_wanted: impl Fn(Daemon) -> bool) {
+        self.running.retain_mut(|running| {
+            let stops = is_wanted(running.daemon);
+            if stops {
+                stop(&mut running.child);
+            }
+            !stops
+        });
+    }
+}
+
+fn stop(child: &mut Child) {
+    if let Ok(None) = child.try_wait() {
+        let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
+    }
+    let since = Instant::now();
+    while matches!(child.try_wait(), Ok(None)) && since.elapsed() < STOP {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// Returns the most memory that a process has had, in KiB; 0 if the system does not tell.

@@ -29,6 +29,10 @@ const KEPT: Duration = Duration::from_secs(30);
 const TRIES: u32 = 30;
 const WAIT: Duration = Duration::from_secs(2);
 
+/// Defaults of `--show` and `--settle`.
+const SHOWN: usize = 10;
+const SETTLE_S: f64 = 5.0;
+
 #[derive(clap::Args)]
 pub(crate) struct VerifyArgs {
     /// Read only this many documents of each kind, at random
@@ -44,10 +48,10 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     repair: bool,
     /// The most faults of each kind that are shown
-    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    #[arg(long, value_name = "NUMBER", default_value_t = SHOWN)]
     show: usize,
     /// Seconds after which what seemed wrong is looked at again, since others may have been at it
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = SETTLE_S)]
     settle: f64,
     /// Print the result as JSON
     #[arg(long)]
@@ -89,6 +93,22 @@ pub(super) async fn run(args: &VerifyArgs, config: &Config) -> anyhow::Result<Ex
         true => ExitCode::SUCCESS,
         false => ExitCode::from(EXIT_FAILED),
     })
+}
+
+/// Verifies all, and returns what was found.
+pub(super) async fn verified(config: &Config) -> anyhow::Result<VerifyReport> {
+    let args = VerifyArgs {
+        sample: None,
+        state: None,
+        quick: false,
+        repair: false,
+        show: SHOWN,
+        settle: SETTLE_S,
+        json: false,
+    };
+    let mut verification = Verification::open(options(&args, config).await?, None).await?;
+    through(&mut verification, None).await?;
+    Ok(verification.report().clone())
 }
 
 async fn options(args: &VerifyArgs, config: &Config) -> anyhow::Result<VerifyOptions> {

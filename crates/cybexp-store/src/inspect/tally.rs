@@ -34,6 +34,18 @@ impl Archive {
         tally.sort_unstable();
         Ok(tally)
     }
+
+    /// Counts the rows of what the sweep is yet to look at.
+    pub async fn count_noted(&self) -> Result<i64, StoreError> {
+        let counting = self.going.named("counting what may have to go");
+        let rows = counting.aggregate([doc! {"$count": "n"}]).rows().await?;
+        #[derive(Deserialize)]
+        struct Counted {
+            n: i64,
+        }
+        let rows: Vec<Counted> = rows.read().await?;
+        Ok(rows.first().map_or(0, |row| row.n))
+    }
 }
 
 impl Raws {

@@ -27,6 +27,8 @@ const CLIENTS: usize = 60;
 pub(super) struct Honeypots {
     rng: StdRng,
     at_s: f64,
+    /// The mean time between two attacks, in seconds.
+    gap_s: f64,
     attacks: u64,
 }
 
@@ -49,13 +51,28 @@ impl Honeypots {
         Self {
             rng: StdRng::seed_from_u64(events),
             at_s: END_S - events as f64 / DAILY * 86_400.0,
+            gap_s: 86_400.0 * OF_ATTACK / DAILY,
             attacks: 0,
         }
     }
 
+    /// Returns the same with other sessions than those of another set.
+    pub(super) fn of_set(mut self, set: u64) -> Self {
+        self.attacks = set << 32;
+        self
+    }
+
+    /// Returns the same with about this many events in the days before this time, in Unix seconds.
+    pub(super) fn before(mut self, end_s: f64, days: f64, events: u64) -> Self {
+        let seconds = days * 86_400.0;
+        self.at_s = end_s - seconds;
+        self.gap_s = seconds * OF_ATTACK / events as f64;
+        self
+    }
+
     pub(super) fn attack(&mut self, orgs: &[OrgId]) -> Attack {
         self.attacks += 1;
-        self.at_s += 2.0 * self.rng.random::<f64>() * 86_400.0 * OF_ATTACK / DAILY;
+        self.at_s += 2.0 * self.rng.random::<f64>() * self.gap_s;
         let sensor = self.rng.random_range(0..2 * ORGS);
         let org = sensor % ORGS;
         let mut log = AttackLog {

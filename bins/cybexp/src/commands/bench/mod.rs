@@ -32,6 +32,8 @@ pub(crate) enum BenchCommand {
     Report(BenchReportArgs),
     /// Measure the way from submissions to the graph, each stage alone and all together, beside the bare database
     Pipeline(pipeline::PipelineArgs),
+    /// Measure what removing old data costs a load that runs beside it; takes half an hour
+    Retention(pipeline::retention::RetentionArgs),
 }
 
 #[derive(clap::Args)]
@@ -68,6 +70,7 @@ pub(super) async fn run(
     let args = match action {
         BenchCommand::Report(args) => args,
         BenchCommand::Pipeline(args) => return pipeline::run(&args).await,
+        BenchCommand::Retention(args) => return pipeline::retention::run(&args).await,
     };
     let config = if args.configured {
         Some(config()?)

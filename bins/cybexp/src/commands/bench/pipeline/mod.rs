@@ -5,6 +5,7 @@
 
 mod alone;
 mod latency;
+pub(super) mod retention;
 mod show;
 mod suite;
 mod together;

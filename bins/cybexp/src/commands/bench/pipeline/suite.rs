@@ -13,7 +13,7 @@ use serde_json::json;
 use tahoe_core::{OrgId, SubmissionTags};
 use tokio::net::TcpListener;
 
-use crate::commands::bench::honeypots::Honeypots;
+use crate::commands::bench::honeypots::{Honeypots, ORGS};
 use crate::daemon::Daemon;
 use crate::up::setup::FirstStart;
 use crate::up::suite::{Suite, SuiteHome, SuiteOptions};
@@ -148,8 +148,8 @@ fn submissions(lines: &[String]) -> Vec<&[String]> {
 
 /// Makes records of honeypots, the same for the same numbers, and others for another `set`.
 pub(super) fn lines(records: usize, set: u64) -> Vec<String> {
-    let orgs = ["a", "b", "c", "d"].map(|name| OrgId::new(name).expect("a name is an orgid"));
-    let mut honeypots = Honeypots::new(records as u64 * 10 + set);
+    let orgs = orgs();
+    let mut honeypots = Honeypots::new(records as u64 * 10 + set).of_set(set);
     let mut lines = Vec::with_capacity(records);
     while lines.len() < records {
         let attack = honeypots.attack(&orgs);
@@ -157,4 +157,9 @@ pub(super) fn lines(records: usize, set: u64) -> Vec<String> {
     }
     lines.truncate(records);
     lines
+}
+
+/// Returns the organisations among which [`Honeypots`] divides the honeypots. Records do not tell them.
+pub(super) fn orgs() -> [OrgId; ORGS] {
+    ["a", "b", "c", "d"].map(|name| OrgId::new(name).expect("a name is an orgid"))
 }
