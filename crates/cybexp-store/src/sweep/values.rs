@@ -28,7 +28,7 @@ const SHOWING: &str = "showing the rows of values again";
 const REMOVING: &str = "removing the rows of values";
 
 /// The most values of a step.
-const STEP: i64 = 500;
+const STEP: i64 = 2000;
 
 #[derive(Deserialize)]
 struct StoredAttribute {
