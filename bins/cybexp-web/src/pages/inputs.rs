@@ -56,8 +56,8 @@ fn table(sources: &[&Value], orgs: &[MyOrg]) -> Markup {
                     @let number = |field: &str| source[field].as_u64().unwrap_or_default();
                     @let last = source["last"].as_f64();
                     tr {
-                        td { (text::line(texts("name"))) }
-                        td { code { (text::line(texts("typetag"))) } }
+                        td.wide { (text::line(texts("name"))) }
+                        td.wide { code { (text::line(texts("typetag"))) } }
                         td.prose { (text::line(name_of(orgs, texts("orgid")))) }
                         td { (time_or_dash(last)) }
                         td { (ago(now - last.unwrap_or(now))) }

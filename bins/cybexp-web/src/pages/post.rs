@@ -250,7 +250,7 @@ fn made(choice: &Choice, preview: &Preview) -> Markup {
 fn found(subject: &crate::subject::Subject) -> Markup {
     match subject {
         crate::subject::Subject::Value { sub_type, data } => html! {
-            (value::sub_type(sub_type)) " " (text::line(&text::plain(data, 60)))
+            (value::sub_type(sub_type)) " " (text::short(data, 60))
         },
         crate::subject::Subject::Hash(hash) => html! { (text::line(hash)) },
     }

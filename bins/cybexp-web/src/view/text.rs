@@ -13,6 +13,12 @@ pub(crate) fn line(text: &str) -> Markup {
     isolated(text, LINE_CHARS, false)
 }
 
+/// Shows the first characters of a text in a line, where there is room for no more.
+pub(crate) fn short(text: &str, chars: usize) -> Markup {
+    let (shown, left) = cut(text, chars);
+    html! { bdi { (visible(shown, false)) @if left > 0 { "…" } } }
+}
+
 /// Shows a text in a block, with its line ends, cut where it is very long.
 pub(crate) fn block(text: &str) -> Markup {
     isolated(text, BLOCK_CHARS, true)
@@ -127,6 +133,13 @@ mod tests {
         assert!(shown.starts_with("<bdi"), "{shown}");
         assert!(block("a\nb").into_string().contains("a\nb"));
         assert!(is_odd("a\u{200b}b") && !is_odd("añ日本"));
+    }
+
+    #[test]
+    fn what_acts_is_named_in_a_short_text_too() {
+        let shown = short("ab\u{202e}cdef", 4).into_string();
+        assert!(shown.contains("U+202E") && shown.contains("c…"), "{shown}");
+        assert!(!shown.contains(['\u{202e}', '\u{fffd}', 'd']), "{shown}");
     }
 
     #[test]

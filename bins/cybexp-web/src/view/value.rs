@@ -19,9 +19,22 @@ pub(crate) fn category(name: &str) -> Markup {
 
 /// Shows a value as a link to its page.
 pub(crate) fn linked(subject: &Subject, shown: &str) -> Markup {
+    link(subject, shown, text::line(shown))
+}
+
+/// Shows the first characters of a value as a link to its page; `None` is a value that has none.
+pub(crate) fn short(subject: Option<&Subject>, shown: &str, chars: usize) -> Markup {
+    let name = text::short(shown, chars);
+    match subject {
+        Some(subject) => link(subject, shown, name),
+        None => name,
+    }
+}
+
+fn link(subject: &Subject, shown: &str, name: Markup) -> Markup {
     html! {
         a.value href=(subject.path("/value")) {
-            @if shown.trim().is_empty() { span.note { "(empty)" } } @else { (text::line(shown)) }
+            @if shown.trim().is_empty() { span.note { "(empty)" } } @else { (name) }
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::WebError;
 use crate::instances::scalar;
 use crate::subject::Subject;
 use crate::view::time::time_or_dash;
-use crate::view::{text, value};
+use crate::view::value;
 
 /// The sub_types that are worth knowing when they are new.
 pub(super) const NEWS: [(&str, &str); 5] = [
@@ -54,13 +54,10 @@ fn list(name: &str, sub_type: &str, answer: Answer) -> Markup {
                 h3 { (name) }
                 ul {
                     @for one in values {
-                        @let shown = text::plain(&scalar(&one["data"]), 80);
                         @let sub_type = one["sub_type"].as_str().unwrap_or(sub_type);
                         li {
-                            @match Subject::of_attribute(sub_type, &one["data"]) {
-                                Some(subject) => { (value::linked(&subject, &shown)) }
-                                None => { (text::line(&shown)) }
-                            }
+                            @let subject = Subject::of_attribute(sub_type, &one["data"]);
+                            (value::short(subject.as_ref(), &scalar(&one["data"]), 80))
                             span.share { (time_or_dash(one["first_seen"].as_f64())) }
                         }
                     }

@@ -15,7 +15,7 @@ use crate::instances::scalar;
 use crate::map::world;
 use crate::subject::Subject;
 use crate::view::number::counted;
-use crate::view::{text, value};
+use crate::view::value;
 
 /// The most attackers whose places are looked up.
 const ATTACKERS: u32 = 60;
@@ -141,10 +141,8 @@ fn sorted(places: Places) -> Vec<(String, u64)> {
 
 fn list(name: &str, sub_type: &str, places: &[(String, u64)]) -> Markup {
     let rows = places.iter().take(LISTED).map(|(place, events)| {
-        let named = match Subject::of_attribute(sub_type, &json!(place)) {
-            Some(subject) => value::linked(&subject, &text::plain(place, 60)),
-            None => text::line(place),
-        };
+        let subject = Subject::of_attribute(sub_type, &json!(place));
+        let named = value::short(subject.as_ref(), place, 60);
         (named, *events)
     });
     let rows: Vec<_> = rows.collect();

@@ -92,11 +92,8 @@ fn list(top: &Top, answer: Answer) -> Markup {
     let values = values.unwrap_or_default();
     let rows = values.iter().map(|one| {
         let sub_type = one["sub_type"].as_str().unwrap_or(top.sub_type);
-        let shown = text::plain(&scalar(&one["data"]), 90);
-        let named = match Subject::of_attribute(sub_type, &one["data"]) {
-            Some(subject) => value::linked(&subject, &shown),
-            None => text::line(&shown),
-        };
+        let subject = Subject::of_attribute(sub_type, &one["data"]);
+        let named = value::short(subject.as_ref(), &scalar(&one["data"]), 90);
         (named, one["count"].as_u64().unwrap_or_default())
     });
     let rows: Vec<_> = rows.collect();

@@ -29,7 +29,7 @@ pub(super) fn events(query: &PageQuery, related: &Related) -> Markup {
                         @for event in related.events.iter().filter(is_own) {
                             tr {
                                 td { a href=(subject_of_event(&query.subject, event)) { @match event.at { Some(at) if at > 0.0 => (time(at)), _ => "at all times" } } }
-                                td.name { (text::line(&text::plain(&event.sub_type, 40))) }
+                                td.name { (text::short(&event.sub_type, 40)) }
                                 td { (value::category(&event.category)) }
                                 td { (context(event, related)) }
                                 td { (values(event, related)) }
@@ -65,7 +65,7 @@ fn values(event: &Composite, related: &Related) -> Markup {
         ul.inline {
             @for one in all.iter().take(VALUES) {
                 li { (value::sub_type(&one.sub_type)) " "
-                    (value::linked(&Subject::of(&one.sub_type, &one.data, &one.hash), &text::plain(&scalar(&one.data), 60))) }
+                    (value::short(Some(&Subject::of(&one.sub_type, &one.data, &one.hash)), &scalar(&one.data), 60)) }
             }
             @if left_out > 0 { li.note { "and " (left_out) " more" } }
         }

@@ -95,7 +95,7 @@ fn shown(
                 ", says "
                 @match of(known) {
                     Some(org) => { (text::line(part(&org, "orgname"))) }
-                    None => { "the organisation " code.hash { (text::line(&text::plain(orgid, 12))) } }
+                    None => { "the organisation " code.hash { (text::short(orgid, 12)) } }
                 }
                 ": " span.prose { (text::line(field("reason"))) }
             }

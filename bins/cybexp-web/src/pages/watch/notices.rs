@@ -74,15 +74,11 @@ fn event(event: &Value) -> Markup {
 
 fn named(one: &Value) -> Markup {
     let sub_type = one["sub_type"].as_str().unwrap_or_default();
-    let shown = text::plain(&scalar(&one["data"]), 80);
     let subject = Subject::of_attribute(sub_type, &one["data"]).filter(|_| one["cut"] != true);
     html! {
         span {
             (value::sub_type(sub_type)) " "
-            @match subject {
-                Some(subject) => { (value::linked(&subject, &shown)) }
-                None => { (text::line(&shown)) }
-            }
+            (value::short(subject.as_ref(), &scalar(&one["data"]), 80))
         }
     }
 }
