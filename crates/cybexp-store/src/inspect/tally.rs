@@ -38,7 +38,10 @@ impl Archive {
     /// Counts the rows of what the sweep is yet to look at.
     pub async fn count_noted(&self) -> Result<i64, StoreError> {
         let counting = self.going.named("counting what may have to go");
-        let rows = counting.aggregate([doc! {"$count": "n"}]).rows().await?;
+        // one row is no such thing, but says whose turn it is to sweep
+        let noted = doc! {"$match": {"kind": {"$exists": true}}};
+        let rows = counting.aggregate([noted, doc! {"$count": "n"}]);
+        let rows = rows.rows().await?;
         #[derive(Deserialize)]
         struct Counted {
             n: i64,
