@@ -31,7 +31,7 @@ use metrics::{describe_counter, describe_gauge};
 use judge::Judge;
 use line::{Line, LineStep};
 use rest::Rest;
-use second::{SecondStageWork, StageStep, second_stage};
+use second::{SecondStageWork, StageBeside, second_stage};
 use sum::StepSum;
 use tell::Teller;
 
@@ -40,6 +40,9 @@ pub use second::{BackfillStep, Backfiller};
 
 /// The daemon's name in the configuration, in logs and in metrics.
 pub const NAME: &str = "analytics";
+
+/// Time between two looks whether the second stage has ended its step.
+const STAGE_LOOK: Duration = Duration::from_millis(50);
 
 /// Runs until asked to stop, or with `--once` until nothing is pending.
 pub async fn run(ctx: DaemonContext) -> anyhow::Result<()> {
@@ -91,7 +94,7 @@ pub async fn run_with(
         let analyst = Analyst {
             judge: (judge, Rest::new("judgements")),
             lines,
-            stage: stage.map(|stage| (stage, Rest::new("second stage"))),
+            stage: stage.map(|stage| (StageBeside::new(stage), Rest::new("second stage"))),
             once: ctx.once,
         };
         Ok((archive, raws.watch(), analyst))
@@ -105,7 +108,10 @@ pub async fn run_with(
     };
     let kept = archive.clone();
     let keeper = (!ctx.once).then(|| tokio::spawn(keeper::keep(kept, ctx.shutdown.clone())));
-    work_loop(&ctx, analyst, WakeSignal::follow(watch), options).await?;
+    let stage = analyst.stage.as_ref().map(|(stage, _)| stage.at_rest());
+    let worked = work_loop(&ctx, analyst, WakeSignal::follow(watch), options).await;
+    OptionFuture::from(stage).await;
+    worked?;
     match keeper {
         Some(keeper) => keeper.await?,
         None => keeper::walk(&archive).await?,
@@ -196,7 +202,7 @@ struct Analyst {
     judge: (Judge, Rest),
     lines: Vec<(Line, Rest)>,
     /// The second stage, unless it is off.
-    stage: Option<(SecondStageWork, Rest)>,
+    stage: Option<(StageBeside, Rest)>,
     /// Whether a filter that fails is to end the daemon, after some tries.
     once: bool,
 }
@@ -223,33 +229,30 @@ impl Worker for Analyst {
         if let Some(judged) = judged {
             sum.add(judge_rest, judged);
         }
-        // sessions are read while raws are written
-        let stage = self.stage.as_mut();
-        let stage = stage.filter(|(_, rest)| sum.is_ready(rest));
-        let staged = stage.map(async |(stage, rest)| (rest, stage.step(is_busy).await));
-        let staged = OptionFuture::from(staged);
-        let stepped = async {
-            let mut stepped = Vec::new();
-            for ((line, rest), looked) in lines.into_iter().zip(looked) {
-                let step = match looked {
-                    Ok(None) => line.step().await,
-                    Ok(Some(nothing)) => Ok(nothing),
-                    Err(error) => Err(error),
-                };
-                stepped.push((rest, step));
-            }
-            stepped
-        };
-        let (stepped, staged) = tokio::join!(stepped, staged);
-        for (rest, step) in stepped {
+        if let Some((stage, rest)) = &mut self.stage
+            && sum.is_ready(rest)
+        {
+            stage.begin(is_busy);
+        }
+        for ((line, rest), looked) in lines.into_iter().zip(looked) {
+            let step = match looked {
+                Ok(None) => line.step().await,
+                Ok(Some(nothing)) => Ok(nothing),
+                Err(error) => Err(error),
+            };
             sum.add(rest, step);
         }
-        if let Some((rest, step)) = staged {
-            let step = step.map(|step| match step {
-                StageStep::Worked(read) => LineStep::Worked(read),
-                StageStep::Nothing(time) => LineStep::Nothing(time),
-            });
-            sum.add(rest, step);
+        if let Some((stage, rest)) = &mut self.stage {
+            let patience = if self.once {
+                Duration::MAX
+            } else {
+                Duration::ZERO
+            };
+            match stage.ended(patience).await {
+                Some(step) => sum.add(rest, step),
+                // raws that come in meanwhile end the wait
+                None => sum.wait_for(stage.is_at_work().then_some(STAGE_LOOK)),
+            }
         }
         sum.step(self.once)
     }

@@ -62,7 +62,8 @@ impl<'a> StepSum<'a> {
         })
     }
 
-    fn wait_for(&mut self, time: Option<Duration>) {
+    /// Lets the sum wait for no longer than this, if it is given.
+    pub(crate) fn wait_for(&mut self, time: Option<Duration>) {
         self.wait = self.wait.into_iter().chain(time).min();
     }
 }

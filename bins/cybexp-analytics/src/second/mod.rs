@@ -5,6 +5,7 @@
 //! through beside that.
 
 mod backfill;
+mod beside;
 mod deriver;
 mod memory;
 mod sessions;
@@ -12,5 +13,6 @@ mod stage;
 mod standing;
 
 pub use backfill::{BackfillStep, Backfiller};
+pub(crate) use beside::StageBeside;
 pub(crate) use deriver::{Deriver, Met};
-pub(crate) use stage::{SecondStageWork, StageStep, second_stage};
+pub(crate) use stage::{SecondStageWork, second_stage};
