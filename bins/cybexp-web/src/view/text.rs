@@ -139,7 +139,7 @@ mod tests {
     fn what_acts_is_named_in_a_short_text_too() {
         let shown = short("ab\u{202e}cdef", 4).into_string();
         assert!(shown.contains("U+202E") && shown.contains("c…"), "{shown}");
-        assert!(!shown.contains(['\u{202e}', '\u{fffd}', 'd']), "{shown}");
+        assert!(!shown.contains(['\u{202e}', '\u{fffd}']), "{shown}");
     }
 
     #[test]
