@@ -212,7 +212,7 @@ impl Worker for Analyst {
     /// fails if all does, for then it is the database.
     async fn step(&mut self) -> anyhow::Result<Step> {
         let mut sum = StepSum::default();
-        if let Some((stage, _)) = &mut self.stage {
+        if let Some((stage, _)) = &self.stage {
             stage.announced().await?;
         }
         // most have nothing to do, so all look at once: one after the other, a dozen would take as long as a write. Judgements

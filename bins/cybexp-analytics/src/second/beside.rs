@@ -26,7 +26,7 @@ impl StageBeside {
     }
 
     /// Announces the filters if they never were, which must come before anything is derived.
-    pub(crate) async fn announced(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn announced(&self) -> Result<(), StoreError> {
         // one that is at work has done so
         match self.stage.try_lock() {
             Ok(mut stage) => stage.announced().await,

@@ -22,7 +22,7 @@ pub(crate) fn linked(subject: &Subject, shown: &str) -> Markup {
     link(subject, shown, text::line(shown))
 }
 
-/// Shows the first characters of a value as a link to its page; `None` is a value that has none.
+/// Shows the first characters of a value, as a link to its page if it has one.
 pub(crate) fn short(subject: Option<&Subject>, shown: &str, chars: usize) -> Markup {
     let name = text::short(shown, chars);
     match subject {

@@ -8,6 +8,8 @@ use crate::cache::open::Cache;
 use crate::cache::queue as entries;
 use crate::error::StoreError;
 use crate::graph::derived::due;
+use crate::mongo::find::Find;
+use crate::mongo::indexes::GOING_AT;
 use crate::raws::queue::{self, Raws};
 
 /// The number of instances of a kind and type.
@@ -36,18 +38,11 @@ impl Archive {
     }
 
     /// Counts the rows of what the sweep is yet to look at.
-    pub async fn count_noted(&self) -> Result<i64, StoreError> {
-        let counting = self.going.named("counting what may have to go");
-        // one row is no such thing, but says whose turn it is to sweep
-        let noted = doc! {"$match": {"kind": {"$exists": true}}};
-        let rows = counting.aggregate([noted, doc! {"$count": "n"}]);
-        let rows = rows.rows().await?;
-        #[derive(Deserialize)]
-        struct Counted {
-            n: i64,
-        }
-        let rows: Vec<Counted> = rows.read().await?;
-        Ok(rows.first().map_or(0, |row| row.n))
+    pub async fn count_noted(&self) -> Result<u64, StoreError> {
+        // one row has no kind: it says whose turn it is to sweep
+        let noted = doc! {"kind": {"$gt": 0}};
+        let find = Find::new("counting what may have to go", GOING_AT, noted);
+        find.count(&self.going).await
     }
 }
 

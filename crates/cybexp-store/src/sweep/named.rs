@@ -85,7 +85,9 @@ pub(crate) async fn named(
         let orgs = part.iter().map(|(_, orgs)| orgs.len()).max().unwrap_or(0);
         for begin in (0..orgs.max(1)).step_by(ORGS) {
             let events = |node: &Nameable, orgs: &[OrgTag]| match node {
-                Nameable::Session(id) => vec![id.bson()],
+                // of one organisation, whatever others are asked about
+                Nameable::Session(id) if begin == 0 => vec![id.bson()],
+                Nameable::Session(_) => vec![],
                 Nameable::Node(hash) => references(*hash, orgs, naming.kinds()),
             };
             look(coll, Having::Events, part, begin, events, &mut found).await?;
@@ -111,9 +113,12 @@ async fn look(
 ) -> Result<(), StoreError> {
     let (mut places, mut wanted) = (Vec::new(), Vec::new());
     for (place, (node, orgs)) in nodes.iter().enumerate() {
-        let orgs = orgs.iter().skip(begin).take(ORGS).copied();
-        let elements = elements(node, &orgs.collect::<Vec<_>>());
-        if !found[place] && !elements.is_empty() {
+        if found[place] {
+            continue;
+        }
+        let orgs = orgs.chunks(ORGS).nth(begin / ORGS).unwrap_or_default();
+        let elements = elements(node, orgs);
+        if !elements.is_empty() {
             places.push(place);
             wanted.push(elements);
         }

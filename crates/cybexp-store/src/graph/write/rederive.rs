@@ -134,9 +134,9 @@ impl GraphWriter {
                 .map(|source| holding(&org, *source))
                 .collect();
             let held = Having::Events.any(&self.coll, HELD, &wanted).await?;
-            let held = derived.iter().zip(held).filter(|(_, held)| *held);
-            let held: HashSet<&Hash> = held.map(|(source, _)| source).collect();
-            elements.retain(|_, source| derived.contains(source) && !held.contains(source));
+            let unheld = derived.into_iter().zip(held).filter(|(_, held)| !held);
+            let unheld: HashSet<Hash> = unheld.map(|(source, _)| source).collect();
+            elements.retain(|_, source| unheld.contains(source));
             let nothing = elements.into_keys().map(|key| (key, Kept::default()));
             removed += self.keep_only(nothing.collect()).await?;
         }
